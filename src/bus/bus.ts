@@ -1,0 +1,76 @@
+/**
+ * The bus carries ticks from publishers to gateways, and keeps every symbol's latest one (the last-value store) for
+ * a gateway that starts or has missed something. Implementations side by side: memory.ts (one process), redis.ts.
+ */
+import type { MarketTable } from "../market/table.ts";
+import { FIELD_COUNT, LIVE } from "../tick.ts";
+
+/**
+ * One symbol's whole state as it travels. A transport fills one record again and again and passes it on: whoever
+ * is given one copies what it keeps.
+ */
+export class BusRecord {
+  symbol = "";
+  /** Which publisher's reign the tick is of: a larger epoch wins, whatever its `seq`. */
+  epoch = 0;
+  /** The symbol's ticks at the publisher, counted by one. */
+  seq = 0;
+  /** When the source says that it happened, microseconds since the Unix epoch. */
+  eventTime = 0;
+  /** `LIVE`, `STALE` or `CLOSED`, as its feed adapter sees it. */
+  state: number = LIVE;
+  /** Since when it stands so, microseconds since the Unix epoch. */
+  since = 0;
+  /** Why it stands so; empty when there is nothing to say. */
+  reason = "";
+  /** The values, from `offset` on, in the order of `FIELDS`; NaN where not known. */
+  values: Float64Array = new Float64Array(FIELD_COUNT);
+  offset = 0;
+  /** The stream it came on: whose silence makes this symbol stale. Numbered by the transport, from 0, densely. */
+  stream = 0;
+  /** Whether it was read from the last-value store after batches were missed. */
+  healed = false;
+}
+
+/** What a gateway is to the bus. Every call is synchronous: a batch is in the table when its calls have returned. */
+export interface BusListener {
+  /** A symbol's state: newer, older or the same as what is known; the listener sorts it out by epoch and seq. */
+  record(record: BusRecord): void;
+  /** The records of one batch have all been given. */
+  batchEnd(): void;
+  /** Nothing has come on this stream for too long: what is known of its symbols stands, but may be old. */
+  silent(stream: number, sinceMicros: number): void;
+  /** The stream speaks again. */
+  speaking(stream: number): void;
+}
+
+/** A gateway's end of the bus. */
+export interface BusReader {
+  /** Starts to deliver. Resolves when the market is known as far as the bus knows it; may take until Redis answers. */
+  start(listener: BusListener): Promise<void>;
+  /**
+   * Somebody wants this symbol, or every symbol when none is named: a bus in parts (shards) listens to the part it
+   * comes on until as many calls of {@link unfollow}, and a while longer.
+   */
+  follow(symbol?: string): void;
+  unfollow(symbol?: string): void;
+  /** Why the market is not known or the bus not heard, for readiness; undefined when all is well. */
+  unready(): string | undefined;
+  close(): Promise<void>;
+}
+
+/**
+ * A publisher's end of the bus, for one feed. The publisher keeps its symbols in a market table; the bus takes from
+ * it what has changed since it last took, which is all that conflation is: a busy bus takes less often.
+ */
+export interface BusWriter {
+  /**
+   * Takes over the feed: fills the table with what the last-value store holds of it, so that `seq` carries on, and
+   * resolves once this publisher may write. Rejects only when closed.
+   */
+  start(table: MarketTable): Promise<void>;
+  /** A row of the table has changed: write it, at once or as soon as the write under way is done. */
+  changed(row: number): void;
+  /** Writes what is still unwritten, gives the feed up, and ends. */
+  close(): Promise<void>;
+}

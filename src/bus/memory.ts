@@ -1,0 +1,94 @@
+/**
+ * The bus within one process: gateway and feeds side by side, no Redis. A batch is what changed in one turn of the
+ * event loop; the publisher's own table is the last-value store.
+ */
+import type { MarketTable } from "../market/table.ts";
+import { type BusListener, type BusReader, BusRecord, type BusWriter } from "./bus.ts";
+
+export class MemoryBus implements BusReader {
+  readonly #writers: MemoryWriter[] = [];
+  #listener: BusListener | undefined;
+
+  /** The publisher's end for one more feed. */
+  writer(): BusWriter {
+    const writer = new MemoryWriter(this.#writers.length, () => this.#listener);
+    this.#writers.push(writer);
+    return writer;
+  }
+
+  async start(listener: BusListener): Promise<void> {
+    this.#listener = listener;
+    for (const writer of this.#writers) writer.all();
+  }
+
+  /** One process has one part: all is followed always. */
+  follow(): void {}
+
+  unfollow(): void {}
+
+  unready(): string | undefined {
+    return this.#listener ? undefined : "not started";
+  }
+
+  async close(): Promise<void> {
+    this.#listener = undefined;
+  }
+}
+
+class MemoryWriter implements BusWriter {
+  readonly #record = new BusRecord();
+  readonly #listener: () => BusListener | undefined;
+  #table: MarketTable | undefined;
+  /** The rows to write, each once. */
+  #changed: number[] = [];
+  #isChanged: Uint8Array = new Uint8Array(0);
+  #scheduled: NodeJS.Immediate | undefined;
+
+  constructor(stream: number, listener: () => BusListener | undefined) {
+    this.#record.stream = stream;
+    // A process has one reign: its feeds start afresh with it, and its table with them.
+    this.#record.epoch = 1;
+    this.#listener = listener;
+  }
+
+  async start(table: MarketTable): Promise<void> {
+    this.#table = table;
+  }
+
+  changed(row: number): void {
+    if (row >= this.#isChanged.length) {
+      const larger = new Uint8Array(Math.max(1_024, row * 2));
+      larger.set(this.#isChanged);
+      this.#isChanged = larger;
+    }
+    if (this.#isChanged[row] === 1) return;
+    this.#isChanged[row] = 1;
+    this.#changed.push(row);
+    this.#scheduled ??= setImmediate(() => this.#write());
+  }
+
+  /** Marks every row as changed: a gateway begins to listen. */
+  all(): void {
+    for (let row = 0; row < (this.#table?.rows ?? 0); row++) this.changed(row);
+  }
+
+  async close(): Promise<void> {
+    if (this.#scheduled) clearImmediate(this.#scheduled);
+    this.#write();
+  }
+
+  #write(): void {
+    this.#scheduled = undefined;
+    const rows = this.#changed;
+    for (const row of rows) this.#isChanged[row] = 0;
+    const listener = this.#listener();
+    if (listener && this.#table) {
+      for (const row of rows) {
+        this.#table.read(row, this.#record);
+        listener.record(this.#record);
+      }
+      listener.batchEnd();
+    }
+    rows.length = 0;
+  }
+}

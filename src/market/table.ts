@@ -1,0 +1,220 @@
+/**
+ * The market table: every symbol's latest tick in typed arrays, a row a symbol. A publisher merges its feed's partial
+ * ticks into one; a gateway applies the bus's records to one. Arrays are public because the hot paths read them;
+ * only this file writes them. They are replaced when the table grows: read them from the table at each use.
+ */
+import type { BusRecord } from "../bus/bus.ts";
+import { FIELD_COUNT, FIELDS, LIVE, type TickPatch } from "../tick.ts";
+
+/** What {@link MarketTable.apply} made of a record. */
+export const IGNORED = 0;
+/** The values are news. */
+export const TICKED = 1;
+/** Only the state is news. */
+export const RESTATED = 2;
+/** There is no row left for the symbol. */
+export const FULL = 3;
+
+const FIRST_CAPACITY = 1_024;
+
+export class MarketTable {
+  /** The most rows. A row costs about 200 bytes here. */
+  readonly limit: number;
+  /** Counts every change of any row: a value of it is a moment in the life of the market. */
+  clock = 0;
+  /** The clock at the last change of any row's state or gap. */
+  statusClock = 0;
+  /** Rows in use or used before: every row is below. */
+  rows = 0;
+  /** The symbol of each row. */
+  readonly symbols: string[] = [];
+  /** The rows that have had a tick, in the order in which they had their first; see {@link knownCount}. */
+  known: Int32Array = new Int32Array(0);
+  /** How many of {@link known} count. */
+  knownCount = 0;
+
+  /** The symbol's ticks at the publisher; 0 where there has been none. */
+  seq: Float64Array = new Float64Array(0);
+  epoch: Float64Array = new Float64Array(0);
+  /** Microseconds since the Unix epoch. */
+  eventTime: Float64Array = new Float64Array(0);
+  /** `FIELD_COUNT` values a row; NaN where not known. */
+  values: Float64Array = new Float64Array(0);
+  /** The clock when the values last changed; what encoded bytes are compared with. */
+  version: Float64Array = new Float64Array(0);
+  /** `LIVE`, `STALE` or `CLOSED`. */
+  state: Uint8Array = new Uint8Array(0);
+  /** Since when it stands so, microseconds since the Unix epoch. */
+  since: Float64Array = new Float64Array(0);
+  /** Why it stands so. */
+  readonly reasons: string[] = [];
+  /** The clock when the state last changed. */
+  stateVersion: Float64Array = new Float64Array(0);
+  /** The clock when ticks of the symbol were last missed and healed; 0 for never. */
+  gapVersion: Float64Array = new Float64Array(0);
+  /** The clock when `seq` last went back; 0 for never. */
+  resetVersion: Float64Array = new Float64Array(0);
+  /** The bus's stream that the symbol comes on; -1 where there has been none. */
+  stream: Int32Array = new Int32Array(0);
+
+  readonly #rowOf = new Map<string, number>();
+  /** How many wait for a symbol that has had no tick. */
+  #awaited: Int32Array = new Int32Array(0);
+  readonly #free: number[] = [];
+  /** Rows that are held for symbols that have had no tick. */
+  awaitedRows = 0;
+
+  constructor(limit: number) {
+    this.limit = limit;
+    this.#grow(Math.min(FIRST_CAPACITY, limit));
+  }
+
+  /** The symbol's row, or -1. */
+  rowOf(symbol: string): number {
+    return this.#rowOf.get(symbol) ?? -1;
+  }
+
+  /** The symbol's row, a new one where there was none, or -1 when the table is full. */
+  add(symbol: string): number {
+    const found = this.#rowOf.get(symbol);
+    if (found !== undefined) return found;
+    let row = this.#free.pop();
+    if (row === undefined) {
+      if (this.rows === this.limit) return -1;
+      if (this.rows === this.seq.length) this.#grow(Math.min(this.limit, this.seq.length * 2));
+      row = this.rows++;
+    }
+    this.symbols[row] = symbol;
+    this.reasons[row] = "";
+    this.values.fill(Number.NaN, row * FIELD_COUNT, (row + 1) * FIELD_COUNT);
+    this.stream[row] = -1;
+    this.#rowOf.set(symbol, row);
+    return row;
+  }
+
+  /**
+   * Holds a row for a symbol that may have had no tick yet, until as many calls of {@link release}.
+   * @returns the row, or -1 when the table is full or `mostAwaited` rows are held already.
+   */
+  hold(symbol: string, mostAwaited: number): number {
+    let row = this.rowOf(symbol);
+    if (row >= 0 && this.seq[row] > 0) return row;
+    if (row < 0) {
+      if (this.awaitedRows >= mostAwaited) return -1;
+      row = this.add(symbol);
+      if (row < 0) return -1;
+    }
+    if (this.#awaited[row]++ === 0) this.awaitedRows++;
+    return row;
+  }
+
+  /** Takes back one {@link hold}; a row that nobody waits for and that never had a tick is free for another symbol. */
+  release(row: number): void {
+    if (this.seq[row] > 0 || this.#awaited[row] === 0) return;
+    if (--this.#awaited[row] > 0) return;
+    this.awaitedRows--;
+    this.#rowOf.delete(this.symbols[row]);
+    this.symbols[row] = "";
+    this.#free.push(row);
+  }
+
+  /**
+   * Publisher: merges what a message told into the symbol's values, and counts the tick.
+   * @param eventTime microseconds since the Unix epoch
+   */
+  merge(row: number, patch: TickPatch, eventTime: number): void {
+    const base = row * FIELD_COUNT;
+    for (let index = 0; index < FIELD_COUNT; index++) {
+      const value = patch[FIELDS[index]];
+      if (value !== undefined) this.values[base + index] = value ?? Number.NaN;
+    }
+    this.#ticked(row, this.seq[row] + 1, eventTime);
+  }
+
+  /** Publisher: how the symbol stands from now on. */
+  restate(row: number, state: number, since: number, reason: string): void {
+    this.state[row] = state;
+    this.since[row] = since;
+    this.reasons[row] = reason;
+    this.stateVersion[row] = this.statusClock = ++this.clock;
+  }
+
+  /**
+   * Applies a record from the bus. A larger epoch wins over a smaller one, within an epoch a larger `seq`; what has
+   * lost is ignored.
+   * @returns `TICKED`, `RESTATED`, `IGNORED` or `FULL`
+   */
+  apply(record: BusRecord): number {
+    const row = this.add(record.symbol);
+    if (row < 0) return FULL;
+    const seq = this.seq[row];
+    const epoch = this.epoch[row];
+    if (record.epoch < epoch || (record.epoch === epoch && record.seq < seq)) return IGNORED;
+    this.epoch[row] = record.epoch;
+    this.stream[row] = record.stream;
+    let news = IGNORED;
+    if (record.seq !== seq) {
+      const base = row * FIELD_COUNT;
+      for (let index = 0; index < FIELD_COUNT; index++)
+        this.values[base + index] = record.values[record.offset + index];
+      this.#ticked(row, record.seq, record.eventTime);
+      news = TICKED;
+      if (record.seq < seq) this.resetVersion[row] = this.statusClock = this.clock;
+      else if (record.healed && seq > 0) this.gapVersion[row] = this.statusClock = this.clock;
+    }
+    if (record.state !== this.state[row] || record.reason !== this.reasons[row]) {
+      this.restate(row, record.state, record.since, record.reason);
+      if (news === IGNORED) news = RESTATED;
+    }
+    return news;
+  }
+
+  /** Fills the part of a record that the table knows: all but epoch, stream and whether it was healed. */
+  read(row: number, record: BusRecord): void {
+    record.symbol = this.symbols[row];
+    record.seq = this.seq[row];
+    record.eventTime = this.eventTime[row];
+    record.state = this.state[row];
+    record.since = this.since[row];
+    record.reason = this.reasons[row];
+    record.values = this.values;
+    record.offset = row * FIELD_COUNT;
+  }
+
+  #ticked(row: number, seq: number, eventTime: number): void {
+    if (this.seq[row] === 0) this.#first(row);
+    this.seq[row] = seq;
+    this.eventTime[row] = eventTime;
+    this.version[row] = ++this.clock;
+  }
+
+  #first(row: number): void {
+    this.known[this.knownCount++] = row;
+    if (this.#awaited[row] > 0) {
+      this.#awaited[row] = 0;
+      this.awaitedRows--;
+    }
+    if (this.state[row] !== LIVE) this.restate(row, LIVE, 0, "");
+  }
+
+  #grow(capacity: number): void {
+    this.known = copied(new Int32Array(capacity), this.known);
+    this.seq = copied(new Float64Array(capacity), this.seq);
+    this.epoch = copied(new Float64Array(capacity), this.epoch);
+    this.eventTime = copied(new Float64Array(capacity), this.eventTime);
+    this.values = copied(new Float64Array(capacity * FIELD_COUNT), this.values);
+    this.version = copied(new Float64Array(capacity), this.version);
+    this.state = copied(new Uint8Array(capacity), this.state);
+    this.since = copied(new Float64Array(capacity), this.since);
+    this.stateVersion = copied(new Float64Array(capacity), this.stateVersion);
+    this.gapVersion = copied(new Float64Array(capacity), this.gapVersion);
+    this.resetVersion = copied(new Float64Array(capacity), this.resetVersion);
+    this.stream = copied(new Int32Array(capacity), this.stream);
+    this.#awaited = copied(new Int32Array(capacity), this.#awaited);
+  }
+}
+
+function copied<T extends Int32Array | Float64Array | Uint8Array>(to: T, from: T): T {
+  to.set(from);
+  return to;
+}

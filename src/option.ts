@@ -1,0 +1,98 @@
+/**
+ * Values that a person writes as text: settings (settings.ts) and the options of a feed (feed/spec.ts). A kind knows
+ * how to read its text and how to say what it accepts, so that every refusal names the range.
+ */
+
+/** What a person wrote is wrong: shown as one line, without a stack, and the process ends with exit code 2. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+/** How a value is read from text. */
+export interface Kind<T> {
+  /** What stands for the value in the help: `N`, `URL`, `a|b`. */
+  readonly arg: string;
+  /** What is accepted, as it is said after "must be". */
+  readonly range: string;
+  /** The value, or undefined when the text is not one. */
+  read(text: string): T | undefined;
+}
+
+/** A whole number of some unit, from `min` to `max`. */
+export function integer(min: number, max: number, unit = ""): Kind<number> {
+  return {
+    arg: "N",
+    range: `a whole number from ${min} to ${max}${unit && ` (${unit})`}`,
+    read(text) {
+      const value = /^[+-]?\d{1,15}$/.test(text.trim()) ? Number(text) : Number.NaN;
+      return value >= min && value <= max ? value : undefined;
+    },
+  };
+}
+
+/** A number of some unit, from `min` to `max`, which may have a fraction. */
+export function decimal(min: number, max: number, unit = ""): Kind<number> {
+  return {
+    arg: "N",
+    range: `a number from ${min} to ${max}${unit && ` (${unit})`}`,
+    read(text) {
+      const value = text.trim() === "" ? Number.NaN : Number(text);
+      return value >= min && value <= max ? value : undefined;
+    },
+  };
+}
+
+/** One of some words. */
+export function choice<const T extends string>(...words: T[]): Kind<T> {
+  return {
+    arg: words.join("|"),
+    range: `one of ${words.join(", ")}`,
+    read: (text) => words.find((word) => word === text),
+  };
+}
+
+/** A switch: a bare flag is `true`. */
+export function boolean(): Kind<boolean> {
+  const words: Record<string, boolean> = { true: true, yes: true, 1: true, false: false, no: false, 0: false };
+  return {
+    arg: "true|false",
+    range: "true or false",
+    read: (text) => (Object.hasOwn(words, text) ? words[text] : undefined),
+  };
+}
+
+/** A text that matches a pattern. */
+export function text(arg: string, range: string, pattern: RegExp): Kind<string> {
+  return { arg, range, read: (text) => (pattern.test(text) ? text : undefined) };
+}
+
+/** An address of one of some schemes, or nothing where `optional`. */
+export function url(schemes: readonly string[], optional = false): Kind<string> {
+  const prefixes = schemes.map((scheme) => `${scheme}://`);
+  return {
+    arg: "URL",
+    range: `${optional ? "empty or " : ""}an address that starts with ${prefixes.join(" or ")}`,
+    read(text) {
+      if (text === "" && optional) return text;
+      return URL.canParse(text) && prefixes.some((prefix) => text.startsWith(prefix)) ? text : undefined;
+    },
+  };
+}
+
+/** Several texts, split at `separator`; each one must be of the kind given. */
+export function list<T>(of: Kind<T>, separator: RegExp): Kind<T[]> {
+  return {
+    arg: of.arg,
+    range: `a list, each ${of.range}`,
+    read(text) {
+      const values: T[] = [];
+      for (const part of text.split(separator)) {
+        if (part === "") continue;
+        const value = of.read(part);
+        if (value === undefined) return undefined;
+        values.push(value);
+      }
+      return values;
+    },
+  };
+}

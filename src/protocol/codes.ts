@@ -1,0 +1,33 @@
+/** The codes of the client protocol: of `error` messages and of the WebSocket's close. */
+
+/** What a command's failure is called, and whether the same command may succeed later. */
+export const ERROR_CODES = {
+  bad_message: { retryable: false },
+  unknown_op: { retryable: false },
+  invalid_symbol: { retryable: false },
+  unknown_field: { retryable: false },
+  invalid_interval: { retryable: false },
+  too_many_symbols: { retryable: true },
+  too_many_commands: { retryable: true },
+  not_entitled: { retryable: false },
+  not_subscribed: { retryable: false },
+  internal: { retryable: true },
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** Why a connection was closed, and whether the client should come back. */
+export const CLOSE_CODES = {
+  goingAway: { code: 1001, comeBack: true },
+  tooLarge: { code: 1009, comeBack: false },
+  internal: { code: 1011, comeBack: true },
+  restarting: { code: 1012, comeBack: true },
+  full: { code: 1013, comeBack: true },
+  protocolBroken: { code: 4400, comeBack: false },
+  notAuthenticated: { code: 4401, comeBack: false },
+  notAllowed: { code: 4403, comeBack: false },
+  tooSlow: { code: 4408, comeBack: true },
+  tooMany: { code: 4429, comeBack: true },
+} as const;
+
+export type CloseName = keyof typeof CLOSE_CODES;

@@ -1,0 +1,121 @@
+/**
+ * The control messages of the client protocol, version 1, as types: shared by the gateway and the client library.
+ * Data frames are arrays (`[sentAt, tick, …]`) and have no type of their own on the gateway, which writes bytes.
+ */
+import type { Field, State } from "../tick.ts";
+import type { ErrorCode } from "./codes.ts";
+
+/** The version of the protocol, as `hello` says it. */
+export const PROTOCOL_VERSION = 1;
+
+/** The subprotocols, the default first. */
+export const SUBPROTOCOLS = ["tickgate.v1.msgpack", "tickgate.v1.json"] as const;
+export type Subprotocol = (typeof SUBPROTOCOLS)[number];
+
+/** The largest data frame, in bytes. */
+export const MAX_FRAME_BYTES = 65_536;
+/** The longest interval that may be asked for, in milliseconds. */
+export const MAX_INTERVAL = 3_600_000;
+
+/** What a client calls its command; the answer carries it. */
+export type CommandId = string | number;
+
+export interface Subscribe {
+  op: "subscribe";
+  id?: CommandId;
+  symbols: string[];
+  interval?: number;
+  fields?: string[];
+}
+
+export interface Unsubscribe {
+  op: "unsubscribe";
+  id?: CommandId;
+  symbols: string[];
+}
+
+export interface Ping {
+  op: "ping";
+  id?: CommandId;
+}
+
+/** Client to gateway. */
+export type Command = Subscribe | Unsubscribe | Ping;
+
+export interface Hello {
+  op: "hello";
+  protocol: number;
+  session: string;
+  node: string;
+  time: number;
+  heartbeat: number;
+  limits: { symbols: number; commandsPerSecond: number; messageBytes: number };
+}
+
+export interface Rejection {
+  symbol: string;
+  code: ErrorCode;
+  message: string;
+}
+
+export interface Subscribed {
+  op: "subscribed";
+  id?: CommandId;
+  interval: number;
+  fields: Field[];
+  symbols: [symbol: string, handle: number][];
+  rejected: Rejection[];
+}
+
+export interface Unsubscribed {
+  op: "unsubscribed";
+  id?: CommandId;
+  symbols: string[];
+}
+
+export interface Status {
+  op: "status";
+  symbols: string[];
+  state: State | "gap";
+  reason?: string;
+  since: number;
+}
+
+export interface Quality {
+  op: "quality";
+  state: "conflating" | "realtime";
+  interval: number;
+  reason: QualityReason;
+}
+
+/** Whose doing it is that updates come less often than granted: the client reads too slowly, the gateway is saturated. */
+export type QualityReason = "client" | "server";
+
+export interface Heartbeat {
+  op: "heartbeat";
+  time: number;
+}
+
+export interface Pong {
+  op: "pong";
+  id?: CommandId;
+  time: number;
+}
+
+export interface Failure {
+  op: "error";
+  id?: CommandId;
+  code: ErrorCode;
+  message: string;
+  retryable: boolean;
+}
+
+export interface Bye {
+  op: "bye";
+  code: number;
+  reason: string;
+  retryAfter: number;
+}
+
+/** Gateway to client, but for data frames. */
+export type Control = Hello | Subscribed | Unsubscribed | Status | Quality | Heartbeat | Pong | Failure | Bye;

@@ -1,0 +1,348 @@
+/**
+ * Every setting in one table: its name, flag, environment name, default, range and help. A value comes from the first
+ * that has one: flag, environment, settings file, default. The help pages are written from this table.
+ */
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { parseArgs } from "node:util";
+import { boolean, choice, integer, type Kind, list, text, UsageError, url } from "./option.ts";
+
+/** The commands that have settings. */
+export type CommandName = "all" | "gateway" | "feed" | "watch" | "play";
+
+/** One setting. */
+export interface Setting<T = unknown> {
+  /** Without the dashes: `admin-port`. A list's flag may be given several times. */
+  readonly flag: string;
+  readonly env: string;
+  readonly kind: Kind<T>;
+  readonly default: T;
+  /** What it does, and why it has the limit that it has. */
+  readonly help: string;
+  readonly commands: readonly CommandName[];
+}
+
+const GATEWAY: readonly CommandName[] = ["all", "gateway"];
+const FEED: readonly CommandName[] = ["all", "feed"];
+const SERVERS: readonly CommandName[] = ["all", "gateway", "feed"];
+const EVERY: readonly CommandName[] = ["all", "gateway", "feed", "watch", "play"];
+
+function setting<T>(
+  commands: readonly CommandName[],
+  flag: string,
+  kind: Kind<T>,
+  fallback: T,
+  help: string,
+  env = `TICKGATE_${flag.toUpperCase().replaceAll("-", "_")}`,
+): Setting<T> {
+  return { flag, env, kind, default: fallback, help, commands };
+}
+
+const word = text("NAME", "1 to 64 letters, digits, dots, dashes or underscores", /^[\w.-]{1,64}$/);
+const address = text("HOST", "a host name or an IP address", /^[\w.:-]{1,253}$/);
+const origin = text("ORIGIN", "* or an origin such as https://trade.example.com", /^(\*|https?:\/\/[^/\s]+)$/);
+const feed = text("FEED", "ADAPTER:SYMBOLS?option=value", /^[a-z]+:\S*$/);
+
+/** All settings, by the name that the code uses. */
+export const SETTINGS = {
+  feeds: setting(
+    FEED,
+    "feed",
+    list(feed, /[\s;]+/),
+    [] as string[],
+    "A feed, ADAPTER:SYMBOLS?option=value; repeat the flag, or separate several with spaces in the environment",
+    "TICKGATE_FEEDS",
+  ),
+  host: setting(SERVERS, "host", address, "127.0.0.1", "The address to listen on; 0.0.0.0 for all"),
+  port: setting(GATEWAY, "port", integer(0, 65_535), 8080, "The port for clients; 0 takes a free one"),
+  adminPort: setting(
+    SERVERS,
+    "admin-port",
+    integer(0, 65_535),
+    9090,
+    "The port for /healthz, /readyz and /metrics; 0 takes a free one",
+  ),
+  node: setting(GATEWAY, "node", word, nodeName(), "The name of this node, as clients are told it"),
+  origins: setting(
+    GATEWAY,
+    "origin",
+    list(origin, /[\s,]+/),
+    ["*"],
+    "An origin whose web pages may connect, * for any; repeatable",
+    "TICKGATE_ORIGINS",
+  ),
+  heartbeat: setting(
+    GATEWAY,
+    "heartbeat",
+    integer(1_000, 60_000, "ms"),
+    15_000,
+    "A connection with nothing else to say gets a heartbeat this often; one that answers no ping for three of them is closed",
+  ),
+  interval: setting(
+    GATEWAY,
+    "interval",
+    integer(0, 60_000, "ms"),
+    100,
+    "The interval of a subscription that names none",
+  ),
+  minInterval: setting(
+    GATEWAY,
+    "min-interval",
+    integer(0, 60_000, "ms"),
+    0,
+    "The shortest interval that is granted; a shorter one asked for is lengthened to it",
+  ),
+  maxConnections: setting(
+    GATEWAY,
+    "max-connections",
+    integer(1, 1_000_000),
+    20_000,
+    "Connections at once; more are refused with 503. Each takes a file descriptor and up to its window of memory",
+  ),
+  maxConnectionsPerAddress: setting(
+    GATEWAY,
+    "max-connections-per-address",
+    integer(1, 1_000_000),
+    10_000,
+    "Connections at once from one address, so that one client cannot take all; behind a balancer all come from its address",
+  ),
+  maxSymbolsPerConnection: setting(
+    GATEWAY,
+    "max-symbols-per-connection",
+    integer(1, 1_000_000),
+    20_000,
+    "Symbols that one connection may hold, at 12 bytes each",
+  ),
+  maxSymbols: setting(
+    SERVERS,
+    "max-symbols",
+    integer(1, 4_000_000),
+    100_000,
+    "Symbols in the market table, at about 200 bytes each; ticks of more are counted and left out",
+  ),
+  maxAwaitedSymbols: setting(
+    GATEWAY,
+    "max-awaited-symbols",
+    integer(0, 1_000_000),
+    10_000,
+    "Rows of the market table that may be held for symbols that have had no tick, which any client can name",
+  ),
+  maxFieldLists: setting(
+    GATEWAY,
+    "max-field-lists",
+    integer(1, 1_000),
+    32,
+    "Different field lists whose encoded ticks are shared, at up to 320 bytes a symbol each; ticks of more are encoded for each client",
+  ),
+  maxMessageBytes: setting(
+    GATEWAY,
+    "max-message-bytes",
+    integer(256, 1_048_576, "bytes"),
+    32_768,
+    "The largest message that a client may send; a larger one closes its connection",
+  ),
+  commandsPerSecond: setting(
+    GATEWAY,
+    "commands-per-second",
+    integer(1, 100_000),
+    100,
+    "Commands that one connection may send a second; more get an error, and many more close it",
+  ),
+  maxUnreadBytes: setting(
+    GATEWAY,
+    "max-unread-bytes",
+    integer(65_536, 1_073_741_824, "bytes"),
+    4_194_304,
+    "Bytes that a connection may have on its way, answers to its commands included; more close it",
+  ),
+  windowMin: setting(
+    GATEWAY,
+    "window-min",
+    integer(1_024, 1_048_576, "bytes"),
+    4_096,
+    "The arrival window of the slowest reader: less keeps its prices younger and costs more frames",
+  ),
+  windowMax: setting(
+    GATEWAY,
+    "window-max",
+    integer(65_536, 67_108_864, "bytes"),
+    2_097_152,
+    "The arrival window of the fastest reader far away: bandwidth times round trip, and no more",
+  ),
+  windowDelay: setting(
+    GATEWAY,
+    "window-delay",
+    integer(10, 5_000, "ms"),
+    250,
+    "How long bytes on their way to a slow reader may queue: its prices are about this much older",
+  ),
+  sliceTime: setting(
+    GATEWAY,
+    "slice-time",
+    integer(1, 100, "ms"),
+    4,
+    "How long a flush pass may hold the event loop before sockets and the bus are served again",
+  ),
+  drainDelay: setting(
+    GATEWAY,
+    "drain-delay",
+    integer(0, 300_000, "ms"),
+    500,
+    "On SIGTERM, how long to be unready before connections are closed: the balancer's health check must see it",
+  ),
+  drainSpread: setting(
+    GATEWAY,
+    "drain-spread",
+    integer(0, 300_000, "ms"),
+    1_000,
+    "On SIGTERM, clients are told to come back after 0 to so many ms, each another time",
+  ),
+  url: setting(["watch"], "url", url(["ws", "wss"]), "ws://127.0.0.1:8080/v1/stream", "The gateway to watch"),
+  watchInterval: setting(
+    ["watch"],
+    "interval",
+    integer(0, 60_000, "ms"),
+    250,
+    "At most one tick per symbol in so many ms",
+    "TICKGATE_WATCH_INTERVAL",
+  ),
+  json: setting(["watch"], "json", boolean(), false, "One line of JSON a tick, for a pipe", "TICKGATE_WATCH_JSON"),
+  playPort: setting(
+    ["play"],
+    "port",
+    integer(0, 65_535),
+    0,
+    "The port to play on; 0 takes a free one",
+    "TICKGATE_PLAY_PORT",
+  ),
+  speed: setting(
+    ["play"],
+    "speed",
+    integer(0, 10_000),
+    1,
+    "How many times as fast as it was captured; 0 for as fast as it can be sent",
+    "TICKGATE_PLAY_SPEED",
+  ),
+  logLevel: setting(
+    EVERY,
+    "log-level",
+    choice("trace", "debug", "info", "warn", "error", "fatal", "silent"),
+    "info",
+    "What is logged, to standard error",
+  ),
+  logFormat: setting(
+    EVERY,
+    "log-format",
+    choice("auto", "pretty", "json"),
+    "auto",
+    "How it is logged; auto is pretty on a terminal",
+  ),
+} as const satisfies Record<string, Setting>;
+
+type SettingTable = typeof SETTINGS;
+/** The values of all settings. */
+export type Settings = { readonly [K in keyof SettingTable]: SettingTable[K] extends Setting<infer T> ? T : never };
+
+function nodeName(): string {
+  return `${
+    hostname()
+      .replace(/[^\w.-]/g, "-")
+      .slice(0, 48) || "node"
+  }-${process.pid}`;
+}
+
+/** The settings that a command has, as pairs of name and setting. */
+export function settingsOf(command: CommandName): [keyof Settings, Setting][] {
+  return (Object.entries(SETTINGS) as [keyof Settings, Setting][]).filter(([, s]) => s.commands.includes(command));
+}
+
+/** What a command line came to. */
+export interface CommandLine {
+  readonly settings: Settings;
+  /** What is not a flag: the symbols to watch, the file to play. */
+  readonly operands: readonly string[];
+  readonly help: boolean;
+  readonly version: boolean;
+  /** Names in the environment that begin as ours do and are none, for a warning. */
+  readonly unknownEnv: readonly string[];
+}
+
+/**
+ * Reads the settings of a command from its flags, the environment and the settings file (`--config`).
+ * @throws UsageError that names the setting, where it was found, and its range
+ */
+export function readSettings(command: CommandName, args: readonly string[], env: NodeJS.ProcessEnv): CommandLine {
+  const own = settingsOf(command);
+  const { values, positionals } = parseFlags(own, args);
+  const configFile = values.config ?? env.TICKGATE_CONFIG;
+  const file = typeof configFile === "string" ? readFile(configFile) : {};
+  const settings: Record<string, unknown> = {};
+  for (const [name, { default: fallback }] of Object.entries(SETTINGS)) settings[name] = fallback;
+  for (const [name, setting] of own) {
+    const flag = values[setting.flag];
+    const fromEnv = env[setting.env];
+    if (flag !== undefined) settings[name] = read(setting, `--${setting.flag}`, flag);
+    else if (fromEnv !== undefined) settings[name] = read(setting, setting.env, fromEnv);
+    else if (file[setting.flag] !== undefined)
+      settings[name] = read(setting, `"${setting.flag}" in ${configFile}`, file[setting.flag]);
+  }
+  return {
+    settings: settings as unknown as Settings,
+    operands: positionals,
+    help: values.help === true,
+    version: values.version === true,
+    unknownEnv: unknownEnv(env),
+  };
+}
+
+type FlagValues = Record<string, string | boolean | (string | boolean)[] | undefined>;
+
+function parseFlags(own: [string, Setting][], args: readonly string[]): { values: FlagValues; positionals: string[] } {
+  const options: Record<string, { type: "string" | "boolean"; multiple?: boolean; short?: string }> = {
+    help: { type: "boolean", short: "h" },
+    version: { type: "boolean", short: "V" },
+    config: { type: "string" },
+  };
+  for (const [, setting] of own) {
+    const isSwitch = typeof setting.default === "boolean";
+    options[setting.flag] = { type: isSwitch ? "boolean" : "string", multiple: Array.isArray(setting.default) };
+  }
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true, allowNegative: true });
+  } catch (error) {
+    // parseArgs explains in its first sentence; the rest is about how to pass such a word as an operand.
+    const [first] = (error as Error).message.split(". ");
+    throw new UsageError(first, { cause: error });
+  }
+}
+
+function read(setting: Setting, where: string, given: unknown): unknown {
+  const values = Array.isArray(given) ? given : [given];
+  const results = values.map((value) => {
+    const result = typeof value === "object" ? undefined : setting.kind.read(String(value));
+    if (result === undefined)
+      throw new UsageError(`${where} must be ${setting.kind.range}, not ${JSON.stringify(value)}`);
+    return result;
+  });
+  return Array.isArray(setting.default) ? results.flat() : results.at(-1);
+}
+
+function readFile(path: string): Record<string, unknown> {
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    throw new UsageError(`cannot read the settings file ${path}: ${(error as Error).message}`, { cause: error });
+  }
+  if (typeof content !== "object" || content === null || Array.isArray(content))
+    throw new UsageError(`the settings file ${path} must hold one JSON object`);
+  const flags = new Set(Object.values(SETTINGS).map((setting) => setting.flag));
+  for (const key of Object.keys(content))
+    if (!flags.has(key)) throw new UsageError(`${JSON.stringify(key)} in ${path} is no setting; see tickgate --help`);
+  return content as Record<string, unknown>;
+}
+
+function unknownEnv(env: NodeJS.ProcessEnv): string[] {
+  const names = new Set(["TICKGATE_CONFIG", ...Object.values(SETTINGS).map((setting) => setting.env)]);
+  return Object.keys(env).filter((name) => name.startsWith("TICKGATE_") && !names.has(name));
+}

@@ -1,0 +1,64 @@
+/**
+ * The tick: one change of one symbol's values at one time, its fields, and the grammar of symbols.
+ * Everything else in the project speaks in these words.
+ */
+
+/** The fields of protocol version 1, in the order in which "all fields" are granted. */
+export const FIELDS = [
+  "bid",
+  "bidSize",
+  "ask",
+  "askSize",
+  "last",
+  "lastSize",
+  "open",
+  "high",
+  "low",
+  "volume",
+] as const;
+
+/** One of {@link FIELDS}. `open` to `volume` are over the venue's own window, 24 h as a rule. */
+export type Field = (typeof FIELDS)[number];
+
+/** How many values a whole tick has. */
+export const FIELD_COUNT = FIELDS.length;
+
+const FIELD_INDEX: ReadonlyMap<string, number> = new Map(FIELDS.map((name, index) => [name, index]));
+
+/** The position of a field in a whole tick's values, or -1 when there is no such field. */
+export function fieldIndex(name: string): number {
+  return FIELD_INDEX.get(name) ?? -1;
+}
+
+/**
+ * What a feed adapter knows of a symbol from one message of its source: the fields that the message told.
+ * A field left out keeps its value; `null` says that there is no value (an empty side of the book).
+ */
+export type TickPatch = { [F in Field]?: number | null };
+
+/** How a symbol stands: `live`; `stale`, its feed has gone silent; `closed`, its feed has ended for good. */
+export const STATES = ["live", "stale", "closed"] as const;
+
+/** One of {@link STATES}. */
+export type State = (typeof STATES)[number];
+
+/** A state as the number that tables and the bus hold: its position in {@link STATES}. */
+export const LIVE = 0;
+export const STALE = 1;
+export const CLOSED = 2;
+
+/** The longest symbol, in characters. */
+export const SYMBOL_LENGTH = 64;
+
+const SYMBOL = /^[A-Z0-9._:-]{1,64}$/;
+const PREFIX = /^[A-Z0-9._:-]{0,63}\*$/;
+
+/** Whether a text is a symbol: 1 to 64 of `A-Z 0-9 . _ - :`. */
+export function isSymbol(text: string): boolean {
+  return SYMBOL.test(text);
+}
+
+/** Whether a text is a pattern: a final `*` after a prefix of a symbol, which may be empty. */
+export function isPattern(text: string): boolean {
+  return PREFIX.test(text);
+}
