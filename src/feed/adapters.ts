@@ -1,0 +1,33 @@
+/** The list of feed adapters: the one place to add one. */
+import { text } from "../option.ts";
+import type { Adapter, FeedOptions } from "./adapter.ts";
+import { ndjson } from "./ndjson.ts";
+import { sim } from "./sim.ts";
+
+export const ADAPTERS: readonly Adapter[] = [sim, ndjson];
+
+/** The options that every adapter has. */
+export const SHARED_OPTIONS: FeedOptions = {
+  name: {
+    kind: text("NAME", "1 to 64 letters, digits, dots, dashes or underscores", /^[\w.-]{1,64}$/),
+    default: "",
+    help: "The name of the feed in the log, the metrics and on the bus; its adapter's name unless given",
+  },
+};
+
+/** What `tickgate feed --help` says of feeds: every adapter with its options. */
+export function adaptersHelp(): string {
+  const lines = ["A feed is ADAPTER:TARGET?option=value&option=value. The adapters:"];
+  for (const adapter of ADAPTERS) {
+    lines.push("", `  ${adapter.name}:${adapter.target}`, `      ${adapter.help}`, ...optionLines(adapter.options));
+  }
+  lines.push("", "Every feed has", ...optionLines(SHARED_OPTIONS));
+  return `${lines.join("\n")}\n`;
+}
+
+function optionLines(options: FeedOptions): string[] {
+  return Object.entries(options).map(([name, { kind, default: fallback, help }]) => {
+    const preset = fallback === "" ? "" : ` [${String(fallback)}]`;
+    return `      ${`${name}=${kind.arg}`.padEnd(16)} ${help}: ${kind.range}${preset}`;
+  });
+}

@@ -1,0 +1,95 @@
+/** Feed specifications as people write them: `ADAPTER:SYMBOLS?option=value&option=value`. */
+import { UsageError } from "../option.ts";
+import type { Adapter, Feed, FeedContext } from "./adapter.ts";
+import { ADAPTERS, SHARED_OPTIONS } from "./adapters.ts";
+
+/** A feed that has been asked for: everything is known but whether its target makes sense to its adapter. */
+export interface FeedSpec {
+  /** As it was written. */
+  readonly text: string;
+  /** What the feed is called in the log, the metrics and on the bus; its adapter's name unless `?name=` says another. */
+  readonly name: string;
+  readonly adapter: Adapter;
+  /** What stands between the colon and the question mark. */
+  readonly target: string;
+  /** A value for every option of the adapter. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Reads the feeds of one process.
+ * @throws UsageError that names the specification, and the option and its range where it is one; or when two feeds
+ * have the same name
+ */
+export function parseFeeds(specs: readonly string[]): FeedSpec[] {
+  const feeds = specs.map(parseFeed);
+  const byName = new Map<string, FeedSpec>();
+  for (const feed of feeds) {
+    const other = byName.get(feed.name);
+    if (other)
+      throw new UsageError(
+        `two feeds are named "${feed.name}": "${other.text}" and "${feed.text}"; give one of them another with ?name=`,
+      );
+    byName.set(feed.name, feed);
+  }
+  return feeds;
+}
+
+/**
+ * Reads one feed.
+ * @throws UsageError, as {@link parseFeeds}
+ */
+export function parseFeed(text: string): FeedSpec {
+  const [, name, target, query = ""] = /^([^:?]*):([^?]*)(?:\?(.*))?$/s.exec(text) ?? [];
+  if (name === undefined) throw wrong(text, "is not of the form ADAPTER:SYMBOLS?option=value");
+  const adapter = ADAPTERS.find((candidate) => candidate.name === name);
+  if (!adapter) throw wrong(text, `there is no adapter "${name}"; there are ${names(ADAPTERS.map((a) => a.name))}`);
+  const known = { ...adapter.options, ...SHARED_OPTIONS };
+  const options: Record<string, unknown> = {};
+  for (const [key, option] of Object.entries(known)) options[key] = option.default;
+  const given = new Set<string>();
+  for (const pair of query.split("&")) {
+    if (pair === "") continue;
+    const [key, ...rest] = pair.split("=");
+    if (!Object.hasOwn(known, key))
+      throw wrong(text, `${name} has no option "${key}"; there are ${names(Object.keys(known))}`);
+    if (given.has(key)) throw wrong(text, `the option ${key} is there twice`);
+    given.add(key);
+    const value = decode(text, rest.join("="));
+    options[key] = known[key].kind.read(value);
+    if (options[key] === undefined)
+      throw wrong(text, `the option ${key} must be ${known[key].kind.range}, not ${JSON.stringify(value)}`);
+  }
+  const { name: feedName, ...own } = options;
+  return { text, name: String(feedName || name), adapter, target: decode(text, target), options: own };
+}
+
+/**
+ * Makes the feed; it has not started.
+ * @throws UsageError when its target is wrong
+ */
+export function openFeed(spec: FeedSpec, context: FeedContext): Feed {
+  try {
+    return spec.adapter.create(spec.target, spec.options, context);
+  } catch (error) {
+    if (error instanceof UsageError) throw wrong(spec.text, error.message, error);
+    throw error;
+  }
+}
+
+/** Spaces, `?`, `&` and `%` are written as in any address: `%20`. */
+function decode(spec: string, text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (error) {
+    throw wrong(spec, `${JSON.stringify(text)} has a % that is no escape such as %20 (a % itself is %25)`, error);
+  }
+}
+
+function wrong(spec: string, what: string, cause?: unknown): UsageError {
+  return new UsageError(`feed "${spec}": ${what}`, { cause });
+}
+
+function names(list: readonly string[]): string {
+  return list.join(", ");
+}
