@@ -1,0 +1,67 @@
+/**
+ * What a simulated tick costs: made, merged by the publisher, over the memory bus, applied to a second market table.
+ * Times differ between machines; what is compared is the ratio to an empty pass in the same run: the same ticks sent
+ * to a sink that counts them.
+ *
+ *     node loadtest/bench-sim.ts [TICKS]
+ */
+import { setImmediate as turn } from "node:timers/promises";
+import type { BusListener } from "../src/bus/bus.ts";
+import { MemoryBus } from "../src/bus/memory.ts";
+import { SystemClock } from "../src/clock.ts";
+import type { FeedSink } from "../src/feed/adapter.ts";
+import { Publisher } from "../src/feed/publisher.ts";
+import { SimMarket } from "../src/feed/sim-market.ts";
+import { MarketTable } from "../src/market/table.ts";
+
+const SYMBOLS = 1_000;
+/** As many ticks as a turn of the simulator makes at 100,000 a second. */
+const TURN_TICKS = 500;
+const ROUNDS = 5;
+const ticks = Number(process.argv[2] ?? 1_000_000);
+
+async function pass(sink: FeedSink): Promise<number> {
+  const market = new SimMarket(SYMBOLS, 1, "SIM");
+  const start = process.cpuUsage();
+  for (let done = 0; done < ticks; done += TURN_TICKS) {
+    for (let i = 0; i < TURN_TICKS; i++) {
+      const patch = market.next();
+      sink.tick(market.symbols[market.symbol], patch, done);
+    }
+    await turn();
+  }
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / ticks;
+}
+
+async function published(): Promise<number> {
+  const bus = new MemoryBus();
+  const writer = bus.writer();
+  const near = new MarketTable(SYMBOLS);
+  const far = new MarketTable(SYMBOLS);
+  await writer.start(near);
+  const listener: BusListener = {
+    record: (record) => void far.apply(record),
+    batchEnd: () => {},
+    silent: () => {},
+    speaking: () => {},
+  };
+  await bus.start(listener);
+  const publisher = new Publisher(near, writer, new SystemClock());
+  const micros = await pass(publisher);
+  await writer.close();
+  if (far.clock === 0 || publisher.counts.ticks !== ticks) throw new Error("ticks were lost");
+  return micros;
+}
+
+let counted = 0;
+const empty: FeedSink = { tick: () => void counted++, stale: () => {}, closed: () => {}, skip: () => {} };
+
+for (let round = 0; round < ROUNDS; round++) {
+  const baseline = await pass(empty);
+  const full = await published();
+  process.stdout.write(
+    `made ${baseline.toFixed(3)} µs a tick; published and applied ${full.toFixed(3)} µs, ${(full / baseline).toFixed(1)} times; ` +
+      `at 100,000 ticks/s ${(full * 10).toFixed(1)} % of a core\n`,
+  );
+}
