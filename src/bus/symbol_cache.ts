@@ -1,0 +1,32 @@
+/**
+ * Symbols by their bytes. Making a string of 16 bytes costs about 100 ns and an allocation, for a symbol that was seen a
+ * moment ago: here a hash of the bytes finds the string that was made then. Direct-mapped: a symbol that falls on
+ * another's place takes it, so the cache cannot grow.
+ */
+import { isSymbol, SYMBOL_LENGTH } from "../tick.ts";
+
+const SIZE = 65_536;
+
+export class SymbolCache {
+  readonly #symbols: string[] = new Array<string>(SIZE).fill("");
+
+  /** The symbol that these bytes spell, or undefined when they spell none. */
+  get(bytes: Uint8Array, from: number, length: number): string | undefined {
+    if (length === 0 || length > SYMBOL_LENGTH) return undefined;
+    let hash = 0x811c9dc5;
+    for (let at = from; at < from + length; at++) hash = Math.imul(hash ^ bytes[at], 0x01000193);
+    const place = (hash ^ (hash >>> 16)) & (SIZE - 1);
+    const cached = this.#symbols[place];
+    if (cached.length === length && isSpelled(cached, bytes, from)) return cached;
+    const symbol = String.fromCharCode(...bytes.subarray(from, from + length));
+    if (!isSymbol(symbol)) return undefined;
+    this.#symbols[place] = symbol;
+    return symbol;
+  }
+}
+
+function isSpelled(symbol: string, bytes: Uint8Array, from: number): boolean {
+  for (let index = 0; index < symbol.length; index++)
+    if (symbol.charCodeAt(index) !== bytes[from + index]) return false;
+  return true;
+}

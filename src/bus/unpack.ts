@@ -1,0 +1,123 @@
+/**
+ * Reads MessagePack step by step, without building what is read. Everything is checked: the bytes come from another
+ * process, which may be broken or of another version.
+ */
+
+/** The bytes are not what they should be. Counted and skipped, never fatal. */
+export class WireError extends Error {
+  override name = "WireError";
+}
+
+const TWO_32 = 4_294_967_296;
+/** How deep things that are skipped may be nested. */
+const MAX_DEPTH = 8;
+
+export class Unpacker {
+  bytes: Buffer = Buffer.alloc(0);
+  /** Where the next byte is read. */
+  position = 0;
+
+  /** Reads these bytes from now on; they must not change meanwhile. */
+  reset(bytes: Buffer): void {
+    this.bytes = bytes;
+    this.position = 0;
+  }
+
+  /** The length of an array. */
+  array(): number {
+    const type = this.#byte();
+    if ((type & 0xf0) === 0x90) return type & 0x0f;
+    if (type === 0xdc) return this.#unsigned(2);
+    if (type === 0xdd) return this.#unsigned(4);
+    throw new WireError(`an array was expected, not type 0x${type.toString(16)}`);
+  }
+
+  /** A number of any kind; nil is NaN. */
+  number(): number {
+    const type = this.#byte();
+    if (type < 0x80) return type;
+    if (type >= 0xe0) return type - 256;
+    switch (type) {
+      case 0xcb: {
+        const from = this.#take(8);
+        return this.bytes.readDoubleBE(from);
+      }
+      case 0xc0:
+        return Number.NaN;
+      case 0xcc:
+        return this.#unsigned(1);
+      case 0xcd:
+        return this.#unsigned(2);
+      case 0xce:
+        return this.#unsigned(4);
+      case 0xcf: {
+        const from = this.#take(8);
+        return this.bytes.readUInt32BE(from) * TWO_32 + this.bytes.readUInt32BE(from + 4);
+      }
+      case 0xd0:
+        return this.bytes.readInt8(this.#take(1));
+      case 0xd1:
+        return this.bytes.readInt16BE(this.#take(2));
+      case 0xd2:
+        return this.bytes.readInt32BE(this.#take(4));
+      case 0xd3: {
+        const from = this.#take(8);
+        return this.bytes.readInt32BE(from) * TWO_32 + this.bytes.readUInt32BE(from + 4);
+      }
+      case 0xca:
+        return this.bytes.readFloatBE(this.#take(4));
+      default:
+        throw new WireError(`a number was expected, not type 0x${type.toString(16)}`);
+    }
+  }
+
+  /** Goes over a text and returns its length in bytes: it ends at {@link position}. */
+  textBytes(): number {
+    const type = this.#byte();
+    let length: number;
+    if ((type & 0xe0) === 0xa0) length = type & 0x1f;
+    else if (type === 0xd9) length = this.#unsigned(1);
+    else if (type === 0xda) length = this.#unsigned(2);
+    else throw new WireError(`a text was expected, not type 0x${type.toString(16)}`);
+    this.#take(length);
+    return length;
+  }
+
+  text(): string {
+    const length = this.textBytes();
+    return length === 0 ? "" : this.bytes.toString("utf8", this.position - length, this.position);
+  }
+
+  /** Goes over whatever comes next: what a later version has added. */
+  skip(depth = 0): void {
+    if (depth > MAX_DEPTH) throw new WireError("nested too deep");
+    const type = this.bytes[this.position];
+    if (type === undefined) throw new WireError("the end came too early");
+    if (type < 0x80 || type >= 0xe0 || type === 0xc0 || (type >= 0xca && type <= 0xd3)) this.number();
+    else if ((type & 0xe0) === 0xa0 || type === 0xd9 || type === 0xda) this.textBytes();
+    else if ((type & 0xf0) === 0x90 || type === 0xdc || type === 0xdd) {
+      for (let left = this.array(); left > 0; left--) this.skip(depth + 1);
+    } else if (type === 0xc2 || type === 0xc3) this.position++;
+    else if (type === 0xc4) {
+      this.position++;
+      this.#take(this.#unsigned(1));
+    } else throw new WireError(`type 0x${type.toString(16)} is not used here`);
+  }
+
+  #byte(): number {
+    const byte = this.bytes[this.position++];
+    if (byte === undefined) throw new WireError("the end came too early");
+    return byte;
+  }
+
+  #unsigned(size: number): number {
+    return this.bytes.readUIntBE(this.#take(size), size);
+  }
+
+  #take(size: number): number {
+    const from = this.position;
+    if (from + size > this.bytes.length) throw new WireError("the end came too early");
+    this.position = from + size;
+    return from;
+  }
+}
