@@ -38,6 +38,8 @@ export class MarketTable {
   epoch: Float64Array = new Float64Array(0);
   /** Microseconds since the Unix epoch. */
   eventTime: Float64Array = new Float64Array(0);
+  /** When the tick was applied here, microseconds since the Unix epoch; 0 at a publisher. */
+  appliedAt: Float64Array = new Float64Array(0);
   /** `FIELD_COUNT` values a row; NaN where not known. */
   values: Float64Array = new Float64Array(0);
   /** The clock when the values last changed; what encoded bytes are compared with. */
@@ -142,9 +144,10 @@ export class MarketTable {
   /**
    * Applies a record from the bus. A larger epoch wins over a smaller one, within an epoch a larger `seq`; what has
    * lost is ignored.
+   * @param now microseconds since the Unix epoch, for `appliedAt`
    * @returns `TICKED`, `RESTATED`, `IGNORED` or `FULL`
    */
-  apply(record: BusRecord): number {
+  apply(record: BusRecord, now = 0): number {
     const row = this.add(record.symbol);
     if (row < 0) return FULL;
     const seq = this.seq[row];
@@ -158,6 +161,7 @@ export class MarketTable {
       for (let index = 0; index < FIELD_COUNT; index++)
         this.values[base + index] = record.values[record.offset + index];
       this.#ticked(row, record.seq, record.eventTime);
+      this.appliedAt[row] = now;
       news = TICKED;
       if (record.seq < seq) this.resetVersion[row] = this.statusClock = this.clock;
       else if (record.healed && seq > 0) this.gapVersion[row] = this.statusClock = this.clock;
@@ -202,6 +206,7 @@ export class MarketTable {
     this.seq = copied(new Float64Array(capacity), this.seq);
     this.epoch = copied(new Float64Array(capacity), this.epoch);
     this.eventTime = copied(new Float64Array(capacity), this.eventTime);
+    this.appliedAt = copied(new Float64Array(capacity), this.appliedAt);
     this.values = copied(new Float64Array(capacity * FIELD_COUNT), this.values);
     this.version = copied(new Float64Array(capacity), this.version);
     this.state = copied(new Uint8Array(capacity), this.state);

@@ -1,0 +1,30 @@
+/** `tickgate play FILE`: plays captured exchange traffic as the exchange would, for trials without a network. */
+import { readCapture } from "../feed/capture.ts";
+import { Player } from "../feed/player.ts";
+import { createLog } from "../log.ts";
+import { UsageError } from "../option.ts";
+import type { CommandLine } from "../settings.ts";
+
+/**
+ * Listens on the loopback address, prints the WebSocket address on standard output, and ends on SIGINT or SIGTERM.
+ * @throws UsageError when there is not one file, or it is no capture, or the port is taken
+ */
+export async function run({ settings, operands }: CommandLine): Promise<void> {
+  const [file, ...more] = operands;
+  if (file === undefined || more.length > 0)
+    throw new UsageError("play takes one capture file: tickgate play FILE [--port N] [--speed N]");
+  const { speed, playPort: port } = settings;
+  const player = new Player(readCapture(file), { speed, port, log: createLog(settings) });
+  let address: string;
+  try {
+    address = await player.listen();
+  } catch (error) {
+    throw new UsageError(`cannot listen on port ${port}: ${(error as Error).message}`, { cause: error });
+  }
+  const ended = new Promise<void>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+  });
+  process.stdout.write(`${address}\n`);
+  await ended;
+  await player.close();
+}

@@ -1,0 +1,47 @@
+/** One feed of this process: its adapter, its publisher and its end of the bus, put together. */
+import type { Logger } from "pino";
+import type { BusWriter } from "../bus/bus.ts";
+import type { Clock } from "../clock.ts";
+import { MarketTable } from "../market/table.ts";
+import type { Settings } from "../settings.ts";
+import type { Feed } from "./adapter.ts";
+import { type FeedCounts, Publisher } from "./publisher.ts";
+import { type FeedSpec, openFeed } from "./spec.ts";
+
+export class RunningFeed {
+  readonly name: string;
+  readonly #table: MarketTable;
+  readonly #writer: BusWriter;
+  readonly #publisher: Publisher;
+  readonly #feed: Feed;
+  readonly #log: Logger;
+  #closed = false;
+
+  /** @throws UsageError when the feed's target is wrong */
+  constructor(spec: FeedSpec, settings: Settings, writer: BusWriter, clock: Clock, log: Logger) {
+    this.name = spec.name;
+    this.#log = log.child({ feed: spec.name });
+    this.#table = new MarketTable(settings.maxSymbols);
+    this.#writer = writer;
+    this.#publisher = new Publisher(this.#table, writer, clock);
+    this.#feed = openFeed(spec, { sink: this.#publisher, clock, log: this.#log });
+  }
+
+  get counts(): FeedCounts {
+    return this.#publisher.counts;
+  }
+
+  /** Starts the adapter and takes over the feed on the bus, whichever is ready first. */
+  start(): void {
+    this.#writer.start(this.#table).catch((error: unknown) => {
+      if (!this.#closed) this.#log.error({ err: error }, "the feed cannot be published");
+    });
+    this.#feed.start();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#feed.close();
+    await this.#writer.close();
+  }
+}

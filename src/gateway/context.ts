@@ -1,0 +1,48 @@
+/** What the gateway's sessions share: one of each in a process. */
+import type { Logger } from "pino";
+import type { BusReader } from "../bus/bus.ts";
+import type { Clock } from "../clock.ts";
+import type { EncoderPool } from "../market/encoder.ts";
+import type { MarketTable } from "../market/table.ts";
+import type { Settings } from "../settings.ts";
+import type { GatewayCounts } from "./counts.ts";
+import type { Frame } from "./frame.ts";
+import type { Pacer } from "./pacer.ts";
+import type { StatusTeller } from "./status.ts";
+import type { Subscription } from "./subscription.ts";
+
+export interface GatewayContext {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly bus: BusReader;
+  readonly table: MarketTable;
+  readonly encoders: EncoderPool;
+  readonly pacer: Pacer;
+  readonly frame: Frame;
+  readonly status: StatusTeller;
+  readonly counts: GatewayCounts;
+  readonly immediate: ImmediateIndex;
+}
+
+/**
+ * Who wants a row's ticks as soon as possible (interval 0): the one place where the fan-out starts at the symbol.
+ */
+export class ImmediateIndex {
+  readonly #subscriptions = new Map<number, Set<Subscription>>();
+
+  of(row: number): ReadonlySet<Subscription> | undefined {
+    return this.#subscriptions.get(row);
+  }
+
+  add(row: number, subscription: Subscription): void {
+    const subscriptions = this.#subscriptions.get(row);
+    if (subscriptions) subscriptions.add(subscription);
+    else this.#subscriptions.set(row, new Set([subscription]));
+  }
+
+  remove(row: number, subscription: Subscription): void {
+    const subscriptions = this.#subscriptions.get(row);
+    if (subscriptions?.delete(subscription) && subscriptions.size === 0) this.#subscriptions.delete(row);
+  }
+}

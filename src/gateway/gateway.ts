@@ -1,0 +1,127 @@
+/** A gateway node: the market table, the pacer, the sessions and the door, put together; its start and its end. */
+import type { Logger } from "pino";
+import type { BusReader } from "../bus/bus.ts";
+import type { Clock } from "../clock.ts";
+import { EncoderPool } from "../market/encoder.ts";
+import { MarketTable } from "../market/table.ts";
+import type { Settings } from "../settings.ts";
+import { type GatewayContext, ImmediateIndex } from "./context.ts";
+import { GatewayCounts } from "./counts.ts";
+import { Frame } from "./frame.ts";
+import { Ingest } from "./ingest.ts";
+import { Pacer } from "./pacer.ts";
+import { GatewayServer } from "./server.ts";
+import { StatusTeller } from "./status.ts";
+
+/** How often sessions are looked at for heartbeats and the like, ms. */
+const TICK = 250;
+/** How often changed states and new symbols are handed to the sessions, ms. */
+const NEWS = 25;
+/** Sessions that are said goodbye in one go when draining. */
+const BYES_PER_SLICE = 200;
+
+export class Gateway {
+  readonly table: MarketTable;
+  readonly counts = new GatewayCounts();
+  readonly pacer: Pacer;
+  readonly encoders: EncoderPool;
+  readonly #context: GatewayContext;
+  readonly #server: GatewayServer;
+  readonly #timers: NodeJS.Timeout[] = [];
+  #statusClock = 0;
+  #known = 0;
+  #listening = false;
+  #draining = false;
+
+  constructor(settings: Settings, bus: BusReader, clock: Clock, log: Logger) {
+    this.table = new MarketTable(settings.maxSymbols);
+    this.pacer = new Pacer(clock, settings.sliceTime);
+    this.encoders = new EncoderPool(this.table, settings.maxFieldLists);
+    this.#context = {
+      settings,
+      clock,
+      log,
+      bus,
+      table: this.table,
+      encoders: this.encoders,
+      pacer: this.pacer,
+      frame: new Frame(),
+      status: new StatusTeller(this.table, () => clock.micros()),
+      counts: this.counts,
+      immediate: new ImmediateIndex(),
+    };
+    this.#server = new GatewayServer(this.#context);
+  }
+
+  /**
+   * Opens the door, and begins to listen to the bus.
+   * @returns the port
+   * @throws UsageError when the address cannot be listened on
+   */
+  async start(): Promise<number> {
+    const { settings, bus, clock, log, immediate } = this.#context;
+    const port = await this.#server.listen(settings.host, settings.port);
+    this.pacer.start();
+    this.#timers.push(
+      setInterval(() => this.#tick(), TICK),
+      setInterval(() => this.#tellNews(), NEWS),
+    );
+    bus.start(new Ingest(this.table, this.pacer, immediate, this.counts, clock)).catch((error: unknown) => {
+      if (!this.#draining) log.error({ err: error }, "the bus cannot be listened to");
+    });
+    this.#listening = true;
+    return port;
+  }
+
+  /** Why clients should not be sent here, or undefined when they should. */
+  unready(): string | undefined {
+    if (this.#draining) return "draining";
+    if (!this.#listening) return "not listening";
+    return this.#context.bus.unready();
+  }
+
+  /** Goes: unready first, then goodbye to everyone, each told another time to come back. */
+  async drain(): Promise<void> {
+    const { settings, log } = this.#context;
+    if (this.#draining) return;
+    this.#draining = true;
+    log.info({ connections: this.counts.connections }, "draining");
+    this.#server.refuse();
+    await sleep(this.counts.connections > 0 ? settings.drainDelay : 0);
+    let said = 0;
+    for (const session of [...this.#server.sessions]) {
+      session.bye("restarting", "the gateway is restarting", Math.round(Math.random() * settings.drainSpread));
+      if (++said % BYES_PER_SLICE === 0) await sleep(0);
+    }
+    // The last close frames are on their way.
+    if (said > 0) await sleep(100);
+  }
+
+  /** Cuts everything. */
+  close(): void {
+    this.#draining = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    this.pacer.stop();
+    this.#server.close();
+  }
+
+  #tick(): void {
+    const now = this.#context.clock.millis();
+    for (const session of this.#server.sessions) session.tick(now);
+  }
+
+  #tellNews(): void {
+    if (this.table.knownCount !== this.#known) {
+      this.#known = this.table.knownCount;
+      for (const session of this.#server.sessions) session.meet();
+    }
+    if (this.table.statusClock !== this.#statusClock) {
+      this.#statusClock = this.table.statusClock;
+      for (const session of this.#server.sessions) session.hurry();
+    }
+  }
+}
+
+function sleep(millis: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, millis));
+}

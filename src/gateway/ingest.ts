@@ -1,0 +1,102 @@
+/** Where the bus meets the market table: applies records, counts them, and tells whom it concerns. */
+import type { BusListener, BusRecord } from "../bus/bus.ts";
+import type { Clock } from "../clock.ts";
+import { FULL, IGNORED, type MarketTable, RESTATED } from "../market/table.ts";
+import { LIVE, STALE } from "../tick.ts";
+import type { ImmediateIndex } from "./context.ts";
+import type { GatewayCounts } from "./counts.ts";
+import type { Pacer } from "./pacer.ts";
+
+/** Why symbols are stale whose stream is silent: the word of the gateway, not of their feed. */
+const SILENCE = "nothing heard from the feed";
+
+export class Ingest implements BusListener {
+  readonly #table: MarketTable;
+  readonly #pacer: Pacer;
+  readonly #immediate: ImmediateIndex;
+  readonly #counts: GatewayCounts;
+  readonly #clock: Clock;
+  /** Since when streams are silent, by stream; undefined where they speak. */
+  readonly #silentSince: (number | undefined)[] = [];
+  /** The time of the batch under way, microseconds; 0 between batches: the clock is read once a batch. */
+  #now = 0;
+
+  constructor(table: MarketTable, pacer: Pacer, immediate: ImmediateIndex, counts: GatewayCounts, clock: Clock) {
+    this.#table = table;
+    this.#pacer = pacer;
+    this.#immediate = immediate;
+    this.#counts = counts;
+    this.#clock = clock;
+  }
+
+  record(record: BusRecord): void {
+    const counts = this.#counts;
+    const table = this.#table;
+    counts.recordsIn++;
+    if (this.#now === 0) this.#now = this.#clock.micros();
+    const silentSince = this.#silentSince[record.stream];
+    if (silentSince !== undefined && record.state === LIVE) {
+      // Read from the store: what its feed said last, which is not heard any more.
+      record.state = STALE;
+      record.since = silentSince;
+      record.reason = SILENCE;
+    }
+    const before = table.rowOf(record.symbol);
+    const seqBefore = before < 0 ? 0 : table.seq[before];
+    const statusBefore = table.statusClock;
+    const news = table.apply(record, this.#now);
+    if (news === FULL) {
+      counts.recordsRefused++;
+      return;
+    }
+    if (news === IGNORED) {
+      counts.recordsIgnored++;
+      return;
+    }
+    if (news === RESTATED) return;
+    const row = before < 0 ? table.rowOf(record.symbol) : before;
+    counts.ticksIn += seqBefore > 0 && record.seq > seqBefore ? record.seq - seqBefore : 1;
+    if (table.statusClock !== statusBefore) this.#countStatus(row);
+    counts.inboundAge.observe(this.#now - record.eventTime);
+    this.#wake(row);
+  }
+
+  batchEnd(): void {
+    this.#now = 0;
+  }
+
+  silent(stream: number, sinceMicros: number): void {
+    if (this.#silentSince[stream] !== undefined) return;
+    this.#silentSince[stream] = sinceMicros;
+    const table = this.#table;
+    for (let row = 0; row < table.rows; row++)
+      if (table.stream[row] === stream && table.state[row] === LIVE) table.restate(row, STALE, sinceMicros, SILENCE);
+  }
+
+  speaking(stream: number): void {
+    if (this.#silentSince[stream] === undefined) return;
+    this.#silentSince[stream] = undefined;
+    const table = this.#table;
+    const now = this.#clock.micros();
+    for (let row = 0; row < table.rows; row++)
+      if (table.stream[row] === stream && table.reasons[row] === SILENCE) table.restate(row, LIVE, now, "");
+  }
+
+  #countStatus(row: number): void {
+    const table = this.#table;
+    if (table.gapVersion[row] === table.version[row]) this.#counts.gaps++;
+    else if (table.resetVersion[row] === table.version[row]) this.#counts.resets++;
+  }
+
+  /** Gives a turn to those who want the row's ticks as soon as possible, once for all that changes until then. */
+  #wake(row: number): void {
+    const subscriptions = this.#immediate.of(row);
+    if (!subscriptions) return;
+    for (const subscription of subscriptions) {
+      if (subscription.changed) continue;
+      subscription.changed = true;
+      subscription.due = this.#clock.millis();
+      this.#pacer.hurry(subscription);
+    }
+  }
+}

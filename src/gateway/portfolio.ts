@@ -1,0 +1,239 @@
+/**
+ * All that one connection is subscribed to: a subscription for each interval and field list, and the rules for symbols
+ * still to come. A symbol is in one subscription at a time.
+ */
+import type { TickFormat } from "../market/format.ts";
+import { shown } from "../protocol/command.ts";
+import type { Rejection } from "../protocol/messages.ts";
+import { isPattern, isSymbol } from "../tick.ts";
+import type { GatewayContext } from "./context.ts";
+import { type Grant, MAX_RULES, Rules } from "./rules.ts";
+import type { Session } from "./session.ts";
+import { Subscription } from "./subscription.ts";
+
+type Refusal = Omit<Rejection, "symbol">;
+
+/** What a subscribe came to. */
+export interface Granted {
+  readonly rows: number[];
+  readonly rejected: Rejection[];
+}
+
+export class Portfolio {
+  readonly #context: GatewayContext;
+  readonly #session: Session;
+  readonly #format: TickFormat;
+  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #rules = new Rules();
+  /** How many of the table's known rows the rules have been asked about. */
+  #known = 0;
+  #count = 0;
+
+  constructor(context: GatewayContext, session: Session, format: TickFormat) {
+    this.#context = context;
+    this.#session = session;
+    this.#format = format;
+  }
+
+  /** Symbols held. */
+  get count(): number {
+    return this.#count;
+  }
+
+  get subscriptions(): Iterable<Subscription> {
+    return this.#subscriptions.values();
+  }
+
+  /** Whether symbols have appeared that a rule has not been asked about. */
+  get outdated(): boolean {
+    return this.#rules.size > 0 && this.#known < this.#context.table.knownCount;
+  }
+
+  /** Grants what can be granted of some symbols and patterns. */
+  subscribe(texts: readonly string[], grant: Grant): Granted {
+    const rejected: Rejection[] = [];
+    const wanted = new Set<number>();
+    const held: number[] = [];
+    for (const text of new Set(texts)) {
+      const refusal = isPattern(text)
+        ? this.#wantPattern(text.slice(0, -1), grant, wanted)
+        : this.#wantSymbol(text, wanted, held);
+      if (refusal) rejected.push({ symbol: text.slice(0, 64), ...refusal });
+    }
+    const rows = this.#move(wanted, grant, rejected);
+    for (const row of held) this.#context.table.release(row);
+    return { rows, rejected };
+  }
+
+  /**
+   * Ends what is held of some symbols and patterns.
+   * @returns the symbols that were ended; undefined when there was nothing to end, not even a pattern
+   */
+  unsubscribe(texts: readonly string[]): string[] | undefined {
+    const { table } = this.#context;
+    const rows = new Set<number>();
+    const rulesBefore = this.#rules.size;
+    for (const text of texts) {
+      if (isPattern(text)) this.#unwantPattern(text.slice(0, -1), rows);
+      else if (isSymbol(text)) {
+        const row = table.rowOf(text);
+        if (row >= 0) rows.add(row);
+        // A known symbol has been asked about already; only one still to come needs a rule.
+        if (row < 0 || table.seq[row] === 0) this.#rules.unwant(text, true);
+      }
+    }
+    const ended: string[] = [];
+    this.#remove(rows, (row) => ended.push(table.symbols[row]));
+    return ended.length === 0 && this.#rules.size === rulesBefore ? undefined : ended;
+  }
+
+  /** Asks the rules about symbols that have appeared. Returns what was granted, by grant. */
+  meet(): Map<Grant, Granted> {
+    const { table } = this.#context;
+    const met = new Map<Grant, Set<number>>();
+    for (; this.#known < table.knownCount; this.#known++) {
+      const row = table.known[this.#known];
+      const grant = this.#rules.match(table.symbols[row]);
+      if (!grant) continue;
+      const rows = met.get(grant);
+      if (rows) rows.add(row);
+      else met.set(grant, new Set([row]));
+    }
+    const granted = new Map<Grant, Granted>();
+    if (met.size === 0) return granted;
+    const held = this.#held();
+    for (const [grant, rows] of met) {
+      for (const row of rows) if (held.has(row)) rows.delete(row);
+      if (rows.size === 0) continue;
+      const rejected: Rejection[] = [];
+      granted.set(grant, { rows: this.#move(rows, grant, rejected), rejected });
+    }
+    return granted;
+  }
+
+  /** Gives up everything: the connection has ended. */
+  close(): void {
+    const before = this.#rules.patterns;
+    this.#rules.clear();
+    this.#unfollowPatterns(before);
+    this.#remove(this.#held(), () => {});
+  }
+
+  #wantPattern(prefix: string, grant: Grant, wanted: Set<number>): Refusal | undefined {
+    const { table, bus } = this.#context;
+    if (this.#rules.full) return { code: "too_many_symbols", message: `a connection may hold ${MAX_RULES} patterns` };
+    const before = this.#rules.patterns;
+    this.#rules.want(prefix, grant);
+    bus.follow();
+    this.#unfollowPatterns(before + 1);
+    for (let index = 0; index < table.knownCount; index++) {
+      const row = table.known[index];
+      if (table.symbols[row].startsWith(prefix)) wanted.add(row);
+    }
+    this.#known = table.knownCount;
+    return undefined;
+  }
+
+  #unwantPattern(prefix: string, rows: Set<number>): void {
+    const { symbols } = this.#context.table;
+    const before = this.#rules.patterns;
+    this.#rules.unwant(prefix, false);
+    this.#unfollowPatterns(before);
+    for (const row of this.#held()) if (symbols[row].startsWith(prefix)) rows.add(row);
+  }
+
+  #wantSymbol(symbol: string, wanted: Set<number>, held: number[]): Refusal | undefined {
+    if (!isSymbol(symbol))
+      return {
+        code: "invalid_symbol",
+        message: `${shown(symbol)} is not 1 to 64 of A-Z 0-9 . _ - : (or a prefix and *)`,
+      };
+    if (wanted.size >= this.#context.settings.maxSymbolsPerConnection) return this.#full();
+    const row = this.#context.table.hold(symbol, this.#context.settings.maxAwaitedSymbols);
+    if (row < 0) return { code: "too_many_symbols", message: "the gateway awaits as many unknown symbols as it may" };
+    held.push(row);
+    wanted.add(row);
+    return undefined;
+  }
+
+  #full(): Refusal {
+    const { maxSymbolsPerConnection } = this.#context.settings;
+    return { code: "too_many_symbols", message: `a connection may hold ${maxSymbolsPerConnection} symbols` };
+  }
+
+  /** Moves rows into the grant's subscription, as many as there is room for. Returns those. */
+  #move(wanted: Set<number>, grant: Grant, rejected: Rejection[]): number[] {
+    const { table, bus, counts, settings, immediate, pacer } = this.#context;
+    const moved = new Set<number>();
+    // Followed anew before the old is given up, so that a row never has nobody waiting for it in between.
+    const hold = (row: number) => {
+      table.hold(table.symbols[row], Number.POSITIVE_INFINITY);
+      bus.follow(table.symbols[row]);
+    };
+    for (const row of wanted) hold(row);
+    this.#remove(wanted, () => {});
+    for (const row of wanted) {
+      if (this.#count + moved.size < settings.maxSymbolsPerConnection) {
+        moved.add(row);
+        continue;
+      }
+      const symbol = table.symbols[row];
+      rejected.push({ symbol, ...this.#full() });
+      this.#drop(row);
+    }
+    if (moved.size === 0) return [];
+    const subscription = this.#subscription(grant);
+    subscription.add(moved);
+    this.#count += moved.size;
+    counts.subscriptions += moved.size;
+    if (subscription.interval === 0) for (const row of moved) immediate.add(row, subscription);
+    pacer.hurry(subscription);
+    return [...moved];
+  }
+
+  #subscription(grant: Grant): Subscription {
+    const key = `${grant.interval} ${grant.positions}`;
+    const found = this.#subscriptions.get(key);
+    if (found) return found;
+    const { table, encoders } = this.#context;
+    const encoder = encoders.acquire(this.#format, grant.positions);
+    const subscription = new Subscription(this.#session, table, grant.interval, grant.fields, encoder);
+    this.#subscriptions.set(key, subscription);
+    return subscription;
+  }
+
+  #remove(rows: ReadonlySet<number>, removed: (row: number) => void): void {
+    if (rows.size === 0) return;
+    const { counts, immediate, encoders, pacer } = this.#context;
+    for (const [key, subscription] of this.#subscriptions) {
+      subscription.remove(rows, (row) => {
+        this.#count--;
+        counts.subscriptions--;
+        if (subscription.interval === 0) immediate.remove(row, subscription);
+        removed(row);
+        this.#drop(row);
+      });
+      if (subscription.count > 0) continue;
+      subscription.closed = true;
+      pacer.cancel(subscription);
+      encoders.release(subscription.encoder);
+      this.#subscriptions.delete(key);
+    }
+  }
+
+  #drop(row: number): void {
+    this.#context.bus.unfollow(this.#context.table.symbols[row]);
+    this.#context.table.release(row);
+  }
+
+  #held(): Set<number> {
+    const rows = new Set<number>();
+    for (const subscription of this.#subscriptions.values())
+      for (let index = 0; index < subscription.count; index++) rows.add(subscription.rowAt(index));
+    return rows;
+  }
+
+  #unfollowPatterns(before: number): void {
+    for (let count = before; count > this.#rules.patterns; count--) this.#context.bus.unfollow();
+  }
+}

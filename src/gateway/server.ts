@@ -1,0 +1,213 @@
+/**
+ * The door for clients: WebSocket upgrades on /v1/stream, and the market over HTTP. Who may come in is decided here,
+ * before there is a session.
+ */
+import {
+  App,
+  type HttpRequest,
+  type HttpResponse,
+  type TemplatedApp,
+  type us_listen_socket,
+  us_listen_socket_close,
+  us_socket_local_port,
+} from "uWebSockets.js";
+import { UsageError } from "../option.ts";
+import { SUBPROTOCOLS, type Subprotocol } from "../protocol/messages.ts";
+import type { GatewayContext } from "./context.ts";
+import { countOne } from "./counts.ts";
+import { answerSymbols, answerTicks, respond } from "./http.ts";
+import { Session, type SocketData } from "./session.ts";
+
+/** Not to share the port with whoever else listens on it. The binding exports it, but its types do not. */
+const EXCLUSIVE_PORT = 1;
+/** What a client that is refused is told to wait, seconds. */
+const RETRY_AFTER = 1;
+/**
+ * The largest message that is taken in at all. One above the setting is answered with a proper close; only one this
+ * much larger is cut off while it is still arriving, since its bytes would have to be kept.
+ */
+const REFUSED_MESSAGES = 8;
+
+export class GatewayServer {
+  readonly #context: GatewayContext;
+  readonly #app: TemplatedApp;
+  readonly #sessions = new Set<Session>();
+  readonly #perAddress = new Map<string, number>();
+  #listening: us_listen_socket | undefined;
+  #draining = false;
+  #nextSession = 1;
+
+  constructor(context: GatewayContext) {
+    this.#context = context;
+    const { heartbeat, maxMessageBytes, maxUnreadBytes } = context.settings;
+    this.#app = App()
+      .ws<SocketData>("/v1/stream", {
+        maxPayloadLength: maxMessageBytes * REFUSED_MESSAGES,
+        // Our own window closes a connection long before: this one would lose the close frame.
+        maxBackpressure: maxUnreadBytes * 4,
+        // Only for sockets that are closing: those in use are watched by their pings.
+        idleTimeout: Math.min(960, Math.ceil((heartbeat * 4) / 1_000 / 4) * 4 + 8),
+        sendPingsAutomatically: false,
+        upgrade: (res, req, context) => this.#upgrade(res, req, context),
+        open: (socket) => {
+          const session = new Session(this.#context, socket, `${this.#context.settings.node}-${this.#nextSession++}`);
+          socket.getUserData().session = session;
+          this.#sessions.add(session);
+          this.#context.counts.connections++;
+          this.#context.counts.connectionsOpened++;
+          session.open();
+        },
+        message: (socket, message, binary) => socket.getUserData().session?.message(new Uint8Array(message), binary),
+        pong: (socket, payload) => socket.getUserData().session?.pong(payload),
+        drain: (socket) => socket.getUserData().session?.resume(),
+        close: (socket) => {
+          const { session, address } = socket.getUserData();
+          session?.ended();
+          if (session && this.#sessions.delete(session)) this.#context.counts.connections--;
+          this.#left(address);
+        },
+      })
+      .get("/v1/stream", (res) =>
+        respond(
+          res,
+          "426 Upgrade Required",
+          { error: "a WebSocket upgrade is expected here" },
+          { Upgrade: "websocket" },
+        ),
+      )
+      .get("/v1/symbols", (res, req) => this.#market(res, req, answerSymbols))
+      .get("/v1/ticks", (res, req) => this.#market(res, req, answerTicks))
+      .any("/*", (res) =>
+        respond(res, "404 Not Found", { error: "there are /v1/stream, /v1/symbols and /v1/ticks?symbols=A,B" }),
+      );
+  }
+
+  /** The sessions that are open. */
+  get sessions(): ReadonlySet<Session> {
+    return this.#sessions;
+  }
+
+  /**
+   * Listens.
+   * @returns the port
+   * @throws UsageError when the address cannot be listened on
+   */
+  listen(host: string, port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const listening = (socket: us_listen_socket | false) => {
+        if (!socket) {
+          reject(
+            new UsageError(
+              `cannot listen on ${host}:${port}: the port is in use, or the address is not this machine's`,
+            ),
+          );
+          return;
+        }
+        this.#listening = socket;
+        resolve(us_socket_local_port(socket));
+      };
+      // The binding takes host, port and options; its types know only two of them at a time.
+      const listen = this.#app.listen as unknown as (
+        host: string,
+        port: number,
+        options: number,
+        callback: typeof listening,
+      ) => TemplatedApp;
+      listen.call(this.#app, host, port, EXCLUSIVE_PORT, listening);
+    });
+  }
+
+  /** From now on nobody is let in. */
+  refuse(): void {
+    this.#draining = true;
+  }
+
+  /** Stops to listen, and cuts what is still open. */
+  close(): void {
+    if (this.#listening) us_listen_socket_close(this.#listening);
+    this.#listening = undefined;
+    this.#app.close();
+  }
+
+  #upgrade(res: HttpResponse, req: HttpRequest, context: Parameters<HttpResponse["upgrade"]>[4]): void {
+    const origin = req.getHeader("origin");
+    const address = Buffer.from(res.getRemoteAddressAsText()).toString();
+    const offered = req.getHeader("sec-websocket-protocol");
+    const subprotocol = chooseSubprotocol(offered);
+    const refusal = this.#refusal(origin, address, subprotocol);
+    if (refusal) {
+      countOne(this.#context.counts.refused, refusal.reason);
+      const retry: Record<string, string> = refusal.status.startsWith("503")
+        ? { "Retry-After": String(RETRY_AFTER) }
+        : {};
+      respond(res, refusal.status, { error: refusal.message }, retry);
+      return;
+    }
+    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
+    res.upgrade<SocketData>(
+      { subprotocol: subprotocol as Subprotocol, address, session: undefined },
+      req.getHeader("sec-websocket-key"),
+      offered === "" ? "" : (subprotocol as Subprotocol),
+      req.getHeader("sec-websocket-extensions"),
+      context,
+    );
+  }
+
+  #refusal(
+    origin: string,
+    address: string,
+    subprotocol: Subprotocol | undefined,
+  ): { status: string; reason: string; message: string } | undefined {
+    const { origins, maxConnections, maxConnectionsPerAddress } = this.#context.settings;
+    if (this.#draining)
+      return { status: "503 Service Unavailable", reason: "draining", message: "this node is going; try another" };
+    if (origin !== "" && !originAllowed(origins, origin))
+      return { status: "403 Forbidden", reason: "origin", message: `the origin ${origin} is not allowed` };
+    if (!subprotocol)
+      return {
+        status: "400 Bad Request",
+        reason: "subprotocol",
+        message: `no subprotocol that is spoken here was offered; there are ${SUBPROTOCOLS.join(" and ")}`,
+      };
+    if (this.#sessions.size >= maxConnections)
+      return { status: "503 Service Unavailable", reason: "connections", message: "this node is full" };
+    if ((this.#perAddress.get(address) ?? 0) >= maxConnectionsPerAddress)
+      return {
+        status: "503 Service Unavailable",
+        reason: "address",
+        message: "too many connections from this address",
+      };
+    return undefined;
+  }
+
+  #left(address: string): void {
+    const count = this.#perAddress.get(address) ?? 0;
+    if (count > 1) this.#perAddress.set(address, count - 1);
+    else this.#perAddress.delete(address);
+  }
+
+  #market(res: HttpResponse, req: HttpRequest, answer: typeof answerSymbols): void {
+    const origin = req.getHeader("origin");
+    const { origins } = this.#context.settings;
+    const headers: Record<string, string> = { "Cache-Control": "no-store" };
+    if (origin !== "" && originAllowed(origins, origin)) {
+      headers["Access-Control-Allow-Origin"] = origin;
+      headers.Vary = "Origin";
+    }
+    answer(res, new URLSearchParams(req.getQuery()), this.#context, headers);
+  }
+}
+
+/** The first subprotocol of the client's that is spoken here; the default when it offers none. */
+export function chooseSubprotocol(offered: string): Subprotocol | undefined {
+  if (offered.trim() === "") return SUBPROTOCOLS[0];
+  for (const name of offered.split(",")) {
+    const known = SUBPROTOCOLS.find((subprotocol) => subprotocol === name.trim());
+    if (known) return known;
+  }
+  return undefined;
+}
+
+function originAllowed(origins: readonly string[], origin: string): boolean {
+  return origins.includes("*") || origins.includes(origin);
+}

@@ -1,0 +1,241 @@
+/**
+ * A subscription: the symbols that one connection gets at one interval with one field list. It keeps no ticks. Beside
+ * each symbol stands the `seq` that the client was last told; a turn copies the ticks of those whose `seq` differs.
+ *
+ * design.md had one cursor (a moment of the market's clock) for the whole list. One number a symbol costs 8 bytes more
+ * and buys what one cursor cannot: a pass that is cut short by a full window resumes where it was, without sending
+ * anything twice; a symbol that joins gets its snapshot at once, without breaking the interval of the others; and how
+ * many ticks were conflated is a subtraction.
+ */
+import type { TickEncoder } from "../market/encoder.ts";
+import type { MarketTable } from "../market/table.ts";
+import type { Field } from "../tick.ts";
+import { AGAIN, DONE, Paced } from "./pacer.ts";
+import type { Session } from "./session.ts";
+
+/**
+ * How soon a subscription that had nothing to send looks again, ms: the first tick after a rest need not wait for
+ * the interval to end.
+ */
+const IDLE_LOOK = 20;
+/** The most by which a first pass is delayed, ms, so that clients that came at once do not stay in step. */
+const MAX_SPREAD = 250;
+const FIRST_CAPACITY = 16;
+
+export class Subscription extends Paced {
+  readonly interval: number;
+  readonly fields: readonly Field[];
+  readonly encoder: TickEncoder;
+  readonly #session: Session;
+  readonly #table: MarketTable;
+  /** Rows of the market table. */
+  #rows: Int32Array = new Int32Array(FIRST_CAPACITY);
+  /** The `seq` last told of each; 0 for none. */
+  #told: Float64Array = new Float64Array(FIRST_CAPACITY);
+  #count = 0;
+  /** Entries before this one have had their snapshot. */
+  #snapshotted = 0;
+  /** Entries before this one take part in passes; those up to `#snapshotted` wait for one interval to pass. */
+  #settled = 0;
+  /** When entries got their snapshot: up to which, and when, first and last. */
+  readonly #joins: { end: number; from: number; at: number }[] = [];
+  /** Whether its turns have been scheduled. */
+  #started = false;
+  /** Where the pass under way is; 0 when there is none. */
+  #hand = 0;
+  #sentInPass = false;
+  /** The clock up to which the states of the symbols have been told. */
+  #statusClock: number;
+  /** Whether its turn came and the window was full. */
+  #heldBack = false;
+  /** Interval 0: whether something has changed since the last pass began. */
+  changed = false;
+  closed = false;
+
+  constructor(session: Session, table: MarketTable, interval: number, fields: readonly Field[], encoder: TickEncoder) {
+    super();
+    this.#session = session;
+    this.#table = table;
+    this.interval = interval;
+    this.fields = fields;
+    this.encoder = encoder;
+    this.#statusClock = table.statusClock;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The row of an entry. */
+  rowAt(index: number): number {
+    return this.#rows[index];
+  }
+
+  has(row: number): boolean {
+    const index = this.#rows.indexOf(row);
+    return index >= 0 && index < this.#count;
+  }
+
+  /** Adds rows that are not in it; each gets a snapshot on the next turn. */
+  add(rows: Iterable<number>): void {
+    for (const row of rows) {
+      if (this.#count === this.#rows.length) this.#resize(this.#count * 2);
+      this.#rows[this.#count] = row;
+      this.#told[this.#count] = 0;
+      this.#count++;
+    }
+  }
+
+  /**
+   * Removes rows; the others keep their order and what they were told.
+   * @param removed is called with each row that was in it
+   */
+  remove(rows: ReadonlySet<number>, removed: (row: number) => void): void {
+    const [settled, snapshotted, hand] = [this.#settled, this.#snapshotted, this.#hand];
+    const ends = this.#joins.map((join) => join.end);
+    let kept = 0;
+    for (let index = 0; index < this.#count; index++) {
+      const row = this.#rows[index];
+      if (!rows.has(row)) {
+        this.#rows[kept] = row;
+        this.#told[kept] = this.#told[index];
+        kept++;
+        continue;
+      }
+      if (index < settled) this.#settled--;
+      if (index < snapshotted) this.#snapshotted--;
+      if (index < hand) this.#hand--;
+      this.#joins.forEach((join, at) => {
+        if (index < ends[at]) join.end--;
+      });
+      removed(row);
+    }
+    this.#count = kept;
+    if (kept < this.#rows.length / 4 && this.#rows.length > FIRST_CAPACITY) this.#resize(this.#rows.length / 2);
+  }
+
+  flush(now: number): number {
+    if (this.closed) return DONE;
+    const room = this.#session.room(now);
+    if (room === 0) {
+      this.#heldBack = true;
+      this.#session.wait(this);
+      return DONE;
+    }
+    if (this.#table.statusClock > this.#statusClock) this.#tellStatus();
+    const frame = this.#session.frame;
+    frame.begin(this.encoder.format, room, this.#session.sentAt());
+    const complete = this.#snapshot(now) && this.#pass(now);
+    if (frame.count > 0) this.#session.sendFrame(frame, now);
+    return complete ? DONE : AGAIN;
+  }
+
+  /** Sends the snapshots that are owed. Returns whether all are in the frame. */
+  #snapshot(now: number): boolean {
+    const from = this.#snapshotted;
+    if (from === this.#count) return true;
+    const { frame, counts } = this.#session;
+    const { seq } = this.#table;
+    let index = from;
+    for (; index < this.#count; index++) {
+      const row = this.#rows[index];
+      if (seq[row] === 0) continue;
+      if (!frame.fits(this.encoder)) break;
+      frame.add(this.encoder, row);
+      this.#told[index] = seq[row];
+      this.#session.observe(row);
+      counts.ticksOut++;
+    }
+    this.#snapshotted = index;
+    if (index > from) this.#joined(index, now);
+    if (index < this.#count) return false;
+    if (!this.#started && this.interval > 0)
+      this.#session.schedule(this, now + this.interval + Math.random() * Math.min(this.interval, MAX_SPREAD));
+    this.#started = true;
+    return true;
+  }
+
+  /** Notes that entries up to `end` got their snapshot; those of an eighth of the interval settle together. */
+  #joined(end: number, now: number): void {
+    const last = this.#joins.at(-1);
+    if (last && now - last.from < this.interval / 8) {
+      last.end = end;
+      last.at = now;
+    } else this.#joins.push({ end, from: now, at: now });
+  }
+
+  /** Goes through the entries for what has changed, from where it was cut short. Returns whether it is through. */
+  #pass(now: number): boolean {
+    if (this.#hand === 0 && (this.interval > 0 ? this.due > now : !this.changed)) return true;
+    if (this.#hand === 0) {
+      this.changed = false;
+      this.#session.punctual(now - this.due, this.interval, this.#heldBack, now);
+      this.#heldBack = false;
+      this.#settle(now);
+    }
+    const { frame, counts } = this.#session;
+    const { seq } = this.#table;
+    const rows = this.#rows;
+    const told = this.#told;
+    const end = this.#settled;
+    const before = frame.count;
+    let conflated = 0;
+    let index = this.#hand;
+    for (; index < end; index++) {
+      const row = rows[index];
+      if (seq[row] === told[index]) continue;
+      if (!frame.fits(this.encoder)) break;
+      frame.add(this.encoder, row);
+      if (told[index] > 0) conflated += seq[row] - told[index] - 1;
+      told[index] = seq[row];
+      this.#session.observe(row);
+    }
+    counts.ticksOut += frame.count - before;
+    counts.ticksConflated += conflated;
+    this.#sentInPass ||= frame.count > before;
+    if (index < end) {
+      this.#hand = index;
+      return false;
+    }
+    this.#hand = 0;
+    if (this.interval > 0)
+      this.#session.schedule(this, now + (this.#sentInPass ? this.interval : Math.min(this.interval, IDLE_LOOK)));
+    this.#sentInPass = false;
+    return !this.changed;
+  }
+
+  /** Lets entries take part in passes whose snapshot is one interval old. */
+  #settle(now: number): void {
+    let through = 0;
+    while (through < this.#joins.length && this.#joins[through].at + this.interval <= now)
+      this.#settled = this.#joins[through++].end;
+    if (through > 0) this.#joins.splice(0, through);
+  }
+
+  /** Tells how symbols stand that have changed in that, before any tick of them. */
+  #tellStatus(): void {
+    const table = this.#table;
+    const since = this.#statusClock;
+    this.#statusClock = table.statusClock;
+    const teller = this.#session.status;
+    for (let index = 0; index < this.#count; index++) {
+      const row = this.#rows[index];
+      if (table.gapVersion[row] > since || table.resetVersion[row] > since) {
+        teller.gap(row, table.resetVersion[row] > since);
+        // What was told belongs to another count: it is no longer compared with.
+        this.#told[index] = 0;
+      }
+      if (table.stateVersion[row] > since) teller.state(row);
+    }
+    this.#session.tellStatus();
+  }
+
+  #resize(capacity: number): void {
+    const rows = new Int32Array(capacity);
+    rows.set(this.#rows.subarray(0, this.#count));
+    this.#rows = rows;
+    const told = new Float64Array(capacity);
+    told.set(this.#told.subarray(0, this.#count));
+    this.#told = told;
+  }
+}

@@ -1,0 +1,46 @@
+/** The command line: finds the command, reads its settings, and runs it. */
+import { readFileSync } from "node:fs";
+import { commandHelp, overview } from "./command/help.ts";
+import { runServers } from "./command/servers.ts";
+import { UsageError } from "./option.ts";
+import { type CommandLine, type CommandName, readSettings } from "./settings.ts";
+
+type Run = (commandLine: CommandLine) => Promise<void>;
+
+/** What runs each command; those with parts of their own are loaded when they are wanted. */
+const COMMANDS: Readonly<Record<CommandName, Run>> = {
+  all: (line) => runServers(line, { gateway: true, feeds: true }),
+  gateway: (line) => runServers(line, { gateway: true, feeds: false }),
+  feed: (line) => runServers(line, { gateway: false, feeds: true }),
+  watch: async (line) => (await import("./command/watch.ts")).run(line),
+  play: async (line) => (await import("./command/play.ts")).run(line),
+};
+
+function version(): string {
+  const file = new URL("../package.json", import.meta.url);
+  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+}
+
+async function main([name, ...args]: readonly string[]): Promise<void> {
+  if (name === undefined || name === "help" || name === "--help" || name === "-h") return say(overview());
+  if (name === "--version" || name === "-V") return say(version());
+  if (!Object.hasOwn(COMMANDS, name))
+    throw new UsageError(`no command ${JSON.stringify(name)}; there are ${Object.keys(COMMANDS).join(", ")}`);
+  const command = name as CommandName;
+  // Before the settings are read: help must be had whatever else is wrong.
+  if (args.includes("--help") || args.includes("-h")) return say(commandHelp(command));
+  if (args.includes("--version") || args.includes("-V")) return say(version());
+  await COMMANDS[command](readSettings(command, args, process.env));
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text.trimEnd()}\n`);
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  process.stderr.write(`tickgate: ${error.message}\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,84 @@
+/**
+ * The two forms of a data frame on the wire: MessagePack and JSON. In both, a frame is a head, the encoded ticks one
+ * after the other, and an end, so that encoded ticks can be copied from one frame into another.
+ */
+import { MAX_NUMBER_BYTES, type Target, writeArrayHead, writeNumber } from "../protocol/msgpack.ts";
+import { FIELD_COUNT } from "../tick.ts";
+import type { MarketTable } from "./table.ts";
+
+export interface TickFormat {
+  /** Whether frames are binary messages. */
+  readonly binary: boolean;
+  /** Where the first tick of a frame stands: the head's largest size. */
+  readonly headBytes: number;
+  readonly tailBytes: number;
+  /** The largest tick of so many fields, in bytes. */
+  maxTickBytes(fieldCount: number): number;
+  /**
+   * Writes `[handle, seq, eventTime, value, …]`; the handle is the row.
+   * @returns the position behind it
+   */
+  writeTick(target: Target, at: number, table: MarketTable, row: number, fields: Uint8Array): number;
+  /**
+   * Makes a frame of the ticks that stand from `headBytes` to `end`.
+   * @param sentAt microseconds since the Unix epoch
+   * @returns the frame, a view on the target
+   */
+  finish(target: Target, end: number, count: number, sentAt: number): Uint8Array;
+}
+
+/** Largest head: array 16 (3 bytes) and `sentAt` as a double (9). */
+const MSGPACK_HEAD = 3 + MAX_NUMBER_BYTES;
+
+export const MSGPACK: TickFormat = {
+  binary: true,
+  headBytes: MSGPACK_HEAD,
+  tailBytes: 0,
+  maxTickBytes: (fieldCount) => 1 + (3 + fieldCount) * MAX_NUMBER_BYTES,
+  writeTick({ view }, at, table, row, fields) {
+    let end = writeArrayHead(view, at, 3 + fields.length);
+    end = writeNumber(view, end, row);
+    end = writeNumber(view, end, table.seq[row]);
+    end = writeNumber(view, end, table.eventTime[row]);
+    const base = row * FIELD_COUNT;
+    for (let index = 0; index < fields.length; index++)
+      end = writeNumber(view, end, table.values[base + fields[index]]);
+    return end;
+  },
+  finish({ bytes, view }, end, count, sentAt) {
+    // The head of a short frame is two bytes shorter: it starts later.
+    const start = count + 1 < 16 ? 2 : 0;
+    view.setUint8(MSGPACK_HEAD - 9, 0xcb);
+    view.setFloat64(MSGPACK_HEAD - 8, sentAt);
+    writeArrayHead(view, start, count + 1);
+    return bytes.subarray(start, end);
+  },
+};
+
+/** `[` and `sentAt` in 16 digits, as it is from 2001 to 2286. */
+const JSON_HEAD = 17;
+/** The longest that a double is in JSON (-1.2345678901234567e-300), and a comma. */
+const JSON_NUMBER = 25;
+
+export const JSON_TEXT: TickFormat = {
+  binary: false,
+  headBytes: JSON_HEAD,
+  tailBytes: 1,
+  maxTickBytes: (fieldCount) => 2 + (3 + fieldCount) * JSON_NUMBER,
+  // A tick begins with the comma that separates it from what stands before it.
+  writeTick({ bytes }, at, table, row, fields) {
+    let text = `,[${row},${table.seq[row]},${table.eventTime[row]}`;
+    const base = row * FIELD_COUNT;
+    for (let index = 0; index < fields.length; index++) {
+      const value = table.values[base + fields[index]];
+      text += Number.isNaN(value) ? ",null" : `,${value}`;
+    }
+    return at + bytes.write(`${text}]`, at, "latin1");
+  },
+  finish({ bytes }, end, _count, sentAt) {
+    bytes[0] = 0x5b;
+    bytes.write(String(sentAt), 1, "latin1");
+    bytes[end] = 0x5d;
+    return bytes.subarray(0, end + 1);
+  },
+};

@@ -1,0 +1,133 @@
+/**
+ * The metrics page. The hot paths count in plain numbers; they are handed to prom-client when somebody asks, so that
+ * a tick never pays for a metric. No label is per symbol or per client.
+ */
+import { Counter, collectDefaultMetrics, Gauge, type MetricConfiguration, Registry } from "prom-client";
+import type { FeedCounts } from "./feed/publisher.ts";
+import type { AgeHistogram, GatewayCounts } from "./gateway/counts.ts";
+import type { Gateway } from "./gateway/gateway.ts";
+
+export class Metrics {
+  readonly #registry = new Registry();
+  /** Histograms are written by hand: prom-client's own takes one observation at a time. */
+  readonly #histograms: { name: string; help: string; histogram: AgeHistogram }[] = [];
+
+  constructor() {
+    collectDefaultMetrics({ register: this.#registry });
+  }
+
+  /** Shows a gateway. */
+  gateway(gateway: Gateway): void {
+    const { counts, table, pacer, encoders } = gateway;
+    this.#gauge("tickgate_connections", "Open connections", () => counts.connections);
+    this.#gauge("tickgate_subscriptions", "Symbols held by connections", () => counts.subscriptions);
+    this.#gauge("tickgate_symbols", "Symbols that have had a tick", () => table.knownCount);
+    this.#gauge("tickgate_awaited_symbols", "Symbols that are waited for", () => table.awaitedRows);
+    this.#gauge("tickgate_pacer_waiting", "Subscriptions whose turn has come", () => pacer.waiting);
+    this.#gauge("tickgate_pacer_lag_seconds", "How late the last turn was", () => pacer.lag / 1_000);
+    this.#gauge("tickgate_field_lists", "Field lists whose encoded ticks are shared", () => encoders.size);
+    for (const [name, help, read] of GATEWAY_COUNTERS) this.#counter(name, help, () => read(counts));
+    this.#labelled("tickgate_errors_total", "Error messages sent, by code", "code", () => counts.errors);
+    this.#labelled("tickgate_closes_total", "Connections closed by the gateway, by code", "code", () => counts.closes);
+    this.#labelled("tickgate_refused_total", "Upgrades refused, by reason", "reason", () => counts.refused);
+    for (const [name, help, read] of GATEWAY_HISTOGRAMS) this.#histograms.push({ name, help, histogram: read(counts) });
+  }
+
+  /** Shows the feeds of this process, by name. */
+  feeds(feeds: ReadonlyMap<string, FeedCounts>): void {
+    this.#labelled("tickgate_feed_ticks_total", "Ticks that the feed made", "feed", () =>
+      Object.fromEntries(Array.from(feeds, ([name, counts]) => [name, counts.ticks])),
+    );
+    const skipped = new Gauge({
+      name: "tickgate_feed_skipped_total",
+      help: "Messages of the source that were left out, by reason",
+      labelNames: ["feed", "reason"],
+      registers: [this.#registry],
+      collect: () => {
+        for (const [feed, counts] of feeds)
+          for (const [reason, count] of Object.entries(counts.skipped)) skipped.set({ feed, reason }, count);
+      },
+    });
+  }
+
+  /** The page in Prometheus' text format. */
+  async page(): Promise<{ contentType: string; body: string }> {
+    const histograms = this.#histograms.map(({ name, help, histogram }) => histogramText(name, help, histogram));
+    return {
+      contentType: this.#registry.contentType,
+      body: [await this.#registry.metrics(), ...histograms].join("\n"),
+    };
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    const gauge: Gauge<string> = new Gauge({ ...this.#config(name, help), collect: () => gauge.set(read()) });
+  }
+
+  #counter(name: string, help: string, read: () => number): void {
+    const counter: Counter<string> = new Counter({
+      ...this.#config(name, help),
+      collect: () => {
+        counter.reset();
+        counter.inc(read());
+      },
+    });
+  }
+
+  #labelled(name: string, help: string, label: string, read: () => Readonly<Record<string, number>>): void {
+    const counter: Counter<string> = new Counter({
+      ...this.#config(name, help),
+      labelNames: [label],
+      collect: () => {
+        counter.reset();
+        for (const [value, count] of Object.entries(read())) counter.inc({ [label]: value }, count);
+      },
+    });
+  }
+
+  #config(name: string, help: string): MetricConfiguration<string> & { registers: Registry[] } {
+    return { name, help, registers: [this.#registry] };
+  }
+}
+
+type Read<T> = readonly [name: string, help: string, read: (counts: GatewayCounts) => T];
+
+const GATEWAY_COUNTERS: readonly Read<number>[] = [
+  ["tickgate_connections_opened_total", "Connections opened", (c) => c.connectionsOpened],
+  ["tickgate_ticks_in_total", "Ticks that publishers counted", (c) => c.ticksIn],
+  ["tickgate_records_in_total", "Records that the bus delivered", (c) => c.recordsIn],
+  ["tickgate_records_ignored_total", "Records that were older than what was known", (c) => c.recordsIgnored],
+  ["tickgate_records_refused_total", "Records of symbols that found the market table full", (c) => c.recordsRefused],
+  ["tickgate_gaps_total", "Symbols that missed ticks and were healed", (c) => c.gaps],
+  ["tickgate_resets_total", "Symbols whose seq went back", (c) => c.resets],
+  ["tickgate_ticks_out_total", "Ticks sent", (c) => c.ticksOut],
+  ["tickgate_ticks_conflated_total", "Ticks left out since a newer one replaced them", (c) => c.ticksConflated],
+  ["tickgate_frames_out_total", "Data frames sent", (c) => c.framesOut],
+  ["tickgate_bytes_out_total", "Bytes of messages sent", (c) => c.bytesOut],
+  ["tickgate_control_out_total", "Control messages sent", (c) => c.controlOut],
+  ["tickgate_pings_out_total", "Pings sent", (c) => c.pingsOut],
+  ["tickgate_held_back_total", "Turns that found the arrival window full", (c) => c.heldBack],
+  ["tickgate_commands_total", "Messages from clients", (c) => c.commands],
+];
+
+const GATEWAY_HISTOGRAMS: readonly Read<AgeHistogram>[] = [
+  ["tickgate_inbound_age_seconds", "From the source's event time to the market table, a tick", (c) => c.inboundAge],
+  ["tickgate_held_age_seconds", "From the market table to the socket, a tick sent", (c) => c.heldAge],
+  ["tickgate_written_age_seconds", "From the source's event time to the socket, a tick sent", (c) => c.writtenAge],
+  ["tickgate_round_trip_seconds", "From a ping to its pong, with all that was before it", (c) => c.roundTrip],
+];
+
+/** https://prometheus.io/docs/instrumenting/exposition_formats/ */
+function histogramText(name: string, help: string, histogram: AgeHistogram): string {
+  const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`];
+  let total = 0;
+  histogram.counts.forEach((count, index) => {
+    total += count;
+    if (index < histogram.counts.length - 1) lines.push(`${name}_bucket{le="${2 ** index / 1_000_000}"} ${total}`);
+  });
+  lines.push(
+    `${name}_bucket{le="+Inf"} ${total}`,
+    `${name}_sum ${histogram.sum / 1_000_000}`,
+    `${name}_count ${total}`,
+  );
+  return `${lines.join("\n")}\n`;
+}

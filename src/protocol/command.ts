@@ -1,0 +1,95 @@
+/**
+ * What a client sends, from bytes to a command. Everything here is fed by strangers: it accepts the shapes of the
+ * protocol page and nothing else, and never throws.
+ */
+import { decode, ExtensionCodec } from "@msgpack/msgpack";
+import { FIELDS, type Field, fieldIndex } from "../tick.ts";
+import type { ErrorCode } from "./codes.ts";
+import { type Command, type CommandId, MAX_INTERVAL, type Subscribe } from "./messages.ts";
+
+/** Why a command was not accepted. */
+export interface CommandFault {
+  readonly fault: ErrorCode;
+  readonly message: string;
+  /** The command's own id, where it could be read. */
+  readonly id?: CommandId;
+}
+
+/** The longest `id` that is text, in characters: it is sent back. */
+const MAX_ID_LENGTH = 128;
+const NO_EXTENSIONS = new ExtensionCodec();
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
+/** Reads a command in MessagePack or JSON. */
+export function readCommand(bytes: Uint8Array, json: boolean): Command | CommandFault {
+  let value: unknown;
+  try {
+    // A decoder without extensions: no dates, no classes; lengths are checked against the bytes that are there.
+    value = json
+      ? JSON.parse(UTF8.decode(bytes))
+      : decode(bytes, {
+          extensionCodec: NO_EXTENSIONS,
+          maxExtLength: 0,
+          maxBinLength: 0,
+          maxArrayLength: bytes.length,
+        });
+  } catch {
+    return { fault: "bad_message", message: `not decodable as ${json ? "JSON" : "MessagePack"}` };
+  }
+  return checkCommand(value);
+}
+
+/** Whether a command was refused. */
+export function isFault(result: Command | CommandFault): result is CommandFault {
+  return "fault" in result;
+}
+
+function checkCommand(value: unknown): Command | CommandFault {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return { fault: "bad_message", message: "a command is a map with an op" };
+  const { op, id, symbols, interval, fields } = value as Record<string, unknown>;
+  if (!isId(id)) return { fault: "bad_message", message: `id must be a number or a text of up to ${MAX_ID_LENGTH}` };
+  const own = id === undefined ? {} : { id };
+  const fault = (code: ErrorCode, message: string): CommandFault => ({ fault: code, message, ...own });
+  if (typeof op !== "string") return fault("bad_message", "op must be a text");
+  switch (op) {
+    case "ping":
+      return { op, ...own };
+    case "subscribe":
+    case "unsubscribe": {
+      if (!isTexts(symbols)) return fault("bad_message", "symbols must be a list of texts");
+      if (op === "unsubscribe") return { op, ...own, symbols };
+      const command: Subscribe = { op, ...own, symbols };
+      if (interval !== undefined && interval !== null) {
+        if (typeof interval !== "number") return fault("bad_message", "interval must be a number of milliseconds");
+        if (!(interval >= 0 && interval <= MAX_INTERVAL))
+          return fault("invalid_interval", `interval must be from 0 to ${MAX_INTERVAL} ms`);
+        command.interval = interval;
+      }
+      if (fields !== undefined && fields !== null) {
+        if (!isTexts(fields) || fields.length === 0) return fault("bad_message", "fields must be a list of names");
+        const unknown = fields.find((name) => fieldIndex(name) < 0);
+        if (unknown !== undefined)
+          return fault("unknown_field", `no field ${shown(unknown)}; there are ${FIELDS.join(" ")}`);
+        if (new Set(fields).size < fields.length) return fault("bad_message", "fields must not be named twice");
+        command.fields = fields as Field[];
+      }
+      return command;
+    }
+    default:
+      return fault("unknown_op", `no op ${shown(op)}; there are subscribe unsubscribe ping`);
+  }
+}
+
+/** What a client wrote, as it is shown in a message: quoted and not longer than a symbol. */
+export function shown(text: string): string {
+  return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text);
+}
+
+function isId(id: unknown): id is CommandId | undefined {
+  return id === undefined || Number.isFinite(id) || (typeof id === "string" && id.length <= MAX_ID_LENGTH);
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((entry) => typeof entry === "string");
+}
