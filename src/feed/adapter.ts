@@ -17,8 +17,11 @@ export interface FeedSink {
    * @param eventTime when the source says that it happened, microseconds since the Unix epoch
    */
   tick(symbol: string, patch: TickPatch, eventTime: number): void;
-  /** The source has gone silent (connection lost, nothing heard): all its symbols are stale until their next tick. */
-  stale(reason: string): void;
+  /**
+   * The source has gone silent (connection lost, nothing heard): these symbols, or all where none are named, are stale
+   * until their next tick.
+   */
+  stale(reason: string, symbols?: readonly string[]): void;
   /** The source has ended for good: all its symbols are closed. */
   closed(reason: string): void;
   /** A message was left out; counted, never fatal. */

@@ -1,10 +1,12 @@
 /** The list of feed adapters: the one place to add one. */
 import { text } from "../option.ts";
 import type { Adapter, FeedOptions } from "./adapter.ts";
+import { binance } from "./binance.ts";
+import { coinbase } from "./coinbase.ts";
 import { ndjson } from "./ndjson.ts";
 import { sim } from "./sim.ts";
 
-export const ADAPTERS: readonly Adapter[] = [sim, ndjson];
+export const ADAPTERS: readonly Adapter[] = [sim, ndjson, coinbase, binance];
 
 /** The options that every adapter has. */
 export const SHARED_OPTIONS: FeedOptions = {

@@ -40,8 +40,8 @@ export class Publisher implements FeedSink {
     this.#bus.changed(row);
   }
 
-  stale(reason: string): void {
-    this.#restate(STALE, reason);
+  stale(reason: string, symbols?: readonly string[]): void {
+    this.#restate(STALE, reason, symbols);
   }
 
   closed(reason: string): void {
@@ -52,11 +52,13 @@ export class Publisher implements FeedSink {
     this.counts.skipped[reason]++;
   }
 
-  #restate(state: number, reason: string): void {
+  #restate(state: number, reason: string, symbols?: readonly string[]): void {
     const table = this.#table;
     const since = this.#clock.micros();
-    for (let row = 0; row < table.rows; row++) {
-      if (table.state[row] === state || table.state[row] === CLOSED) continue;
+    const count = symbols?.length ?? table.rows;
+    for (let i = 0; i < count; i++) {
+      const row = symbols ? table.rowOf(symbols[i]) : i;
+      if (row < 0 || table.state[row] === state || table.state[row] === CLOSED) continue;
       table.restate(row, state, since, reason);
       this.#bus.changed(row);
     }

@@ -1,0 +1,155 @@
+/**
+ * Binance spot. Its public documentation, which this follows: "WebSocket Streams for Binance",
+ * https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams (also web-socket-streams.md of
+ * github.com/binance/binance-spot-api-docs). At most 1,024 streams and 5 incoming messages a second on a connection, 300
+ * connections in 5 minutes; the venue pings at least every 3 minutes and closes each connection after 24 hours.
+ * Streams are named in the address, so that nothing need be sent but the pongs.
+ */
+import type { TickPatch } from "../tick.ts";
+import type { Adapter, FeedContext, OptionValues } from "./adapter.ts";
+import { Complaints } from "./complaints.ts";
+import type { Outcome, Venue } from "./connection.ts";
+import { ExchangeFeed, exchangeOptions, venueSymbols } from "./exchange.ts";
+import { readNumber, readObject } from "./number.ts";
+
+// A pair that rests is silent but for the venue's pings: every 20 s today, every 3 minutes in older documentation.
+const OPTIONS = exchangeOptions("wss://stream.binance.com:9443", 60_000);
+const SYMBOL = /^[A-Z0-9_]{1,40}$/;
+const STREAMS = ["bookTicker", "aggTrade", "ticker"] as const;
+const MESSAGES_PER_SECOND = 4;
+/** The most streams on a connection; the venue's limit is 1,024. */
+export const MOST_STREAMS = 1_000;
+/** The longest list of streams in an address. Front ends commonly refuse request lines of more than 8 KiB. */
+export const STREAMS_LENGTH = 6_000;
+
+export const binance: Adapter<typeof OPTIONS> = {
+  name: "binance",
+  target: "BTCUSDT,ETHBTC",
+  help: "Binance spot, streams bookTicker, aggTrade and ticker; BTCUSDT becomes BINANCE:BTCUSDT",
+  options: OPTIONS,
+  create(target: string, options: OptionValues<typeof OPTIONS>, context: FeedContext) {
+    const pairs = venueSymbols(target, SYMBOL, "BTCUSDT");
+    const venues = connectionsOf(pairs).map((some) => new BinanceVenue(options.url, some, context));
+    return new ExchangeFeed(venues, context, options);
+  },
+};
+
+/** Deals pairs out to as few connections as the venue's limits allow. */
+export function connectionsOf(pairs: readonly string[]): string[][] {
+  const connections: string[][] = [];
+  let length = Number.POSITIVE_INFINITY;
+  for (const pair of pairs) {
+    const more = streamsOf(pair).join("/").length + 1;
+    const current = connections.at(-1);
+    if (!current || length + more > STREAMS_LENGTH || (current.length + 1) * STREAMS.length > MOST_STREAMS) {
+      connections.push([pair]);
+      length = more;
+    } else {
+      current.push(pair);
+      length += more;
+    }
+  }
+  return connections;
+}
+
+function streamsOf(pair: string): string[] {
+  return STREAMS.map((stream) => `${pair.toLowerCase()}@${stream}`);
+}
+
+export class BinanceVenue implements Venue {
+  readonly url: string;
+  readonly symbols: readonly string[];
+  readonly messagesPerSecond = MESSAGES_PER_SECOND;
+  readonly #symbolOf: ReadonlyMap<string, string>;
+  /** The identifier of the newest trade that was told of, by pair. */
+  readonly #tradeOf = new Map<string, number>();
+  readonly #context: FeedContext;
+  readonly #complaints: Complaints;
+
+  constructor(url: string, pairs: readonly string[], context: FeedContext) {
+    const address = new URL(url);
+    if (address.pathname === "/") address.pathname = "/stream";
+    address.search += `${address.search === "" ? "?" : "&"}streams=${pairs.flatMap(streamsOf).join("/")}`;
+    this.url = address.href;
+    this.#symbolOf = new Map(pairs.map((pair) => [pair, `BINANCE:${pair}`]));
+    this.symbols = [...this.#symbolOf.values()];
+    this.#context = context;
+    this.#complaints = new Complaints(context.log);
+  }
+
+  subscribe(): readonly string[] {
+    // What was missed cannot be older than what comes now; and should the venue ever count anew, so do we.
+    this.#tradeOf.clear();
+    return [];
+  }
+
+  message(value: unknown): Outcome {
+    const message = readObject(value);
+    if (!message) return "malformed";
+    const data = readObject(message.data);
+    if (typeof message.stream !== "string" || !data) return this.#conversation(message);
+    const kind = message.stream.endsWith("@bookTicker") ? "bookTicker" : data.e;
+    if (kind !== "bookTicker" && kind !== "aggTrade" && kind !== "24hrTicker") return "unknown";
+    if (typeof data.s !== "string") return "malformed";
+    const pair = data.s.toUpperCase();
+    const symbol = this.#symbolOf.get(pair);
+    if (symbol === undefined) return "unknown";
+    const patch: TickPatch = {};
+    // On spot a bookTicker has no time of its own: it is when it was received.
+    let micros: number | undefined;
+    if (kind === "bookTicker") {
+      put(patch, "bid", data.b);
+      put(patch, "bidSize", data.B);
+      put(patch, "ask", data.a);
+      put(patch, "askSize", data.A);
+    } else if (kind === "aggTrade") {
+      this.#putLast(pair, patch, data.p, data.q, data.l);
+      micros = fromMillis(data.T ?? data.E);
+    } else {
+      put(patch, "open", data.o);
+      put(patch, "high", data.h);
+      put(patch, "low", data.l);
+      put(patch, "volume", data.v);
+      this.#putLast(pair, patch, data.c, data.Q, data.L);
+      micros = fromMillis(data.E);
+    }
+    if (Object.keys(patch).length === 0)
+      return kind === "aggTrade" && readNumber(data.p) !== undefined ? "control" : "malformed";
+    this.#context.sink.tick(symbol, patch, micros ?? this.#context.clock.micros());
+    return "tick";
+  }
+
+  /**
+   * The last trade is told in two streams: aggTrade at once, and ticker once a second, which may be behind aggTrade but
+   * is all there is of a pair that has not traded since. The trade's identifier decides, so that `last` never goes
+   * back to an older trade.
+   */
+  #putLast(pair: string, patch: TickPatch, price: unknown, size: unknown, trade: unknown): void {
+    const id = readNumber(trade);
+    if (id !== undefined && readNumber(price) !== undefined) {
+      if (id < (this.#tradeOf.get(pair) ?? 0)) return;
+      this.#tradeOf.set(pair, id);
+    }
+    put(patch, "last", price);
+    put(patch, "lastSize", size);
+  }
+
+  /** Answers to commands, and errors. */
+  #conversation(message: Readonly<Record<string, unknown>>): Outcome {
+    if (message.error !== undefined || message.code !== undefined) {
+      this.#complaints.add({}, `the venue says: ${JSON.stringify(message).slice(0, 500)}`);
+      return "control";
+    }
+    return "result" in message ? "control" : "unknown";
+  }
+}
+
+function put(patch: TickPatch, field: keyof TickPatch, value: unknown): void {
+  const number = readNumber(value);
+  if (number !== undefined) patch[field] = number;
+}
+
+function fromMillis(value: unknown): number | undefined {
+  const millis = readNumber(value);
+  return millis !== undefined && millis >= 0 && millis < 1e13 ? Math.round(millis * 1_000) : undefined;
+}

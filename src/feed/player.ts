@@ -1,0 +1,135 @@
+/** The capture player: a WebSocket server that says again what an exchange said, as fast as is asked for. */
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
+import type { Logger } from "pino";
+import { type WebSocket, WebSocketServer } from "ws";
+import type { Capture } from "./capture.ts";
+import { type Conversation, converse } from "./player-venues.ts";
+
+export interface PlayerOptions {
+  /** How many times as fast as it was captured; 0 for as fast as the client takes it. Default 0. */
+  readonly speed?: number;
+  /** Whether the connection stays open when all has been said. Default true. */
+  readonly hold?: boolean;
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** 0, the default, takes a free one. */
+  readonly port?: number;
+  readonly log: Logger;
+}
+
+/** A client may have so many bytes on their way; then the player waits. */
+const BUFFERED_BYTES = 1_048_576;
+/** How many messages are looked at before other connections get their turn. */
+const MESSAGES_PER_TURN = 200;
+const BEAT_MILLIS = 1_000;
+const PING_MILLIS = 20_000;
+/** The largest message of a client: a long subscription. */
+const MAX_MESSAGE_BYTES = 1_048_576;
+
+export class Player {
+  /** How many connections there have been, and how many heard the capture to its end. */
+  connections = 0;
+  finished = 0;
+  readonly #capture: Capture;
+  readonly #options: PlayerOptions;
+  #server: WebSocketServer | undefined;
+
+  constructor(capture: Capture, options: PlayerOptions) {
+    this.#capture = capture;
+    this.#options = options;
+  }
+
+  /**
+   * Begins to listen.
+   * @returns the address to connect to
+   * @throws the system's error when the port is taken
+   */
+  async listen(): Promise<string> {
+    const { host = "127.0.0.1", port = 0 } = this.#options;
+    const server = new WebSocketServer({ host, port, maxPayload: MAX_MESSAGE_BYTES });
+    await once(server, "listening");
+    this.#server = server;
+    server.on("connection", (socket, request) => this.#serve(socket, request.url ?? "/"));
+    const address = server.address() as AddressInfo;
+    return `ws://${address.family === "IPv6" ? `[${address.address}]` : address.address}:${address.port}`;
+  }
+
+  /** Cuts off every client, as a failing venue does; new ones may come. */
+  cut(): void {
+    for (const socket of this.#server?.clients ?? []) socket.terminate();
+  }
+
+  async close(): Promise<void> {
+    const server = this.#server;
+    if (!server) return;
+    this.cut();
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  }
+
+  #serve(socket: WebSocket, path: string): void {
+    const { log } = this.#options;
+    this.connections++;
+    const ended = new AbortController();
+    const conversation = converse(this.#capture, path);
+    let playing = false;
+    const play = () => {
+      if (playing || !conversation.asked) return;
+      playing = true;
+      this.#play(socket, conversation, ended.signal).catch((error) => {
+        if (!ended.signal.aborted) log.error(error, "playing failed");
+        socket.terminate();
+      });
+    };
+    const beat = setInterval(() => this.#say(socket, conversation.beat()), BEAT_MILLIS);
+    const ping = setInterval(() => socket.ping(), PING_MILLIS);
+    log.info("a client has connected");
+    socket
+      .on("message", (data) => {
+        this.#say(socket, conversation.take(data.toString()));
+        play();
+      })
+      .on("error", (error) => log.warn(`a client's connection failed: ${error.message}`))
+      .on("close", () => {
+        ended.abort();
+        clearInterval(beat);
+        clearInterval(ping);
+        log.info("a client has gone");
+      });
+    play();
+  }
+
+  /** Says what is not part of the capture, to a client that takes what it is sent. */
+  #say(socket: WebSocket, texts: readonly string[]): void {
+    for (const text of texts) if (socket.bufferedAmount < BUFFERED_BYTES) socket.send(text);
+  }
+
+  async #play(socket: WebSocket, conversation: Conversation, signal: AbortSignal): Promise<void> {
+    const { speed = 0, hold = true, log } = this.#options;
+    const { received } = this.#capture;
+    const start = performance.now();
+    let looked = 0;
+    for (const { time, text } of received) {
+      if (speed > 0) {
+        const due = start + ((time - received[0].time) * 1_000) / speed - performance.now();
+        if (due >= 1) await sleep(due, undefined, { signal });
+      }
+      if (++looked % MESSAGES_PER_TURN === 0) await turn(undefined, { signal });
+      if (!conversation.wants(text)) continue;
+      if (socket.bufferedAmount > BUFFERED_BYTES) await sent(socket, text);
+      else socket.send(text);
+      signal.throwIfAborted();
+    }
+    this.finished++;
+    log.info({ messages: looked }, "the capture has been played");
+    if (!hold) socket.close(1_000, "end of the capture");
+  }
+}
+
+/** Sends, and waits until the system has taken it and all before it. */
+function sent(socket: WebSocket, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.send(text, (error) => (error ? reject(error) : resolve()));
+  });
+}

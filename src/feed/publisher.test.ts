@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { BusWriter } from "../bus/bus.ts";
+import { ManualClock } from "../clock.ts";
+import { MarketTable } from "../market/table.ts";
+import { FIELD_COUNT, FIELDS, STATES, type TickPatch } from "../tick.ts";
+import { Publisher } from "./publisher.ts";
+
+function setUp(limit = 100) {
+  const table = new MarketTable(limit);
+  const changed: number[] = [];
+  const bus: BusWriter = { start: async () => {}, changed: (row) => void changed.push(row), close: async () => {} };
+  return { table, changed, publisher: new Publisher(table, bus, new ManualClock()) };
+}
+
+const symbolArbitrary = fc.constantFrom("A", "B:X-Y", "C");
+const tickArbitrary = fc.record({
+  kind: fc.constant("tick" as const),
+  symbol: symbolArbitrary,
+  patch: fc.dictionary(
+    fc.constantFrom(...FIELDS),
+    fc.option(fc.double({ noNaN: true, noDefaultInfinity: true })),
+  ) as fc.Arbitrary<TickPatch>,
+});
+const stateArbitrary = fc.oneof(
+  fc.record({ kind: fc.constant("stale" as const), symbols: fc.option(fc.array(symbolArbitrary), { nil: undefined }) }),
+  fc.record({ kind: fc.constant("closed" as const) }),
+);
+
+test("whatever a feed tells, the table holds the last of each field and counts by one", () => {
+  fc.assert(
+    fc.property(fc.array(fc.oneof(tickArbitrary, stateArbitrary)), (events) => {
+      const { table, publisher } = setUp();
+      const model = new Map<string, { values: TickPatch; seq: number; state: string }>();
+      for (const event of events) {
+        if (event.kind === "tick") {
+          const known = model.get(event.symbol) ?? { values: {}, seq: 0, state: "live" };
+          model.set(event.symbol, { values: { ...known.values, ...event.patch }, seq: known.seq + 1, state: "live" });
+          publisher.tick(event.symbol, event.patch, known.seq);
+        } else {
+          const symbols: readonly string[] | undefined = event.kind === "stale" ? event.symbols : undefined;
+          for (const [symbol, entry] of model)
+            if (entry.state !== "closed" && (symbols?.includes(symbol) ?? true)) entry.state = event.kind;
+          if (event.kind === "stale") publisher.stale("silence", symbols);
+          else publisher.closed("over");
+        }
+      }
+      assert.equal(table.rows, model.size);
+      for (const [symbol, { values, seq, state }] of model) {
+        const row = table.rowOf(symbol);
+        assert.equal(table.seq[row], seq);
+        assert.equal(STATES[table.state[row]], state);
+        for (const [index, field] of FIELDS.entries())
+          assert.ok(Object.is(table.values[row * FIELD_COUNT + index], values[field] ?? Number.NaN), field);
+      }
+    }),
+  );
+});
+
+test("the bus hears of each change and of nothing else", () => {
+  const { publisher, changed } = setUp();
+  publisher.tick("A", { bid: 1 }, 1);
+  publisher.tick("B", { bid: 1 }, 1);
+  publisher.stale("silence", ["B", "NOT-KNOWN"]);
+  publisher.stale("silence", ["B"]);
+  assert.deepEqual(changed, [0, 1, 1]);
+});
+
+test("what cannot be a tick is counted by its reason", () => {
+  const { publisher, table } = setUp(1);
+  publisher.tick("not a symbol", { bid: 1 }, 1);
+  publisher.tick("A", { bid: 1 }, 1);
+  publisher.tick("B", { bid: 1 }, 1);
+  publisher.skip("unknown");
+  assert.deepEqual(publisher.counts.skipped, { unknown: 1, malformed: 0, invalid_symbol: 1, table_full: 1 });
+  assert.equal(publisher.counts.ticks, 1);
+  assert.equal(table.rows, 1);
+});
