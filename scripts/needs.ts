@@ -1,0 +1,66 @@
+/**
+ * What the tests need from the system: real servers, not stand-ins. On Debian as root they are installed; elsewhere
+ * the command that installs them is named, and the exit code is 2.
+ */
+import { spawnSync } from "node:child_process";
+import { accessSync, constants, existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+
+/** A program that a test runs, and the Debian package that it comes in. */
+interface Need {
+  readonly program: string;
+  readonly package: string;
+  readonly why: string;
+}
+
+const NEEDS: readonly Need[] = [
+  { program: "redis-server", package: "redis-server", why: "the bus between processes" },
+  { program: "redis-cli", package: "redis-tools", why: "the Redis Cluster of the fault tests" },
+  { program: "haproxy", package: "haproxy", why: "the balancer before the gateways" },
+  { program: "openssl", package: "openssl", why: "the certificate of the TLS tests" },
+  { program: "python3", package: "python3", why: "the publisher in examples/" },
+];
+
+function found(program: string): boolean {
+  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"];
+  return folders.some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** Whether a command succeeded; its output is shown. */
+function run(command: string, ...args: string[]): boolean {
+  // The servers are started by the tests, on ports of their own: the package is not to start one as a service.
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
+  return spawnSync(command, args, { stdio: ["ignore", "inherit", "inherit"], env }).status === 0;
+}
+
+const missing = NEEDS.filter(({ program }) => !found(program));
+if (missing.length > 0) {
+  for (const need of missing) say(`missing: ${need.program} (${need.why})`);
+  const packages = [...new Set(missing.map((need) => need.package))];
+  const install = ["apt-get", "install", "-y", "--no-install-recommends", ...packages];
+  const canInstall = process.getuid?.() === 0 && existsSync("/usr/bin/apt-get");
+  if (canInstall) {
+    say(`installing: ${packages.join(" ")}`);
+    run("apt-get", "update");
+    run(install[0], ...install.slice(1));
+  }
+  const still = missing.filter(({ program }) => !found(program));
+  if (still.length > 0) {
+    say(`The tests need ${still.map((need) => need.program).join(", ")}. On Debian or Ubuntu:`);
+    say(
+      `  sudo apt-get update && sudo apt-get install -y ${[...new Set(still.map((need) => need.package))].join(" ")}`,
+    );
+    process.exitCode = 2;
+  }
+}
