@@ -114,6 +114,16 @@ test("a trade that a ticker was ahead of makes no tick and no mistake", () => {
   assert.equal(context.sink.ticks.length, 2);
 });
 
+test("on the next connection, what is older than what is known is no news", () => {
+  const context = keptContext(new ManualClock());
+  const venue = new BinanceVenue("ws://x", ["BNBBTC", "BNBUSDT"], context);
+  const play = () => own.received.map(({ text }) => venue.message(JSON.parse(text)));
+  venue.subscribe();
+  play();
+  venue.subscribe();
+  assert.deepEqual(play(), ["unknown", "tick", "control", "unknown", "control", "tick", "tick", "tick"]);
+});
+
 test("what was not asked for is unknown, what is broken malformed, answers are part of the conversation", () => {
   const context = keptContext();
   const venue = new BinanceVenue("ws://x", ["AB"], context);

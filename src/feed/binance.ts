@@ -10,6 +10,7 @@ import type { Adapter, FeedContext, OptionValues } from "./adapter.ts";
 import { Complaints } from "./complaints.ts";
 import type { Outcome, Venue } from "./connection.ts";
 import { ExchangeFeed, exchangeOptions, venueSymbols } from "./exchange.ts";
+import { Freshness } from "./freshness.ts";
 import { readNumber, readObject } from "./number.ts";
 
 // A pair that rests is silent but for the venue's pings: every 20 s today, every 3 minutes in older documentation.
@@ -65,6 +66,7 @@ export class BinanceVenue implements Venue {
   readonly #tradeOf = new Map<string, number>();
   readonly #context: FeedContext;
   readonly #complaints: Complaints;
+  readonly #freshness: Freshness;
 
   constructor(url: string, pairs: readonly string[], context: FeedContext) {
     const address = new URL(url);
@@ -75,10 +77,11 @@ export class BinanceVenue implements Venue {
     this.symbols = [...this.#symbolOf.values()];
     this.#context = context;
     this.#complaints = new Complaints(context.log);
+    this.#freshness = new Freshness(context.clock);
   }
 
   subscribe(): readonly string[] {
-    // What was missed cannot be older than what comes now; and should the venue ever count anew, so do we.
+    this.#freshness.connected();
     this.#tradeOf.clear();
     return [];
   }
@@ -94,6 +97,8 @@ export class BinanceVenue implements Venue {
     const pair = data.s.toUpperCase();
     const symbol = this.#symbolOf.get(pair);
     if (symbol === undefined) return "unknown";
+    const order = kind === "bookTicker" ? data.u : kind === "aggTrade" ? data.l : data.E;
+    if (this.#freshness.isOld(`${pair} ${kind}`, readNumber(order))) return "control";
     const patch: TickPatch = {};
     // On spot a bookTicker has no time of its own: it is when it was received.
     let micros: number | undefined;
@@ -103,18 +108,22 @@ export class BinanceVenue implements Venue {
       put(patch, "ask", data.a);
       put(patch, "askSize", data.A);
     } else if (kind === "aggTrade") {
-      this.#putLast(pair, patch, data.p, data.q, data.l);
+      if (this.#isOlderTrade(pair, data.l)) return "control";
+      put(patch, "last", data.p);
+      put(patch, "lastSize", data.q);
       micros = fromMillis(data.T ?? data.E);
     } else {
       put(patch, "open", data.o);
       put(patch, "high", data.h);
       put(patch, "low", data.l);
       put(patch, "volume", data.v);
-      this.#putLast(pair, patch, data.c, data.Q, data.L);
+      if (!this.#isOlderTrade(pair, data.L)) {
+        put(patch, "last", data.c);
+        put(patch, "lastSize", data.Q);
+      }
       micros = fromMillis(data.E);
     }
-    if (Object.keys(patch).length === 0)
-      return kind === "aggTrade" && readNumber(data.p) !== undefined ? "control" : "malformed";
+    if (Object.keys(patch).length === 0) return "malformed";
     this.#context.sink.tick(symbol, patch, micros ?? this.#context.clock.micros());
     return "tick";
   }
@@ -124,14 +133,12 @@ export class BinanceVenue implements Venue {
    * is all there is of a pair that has not traded since. The trade's identifier decides, so that `last` never goes
    * back to an older trade.
    */
-  #putLast(pair: string, patch: TickPatch, price: unknown, size: unknown, trade: unknown): void {
+  #isOlderTrade(pair: string, trade: unknown): boolean {
     const id = readNumber(trade);
-    if (id !== undefined && readNumber(price) !== undefined) {
-      if (id < (this.#tradeOf.get(pair) ?? 0)) return;
-      this.#tradeOf.set(pair, id);
-    }
-    put(patch, "last", price);
-    put(patch, "lastSize", size);
+    if (id === undefined) return false;
+    if (id < (this.#tradeOf.get(pair) ?? 0)) return true;
+    this.#tradeOf.set(pair, id);
+    return false;
   }
 
   /** Answers to commands, and errors. */

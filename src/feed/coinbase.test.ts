@@ -165,6 +165,18 @@ test("after a cut the symbols are stale until their next tick", async (t) => {
   assert.equal(player.connections, 2);
 });
 
+test("a venue that says everything again on the next connection does not make the price go back", async (t) => {
+  const { market, player } = await play(t, own, "ETH-USD", false);
+  const seen: (number | null | undefined)[] = [];
+  market.changed.on("change", () => {
+    const last = market.values("COINBASE:ETH-USD")?.last;
+    if (seen.at(-1) !== last) seen.push(last);
+  });
+  await until(market.changed, () => player.finished >= 2 && market.state("COINBASE:ETH-USD") === "live", "twice");
+  assert.equal(seen.at(-1), 1285.23);
+  assert.equal(seen.filter((last) => last === 1285.23).length, 1);
+});
+
 test("targets are checked", () => {
   for (const target of ["", "BTC", "BTC-USD,", "BTC-USD,BTC-USD", "btc-usd,BTC-USD", "BTC USD", "A-B-C"])
     assert.throws(() => openFeed(parseFeed(`coinbase:${target}`), keptContext()), UsageError, target);

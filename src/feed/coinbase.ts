@@ -10,6 +10,7 @@ import type { Adapter, FeedContext, OptionValues } from "./adapter.ts";
 import { Complaints } from "./complaints.ts";
 import type { Outcome, Venue } from "./connection.ts";
 import { ExchangeFeed, exchangeOptions, venueSymbols } from "./exchange.ts";
+import { Freshness } from "./freshness.ts";
 import { readNumber, readObject } from "./number.ts";
 import { isoMicros } from "./time.ts";
 
@@ -52,6 +53,7 @@ export class CoinbaseVenue implements Venue {
   readonly #symbolOf: Map<string, string>;
   readonly #context: FeedContext;
   readonly #complaints: Complaints;
+  readonly #freshness: Freshness;
 
   constructor(url: string, products: readonly string[], context: FeedContext) {
     this.url = url;
@@ -59,11 +61,12 @@ export class CoinbaseVenue implements Venue {
     this.symbols = [...this.#symbolOf.values()];
     this.#context = context;
     this.#complaints = new Complaints(context.log);
+    this.#freshness = new Freshness(context.clock);
   }
 
   subscribe(): readonly string[] {
-    const product_ids = [...this.#symbolOf.keys()];
-    return [JSON.stringify({ type: "subscribe", product_ids, channels: ["ticker", "heartbeat"] })];
+    this.#freshness.connected();
+    return [this.#subscription()];
   }
 
   message(value: unknown, send: (text: string) => void): Outcome {
@@ -82,6 +85,11 @@ export class CoinbaseVenue implements Venue {
     }
   }
 
+  #subscription(): string {
+    const product_ids = [...this.#symbolOf.keys()];
+    return JSON.stringify({ type: "subscribe", product_ids, channels: ["ticker", "heartbeat"] });
+  }
+
   #ticker(message: Readonly<Record<string, unknown>>): Outcome {
     const { product_id: product, time } = message;
     if (typeof product !== "string") return "malformed";
@@ -96,6 +104,7 @@ export class CoinbaseVenue implements Venue {
       fields++;
     }
     if (fields === 0) return "malformed";
+    if (this.#freshness.isOld(product, readNumber(message.sequence))) return "control";
     this.#context.sink.tick(symbol, patch, eventTime(time, this.#context.clock));
     return "tick";
   }
@@ -114,7 +123,7 @@ export class CoinbaseVenue implements Venue {
     );
     for (const product of refused) this.#symbolOf.delete(product);
     if (this.#symbolOf.size > 0) {
-      for (const text of this.subscribe()) send(text);
+      send(this.#subscription());
       return "control";
     }
     log.error("the venue knows none of the products asked for");

@@ -4,11 +4,11 @@
  */
 import type { RawData } from "ws";
 import { WebSocket } from "ws";
+import { Backoff } from "../backoff.ts";
 import type { FeedContext, SkipReason } from "./adapter.ts";
-import { Backoff } from "./backoff.ts";
 
 /**
- * What a message was: ticks came of it; it was part of the conversation; there is nothing more to come, ever; or it was
+ * What a message was: ticks came of it; it was part of the conversation or no news; there is nothing more to come, ever; or it was
  * left out.
  */
 export type Outcome = "tick" | "control" | "end" | SkipReason;
