@@ -1,28 +1,99 @@
-/** Chooses the bus: in-process memory, or Redis. */
+/** Opens the bus that the settings ask for: within this process, or through Redis. */
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
-import { UsageError } from "../option.ts";
 import type { Settings } from "../settings.ts";
 import type { BusReader, BusWriter } from "./bus.ts";
+import { ClusterSubscriber } from "./cluster_subscriber.ts";
 import { MemoryBus } from "./memory.ts";
+import { createClient, redisAccess } from "./redis_client.ts";
+import { RedisLink } from "./redis_link.ts";
+import { RedisReader } from "./redis_reader.ts";
+import { RedisSubscriber } from "./redis_subscriber.ts";
+import { describeTarget } from "./redis_url.ts";
+import { RedisWriter, type WriterRole } from "./redis_writer.ts";
+import { RedisKeys } from "./shard.ts";
+import type { ReaderCounts } from "./shard_follower.ts";
 
-/** The bus of a process. */
+/** The settings that the bus has. */
+export type BusSettings = Pick<
+  Settings,
+  "redisUrl" | "redisUsername" | "redisPassword" | "redisCa" | "redisPrefix" | "busShards" | "busSilence" | "node"
+>;
+
+/** What a process holds of the bus. */
 export interface Bus {
+  /** The gateway's end; one a process. */
   reader(): BusReader;
-  /** The publisher's end for one feed. */
+  /** The publisher's end for one more feed. Its name is what its publishers have in common, of 1 to 64 characters. */
   writer(feed: string): BusWriter;
+  /** Why the bus cannot be reached, for the readiness of a process that only publishes. */
+  unready(): string | undefined;
+  /** What the reader has heard; undefined without Redis. */
+  readerCounts(): ReaderCounts | undefined;
+  /** What each feed's writer has done, and whether it leads; empty without Redis. */
+  writers(): ReadonlyMap<string, RedisWriter>;
+  /** Closes what is left open; reader and writers first. */
   close(): Promise<void>;
 }
 
-/** @throws UsageError when a part of the process needs Redis and none is named */
-export function openBus(
-  _settings: Settings,
-  parts: { readonly gateway: boolean; readonly feeds: boolean },
-  _clock: Clock,
-  _log: Logger,
-): Bus {
-  if (!parts.gateway || !parts.feeds)
-    throw new UsageError("a gateway and feeds in processes of their own meet at Redis: set TICKGATE_REDIS_URL");
+export type { WriterRole };
+
+/**
+ * Opens the bus. Returns at once: a Redis that cannot be reached is waited for.
+ * @throws UsageError when the settings are wrong
+ */
+export function openBus(settings: BusSettings, clock: Clock, log: Logger): Bus {
+  return settings.redisUrl === "" ? openMemory() : openRedis(settings, clock, log.child({ part: "bus" }));
+}
+
+function openMemory(): Bus {
   const bus = new MemoryBus();
-  return { reader: () => bus, writer: () => bus.writer(), close: () => bus.close() };
+  return {
+    reader: () => bus,
+    writer: () => bus.writer(),
+    unready: () => undefined,
+    readerCounts: () => undefined,
+    writers: () => new Map(),
+    close: () => bus.close(),
+  };
+}
+
+function openRedis(settings: BusSettings, clock: Clock, log: Logger): Bus {
+  const access = redisAccess(settings);
+  const isSharded = access.target.topology === "cluster";
+  const what = describeTarget(access.target);
+  const keys = new RedisKeys(settings.redisPrefix, settings.busShards);
+  const link = new RedisLink(createClient(access, "bus"), what, clock, log);
+  const writers = new Map<string, RedisWriter>();
+  let reader: RedisReader | undefined;
+  link.open();
+  return {
+    reader() {
+      reader ??= new RedisReader({
+        keys,
+        link,
+        clock,
+        log,
+        silence: settings.busSilence,
+        subscriber: (events) =>
+          isSharded
+            ? new ClusterSubscriber(access, link, keys, events, log)
+            : new RedisSubscriber(new RedisLink(createClient(access, "listener"), what, clock, log), keys, events),
+      });
+      return reader;
+    },
+    writer(feed) {
+      const writer = new RedisWriter({ feed, keys, link, isSharded, clock, log });
+      writers.set(feed, writer);
+      return writer;
+    },
+    unready: () => (link.isUp ? undefined : `Redis is not connected: ${link.lastError || "trying"}`),
+    readerCounts: () => reader?.counts,
+    writers: () => writers,
+    async close() {
+      await reader?.close();
+      await Promise.all([...writers.values()].map((writer) => writer.close()));
+      link.close();
+    },
+  };
 }

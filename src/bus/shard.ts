@@ -21,6 +21,11 @@ export class RedisKeys {
     for (let shard = 0; shard < shards; shard++) this.#channels.set(this.channel(shard), shard);
   }
 
+  /** The shard that a symbol comes on. */
+  shardOf(symbol: string): number {
+    return shardOf(symbol, this.shards);
+  }
+
   /** The shard's last-value hash. The braces put it and the channel into one slot of a Cluster. */
   hash(shard: number): string {
     return `${this.#prefix}:{${shard}}:last`;

@@ -156,14 +156,15 @@ export class MarketTable {
     this.epoch[row] = record.epoch;
     this.stream[row] = record.stream;
     let news = IGNORED;
-    if (record.seq !== seq) {
+    // A leader that took over from a store that had lost writes gives a number a second time, to other values.
+    if (record.seq !== seq || (record.epoch > epoch && seq > 0 && !this.#equals(row, record))) {
       const base = row * FIELD_COUNT;
       for (let index = 0; index < FIELD_COUNT; index++)
         this.values[base + index] = record.values[record.offset + index];
       this.#ticked(row, record.seq, record.eventTime);
       this.appliedAt[row] = now;
       news = TICKED;
-      if (record.seq < seq) this.resetVersion[row] = this.statusClock = this.clock;
+      if (record.seq <= seq) this.resetVersion[row] = this.statusClock = this.clock;
       else if (record.healed && seq > 0) this.gapVersion[row] = this.statusClock = this.clock;
     }
     if (record.state !== this.state[row] || record.reason !== this.reasons[row]) {
@@ -171,6 +172,36 @@ export class MarketTable {
       if (news === IGNORED) news = RESTATED;
     }
     return news;
+  }
+
+  /**
+   * Publisher: takes a symbol over from the last-value store, so that `seq` carries on. What the publisher has heard
+   * itself stands, unless the store has something later; then it is one tick more than the store's.
+   * @returns whether the store must be told how the symbol stands now
+   */
+  adopt(record: BusRecord): boolean {
+    const row = this.add(record.symbol);
+    if (row < 0) return false;
+    const isNew = this.seq[row] === 0;
+    const isLater = !isNew && this.eventTime[row] >= record.eventTime && !this.#equals(row, record);
+    if (!isLater) {
+      const base = row * FIELD_COUNT;
+      for (let index = 0; index < FIELD_COUNT; index++)
+        this.values[base + index] = record.values[record.offset + index];
+    }
+    this.#ticked(row, isLater ? record.seq + 1 : record.seq, isLater ? this.eventTime[row] : record.eventTime);
+    const isRestated = this.state[row] !== record.state || this.reasons[row] !== record.reason;
+    // How it stands is for whoever is connected to the source to say.
+    if (isNew && isRestated) this.restate(row, record.state, record.since, record.reason);
+    return isLater || (!isNew && isRestated);
+  }
+
+  #equals(row: number, record: BusRecord): boolean {
+    if (this.eventTime[row] !== record.eventTime) return false;
+    const base = row * FIELD_COUNT;
+    for (let index = 0; index < FIELD_COUNT; index++)
+      if (!Object.is(this.values[base + index], record.values[record.offset + index])) return false;
+    return true;
   }
 
   /** Fills the part of a record that the table knows: all but epoch, stream and whether it was healed. */

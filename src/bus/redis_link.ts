@@ -1,0 +1,157 @@
+/**
+ * A connection to Redis that is kept for as long as the process runs: it is opened again whenever it is lost, and
+ * probed, because a server that hangs or a cable that is cut looks like one that has nothing to say.
+ */
+import { Cluster, type Redis } from "ioredis";
+import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
+import type { RedisClient } from "./redis_client.ts";
+
+/** How often the other end is asked whether it is there, in milliseconds. */
+const PROBE_INTERVAL = 1_000;
+/** How long it may take to answer, in milliseconds: longer than any script takes. */
+const PROBE_TIMEOUT = 2_500;
+
+/** What a command may be given. */
+export type RedisArgument = string | number | Buffer;
+
+/** A connection that was lost or not there, as an error of a command. */
+export class RedisDownError extends Error {
+  override name = "RedisDownError";
+}
+
+export class RedisLink {
+  readonly client: RedisClient;
+  readonly #what: string;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #upListeners: (() => void)[] = [];
+  readonly #downListeners: (() => void)[] = [];
+  /** Since when each node owes an answer to a probe, or, where it is not ready, owes to be. */
+  readonly #asked = new Map<Redis, { at: number; isReady: boolean }>();
+  #timer: NodeJS.Timeout | undefined;
+  #isUp = false;
+  #lastError = "";
+  #loggedError: string | undefined;
+
+  /** @param what names the server in the log, without secrets */
+  constructor(client: RedisClient, what: string, clock: Clock, log: Logger) {
+    this.client = client;
+    this.#what = what;
+    this.#clock = clock;
+    this.#log = log;
+    // An EventEmitter's type keeps the union of both clients from being called: they share these events.
+    const events = client as Redis;
+    events.on("ready", () => this.#up());
+    events.on("close", () => this.#down());
+    events.on("end", () => this.#down());
+    events.on("error", (error: Error) => {
+      this.#lastError = error.message;
+    });
+    events.on("node error" as "error", (error: Error) => {
+      this.#lastError = error.message;
+    });
+  }
+
+  /** Begins to connect; what goes wrong is logged and tried again until {@link close}. */
+  open(): void {
+    if (this.#timer) return;
+    this.#connect();
+    this.#timer = setInterval(() => this.#probe(), PROBE_INTERVAL);
+  }
+
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  /** Why the last try failed; empty when nothing is known. */
+  get lastError(): string {
+    return this.#lastError;
+  }
+
+  /** Calls back whenever the connection has come about, at once if it is there. */
+  onUp(listener: () => void): void {
+    this.#upListeners.push(listener);
+    if (this.#isUp) listener();
+  }
+
+  onDown(listener: () => void): void {
+    this.#downListeners.push(listener);
+  }
+
+  /**
+   * Sends a command; texts in the answer are buffers.
+   * @throws RedisDownError when there is no connection, or no answer within `timeout` milliseconds
+   */
+  call(command: string, args: readonly RedisArgument[], timeout: number): Promise<unknown> {
+    if (!this.#isUp) return Promise.reject(new RedisDownError(`no connection to ${this.#what}`));
+    const answer = this.client.callBuffer(command, ...args);
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new RedisDownError(`no answer from ${this.#what}`)), timeout);
+      answer.then(resolve, reject).finally(() => clearTimeout(timer));
+    });
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#upListeners.length = 0;
+    this.#downListeners.length = 0;
+    this.#isUp = false;
+    this.client.disconnect();
+  }
+
+  #connect(): void {
+    // The events tell how it went; ioredis tries again by itself.
+    this.client.connect().catch((error: Error) => {
+      this.#lastError ||= error.message;
+      this.#down();
+    });
+  }
+
+  #up(): void {
+    if (this.#isUp) return;
+    this.#isUp = true;
+    this.#loggedError = undefined;
+    this.#log.info({ redis: this.#what }, "Redis is connected");
+    for (const listener of this.#upListeners) listener();
+  }
+
+  #down(): void {
+    this.#asked.clear();
+    const wasUp = this.#isUp;
+    this.#isUp = false;
+    // One line for each change of what is wrong, not one for each try.
+    if (wasUp || this.#loggedError !== this.#lastError) {
+      this.#loggedError = this.#lastError;
+      const text = wasUp ? "Redis is lost; trying again" : "Redis is not reachable; trying again";
+      this.#log.warn({ redis: this.#what, reason: this.#lastError }, text);
+    }
+    if (wasUp) for (const listener of this.#downListeners) listener();
+  }
+
+  #probe(): void {
+    const now = this.#clock.millis();
+    const { client } = this;
+    const nodes = client instanceof Cluster ? client.nodes("master") : [client];
+    for (const node of this.#asked.keys()) if (!nodes.includes(node)) this.#asked.delete(node);
+    for (const node of nodes) this.#probeNode(node, now);
+  }
+
+  /** A node that is not ready long after it connected is as bad as one that does not answer. */
+  #probeNode(node: Redis, now: number): void {
+    const isReady = node.status === "ready";
+    const asked = this.#asked.get(node);
+    if (asked && now - asked.at > PROBE_TIMEOUT && asked.isReady === isReady) {
+      this.#asked.delete(node);
+      this.#lastError = `no answer for ${PROBE_TIMEOUT} ms`;
+      // A node of a Cluster is found again through the others.
+      node.disconnect(!(this.client instanceof Cluster));
+    } else if (asked?.isReady !== isReady) {
+      this.#asked.delete(node);
+      if (!isReady && node.status !== "connect") return;
+      this.#asked.set(node, { at: now, isReady });
+      const answered = () => this.#asked.delete(node);
+      if (isReady) node.ping().then(answered, answered);
+    }
+  }
+}

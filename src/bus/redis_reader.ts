@@ -1,0 +1,254 @@
+/**
+ * A gateway's end of the Redis bus: listens to the shards that somebody wants, and heals what was missed from the
+ * last-value store. shard_follower.ts decides, this file does.
+ */
+import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
+import type { BusListener, BusReader } from "./bus.ts";
+import type { RedisLink } from "./redis_link.ts";
+import type { Subscriber, SubscriberEvents } from "./redis_subscriber.ts";
+import type { RedisKeys } from "./shard.ts";
+import { type FollowerOptions, ReaderCounts, ShardFollower } from "./shard_follower.ts";
+import { BatchDecoder } from "./wire.ts";
+
+/** What a reader is made of. */
+export interface ReaderOptions {
+  readonly keys: RedisKeys;
+  readonly link: RedisLink;
+  subscriber(events: SubscriberEvents): Subscriber;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** How long a stream may say nothing before it counts as silent, in milliseconds. */
+  readonly silence: number;
+  /** How long a shard that nobody wants any more is still listened to, in milliseconds. */
+  readonly linger?: number;
+}
+
+const LINGER = 30_000;
+/** How often silences, retries and lingering shards are looked for, in milliseconds. */
+const TEND_INTERVAL = 100;
+/** How late a look may be and still be trusted: after a longer stall, what was said meanwhile is not read yet. */
+const MAX_LATENESS = 400;
+/** Hashes read at once: an answer may be megabytes, and ticks must come through in between. */
+const READS_AT_ONCE = 4;
+const READ_TIMEOUT = 5_000;
+/** How often a silent shard's subscription is looked after, in milliseconds. */
+const ENSURE_INTERVAL = 2_000;
+
+/** What the reader holds of one shard. */
+interface Shard {
+  readonly follower: ShardFollower;
+  /** How many want it. */
+  followers: number;
+  isWanted: boolean;
+  isSubscribed: boolean;
+  /** When it was first wanted or last lost, or, once nobody wants it, when it was let go. */
+  since: number;
+}
+
+export class RedisReader implements BusReader {
+  readonly counts = new ReaderCounts();
+  readonly #options: ReaderOptions;
+  readonly #subscriber: Subscriber;
+  readonly #shards: Shard[] = [];
+  /** What all followers share; the listener comes with the start. */
+  readonly #following: FollowerOptions;
+  readonly #streams = new Map<string, number>();
+  #isStarted = false;
+  #isKnown = false;
+  #known: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #reads = 0;
+  #tendedAt = 0;
+  #ensureAt = 0;
+  #loggedMismatch = 0;
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+    this.#subscriber = options.subscriber({
+      message: (shard, message) => this.#message(shard, message),
+      subscribed: (shard) => this.#subscribed(shard),
+      lost: (shard) => this.#lost(shard),
+    });
+    const { keys, clock, silence } = options;
+    this.#following = {
+      shards: keys.shards,
+      decoder: new BatchDecoder(),
+      listener: undefined,
+      clock,
+      counts: this.counts,
+      silence,
+      streamOf: (feed, shard) => this.#streamOf(feed, shard),
+    };
+    for (let shard = 0; shard < keys.shards; shard++) {
+      const follower = new ShardFollower(this.#following, shard);
+      this.#shards.push({ follower, followers: 0, isWanted: false, isSubscribed: false, since: 0 });
+    }
+  }
+
+  start(listener: BusListener): Promise<void> {
+    const { clock, link } = this.#options;
+    this.#following.listener = listener;
+    this.#isStarted = true;
+    this.#tendedAt = clock.millis();
+    this.#subscriber.open();
+    for (const shard of this.#shards) if (shard.followers > 0) this.#want(shard);
+    link.onUp(() => this.#pump());
+    this.#timer = setInterval(() => this.#tend(), TEND_INTERVAL);
+    return new Promise((resolve) => {
+      this.#known = resolve;
+      this.#pump();
+    });
+  }
+
+  follow(symbol?: string): void {
+    for (const shard of this.#shardsOf(symbol)) {
+      shard.followers++;
+      if (this.#isStarted) this.#want(shard);
+    }
+  }
+
+  unfollow(symbol?: string): void {
+    for (const shard of this.#shardsOf(symbol)) {
+      if (shard.followers === 0 || --shard.followers > 0) continue;
+      shard.since = this.#options.clock.millis();
+    }
+  }
+
+  unready(): string | undefined {
+    if (!this.#isStarted) return "the bus is not started";
+    if (!this.#options.link.isUp) return `Redis is not connected: ${this.#options.link.lastError || "trying"}`;
+    if (!this.#isKnown) return "the market is being read from Redis";
+    if (this.counts.mismatched > 0 && this.counts.batches === 0) return "the feeds have another number of bus shards";
+    const overdue = this.#options.clock.millis() - this.#options.silence;
+    const isOverdue = (shard: Shard) => shard.isWanted && !this.#isWell(shard) && shard.since < overdue;
+    const count = this.#shards.filter(isOverdue).length;
+    return count > 0 ? `${count} of ${this.#shards.length} bus shards are not heard` : undefined;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#isStarted = false;
+    this.#subscriber.close();
+    this.#known?.();
+  }
+
+  #streamOf(feed: string, shard: number): number {
+    const name = `${shard} ${feed}`;
+    let stream = this.#streams.get(name);
+    if (stream === undefined) {
+      stream = this.#streams.size;
+      this.#streams.set(name, stream);
+    }
+    return stream;
+  }
+
+  #shardsOf(symbol: string | undefined): Shard[] {
+    return symbol === undefined ? this.#shards : [this.#shards[this.#options.keys.shardOf(symbol)]];
+  }
+
+  #isWell(shard: Shard): boolean {
+    return shard.isSubscribed && shard.follower.isLoaded;
+  }
+
+  #want(shard: Shard): void {
+    if (shard.isWanted) return;
+    shard.isWanted = true;
+    shard.since = this.#options.clock.millis();
+    this.#subscriber.subscribe(shard.follower.shard);
+  }
+
+  #letGo(shard: Shard): void {
+    shard.isWanted = shard.isSubscribed = false;
+    this.#subscriber.unsubscribe(shard.follower.shard);
+    shard.follower.leave();
+  }
+
+  #message(index: number, message: Buffer): void {
+    const { follower } = this.#shards[index];
+    // Whatever goes wrong in here must not reach the client's parser, which would take the connection down.
+    try {
+      follower.batch(message);
+    } catch (error) {
+      this.#options.log.error({ err: error, shard: index }, "a batch could not be taken in");
+    }
+    if (follower.wantsRead(this.#options.clock.millis())) this.#pump();
+  }
+
+  #subscribed(index: number): void {
+    const shard = this.#shards[index];
+    if (!shard.isWanted) return;
+    shard.isSubscribed = true;
+    shard.follower.requireRead();
+    this.#pump();
+  }
+
+  #lost(index: number): void {
+    const shard = this.#shards[index];
+    if (shard.isSubscribed) shard.since = this.#options.clock.millis();
+    shard.isSubscribed = false;
+  }
+
+  /** Reads the hashes that should be read. */
+  #pump(): void {
+    const { link, clock } = this.#options;
+    if (!this.#isStarted || !link.isUp) return;
+    const now = clock.millis();
+    for (const shard of this.#shards) {
+      if (this.#reads >= READS_AT_ONCE) return;
+      if (shard.isSubscribed && shard.follower.wantsRead(now)) this.#read(shard);
+    }
+    if (!this.#isKnown && this.#shards.every((shard) => !shard.isWanted || this.#isWell(shard))) {
+      this.#isKnown = true;
+      this.#known?.();
+    }
+  }
+
+  #read({ follower }: Shard): void {
+    this.#reads++;
+    this.#readInto(follower)
+      .catch((error: Error) => this.#options.log.error({ err: error }, "last values could not be taken in"))
+      .finally(() => {
+        this.#reads--;
+        this.#pump();
+      });
+  }
+
+  async #readInto(follower: ShardFollower): Promise<void> {
+    const { link, keys, log } = this.#options;
+    const read = follower.beginRead();
+    let values: Buffer[];
+    try {
+      values = (await link.call("hvals", [keys.hash(follower.shard)], READ_TIMEOUT)) as Buffer[];
+    } catch (error) {
+      const reason = (error as Error).message;
+      log.debug({ shard: follower.shard, reason }, "reading the last values failed; trying again");
+      return follower.failRead(read);
+    }
+    follower.endRead(read, values);
+  }
+
+  #tend(): void {
+    const { clock, linger = LINGER } = this.#options;
+    const now = clock.millis();
+    const isLate = now - this.#tendedAt > MAX_LATENESS;
+    this.#tendedAt = now;
+    for (const shard of this.#shards) {
+      if (!shard.isWanted) continue;
+      if (shard.followers === 0 && now - shard.since >= linger) this.#letGo(shard);
+      else if (!isLate) shard.follower.check(now);
+    }
+    this.#pump();
+    if (now >= this.#ensureAt) this.#ensure(now);
+  }
+
+  #ensure(now: number): void {
+    this.#ensureAt = now + ENSURE_INTERVAL;
+    for (const shard of this.#shards)
+      if (shard.isWanted && (!shard.isSubscribed || shard.follower.hasSilence))
+        this.#subscriber.ensure(shard.follower.shard);
+    if (this.counts.mismatched > this.#loggedMismatch && this.#loggedMismatch === 0)
+      this.#options.log.error("a feed has another number of bus shards: its ticks are left out; see --bus-shards");
+    this.#loggedMismatch = this.counts.mismatched;
+  }
+}

@@ -1,0 +1,113 @@
+/** Real Redis servers for tests: each in a directory of its own, on a free port, ended by its process. */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** Fails with the line that says what to do where the program is missing. */
+export function requireProgram(program: string, install: string): void {
+  if (spawnSync(program, ["--version"]).error) throw new Error(`${program} is missing: ${install}`);
+}
+
+export class RedisServer {
+  readonly port: number;
+  readonly dir: string;
+  readonly #program: string;
+  readonly #config: readonly string[];
+  #process: ChildProcess | undefined;
+
+  private constructor(program: string, port: number, config: readonly string[]) {
+    this.port = port;
+    this.#program = program;
+    this.dir = mkdtempSync(join(tmpdir(), "tickgate-redis-"));
+    this.#config = config;
+  }
+
+  /** Starts a server with these lines of configuration, and waits until it answers. */
+  static async start(config: readonly string[] = [], port?: number): Promise<RedisServer> {
+    requireProgram("redis-server", "apt-get install redis-server");
+    const server = new RedisServer("redis-server", port ?? (await freePort()), ["save ''", "appendonly no", ...config]);
+    await server.run();
+    return server;
+  }
+
+  /** Starts a Sentinel with these lines of configuration. */
+  static async startSentinel(config: readonly string[]): Promise<RedisServer> {
+    requireProgram("redis-sentinel", "apt-get install redis-sentinel");
+    const server = new RedisServer("redis-sentinel", await freePort(), config);
+    await server.run();
+    return server;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** Starts the process, again after {@link kill}: what it had is lost. */
+  async run(): Promise<void> {
+    const file = join(this.dir, "redis.conf");
+    const lines = [`port ${this.port}`, "bind 127.0.0.1", `dir ${this.dir}`, "logfile redis.log", ...this.#config];
+    writeFileSync(file, `${lines.join("\n")}\n`);
+    this.#process = spawn(this.#program, [file], { stdio: "ignore" });
+    await this.#answers();
+  }
+
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.kill(signal);
+  }
+
+  async kill(): Promise<void> {
+    const process = this.#process;
+    if (!process || process.exitCode !== null || process.signalCode !== null) return;
+    const exited = once(process, "exit");
+    process.kill("SIGKILL");
+    await exited;
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  /** A plain client, for what a test does behind the bus's back. */
+  client(): Redis {
+    return new Redis({ host: "127.0.0.1", port: this.port });
+  }
+
+  /** Asks until there is any answer; a refusal (a password is wanted) is one too. */
+  async #answers(): Promise<void> {
+    for (const deadline = performance.now() + 10_000; ; ) {
+      if (this.#process?.exitCode !== null) throw new Error(`${this.#program} ended: see ${this.dir}/redis.log`);
+      const client = new Redis({ port: this.port, lazyConnect: true, retryStrategy: null, maxRetriesPerRequest: 0 });
+      client.on("error", () => {});
+      try {
+        await client.connect();
+        await client.ping();
+        return;
+      } catch (error) {
+        if (/NOAUTH|WRONGPASS/.test((error as Error).message)) return;
+        if (performance.now() > deadline) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      } finally {
+        client.disconnect();
+      }
+    }
+  }
+}

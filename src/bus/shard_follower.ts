@@ -1,0 +1,330 @@
+/**
+ * How a gateway follows one shard: what it has heard, what it has missed, and when the last-value hash must be read to
+ * heal. No input or output here: batches and the hash's values come in, records go out to the listener.
+ */
+import type { Clock } from "../clock.ts";
+import { type BusListener, BusRecord } from "./bus.ts";
+import { WireError } from "./unpack.ts";
+import { type BatchDecoder, type BatchHead, type Mark, parseMark } from "./wire.ts";
+
+/** What all shards of a gateway have heard, for the metrics. */
+export class ReaderCounts {
+  batches = 0;
+  records = 0;
+  bytes = 0;
+  /** Batches that were there twice, late, or of a leader that has been replaced. */
+  ignored = 0;
+  /** Times that batches were missing. */
+  gaps = 0;
+  /** Batches and values that could not be read. */
+  malformed = 0;
+  /** Times that a shard was read from the last-value store. */
+  reads = 0;
+  /** Batches of a publisher with another number of shards. */
+  mismatched = 0;
+}
+
+/** What the shards of one gateway share. */
+export interface FollowerOptions {
+  readonly shards: number;
+  readonly decoder: BatchDecoder;
+  /** Who is told; nothing is before there is one. */
+  listener: BusListener | undefined;
+  readonly clock: Clock;
+  readonly counts: ReaderCounts;
+  /** How long a stream may say nothing before it counts as silent, in milliseconds. */
+  readonly silence: number;
+  /** The number of a feed's stream on a shard, the same each time it is asked for. */
+  streamOf(feed: string, shard: number): number;
+}
+
+/** One feed on this shard. */
+interface Stream {
+  readonly id: number;
+  epoch: number;
+  /** The last batch heard. */
+  number: number;
+  /** All batches from this one to `number` are applied, and those before may not be; 0: nothing is missing. */
+  from: number;
+  heardAt: number;
+  isSilent: boolean;
+}
+
+/** The most that is kept while the hash is read, in bytes; beyond it the hash is read once more. */
+const MAX_KEPT_BYTES = 8_388_608;
+/** The most feeds on one shard; more are ignored. */
+const MAX_STREAMS = 1_000;
+/** Waits between reads that did not heal, in milliseconds: the store may be behind until its publisher writes. */
+const FIRST_RETRY = 200;
+const MAX_RETRY = 5_000;
+
+export class ShardFollower {
+  readonly shard: number;
+  readonly #options: FollowerOptions;
+  readonly #record = new BusRecord();
+  readonly #streams = new Map<string, Stream>();
+  #isLoaded = false;
+  /** Which read is under way, 0 for none. */
+  #reading = 0;
+  #lastRead = 0;
+  /** Whether the hash must be read though nothing is known to be missing. */
+  #isRequired = true;
+  /** Batches that came while the hash was read. */
+  #kept: Buffer[] = [];
+  #keptBytes = 0;
+  #retryDelay = 0;
+  #retryAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: FollowerOptions, shard: number) {
+    this.#options = options;
+    this.shard = shard;
+  }
+
+  /** Whether the hash has been read since the shard is followed. */
+  get isLoaded(): boolean {
+    return this.#isLoaded;
+  }
+
+  get hasSilence(): boolean {
+    for (const stream of this.#streams.values()) if (stream.isSilent) return true;
+    return false;
+  }
+
+  /** Whether the hash should be read now: {@link beginRead}, and then {@link endRead} or {@link failRead}. */
+  wantsRead(now: number): boolean {
+    if (this.#reading > 0 || now < this.#retryAt) return false;
+    return this.#isRequired || this.#isMissing();
+  }
+
+  /** The connection was lost meanwhile, or is new: whatever was said then is in the hash. */
+  requireRead(): void {
+    this.#isRequired = true;
+    this.#retryAt = Number.NEGATIVE_INFINITY;
+    this.#retryDelay = 0;
+  }
+
+  /** A batch has come. The bytes are read before this returns. */
+  batch(message: Buffer): void {
+    const { decoder, counts, listener, shards } = this.#options;
+    counts.bytes += message.length;
+    let head: BatchHead;
+    try {
+      head = decoder.begin(message);
+    } catch (error) {
+      return this.#malformed(error);
+    }
+    if (head.shards !== shards) {
+      counts.mismatched++;
+      return;
+    }
+    const stream = this.#heard(head);
+    if (!stream) {
+      counts.ignored++;
+      return;
+    }
+    counts.batches++;
+    counts.records += head.records;
+    this.#apply(head, stream, this.#isLoaded && stream.from > 0);
+    listener?.batchEnd();
+    if (this.#reading > 0) this.#keep(message);
+  }
+
+  /** The hash is about to be read. Returns the read's number, with which it ends. */
+  beginRead(): number {
+    this.#reading = ++this.#lastRead;
+    this.#isRequired = false;
+    this.#options.counts.reads++;
+    return this.#reading;
+  }
+
+  failRead(read: number): void {
+    if (read !== this.#reading) return;
+    this.#reading = 0;
+    this.#isRequired = true;
+    this.#forget();
+    this.#backOff();
+  }
+
+  /** The hash's values have come: records and marks. A read from before the shard was left counts for nothing. */
+  endRead(read: number, values: readonly Buffer[]): void {
+    if (read !== this.#reading) return;
+    this.#reading = 0;
+    const { listener } = this.#options;
+    const isHealing = this.#isLoaded;
+    const marks = new Map<string, Mark>();
+    for (const value of values) {
+      const mark = parseMark(value);
+      if (mark) marks.set(mark.feed, mark);
+      else this.#applyValue(value, isHealing);
+    }
+    for (const [feed, stream] of this.#streams) settle(stream, marks.get(feed));
+    if (!this.#isLoaded) this.#rejoin();
+    this.#isLoaded = true;
+    this.#applyKept(marks);
+    listener?.batchEnd();
+    if (this.#isMissing()) this.#backOff();
+    else this.#retryDelay = 0;
+  }
+
+  /** Looks for streams that have gone silent; to be called several times in the time that a silence takes. */
+  check(now: number): void {
+    const { silence, listener, clock } = this.#options;
+    for (const stream of this.#streams.values()) {
+      const quiet = now - stream.heardAt;
+      if (stream.isSilent || quiet < silence) continue;
+      stream.isSilent = true;
+      listener?.silent(stream.id, clock.micros() - quiet * 1_000);
+      // The last batch before the silence may have been lost: nothing would ever tell.
+      this.requireRead();
+    }
+  }
+
+  /** The shard is not listened to any more: from now on nothing is known of it. */
+  leave(): void {
+    const { listener, clock } = this.#options;
+    for (const stream of this.#streams.values()) {
+      if (!stream.isSilent) listener?.silent(stream.id, clock.micros());
+      stream.isSilent = true;
+      // Whatever number comes next, something was missed before it.
+      stream.from = stream.number + 1;
+    }
+    this.#isLoaded = false;
+    this.#reading = 0;
+    this.#forget();
+    this.requireRead();
+  }
+
+  /** Streams that were known before the shard was left have as long to speak as new ones. */
+  #rejoin(): void {
+    const { clock, listener } = this.#options;
+    for (const stream of this.#streams.values()) {
+      if (!stream.isSilent) continue;
+      stream.isSilent = false;
+      stream.heardAt = clock.millis();
+      listener?.speaking(stream.id);
+    }
+  }
+
+  #isMissing(): boolean {
+    for (const stream of this.#streams.values()) if (stream.from > 0) return true;
+    return false;
+  }
+
+  /** Notes a batch in its stream; undefined when it is to be ignored. */
+  #heard(head: BatchHead): Stream | undefined {
+    const stream = this.#streams.get(head.feed) ?? this.#join(head.feed);
+    if (!stream || head.epoch < stream.epoch) return undefined;
+    if (head.epoch > stream.epoch) {
+      stream.epoch = head.epoch;
+      stream.from = head.number;
+    } else if (head.number <= stream.number) return undefined;
+    else if (head.number > stream.number + 1) {
+      stream.from = head.number;
+      if (this.#isLoaded) this.#options.counts.gaps++;
+    }
+    stream.number = head.number;
+    stream.heardAt = this.#options.clock.millis();
+    if (stream.isSilent) {
+      stream.isSilent = false;
+      this.#options.listener?.speaking(stream.id);
+    }
+    return stream;
+  }
+
+  /** A stream that was not known: one that the hash tells of, or that begins to speak. */
+  #join(feed: string): Stream | undefined {
+    if (this.#streams.size >= MAX_STREAMS) return undefined;
+    const { clock, streamOf } = this.#options;
+    const id = streamOf(feed, this.shard);
+    // It has as long to speak as any other; a batch 0 of an epoch 0 is missing until the hash or a batch says more.
+    const stream = { id, epoch: 0, number: 0, from: 1, heardAt: clock.millis(), isSilent: false };
+    this.#streams.set(feed, stream);
+    return stream;
+  }
+
+  #apply(head: BatchHead, stream: Stream, isHealed: boolean): void {
+    const { decoder, listener } = this.#options;
+    const record = this.#record;
+    try {
+      for (let left = head.records; left > 0; left--) {
+        decoder.next(record);
+        record.epoch = head.epoch;
+        record.stream = stream.id;
+        record.healed = isHealed;
+        listener?.record(record);
+      }
+    } catch (error) {
+      this.#malformed(error);
+      stream.from = stream.number + 1;
+    }
+  }
+
+  #applyValue(value: Buffer, isHealed: boolean): void {
+    const { decoder, listener } = this.#options;
+    const record = this.#record;
+    try {
+      const feed = decoder.value(value, record);
+      const stream = this.#streams.get(feed) ?? this.#join(feed);
+      if (!stream) return;
+      record.stream = stream.id;
+      record.healed = isHealed;
+      listener?.record(record);
+    } catch (error) {
+      this.#malformed(error);
+    }
+  }
+
+  /**
+   * Applies again what came while the hash was read, where the hash is older: the values cannot have gone back, for
+   * `seq` guards them, but the state of a symbol that had no tick can.
+   */
+  #applyKept(marks: ReadonlyMap<string, Mark>): void {
+    const { decoder } = this.#options;
+    const kept = this.#kept;
+    this.#forget();
+    for (const message of kept) {
+      const head = decoder.begin(message);
+      const stream = this.#streams.get(head.feed);
+      const mark = marks.get(head.feed);
+      if (!stream || head.epoch !== stream.epoch) continue;
+      if (mark && mark.epoch === head.epoch && mark.number >= head.number) continue;
+      this.#apply(head, stream, stream.from > 0);
+    }
+  }
+
+  #keep(message: Buffer): void {
+    this.#keptBytes += message.length;
+    if (this.#keptBytes > MAX_KEPT_BYTES) {
+      this.#forget();
+      this.#isRequired = true;
+    } else this.#kept.push(Buffer.from(message));
+  }
+
+  #forget(): void {
+    this.#kept = [];
+    this.#keptBytes = 0;
+  }
+
+  #backOff(): void {
+    this.#retryDelay = Math.min(MAX_RETRY, Math.max(FIRST_RETRY, this.#retryDelay * 2));
+    this.#retryAt = this.#options.clock.millis() + this.#retryDelay;
+  }
+
+  #malformed(error: unknown): void {
+    if (!(error instanceof WireError)) throw error;
+    this.#options.counts.malformed++;
+  }
+}
+
+/** What the hash's mark says of a stream: how far the values just read go. */
+function settle(stream: Stream, mark: Mark | undefined): void {
+  if (!mark || mark.epoch < stream.epoch) return;
+  if (mark.epoch > stream.epoch) {
+    stream.epoch = mark.epoch;
+    stream.number = mark.number;
+    stream.from = 0;
+  } else if (mark.number >= stream.from - 1) {
+    stream.number = Math.max(stream.number, mark.number);
+    stream.from = 0;
+  }
+}

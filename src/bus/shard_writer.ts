@@ -1,0 +1,197 @@
+/**
+ * One feed's writes to one shard: at most one under way, and the rows that have changed meanwhile, each once. A batch
+ * that failed is never sent again: its rows are written anew, as they stand then, under a new number.
+ */
+import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
+import type { MarketTable } from "../market/table.ts";
+import type { BusRecord } from "./bus.ts";
+import type { RedisLink } from "./redis_link.ts";
+import { WRITE } from "./redis_script.ts";
+import type { WriterCounts } from "./redis_writer.ts";
+import type { RedisKeys } from "./shard.ts";
+import { type BatchEncoder, MAX_BATCH_RECORDS, type Mark, parseMark } from "./wire.ts";
+
+/** A shard on which nothing was written for so long gets an empty batch, in milliseconds. */
+export const HEARTBEAT_INTERVAL = 500;
+/** How long a write may take before it counts as failed, in milliseconds. */
+const WRITE_TIMEOUT = 2_000;
+/** How long after a failure the next try is, in milliseconds. */
+const RETRY_DELAY = 200;
+
+/** What the shards of one feed share. */
+export interface ShardOwner {
+  readonly feed: string;
+  readonly keys: RedisKeys;
+  readonly link: RedisLink;
+  readonly isSharded: boolean;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly table: MarketTable;
+  readonly encoder: BatchEncoder;
+  readonly record: BusRecord;
+  readonly counts: WriterCounts;
+  /** The rows of a shard that have had a tick. */
+  rowsOf(shard: number): Iterable<number>;
+  /** A write was refused: a later epoch has begun. */
+  fenced(): void;
+  /** There is something to write when the event loop comes round. */
+  more(): void;
+}
+
+export class ShardWriter {
+  /** Whether the feed has symbols here; only then is there a heartbeat. */
+  hasRows = false;
+  readonly #owner: ShardOwner;
+  readonly #shard: number;
+  readonly #keys: readonly [string, string];
+  #changed: number[] = [];
+  #isChanged: Uint8Array = new Uint8Array(0);
+  /** The rows of the write under way. */
+  #sent: number[] = [];
+  #isWriting = false;
+  #writtenAt = Number.NEGATIVE_INFINITY;
+  #retryAt = Number.NEGATIVE_INFINITY;
+  #epoch = 0;
+  /** The last batch's number. */
+  #number = 0;
+  /** The number of the last batch that Redis is known to have had. */
+  #acknowledged = 0;
+
+  constructor(owner: ShardOwner, shard: number) {
+    this.#owner = owner;
+    this.#shard = shard;
+    this.#keys = [owner.keys.hash(shard), owner.keys.channel(shard)];
+  }
+
+  get isIdle(): boolean {
+    return !this.#isWriting && this.#changed.length === 0;
+  }
+
+  /** Begins an epoch: nothing is unwritten, whatever is under way is of the past. */
+  reset(epoch: number): void {
+    this.#isChanged.fill(0);
+    this.#changed.length = 0;
+    this.#sent.length = 0;
+    this.#isWriting = false;
+    this.#epoch = epoch;
+    this.#number = this.#acknowledged = 0;
+    this.#retryAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** The shard is ours, and its last batch in this epoch had this number. */
+  fenced(number: number): void {
+    this.#number = this.#acknowledged = number;
+  }
+
+  changed(row: number): void {
+    if (row >= this.#isChanged.length) {
+      const larger = new Uint8Array(Math.max(1_024, row * 2));
+      larger.set(this.#isChanged);
+      this.#isChanged = larger;
+    }
+    if (this.#isChanged[row] === 1) return;
+    this.#isChanged[row] = 1;
+    this.#changed.push(row);
+    this.hasRows = true;
+  }
+
+  /** Writes what has changed, unless a write is under way. */
+  write(): void {
+    if (this.#changed.length > 0 && !this.#isWriting && this.#owner.clock.millis() >= this.#retryAt) this.#write();
+  }
+
+  /** Writes, be it an empty batch. */
+  heartbeat(): void {
+    if (this.hasRows && !this.#isWriting && this.#owner.clock.millis() >= this.#retryAt) this.#write();
+  }
+
+  /** To be called several times a second: heartbeats, and what has failed. */
+  tend(now: number): void {
+    if (this.#isWriting && now - this.#writtenAt > WRITE_TIMEOUT) this.#failed("no answer");
+    if (now - this.#writtenAt >= HEARTBEAT_INTERVAL) this.heartbeat();
+    else this.write();
+  }
+
+  #write(): void {
+    const owner = this.#owner;
+    const batch = this.#encode();
+    const epoch = this.#epoch;
+    const number = this.#number;
+    this.#isWriting = true;
+    this.#writtenAt = owner.clock.millis();
+    const command = owner.isSharded ? "SPUBLISH" : "PUBLISH";
+    const args = [command, owner.feed, epoch, number, batch.message, batch.start, batch.lengths, batch.prefix];
+    WRITE.run(owner.link, this.#keys, args, WRITE_TIMEOUT).then(
+      (answer) => {
+        if (this.#isCurrent(epoch, number)) this.#answered(answer as [number, Buffer]);
+      },
+      (error: Error) => {
+        if (this.#isCurrent(epoch, number)) this.#failed(error.message);
+      },
+    );
+  }
+
+  /** Whether an answer is to the write under way, and not to one that was given up. */
+  #isCurrent(epoch: number, number: number): boolean {
+    return this.#isWriting && epoch === this.#epoch && number === this.#number;
+  }
+
+  #encode() {
+    const { encoder, table, record, counts, clock } = this.#owner;
+    const count = Math.min(this.#changed.length, MAX_BATCH_RECORDS);
+    this.#sent = count === this.#changed.length ? this.#changed : this.#changed.splice(0, count);
+    if (this.#sent === this.#changed) this.#changed = [];
+    encoder.begin(this.#epoch, ++this.#number, clock.micros());
+    for (const row of this.#sent) {
+      this.#isChanged[row] = 0;
+      table.read(row, record);
+      encoder.add(record);
+    }
+    const batch = encoder.end();
+    if (count === 0) counts.heartbeats++;
+    counts.batches++;
+    counts.records += count;
+    counts.bytes += batch.message.length;
+    return batch;
+  }
+
+  #answered([code, text]: [number, Buffer]): void {
+    const mark = parseMark(text);
+    if (code !== 1) return this.#refused(mark);
+    this.#isWriting = false;
+    const isLost = mark?.epoch !== this.#epoch || mark.number < this.#acknowledged;
+    this.#acknowledged = this.#number;
+    if (isLost) this.#heal();
+    if (this.#changed.length > 0) this.#owner.more();
+  }
+
+  #refused(mark: Mark | undefined): void {
+    if (mark && mark.epoch === this.#epoch) {
+      // An earlier try was written after all, or this one twice: go on behind it.
+      this.#number = Math.max(this.#number, mark.number);
+      this.#failed("the number was used already");
+      return;
+    }
+    this.#isWriting = false;
+    this.#owner.fenced();
+  }
+
+  #failed(reason: string): void {
+    const { counts, log, clock } = this.#owner;
+    counts.failures++;
+    log.debug({ shard: this.#shard, reason }, "a write failed; trying again");
+    this.#isWriting = false;
+    this.#retryAt = clock.millis() + RETRY_DELAY;
+    for (const row of this.#sent) this.changed(row);
+    this.#sent.length = 0;
+  }
+
+  /** The store does not have what it once acknowledged: it was restarted, or a replica that lagged took over. */
+  #heal(): void {
+    const { counts, log, feed, rowsOf } = this.#owner;
+    counts.healed++;
+    log.warn({ feed, shard: this.#shard }, "Redis has lost what it had of the shard; writing it again");
+    for (const row of rowsOf(this.#shard)) this.changed(row);
+  }
+}
