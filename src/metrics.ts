@@ -12,8 +12,21 @@ export class Metrics {
   /** Histograms are written by hand: prom-client's own takes one observation at a time. */
   readonly #histograms: { name: string; help: string; histogram: AgeHistogram }[] = [];
 
-  constructor() {
+  readonly #labels: Readonly<Record<string, string>>;
+
+  /** @param labels what every sample is labelled with: which of several processes it is of */
+  constructor(labels: Readonly<Record<string, string>> = {}) {
+    this.#labels = labels;
+    this.#registry.setDefaultLabels(labels);
     collectDefaultMetrics({ register: this.#registry });
+  }
+
+  /** Shows the supervisor of several workers. */
+  supervisor(workers: { running(): number; restarts(): number }): void {
+    this.#gauge("tickgate_workers", "Workers that are listening", () => workers.running());
+    this.#counter("tickgate_worker_restarts_total", "Workers that ended and were started again", () =>
+      workers.restarts(),
+    );
   }
 
   /** Shows a gateway. */
@@ -52,7 +65,9 @@ export class Metrics {
 
   /** The page in Prometheus' text format. */
   async page(): Promise<{ contentType: string; body: string }> {
-    const histograms = this.#histograms.map(({ name, help, histogram }) => histogramText(name, help, histogram));
+    const histograms = this.#histograms.map(({ name, help, histogram }) =>
+      histogramText(name, help, this.#labels, histogram),
+    );
     return {
       contentType: this.#registry.contentType,
       body: [await this.#registry.metrics(), ...histograms].join("\n"),
@@ -117,17 +132,22 @@ const GATEWAY_HISTOGRAMS: readonly Read<AgeHistogram>[] = [
 ];
 
 /** https://prometheus.io/docs/instrumenting/exposition_formats/ */
-function histogramText(name: string, help: string, histogram: AgeHistogram): string {
+function histogramText(
+  name: string,
+  help: string,
+  labels: Readonly<Record<string, string>>,
+  histogram: AgeHistogram,
+): string {
+  const own = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
+  const bucket = (bound: string) => `${name}_bucket{${[...own, `le="${bound}"`].join(",")}}`;
+  const suffix = own.length > 0 ? `{${own.join(",")}}` : "";
   const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`];
   let total = 0;
   histogram.counts.forEach((count, index) => {
     total += count;
-    if (index < histogram.counts.length - 1) lines.push(`${name}_bucket{le="${2 ** index / 1_000_000}"} ${total}`);
+    if (index < histogram.counts.length - 1) lines.push(`${bucket(String(2 ** index / 1_000_000))} ${total}`);
   });
-  lines.push(
-    `${name}_bucket{le="+Inf"} ${total}`,
-    `${name}_sum ${histogram.sum / 1_000_000}`,
-    `${name}_count ${total}`,
-  );
+  lines.push(`${bucket("+Inf")} ${total}`);
+  lines.push(`${name}_sum${suffix} ${histogram.sum / 1_000_000}`, `${name}_count${suffix} ${total}`);
   return `${lines.join("\n")}\n`;
 }

@@ -246,6 +246,13 @@ export const SETTINGS = {
     2_000,
     "A part of the bus on which nothing has come for so long is silent, and its symbols stale; a feed's heartbeat comes every 500 ms",
   ),
+  workers: setting(
+    ["gateway"],
+    "workers",
+    integer(1, 256),
+    1,
+    "Processes that share the port, one a core; the admin port shows them all, and one that crashes is started again",
+  ),
   url: setting(["watch"], "url", url(["ws", "wss"]), "ws://127.0.0.1:8080/v1/stream", "The gateway to watch"),
   watchInterval: setting(
     ["watch"],
@@ -392,6 +399,10 @@ function readFile(path: string): Record<string, unknown> {
 }
 
 function unknownEnv(env: NodeJS.ProcessEnv): string[] {
-  const names = new Set(["TICKGATE_CONFIG", ...Object.values(SETTINGS).map((setting) => setting.env)]);
+  const names = new Set([
+    "TICKGATE_CONFIG",
+    "TICKGATE_WORKER",
+    ...Object.values(SETTINGS).map((setting) => setting.env),
+  ]);
   return Object.keys(env).filter((name) => name.startsWith("TICKGATE_") && !names.has(name));
 }

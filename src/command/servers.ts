@@ -1,6 +1,5 @@
 /** The commands that serve: `all`, `gateway` and `feed` are the same parts, more or fewer of them. */
-import type { Logger } from "pino";
-import { AdminServer } from "../admin.ts";
+import { AdminServer, type AdminSource } from "../admin.ts";
 import { openBus } from "../bus/open.ts";
 import { SystemClock } from "../clock.ts";
 import { RunningFeed } from "../feed/running.ts";
@@ -10,6 +9,8 @@ import { createLog } from "../log.ts";
 import { Metrics } from "../metrics.ts";
 import { UsageError } from "../option.ts";
 import type { CommandLine, Settings } from "../settings.ts";
+import { untilSignal } from "./signals.ts";
+import { WorkerLink, workerNumber } from "./worker_link.ts";
 
 /** What `tickgate all` runs when no feed is named. */
 const DEFAULT_FEED = "sim:?symbols=1000&rate=20000";
@@ -25,20 +26,32 @@ export interface Parts {
  * @throws UsageError when something is wrong that the user can put right
  */
 export async function runServers(line: CommandLine, parts: Parts): Promise<void> {
-  const { settings } = line;
   if (line.operands.length > 0) throw new UsageError(`${JSON.stringify(line.operands[0])} is no setting; see --help`);
+  const worker = workerNumber();
+  if (line.settings.workers > 1 && worker === undefined) return (await import("./workers.ts")).runWorkers(line);
+
+  const settings = worker === undefined ? line.settings : { ...line.settings, node: `${line.settings.node}-${worker}` };
+  if (!(parts.gateway && parts.feeds) && settings.redisUrl === "")
+    throw new UsageError(
+      "gateways and feeds in processes of their own meet at Redis: --redis-url or TICKGATE_REDIS_URL",
+    );
   const specs = parts.feeds ? parseFeeds(wantedFeeds(settings, parts)) : [];
-  const log = createLog(settings);
+  const log = worker === undefined ? createLog(settings) : createLog(settings).child({ worker });
   for (const name of line.unknownEnv) log.warn(`the environment names ${name}, which is no setting`);
   const clock = new SystemClock();
-  const bus = openBus(settings, parts, clock, log);
+  const bus = openBus(settings, clock, log);
   const gateway = parts.gateway ? new Gateway(settings, bus.reader(), clock, log) : undefined;
   const feeds = specs.map((spec) => new RunningFeed(spec, settings, bus.writer(spec.name), clock, log));
 
-  const metrics = new Metrics();
+  const metrics = new Metrics(worker === undefined ? {} : { worker: String(worker) });
   if (gateway) metrics.gateway(gateway);
   if (feeds.length > 0) metrics.feeds(new Map(feeds.map((feed) => [feed.name, feed.counts])));
-  const admin = new AdminServer({ unready: () => gateway?.unready(), metrics: () => metrics.page() });
+  const source: AdminSource = {
+    unready: () => (gateway ? gateway.unready() : bus.unready()),
+    metrics: () => metrics.page(),
+  };
+  const link = worker === undefined ? undefined : new WorkerLink(source);
+  const admin = new AdminServer(source);
 
   const stop = async () => {
     await gateway?.drain();
@@ -46,18 +59,15 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
     await Promise.all(feeds.map((feed) => feed.close()));
     await bus.close();
     admin.close();
+    link?.close();
   };
-  const ended = untilSignal(log);
+  const ended = link ? link.untilStop() : untilSignal(log);
   try {
-    const port = await gateway?.start();
-    const adminPort = await admin.listen(settings.host, settings.adminPort);
+    const port = await gateway?.start(link !== undefined);
+    const adminPort = link ? undefined : await admin.listen(settings.host, settings.adminPort);
     for (const feed of feeds) feed.start();
-    announce(
-      settings,
-      port,
-      adminPort,
-      specs.map((spec) => spec.text),
-    );
+    if (link) link.listening();
+    else announce({ settings, port, adminPort, feeds: specs.map((spec) => spec.text) });
   } catch (error) {
     await stop();
     throw error;
@@ -73,21 +83,14 @@ function wantedFeeds(settings: Settings, parts: Parts): readonly string[] {
   throw new UsageError("no feed is named: --feed ADAPTER:SYMBOLS?option=value, or TICKGATE_FEEDS; see --help");
 }
 
-/** Resolves on the first signal to end; the second one ends the process. */
-function untilSignal(log: Logger): Promise<void> {
-  return new Promise((resolve) => {
-    let signals = 0;
-    const onSignal = (signal: NodeJS.Signals) => {
-      if (++signals > 1) process.exit(1);
-      log.info(`${signal}: ending; once more to end at once`);
-      resolve();
-    };
-    process.on("SIGTERM", onSignal);
-    process.on("SIGINT", onSignal);
-  });
+interface Running {
+  readonly settings: Settings;
+  readonly port: number | undefined;
+  readonly adminPort: number | undefined;
+  readonly feeds: readonly string[];
 }
 
-function announce(settings: Settings, port: number | undefined, adminPort: number, feeds: readonly string[]): void {
+function announce({ settings, port, adminPort, feeds }: Running): void {
   const host = settings.host.includes(":") ? `[${settings.host}]` : settings.host;
   const lines = ["Tickgate is running.", ""];
   if (port !== undefined) {

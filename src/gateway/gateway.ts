@@ -55,12 +55,13 @@ export class Gateway {
 
   /**
    * Opens the door, and begins to listen to the bus.
+   * @param sharedPort whether other processes listen on the same port
    * @returns the port
    * @throws UsageError when the address cannot be listened on
    */
-  async start(): Promise<number> {
+  async start(sharedPort = false): Promise<number> {
     const { settings, bus, clock, log, immediate } = this.#context;
-    const port = await this.#server.listen(settings.host, settings.port);
+    const port = await this.#server.listen(settings.host, settings.port, sharedPort);
     this.pacer.start();
     this.#timers.push(
       setInterval(() => this.#tick(), TICK),

@@ -18,7 +18,8 @@ import { countOne } from "./counts.ts";
 import { answerSymbols, answerTicks, respond } from "./http.ts";
 import { Session, type SocketData } from "./session.ts";
 
-/** Not to share the port with whoever else listens on it. The binding exports it, but its types do not. */
+/** Whether to share the port with whoever else listens on it. The binding exports these, but its types do not. */
+const SHARED_PORT = 0;
 const EXCLUSIVE_PORT = 1;
 /** What a client that is refused is told to wait, seconds. */
 const RETRY_AFTER = 1;
@@ -89,32 +90,13 @@ export class GatewayServer {
 
   /**
    * Listens.
+   * @param shared whether other processes listen on the same port
    * @returns the port
    * @throws UsageError when the address cannot be listened on
    */
-  listen(host: string, port: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const listening = (socket: us_listen_socket | false) => {
-        if (!socket) {
-          reject(
-            new UsageError(
-              `cannot listen on ${host}:${port}: the port is in use, or the address is not this machine's`,
-            ),
-          );
-          return;
-        }
-        this.#listening = socket;
-        resolve(us_socket_local_port(socket));
-      };
-      // The binding takes host, port and options; its types know only two of them at a time.
-      const listen = this.#app.listen as unknown as (
-        host: string,
-        port: number,
-        options: number,
-        callback: typeof listening,
-      ) => TemplatedApp;
-      listen.call(this.#app, host, port, EXCLUSIVE_PORT, listening);
-    });
+  async listen(host: string, port: number, shared: boolean): Promise<number> {
+    this.#listening = await listen(this.#app, host, port, shared);
+    return us_socket_local_port(this.#listening);
   }
 
   /** From now on nobody is let in. */
@@ -196,6 +178,40 @@ export class GatewayServer {
     }
     answer(res, new URLSearchParams(req.getQuery()), this.#context, headers);
   }
+}
+
+/**
+ * Finds out whether a port can be listened on by us alone; 0 takes a free one.
+ * @returns the port
+ * @throws UsageError when the address cannot be listened on
+ */
+export async function freePort(host: string, port: number): Promise<number> {
+  const app = App();
+  const listening = await listen(app, host, port, false);
+  const found = us_socket_local_port(listening);
+  us_listen_socket_close(listening);
+  app.close();
+  return found;
+}
+
+function listen(app: TemplatedApp, host: string, port: number, shared: boolean): Promise<us_listen_socket> {
+  return new Promise((resolve, reject) => {
+    const listening = (socket: us_listen_socket | false) => {
+      if (socket) resolve(socket);
+      else
+        reject(
+          new UsageError(`cannot listen on ${host}:${port}: the port is in use, or the address is not this machine's`),
+        );
+    };
+    // The binding takes host, port and options; its types know only two of them at a time.
+    const bind = app.listen as unknown as (
+      host: string,
+      port: number,
+      options: number,
+      callback: typeof listening,
+    ) => TemplatedApp;
+    bind.call(app, host, port, shared ? SHARED_PORT : EXCLUSIVE_PORT, listening);
+  });
 }
 
 /** The first subprotocol of the client's that is spoken here; the default when it offers none. */

@@ -1,0 +1,207 @@
+/**
+ * The supervisor of `tickgate gateway --workers N`: N processes share one port, which the kernel spreads connections
+ * over (SO_REUSEPORT). One that crashes is started again, later each time; one that cannot start ends them all.
+ */
+import cluster, { type Worker } from "node:cluster";
+import type { Logger } from "pino";
+import { AdminServer } from "../admin.ts";
+import { Backoff } from "../backoff.ts";
+import { freePort } from "../gateway/server.ts";
+import { createLog } from "../log.ts";
+import { Metrics } from "../metrics.ts";
+import { mergePages } from "../metrics_merge.ts";
+import type { CommandLine, Settings } from "../settings.ts";
+import { untilSignal } from "./signals.ts";
+import { type Ask, type Tell, WORKER_ENV } from "./worker_link.ts";
+
+/** How long a worker has to answer a scrape, ms; one that does not is left out. */
+const ANSWER_TIME = 2_000;
+/** The first and the longest wait before a crashed worker is started again, ms. */
+const RESTART_WAIT = [100, 10_000] as const;
+/** A worker that has run for so long, ms, has proved good: its next crash is a first one. */
+const PROVED_GOOD = 30_000;
+/** How long workers may take to end beyond the drain, ms, before they are killed. */
+const END_TIME = 10_000;
+
+type State = Extract<Tell, { tell: "state" }>;
+
+interface Place {
+  readonly number: number;
+  readonly backoff: Backoff;
+  worker: Worker | undefined;
+  listening: boolean;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/**
+ * Runs the workers until SIGTERM or SIGINT, or until one cannot start: then with its exit code.
+ * @throws UsageError when the port or the admin port cannot be listened on
+ */
+export async function runWorkers(line: CommandLine): Promise<void> {
+  const { settings } = line;
+  const log = createLog(settings);
+  const supervisor = new Supervisor(settings, await freePort(settings.host, settings.port), log);
+  const admin = new AdminServer({ unready: () => supervisor.unready(), metrics: () => supervisor.metrics() });
+  const adminPort = await admin.listen(settings.host, settings.adminPort);
+  const signalled = untilSignal(log);
+  supervisor.start();
+  const first = await Promise.race([supervisor.allListening, supervisor.failed, signalled]);
+  if (first === true) supervisor.announce(adminPort);
+  const exitCode = await Promise.race([signalled, supervisor.failed]);
+  await supervisor.stop();
+  admin.close();
+  if (typeof exitCode === "number") process.exitCode = exitCode;
+}
+
+class Supervisor {
+  /** Resolves to true when every worker has listened once. */
+  readonly allListening: Promise<true>;
+  /** Resolves to an exit code when a worker cannot start. */
+  readonly failed: Promise<number>;
+  readonly #settings: Settings;
+  readonly #port: number;
+  readonly #log: Logger;
+  readonly #places: Place[];
+  readonly #metrics = new Metrics({ worker: "supervisor" });
+  readonly #answers = new Map<number, (state: State) => void>();
+  #nextAsk = 1;
+  #restarts = 0;
+  #stopping = false;
+  #listened!: (all: true) => void;
+  #fail!: (exitCode: number) => void;
+
+  constructor(settings: Settings, port: number, log: Logger) {
+    this.#settings = settings;
+    this.#port = port;
+    this.#log = log;
+    this.allListening = new Promise((resolve) => {
+      this.#listened = resolve;
+    });
+    this.failed = new Promise((resolve) => {
+      this.#fail = resolve;
+    });
+    this.#places = Array.from({ length: settings.workers }, (_, index) => ({
+      number: index + 1,
+      backoff: new Backoff(...RESTART_WAIT),
+      worker: undefined,
+      listening: false,
+      timer: undefined,
+    }));
+    this.#metrics.supervisor({
+      running: () => this.#places.filter((place) => place.listening).length,
+      restarts: () => this.#restarts,
+    });
+  }
+
+  start(): void {
+    // The last of two flags counts: the port was free a moment ago, or was chosen by the system.
+    cluster.setupPrimary({ args: [...process.argv.slice(2), `--port=${this.#port}`] });
+    for (const place of this.#places) this.#fork(place);
+  }
+
+  announce(adminPort: number): void {
+    const { host, workers } = this.#settings;
+    const lines = [
+      `Tickgate is running with ${workers} workers.`,
+      "",
+      `  stream   ws://${host}:${this.#port}/v1/stream`,
+      `  metrics  http://${host}:${adminPort}/metrics`,
+    ];
+    process.stdout.write(`${lines.join("\n")}\n`);
+  }
+
+  /** Ready when a worker was, the last time that one was asked: the kernel sends nobody to one that is not there. */
+  unready(): string | undefined {
+    if (this.#stopping) return "draining";
+    return this.#unready;
+  }
+
+  /** What the workers said of themselves when last asked; asked again each second. */
+  #unready: string | undefined = "no worker is running";
+  #look: NodeJS.Timeout | undefined;
+
+  async metrics(): Promise<{ contentType: string; body: string }> {
+    const own = await this.#metrics.page();
+    const states = await this.#askAll();
+    return { contentType: own.contentType, body: mergePages([own.body, ...states.map((state) => state.metrics)]) };
+  }
+
+  /** Ends all workers: each drains; what has not ended by then is killed. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#look);
+    const ends = this.#places.map((place) => {
+      clearTimeout(place.timer);
+      const { worker } = place;
+      if (!worker || worker.isDead()) return undefined;
+      const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+      this.#ask(worker, { ask: "stop" });
+      const { drainDelay, drainSpread } = this.#settings;
+      const kill = setTimeout(() => worker.process.kill("SIGKILL"), drainDelay + drainSpread + END_TIME);
+      return ended.then(() => clearTimeout(kill));
+    });
+    await Promise.all(ends);
+  }
+
+  #fork(place: Place): void {
+    const worker = cluster.fork({ [WORKER_ENV]: String(place.number) });
+    place.worker = worker;
+    const startedAt = performance.now();
+    worker.on("message", (message: Tell) => {
+      if (message.tell === "state") return this.#answers.get(message.number)?.(message);
+      place.listening = true;
+      if (this.#places.every((other) => other.listening)) this.#listened(true);
+      this.#lookAgain(0);
+    });
+    worker.on("exit", (code, signal) => {
+      place.worker = undefined;
+      const listened = place.listening;
+      place.listening = false;
+      if (this.#stopping) return;
+      // Exit code 2: something that only the user can put right, and has been told of.
+      if (!listened && code === 2) return this.#fail(2);
+      if (performance.now() - startedAt > PROVED_GOOD) place.backoff.reset();
+      const wait = Math.round(place.backoff.next());
+      this.#restarts++;
+      this.#log.error({ worker: place.number, code, signal, wait }, "a worker has ended; starting it again");
+      place.timer = setTimeout(() => this.#fork(place), wait);
+      this.#lookAgain(0);
+    });
+  }
+
+  #lookAgain(wait: number): void {
+    clearTimeout(this.#look);
+    if (this.#stopping) return;
+    this.#look = setTimeout(async () => {
+      const reasons = (await this.#askAll()).map((state) => state.unready);
+      this.#unready =
+        reasons.length === 0 ? "no worker is running" : reasons.includes(undefined) ? undefined : reasons[0];
+      this.#lookAgain(1_000);
+    }, wait);
+  }
+
+  async #askAll(): Promise<State[]> {
+    const asked = this.#places.map(({ worker, listening }) =>
+      worker && listening ? this.#askState(worker) : undefined,
+    );
+    return (await Promise.all(asked)).filter((state) => state !== undefined);
+  }
+
+  #askState(worker: Worker): Promise<State | undefined> {
+    const number = this.#nextAsk++;
+    return new Promise((resolve) => {
+      const done = (state: State | undefined) => {
+        clearTimeout(timer);
+        this.#answers.delete(number);
+        resolve(state);
+      };
+      const timer = setTimeout(() => done(undefined), ANSWER_TIME);
+      this.#answers.set(number, done);
+      this.#ask(worker, { ask: "state", number });
+    });
+  }
+
+  #ask(worker: Worker, ask: Ask): void {
+    if (worker.isConnected()) worker.send(ask);
+  }
+}
