@@ -6,10 +6,10 @@ import { UsageError } from "../option.ts";
 import type { TickPatch } from "../tick.ts";
 import { BinanceVenue, connectionsOf, MOST_STREAMS, STREAMS_LENGTH } from "./binance.ts";
 import type { Capture } from "./capture.ts";
+import { captures } from "./captures.testing.ts";
+import { FarMarket, KeptLog, keptContext, until } from "./feed.testing.ts";
 import { Player } from "./player.ts";
 import { openFeed, parseFeed } from "./spec.ts";
-import { FarMarket, KeptLog, keptContext, until } from "./testing.ts";
-import { captures } from "./testing-captures.ts";
 
 /** What each pair must end with, worked out from the capture without the code under test. */
 function expected(capture: Capture): Map<string, TickPatch> {

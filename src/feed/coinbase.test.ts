@@ -5,11 +5,11 @@ import { ManualClock } from "../clock.ts";
 import { UsageError } from "../option.ts";
 import type { TickPatch } from "../tick.ts";
 import type { Capture } from "./capture.ts";
+import { captures } from "./captures.testing.ts";
 import { CoinbaseVenue } from "./coinbase.ts";
+import { FarMarket, KeptLog, keptContext, until } from "./feed.testing.ts";
 import { Player } from "./player.ts";
 import { openFeed, parseFeed } from "./spec.ts";
-import { FarMarket, KeptLog, keptContext, until } from "./testing.ts";
-import { captures } from "./testing-captures.ts";
 
 /** What each product must end with, worked out from the capture without the code under test. */
 function expected(capture: Capture): Map<string, TickPatch> {

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
 import { type WebSocket, WebSocketServer } from "ws";
 import { Connection, type ConnectionOptions, type Outcome, type Venue } from "./connection.ts";
-import { keptContext, until } from "./testing.ts";
+import { keptContext, until } from "./feed.testing.ts";
 
 /** A venue of one's own on the loopback address, and a connection to it. */
 async function setUp(t: TestContext, serve: (socket: WebSocket) => void, options: Partial<ConnectionOptions> = {}) {

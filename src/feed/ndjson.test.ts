@@ -9,11 +9,11 @@ import fc from "fast-check";
 import { ManualClock } from "../clock.ts";
 import { FIELDS, isSymbol } from "../tick.ts";
 import { COMPLAINTS_PER_SECOND, Complaints } from "./complaints.ts";
+import { FarMarket, KeptLog, keptContext, until } from "./feed.testing.ts";
 import { LineSplitter } from "./lines.ts";
 import { LINE_BYTES, NdjsonFeed } from "./ndjson.ts";
-import { BadLine, parseLine } from "./ndjson-line.ts";
+import { BadLine, parseLine } from "./ndjson_line.ts";
 import { openFeed, parseFeed } from "./spec.ts";
-import { FarMarket, KeptLog, keptContext, until } from "./testing.ts";
 import { isoMicros } from "./time.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tickgate-"));

@@ -6,7 +6,7 @@ import { UsageError } from "../option.ts";
 import type { Adapter, Feed, FeedContext } from "./adapter.ts";
 import { Complaints } from "./complaints.ts";
 import { LineSplitter } from "./lines.ts";
-import { BadLine, parseLine } from "./ndjson-line.ts";
+import { BadLine, parseLine } from "./ndjson_line.ts";
 
 /** The longest line, in bytes. */
 export const LINE_BYTES = 65_536;

@@ -3,9 +3,9 @@ import { EventEmitter, once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { WebSocket } from "ws";
 import { type Capture, parseCapture } from "./capture.ts";
+import { captures } from "./captures.testing.ts";
+import { KeptLog, until } from "./feed.testing.ts";
 import { Player, type PlayerOptions } from "./player.ts";
-import { KeptLog, until } from "./testing.ts";
-import { captures } from "./testing-captures.ts";
 
 async function setUp(t: TestContext, capture: Capture, path = "", options: Partial<PlayerOptions> = {}) {
   const player = new Player(capture, { log: new KeptLog().log, ...options });

@@ -5,7 +5,7 @@ import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises"
 import type { Logger } from "pino";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { Capture } from "./capture.ts";
-import { type Conversation, converse } from "./player-venues.ts";
+import { type Conversation, converse } from "./player_venues.ts";
 
 export interface PlayerOptions {
   /** How many times as fast as it was captured; 0 for as fast as the client takes it. Default 0. */

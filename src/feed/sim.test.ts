@@ -4,9 +4,9 @@ import fc from "fast-check";
 import { ManualClock } from "../clock.ts";
 import { UsageError } from "../option.ts";
 import { FIELDS, isSymbol, type TickPatch } from "../tick.ts";
-import { SimMarket } from "./sim-market.ts";
+import { keptContext } from "./feed.testing.ts";
+import { SimMarket } from "./sim_market.ts";
 import { openFeed, parseFeed } from "./spec.ts";
-import { keptContext } from "./testing.ts";
 
 /** Runs a simulator on mock timers for so many milliseconds. */
 async function run(spec: string, millis: number, step = 5) {

@@ -1,7 +1,7 @@
 /** The simulator as a feed: a market that needs no network and does the same again for the same seed. */
 import { integer, text, UsageError } from "../option.ts";
 import type { Adapter, Feed, FeedContext } from "./adapter.ts";
-import { SimMarket } from "./sim-market.ts";
+import { SimMarket } from "./sim_market.ts";
 
 /** How often ticks are produced, in milliseconds. */
 const PERIOD_MILLIS = 5;

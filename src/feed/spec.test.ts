@@ -3,8 +3,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { UsageError } from "../option.ts";
 import { ADAPTERS, adaptersHelp } from "./adapters.ts";
+import { keptContext } from "./feed.testing.ts";
 import { openFeed, parseFeed, parseFeeds } from "./spec.ts";
-import { keptContext } from "./testing.ts";
 
 function refused(spec: string, ...parts: string[]): void {
   assert.throws(

@@ -3,7 +3,7 @@
  * Times differ between machines; what is compared is the ratio to an empty pass in the same run: the same ticks sent
  * to a sink that counts them.
  *
- *     node loadtest/bench-sim.ts [TICKS]
+ *     node loadtest/bench_sim.ts [TICKS]
  */
 import { setImmediate as turn } from "node:timers/promises";
 import type { BusListener } from "../src/bus/bus.ts";
@@ -11,7 +11,7 @@ import { MemoryBus } from "../src/bus/memory.ts";
 import { SystemClock } from "../src/clock.ts";
 import type { FeedSink } from "../src/feed/adapter.ts";
 import { Publisher } from "../src/feed/publisher.ts";
-import { SimMarket } from "../src/feed/sim-market.ts";
+import { SimMarket } from "../src/feed/sim_market.ts";
 import { MarketTable } from "../src/market/table.ts";
 
 const SYMBOLS = 1_000;
