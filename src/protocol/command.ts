@@ -2,9 +2,9 @@
  * What a client sends, from bytes to a command. Everything here is fed by strangers: it accepts the shapes of the
  * protocol page and nothing else, and never throws.
  */
-import { decode, ExtensionCodec } from "@msgpack/msgpack";
 import { FIELDS, type Field, fieldIndex } from "../tick.ts";
 import type { ErrorCode } from "./codes.ts";
+import { decodePlain } from "./decode.ts";
 import { type Command, type CommandId, MAX_INTERVAL, type Subscribe } from "./messages.ts";
 
 /** Why a command was not accepted. */
@@ -17,22 +17,13 @@ export interface CommandFault {
 
 /** The longest `id` that is text, in characters: it is sent back. */
 const MAX_ID_LENGTH = 128;
-const NO_EXTENSIONS = new ExtensionCodec();
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
 /** Reads a command in MessagePack or JSON. */
 export function readCommand(bytes: Uint8Array, json: boolean): Command | CommandFault {
   let value: unknown;
   try {
-    // A decoder without extensions: no dates, no classes; lengths are checked against the bytes that are there.
-    value = json
-      ? JSON.parse(UTF8.decode(bytes))
-      : decode(bytes, {
-          extensionCodec: NO_EXTENSIONS,
-          maxExtLength: 0,
-          maxBinLength: 0,
-          maxArrayLength: bytes.length,
-        });
+    value = json ? JSON.parse(UTF8.decode(bytes)) : decodePlain(bytes);
   } catch {
     return { fault: "bad_message", message: `not decodable as ${json ? "JSON" : "MessagePack"}` };
   }
