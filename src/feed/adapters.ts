@@ -17,19 +17,31 @@ export const SHARED_OPTIONS: FeedOptions = {
   },
 };
 
+/** The longest line of help, its indentation left out. */
+const HELP_WIDTH = 92;
+
 /** What `tickgate feed --help` says of feeds: every adapter with its options. */
 export function adaptersHelp(): string {
   const lines = ["A feed is ADAPTER:TARGET?option=value&option=value. The adapters:"];
-  for (const adapter of ADAPTERS) {
-    lines.push("", `  ${adapter.name}:${adapter.target}`, `      ${adapter.help}`, ...optionLines(adapter.options));
-  }
-  lines.push("", "Every feed has", ...optionLines(SHARED_OPTIONS));
+  for (const { name, target, help, options } of ADAPTERS)
+    lines.push("", `  ${name}:${target}`, ...wrapped(`${help}.`), ...optionLines(options));
+  lines.push("", "  Every feed has", ...optionLines(SHARED_OPTIONS));
   return `${lines.join("\n")}\n`;
 }
 
 function optionLines(options: FeedOptions): string[] {
-  return Object.entries(options).map(([name, { kind, default: fallback, help }]) => {
-    const preset = fallback === "" ? "" : ` [${String(fallback)}]`;
-    return `      ${`${name}=${kind.arg}`.padEnd(16)} ${help}: ${kind.range}${preset}`;
+  return Object.entries(options).flatMap(([name, { kind, default: fallback, help }]) => {
+    const preset = fallback === "" ? "" : ` Default: ${String(fallback)}.`;
+    return ["", `    ${name}=${kind.arg}`, ...wrapped(`${help}. Must be ${kind.range}.${preset}`)];
   });
+}
+
+function wrapped(text: string): string[] {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = `${lines.at(-1)} ${word}`.trimStart();
+    if (line.length <= HELP_WIDTH) lines[lines.length - 1] = line;
+    else lines.push(word);
+  }
+  return lines.map((line) => `      ${line}`);
 }
