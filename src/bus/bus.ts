@@ -54,6 +54,8 @@ export interface BusReader {
    */
   follow(symbol?: string): void;
   unfollow(symbol?: string): void;
+  /** Whether all that the bus holds of a followed symbol is in the listener's hands; of every symbol when none is named. */
+  isKnown(symbol?: string): boolean;
   /** Why the market is not known or the bus not heard, for readiness; undefined when all is well. */
   unready(): string | undefined;
   close(): Promise<void>;

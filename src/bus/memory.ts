@@ -26,6 +26,10 @@ export class MemoryBus implements BusReader {
 
   unfollow(): void {}
 
+  isKnown(): boolean {
+    return this.#listener !== undefined;
+  }
+
   unready(): string | undefined {
     return this.#listener ? undefined : "not started";
   }

@@ -115,6 +115,10 @@ export class RedisReader implements BusReader {
     }
   }
 
+  isKnown(symbol?: string): boolean {
+    return this.#shardsOf(symbol).every((shard) => shard.isWanted && this.#isWell(shard));
+  }
+
   unready(): string | undefined {
     if (!this.#isStarted) return "the bus is not started";
     if (!this.#options.link.isUp) return `Redis is not connected: ${this.#options.link.lastError || "trying"}`;

@@ -67,9 +67,14 @@ export class Gateway {
       setInterval(() => this.#tick(), TICK),
       setInterval(() => this.#tellNews(), NEWS),
     );
-    bus.start(new Ingest(this.table, this.pacer, immediate, this.counts, clock)).catch((error: unknown) => {
-      if (!this.#draining) log.error({ err: error }, "the bus cannot be listened to");
-    });
+    // All of the market is read once, so that patterns and /v1/symbols know it; later only what somebody wants is followed.
+    bus.follow();
+    bus.start(new Ingest(this.table, this.pacer, immediate, this.counts, clock)).then(
+      () => bus.unfollow(),
+      (error: unknown) => {
+        if (!this.#draining) log.error({ err: error }, "the bus cannot be listened to");
+      },
+    );
     this.#listening = true;
     return port;
   }

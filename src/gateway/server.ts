@@ -15,7 +15,7 @@ import { UsageError } from "../option.ts";
 import { SUBPROTOCOLS, type Subprotocol } from "../protocol/messages.ts";
 import type { GatewayContext } from "./context.ts";
 import { countOne } from "./counts.ts";
-import { answerSymbols, answerTicks, respond } from "./http.ts";
+import { answerMarket, readSymbols, readTicks, respond } from "./http.ts";
 import { Session, type SocketData } from "./session.ts";
 
 /** Whether to share the port with whoever else listens on it. The binding exports these, but its types do not. */
@@ -76,8 +76,8 @@ export class GatewayServer {
           { Upgrade: "websocket" },
         ),
       )
-      .get("/v1/symbols", (res, req) => this.#market(res, req, answerSymbols))
-      .get("/v1/ticks", (res, req) => this.#market(res, req, answerTicks))
+      .get("/v1/symbols", (res, req) => this.#market(res, req, readSymbols))
+      .get("/v1/ticks", (res, req) => this.#market(res, req, readTicks))
       .any("/*", (res) =>
         respond(res, "404 Not Found", { error: "there are /v1/stream, /v1/symbols and /v1/ticks?symbols=A,B" }),
       );
@@ -168,7 +168,7 @@ export class GatewayServer {
     else this.#perAddress.delete(address);
   }
 
-  #market(res: HttpResponse, req: HttpRequest, answer: typeof answerSymbols): void {
+  #market(res: HttpResponse, req: HttpRequest, read: typeof readSymbols): void {
     const origin = req.getHeader("origin");
     const { origins } = this.#context.settings;
     const headers: Record<string, string> = { "Cache-Control": "no-store" };
@@ -176,7 +176,7 @@ export class GatewayServer {
       headers["Access-Control-Allow-Origin"] = origin;
       headers.Vary = "Origin";
     }
-    answer(res, new URLSearchParams(req.getQuery()), this.#context, headers);
+    answerMarket(res, new URLSearchParams(req.getQuery()), read, this.#context, headers);
   }
 }
 
