@@ -57,8 +57,8 @@ export const MSGPACK: TickFormat = {
 
 /** `[` and `sentAt` in 16 digits, as it is from 2001 to 2286. */
 const JSON_HEAD = 17;
-/** The longest that a double is in JSON (-1.2345678901234567e-300), and a comma. */
-const JSON_NUMBER = 25;
+/** The longest that a double is in JSON (-0.0000012345678901234567), and a comma. */
+const JSON_NUMBER = 26;
 
 export const JSON_TEXT: TickFormat = {
   binary: false,
@@ -71,7 +71,8 @@ export const JSON_TEXT: TickFormat = {
     const base = row * FIELD_COUNT;
     for (let index = 0; index < fields.length; index++) {
       const value = table.values[base + fields[index]];
-      text += Number.isNaN(value) ? ",null" : `,${value}`;
+      // An infinity, which no feed should tell, would be no JSON.
+      text += Number.isFinite(value) ? `,${value}` : ",null";
     }
     return at + bytes.write(`${text}]`, at, "latin1");
   },

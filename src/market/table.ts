@@ -88,6 +88,8 @@ export class MarketTable {
     }
     this.symbols[row] = symbol;
     this.reasons[row] = "";
+    this.state[row] = LIVE;
+    this.epoch[row] = 0;
     this.values.fill(Number.NaN, row * FIELD_COUNT, (row + 1) * FIELD_COUNT);
     this.stream[row] = -1;
     this.#rowOf.set(symbol, row);

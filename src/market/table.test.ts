@@ -1,0 +1,195 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { BusRecord } from "../bus/bus.ts";
+import { CLOSED, FIELD_COUNT, LIVE, STALE } from "../tick.ts";
+import { FULL, IGNORED, MarketTable, RESTATED, TICKED } from "./table.ts";
+
+function record(symbol: string, part: Partial<BusRecord> = {}): BusRecord {
+  const made = Object.assign(new BusRecord(), { epoch: 1, seq: 1, eventTime: 1_000, values: filled(1), symbol }, part);
+  return made;
+}
+
+function filled(value: number): Float64Array {
+  return new Float64Array(FIELD_COUNT).fill(value);
+}
+
+function firstValue(table: MarketTable, symbol: string): number {
+  return table.values[table.rowOf(symbol) * FIELD_COUNT];
+}
+
+test("a first tick makes the symbol known", () => {
+  const table = new MarketTable(10);
+  assert.equal(table.apply(record("A", { seq: 7, values: filled(3) }), 5), TICKED);
+  const row = table.rowOf("A");
+  assert.deepEqual([...table.known.subarray(0, table.knownCount)], [row]);
+  assert.equal(table.seq[row], 7);
+  assert.equal(table.appliedAt[row], 5);
+  assert.equal(table.version[row], table.clock);
+  assert.equal(table.resetVersion[row] + table.gapVersion[row], 0);
+});
+
+test("a healed record that brings news is a gap, a seq that goes back in a new epoch a reset", () => {
+  const table = new MarketTable(10);
+  table.apply(record("A", { seq: 5, healed: true }));
+  assert.equal(table.gapVersion[0], 0, "the first tick heals nothing");
+  table.apply(record("A", { seq: 5, healed: true }));
+  assert.equal(table.gapVersion[0], 0, "nothing was missed");
+  table.apply(record("A", { seq: 8, healed: true }));
+  assert.equal(table.gapVersion[0], table.clock);
+  table.apply(record("A", { seq: 2, epoch: 2, values: filled(9) }));
+  assert.equal(table.resetVersion[0], table.statusClock);
+  assert.equal(firstValue(table, "A"), 9);
+});
+
+test("a new epoch that stands at the same seq by chance is a reset where its tick is another", () => {
+  const table = new MarketTable(10);
+  table.apply(record("A", { seq: 5, values: filled(1) }));
+  assert.equal(table.apply(record("A", { seq: 5, epoch: 2, values: filled(1) })), IGNORED);
+  assert.equal(table.resetVersion[0], 0);
+  assert.equal(table.apply(record("A", { seq: 5, epoch: 3, values: filled(2) })), TICKED);
+  assert.equal(firstValue(table, "A"), 2);
+  assert.equal(table.resetVersion[0], table.clock);
+  assert.equal(table.apply(record("A", { seq: 5, epoch: 4, values: filled(2), eventTime: 2_000 })), TICKED);
+  assert.equal(table.eventTime[0], 2_000);
+  const unknown = filled(Number.NaN);
+  table.apply(record("B", { values: unknown }));
+  assert.equal(table.apply(record("B", { epoch: 2, values: unknown })), IGNORED, "not known equals not known");
+});
+
+test("a state without a tick is told as such", () => {
+  const table = new MarketTable(10);
+  table.apply(record("A"));
+  const { clock } = table;
+  assert.equal(table.apply(record("A", { state: STALE, reason: "lost", since: 9 })), RESTATED);
+  assert.ok(table.stateVersion[0] > clock && table.version[0] === clock);
+  assert.equal(table.since[0], 9);
+  assert.equal(table.apply(record("A", { state: STALE, reason: "lost" })), IGNORED);
+  assert.equal(table.apply(record("A", { seq: 2 })), TICKED);
+  assert.equal(table.state[0], LIVE);
+});
+
+const update = fc.record({
+  symbol: fc.constantFrom("A", "B", "C"),
+  epoch: fc.integer({ min: 1, max: 3 }),
+  seq: fc.integer({ min: 1, max: 6 }),
+  healed: fc.boolean(),
+  state: fc.constantFrom(LIVE, STALE, CLOSED),
+});
+
+test("under any interleaving the largest epoch and seq holds, and versions tell every change", () => {
+  fc.assert(
+    fc.property(fc.array(update, { maxLength: 60 }), (updates) => {
+      const table = new MarketTable(10);
+      const best = new Map<string, { epoch: number; seq: number }>();
+      for (const { symbol, epoch, seq, healed, state } of updates) {
+        const row = table.rowOf(symbol);
+        const before = row < 0 ? undefined : { version: table.version[row], seq: table.seq[row] };
+        const { clock } = table;
+        // What a publisher counted it does not change: the tick follows from its epoch and seq.
+        const news = table.apply(
+          record(symbol, {
+            epoch,
+            seq,
+            healed,
+            state,
+            values: filled(epoch * 100 + seq),
+            eventTime: epoch * 100 + seq,
+          }),
+        );
+        const known = best.get(symbol);
+        const wins = !known || epoch > known.epoch || (epoch === known.epoch && seq >= known.seq);
+        if (wins) best.set(symbol, { epoch, seq });
+        else assert.equal(news, IGNORED);
+        if (news === IGNORED) assert.equal(table.clock, clock, "what is ignored changes nothing");
+        const now = table.rowOf(symbol);
+        if (news === TICKED) assert.ok(table.version[now] > clock);
+        if (before && table.seq[now] < before.seq) assert.equal(table.resetVersion[now], table.version[now]);
+      }
+      for (const [symbol, { epoch, seq }] of best) {
+        assert.equal(table.seq[table.rowOf(symbol)], seq);
+        assert.equal(firstValue(table, symbol), epoch * 100 + seq);
+      }
+      assert.equal(table.knownCount, best.size);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("holds and releases never leak a row, and stop at the limit of awaited ones", () => {
+  const mostAwaited = 4;
+  const step = fc.record({
+    kind: fc.constantFrom("hold", "release", "tick"),
+    symbol: fc.constantFrom("A", "B", "C", "D", "E", "F", "G"),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+      const table = new MarketTable(6);
+      const holds = new Map<string, number>();
+      const known = new Set<string>();
+      const awaited = () => [...holds].filter(([symbol, count]) => count > 0 && !known.has(symbol)).length;
+      for (const { kind, symbol } of steps) {
+        const count = holds.get(symbol) ?? 0;
+        if (kind === "hold") {
+          const used = known.size + awaited();
+          const fresh = !known.has(symbol) && count === 0;
+          const row = table.hold(symbol, mostAwaited);
+          const refused = fresh && (awaited() >= mostAwaited || used >= 6);
+          assert.equal(row < 0, refused);
+          if (row >= 0) holds.set(symbol, count + 1);
+        } else if (kind === "release" && count > 0) {
+          table.release(table.rowOf(symbol));
+          holds.set(symbol, count - 1);
+        } else if (kind === "tick") {
+          const used = known.size + awaited();
+          const fresh = !known.has(symbol) && count === 0;
+          const news = table.apply(record(symbol, { seq: 1 }));
+          assert.equal(news === FULL, fresh && used >= 6);
+          if (news !== FULL) known.add(symbol);
+        }
+        assert.equal(table.awaitedRows, awaited());
+        for (const [name, held] of holds)
+          if (held > 0 || known.has(name)) assert.equal(table.symbols[table.rowOf(name)], name);
+          else assert.equal(table.rowOf(name), -1);
+      }
+      assert.ok(table.rows <= 6);
+      assert.equal(table.knownCount, known.size);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("a freed row starts afresh for the next symbol", () => {
+  const table = new MarketTable(1);
+  const row = table.hold("A", 1);
+  table.restate(row, STALE, 5, "nobody there");
+  table.release(row);
+  assert.equal(table.hold("B", 1), row);
+  assert.equal(table.state[row], LIVE);
+  assert.equal(table.reasons[row], "");
+});
+
+test("grows to its limit and keeps everything, and is full then", () => {
+  const table = new MarketTable(5_000);
+  for (let index = 0; index < 5_000; index++)
+    assert.equal(table.apply(record(`S${index}`, { seq: index + 1, values: filled(index) })), TICKED);
+  assert.equal(table.apply(record("ONE-MORE")), FULL);
+  assert.equal(table.add("ONE-MORE"), -1);
+  for (let index = 0; index < 5_000; index++) {
+    assert.equal(table.seq[table.rowOf(`S${index}`)], index + 1);
+    assert.equal(firstValue(table, `S${index}`), index);
+    assert.equal(table.known[index], table.rowOf(`S${index}`));
+  }
+});
+
+test("a publisher's patch changes the fields that it names, and null takes a value away", () => {
+  const table = new MarketTable(10);
+  const row = table.add("A");
+  table.merge(row, { bid: 1, ask: 2 }, 10);
+  table.merge(row, { bid: null, last: -3 }, 11);
+  const out = new BusRecord();
+  table.read(row, out);
+  const values = [...out.values.subarray(out.offset, out.offset + 5)];
+  assert.deepEqual(values, [Number.NaN, Number.NaN, 2, Number.NaN, -3]);
+  assert.deepEqual([out.symbol, out.seq, out.eventTime], ["A", 2, 11]);
+});
