@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Ages } from "./ages.ts";
+
+test("a quantile is never below the exact one, and at most 1/32 above it", () => {
+  for (let exact = 0; exact < 2_000_000; exact = Math.ceil(exact * 1.01) + 1) {
+    const ages = new Ages();
+    ages.observe(exact);
+    const told = ages.quantile(0.5);
+    assert.ok(told >= exact && told <= exact * (1 + 1 / 32) + 1, `${exact} is told as ${told}`);
+  }
+});
+
+test("quantiles part the ages where they should", () => {
+  const ages = new Ages();
+  for (let micros = 1; micros <= 1_000; micros++) ages.observe(micros);
+  assert.equal(ages.count, 1_000);
+  for (const [share, exact] of [
+    [0.5, 500],
+    [0.99, 990],
+    [1, 1_000],
+  ] as const) {
+    const told = ages.quantile(share);
+    assert.ok(told >= exact && told <= exact * 1.04, `${share}: ${told}`);
+  }
+});
+
+test("no ages, ages below zero and ages beyond the last bucket are told and break nothing", () => {
+  const ages = new Ages();
+  assert.equal(ages.quantile(0.99), 0);
+  ages.observe(-5);
+  assert.equal(ages.quantile(1), 1);
+  ages.observe(1e15);
+  assert.ok(ages.quantile(1) >= 0x7fffffff);
+  ages.clear();
+  assert.equal(ages.count, 0);
+});

@@ -1,0 +1,68 @@
+/**
+ * The floor: a server that does nothing but send. It has one frame, and gives it to its connections in turn, so many
+ * times a second, with the same library that the gateway sends with. What it costs is what sending costs.
+ */
+import { App, us_socket_local_port, type WebSocket } from "uWebSockets.js";
+
+/** To the floor: serve; measure from now on; say what was measured. */
+export type FloorOrder =
+  | { order: "serve"; frame: Uint8Array; framesPerSecond: number }
+  | { order: "count" }
+  | { order: "tell" };
+/** From the floor. */
+export type FloorReport =
+  | { report: "serving"; port: number }
+  | { report: "counting" }
+  | { report: "result"; frames: number; cpuSeconds: number };
+
+/** How often it sends, ms: as often as the gateway's pacer looks what is due. */
+const PERIOD = 4;
+/** The longest time that is caught up with, ms, where it was held up. */
+const CATCH_UP = 100;
+
+const sockets: WebSocket<unknown>[] = [];
+let frames = 0;
+let framesAtStart = 0;
+let cpuAtStart = process.cpuUsage();
+
+function say(report: FloorReport): void {
+  process.send?.(report);
+}
+
+function serve(frame: Uint8Array, framesPerSecond: number): void {
+  let owed = 0;
+  let next = 0;
+  let last = performance.now();
+  setInterval(() => {
+    const now = performance.now();
+    owed += (Math.min(now - last, CATCH_UP) * framesPerSecond) / 1_000;
+    last = now;
+    for (; owed >= 1 && sockets.length > 0; owed--, frames++, next++) sockets[next % sockets.length].send(frame, true);
+  }, PERIOD);
+  App()
+    .ws("/v1/stream", {
+      open: (socket) => void sockets.push(socket),
+      // The load is about to go: the floor ends with it.
+      close: (socket) => void sockets.splice(sockets.indexOf(socket), 1),
+    })
+    .listen("127.0.0.1", 0, (socket) => {
+      if (!socket) throw new Error("the floor cannot listen");
+      say({ report: "serving", port: us_socket_local_port(socket) });
+    });
+}
+
+process.on("message", (message: FloorOrder) => {
+  switch (message.order) {
+    case "serve":
+      return serve(message.frame, message.framesPerSecond);
+    case "count":
+      framesAtStart = frames;
+      cpuAtStart = process.cpuUsage();
+      return say({ report: "counting" });
+    case "tell": {
+      const { user, system } = process.cpuUsage(cpuAtStart);
+      return say({ report: "result", frames: frames - framesAtStart, cpuSeconds: (user + system) / 1_000_000 });
+    }
+  }
+});
+process.on("disconnect", () => process.exit());

@@ -1,0 +1,69 @@
+/** A real gateway in a process of its own, on free ports, with a simulated market; and what its metrics page says. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { UsageError } from "../src/option.ts";
+
+const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+/** How long it may take to start, and to end, ms. */
+const PATIENCE = 15_000;
+
+export class GatewayProcess {
+  readonly #child: ChildProcess;
+  readonly #adminPort: number;
+  readonly port: number;
+
+  private constructor(child: ChildProcess, port: number, adminPort: number) {
+    this.#child = child;
+    this.port = port;
+    this.#adminPort = adminPort;
+  }
+
+  /**
+   * Starts `tickgate all`.
+   * @param args its flags, besides those for ports and the log
+   * @param nodeArgs flags for Node
+   * @throws UsageError when it does not start
+   */
+  static async start(args: readonly string[], nodeArgs: readonly string[] = []): Promise<GatewayProcess> {
+    const own = ["--port", "0", "--admin-port", "0", "--log-level", "warn"];
+    // A file or the environment must not change what is measured.
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("TICKGATE_")));
+    const child = spawn(process.execPath, [...nodeArgs, MAIN, "all", ...own, ...args], {
+      env,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE);
+    let port: number | undefined;
+    for await (const line of createInterface({ input: child.stdout })) {
+      const [, name, found] = /^ +(stream|metrics) +\w+:\/\/[^/]+:(\d+)\//.exec(line) ?? [];
+      if (name === "stream") port = Number(found);
+      if (name !== "metrics" || port === undefined) continue;
+      clearTimeout(timer);
+      child.stdout.resume();
+      return new GatewayProcess(child, port, Number(found));
+    }
+    clearTimeout(timer);
+    throw new UsageError("the gateway did not start; what it said stands above");
+  }
+
+  /** What the metrics page says now, by name (and labels, where there are any). */
+  async metrics(): Promise<ReadonlyMap<string, number>> {
+    const response = await fetch(`http://127.0.0.1:${this.#adminPort}/metrics`);
+    const lines = (await response.text()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+    return new Map(
+      lines.map((line) => line.split(" ") as [string, string]).map(([name, text]) => [name, Number(text)]),
+    );
+  }
+
+  /** Ends it as an operator would; if it does not go, for good. */
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const gone = once(this.#child, "exit");
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), PATIENCE);
+    this.#child.kill("SIGTERM");
+    await gone;
+    clearTimeout(timer);
+  }
+}
