@@ -196,6 +196,16 @@ test("lines do not depend on where the bytes were cut", () => {
   );
 });
 
+test("the bytes of a line that has not ended are copied, for a buffer may be used again", () => {
+  const got: (string | undefined)[] = [];
+  const splitter = new LineSplitter(20, (line) => got.push(line));
+  const buffer = Buffer.from("abc");
+  splitter.push(buffer);
+  buffer.fill("x");
+  splitter.push(Buffer.from("d\n"));
+  assert.deepEqual(got, ["abcd"]);
+});
+
 test("ISO times are exact to the microsecond", () => {
   assert.equal(isoMicros("2021-04-17T16:43:30.244075Z"), 1618677810244075);
   assert.equal(isoMicros("2021-04-17T18:43:30.2440759+02:00"), 1618677810244075);
