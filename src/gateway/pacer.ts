@@ -10,9 +10,9 @@ export const DONE = 0;
 /** There is more to send and room for it: another turn, behind everyone else. */
 export const AGAIN = 1;
 
-/** Something that gets turns. The pacer keeps its place in the fields below; nobody else writes them. */
+/** Something that gets turns. The pacer keeps its place in the fields below. */
 export abstract class Paced {
-  /** When the next turn is due, ms of the clock. */
+  /** When the next turn is due, ms of the clock; for one that is hurried, since when it would have been in time. */
   due = 0;
   /** Neighbours in a slot of the wheel. */
   next: Paced | undefined;

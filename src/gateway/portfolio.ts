@@ -8,10 +8,11 @@ import type { Rejection } from "../protocol/messages.ts";
 import { isPattern, isSymbol } from "../tick.ts";
 import type { GatewayContext } from "./context.ts";
 import { type Grant, MAX_RULES, Rules } from "./rules.ts";
-import type { Session } from "./session.ts";
-import { Subscription } from "./subscription.ts";
+import { type RowSet, Subscription, type Way } from "./subscription.ts";
 
 type Refusal = Omit<Rejection, "symbol">;
+/** Rows that are wanted, each with the text that it was wanted by: a symbol or a pattern. */
+type Wanted = Map<number, string>;
 
 /** What a subscribe came to. */
 export interface Granted {
@@ -21,7 +22,7 @@ export interface Granted {
 
 export class Portfolio {
   readonly #context: GatewayContext;
-  readonly #session: Session;
+  readonly #way: Way;
   readonly #format: TickFormat;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #rules = new Rules();
@@ -29,9 +30,9 @@ export class Portfolio {
   #known = 0;
   #count = 0;
 
-  constructor(context: GatewayContext, session: Session, format: TickFormat) {
+  constructor(context: GatewayContext, way: Way, format: TickFormat) {
     this.#context = context;
-    this.#session = session;
+    this.#way = way;
     this.#format = format;
   }
 
@@ -52,13 +53,14 @@ export class Portfolio {
   /** Grants what can be granted of some symbols and patterns. */
   subscribe(texts: readonly string[], grant: Grant): Granted {
     const rejected: Rejection[] = [];
-    const wanted = new Set<number>();
+    const wanted: Wanted = new Map();
     const held: number[] = [];
     for (const text of new Set(texts)) {
       const refusal = isPattern(text)
         ? this.#wantPattern(text.slice(0, -1), grant, wanted)
         : this.#wantSymbol(text, wanted, held);
-      if (refusal) rejected.push({ symbol: text.slice(0, 64), ...refusal });
+      // What is cut off may leave half a character, which is no text on the wire.
+      if (refusal) rejected.push({ symbol: text.slice(0, 64).toWellFormed(), ...refusal });
     }
     const rows = this.#move(wanted, grant, rejected);
     for (const row of held) this.#context.table.release(row);
@@ -90,20 +92,20 @@ export class Portfolio {
   /** Asks the rules about symbols that have appeared. Returns what was granted, by grant. */
   meet(): Map<Grant, Granted> {
     const { table } = this.#context;
-    const met = new Map<Grant, Set<number>>();
+    const met = new Map<Grant, Wanted>();
     for (; this.#known < table.knownCount; this.#known++) {
       const row = table.known[this.#known];
-      const grant = this.#rules.match(table.symbols[row]);
-      if (!grant) continue;
-      const rows = met.get(grant);
-      if (rows) rows.add(row);
-      else met.set(grant, new Set([row]));
+      const rule = this.#rules.match(table.symbols[row]);
+      if (!rule) continue;
+      const rows = met.get(rule.grant);
+      if (rows) rows.set(row, `${rule.text}*`);
+      else met.set(rule.grant, new Map([[row, `${rule.text}*`]]));
     }
     const granted = new Map<Grant, Granted>();
     if (met.size === 0) return granted;
     const held = this.#held();
     for (const [grant, rows] of met) {
-      for (const row of rows) if (held.has(row)) rows.delete(row);
+      for (const row of rows.keys()) if (held.has(row)) rows.delete(row);
       if (rows.size === 0) continue;
       const rejected: Rejection[] = [];
       granted.set(grant, { rows: this.#move(rows, grant, rejected), rejected });
@@ -119,18 +121,21 @@ export class Portfolio {
     this.#remove(this.#held(), () => {});
   }
 
-  #wantPattern(prefix: string, grant: Grant, wanted: Set<number>): Refusal | undefined {
+  #wantPattern(prefix: string, grant: Grant, wanted: Wanted): Refusal | undefined {
     const { table, bus } = this.#context;
-    if (this.#rules.full) return { code: "too_many_symbols", message: `a connection may hold ${MAX_RULES} patterns` };
     const before = this.#rules.patterns;
-    this.#rules.want(prefix, grant);
+    // Symbols that have appeared meanwhile have not been asked about: only without rules there was nothing to ask.
+    if (this.#rules.size === 0) this.#known = table.knownCount;
+    if (!this.#rules.want(prefix, grant))
+      return { code: "too_many_symbols", message: `a connection may hold ${MAX_RULES} patterns` };
     bus.follow();
     this.#unfollowPatterns(before + 1);
-    for (let index = 0; index < table.knownCount; index++) {
-      const row = table.known[index];
-      if (table.symbols[row].startsWith(prefix)) wanted.add(row);
-    }
-    this.#known = table.knownCount;
+    const want = (row: number) => {
+      if (table.symbols[row].startsWith(prefix)) wanted.set(row, `${prefix}*`);
+    };
+    for (let index = 0; index < table.knownCount; index++) want(table.known[index]);
+    // Those that were named and are still to come are moved as well.
+    for (const row of this.#held()) want(row);
     return undefined;
   }
 
@@ -142,7 +147,7 @@ export class Portfolio {
     for (const row of this.#held()) if (symbols[row].startsWith(prefix)) rows.add(row);
   }
 
-  #wantSymbol(symbol: string, wanted: Set<number>, held: number[]): Refusal | undefined {
+  #wantSymbol(symbol: string, wanted: Wanted, held: number[]): Refusal | undefined {
     if (!isSymbol(symbol))
       return {
         code: "invalid_symbol",
@@ -152,7 +157,7 @@ export class Portfolio {
     const row = this.#context.table.hold(symbol, this.#context.settings.maxAwaitedSymbols);
     if (row < 0) return { code: "too_many_symbols", message: "the gateway awaits as many unknown symbols as it may" };
     held.push(row);
-    wanted.add(row);
+    wanted.set(row, symbol);
     return undefined;
   }
 
@@ -161,26 +166,32 @@ export class Portfolio {
     return { code: "too_many_symbols", message: `a connection may hold ${maxSymbolsPerConnection} symbols` };
   }
 
-  /** Moves rows into the grant's subscription, as many as there is room for. Returns those. */
-  #move(wanted: Set<number>, grant: Grant, rejected: Rejection[]): number[] {
+  /**
+   * Moves rows into the grant's subscription, as many as there is room for: what is held already comes first, and
+   * what there is no room for is rejected by the text that it was wanted by.
+   * @returns the rows that were moved
+   */
+  #move(wanted: Wanted, grant: Grant, rejected: Rejection[]): number[] {
     const { table, bus, counts, settings, immediate, pacer } = this.#context;
     const moved = new Set<number>();
+    const refused = new Set<string>();
     // Followed anew before the old is given up, so that a row never has nobody waiting for it in between.
     const hold = (row: number) => {
       table.hold(table.symbols[row], Number.POSITIVE_INFINITY);
       bus.follow(table.symbols[row]);
     };
-    for (const row of wanted) hold(row);
-    this.#remove(wanted, () => {});
-    for (const row of wanted) {
+    for (const row of wanted.keys()) hold(row);
+    this.#remove(wanted, (row) => moved.add(row));
+    for (const [row, text] of wanted) {
+      if (moved.has(row)) continue;
       if (this.#count + moved.size < settings.maxSymbolsPerConnection) {
         moved.add(row);
         continue;
       }
-      const symbol = table.symbols[row];
-      rejected.push({ symbol, ...this.#full() });
+      refused.add(text);
       this.#drop(row);
     }
+    for (const symbol of refused) rejected.push({ symbol, ...this.#full() });
     if (moved.size === 0) return [];
     const subscription = this.#subscription(grant);
     subscription.add(moved);
@@ -195,14 +206,14 @@ export class Portfolio {
     const key = `${grant.interval} ${grant.positions}`;
     const found = this.#subscriptions.get(key);
     if (found) return found;
-    const { table, encoders } = this.#context;
+    const { table, encoders, clock } = this.#context;
     const encoder = encoders.acquire(this.#format, grant.positions);
-    const subscription = new Subscription(this.#session, table, grant.interval, grant.fields, encoder);
+    const subscription = new Subscription(this.#way, table, grant.interval, grant.fields, encoder);
     this.#subscriptions.set(key, subscription);
     return subscription;
   }
 
-  #remove(rows: ReadonlySet<number>, removed: (row: number) => void): void {
+  #remove(rows: RowSet, removed: (row: number) => void): void {
     if (rows.size === 0) return;
     const { counts, immediate, encoders, pacer } = this.#context;
     for (const [key, subscription] of this.#subscriptions) {

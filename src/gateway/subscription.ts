@@ -10,8 +10,10 @@
 import type { TickEncoder } from "../market/encoder.ts";
 import type { MarketTable } from "../market/table.ts";
 import type { Field } from "../tick.ts";
+import type { GatewayCounts } from "./counts.ts";
+import type { Frame } from "./frame.ts";
 import { AGAIN, DONE, Paced } from "./pacer.ts";
-import type { Session } from "./session.ts";
+import type { StatusTeller } from "./status.ts";
 
 /**
  * How soon a subscription that had nothing to send looks again, ms: the first tick after a rest need not wait for
@@ -22,11 +24,38 @@ const IDLE_LOOK = 20;
 const MAX_SPREAD = 250;
 const FIRST_CAPACITY = 16;
 
+/** Some rows, however they are kept. */
+export type RowSet = Pick<ReadonlySet<number>, "has" | "size">;
+
+/** The way from a subscription to its client: what a session is to it. */
+export interface Way {
+  /** The one frame under construction. */
+  readonly frame: Frame;
+  readonly counts: GatewayCounts;
+  readonly status: StatusTeller;
+  /** Bytes that a data frame may have now; 0 when nothing may be sent. */
+  room(now: number): number;
+  /** The subscription gets a turn when there is room. */
+  wait(subscription: Subscription): void;
+  /** The subscription gets a turn at `due`, ms. */
+  schedule(subscription: Subscription, due: number): void;
+  /** The time that the next frame says it was sent, microseconds since the Unix epoch. */
+  sentAt(): number;
+  /** Counts the ages of a tick that goes into the frame. */
+  observe(row: number): void;
+  /** Sends the frame. */
+  sendFrame(frame: Frame, now: number): void;
+  /** Sends what has been gathered of how symbols stand. */
+  tellStatus(): void;
+  /** A turn has come so late, ms; because of the client where it had been held back. */
+  punctual(late: number, interval: number, heldBack: boolean, now: number): void;
+}
+
 export class Subscription extends Paced {
   readonly interval: number;
   readonly fields: readonly Field[];
   readonly encoder: TickEncoder;
-  readonly #session: Session;
+  readonly #way: Way;
   readonly #table: MarketTable;
   /** Rows of the market table. */
   #rows: Int32Array = new Int32Array(FIRST_CAPACITY);
@@ -41,9 +70,12 @@ export class Subscription extends Paced {
   readonly #joins: { end: number; from: number; at: number }[] = [];
   /** Whether its turns have been scheduled. */
   #started = false;
-  /** Where the pass under way is; 0 when there is none. */
+  /** Whether a pass is under way, cut short by a full frame or window, and where it goes on. */
+  #passing = false;
   #hand = 0;
   #sentInPass = false;
+  /** When the pass under way or the last one began, ms. */
+  #passStart = Number.POSITIVE_INFINITY;
   /** The clock up to which the states of the symbols have been told. */
   #statusClock: number;
   /** Whether its turn came and the window was full. */
@@ -52,9 +84,9 @@ export class Subscription extends Paced {
   changed = false;
   closed = false;
 
-  constructor(session: Session, table: MarketTable, interval: number, fields: readonly Field[], encoder: TickEncoder) {
+  constructor(way: Way, table: MarketTable, interval: number, fields: readonly Field[], encoder: TickEncoder) {
     super();
-    this.#session = session;
+    this.#way = way;
     this.#table = table;
     this.interval = interval;
     this.fields = fields;
@@ -90,7 +122,7 @@ export class Subscription extends Paced {
    * Removes rows; the others keep their order and what they were told.
    * @param removed is called with each row that was in it
    */
-  remove(rows: ReadonlySet<number>, removed: (row: number) => void): void {
+  remove(rows: RowSet, removed: (row: number) => void): void {
     const [settled, snapshotted, hand] = [this.#settled, this.#snapshotted, this.#hand];
     const ends = this.#joins.map((join) => join.end);
     let kept = 0;
@@ -114,19 +146,24 @@ export class Subscription extends Paced {
     if (kept < this.#rows.length / 4 && this.#rows.length > FIRST_CAPACITY) this.#resize(this.#rows.length / 2);
   }
 
+  /** How late its turn is, ms. One whose first snapshot is still under way has had no turn that could be late. */
+  late(now: number): number {
+    return this.#started ? now - this.due : 0;
+  }
+
   flush(now: number): number {
     if (this.closed) return DONE;
-    const room = this.#session.room(now);
+    const room = this.#way.room(now);
     if (room === 0) {
       this.#heldBack = true;
-      this.#session.wait(this);
+      this.#way.wait(this);
       return DONE;
     }
-    if (this.#table.statusClock > this.#statusClock) this.#tellStatus();
-    const frame = this.#session.frame;
-    frame.begin(this.encoder.format, room, this.#session.sentAt());
+    this.tellStatus();
+    const { frame } = this.#way;
+    frame.begin(this.encoder.format, room, this.#way.sentAt());
     const complete = this.#snapshot(now) && this.#pass(now);
-    if (frame.count > 0) this.#session.sendFrame(frame, now);
+    if (frame.count > 0) this.#way.sendFrame(frame, now);
     return complete ? DONE : AGAIN;
   }
 
@@ -134,7 +171,7 @@ export class Subscription extends Paced {
   #snapshot(now: number): boolean {
     const from = this.#snapshotted;
     if (from === this.#count) return true;
-    const { frame, counts } = this.#session;
+    const { frame, counts } = this.#way;
     const { seq } = this.#table;
     let index = from;
     for (; index < this.#count; index++) {
@@ -143,20 +180,24 @@ export class Subscription extends Paced {
       if (!frame.fits(this.encoder)) break;
       frame.add(this.encoder, row);
       this.#told[index] = seq[row];
-      this.#session.observe(row);
+      this.#way.observe(row);
       counts.ticksOut++;
     }
     this.#snapshotted = index;
     if (index > from) this.#joined(index, now);
     if (index < this.#count) return false;
     if (!this.#started && this.interval > 0)
-      this.#session.schedule(this, now + this.interval + Math.random() * Math.min(this.interval, MAX_SPREAD));
+      this.#way.schedule(this, now + this.interval + Math.random() * Math.min(this.interval, MAX_SPREAD));
     this.#started = true;
     return true;
   }
 
   /** Notes that entries up to `end` got their snapshot; those of an eighth of the interval settle together. */
   #joined(end: number, now: number): void {
+    if (this.interval === 0) {
+      this.#settled = end;
+      return;
+    }
     const last = this.#joins.at(-1);
     if (last && now - last.from < this.interval / 8) {
       last.end = end;
@@ -166,14 +207,18 @@ export class Subscription extends Paced {
 
   /** Goes through the entries for what has changed, from where it was cut short. Returns whether it is through. */
   #pass(now: number): boolean {
-    if (this.#hand === 0 && (this.interval > 0 ? this.due > now : !this.changed)) return true;
-    if (this.#hand === 0) {
+    if (!this.#passing) {
+      if (this.interval > 0 ? this.due > now : !this.changed) return true;
+      this.#passing = true;
       this.changed = false;
-      this.#session.punctual(now - this.due, this.interval, this.#heldBack, now);
+      // A pass that took long to get through is late as well, though its successor is counted from its end.
+      const expected = this.interval > 0 ? Math.min(this.due, this.#passStart + this.interval) : this.due;
+      this.#way.punctual(now - expected, this.interval, this.#heldBack, now);
+      this.#passStart = now;
       this.#heldBack = false;
       this.#settle(now);
     }
-    const { frame, counts } = this.#session;
+    const { frame, counts } = this.#way;
     const { seq } = this.#table;
     const rows = this.#rows;
     const told = this.#told;
@@ -188,7 +233,7 @@ export class Subscription extends Paced {
       frame.add(this.encoder, row);
       if (told[index] > 0) conflated += seq[row] - told[index] - 1;
       told[index] = seq[row];
-      this.#session.observe(row);
+      this.#way.observe(row);
     }
     counts.ticksOut += frame.count - before;
     counts.ticksConflated += conflated;
@@ -197,9 +242,10 @@ export class Subscription extends Paced {
       this.#hand = index;
       return false;
     }
+    this.#passing = false;
     this.#hand = 0;
     if (this.interval > 0)
-      this.#session.schedule(this, now + (this.#sentInPass ? this.interval : Math.min(this.interval, IDLE_LOOK)));
+      this.#way.schedule(this, now + (this.#sentInPass ? this.interval : Math.min(this.interval, IDLE_LOOK)));
     this.#sentInPass = false;
     return !this.changed;
   }
@@ -212,12 +258,13 @@ export class Subscription extends Paced {
     if (through > 0) this.#joins.splice(0, through);
   }
 
-  /** Tells how symbols stand that have changed in that, before any tick of them. */
-  #tellStatus(): void {
+  /** Tells how symbols stand that have changed in that: before any tick of them, and before they move elsewhere. */
+  tellStatus(): void {
     const table = this.#table;
+    if (table.statusClock === this.#statusClock) return;
     const since = this.#statusClock;
     this.#statusClock = table.statusClock;
-    const teller = this.#session.status;
+    const teller = this.#way.status;
     for (let index = 0; index < this.#count; index++) {
       const row = this.#rows[index];
       if (table.gapVersion[row] > since || table.resetVersion[row] > since) {
@@ -227,7 +274,7 @@ export class Subscription extends Paced {
       }
       if (table.stateVersion[row] > since) teller.state(row);
     }
-    this.#session.tellStatus();
+    this.#way.tellStatus();
   }
 
   #resize(capacity: number): void {
