@@ -1,0 +1,236 @@
+/** The topology of docker-compose.yml as plain processes: Redis, two feeds, three gateways and HAProxy before them. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Part, type PartEvents, type PartSpec } from "./part.ts";
+import { answersOk, comesTrue, freePorts, redisAnswers } from "./probe.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const LOCALHOST = "127.0.0.1";
+/** As many as config/haproxy.cfg has servers. */
+const GATEWAYS = 3;
+/** One leads, one stands by. */
+const FEEDS = 2;
+/** How long a gateway may take to let its clients go, in milliseconds: delay, spread and a margin. */
+const DRAIN_TIME = 10_000;
+const STOP_TIME = 5_000;
+
+export interface ClusterOptions {
+  /** Where clients connect; 0 for a free port. */
+  readonly port: number;
+  /** The feeds, as both publishers are given them. */
+  readonly feeds: readonly string[];
+  /** Whether the publishers' standard input is ours to write. */
+  readonly feedInput?: boolean;
+  /** More environment for the publishers and gateways. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** A part has said something. */
+  line?(part: Part, line: string): void;
+  /** A part that was ready has ended though nobody stopped it. */
+  lost?(part: Part, how: string): void;
+}
+
+export class Cluster {
+  readonly redis: Part;
+  readonly feeds: readonly Part[];
+  readonly gateways: readonly Part[];
+  readonly balancer: Part;
+  /** The balancer's port, and its admin port. */
+  readonly port: number;
+  readonly adminPort: number;
+  readonly redisPort: number;
+  readonly #gatewayPorts: readonly number[];
+  readonly #gatewayAdminPorts: readonly number[];
+  readonly #feedAdminPorts: readonly number[];
+  readonly #options: ClusterOptions;
+  readonly #guard: ChildProcess;
+  #isUp = false;
+  #ending: Promise<void> | undefined;
+
+  private constructor(options: ClusterOptions, ports: number[]) {
+    this.#options = options;
+    const folder = mkdtempSync(join(tmpdir(), "tickgate-cluster-"));
+    this.#guard = spawn(process.execPath, [fileURLToPath(new URL("guard.ts", import.meta.url)), folder], {
+      stdio: ["pipe", "ignore", "ignore"],
+      detached: true,
+    });
+    this.#guard.stdin?.on("error", () => {});
+    const tell = (text: string) => this.#guard.stdin?.write(`${text}\n`);
+    const events: PartEvents = {
+      line: (part, line) => options.line?.(part, line),
+      started: (pid) => tell(`+${pid}`),
+      ended: (pid) => tell(`-${pid}`),
+      lost: (part, how) => {
+        if (this.#isUp && !this.#ending) options.lost?.(part, how);
+      },
+    };
+    const next = () => ports.shift() as number;
+    this.port = options.port === 0 ? next() : options.port;
+    this.adminPort = next();
+    this.redisPort = next();
+    this.#feedAdminPorts = Array.from({ length: FEEDS }, next);
+    this.#gatewayPorts = Array.from({ length: GATEWAYS }, next);
+    this.#gatewayAdminPorts = Array.from({ length: GATEWAYS }, next);
+    this.redis = new Part(this.#redisSpec(folder), events);
+    this.feeds = this.#feedAdminPorts.map((port, index) => new Part(this.#feedSpec(index, port), events));
+    this.gateways = this.#gatewayPorts.map((port, index) => new Part(this.#gatewaySpec(index, port), events));
+    this.balancer = new Part(this.#balancerSpec(), events);
+  }
+
+  /** Makes a cluster in which nothing runs yet. */
+  static async create(options: ClusterOptions): Promise<Cluster> {
+    return new Cluster(options, await freePorts(3 + FEEDS + GATEWAYS * 2));
+  }
+
+  /** Where clients connect. */
+  get url(): string {
+    return `ws://${LOCALHOST}:${this.port}/v1/stream`;
+  }
+
+  /** Where a gateway is reached without the balancer, and where it tells how it is. */
+  gatewayUrl(index: number): string {
+    return `http://${LOCALHOST}:${this.#gatewayPorts[index]}`;
+  }
+
+  gatewayAdminUrl(index: number): string {
+    return `http://${LOCALHOST}:${this.#gatewayAdminPorts[index]}`;
+  }
+
+  feedAdminUrl(index: number): string {
+    return `http://${LOCALHOST}:${this.#feedAdminPorts[index]}`;
+  }
+
+  get adminUrl(): string {
+    return `http://${LOCALHOST}:${this.adminPort}`;
+  }
+
+  /** Every part, in the order in which they start. */
+  get parts(): readonly Part[] {
+    return [this.redis, ...this.feeds, ...this.gateways, this.balancer];
+  }
+
+  /**
+   * Starts every part, those that need others after them; when one fails, those that run are stopped.
+   * @throws UsageError that says which part failed, and what it said
+   */
+  async start(): Promise<void> {
+    try {
+      for (const group of [[this.redis], [...this.feeds, ...this.gateways], [this.balancer]]) {
+        if (this.#ending) break;
+        await Promise.all(group.map((part) => part.start()));
+      }
+      this.#isUp = true;
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    if (this.#ending) await this.#ending;
+  }
+
+  /** Ends every part: the gateways let their clients go, then the feeds, the balancer and Redis, which nobody needs now. */
+  stop(): Promise<void> {
+    this.#ending ??= this.#stop();
+    return this.#ending;
+  }
+
+  /** Ends every part at once. */
+  async kill(): Promise<void> {
+    await Promise.all(this.parts.map((part) => part.kill()));
+  }
+
+  async #stop(): Promise<void> {
+    for (const group of [this.gateways, this.feeds, [this.balancer], [this.redis]])
+      await Promise.all(group.map((part) => part.stop()));
+    // It takes the folder away.
+    this.#guard.stdin?.end();
+    if (this.#guard.exitCode === null) await once(this.#guard, "exit");
+  }
+
+  #redisSpec(folder: string): PartSpec {
+    const own = ["--bind", LOCALHOST, "--port", String(this.redisPort), "--dir", folder, "--loglevel", "warning"];
+    return {
+      name: "redis",
+      program: "redis-server",
+      package: "redis-server",
+      args: [join(ROOT, "config/redis.conf"), ...own],
+      log: "stdout",
+      ready: () => redisAnswers(this.redisPort),
+      stopSignal: "SIGTERM",
+      stopTime: STOP_TIME,
+    };
+  }
+
+  #feedSpec(index: number, adminPort: number): PartSpec {
+    const feeds = this.#options.feeds.flatMap((feed) => ["--feed", feed]);
+    return {
+      name: `feed${index + 1}`,
+      ...this.#tickgate("feed", ["--admin-port", String(adminPort), ...feeds]),
+      input: this.#options.feedInput,
+      ready: () => answersOk(`${this.feedAdminUrl(index)}/readyz`),
+      stopSignal: "SIGTERM",
+      stopTime: STOP_TIME,
+    };
+  }
+
+  #gatewaySpec(index: number, port: number): PartSpec {
+    const name = `gateway${index + 1}`;
+    const adminPort = this.#gatewayAdminPorts[index];
+    const args = ["--node", name, "--port", String(port), "--admin-port", String(adminPort)];
+    // All clients come from the balancer's address.
+    const limit = ["--max-connections-per-address", "20000"];
+    return {
+      name,
+      ...this.#tickgate("gateway", [...args, ...limit]),
+      ready: () => answersOk(`${this.gatewayAdminUrl(index)}/readyz`),
+      stopSignal: "SIGTERM",
+      stopTime: DRAIN_TIME,
+    };
+  }
+
+  #tickgate(command: string, args: readonly string[]): Pick<PartSpec, "program" | "args" | "env" | "log"> {
+    const redis = ["--redis-url", `redis://${LOCALHOST}:${this.redisPort}`];
+    return {
+      program: process.execPath,
+      args: [join(ROOT, "src/main.ts"), command, "--host", LOCALHOST, ...redis, ...args],
+      env: this.#options.env,
+      log: "stderr",
+    };
+  }
+
+  #balancerSpec(): PartSpec {
+    const env: Record<string, string> = {
+      BALANCER_ADDRESS: `${LOCALHOST}:${this.port}`,
+      BALANCER_ADMIN_ADDRESS: `${LOCALHOST}:${this.adminPort}`,
+    };
+    this.#gatewayPorts.forEach((port, index) => {
+      env[`GATEWAY${index + 1}_ADDRESS`] = `${LOCALHOST}:${port}`;
+      env[`GATEWAY${index + 1}_ADMIN_PORT`] = String(this.#gatewayAdminPorts[index]);
+    });
+    return {
+      name: "haproxy",
+      program: "haproxy",
+      package: "haproxy",
+      args: ["-db", "-f", join(ROOT, "config/haproxy.cfg")],
+      env,
+      log: "stdout",
+      ready: async () => (await answersOk(`${this.adminUrl}/healthz`)) && this.#servesAll(),
+      stopSignal: "SIGUSR1",
+      stopTime: STOP_TIME,
+    };
+  }
+
+  /** Whether the balancer has seen every gateway to be ready. */
+  async #servesAll(): Promise<boolean> {
+    const page = await (await fetch(`${this.adminUrl}/;csv`)).text();
+    const up = page.split("\n").filter((line) => /^gateways,gateway\d+,.*,UP,/.test(line));
+    return up.length === GATEWAYS;
+  }
+
+  /** Waits until the balancer has seen every gateway to be ready again. @returns whether it has, in so many ms */
+  untilServed(deadline: number): Promise<boolean> {
+    return comesTrue(() => this.#servesAll(), deadline);
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * `npm run cluster`: the topology of docker-compose.yml as plain processes on this machine, until Ctrl-C. Settings of
+ * the gateways and feeds are taken from the environment (TICKGATE_…), as everywhere.
+ */
+import { parseArgs } from "node:util";
+import { integer, UsageError } from "../../src/option.ts";
+import { Cluster } from "./cluster.ts";
+import type { Part } from "./part.ts";
+
+const HELP = `Usage: npm run cluster -- [--port N] [--feed FEED]…
+
+Starts Redis, two feeds (one standing by), three gateways and HAProxy, and ends them on Ctrl-C.
+
+  --port N      The port for clients; 0 takes a free one. Default: 8080.
+  --feed FEED   A feed, as for tickgate feed. Default: sim:?symbols=1000&rate=20000.
+  --help
+`;
+
+/** A part that has ended is started again after so long, in milliseconds, */
+const RESTART_DELAY = 1_000;
+/** but not more than so many times in this many milliseconds: then it will never run. */
+const RESTARTS = 5;
+const RESTART_WINDOW = 30_000;
+/** Signals in this many milliseconds are one: npm passes on what the terminal has sent already. */
+const SAME_SIGNAL = 500;
+
+async function main(): Promise<void> {
+  const { port, feeds } = readOptions();
+  const cluster = await Cluster.create({
+    port,
+    feeds,
+    env: { TICKGATE_LOG_FORMAT: process.env.TICKGATE_LOG_FORMAT ?? (process.stderr.isTTY ? "pretty" : "json") },
+    line: (part, line) => say(process.stderr, `${part.name.padEnd(8)} | ${line}\n`),
+    lost: (part, how) => restart(cluster, part, how),
+  });
+  stopOnSignal(cluster);
+  try {
+    await cluster.start();
+  } catch (error) {
+    if (!stopping) throw error;
+  }
+  if (!stopping) say(process.stdout, greeting(cluster));
+}
+
+let stopping = false;
+const restarts: number[] = [];
+
+function readOptions(): { port: number; feeds: string[] } {
+  const options = {
+    port: { type: "string" },
+    feed: { type: "string", multiple: true },
+    help: { type: "boolean" },
+  } as const;
+  try {
+    const { values } = parseArgs({ options });
+    if (values.help) {
+      process.stdout.write(HELP);
+      process.exit(0);
+    }
+    const kind = integer(0, 65_535);
+    const port = kind.read(values.port ?? "8080");
+    if (port === undefined) throw new UsageError(`--port must be ${kind.range}, not ${JSON.stringify(values.port)}`);
+    return { port, feeds: values.feed ?? ["sim:?symbols=1000&rate=20000"] };
+  } catch (error) {
+    throw error instanceof UsageError
+      ? error
+      : new UsageError((error as Error).message.split(". ")[0], { cause: error });
+  }
+}
+
+function stopOnSignal(cluster: Cluster): void {
+  let first = 0;
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (stopping && performance.now() - first > SAME_SIGNAL) {
+      say(process.stderr, `${signal} again: killing what still runs\n`);
+      cluster.kill();
+    }
+    if (stopping) return;
+    stopping = true;
+    first = performance.now();
+    say(process.stderr, `${signal}: ending; once more to end at once\n`);
+    cluster.stop();
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  // The terminal may be gone before its signal is here.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+}
+
+function restart(cluster: Cluster, part: Part, how: string): void {
+  const now = performance.now();
+  while (restarts.length > 0 && restarts[0] < now - RESTART_WINDOW) restarts.shift();
+  if (restarts.push(now) > RESTARTS) {
+    say(process.stderr, `${part.name} has ended (${how}); too often, so everything ends\n`);
+    process.exitCode = 1;
+    stopping = true;
+    cluster.stop();
+    return;
+  }
+  say(process.stderr, `${part.name} has ended (${how}); starting it again\n`);
+  setTimeout(() => {
+    if (stopping) return;
+    // One that fails at its start is lost as well, and comes back here.
+    part.start().catch((error: unknown) => say(process.stderr, `${(error as Error).message}\n`));
+  }, RESTART_DELAY);
+}
+
+function greeting(cluster: Cluster): string {
+  const gateways = cluster.gateways.map((gateway, index) => {
+    const url = cluster.gatewayUrl(index);
+    return `  ${gateway.name} ${url}  metrics ${cluster.gatewayAdminUrl(index)}/metrics  pid ${gateway.pid}`;
+  });
+  const feeds = cluster.feeds.map(
+    (feed, index) => `  ${feed.name}    metrics ${cluster.feedAdminUrl(index)}/metrics  pid ${feed.pid}`,
+  );
+  return [
+    "The cluster is running.",
+    "",
+    `  stream   ${cluster.url}`,
+    `  haproxy  ${cluster.adminUrl}/  pid ${cluster.balancer.pid}`,
+    `  redis    redis://127.0.0.1:${cluster.redisPort}  pid ${cluster.redis.pid}`,
+    ...feeds,
+    ...gateways,
+    "",
+    `Watch it in another terminal: npx tickgate watch --url ${cluster.url} 'SIM:*'`,
+    "Ctrl-C ends everything.",
+    "",
+  ].join("\n");
+}
+
+function say(stream: NodeJS.WriteStream, text: string): void {
+  stream.write(text);
+}
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  process.stderr.write(`cluster: ${error.message}\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,108 @@
+/** What the fault tests share: a cluster of real processes whose published values are known, and clients that check. */
+import assert from "node:assert/strict";
+import type { TestContext } from "node:test";
+import { Cluster } from "../scripts/cluster/cluster.ts";
+import type { Part } from "../scripts/cluster/part.ts";
+import { comesTrue } from "../scripts/cluster/probe.ts";
+import { Follower } from "./follower.ts";
+import { TickWriter } from "./tick_writer.ts";
+
+/** How long after a fault every client must have what was published last, in milliseconds. */
+export const CONVERGE = 2_000;
+/** How long anything may take that the promises say nothing of, in milliseconds. */
+export const PATIENCE = 15_000;
+
+/** Symbols that tick all the time, and one that has ticked once. */
+export const BUSY = Array.from({ length: 40 }, (_, index) => `TEST:S${String(index).padStart(2, "0")}`);
+export const QUIET = "TEST:QUIET";
+const RATE = 2_000;
+
+export class FaultMarket {
+  readonly cluster: Cluster;
+  readonly writer: TickWriter;
+  readonly followers: Follower[] = [];
+  /** Parts that ended though the test did not end them. */
+  readonly lost: string[] = [];
+
+  private constructor(cluster: Cluster, lost: string[]) {
+    this.cluster = cluster;
+    this.lost = lost;
+    const inputs = () => this.cluster.feeds.filter((feed) => feed.isRunning).map((feed) => feed.input);
+    this.writer = new TickWriter(inputs, BUSY, RATE);
+  }
+
+  /** Starts a cluster that ends with the test, and the ticks. */
+  static async open(t: TestContext): Promise<FaultMarket> {
+    const lost: string[] = [];
+    const cluster = await Cluster.create({
+      port: 0,
+      feeds: ["ndjson:-"],
+      feedInput: true,
+      env: { TICKGATE_LOG_LEVEL: "info", TICKGATE_LOG_FORMAT: "json" },
+      lost: (part, how) => lost.push(`${part.name}: ${how}`),
+    });
+    const market = new FaultMarket(cluster, lost);
+    t.after(async () => {
+      market.writer.rest();
+      for (const follower of market.followers) follower.close();
+      // A part that a failed test has left stopped would not hear that it is to end.
+      for (const part of cluster.parts) part.signal("SIGCONT");
+      await cluster.stop();
+    });
+    await cluster.start();
+    market.writer.tick([QUIET, ...BUSY]);
+    market.writer.start();
+    return market;
+  }
+
+  /** Lets so many clients in, and waits until they all have prices. */
+  async follow(count: number, intervals: readonly number[], symbols = [QUIET, ...BUSY]): Promise<void> {
+    for (let index = 0; index < count; index++) {
+      const interval = intervals[index % intervals.length];
+      const fields = TickWriter.FIELDS;
+      this.followers.push(new Follower({ url: this.cluster.url, symbols, fields, interval }));
+    }
+    const areComplete = () => this.followers.every((follower) => follower.isComplete);
+    assert.ok(await comesTrue(areComplete, PATIENCE), "every client has every symbol");
+    for (const follower of this.followers) follower.measure();
+  }
+
+  /** The feed that leads, or undefined while none does. */
+  async leader(): Promise<Part | undefined> {
+    const latest = (part: Part) => part.lines.findLast((line) => /leading the feed|standing by/.test(line)) ?? "";
+    const leading = this.cluster.feeds.filter((feed) => feed.isRunning && /"leading the feed"/.test(latest(feed)));
+    return leading.length === 1 ? leading[0] : undefined;
+  }
+
+  /** Lets the market rest, and checks that everybody has what was published last. */
+  async assertConverged(deadline = CONVERGE): Promise<void> {
+    this.writer.rest();
+    await comesTrue(() => this.#different().length === 0, deadline);
+    assert.deepEqual(this.#different().slice(0, 5), [], `not what was published last, after ${deadline} ms`);
+  }
+
+  /** Checks that no gateway broke what it promises, and that nothing died that was not killed. */
+  assertUnbroken(): void {
+    const violations = this.followers.flatMap((follower) => follower.violations);
+    assert.deepEqual(violations.slice(0, 5), []);
+    assert.deepEqual(this.lost, []);
+    for (const part of this.cluster.parts) assert.ok(part.isRunning, `${part.name} runs`);
+  }
+
+  /** Waits until something is so of every client's symbols. @returns whether it came, within so many ms */
+  async everyState(state: string, symbols: readonly string[], deadline: number): Promise<boolean> {
+    const isSo = (follower: Follower) => symbols.every((symbol) => follower.symbols.get(symbol)?.state === state);
+    return comesTrue(() => this.followers.every(isSo), deadline);
+  }
+
+  #different(): string[] {
+    const found: string[] = [];
+    for (const [index, follower] of this.followers.entries())
+      for (const [symbol, { seq, values, state }] of follower.symbols) {
+        const last = this.writer.last.get(symbol);
+        if (last?.every((value, at) => value === values[at]) && state === "live") continue;
+        found.push(`client ${index} at ${follower.node}: ${symbol} ${seq} ${state} ${values}, published ${last}`);
+      }
+    return found;
+  }
+}

@@ -1,0 +1,44 @@
+/** Gateways that go, with real processes: one killed under the balancer, and all of them restarted one by one. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { comesTrue } from "../scripts/cluster/probe.ts";
+import { BUSY, CONVERGE, FaultMarket, PATIENCE } from "./fault_market.ts";
+
+test("a gateway that is killed: its clients go on at another", { timeout: 60_000 }, async (t) => {
+  const market = await FaultMarket.open(t);
+  await market.follow(30, [0, 100, 250]);
+  const [victim] = market.cluster.gateways;
+  const itsClients = market.followers.filter((follower) => follower.node === victim.name);
+  assert.ok(itsClients.length >= 5, `the balancer spreads clients: ${itsClients.length} of 30 are here`);
+
+  await victim.kill();
+  const areElsewhere = () => itsClients.every(({ node }) => node !== undefined && node !== victim.name);
+  assert.ok(await comesTrue(areElsewhere, CONVERGE), "its clients are at other gateways");
+  await victim.start();
+  assert.ok(await market.cluster.untilServed(PATIENCE), "the balancer takes it in again");
+  for (const follower of market.followers) {
+    assert.ok(follower.longestGap < 2_000, `${follower.longestGap} ms without prices`);
+    assert.ok(follower.refused <= 1, `refused ${follower.refused} times`);
+  }
+  await market.assertConverged();
+  market.assertUnbroken();
+});
+
+test("a rolling restart under 1,000 connections", { timeout: 90_000 }, async (t) => {
+  const market = await FaultMarket.open(t);
+  await market.follow(1_000, [250], BUSY.slice(0, 20));
+  for (const gateway of market.cluster.gateways) {
+    await gateway.stop();
+    await gateway.start();
+    assert.ok(await market.cluster.untilServed(PATIENCE), `${gateway.name} is served again`);
+  }
+  const longest = Math.max(...market.followers.map((follower) => follower.longestGap));
+  const refused = Math.max(...market.followers.map((follower) => follower.refused));
+  t.diagnostic(`longest without prices: ${Math.round(longest)} ms; most refusals of one client: ${refused}`);
+  assert.ok(longest < 2_000, `${longest} ms without prices`);
+  assert.ok(refused <= 1, `one client was refused ${refused} times`);
+  const moved = market.followers.filter((follower) => follower.connections > 1).length;
+  assert.equal(moved, 1_000, "everybody was moved");
+  await market.assertConverged();
+  market.assertUnbroken();
+});

@@ -1,0 +1,60 @@
+/** Writes the same ticks to several feeds, so that what was published last is known. */
+import type { Writable } from "node:stream";
+
+/** How often lines are written, in milliseconds. */
+const PERIOD = 10;
+
+export class TickWriter {
+  readonly symbols: readonly string[];
+  /** What was written last of each symbol, in the order of {@link FIELDS}. */
+  readonly last = new Map<string, number[]>();
+  readonly #inputs: () => readonly Writable[];
+  readonly #perPeriod: number;
+  #next = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #carry = 0;
+
+  /** The fields that are written. */
+  static readonly FIELDS = ["bid", "ask", "last"] as const;
+
+  /**
+   * @param inputs where to write now
+   * @param rate ticks a second, of all symbols in turn
+   */
+  constructor(inputs: () => readonly Writable[], symbols: readonly string[], rate: number) {
+    this.#inputs = inputs;
+    this.symbols = symbols;
+    this.#perPeriod = (rate * PERIOD) / 1_000;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.#turn(), PERIOD);
+  }
+
+  /** Writes no more. */
+  rest(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Writes one tick of these symbols. */
+  tick(symbols: readonly string[]): void {
+    const time = Math.round((performance.timeOrigin + performance.now()) * 1_000);
+    let lines = "";
+    for (const symbol of symbols) {
+      const price = 100 + this.#next++ / 100;
+      const values = [price, price + 0.02, price + 0.01].map((value) => Math.round(value * 100) / 100);
+      const fields = Object.fromEntries(TickWriter.FIELDS.map((name, index) => [name, values[index]]));
+      this.last.set(symbol, values);
+      lines += `${JSON.stringify({ symbol, time, ...fields })}\n`;
+    }
+    for (const input of this.#inputs()) input.write(lines);
+  }
+
+  #turn(): void {
+    this.#carry += this.#perPeriod;
+    const count = Math.floor(this.#carry);
+    this.#carry -= count;
+    const from = this.#next;
+    this.tick(Array.from({ length: count }, (_, index) => this.symbols[(from + index) % this.symbols.length]));
+  }
+}
