@@ -262,6 +262,14 @@ export const SETTINGS = {
     "At most one tick per symbol in so many ms",
     "TICKGATE_WATCH_INTERVAL",
   ),
+  watchSort: setting(
+    ["watch"],
+    "sort",
+    choice("symbol", "activity"),
+    "symbol",
+    "In what order the table on a terminal is; the key s changes it",
+    "TICKGATE_WATCH_SORT",
+  ),
   json: setting(["watch"], "json", boolean(), false, "One line of JSON a tick, for a pipe", "TICKGATE_WATCH_JSON"),
   playPort: setting(
     ["play"],

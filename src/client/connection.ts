@@ -1,0 +1,221 @@
+/**
+ * The life of the connection: made, greeted, watched, and made again when it is lost, later each time, until a close
+ * code or an HTTP status says that it will never do.
+ */
+import { CLOSE_CODES } from "../protocol/codes.ts";
+import {
+  type Bye,
+  type Command,
+  type Control,
+  type Hello,
+  PROTOCOL_VERSION,
+  type Subprotocol,
+} from "../protocol/messages.ts";
+import { Backoff } from "./backoff.ts";
+import { BadMessage, type DataFrame, decodeMessage, encodeCommand, sizeOf } from "./codec.ts";
+import { type ClientSocket, errorText, isFinalRefusal, type SocketConstructor, type SocketEvent } from "./socket.ts";
+import type { ClientTime } from "./time.ts";
+import type { ViolationCounter } from "./violations.ts";
+
+/** How the connection stands. */
+export type ConnectionState =
+  /** Not started, or an attempt is under way. */
+  | { readonly phase: "idle" | "connecting" }
+  | { readonly phase: "open"; readonly hello: Hello }
+  /** Open, but nothing has come for two heartbeats: prices may be old. */
+  | { readonly phase: "silent"; readonly hello: Hello }
+  /** Lost, or not made. @property retryIn ms until the next attempt */
+  | { readonly phase: "waiting"; readonly reason: string; readonly retryIn: number }
+  /** For good: by the caller, or because the gateway has said no (`refused`). */
+  | { readonly phase: "ended"; readonly reason: string; readonly refused: boolean };
+
+/** What is told of a connection. */
+export interface ConnectionHandler {
+  state(state: ConnectionState): void;
+  message(message: Exclude<Control, Hello | Bye>): void;
+  frame(frame: DataFrame, bytes: number): void;
+}
+
+export interface ConnectionOptions {
+  readonly WebSocket: SocketConstructor;
+  readonly subprotocols: readonly Subprotocol[];
+  readonly time: ClientTime;
+  readonly random: () => number;
+  readonly violations: ViolationCounter;
+}
+
+/** How long an attempt may take until `hello`, ms. */
+const HELLO_TIME = 10_000;
+/** The longest wait after a first failure and after many, ms. */
+const FIRST_WAIT = 500;
+const LONGEST_WAIT = 30_000;
+/** The longest that a gateway may ask to stay away, ms. */
+const LONGEST_RETRY_AFTER = 300_000;
+/** How long a connection must have lasted for the next failure to be a first one, ms. */
+const LASTING = 10_000;
+/** Heartbeats without a sound until prices are stale, and until the connection is given up. */
+const SILENT_HEARTBEATS = 2;
+const LOST_HEARTBEATS = 3;
+
+export class Connection {
+  readonly #url: string;
+  readonly #options: ConnectionOptions;
+  readonly #handler: ConnectionHandler;
+  readonly #backoff: Backoff;
+  #state: ConnectionState = { phase: "idle" };
+  #socket: ClientSocket | undefined;
+  #hello: Hello | undefined;
+  #bye: Bye | undefined;
+  /** What the socket said went wrong. */
+  #error = "";
+  #openedAt = 0;
+  #heardAt = 0;
+  /** Takes back the one timer that runs: for hello, for silence or for the next attempt. */
+  #cancel: () => void = () => {};
+
+  constructor(url: string, options: ConnectionOptions, handler: ConnectionHandler) {
+    this.#url = url;
+    this.#options = options;
+    this.#handler = handler;
+    this.#backoff = new Backoff(FIRST_WAIT, LONGEST_WAIT, options.random);
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** Begins; does nothing where it has begun and not ended. */
+  start(): void {
+    if (this.#state.phase !== "idle" && this.#state.phase !== "ended") return;
+    this.#attempt();
+  }
+
+  /** Ends for good. */
+  end(reason: string): void {
+    if (this.#state.phase === "ended") return;
+    this.#letGo(reason);
+    this.#change({ phase: "ended", reason, refused: false });
+  }
+
+  /** Sends, where there is an open connection. */
+  send(command: Command): void {
+    if (!this.#hello) return;
+    this.#socket?.send(encodeCommand(command, this.#socket.protocol === "tickgate.v1.json"));
+  }
+
+  #attempt(): void {
+    const { WebSocket, subprotocols, time } = this.#options;
+    this.#change({ phase: "connecting" });
+    this.#bye = undefined;
+    this.#error = "";
+    let socket: ClientSocket;
+    try {
+      socket = new WebSocket(this.#url, [...subprotocols]);
+    } catch (error) {
+      this.#change({ phase: "ended", reason: (error as Error).message, refused: true });
+      return;
+    }
+    this.#socket = socket;
+    socket.binaryType = "arraybuffer";
+    // A socket that was let go may still have something to say: it is not listened to.
+    const listen = (type: "message" | "error" | "close", listener: (event: SocketEvent) => void) =>
+      socket.addEventListener(type, (event) => {
+        if (socket === this.#socket) listener(event);
+      });
+    listen("message", (event) => this.#message(event.data));
+    listen("error", (event) => this.#failed(errorText(event)));
+    listen("close", (event) => this.#closed(event.code ?? 1006, event.reason ?? ""));
+    this.#cancel = time.after(HELLO_TIME, () => this.#lost(`no hello within ${HELLO_TIME / 1_000} s`));
+  }
+
+  #message(data: unknown): void {
+    const { time, violations } = this.#options;
+    this.#heardAt = time.millis();
+    let message: Control | DataFrame | undefined;
+    try {
+      message = decodeMessage(data);
+    } catch (error) {
+      if (!(error instanceof BadMessage)) throw error;
+      violations.add("malformed", error.message);
+      // What it said is not known, so what is known may be wrong: only a new connection puts that right.
+      return this.#lost(`the gateway sent what cannot be read: ${error.message}`);
+    }
+    if (this.#state.phase === "silent") this.#change({ phase: "open", hello: this.#state.hello });
+    if (message === undefined) return;
+    if (!Array.isArray(message) && message.op === "hello") return this.#greeted(message);
+    if (!this.#hello) return violations.add("beforeHello", Array.isArray(message) ? "a data frame" : message.op);
+    if (Array.isArray(message)) this.#handler.frame(message, sizeOf(data));
+    else if (message.op === "bye") this.#bye = message;
+    else this.#handler.message(message);
+  }
+
+  #greeted(hello: Hello): void {
+    if (hello.protocol !== PROTOCOL_VERSION)
+      return this.#refused(`the gateway speaks version ${hello.protocol} of the protocol, not ${PROTOCOL_VERSION}`);
+    this.#cancel();
+    this.#hello = hello;
+    this.#openedAt = this.#heardAt;
+    this.#listenFor(SILENT_HEARTBEATS);
+    this.#change({ phase: "open", hello });
+  }
+
+  /** Looks, when so many heartbeats may have passed in silence, whether they have. One timer, not one a message. */
+  #listenFor(heartbeats: number): void {
+    const { time } = this.#options;
+    const { heartbeat } = this.#hello as Hello;
+    const rest = this.#heardAt + heartbeats * heartbeat - time.millis();
+    this.#cancel = time.after(Math.max(rest, 1), () => {
+      const silence = time.millis() - this.#heardAt;
+      if (silence >= LOST_HEARTBEATS * heartbeat)
+        return this.#lost(`nothing heard for ${Math.round(silence / 1_000)} s`);
+      const isSilent = silence >= SILENT_HEARTBEATS * heartbeat;
+      this.#listenFor(isSilent ? LOST_HEARTBEATS : SILENT_HEARTBEATS);
+      if (isSilent && this.#state.phase === "open") this.#change({ ...this.#state, phase: "silent" });
+    });
+  }
+
+  #failed(message: string): void {
+    if (isFinalRefusal(message)) return this.#refused(message);
+    this.#error = message;
+    // Node's own WebSocket tells no close of a connection that was never open.
+    if (!this.#hello) this.#lost(message || "no connection");
+  }
+
+  #closed(code: number, reason: string): void {
+    const known = Object.values(CLOSE_CODES).find((entry) => entry.code === code);
+    const text = reason || this.#bye?.reason || this.#error || "the connection was lost";
+    if (known && !known.comeBack) this.#refused(`${text} (${code})`);
+    else this.#lost(code === 1006 || code === 1005 ? text : `${text} (${code})`);
+  }
+
+  #refused(reason: string): void {
+    this.#letGo(reason);
+    this.#change({ phase: "ended", reason, refused: true });
+  }
+
+  /** Gives up this connection and waits for the next attempt. */
+  #lost(reason: string): void {
+    const { time } = this.#options;
+    if (this.#hello && time.millis() - this.#openedAt >= LASTING) this.#backoff.reset();
+    const asked = this.#bye?.retryAfter ?? Number.NaN;
+    this.#letGo(reason);
+    // What a gateway asks for differs from client to client already.
+    const retryIn = asked >= 0 ? Math.min(asked, LONGEST_RETRY_AFTER) : this.#backoff.next();
+    this.#cancel = time.after(retryIn, () => this.#attempt());
+    this.#change({ phase: "waiting", reason, retryIn });
+  }
+
+  #letGo(reason: string): void {
+    const socket = this.#socket;
+    this.#cancel();
+    this.#socket = undefined;
+    this.#hello = undefined;
+    // A reason is at most 123 bytes on the wire.
+    socket?.close(1000, reason.replace(/[^ -~]/g, "?").slice(0, 120));
+  }
+
+  #change(state: ConnectionState): void {
+    this.#state = state;
+    this.#handler.state(state);
+  }
+}

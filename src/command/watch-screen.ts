@@ -1,0 +1,79 @@
+/**
+ * The terminal, lent out for the live table: alternate screen, no cursor, single keys. It is given back on every way
+ * out of the process.
+ */
+import type { ReadStream, WriteStream } from "node:tty";
+
+const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J";
+const LEAVE = "\x1b[?7h\x1b[?25h\x1b[?1049l";
+
+export class Screen {
+  readonly #out: WriteStream;
+  readonly #in: ReadStream;
+  readonly #leave = () => this.leave();
+  /** What stands on the screen, line by line. */
+  #shown: readonly string[] = [];
+  #entered = false;
+
+  constructor(out: WriteStream, input: ReadStream) {
+    this.#out = out;
+    this.#in = input;
+  }
+
+  get width(): number {
+    return this.#out.columns || 80;
+  }
+
+  get height(): number {
+    return this.#out.rows || 24;
+  }
+
+  /**
+   * Takes the terminal.
+   * @param key is called with what is typed
+   * @param resized is called when the terminal has another size
+   */
+  enter(key: (text: string) => void, resized: () => void): void {
+    this.#entered = true;
+    process.on("exit", this.#leave);
+    // Before the trace is printed, which would be lost with the alternate screen.
+    process.on("uncaughtExceptionMonitor", this.#leave);
+    this.#out.write(ENTER);
+    this.#out.on("resize", () => {
+      if (!this.#entered) return;
+      this.#shown = [];
+      this.#out.write("\x1b[2J");
+      resized();
+    });
+    if (!this.#in.isTTY) return;
+    this.#in.setRawMode(true);
+    this.#in.setEncoding("utf8");
+    this.#in.on("data", (text) => key(String(text)));
+  }
+
+  /** Shows these lines; only those that differ are written. A terminal that does not keep up is left alone. */
+  draw(lines: readonly string[]): void {
+    if (!this.#entered || this.#out.writableNeedDrain) return;
+    let text = "";
+    for (let index = 0; index < Math.max(lines.length, this.#shown.length); index++) {
+      const line = lines[index] ?? "";
+      if (line !== this.#shown[index]) text += `\x1b[${index + 1};1H${line}\x1b[0m\x1b[K`;
+    }
+    this.#shown = lines;
+    // One synchronised update, where the terminal knows of such: no torn rows.
+    if (text) this.#out.write(`\x1b[?2026h${text}\x1b[?2026l`);
+  }
+
+  /** Gives the terminal back. */
+  leave(): void {
+    if (!this.#entered) return;
+    this.#entered = false;
+    process.off("exit", this.#leave);
+    process.off("uncaughtExceptionMonitor", this.#leave);
+    if (this.#in.isTTY) {
+      this.#in.setRawMode(false);
+      this.#in.pause();
+    }
+    this.#out.write(LEAVE);
+  }
+}
