@@ -112,6 +112,16 @@ test("the documented ticker, to the microsecond; sizes that are not told are not
   });
 });
 
+test("it asks for the prices, and for the heartbeat that tells a quiet product from a dead connection", () => {
+  const [subscription, ...more] = new CoinbaseVenue("ws://x", ["ETH-USD", "BTC-USD"], keptContext()).subscribe();
+  assert.deepEqual(more, []);
+  assert.deepEqual(JSON.parse(subscription), {
+    type: "subscribe",
+    product_ids: ["ETH-USD", "BTC-USD"],
+    channels: ["ticker", "heartbeat"],
+  });
+});
+
 test("messages that were not asked for are unknown, broken ones malformed, and bad values are left out", () => {
   const context = keptContext(new ManualClock());
   const venue = new CoinbaseVenue("ws://x", ["A-B"], context);
