@@ -209,6 +209,8 @@ export class Portfolio {
     const { table, encoders, clock } = this.#context;
     const encoder = encoders.acquire(this.#format, grant.positions);
     const subscription = new Subscription(this.#way, table, grant.interval, grant.fields, encoder);
+    // Its first turn would be in time now.
+    subscription.due = clock.millis();
     this.#subscriptions.set(key, subscription);
     return subscription;
   }

@@ -15,13 +15,16 @@ export interface Grant {
 /** The most rules of a connection: each symbol that appears is compared with all of them. */
 export const MAX_RULES = 256;
 
-interface Rule {
+export interface Rule {
   /** A prefix when `exact` is false, else a symbol. */
   readonly text: string;
   readonly exact: boolean;
   /** Undefined: not wanted. */
   readonly grant: Grant | undefined;
 }
+
+/** A rule that says yes. */
+export type WantingRule = Rule & { readonly grant: Grant };
 
 export class Rules {
   #rules: Rule[] = [];
@@ -30,20 +33,20 @@ export class Rules {
     return this.#rules.length;
   }
 
-  /** Whether there is no room for one more. */
-  get full(): boolean {
-    return this.#rules.length >= MAX_RULES;
-  }
-
   /** How many patterns are wanted. */
   get patterns(): number {
     return this.#rules.filter((rule) => rule.grant).length;
   }
 
-  /** Every symbol with this prefix is wanted, whatever was said of it before. */
-  want(prefix: string, grant: Grant): void {
+  /**
+   * Every symbol with this prefix is wanted, whatever was said of it before.
+   * @returns whether there was room for the rule
+   */
+  want(prefix: string, grant: Grant): boolean {
     this.#forget(prefix, false);
+    if (this.#full) return false;
     this.#rules.push({ text: prefix, exact: false, grant });
+    return true;
   }
 
   /**
@@ -53,16 +56,21 @@ export class Rules {
   unwant(text: string, exact: boolean): void {
     this.#forget(text, exact);
     const wider = this.#rules.some((rule) => rule.grant && !rule.exact && text.startsWith(rule.text));
-    if (wider && !this.full) this.#rules.push({ text, exact, grant: undefined });
+    if (wider && !this.#full) this.#rules.push({ text, exact, grant: undefined });
   }
 
-  /** What the symbol is to be granted, or undefined when it is not wanted. */
-  match(symbol: string): Grant | undefined {
+  /** The rule by which the symbol is wanted, or undefined when it is not. */
+  match(symbol: string): WantingRule | undefined {
     for (let index = this.#rules.length - 1; index >= 0; index--) {
       const rule = this.#rules[index];
-      if (rule.exact ? symbol === rule.text : symbol.startsWith(rule.text)) return rule.grant;
+      if (rule.exact ? symbol === rule.text : symbol.startsWith(rule.text)) return isWanting(rule) ? rule : undefined;
     }
     return undefined;
+  }
+
+  /** Whether there is no room for one more. */
+  get #full(): boolean {
+    return this.#rules.length >= MAX_RULES;
   }
 
   clear(): void {
@@ -77,4 +85,8 @@ export class Rules {
     // Where nothing is wanted any more, there is nothing to say no to.
     if (!this.#rules.some((rule) => rule.grant)) this.#rules = [];
   }
+}
+
+function isWanting(rule: Rule): rule is WantingRule {
+  return rule.grant !== undefined;
 }

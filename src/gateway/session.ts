@@ -2,8 +2,6 @@
  * A session: one client's connection, from `hello` to the close. It reads commands, answers them, and gives its
  * subscriptions their way to the socket; it holds no tick.
  */
-
-import type { WebSocket } from "uWebSockets.js";
 import { pack } from "msgpackr";
 import { JSON_TEXT, MSGPACK, type TickFormat } from "../market/format.ts";
 import { CLOSE_CODES, type CloseName, ERROR_CODES, type ErrorCode } from "../protocol/codes.ts";
@@ -27,7 +25,7 @@ import { type Granted, Portfolio } from "./portfolio.ts";
 import { QualityWatch } from "./quality.ts";
 import type { Grant } from "./rules.ts";
 import type { StatusTeller } from "./status.ts";
-import type { Subscription } from "./subscription.ts";
+import type { Subscription, Way } from "./subscription.ts";
 import { ArrivalWindow } from "./window.ts";
 
 /** What is kept at a socket by the server. */
@@ -37,7 +35,17 @@ export interface SocketData {
   session: Session | undefined;
 }
 
-export type Socket = WebSocket<SocketData>;
+/** What a session needs of its socket; uWebSockets.js' own is one. It must not be touched once it has been ended. */
+export interface Socket {
+  getUserData(): SocketData;
+  send(message: Uint8Array | string, isBinary: boolean, compress: boolean): number;
+  ping(payload: Uint8Array): number;
+  /** Writes all that is sent meanwhile in one go. */
+  cork(write: () => void): unknown;
+  end(code: number, reason: string): void;
+  /** Bytes that the kernel has not taken yet. */
+  getBufferedAmount(): number;
+}
 
 /** Unreadable messages that a connection may send at once, and one more a second, before it is closed. */
 const BAD_MESSAGES = 20;
@@ -46,7 +54,7 @@ const EXCESS_SECONDS = 3;
 /** Heartbeats without an answer before a connection is given up. */
 const UNANSWERED_HEARTBEATS = 3;
 
-export class Session {
+export class Session implements Way {
   readonly id: string;
   readonly frame: Frame;
   readonly counts: GatewayCounts;
@@ -79,8 +87,10 @@ export class Session {
     this.#context = context;
     this.#socket = socket;
     this.#format = subprotocol === "tickgate.v1.json" ? JSON_TEXT : MSGPACK;
+    // Frames alone must not fill what would close the connection.
+    const windowMax = Math.min(settings.windowMax, settings.maxUnreadBytes / 2);
     this.#portfolio = new Portfolio(context, this, this.#format);
-    this.#window = new ArrivalWindow(settings.windowMin, settings.windowMax, settings.windowDelay, now);
+    this.#window = new ArrivalWindow(settings.windowMin, windowMax, settings.windowDelay, now);
     this.#commands = new TokenBucket(settings.commandsPerSecond, settings.commandsPerSecond, now);
     const excess = settings.commandsPerSecond * EXCESS_SECONDS;
     this.#excess = new TokenBucket(settings.commandsPerSecond, excess, now);
@@ -180,6 +190,7 @@ export class Session {
 
   /** Sends the frame, and a ping behind it where one is due. */
   sendFrame(frame: Frame, now: number): void {
+    if (this.#closed) return;
     const bytes = frame.finish();
     this.#window.sent(bytes.length);
     this.#lastSent = now;
@@ -209,8 +220,7 @@ export class Session {
 
   /** Grants symbols that have appeared to the patterns that wait for them. */
   meet(): void {
-    if (this.#closed || !this.#portfolio.outdated || this.room(this.#context.clock.millis()) === 0) return;
-    for (const [grant, granted] of this.#portfolio.meet()) this.#grant(grant, granted, undefined);
+    if (!this.#closed && this.#portfolio.outdated && this.room(this.#context.clock.millis()) > 0) this.#meet();
   }
 
   /** What time brings: heartbeats, pings, and the end of a connection that does not answer. */
@@ -263,8 +273,16 @@ export class Session {
     this.#portfolio.close();
   }
 
+  #meet(): void {
+    for (const [grant, granted] of this.#portfolio.meet()) this.#grant(grant, granted, undefined);
+  }
+
   #obey(command: Command): void {
-    this.meet();
+    // Room or not: a command is about the symbols that there are, and must find them asked about.
+    if (this.#portfolio.outdated) this.#meet();
+    // What a subscription has been told of a symbol does not move with it: nothing may be left untold.
+    for (const subscription of this.#portfolio.subscriptions) subscription.tellStatus();
+    if (this.#closed) return;
     switch (command.op) {
       case "ping":
         return this.#send({ op: "pong", ...idOf(command), time: this.#context.clock.micros() });
@@ -339,7 +357,7 @@ export class Session {
   }
 
   #ping(now: number): void {
-    if (!this.#window.canPing) return;
+    if (this.#closed || !this.#window.canPing) return;
     this.#pingPayload.setUint32(0, this.#window.ping(now));
     this.counts.pingsOut++;
     this.#socket.ping(new Uint8Array(this.#pingPayload.buffer));

@@ -146,11 +146,6 @@ export class Subscription extends Paced {
     if (kept < this.#rows.length / 4 && this.#rows.length > FIRST_CAPACITY) this.#resize(this.#rows.length / 2);
   }
 
-  /** How late its turn is, ms. One whose first snapshot is still under way has had no turn that could be late. */
-  late(now: number): number {
-    return this.#started ? now - this.due : 0;
-  }
-
   flush(now: number): number {
     if (this.closed) return DONE;
     const room = this.#way.room(now);

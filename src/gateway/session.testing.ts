@@ -1,0 +1,211 @@
+/**
+ * What the tests of sessions share: a gateway without a network, whose time stands still until it is moved, one session
+ * at a socket of memory, and a market that is made up tick by tick.
+ */
+import { decode, encode } from "@msgpack/msgpack";
+import { pino } from "pino";
+import { BusRecord } from "../bus/bus.ts";
+import { MemoryBus } from "../bus/memory.ts";
+import { ManualClock } from "../clock.ts";
+import { EncoderPool } from "../market/encoder.ts";
+import { MarketTable } from "../market/table.ts";
+import type { Control, Subprotocol } from "../protocol/messages.ts";
+import { SETTINGS, type Settings } from "../settings.ts";
+import { FIELD_COUNT, LIVE } from "../tick.ts";
+import { type GatewayContext, ImmediateIndex } from "./context.ts";
+import { GatewayCounts } from "./counts.ts";
+import { Frame } from "./frame.ts";
+import { Ingest } from "./ingest.ts";
+import { Pacer } from "./pacer.ts";
+import { Session, type Socket, type SocketData } from "./session.ts";
+import { StatusTeller } from "./status.ts";
+
+/** A tick on the wire. */
+export type WireTick = [handle: number, seq: number, eventTime: number, ...values: (number | null)[]];
+
+/** Every setting at its default, but for those given. */
+export function testSettings(own: Partial<Settings> = {}): Settings {
+  const defaults = Object.fromEntries(Object.entries(SETTINGS).map(([name, setting]) => [name, setting.default]));
+  return { ...(defaults as unknown as Settings), ...own };
+}
+
+/** A bus that knows who follows what. */
+export class CountingBus extends MemoryBus {
+  readonly followed = new Map<string, number>();
+
+  override follow(symbol = "*"): void {
+    this.followed.set(symbol, (this.followed.get(symbol) ?? 0) + 1);
+  }
+
+  override unfollow(symbol = "*"): void {
+    const count = (this.followed.get(symbol) ?? 0) - 1;
+    if (count === 0) this.followed.delete(symbol);
+    else this.followed.set(symbol, count);
+  }
+}
+
+/** Who hears what a session sends. */
+export interface Hearer {
+  control(message: Control): void;
+  frame(sentAt: number, ticks: WireTick[], bytes: number): void;
+}
+
+/** A socket of memory. As the real one it must not be touched once it has ended. */
+export class MemorySocket implements Socket {
+  readonly #data: SocketData;
+  readonly #hearer: Hearer;
+  readonly #onEnd: () => void;
+  /** Pings that have not been answered, and whether each is answered at once. */
+  readonly pings: ArrayBuffer[] = [];
+  buffered = 0;
+  ended: { code: number; reason: string } | undefined;
+
+  constructor(subprotocol: Subprotocol, hearer: Hearer, onEnd: () => void) {
+    this.#data = { subprotocol, address: "127.0.0.1", session: undefined };
+    this.#hearer = hearer;
+    this.#onEnd = onEnd;
+  }
+
+  getUserData(): SocketData {
+    return this.#data;
+  }
+
+  send(message: Uint8Array | string, isBinary: boolean): number {
+    this.#open();
+    const bytes = Buffer.from(message);
+    const value: unknown = isBinary ? decode(bytes) : JSON.parse(bytes.toString());
+    if (Array.isArray(value)) this.#hearer.frame(value[0], value.slice(1), bytes.length);
+    else this.#hearer.control(value as Control);
+    return 1;
+  }
+
+  ping(payload: Uint8Array): number {
+    this.#open();
+    this.pings.push(Uint8Array.from(payload).buffer);
+    return 1;
+  }
+
+  cork(write: () => void): void {
+    this.#open();
+    write();
+  }
+
+  end(code: number, reason: string): void {
+    this.#open();
+    this.ended = { code, reason };
+    this.#onEnd();
+  }
+
+  getBufferedAmount(): number {
+    this.#open();
+    return this.buffered;
+  }
+
+  #open(): void {
+    if (this.ended) throw new Error("the socket has ended");
+  }
+}
+
+/** A session whose frames can be made narrower than its window would. */
+export class NarrowSession extends Session {
+  /** The most bytes of a frame; 0 for none at all. */
+  narrow = Number.POSITIVE_INFINITY;
+
+  override room(now: number): number {
+    return Math.min(super.room(now), this.narrow);
+  }
+}
+
+/** How often the gateway looks at its sessions, ms; as gateway.ts has it. */
+const NEWS = 25;
+const TICK = 250;
+
+export class SessionBench {
+  readonly clock = new ManualClock();
+  readonly bus = new CountingBus();
+  readonly context: GatewayContext;
+  readonly ingest: Ingest;
+  readonly socket: MemorySocket;
+  readonly session: NarrowSession;
+  /** Whether the client answers pings. */
+  answering = true;
+  #known = 0;
+  #statusClock = 0;
+  #elapsed = 0;
+
+  constructor(subprotocol: Subprotocol, hearer: Hearer, own: Partial<Settings> = {}) {
+    const settings = testSettings(own);
+    const table = new MarketTable(settings.maxSymbols);
+    const { clock, bus } = this;
+    this.context = {
+      settings,
+      clock,
+      bus,
+      table,
+      log: pino({ level: "silent" }),
+      encoders: new EncoderPool(table, settings.maxFieldLists),
+      pacer: new Pacer(clock, settings.sliceTime),
+      frame: new Frame(),
+      status: new StatusTeller(table, () => clock.micros()),
+      counts: new GatewayCounts(),
+      immediate: new ImmediateIndex(),
+    };
+    const { pacer, immediate, counts } = this.context;
+    this.ingest = new Ingest(table, pacer, immediate, counts, clock);
+    this.socket = new MemorySocket(subprotocol, hearer, () => this.session.ended());
+    this.session = new NarrowSession(this.context, this.socket, "session");
+  }
+
+  /** What the bus brings of one symbol; the tick's values follow from its epoch and `seq`. */
+  record(symbol: string, part: Partial<BusRecord>): void {
+    const record = Object.assign(new BusRecord(), { symbol, state: LIVE, since: this.clock.micros() }, part);
+    record.eventTime = record.epoch * 1_000_000 + record.seq;
+    record.values = valuesOf(record.epoch, record.seq);
+    this.ingest.record(record);
+    this.ingest.batchEnd();
+  }
+
+  /** A message of the client's. */
+  say(message: unknown): void {
+    const { subprotocol } = this.socket.getUserData();
+    if (subprotocol === "tickgate.v1.json") this.session.message(Buffer.from(JSON.stringify(message)), false);
+    else this.session.message(encode(message), true);
+  }
+
+  /** Lets time pass, in steps of 5 ms, and the gateway do what it does in it. */
+  advance(millis: number): void {
+    for (let passed = 0; passed < millis; passed += 5) {
+      this.clock.advance(5);
+      this.#elapsed += 5;
+      this.context.pacer.run();
+      if (this.answering) this.answer();
+      if (this.#elapsed % NEWS === 0) this.#tellNews();
+      if (this.#elapsed % TICK === 0) this.session.tick(this.clock.millis());
+    }
+  }
+
+  /** Answers all pings. */
+  answer(): void {
+    for (const ping of this.socket.pings.splice(0)) if (!this.socket.ended) this.session.pong(ping);
+  }
+
+  #tellNews(): void {
+    const { table } = this.context;
+    if (table.knownCount !== this.#known) {
+      this.#known = table.knownCount;
+      this.session.meet();
+    }
+    if (table.statusClock !== this.#statusClock) {
+      this.#statusClock = table.statusClock;
+      this.session.hurry();
+    }
+  }
+}
+
+/** The values of a tick: they tell which one it is; some are not known. */
+export function valuesOf(epoch: number, seq: number): Float64Array {
+  const values = new Float64Array(FIELD_COUNT);
+  for (let index = 0; index < FIELD_COUNT; index++)
+    values[index] = (seq + index) % 4 === 0 ? Number.NaN : epoch * 1e9 + seq * 100 + index + 0.5;
+  return values;
+}
