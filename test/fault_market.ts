@@ -67,11 +67,28 @@ export class FaultMarket {
     for (const follower of this.followers) follower.measure();
   }
 
-  /** The feed that leads, or undefined while none does. */
-  async leader(): Promise<Part | undefined> {
-    const latest = (part: Part) => part.lines.findLast((line) => /leading the feed|standing by/.test(line)) ?? "";
-    const leading = this.cluster.feeds.filter((feed) => feed.isRunning && /"leading the feed"/.test(latest(feed)));
-    return leading.length === 1 ? leading[0] : undefined;
+  /** Waits until one of the feeds says that it leads, and the other does not. */
+  async untilLed(): Promise<Part> {
+    let leading: Part[] = [];
+    const isLed = () => {
+      leading = this.cluster.feeds.filter((feed) => feed.isRunning && leads(feed));
+      return leading.length === 1;
+    };
+    assert.ok(await comesTrue(isLed, PATIENCE), "one feed leads");
+    return leading[0];
+  }
+
+  /**
+   * Waits until every client has a tick of every busy symbol that was made after this call. What was on its way before
+   * does not count: prices only rise.
+   * @returns after how many ms; undefined when not within so many
+   */
+  async untilTicks(deadline: number): Promise<number | undefined> {
+    const from = performance.now();
+    const price = this.writer.price;
+    const isSince = ({ symbols }: Follower) => BUSY.every((symbol) => (symbols.get(symbol)?.values[0] ?? 0) >= price);
+    const came = await comesTrue(() => this.followers.every(isSince), deadline);
+    return came ? Math.round(performance.now() - from) : undefined;
   }
 
   /** Lets the market rest, and checks that everybody has what was published last. */
@@ -105,4 +122,10 @@ export class FaultMarket {
       }
     return found;
   }
+}
+
+/** Whether a feed leads, as it said last. */
+function leads(feed: Part): boolean {
+  const said = feed.lines.findLast((line) => /"msg":"(leading|no longer leading|standing by)/.test(line));
+  return said?.includes('"msg":"leading') ?? false;
 }

@@ -27,6 +27,11 @@ export class TickWriter {
     this.#perPeriod = (rate * PERIOD) / 1_000;
   }
 
+  /** The bid of the next tick: each is higher than the one before, whatever the symbol. */
+  get price(): number {
+    return Math.round(10_000 + this.#next) / 100;
+  }
+
   start(): void {
     this.#timer = setInterval(() => this.#turn(), PERIOD);
   }
@@ -41,7 +46,8 @@ export class TickWriter {
     const time = Math.round((performance.timeOrigin + performance.now()) * 1_000);
     let lines = "";
     for (const symbol of symbols) {
-      const price = 100 + this.#next++ / 100;
+      const { price } = this;
+      this.#next++;
       const values = [price, price + 0.02, price + 0.01].map((value) => Math.round(value * 100) / 100);
       const fields = Object.fromEntries(TickWriter.FIELDS.map((name, index) => [name, values[index]]));
       this.last.set(symbol, values);
