@@ -50,7 +50,7 @@ export class AdminServer {
     return new Promise((resolve, reject) => {
       this.#server.once("error", (error: NodeJS.ErrnoException) => {
         const why = error.code === "EADDRINUSE" ? "the port is in use" : error.message;
-        reject(new UsageError(`cannot listen on ${host}:${port} for the admin port: ${why}`, { cause: error }));
+        reject(new UsageError(`cannot listen on ${host}:${port} (--host, --admin-port): ${why}`, { cause: error }));
       });
       this.#server.listen(port, host, () => resolve((this.#server.address() as AddressInfo).port));
     });

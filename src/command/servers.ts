@@ -9,6 +9,7 @@ import { createLog } from "../log.ts";
 import { Metrics } from "../metrics.ts";
 import { UsageError } from "../option.ts";
 import type { CommandLine, Settings } from "../settings.ts";
+import { connectionsPossible } from "./file_limit.ts";
 import { untilSignal } from "./signals.ts";
 import { WorkerLink, workerNumber } from "./worker_link.ts";
 
@@ -30,13 +31,15 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
   const worker = workerNumber();
   if (line.settings.workers > 1 && worker === undefined) return (await import("./workers.ts")).runWorkers(line);
 
-  const settings = worker === undefined ? line.settings : { ...line.settings, node: `${line.settings.node}-${worker}` };
+  const settings = ownSettings(line.settings, worker);
   if (!(parts.gateway && parts.feeds) && settings.redisUrl === "")
     throw new UsageError(
       "gateways and feeds in processes of their own meet at Redis: --redis-url or TICKGATE_REDIS_URL",
     );
   const specs = parts.feeds ? parseFeeds(wantedFeeds(settings, parts)) : [];
   const log = worker === undefined ? createLog(settings) : createLog(settings).child({ worker });
+  if (parts.gateway && settings.maxConnections < line.settings.maxConnections)
+    log.warn(`the limit on open files leaves room for ${settings.maxConnections} connections: raise it (ulimit -n)`);
   for (const name of line.unknownEnv) log.warn(`the environment names ${name}, which is no setting`);
   const clock = new SystemClock();
   const bus = openBus(settings, clock, log);
@@ -54,7 +57,6 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
   const admin = new AdminServer(source);
 
   const stop = async () => {
-    await gateway?.drain();
     gateway?.close();
     await Promise.all(feeds.map((feed) => feed.close()));
     await bus.close();
@@ -73,8 +75,16 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
     throw error;
   }
   await ended;
+  await gateway?.drain();
   await stop();
   log.info("stopped");
+}
+
+/** The settings as they are for this process: one of several has a name of its own, and no more files than it may. */
+function ownSettings(settings: Settings, worker: number | undefined): Settings {
+  const node = worker === undefined ? settings.node : `${settings.node}-${worker}`;
+  const possible = connectionsPossible() ?? Number.POSITIVE_INFINITY;
+  return { ...settings, node, maxConnections: Math.min(settings.maxConnections, possible) };
 }
 
 function wantedFeeds(settings: Settings, parts: Parts): readonly string[] {

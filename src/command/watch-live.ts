@@ -94,10 +94,10 @@ export class LiveView {
     const { state, roundTrip } = this.#client;
     const head = this.#head(state);
     const parts = [
+      hidden > 0 ? `${count(hidden)} more not shown` : `${count(this.#table.size)} symbols`,
       `rtt ${roundTrip === undefined ? "-" : roundTrip.toFixed(1)} ms`,
       `${count(this.#ticksPerSecond)} ticks/s`,
       `${count(this.#conflatedPerSecond)} conflated/s`,
-      hidden > 0 ? `${count(hidden)} more not shown` : `${count(this.#table.size)} symbols`,
       this.#rejected > 0 ? `${this.#rejected} rejected` : "",
       this.#quality,
       `s: by ${this.#table.order === "symbol" ? "activity" : "symbol"}`,

@@ -200,7 +200,9 @@ function listen(app: TemplatedApp, host: string, port: number, shared: boolean):
       if (socket) resolve(socket);
       else
         reject(
-          new UsageError(`cannot listen on ${host}:${port}: the port is in use, or the address is not this machine's`),
+          new UsageError(
+            `cannot listen on ${host}:${port} (--host, --port): the port is in use, or the address is not this machine's`,
+          ),
         );
     };
     // The binding takes host, port and options; its types know only two of them at a time.
