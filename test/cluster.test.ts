@@ -1,0 +1,175 @@
+/** `npm run cluster` as a user has it: what it starts, and that nothing is left of it, however it ends. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { Part } from "../scripts/cluster/part.ts";
+import { comesTrue } from "../scripts/cluster/probe.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const PATIENCE = 30_000;
+/** Redis, two feeds, three gateways, HAProxy. */
+const PARTS = 7;
+/** Where processes can be looked up. */
+const linuxOnly = { skip: process.platform !== "linux", timeout: 120_000 };
+
+interface Run {
+  readonly child: ChildProcess;
+  /** Where it keeps its temporary files; also what its processes are known by, whoever their parent is. */
+  readonly folder: string;
+  output: string;
+}
+
+/** Runs `npm run cluster` in a process group of its own, as a terminal does. */
+function runCluster(t: TestContext, args: readonly string[]): Run {
+  const folder = mkdtempSync(join(tmpdir(), "cluster-test-"));
+  const child = spawn("npm", ["run", "cluster", "--", ...args], {
+    cwd: ROOT,
+    env: { ...process.env, TMPDIR: folder },
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
+  const run: Run = { child, folder, output: "" };
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (data) => {
+      run.output += data;
+    });
+  t.after(() => {
+    for (const { pid } of processesOf(run)) process.kill(pid, "SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return run;
+}
+
+/** The living processes that have the cluster's folder in their environment, or work in it as Redis does. */
+function processesOf({ folder }: Run): { pid: number; command: string }[] {
+  const found: { pid: number; command: string }[] = [];
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const environment = readFileSync(`/proc/${name}/environ`, "utf8");
+      if (!environment.includes(folder) && !readlinkSync(`/proc/${name}/cwd`).startsWith(folder)) continue;
+      const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ");
+      // One that has ended, and that nobody has asked for yet, has no command line.
+      if (command !== "") found.push({ pid: Number(name), command });
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return found;
+}
+
+async function running(run: Run): Promise<string> {
+  const isRunning = () => run.output.includes("The cluster is running.") || run.child.exitCode !== null;
+  await comesTrue(isRunning, PATIENCE);
+  assert.match(run.output, /The cluster is running\./);
+  const parts = processesOf(run).filter(({ command }) =>
+    /^redis-server|^haproxy|main\.ts (feed|gateway)/.test(command),
+  );
+  assert.equal(parts.length, PARTS, run.output);
+  const [, url] = /stream +(ws:\S+)/.exec(run.output) ?? [];
+  return url;
+}
+
+async function assertGone(run: Run): Promise<void> {
+  await comesTrue(() => processesOf(run).length === 0, PATIENCE);
+  assert.deepEqual(processesOf(run), [], "nothing is left running");
+  const left = readdirSync(run.folder).filter((name) => name.startsWith("tickgate"));
+  assert.deepEqual(left, [], "no temporary files are left");
+}
+
+test("the cluster serves prices at the address that it prints, and Ctrl-C ends all of it", linuxOnly, async (t) => {
+  const run = runCluster(t, ["--port", "0"]);
+  const url = await running(run);
+  const ticks = await fetch(`${url.replace("ws:", "http:").replace("/stream", "/ticks")}?symbols=SIM:S0000`);
+  assert.equal(((await ticks.json()) as { ticks: unknown[] }).ticks.length, 1);
+
+  // The terminal sends it to the whole group, and npm sends it on.
+  process.kill(-(run.child.pid as number), "SIGINT");
+  await once(run.child, "close");
+  await assertGone(run);
+  assert.doesNotMatch(run.output, /again: killing/);
+});
+
+test("the terminal is closed", linuxOnly, async (t) => {
+  const run = runCluster(t, ["--port", "0"]);
+  await running(run);
+  run.child.stdout?.destroy();
+  run.child.stderr?.destroy();
+  process.kill(-(run.child.pid as number), "SIGHUP");
+  await assertGone(run);
+});
+
+test("the cluster's own process is killed", linuxOnly, async (t) => {
+  const run = runCluster(t, ["--port", "0"]);
+  await running(run);
+  const own = processesOf(run).find(({ command }) => /^\S*node\S* \S*scripts\/cluster\/main\.ts/.test(command));
+  process.kill(own?.pid as number, "SIGKILL");
+  await assertGone(run);
+});
+
+test("Ctrl-C while it starts", linuxOnly, async (t) => {
+  const run = runCluster(t, ["--port", "0"]);
+  assert.ok(await comesTrue(() => processesOf(run).some(({ command }) => /main\.ts gateway/.test(command)), PATIENCE));
+  process.kill(-(run.child.pid as number), "SIGINT");
+  await assertGone(run);
+  assert.doesNotMatch(run.output, /The cluster is running/);
+});
+
+test("a part that fails at its start ends the others, and says why", linuxOnly, async (t) => {
+  const blocker = createServer().listen(0, "127.0.0.1");
+  await once(blocker, "listening");
+  t.after(() => blocker.close());
+  const { port } = blocker.address() as { port: number };
+  const run = runCluster(t, ["--port", String(port)]);
+  const [code] = await once(run.child, "close");
+  assert.equal(code, 2);
+  assert.match(run.output, new RegExp(`cluster: haproxy: ended at its start[^]*cannot bind socket[^]*${port}`));
+  await assertGone(run);
+});
+
+test("a wrong setting of a part ends the cluster with the part's own words", linuxOnly, async (t) => {
+  const run = runCluster(t, ["--port", "0", "--feed", "sim:?rate=fast"]);
+  const [code] = await once(run.child, "close");
+  assert.equal(code, 2);
+  assert.match(run.output, /cluster: feed\d: ended at its start\n.*the option rate must be a whole number/);
+  await assertGone(run);
+});
+
+test("a program that is not installed is named, with the package that it comes in", async () => {
+  const part = new Part(
+    {
+      name: "balancer",
+      program: "no-such-program",
+      package: "its-package",
+      args: [],
+      log: "stdout",
+      ready: async () => false,
+      stopSignal: "SIGTERM",
+      stopTime: 1_000,
+    },
+    { line() {}, started() {}, ended() {}, lost() {} },
+  );
+  await assert.rejects(part.start(), {
+    name: "UsageError",
+    message: "balancer: no-such-program is not installed; on Debian: sudo apt-get install its-package",
+  });
+});
+
+test("a part that dies later is started again", linuxOnly, async (t) => {
+  const run = runCluster(t, ["--port", "0"]);
+  await running(run);
+  const gateway = () => processesOf(run).find(({ command }) => /main\.ts gateway .*gateway2/.test(command))?.pid;
+  const killed = gateway() as number;
+  process.kill(killed, "SIGKILL");
+  const isBack = () => gateway() !== undefined && gateway() !== killed;
+  assert.ok(await comesTrue(isBack, PATIENCE));
+  assert.match(run.output, /gateway2 has ended \(SIGKILL\); starting it again/);
+  process.kill(-(run.child.pid as number), "SIGTERM");
+  await assertGone(run);
+});
