@@ -22,16 +22,22 @@ export function requireProgram(program: string, install: string): void {
   if (spawnSync(program, ["--version"]).error) throw new Error(`${program} is missing: ${install}`);
 }
 
+/** A test that fails may leave servers running: they end with its process. */
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const server of running) server.kill("SIGKILL");
+});
+
 export class RedisServer {
   readonly port: number;
   readonly dir: string;
-  readonly #program: string;
+  readonly #flags: readonly string[];
   readonly #config: readonly string[];
   #process: ChildProcess | undefined;
 
-  private constructor(program: string, port: number, config: readonly string[]) {
+  private constructor(flags: readonly string[], port: number, config: readonly string[]) {
     this.port = port;
-    this.#program = program;
+    this.#flags = flags;
     this.dir = mkdtempSync(join(tmpdir(), "tickgate-redis-"));
     this.#config = config;
   }
@@ -39,15 +45,15 @@ export class RedisServer {
   /** Starts a server with these lines of configuration, and waits until it answers. */
   static async start(config: readonly string[] = [], port?: number): Promise<RedisServer> {
     requireProgram("redis-server", "apt-get install redis-server");
-    const server = new RedisServer("redis-server", port ?? (await freePort()), ["save ''", "appendonly no", ...config]);
+    const server = new RedisServer([], port ?? (await freePort()), ["save ''", "appendonly no", ...config]);
     await server.run();
     return server;
   }
 
   /** Starts a Sentinel with these lines of configuration. */
   static async startSentinel(config: readonly string[]): Promise<RedisServer> {
-    requireProgram("redis-sentinel", "apt-get install redis-sentinel");
-    const server = new RedisServer("redis-sentinel", await freePort(), config);
+    requireProgram("redis-server", "apt-get install redis-server");
+    const server = new RedisServer(["--sentinel"], await freePort(), config);
     await server.run();
     return server;
   }
@@ -61,7 +67,8 @@ export class RedisServer {
     const file = join(this.dir, "redis.conf");
     const lines = [`port ${this.port}`, "bind 127.0.0.1", `dir ${this.dir}`, "logfile redis.log", ...this.#config];
     writeFileSync(file, `${lines.join("\n")}\n`);
-    this.#process = spawn(this.#program, [file], { stdio: "ignore" });
+    this.#process = spawn("redis-server", [file, ...this.#flags], { stdio: "ignore" });
+    running.add(this.#process);
     await this.#answers();
   }
 
@@ -94,15 +101,18 @@ export class RedisServer {
   /** Asks until there is any answer; a refusal (a password is wanted) is one too. */
   async #answers(): Promise<void> {
     for (const deadline = performance.now() + 10_000; ; ) {
-      if (this.#process?.exitCode !== null) throw new Error(`${this.#program} ended: see ${this.dir}/redis.log`);
+      if (this.#process?.exitCode !== null) throw new Error(`redis-server ended: see ${this.dir}/redis.log`);
       const client = new Redis({ port: this.port, lazyConnect: true, retryStrategy: null, maxRetriesPerRequest: 0 });
-      client.on("error", () => {});
+      let refusal = "";
+      client.on("error", (error) => {
+        refusal += error.message;
+      });
       try {
         await client.connect();
         await client.ping();
         return;
       } catch (error) {
-        if (/NOAUTH|WRONGPASS/.test((error as Error).message)) return;
+        if (/NOAUTH|WRONGPASS/.test(refusal)) return;
         if (performance.now() > deadline) throw error;
         await new Promise((resolve) => setTimeout(resolve, 20));
       } finally {

@@ -46,6 +46,8 @@ interface Stream {
   number: number;
   /** All batches from this one to `number` are applied, and those before may not be; 0: nothing is missing. */
   from: number;
+  /** Whether something may have been missed, and not only not been there yet: ticks until it is healed say so. */
+  isMissed: boolean;
   heardAt: number;
   isSilent: boolean;
 }
@@ -98,6 +100,7 @@ export class ShardFollower {
 
   /** The connection was lost meanwhile, or is new: whatever was said then is in the hash. */
   requireRead(): void {
+    for (const stream of this.#streams.values()) stream.isMissed = true;
     this.#isRequired = true;
     this.#retryAt = Number.NEGATIVE_INFINITY;
     this.#retryDelay = 0;
@@ -124,7 +127,7 @@ export class ShardFollower {
     }
     counts.batches++;
     counts.records += head.records;
-    this.#apply(head, stream, this.#isLoaded && stream.from > 0);
+    this.#apply(head, stream);
     listener?.batchEnd();
     if (this.#reading > 0) this.#keep(message);
   }
@@ -150,14 +153,16 @@ export class ShardFollower {
     if (read !== this.#reading) return;
     this.#reading = 0;
     const { listener } = this.#options;
-    const isHealing = this.#isLoaded;
     const marks = new Map<string, Mark>();
     for (const value of values) {
       const mark = parseMark(value);
       if (mark) marks.set(mark.feed, mark);
-      else this.#applyValue(value, isHealing);
+      else this.#applyValue(value);
     }
-    for (const [feed, stream] of this.#streams) settle(stream, marks.get(feed));
+    for (const [feed, stream] of this.#streams) {
+      settle(stream, marks.get(feed));
+      stream.isMissed &&= stream.from > 0;
+    }
     if (!this.#isLoaded) this.#rejoin();
     this.#isLoaded = true;
     this.#applyKept(marks);
@@ -215,11 +220,14 @@ export class ShardFollower {
     const stream = this.#streams.get(head.feed) ?? this.#join(head.feed);
     if (!stream || head.epoch < stream.epoch) return undefined;
     if (head.epoch > stream.epoch) {
+      // The last words of the leader before may have been missed; of a feed that was not known there were none.
+      stream.isMissed ||= stream.epoch > 0;
       stream.epoch = head.epoch;
       stream.from = head.number;
     } else if (head.number <= stream.number) return undefined;
     else if (head.number > stream.number + 1) {
       stream.from = head.number;
+      stream.isMissed = true;
       if (this.#isLoaded) this.#options.counts.gaps++;
     }
     stream.number = head.number;
@@ -236,13 +244,13 @@ export class ShardFollower {
     if (this.#streams.size >= MAX_STREAMS) return undefined;
     const { clock, streamOf } = this.#options;
     const id = streamOf(feed, this.shard);
-    // It has as long to speak as any other; a batch 0 of an epoch 0 is missing until the hash or a batch says more.
-    const stream = { id, epoch: 0, number: 0, from: 1, heardAt: clock.millis(), isSilent: false };
+    // It has as long to speak as any other, and is missing until the hash's mark says how far the hash goes.
+    const stream = { id, epoch: 0, number: 0, from: 1, isMissed: false, heardAt: clock.millis(), isSilent: false };
     this.#streams.set(feed, stream);
     return stream;
   }
 
-  #apply(head: BatchHead, stream: Stream, isHealed: boolean): void {
+  #apply(head: BatchHead, stream: Stream): void {
     const { decoder, listener } = this.#options;
     const record = this.#record;
     try {
@@ -250,16 +258,17 @@ export class ShardFollower {
         decoder.next(record);
         record.epoch = head.epoch;
         record.stream = stream.id;
-        record.healed = isHealed;
+        record.healed = this.#isLoaded && stream.isMissed;
         listener?.record(record);
       }
     } catch (error) {
       this.#malformed(error);
       stream.from = stream.number + 1;
+      stream.isMissed = true;
     }
   }
 
-  #applyValue(value: Buffer, isHealed: boolean): void {
+  #applyValue(value: Buffer): void {
     const { decoder, listener } = this.#options;
     const record = this.#record;
     try {
@@ -267,7 +276,7 @@ export class ShardFollower {
       const stream = this.#streams.get(feed) ?? this.#join(feed);
       if (!stream) return;
       record.stream = stream.id;
-      record.healed = isHealed;
+      record.healed = this.#isLoaded && stream.isMissed;
       listener?.record(record);
     } catch (error) {
       this.#malformed(error);
@@ -288,7 +297,7 @@ export class ShardFollower {
       const mark = marks.get(head.feed);
       if (!stream || head.epoch !== stream.epoch) continue;
       if (mark && mark.epoch === head.epoch && mark.number >= head.number) continue;
-      this.#apply(head, stream, stream.from > 0);
+      this.#apply(head, stream);
     }
   }
 
