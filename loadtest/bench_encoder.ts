@@ -1,0 +1,184 @@
+/**
+ * What the gateway does for a tick between the market table and the socket, without the socket: the pacer's turns, the
+ * passes, the copies. Times differ between machines; what is compared is the ratio to a codec per client in the same
+ * run. Besides, what the ways of finding what has changed cost, and the look at all sessions four times a second.
+ *
+ *     node loadtest/bench_encoder.ts
+ */
+import { Random } from "../src/feed/random.ts";
+import { Frame } from "../src/gateway/frame.ts";
+import { MSGPACK } from "../src/market/format.ts";
+import { FIELD_COUNT } from "../src/tick.ts";
+import { type Walked, walkChanges, walkSubscription } from "./changed_list.ts";
+import { CodecClients } from "./codec_clients.ts";
+import { MemoryGateway } from "./memory_gateway.ts";
+
+const SYMBOLS = 1_000;
+const CONNECTIONS = 1_000;
+const PER_CONNECTION = 50;
+const INTERVAL = 100;
+/** The pacer's step, ms, and the ticks in it at 20,000 a second. */
+const STEP = 4;
+const TICKS_PER_STEP = 80;
+/** Intervals in a round. Of several rounds the best is told: the others had company. */
+const INTERVALS = 20;
+const ROUNDS = 5;
+const LARGE = 10_000;
+const PASSES = 50;
+/** How often the gateway looks at its sessions, ms. */
+const LOOK = 250;
+
+interface Cost {
+  /** A tick, and a frame, nanoseconds. */
+  tick: number;
+  frame: number;
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** Nanoseconds that something takes: the best of some tries, each of several times. */
+function timed(times: number, work: (time: number) => void, prepare: (time: number) => void = () => {}): number {
+  let best = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < ROUNDS; round++) {
+    let nanos = 0;
+    for (let time = 0; time < times; time++) {
+      prepare(time);
+      const start = performance.now();
+      work(time);
+      nanos += (performance.now() - start) * 1e6;
+    }
+    best = Math.min(best, nanos / times);
+  }
+  return best;
+}
+
+function symbolsOf(connection: number): number[] {
+  return Array.from({ length: PER_CONNECTION }, (_, i) => (connection + (i * SYMBOLS) / PER_CONNECTION) % SYMBOLS);
+}
+
+/** Of each round both ways have the same ticks to send, in turn. */
+function compareWithCodec(): { shared: Cost; codec: Cost } {
+  const gateway = new MemoryGateway(SYMBOLS);
+  const { clock, context } = gateway;
+  const { pacer, counts, table } = context;
+  const clients = new CodecClients(table);
+  for (let connection = 0; connection < CONNECTIONS; connection++) {
+    gateway.connect(symbolsOf(connection), INTERVAL);
+    clients.connect(symbolsOf(connection).map((symbol) => table.rowOf(`SIM:S${String(symbol).padStart(4, "0")}`)));
+  }
+  const shared: Cost = { tick: Number.POSITIVE_INFINITY, frame: Number.POSITIVE_INFINITY };
+  const codec: Cost = { ...shared };
+  // The first round settles who has which turn.
+  for (let round = 0; round <= ROUNDS; round++) {
+    const before = { ticks: counts.ticksOut, frames: counts.framesOut, codecTicks: clients.ticks };
+    let sharedMillis = 0;
+    let codecMillis = 0;
+    let packed = 0;
+    for (let step = 0; step < (INTERVALS * INTERVAL) / STEP; step++) {
+      gateway.ticks(TICKS_PER_STEP);
+      clock.advance(STEP);
+      const start = performance.now();
+      pacer.run();
+      const middle = performance.now();
+      const turns = (CONNECTIONS * STEP) / INTERVAL;
+      for (let turn = 0; turn < turns; turn++) clients.flush(packed++ % CONNECTIONS, clock.micros());
+      codecMillis += performance.now() - middle;
+      sharedMillis += middle - start;
+      gateway.answerPings();
+    }
+    if (round === 0) continue;
+    shared.tick = Math.min(shared.tick, (sharedMillis * 1e6) / (counts.ticksOut - before.ticks));
+    shared.frame = Math.min(shared.frame, (sharedMillis * 1e6) / (counts.framesOut - before.frames));
+    codec.tick = Math.min(codec.tick, (codecMillis * 1e6) / (clients.ticks - before.codecTicks));
+    codec.frame = Math.min(codec.frame, (codecMillis * 1e6) / packed);
+  }
+  return { shared, codec };
+}
+
+/** A pass of a real subscription to so many symbols of which `changed` have changed, nanoseconds. */
+function largePass(changed: number): number {
+  const gateway = new MemoryGateway(LARGE);
+  gateway.connect([...new Array(LARGE).keys()], INTERVAL);
+  const { clock, context } = gateway;
+  // Snapshots, and the first turns, whose time is drawn.
+  for (let millis = 0; millis < 2_000; millis += STEP) {
+    clock.advance(STEP);
+    context.pacer.run();
+    gateway.answerPings();
+    if (millis % LOOK === 0) gateway.look();
+  }
+  const ticksBefore = context.counts.ticksOut;
+  const nanos = timed(
+    PASSES,
+    () => context.pacer.run(),
+    (time) => {
+      gateway.answerPings();
+      gateway.tickEach(time, Math.max(1, Math.floor(LARGE / Math.max(1, changed))), changed);
+      clock.advance(INTERVAL + STEP);
+    },
+  );
+  // The last changes may be owed still.
+  const told = context.counts.ticksOut - ticksBefore;
+  if (told < (PASSES * ROUNDS - 1) * changed) throw new Error(`only ${told} ticks were told`);
+  return nanos;
+}
+
+/** Both ways of finding what has changed, of a subscription of `size` in a market with so many changes; nanoseconds. */
+function walks(size: number, ticks: number): { subscription: number; changes: number; told: number } {
+  const { context } = new MemoryGateway(LARGE);
+  const { table, encoders } = context;
+  const step = Math.floor(LARGE / size);
+  const rows = Int32Array.from({ length: size }, (_, index) => index * step);
+  const positions = new Int32Array(LARGE).fill(-1);
+  rows.forEach((row, index) => {
+    positions[row] = index;
+  });
+  const encoder = encoders.acquire(
+    MSGPACK,
+    Uint8Array.from({ length: FIELD_COUNT }, (_, field) => field),
+  );
+  const frame = new Frame();
+  const random = new Random(1);
+  const changes = Int32Array.from({ length: ticks }, () => Math.floor(random.unit() * LARGE));
+  const walked: Walked = { table, encoder, frame, rows, told: table.seq.slice(0, size) };
+  const prepare = () => {
+    frame.begin(MSGPACK, Number.POSITIVE_INFINITY, 0);
+    for (let index = 0; index < size; index++) walked.told[index] = table.seq[rows[index]];
+    for (const row of changes) if (positions[row] >= 0) walked.told[positions[row]] = 0;
+  };
+  const subscription = timed(200, () => walkSubscription(walked), prepare);
+  const changed = timed(200, () => walkChanges(walked, changes, positions), prepare);
+  return { subscription, changes: changed, told: frame.count };
+}
+
+/** The look at one session, nanoseconds. */
+function sweep(): number {
+  const gateway = new MemoryGateway(SYMBOLS);
+  for (let connection = 0; connection < CONNECTIONS; connection++) gateway.connect(symbolsOf(connection), INTERVAL);
+  gateway.answerPings();
+  return timed(200, () => gateway.look()) / CONNECTIONS;
+}
+
+const { shared, codec } = compareWithCodec();
+say(
+  `${CONNECTIONS} connections × ${PER_CONNECTION} of ${SYMBOLS} symbols, 20000 ticks/s, ${INTERVAL} ms, without sockets`,
+);
+say(`shared bytes      ${shared.tick.toFixed(0)} ns a tick, ${(shared.frame / 1_000).toFixed(2)} µs a frame`);
+say(`codec per client  ${codec.tick.toFixed(0)} ns a tick, ${(codec.frame / 1_000).toFixed(2)} µs a frame`);
+say(`ratio             the codec takes ${(codec.tick / shared.tick).toFixed(1)} times as long a tick`);
+say(`\na pass of a subscription of ${LARGE} symbols`);
+for (const changed of [0, 100, 500])
+  say(`${String(changed).padStart(6)} changed  ${(largePass(changed) / 1_000).toFixed(1)} µs`);
+say("\nwalking the subscription, or the market's changes since the last pass");
+for (const size of [50, 1_000, LARGE])
+  for (const ticks of [100, 500]) {
+    const { subscription, changes, told } = walks(size, ticks);
+    say(
+      `${String(size).padStart(6)} of ${LARGE} symbols, ${String(ticks).padStart(3)} changes (${String(told).padStart(3)} told)  ` +
+        `subscription ${(subscription / 1_000).toFixed(1)} µs, changes ${(changes / 1_000).toFixed(1)} µs, ` +
+        `ratio ${(subscription / changes).toFixed(2)}`,
+    );
+  }
+say(`\nthe look at a session, four times a second: ${sweep().toFixed(0)} ns`);

@@ -1,0 +1,137 @@
+/** A gateway's real parts without a network and without time of its own: for benchmarks of what is between. */
+import { pack } from "msgpackr";
+import { pino } from "pino";
+import { BusRecord } from "../src/bus/bus.ts";
+import { MemoryBus } from "../src/bus/memory.ts";
+import { ManualClock } from "../src/clock.ts";
+import { SimMarket } from "../src/feed/sim_market.ts";
+import { type GatewayContext, ImmediateIndex } from "../src/gateway/context.ts";
+import { GatewayCounts } from "../src/gateway/counts.ts";
+import { Frame } from "../src/gateway/frame.ts";
+import { Ingest } from "../src/gateway/ingest.ts";
+import { Pacer } from "../src/gateway/pacer.ts";
+import { Session, type Socket, type SocketData } from "../src/gateway/session.ts";
+import { StatusTeller } from "../src/gateway/status.ts";
+import { EncoderPool } from "../src/market/encoder.ts";
+import { MarketTable } from "../src/market/table.ts";
+import { SETTINGS, type Settings } from "../src/settings.ts";
+
+/** A socket that swallows what it is given, and whose client answers each ping at once. */
+class SwallowingSocket implements Socket {
+  readonly #data: SocketData = { subprotocol: "tickgate.v1.msgpack", address: "127.0.0.1", session: undefined };
+  readonly pings: ArrayBuffer[] = [];
+
+  getUserData(): SocketData {
+    return this.#data;
+  }
+
+  send(): number {
+    return 1;
+  }
+
+  ping(payload: Uint8Array): number {
+    this.pings.push(Uint8Array.from(payload).buffer);
+    return 1;
+  }
+
+  cork(write: () => void): void {
+    write();
+  }
+
+  end(): void {
+    throw new Error("the gateway has closed a connection");
+  }
+
+  getBufferedAmount(): number {
+    return 0;
+  }
+}
+
+export class MemoryGateway {
+  readonly clock = new ManualClock();
+  readonly context: GatewayContext;
+  readonly sessions: Session[] = [];
+  readonly #sockets: SwallowingSocket[] = [];
+  readonly #ingest: Ingest;
+  readonly #market: SimMarket;
+  readonly #near: MarketTable;
+  readonly #record = new BusRecord();
+
+  /** @param symbols of the market: each has had its first tick */
+  constructor(symbols: number) {
+    const { clock } = this;
+    const defaults = Object.fromEntries(Object.entries(SETTINGS).map(([name, { default: value }]) => [name, value]));
+    const settings = defaults as unknown as Settings;
+    const table = new MarketTable(symbols);
+    this.context = {
+      settings,
+      clock,
+      table,
+      bus: new MemoryBus(),
+      log: pino({ level: "silent" }),
+      encoders: new EncoderPool(table, settings.maxFieldLists),
+      pacer: new Pacer(clock, settings.sliceTime),
+      frame: new Frame(),
+      status: new StatusTeller(table, () => clock.micros()),
+      counts: new GatewayCounts(),
+      immediate: new ImmediateIndex(),
+    };
+    const { pacer, immediate, counts } = this.context;
+    this.#ingest = new Ingest(table, pacer, immediate, counts, clock);
+    this.#market = new SimMarket(symbols, 1, "SIM");
+    this.#near = new MarketTable(symbols);
+    this.#record.epoch = 1;
+    for (let symbol = 0; symbol < symbols; symbol++) this.#tick(symbol, this.#market.first(symbol));
+  }
+
+  /** One more connection, subscribed to `SIM:S…` of these numbers. */
+  connect(symbols: readonly number[], interval: number): void {
+    const socket = new SwallowingSocket();
+    const session = new Session(this.context, socket, String(this.sessions.length));
+    this.sessions.push(session);
+    this.#sockets.push(socket);
+    session.open();
+    for (let first = 0; first < symbols.length; first += 1_000) {
+      const names = symbols.slice(first, first + 1_000).map((symbol) => this.#market.symbols[symbol]);
+      session.message(pack({ op: "subscribe", symbols: names, interval }), true);
+    }
+  }
+
+  /** Ticks of the market as they come: a few symbols have most of them. */
+  ticks(count: number): void {
+    for (let tick = 0; tick < count; tick++) {
+      const patch = this.#market.next();
+      this.#tick(this.#market.symbol, patch);
+    }
+    this.#ingest.batchEnd();
+  }
+
+  /** One tick each of so many symbols, from `first` on, each `step`th. */
+  tickEach(first: number, step: number, count: number): void {
+    const { symbols } = this.#market;
+    for (let tick = 0; tick < count; tick++) {
+      const symbol = (first + tick * step) % symbols.length;
+      this.#tick(symbol, this.#market.first(symbol));
+    }
+    this.#ingest.batchEnd();
+  }
+
+  /** The look at every session that time brings, as the gateway does it four times a second. */
+  look(): void {
+    const now = this.clock.millis();
+    for (const session of this.sessions) session.tick(now);
+  }
+
+  answerPings(): void {
+    this.#sockets.forEach((socket, index) => {
+      for (const ping of socket.pings.splice(0)) this.sessions[index].pong(ping);
+    });
+  }
+
+  #tick(symbol: number, patch: Parameters<MarketTable["merge"]>[1]): void {
+    const row = this.#near.add(this.#market.symbols[symbol]);
+    this.#near.merge(row, patch, this.clock.micros());
+    this.#near.read(row, this.#record);
+    this.#ingest.record(this.#record);
+  }
+}
