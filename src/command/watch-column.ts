@@ -39,7 +39,7 @@ const STATE_WORDS: { readonly [S in Quote["state"]]: string } = {
 
 export const COLUMNS: readonly Column[] = [
   { title: "symbol", rank: 0, left: true, text: ({ quote }) => quote.symbol },
-  { title: "last", rank: 1, text: (row) => shown(row, row.quote.get("last")) },
+  { title: "last", rank: 1, text: (row) => price(row.quote.get("last"), row.decimals) },
   { title: "bid × size", rank: 4, text: (row) => side(row, row.quote.get("bid"), row.quote.get("bidSize")) },
   { title: "ask × size", rank: 5, text: (row) => side(row, row.quote.get("ask"), row.quote.get("askSize")) },
   { title: "change", rank: 3, text: ({ quote }) => change(quote.get("last"), quote.get("open")) },
@@ -49,13 +49,16 @@ export const COLUMNS: readonly Column[] = [
   { title: "state", rank: 2, left: true, text: ({ quote }) => STATE_WORDS[quote.state] },
 ];
 
-function shown(row: Row, value: number | null): string {
-  if (value !== null) row.decimals = Math.max(row.decimals, decimalsOf(value));
-  return price(value, row.decimals);
+/** Looks how many decimals a row's prices have, before its cells are written. */
+export function learnDecimals(row: Row): void {
+  for (const field of ["last", "bid", "ask"] as const) {
+    const value = row.quote.get(field);
+    if (value !== null) row.decimals = Math.max(row.decimals, decimalsOf(value));
+  }
 }
 
 function side(row: Row, value: number | null, amount: number | null): string {
-  return value === null ? "-" : `${shown(row, value)} × ${size(amount).padStart(6)}`;
+  return value === null ? "-" : `${price(value, row.decimals)} × ${size(amount).padStart(6)}`;
 }
 
 function change(last: number | null, open: number | null): string {

@@ -1,6 +1,6 @@
 /** The live table: rows for symbols, fitted to a terminal. It draws text; the screen shows it. */
 import type { ClientListener, Quote } from "../client/client.ts";
-import { COLUMNS, type Column, MOVE_SHOWN, type Row } from "./watch-column.ts";
+import { COLUMNS, type Column, learnDecimals, MOVE_SHOWN, type Row } from "./watch-column.ts";
 import { cut, type Style } from "./watch-style.ts";
 
 /** In what order rows stand. */
@@ -77,6 +77,7 @@ export class WatchTable implements ClientListener {
     if (!this.#isSorted) this.#sort();
     const now = this.#now();
     const rows = this.#sorted.slice(0, Math.max(0, height - 1));
+    rows.forEach(learnDecimals);
     const cells = rows.map((row) => COLUMNS.map((column) => column.text(row, now)));
     const columns = this.#fit(cells, width);
     const titles = columns.map(([index, space]) => aligned(COLUMNS[index], COLUMNS[index].title, space));

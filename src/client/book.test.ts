@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { TickgateClient, VIOLATIONS } from "./client.ts";
+import { FakeSocket, fakeClient } from "./fake.testing.ts";
+
+function openClient(symbols: string[], terms?: { interval?: number; fields?: string[] }) {
+  const parts = fakeClient({ intervalTolerance: 0 });
+  parts.client.subscribe(["*"]);
+  parts.client.connect();
+  FakeSocket.last.hello();
+  FakeSocket.last.grant(symbols, terms);
+  parts.told.length = 0;
+  return { ...parts, gateway: FakeSocket.last };
+}
+
+/** The violations that are not 0. */
+function broken(client: TickgateClient): Record<string, number> {
+  return Object.fromEntries(Object.entries(client.violations).filter(([, count]) => count > 0));
+}
+
+test("a tick is the whole state by name, and tells how many it replaced", () => {
+  const { client, gateway, told } = openClient(["A", "B"]);
+  gateway.say([5_000, [1, 1, 900, 10, null], [2, 4, 901, 20, 21]]);
+  gateway.say([6_000, [1, 4, 950, 11, 12]]);
+  assert.deepEqual(told, [
+    "tick A 1 [10,] -0",
+    "tick B 4 [20,21] -0",
+    "frame of 2",
+    "tick A 4 [11,12] -2",
+    "frame of 1",
+  ]);
+  const quote = client.quotes.get("A");
+  assert.deepEqual(quote?.toObject(), { bid: 11, ask: 12 });
+  assert.deepEqual([quote?.get("ask"), quote?.get("last")], [12, null]);
+  assert.deepEqual(
+    [quote?.seq, quote?.eventTime, quote?.sentAt, quote?.conflated, quote?.ticks],
+    [4, 950, 6_000, 2, 2],
+  );
+  assert.deepEqual(client.counts, { frames: 2, ticks: 3, conflated: 2 });
+  assert.deepEqual(broken(client), {});
+});
+
+test("a quote is unknown until its first tick, and then as the gateway says", () => {
+  const { client, gateway, told } = openClient(["A"]);
+  const quote = client.quotes.get("A");
+  assert.equal(quote?.state, "unknown");
+  gateway.say([1, [1, 1, 1, 1, 1]]);
+  assert.equal(quote?.state, "live");
+  gateway.say({ op: "status", symbols: ["A", "NEVER"], state: "stale", reason: "silent", since: 7 });
+  assert.deepEqual([quote?.state, quote?.reason, quote?.since], ["stale", "silent", 7]);
+  gateway.say({ op: "status", symbols: ["A"], state: "live", since: 8 });
+  gateway.say({ op: "status", symbols: ["A"], state: "closed", reason: "end of input", since: 9 });
+  assert.equal(quote?.state, "closed");
+  assert.deepEqual(
+    told.filter((line) => line.startsWith("status")),
+    ["status A stale silent", "status A live", "status A closed end of input"],
+  );
+  // A new grant tells anew what is not as one would expect.
+  gateway.grant(["A"]);
+  assert.equal(quote?.state, "live");
+});
+
+test("a change of fields keeps the values under their names until the snapshot", () => {
+  const { client, gateway } = openClient(["A"]);
+  gateway.say([1, [1, 1, 1, 10, 11]]);
+  gateway.grant(["A"], { fields: ["last", "bid"], interval: 50 });
+  assert.deepEqual(client.quotes.get("A")?.toObject(), { last: null, bid: 10 });
+  gateway.say([2, [1, 1, 1, 10.5, 10]]);
+  assert.deepEqual(client.quotes.get("A")?.toObject(), { last: 10.5, bid: 10 });
+  assert.deepEqual(broken(client), {}, "a fresh snapshot may be the same tick, and at once");
+});
+
+test("a gap is not counted as conflated, and a reset may go back", () => {
+  const { client, gateway } = openClient(["A"]);
+  gateway.say([1, [1, 10, 1, 1, 1]]);
+  gateway.say({ op: "status", symbols: ["A"], state: "gap", reason: "missed", since: 1 });
+  gateway.say([2, [1, 20, 1, 1, 1]]);
+  gateway.say({ op: "status", symbols: ["A"], state: "gap", reason: "reset", since: 1 });
+  gateway.say([3, [1, 2, 1, 1, 1]]);
+  gateway.say([4, [1, 4, 1, 1, 1]]);
+  assert.equal(client.quotes.get("A")?.conflated, 1);
+  assert.equal(client.quotes.get("A")?.state, "live");
+  assert.deepEqual(broken(client), {});
+});
+
+test("an unsubscribed symbol leaves the book", () => {
+  const { client, gateway, told } = openClient(["A", "B"]);
+  client.unsubscribe(["A"]);
+  assert.deepEqual(gateway.takeCommands().at(-1), { op: "unsubscribe", symbols: ["A"] });
+  assert.ok(client.quotes.has("A"), "until the gateway says so");
+  gateway.say({ op: "unsubscribed", symbols: ["A"] });
+  assert.deepEqual([...client.quotes.keys()], ["B"]);
+  gateway.drop(1006);
+  client.unsubscribe(["B*"]);
+  assert.equal(client.quotes.size, 0, "without a connection, at once");
+  assert.deepEqual(told, ["ended A", "waiting: the connection was lost", "ended B"]);
+});
+
+test("every promise that is broken is counted, and only that", () => {
+  const breaking: Partial<Record<keyof typeof VIOLATIONS, (gateway: FakeSocket) => void>> = {
+    notGranted: (gateway) => gateway.say([2_000, [9, 1, 1, 1, 1]]),
+    wrongLength: (gateway) => gateway.say([2_000, [1, 2, 1, 1]]),
+    twiceInFrame: (gateway) => gateway.say([2_000, [1, 2, 1, 1, 1], [1, 3, 1, 1, 1]]),
+    seqBack: (gateway) => gateway.say([2_000, [1, 0, 1, 1, 1]]),
+    seqRepeated: (gateway) => gateway.say([2_000, [1, 1, 1, 1, 1]]),
+    handleChanged: (gateway) => gateway.grant(["A"], { from: 5 }),
+    frameTooLarge: (gateway) => gateway.raw(`[2000,[1,2,1,1,1]]${" ".repeat(65_536)}`),
+  };
+  for (const [violation, act] of Object.entries(breaking)) {
+    const { client, gateway } = openClient(["A"]);
+    gateway.say([1_000, [1, 1, 1, 1, 1]]);
+    act(gateway);
+    assert.deepEqual(broken(client), { [violation]: 1 });
+  }
+});
+
+test("a tick that came before its grant is told of when the grant comes", () => {
+  const { client, gateway } = openClient([]);
+  gateway.say([1, [3, 1, 1, 1, 1]]);
+  gateway.grant(["A"], { from: 3 });
+  gateway.say([2, [3, 1, 1, 1, 1]]);
+  assert.deepEqual(broken(client), { notGranted: 1, beforeGrant: 1 });
+});
+
+test("ticks that come faster than granted are counted, but for a snapshot", () => {
+  const { client, gateway } = openClient(["A"], { interval: 100 });
+  gateway.say([1_000_000, [1, 1, 1, 1, 1]]);
+  gateway.say([1_100_000, [1, 2, 1, 1, 1]]);
+  assert.deepEqual(broken(client), {});
+  gateway.say([1_199_999, [1, 3, 1, 1, 1]]);
+  assert.deepEqual(broken(client), { tooOften: 1 });
+  gateway.grant(["A"], { interval: 100 });
+  gateway.say([1_200_000, [1, 3, 1, 1, 1]]);
+  assert.deepEqual(broken(client), { tooOften: 1 });
+});

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FakeSocket, fakeClient } from "./fake.testing.ts";
+
+test("what the caller gets wrong is said at once", () => {
+  const { client } = fakeClient();
+  assert.throws(() => client.subscribe(["abc"]), /RangeError: "abc" is not 1 to 64/);
+  assert.throws(() => client.unsubscribe(["A*B"]), /RangeError: "A\*B" is not 1 to 64/);
+  assert.throws(
+    () => client.subscribe(["A"], { interval: -1 }),
+    /RangeError: the interval must be from 0 to 3600000 ms/,
+  );
+  assert.throws(() => client.subscribe(["A"], { fields: ["price" as "bid"] }), /RangeError: there is no field "price"/);
+  assert.throws(() => client.subscribe(["A"], { fields: [] }), /RangeError: fields must be named/);
+  assert.throws(() => client.subscribe(["A"], { fields: ["bid", "bid"] }), /RangeError: fields must be named/);
+});
+
+test("refusals, errors and quality are told", () => {
+  const { client, told } = fakeClient();
+  client.connect();
+  FakeSocket.last.hello();
+  told.length = 0;
+  const rejected = [{ symbol: "A", code: "too_many_symbols", message: "full" }];
+  FakeSocket.last.say({ op: "subscribed", interval: 0, fields: ["bid"], symbols: [], rejected });
+  FakeSocket.last.say({ op: "error", code: "internal", message: "x", retryable: true });
+  FakeSocket.last.say({ op: "quality", state: "conflating", interval: 900, reason: "client" });
+  assert.deepEqual(told, ["rejected A: too_many_symbols", "error internal", "quality conflating"]);
+});
+
+test("pings measure the round trip and the clocks' difference", () => {
+  const { client, time, told } = fakeClient({ pingInterval: 1_000 });
+  client.connect();
+  FakeSocket.last.hello({ heartbeat: 60_000 });
+  told.length = 0;
+  assert.deepEqual(FakeSocket.last.takeCommands(), [{ op: "ping", id: 1 }]);
+  time.advance(40);
+  const there = time.micros() + 5_000_000 - 20_000;
+  FakeSocket.last.say({ op: "pong", id: 1, time: there });
+  assert.deepEqual([client.roundTrip, client.clockOffset], [40, 5_000_000]);
+  FakeSocket.last.say({ op: "pong", id: 99, time: 1 });
+  FakeSocket.last.say({ op: "pong", time: 1 });
+  assert.deepEqual(told, ["pong 40"]);
+  time.advance(1_000);
+  assert.deepEqual(FakeSocket.last.takeCommands(), [{ op: "ping", id: 2 }]);
+});
+
+test("pings that nobody answers do not pile up", () => {
+  const { client } = fakeClient();
+  client.connect();
+  FakeSocket.last.hello({ limits: { symbols: 1, commandsPerSecond: 10_000, messageBytes: 256 } });
+  for (let ping = 0; ping < 100; ping++) client.ping();
+  assert.equal(FakeSocket.last.takeCommands().length, 16);
+});
+
+test("a listener can be taken away, and may end the client from within", () => {
+  const { client, told } = fakeClient();
+  const stop = client.listen({ connection: (state) => void (state.phase === "open" && client.close()) });
+  client.connect();
+  FakeSocket.last.hello();
+  assert.equal(client.state.phase, "ended");
+  stop();
+  client.connect();
+  FakeSocket.last.hello();
+  assert.equal(client.state.phase, "open");
+  assert.equal(told.at(-1), "open");
+});

@@ -1,0 +1,97 @@
+/** A real gateway for the client's tests, with a feed that the test plays by hand. */
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { pino } from "pino";
+import { MemoryBus } from "../bus/memory.ts";
+import { SystemClock } from "../clock.ts";
+import { Publisher } from "../feed/publisher.ts";
+import { Gateway } from "../gateway/gateway.ts";
+import { MarketTable } from "../market/table.ts";
+import { readSettings, type Settings } from "../settings.ts";
+import type { TickgateClient } from "./client.ts";
+
+/** How long a test waits for what must come, ms. */
+const DEADLINE = 10_000;
+
+export class LiveGateway {
+  readonly port: number;
+  readonly publisher: Publisher;
+  readonly #gateway: Gateway;
+
+  private constructor(gateway: Gateway, publisher: Publisher, port: number) {
+    this.#gateway = gateway;
+    this.publisher = publisher;
+    this.port = port;
+  }
+
+  static async open(overrides: Partial<Settings> = {}): Promise<LiveGateway> {
+    const { settings } = readSettings("all", [], {});
+    const clock = new SystemClock();
+    const bus = new MemoryBus();
+    const writer = bus.writer();
+    const table = new MarketTable(1_000);
+    await writer.start(table);
+    const quick = { port: 0, node: "test", drainDelay: 0, drainSpread: 20 };
+    const gateway = new Gateway({ ...settings, ...quick, ...overrides }, bus, clock, pino({ level: "silent" }));
+    const port = await gateway.start();
+    return new LiveGateway(gateway, new Publisher(table, writer, clock), port);
+  }
+
+  get url(): string {
+    return `ws://127.0.0.1:${this.port}/v1/stream`;
+  }
+
+  tick(symbol: string, bid: number, ask: number, time = Date.now() * 1_000): void {
+    this.publisher.tick(symbol, { bid, ask }, time);
+  }
+
+  /** Says goodbye to all and ends, as on SIGTERM. */
+  async drain(): Promise<void> {
+    await this.#gateway.drain();
+    this.#gateway.close();
+  }
+
+  /** Cuts all connections and ends. */
+  cut(): void {
+    this.#gateway.close();
+  }
+}
+
+/** A port that can be listened on twice: one that a gateway took by itself (0) is not free again at once. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** Waits until a condition holds, looking at whatever the client tells. */
+export function until(client: TickgateClient, condition: () => boolean, what: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const look = () => {
+      if (!condition()) return;
+      clearTimeout(timer);
+      stop();
+      resolve();
+    };
+    const timer = setTimeout(() => {
+      stop();
+      reject(new Error(`waited ${DEADLINE} ms for ${what}`));
+    }, DEADLINE);
+    const events = [
+      "connection",
+      "granted",
+      "rejected",
+      "ended",
+      "tick",
+      "status",
+      "quality",
+      "pong",
+      "error",
+    ] as const;
+    const stop = client.listen(Object.fromEntries(events.map((event) => [event, look])));
+    look();
+  });
+}

@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { Writable } from "node:stream";
+import { test } from "node:test";
+import { Quote } from "../client/client.ts";
+import { JSON_LINES, LinePrinter, PLAIN } from "./watch-lines.ts";
+
+/** A reader of standard output that takes one write at a time, when the test says so. */
+class SlowReader extends Writable {
+  readonly taken: string[] = [];
+  #done: (() => void) | undefined;
+
+  constructor(room = 1) {
+    super({ highWaterMark: room, decodeStrings: false });
+  }
+
+  override _write(text: string, _encoding: string, done: () => void): void {
+    this.taken.push(...text.split("\n").slice(0, -1));
+    this.#done = done;
+  }
+
+  /** Takes what was written; resolves when what follows from it has been done. */
+  async take(): Promise<void> {
+    const done = this.#done;
+    this.#done = undefined;
+    done?.();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function quoteOf(symbol: string, seq: number, last: number | null): Quote {
+  const quote = new Quote(symbol);
+  quote.fields = ["last", "bid"];
+  quote.seq = seq;
+  quote.eventTime = 1_700_000_000_123_000;
+  quote.sentAt = 1_700_000_000_124_000;
+  quote.values = [last, 9];
+  return quote;
+}
+
+const tick = () => new Promise((resolve) => setImmediate(resolve));
+
+test("plain lines say time, symbol, prices and seq", async () => {
+  const out = new SlowReader(1_000);
+  const printer = new LinePrinter(out, PLAIN, () => 1_700_000_001_000_000);
+  printer.tick(quoteOf("A", 3, 10.25), 0);
+  printer.status(quoteOf("A", 3, 10.25), "stale", "silent");
+  printer.status(quoteOf("A", 3, 10.25), "live", "");
+  printer.connection({ phase: "waiting", reason: "x", retryIn: 1 });
+  await tick();
+  assert.deepEqual(out.taken, [
+    "2023-11-14T22:13:20.123Z A last=10.25 bid=9 ask=- seq=3",
+    "2023-11-14T22:13:21.000Z A stale: silent",
+    "2023-11-14T22:13:21.000Z A live",
+  ]);
+});
+
+test("JSON lines carry a type, the fields by name and the times", async () => {
+  const out = new SlowReader(10_000);
+  const printer = new LinePrinter(out, JSON_LINES, () => 0);
+  printer.tick(quoteOf("A", 3, null), 2);
+  printer.status(quoteOf("A", 3, 1), "gap", "missed");
+  for (const retryIn of [1, 2]) printer.connection({ phase: "waiting", reason: "gone", retryIn });
+  printer.quality({ op: "quality", state: "conflating", interval: 500, reason: "client" });
+  await tick();
+  assert.deepEqual(
+    out.taken.map((line) => JSON.parse(line)),
+    [
+      {
+        type: "tick",
+        symbol: "A",
+        seq: 3,
+        eventTime: 1_700_000_000_123_000,
+        sentAt: 1_700_000_000_124_000,
+        conflated: 2,
+        last: null,
+        bid: 9,
+      },
+      { type: "status", symbol: "A", state: "gap", reason: "missed", since: 0 },
+      { type: "connection", state: "waiting", reason: "gone" },
+      { type: "quality", state: "conflating", interval: 500, reason: "client" },
+    ],
+  );
+});
+
+test("a slow reader gets the latest of each symbol, in turn, and how many ticks that leaves out", async () => {
+  const out = new SlowReader();
+  const printer = new LinePrinter(out, JSON_LINES, () => 0);
+  const [a, b] = [quoteOf("A", 1, 1), quoteOf("B", 1, 1)];
+  printer.tick(a, 0);
+  await tick();
+  for (let seq = 2; seq <= 10_000; seq++) {
+    for (const quote of [a, b]) {
+      quote.seq = seq;
+      printer.tick(quote, 0);
+    }
+  }
+  printer.status(b, "stale", "silent");
+  for (const interval of [1, 2, 3]) printer.quality({ op: "quality", state: "conflating", interval, reason: "client" });
+  assert.equal(printer.waiting, 2);
+  assert.ok(out.writableLength < 1_000, "nothing is queued");
+  for (let turn = 0; turn < 20; turn++) await out.take();
+  const lines = out.taken.map((line) => JSON.parse(line));
+  assert.deepEqual(
+    lines.map(({ type, symbol, seq, conflated, interval }) => [type, symbol ?? interval, seq, conflated]),
+    [
+      ["tick", "A", 1, 0],
+      ["quality", 3, undefined, undefined],
+      ["tick", "A", 10_000, 9_998],
+      ["status", "B", undefined, undefined],
+      ["tick", "B", 10_000, 9_998],
+    ],
+  );
+  assert.equal(printer.waiting, 0);
+});
+
+test("what is gathered is written at the end", async () => {
+  const out = new SlowReader(1_000);
+  const printer = new LinePrinter(out, PLAIN, () => 0);
+  printer.tick(quoteOf("A", 1, 1), 0);
+  const finished = printer.finish();
+  await out.take();
+  await out.take();
+  await finished;
+  assert.equal(out.taken.length, 1);
+});

@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Quote } from "../client/client.ts";
+import { age, decimalsOf, price, size } from "./watch-number.ts";
+import { COLOURED, cut, PLAIN_STYLE } from "./watch-style.ts";
+import { WatchTable } from "./watch-table.ts";
+
+const NOW = 1_700_000_000_000_000;
+
+function quoteOf(symbol: string, last: number | null): Quote {
+  const quote = new Quote(symbol);
+  quote.fields = ["bid", "bidSize", "ask", "askSize", "last", "open"];
+  quote.values = [10.1, 1_500_000, 10.25, 0.015, last, 10];
+  quote.seq = 7;
+  quote.eventTime = NOW - 1_500_000;
+  quote.link = { current: true };
+  return quote;
+}
+
+function tableOf(quotes: Quote[], style = PLAIN_STYLE, order: "symbol" | "activity" = "symbol"): WatchTable {
+  const table = new WatchTable(order, style, () => NOW);
+  for (const quote of quotes) {
+    table.granted(quote);
+    table.tick(quote);
+  }
+  return table;
+}
+
+test("a row shows prices in line, sizes short, the change, the age and the state", () => {
+  const lines = tableOf([quoteOf("V:A", 10.5), new Quote("V:B")]).draw(120, 5);
+  assert.deepEqual(
+    lines.map((line) => line.trimEnd().split(/\s\s+/)),
+    [
+      ["symbol", "last", "bid × size", "ask × size", "change", "age", "seq", "conflated", "state"],
+      ["V:A", "10.50", "10.10 ×", "1.5M", "10.25 ×", "0.015", "+5.00%", "1.5s", "7", "0", "live"],
+      ["V:B", "-", "-", "-", "-", "-", "-", "0", "waiting"],
+    ],
+  );
+});
+
+test("a price keeps as many decimals as it has had", () => {
+  const quote = quoteOf("A", 10.125);
+  const table = tableOf([quote]);
+  assert.match(table.draw(120, 3)[1], /A\s+10\.125 /);
+  quote.values = [10.1, 1, 10.25, 1, 11, 10];
+  assert.match(table.draw(120, 3)[1], /A\s+11\.000\s+10\.100 ×/);
+});
+
+test("it is never larger than the terminal, and keeps the symbol and the price longest", () => {
+  const quotes = Array.from({ length: 50 }, (_, index) => quoteOf(`VENUE:SYMBOL-${index}`, index));
+  const table = tableOf(quotes);
+  for (const height of [0, 1, 2, 10, 100])
+    for (let width = 1; width <= 140; width += 3) {
+      const lines = table.draw(width, height);
+      assert.equal(lines.length, Math.min(height, 51));
+      for (const line of lines) assert.ok(line.length <= width, `${line.length} in ${width}`);
+    }
+  assert.match(table.draw(36, 2)[0], /^symbol\s+last/);
+  assert.equal(table.draw(10, 2)[1], "VENUE:SYM…");
+});
+
+test("rows stand by symbol, or the most active first", () => {
+  const quotes = ["C", "A", "B"].map((symbol) => quoteOf(symbol, 1));
+  const table = tableOf(quotes);
+  const order = () =>
+    table
+      .draw(80, 10)
+      .slice(1)
+      .map((line) => line.slice(0, 1))
+      .join("");
+  assert.equal(order(), "ABC");
+  quotes[2].ticks = 5;
+  quotes[0].ticks = 1;
+  quotes[0].conflated = 10;
+  table.second();
+  assert.equal(order(), "ABC");
+  table.toggle();
+  assert.equal(order(), "CBA");
+  // What is past fades: a symbol that is active now comes first before long.
+  for (let second = 0; second < 4; second++) {
+    quotes[1].ticks += 4;
+    table.second();
+  }
+  assert.equal(order(), "ACB");
+  table.ended(quotes[0]);
+  assert.equal(order(), "AB");
+});
+
+test("moves are coloured, and what is not live is marked in word and colour", () => {
+  const quote = quoteOf("A", 10);
+  const table = tableOf([quote], COLOURED);
+  // Escapes as a person can read them.
+  const line = () => table.draw(120, 2)[1].replaceAll("\x1b[", "<");
+  assert.doesNotMatch(line(), /<1;3/);
+  quote.values = [1, 1, 1, 1, 11, 10];
+  table.tick(quote);
+  assert.match(line(), /<1;32m\s*11\.00<0m/);
+  quote.values = [1, 1, 1, 1, 9, 10];
+  table.tick(quote);
+  assert.match(line(), /<1;31m\s*9\.00<0m/);
+  quote.link.current = false;
+  const stale = line();
+  assert.match(stale, /<2m\s*9\.00<0m/);
+  assert.match(stale, /<30;43mSTALE/);
+});
+
+test("numbers are shown short and whole", () => {
+  assert.deepEqual([decimalsOf(1), decimalsOf(0.25), decimalsOf(1e-7), decimalsOf(1e21)], [0, 2, 10, 0]);
+  assert.deepEqual([price(1.5, 3), price(null, 3)], ["1.500", "-"]);
+  assert.deepEqual(
+    [size(0.015), size(340), size(12_345), size(2.5e6), size(3e9), size(null)],
+    ["0.015", "340", "12.3k", "2.5M", "3.0G", "-"],
+  );
+  assert.deepEqual([-5, 250_000, 3_400_000, 312e6, 11_100e6, 200_000e6].map(age), [
+    "0ms",
+    "250ms",
+    "3.4s",
+    "5m12s",
+    "3h05m",
+    "2d07h",
+  ]);
+  assert.deepEqual([cut("abc", 3), cut("abcd", 3), cut("abc", 1), cut("abc", 0)], ["abc", "ab…", "…", ""]);
+});
