@@ -1,6 +1,7 @@
 /** Opens the bus that the settings ask for: within this process, or through Redis. */
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
+import { UsageError } from "../option.ts";
 import type { Settings } from "../settings.ts";
 import type { BusReader, BusWriter } from "./bus.ts";
 import { ClusterSubscriber } from "./cluster_subscriber.ts";
@@ -10,9 +11,12 @@ import { RedisLink } from "./redis_link.ts";
 import { RedisReader } from "./redis_reader.ts";
 import { RedisSubscriber } from "./redis_subscriber.ts";
 import { describeTarget } from "./redis_url.ts";
-import { RedisWriter, type WriterRole } from "./redis_writer.ts";
+import { RedisWriter } from "./redis_writer.ts";
 import { RedisKeys } from "./shard.ts";
 import type { ReaderCounts } from "./shard_follower.ts";
+
+/** The longest name of a feed; it is part of every value in the store. */
+const MAX_FEED_BYTES = 64;
 
 /** The settings that the bus has. */
 export type BusSettings = Pick<
@@ -24,7 +28,10 @@ export type BusSettings = Pick<
 export interface Bus {
   /** The gateway's end; one a process. */
   reader(): BusReader;
-  /** The publisher's end for one more feed. Its name is what its publishers have in common, of 1 to 64 characters. */
+  /**
+   * The publisher's end for one more feed. Its name is what its publishers have in common: of two, one stands by.
+   * @throws UsageError when the name is longer than 64 bytes
+   */
   writer(feed: string): BusWriter;
   /** Why the bus cannot be reached, for the readiness of a process that only publishes. */
   unready(): string | undefined;
@@ -35,8 +42,6 @@ export interface Bus {
   /** Closes what is left open; reader and writers first. */
   close(): Promise<void>;
 }
-
-export type { WriterRole };
 
 /**
  * Opens the bus. Returns at once: a Redis that cannot be reached is waited for.
@@ -83,6 +88,8 @@ function openRedis(settings: BusSettings, clock: Clock, log: Logger): Bus {
       return reader;
     },
     writer(feed) {
+      if (Buffer.byteLength(feed) > MAX_FEED_BYTES)
+        throw new UsageError(`a feed's name may have ${MAX_FEED_BYTES} bytes: ${JSON.stringify(feed)}`);
       const writer = new RedisWriter({ feed, keys, link, isSharded, clock, log });
       writers.set(feed, writer);
       return writer;

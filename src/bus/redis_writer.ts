@@ -10,7 +10,7 @@ import { HOLD_INTERVAL, Lease } from "./lease.ts";
 import type { RedisLink } from "./redis_link.ts";
 import { takeOver } from "./redis_takeover.ts";
 import type { RedisKeys } from "./shard.ts";
-import { ShardWriter } from "./shard_writer.ts";
+import { ShardWriter, WRITE_GAP } from "./shard_writer.ts";
 import { BatchDecoder, BatchEncoder } from "./wire.ts";
 
 /** What a writer has done, for the metrics. */
@@ -61,6 +61,8 @@ export class RedisWriter implements BusWriter {
   #epoch = 0;
   #isClosed = false;
   #flush: NodeJS.Immediate | undefined;
+  /** While it runs, what changes waits for it. */
+  #gap: NodeJS.Timeout | undefined;
   #wake: (() => void) | undefined;
   #run: Promise<void> | undefined;
 
@@ -110,6 +112,7 @@ export class RedisWriter implements BusWriter {
     }
     this.#isClosed = true;
     if (this.#flush) clearImmediate(this.#flush);
+    clearTimeout(this.#gap);
     this.#wake?.();
     await this.#run;
     await this.#lease.release().catch(() => {
@@ -219,6 +222,7 @@ export class RedisWriter implements BusWriter {
   }
 
   #scheduleFlush(): void {
+    if (this.#gap) return;
     this.#flush ??= setImmediate(() => {
       this.#flush = undefined;
       this.#writeAll();
@@ -227,7 +231,14 @@ export class RedisWriter implements BusWriter {
 
   #writeAll(): void {
     if (this.#role !== "leading") return;
-    for (const shard of this.#shards) shard.write();
+    const now = this.#options.clock.millis();
+    let isHeld = false;
+    for (const shard of this.#shards) if (shard.write(now)) isHeld = true;
+    if (!isHeld) return;
+    this.#gap ??= setTimeout(() => {
+      this.#gap = undefined;
+      this.#writeAll();
+    }, WRITE_GAP / 2);
   }
 
   #shardOf(row: number): number {
