@@ -1,0 +1,38 @@
+/** What the load test uses of k6's own modules (https://grafana.com/docs/k6/latest/javascript-api/). */
+
+/** The environment of the k6 process, and `-e NAME=value`. */
+declare const __ENV: Readonly<Record<string, string | undefined>>;
+
+declare module "k6" {
+  export function check<T>(value: T, checks: Readonly<Record<string, (value: T) => boolean>>): boolean;
+}
+
+declare module "k6/metrics" {
+  export class Counter {
+    constructor(name: string);
+    add(count: number): void;
+  }
+  export class Trend {
+    constructor(name: string, isTime?: boolean);
+    add(value: number): void;
+  }
+}
+
+declare module "k6/websockets" {
+  interface MessageEvent {
+    readonly data: ArrayBuffer | string;
+    /** When it was received, ms since the Unix epoch, with a fraction. */
+    readonly timestamp: number;
+  }
+  export class WebSocket {
+    constructor(url: string, protocols: string);
+    binaryType: "blob" | "arraybuffer";
+    readonly protocol: string;
+    onopen: (() => void) | null;
+    onmessage: ((event: MessageEvent) => void) | null;
+    onerror: ((event: { readonly error: string }) => void) | null;
+    onclose: ((event: { readonly code: number }) => void) | null;
+    send(data: ArrayBuffer): void;
+    close(code?: number): void;
+  }
+}

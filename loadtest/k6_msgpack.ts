@@ -1,0 +1,201 @@
+/**
+ * As much MessagePack as a client of the protocol needs, for k6: its scripts do not resolve node_modules, and its
+ * JavaScript engine is slow, so that ticks are read without their values. It has no TextDecoder: texts are of ASCII.
+ * Source: https://github.com/msgpack/msgpack/blob/master/spec.md
+ */
+
+/** A data frame: of each tick the handle, `seq` and `eventTime`, one behind the other. */
+export interface DataFrame {
+  readonly sentAt: number;
+  readonly ticks: number[];
+}
+
+/** The most bytes of a command. */
+const MAX_COMMAND = 32_768;
+const DEEPEST = 8;
+
+/** How many bytes a number or nil takes, by its first byte; 0 where that begins something else. */
+const NUMBER_BYTES = new Uint8Array(256);
+for (let first = 0; first < 256; first++) NUMBER_BYTES[first] = first < 0x80 || first >= 0xe0 ? 1 : 0;
+const SIZES = [
+  [0xc0, 1],
+  [0xca, 5],
+  [0xcb, 9],
+  [0xcc, 2],
+  [0xcd, 3],
+  [0xce, 5],
+  [0xcf, 9],
+  [0xd0, 2],
+  [0xd1, 3],
+  [0xd2, 5],
+  [0xd3, 9],
+] as const;
+for (const [first, size] of SIZES) NUMBER_BYTES[first] = size;
+
+/** Where a read is. */
+interface Cursor {
+  readonly view: DataView;
+  at: number;
+}
+
+/** Whether a message is a control message: those are maps. */
+export function isControl(message: ArrayBuffer): boolean {
+  const first = new Uint8Array(message)[0];
+  return (first & 0xf0) === 0x80 || first === 0xde;
+}
+
+/**
+ * Reads a data frame.
+ * @throws Error when it is none
+ */
+export function readFrame(message: ArrayBuffer): DataFrame {
+  const bytes = new Uint8Array(message);
+  const cursor: Cursor = { view: new DataView(message), at: 0 };
+  const elements = arrayHead(cursor);
+  const sentAt = number(cursor);
+  const ticks: number[] = [];
+  for (let element = 1; element < elements; element++) {
+    const values = arrayHead(cursor) - 3;
+    if (values < 0) throw new Error("a tick without handle, seq and eventTime");
+    ticks.push(number(cursor), number(cursor), number(cursor));
+    let at = cursor.at;
+    for (let value = 0; value < values; value++) {
+      const size = NUMBER_BYTES[bytes[at]];
+      if (size === 0) throw new Error("a value that is no number");
+      at += size;
+    }
+    cursor.at = at;
+  }
+  if (cursor.at !== bytes.length) throw new Error("a frame that does not end with its last tick");
+  return { sentAt, ticks };
+}
+
+/**
+ * Reads a control message.
+ * @throws Error when it is none
+ */
+export function readControl(message: ArrayBuffer): Record<string, unknown> {
+  const cursor: Cursor = { view: new DataView(message), at: 0 };
+  const value = any(cursor, 0);
+  if (typeof value !== "object" || value === null || Array.isArray(value) || cursor.at !== message.byteLength)
+    throw new Error("no map");
+  return value as Record<string, unknown>;
+}
+
+/**
+ * Writes a command.
+ * @throws Error when it is longer than the gateway takes by default
+ */
+export function packCommand(command: Readonly<Record<string, string | number | readonly string[]>>): ArrayBuffer {
+  const bytes: number[] = [];
+  const entries = Object.entries(command);
+  bytes.push(0x80 | entries.length);
+  for (const [name, value] of entries) {
+    pushText(bytes, name);
+    if (typeof value === "string") pushText(bytes, value);
+    else if (typeof value === "number") pushDouble(bytes, value);
+    else {
+      bytes.push(0xdc, value.length >> 8, value.length & 0xff);
+      for (const text of value) pushText(bytes, text);
+    }
+  }
+  if (bytes.length > MAX_COMMAND) throw new Error(`a command of ${bytes.length} bytes`);
+  return Uint8Array.from(bytes).buffer;
+}
+
+function pushText(bytes: number[], text: string): void {
+  if (text.length > 255) throw new Error(`a text of ${text.length} characters`);
+  bytes.push(0xd9, text.length);
+  for (let index = 0; index < text.length; index++) bytes.push(text.charCodeAt(index));
+}
+
+function pushDouble(bytes: number[], value: number): void {
+  const view = new DataView(new ArrayBuffer(8));
+  view.setFloat64(0, value);
+  bytes.push(0xcb);
+  for (let index = 0; index < 8; index++) bytes.push(view.getUint8(index));
+}
+
+function arrayHead(cursor: Cursor): number {
+  const first = cursor.view.getUint8(cursor.at++);
+  if ((first & 0xf0) === 0x90) return first & 0x0f;
+  if (first !== 0xdc) throw new Error("no array");
+  cursor.at += 2;
+  return cursor.view.getUint16(cursor.at - 2);
+}
+
+function number(cursor: Cursor): number {
+  const { view, at } = cursor;
+  const first = view.getUint8(at);
+  const size = NUMBER_BYTES[first];
+  if (size === 0 || first === 0xc0) throw new Error("no number");
+  cursor.at += size;
+  if (first < 0x80) return first;
+  if (first >= 0xe0) return first - 0x100;
+  switch (first) {
+    case 0xca:
+      return view.getFloat32(at + 1);
+    case 0xcb:
+      return view.getFloat64(at + 1);
+    case 0xcc:
+      return view.getUint8(at + 1);
+    case 0xcd:
+      return view.getUint16(at + 1);
+    case 0xce:
+      return view.getUint32(at + 1);
+    case 0xcf:
+      return view.getUint32(at + 1) * 2 ** 32 + view.getUint32(at + 5);
+    case 0xd0:
+      return view.getInt8(at + 1);
+    case 0xd1:
+      return view.getInt16(at + 1);
+    case 0xd2:
+      return view.getInt32(at + 1);
+    default:
+      return view.getInt32(at + 1) * 2 ** 32 + view.getUint32(at + 5);
+  }
+}
+
+function any(cursor: Cursor, depth: number): unknown {
+  if (depth > DEEPEST) throw new Error("too deep");
+  const { view } = cursor;
+  const first = view.getUint8(cursor.at);
+  if (NUMBER_BYTES[first] > 0 && first !== 0xc0) return number(cursor);
+  cursor.at++;
+  if (first === 0xc0) return null;
+  if (first === 0xc2 || first === 0xc3) return first === 0xc3;
+  if ((first & 0xe0) === 0xa0) return text(cursor, first & 0x1f);
+  if ((first & 0xf0) === 0x90) return array(cursor, first & 0x0f, depth);
+  if ((first & 0xf0) === 0x80) return map(cursor, first & 0x0f, depth);
+  if (first === 0xd9) return text(cursor, unsigned(cursor, 1));
+  if (first === 0xda) return text(cursor, unsigned(cursor, 2));
+  if (first === 0xdc) return array(cursor, unsigned(cursor, 2), depth);
+  if (first === 0xde) return map(cursor, unsigned(cursor, 2), depth);
+  throw new Error(`a byte ${first} that the protocol does not have`);
+}
+
+function unsigned(cursor: Cursor, size: 1 | 2): number {
+  cursor.at += size;
+  return size === 1 ? cursor.view.getUint8(cursor.at - 1) : cursor.view.getUint16(cursor.at - 2);
+}
+
+function text(cursor: Cursor, length: number): string {
+  const codes: number[] = [];
+  for (let index = 0; index < length; index++) codes.push(cursor.view.getUint8(cursor.at++));
+  return String.fromCharCode(...codes);
+}
+
+function array(cursor: Cursor, length: number, depth: number): unknown[] {
+  const values: unknown[] = [];
+  for (let index = 0; index < length; index++) values.push(any(cursor, depth + 1));
+  return values;
+}
+
+function map(cursor: Cursor, size: number, depth: number): Record<string, unknown> {
+  const entries: Record<string, unknown> = {};
+  for (let index = 0; index < size; index++) {
+    const key = any(cursor, depth + 1);
+    entries[String(key)] = any(cursor, depth + 1);
+  }
+  return entries;
+}
