@@ -17,6 +17,7 @@ const NEEDS: readonly Need[] = [
   { program: "redis-server", package: "redis-server", why: "the bus between processes" },
   { program: "redis-cli", package: "redis-tools", why: "the Redis Cluster of the fault tests" },
   { program: "haproxy", package: "haproxy", why: "the balancer before the gateways" },
+  { program: "promtool", package: "prometheus", why: "the check of the alert rules" },
   { program: "openssl", package: "openssl", why: "the certificate of the TLS tests" },
   { program: "python3", package: "python3", why: "the publisher in examples/" },
 ];

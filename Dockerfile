@@ -1,0 +1,29 @@
+# glibc, not Alpine: uWebSockets.js has no build for musl. Node 22, which runs the sources as they are.
+FROM node:22.23.2-bookworm-slim AS packages
+WORKDIR /app
+COPY package.json package-lock.json ./
+# uWebSockets.js comes with its binaries for every platform and Node, 130 MB of them; one is used.
+RUN npm ci --omit=dev --no-audit --no-fund \
+  && find node_modules/uWebSockets.js/dist/bin -type f \
+    ! -name "uws_$(node -p '[process.platform, process.arch, process.versions.modules].join("_")').node" -delete
+
+FROM node:22.23.2-bookworm-slim
+ENV NODE_ENV=production
+# In a container, 127.0.0.1 is reached by nobody.
+ENV TICKGATE_HOST=0.0.0.0
+ENV TICKGATE_PORT=8080
+ENV TICKGATE_ADMIN_PORT=9090
+WORKDIR /app
+COPY --from=packages /app/node_modules ./node_modules
+COPY package.json ./
+COPY bin ./bin
+COPY src ./src
+USER node
+EXPOSE 8080 9090
+# Whether it lives; whether it is ready is the balancer's question (/readyz).
+HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.TICKGATE_ADMIN_PORT}/healthz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+# Unready, then goodbye to every client, then the end.
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["node", "bin/tickgate.js"]
+CMD ["all"]

@@ -1,0 +1,218 @@
+/** The files of a deployment agree with each other and with the code: to the last port and environment name. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, statSync } from "node:fs";
+import { test } from "node:test";
+import { parseFeeds } from "../src/feed/spec.ts";
+import { type CommandName, readSettings, settingsOf } from "../src/settings.ts";
+import { balancerDefaults, compose, environmentOf, portOf, ROOT, read, readYaml, tickgates } from "./compose.ts";
+
+const services = Object.entries(compose.services);
+const gateways = tickgates("gateway");
+const feeds = tickgates("feed");
+const haproxy = read("config/haproxy.cfg");
+/** Debian installs servers where a user's PATH may not look. */
+const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/usr/local/sbin` };
+
+/** The settings that a service comes to; those of the image first. */
+function serviceSettings(name: string) {
+  const service = compose.services[name];
+  const image = Array.from(read("Dockerfile").matchAll(/^ENV (\w+)=(\S+)$/gm), ([, key, value]) => [key, value]);
+  const environment = { ...Object.fromEntries(image), ...environmentOf(service) };
+  const command = service.command?.[0] as CommandName;
+  return { ...readSettings(command, [], environment), command };
+}
+
+/** The ports on which a service listens inside its network. */
+function portsOf(name: string): number[] {
+  if (name === "redis") return [Number(/^port (\d+)$/m.exec(read("config/redis.conf"))?.[1])];
+  if (name === "haproxy")
+    return [portOf(balancerDefaults.BALANCER_ADDRESS), portOf(balancerDefaults.BALANCER_ADMIN_ADDRESS)];
+  // As their images have it.
+  if (name === "prometheus") return [9090];
+  if (name === "grafana") return [3000];
+  const { settings } = serviceSettings(name);
+  return feeds.some(([feed]) => feed === name) ? [settings.adminPort] : [settings.port, settings.adminPort];
+}
+
+function seconds(text: string | undefined): number {
+  return Number(/^(\d+)s$/.exec(text ?? "")?.[1]);
+}
+
+test("the topology: Redis, two feeds of the same name, gateways, balancer, Prometheus and Grafana", () => {
+  assert.deepEqual(
+    feeds.map(([name]) => name),
+    ["feed1", "feed2"],
+  );
+  assert.ok(gateways.length >= 2);
+  for (const name of ["redis", "haproxy", "prometheus", "grafana"]) assert.ok(compose.services[name], name);
+  const published = feeds.map(([name]) => parseFeeds(serviceSettings(name).settings.feeds).map((feed) => feed.name));
+  assert.deepEqual(published[0], published[1], "one can stand by for the other");
+});
+
+for (const [name] of [...gateways, ...feeds])
+  test(`${name}: every environment name is a setting of its command, and its value is accepted`, () => {
+    const { settings, unknownEnv, command } = serviceSettings(name);
+    assert.deepEqual(unknownEnv, []);
+    const known = new Set(settingsOf(command).map(([, setting]) => setting.env));
+    assert.deepEqual(
+      Object.keys(environmentOf(compose.services[name])).filter((key) => !known.has(key)),
+      [],
+    );
+    assert.equal(settings.host, "0.0.0.0");
+    const redis = new URL(settings.redisUrl);
+    assert.equal(redis.protocol, "redis:");
+    assert.ok(portsOf(redis.hostname).includes(portOf(settings.redisUrl)));
+    assert.equal(
+      settings.busShards,
+      serviceSettings("gateway1").settings.busShards,
+      "as many shards as the others have",
+    );
+  });
+
+test("each gateway has its service's name", () => {
+  for (const [name] of gateways) assert.equal(serviceSettings(name).settings.node, name);
+});
+
+test("what is published is listened on, each host port once", () => {
+  const taken = new Set<string>();
+  for (const [name, { ports = [] }] of services)
+    for (const text of ports) {
+      const [container, host] = text.split(":").reverse();
+      assert.ok(portsOf(name).includes(Number(container)), `${name} listens on ${container}`);
+      assert.ok(!taken.has(host), `${host} is published once`);
+      taken.add(host);
+    }
+});
+
+test("every mounted path exists, every volume is declared", () => {
+  for (const [name, { volumes = [] }] of services)
+    for (const volume of volumes) {
+      const [source] = volume.split(":");
+      if (source.startsWith("./")) assert.ok(existsSync(`${ROOT}${source}`), `${name}: ${source}`);
+      else assert.ok(source in compose.volumes, `${name}: ${source}`);
+    }
+});
+
+test("who waits for whom is there, and has a health check where its health is waited for", () => {
+  for (const [name, { depends_on = [] }] of services) {
+    const conditions = Array.isArray(depends_on)
+      ? Object.fromEntries(depends_on.map((other) => [other, { condition: "service_started" }]))
+      : depends_on;
+    for (const [other, { condition }] of Object.entries(conditions as Record<string, { condition: string }>)) {
+      assert.ok(compose.services[other], `${name} depends on ${other}`);
+      if (condition === "service_healthy")
+        assert.ok(compose.services[other].healthcheck, `${other} has a health check`);
+    }
+  }
+  const [port] = portsOf("redis");
+  assert.deepEqual(compose.services.redis.healthcheck?.test, ["CMD", "redis-cli", "-p", String(port), "ping"]);
+});
+
+test("every image is pinned; ours has the version of the package", () => {
+  const { version } = JSON.parse(read("package.json")) as { version: string };
+  for (const [name, { image, build }] of services) {
+    assert.match(image, /:v?\d+\.\d+\.\d+(-\w+)?$/, name);
+    if (build) assert.equal(image, `tickgate:${version}`);
+  }
+});
+
+test("the balancer's servers are the gateways, at their ports, in both backends", () => {
+  const expected = gateways.map(([name]) => name);
+  for (const backend of ["gateways", "living"]) {
+    const section = new RegExp(`^backend ${backend}\n((?: .*\n|\n)*)`, "m").exec(haproxy)?.[1] ?? "";
+    const servers = [...section.matchAll(/^ +server (\w+) "\$\{(\w+)\}" port "\$\{(\w+)\}"$/gm)];
+    assert.deepEqual(
+      servers.map(([, name]) => name),
+      expected,
+      backend,
+    );
+    for (const [, name, address, adminPort] of servers) {
+      const { settings } = serviceSettings(name);
+      assert.equal(balancerDefaults[address], `${name}:${settings.port}`);
+      assert.equal(Number(balancerDefaults[adminPort]), settings.adminPort);
+    }
+  }
+});
+
+test("times fit together: tunnels outlive heartbeats, checks see a drain, and nobody is killed while draining", () => {
+  for (const [name, service] of gateways) {
+    const { heartbeat, drainDelay, drainSpread, maxConnections, maxConnectionsPerAddress } =
+      serviceSettings(name).settings;
+    assert.ok(seconds(/timeout tunnel +(\S+)/.exec(haproxy)?.[1]) * 1_000 > heartbeat * 3);
+    assert.ok(Number(/ inter (\d+)ms .*fall 1 /.exec(haproxy)?.[1]) * 2 <= drainDelay, "two checks in the delay");
+    assert.ok(seconds(service.stop_grace_period) * 1_000 > drainDelay + drainSpread + 1_000);
+    assert.ok(maxConnectionsPerAddress >= maxConnections, "all come from the balancer");
+  }
+  const { stop_grace_period, stop_signal } = compose.services.haproxy;
+  assert.ok(seconds(stop_grace_period) > seconds(/hard-stop-after (\S+)/.exec(haproxy)?.[1]));
+  assert.equal(stop_signal, "SIGUSR1");
+});
+
+test("HAProxy accepts its configuration, without a warning where the names are known", () => {
+  const addresses = Object.fromEntries(
+    Object.keys(balancerDefaults).map((name, index) => [name, name.endsWith("PORT") ? "1" : `127.0.0.1:${index + 1}`]),
+  );
+  const check = (environment: NodeJS.ProcessEnv) =>
+    spawnSync("haproxy", ["-c", "-f", "config/haproxy.cfg"], { cwd: ROOT, env: environment, encoding: "utf8" });
+  const known = check({ ...env, ...addresses });
+  assert.equal(known.status, 0, known.stderr);
+  assert.doesNotMatch(known.stderr, /WARNING|ALERT/);
+  // Here nobody knows the names of the compose network; all else is the same.
+  const composed = check(env);
+  assert.equal(composed.status, 0, composed.stderr);
+});
+
+test("Prometheus asks every process at its admin port", () => {
+  interface Scraping {
+    rule_files: string[];
+    scrape_configs: { job_name: string; static_configs: { targets: string[] }[] }[];
+  }
+  const { rule_files, scrape_configs } = readYaml<Scraping>("config/prometheus.yml");
+  const targets = scrape_configs.flatMap((job) => job.static_configs.flatMap((group) => group.targets));
+  const ours = [...gateways, ...feeds].map(([name]) => `${name}:${serviceSettings(name).settings.adminPort}`);
+  assert.deepEqual(
+    targets.toSorted(),
+    [...ours, `haproxy:${portOf(balancerDefaults.BALANCER_ADMIN_ADDRESS)}`].toSorted(),
+  );
+
+  // The rules stand in the container where they stand here, seen from the configuration.
+  const { command = [], volumes = [] } = compose.services.prometheus;
+  const mounts = new Map(volumes.map((volume) => [volume.split(":")[1], volume.split(":")[0]]));
+  const config = /^--config.file=(.*)$/.exec(command.find((word) => word.startsWith("--config.file")) ?? "")?.[1];
+  assert.equal(mounts.get(config as string), "./config/prometheus.yml");
+  for (const file of rule_files)
+    assert.equal(
+      mounts.get(new URL(file, `file://${config}`).pathname),
+      `.${new URL(file, "file:///config/").pathname}`,
+    );
+});
+
+test("Grafana finds Prometheus and its dashboards", () => {
+  const sources = readYaml<{ datasources: { uid: string; url: string }[] }>(
+    "config/grafana/provisioning/datasources/prometheus.yml",
+  );
+  const [{ uid, url }] = sources.datasources;
+  assert.ok(portsOf(new URL(url).hostname).includes(portOf(url)));
+
+  const { volumes = [] } = compose.services.grafana;
+  const mounts = volumes.map((volume) => volume.split(":"));
+  const here = (path: string) => {
+    const [source, target] = mounts.find(([, inside]) => path.startsWith(inside)) ?? [];
+    return `${ROOT}${source}${path.slice(target?.length)}`;
+  };
+  assert.ok(statSync(here("/etc/grafana/provisioning/datasources")).isDirectory());
+  const { providers } = readYaml<{ providers: { options: { path: string } }[] }>(
+    "config/grafana/provisioning/dashboards/tickgate.yml",
+  );
+  for (const { options } of providers) assert.ok(statSync(here(options.path)).isDirectory());
+  const home = environmentOf(compose.services.grafana).GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH;
+  assert.ok(existsSync(here(home)), home);
+  for (const [, used] of read("dashboards/tickgate.json").matchAll(/"type": "prometheus",\s*"uid": "(\w+)"/g))
+    assert.equal(used, uid);
+});
+
+test("the example of a settings file is accepted", () => {
+  const { settings } = readSettings("all", ["--config", `${ROOT}config/tickgate.example.json`], {});
+  assert.ok(parseFeeds(settings.feeds).length > 0);
+});

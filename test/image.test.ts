@@ -1,0 +1,66 @@
+/** The Dockerfile, as far as it can be tried without Docker: what it copies and runs is here, and runs. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { test } from "node:test";
+import { Part } from "../scripts/cluster/part.ts";
+import { answersOk, freePorts } from "../scripts/cluster/probe.ts";
+import { ROOT, read } from "./compose.ts";
+
+const dockerfile = read("Dockerfile").replaceAll("\\\n", " ");
+const environment = Object.fromEntries(
+  Array.from(dockerfile.matchAll(/^ENV (\w+)=(\S+)$/gm), ([, name, value]) => [name, value]),
+);
+
+/** The words of an instruction that is written as JSON. */
+function words(instruction: string): string[] {
+  const match = new RegExp(`^${instruction} (\\[.*\\])$`, "m").exec(dockerfile);
+  return JSON.parse(match?.[1] ?? "[]") as string[];
+}
+
+test("its Node is a pinned one that runs the sources and that uWebSockets.js has a build for: glibc, 22.18 or later", () => {
+  const images = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, image]) => image);
+  assert.equal(new Set(images).size, 1, "packages are installed by the Node that runs them");
+  const [, minor] = /^node:22\.(\d+)\.\d+-bookworm-slim$/.exec(images[0]) ?? [];
+  assert.ok(Number(minor) >= 18, images[0]);
+});
+
+test("what it copies is here and is let through by .dockerignore", () => {
+  const kept = [...read(".dockerignore").matchAll(/^!(\S+)$/gm)].map(([, path]) => path);
+  const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, paths]) => paths.split(" "));
+  assert.deepEqual([...new Set(copied)].toSorted(), kept.toSorted());
+  for (const path of copied) assert.ok(existsSync(`${ROOT}${path}`), path);
+});
+
+test("it runs as an ordinary user, and ends at SIGTERM", () => {
+  assert.match(dockerfile, /^USER node$/m);
+  assert.match(dockerfile, /^STOPSIGNAL SIGTERM$/m);
+  assert.match(dockerfile, new RegExp(`^EXPOSE ${environment.TICKGATE_PORT} ${environment.TICKGATE_ADMIN_PORT}$`, "m"));
+});
+
+test("what it runs runs, and its health check tells life from death", { timeout: 60_000 }, async (t) => {
+  const [port, adminPort, nobody] = await freePorts(3);
+  const [, ...entry] = words("ENTRYPOINT");
+  const own = { TICKGATE_HOST: "127.0.0.1", TICKGATE_PORT: String(port), TICKGATE_ADMIN_PORT: String(adminPort) };
+  const part = new Part(
+    {
+      name: "tickgate",
+      program: process.execPath,
+      args: [`${ROOT}${entry[0]}`, ...words("CMD")],
+      env: { ...environment, ...own },
+      log: "stderr",
+      ready: () => answersOk(`http://127.0.0.1:${adminPort}/readyz`),
+      stopSignal: "SIGTERM",
+      stopTime: 10_000,
+    },
+    { line() {}, started() {}, ended() {}, lost() {} },
+  );
+  t.after(() => part.stop());
+  await part.start();
+
+  const [, ...check] = words("HEALTHCHECK .*CMD");
+  const health = (admin: number) =>
+    spawnSync(process.execPath, check, { env: { ...process.env, TICKGATE_ADMIN_PORT: String(admin) } }).status;
+  assert.equal(health(adminPort), 0);
+  assert.equal(health(nobody), 1);
+});
