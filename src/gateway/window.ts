@@ -3,9 +3,11 @@
  * server before a slow reader shows, and every byte in it is an old price by the time it is read; so a WebSocket ping
  * follows the frames, and its pong says that all before it has arrived.
  *
- * The window is what the reader takes in during one round trip and `delay` more. Its rate is measured from pongs
- * while it was the window that held us back (as BBR does, https://datatracker.ietf.org/doc/draft-ietf-ccwg-bbr/):
- * when we simply had nothing to say, what arrived says nothing about what could have.
+ * The window aims at a round trip that is `delay` longer than the bare one: then the way is full, and what queues on
+ * it is no older than that. A ping that took longer makes the window smaller by as much, one that took less makes it
+ * larger, if it was the window that held us back (as LEDBAT does, https://datatracker.ietf.org/doc/html/rfc6817). Only
+ * pings count that were sent since the last change: the others measured another window. A rate measured over time
+ * would not do: it counts the times in which we had nothing to say as if the reader had been slow.
  */
 
 /** Pings that may be unanswered at once: one a quarter of the window, and some for windows that shrank. */
@@ -14,8 +16,13 @@ const MAX_PINGS = 8;
 const IDLE_WINDOW = 32_768;
 /** Bytes on their way that do not disturb the measuring of the bare round trip. */
 const CLEAN_BYTES = 512;
-/** The shortest time over which a rate is measured, ms: shorter ones measure how sockets are scheduled. */
-const RATE_TIME = 100;
+/**
+ * A smallest window whose trips are still too long is let run dry this often, ms: perhaps the way itself has become
+ * longer, which only a ping on the empty way can tell.
+ */
+const DRY_TIME = 5_000;
+/** The window grows at most twofold in so many ms: a reader that wakes up now and then reads fast while it is awake. */
+const GROWTH_TIME = 100;
 /** A ping follows at least this often, ms, while frames are sent: how soon a reader that stopped is found out. */
 const PING_TIME = 1_000;
 
@@ -29,7 +36,8 @@ export class ArrivalWindow {
   /** Unanswered pings, oldest at `#first`: what had been sent before each, and when it was sent. */
   readonly #pingBytes = new Float64Array(MAX_PINGS);
   readonly #pingTime = new Float64Array(MAX_PINGS);
-  readonly #pingClean = new Uint8Array(MAX_PINGS);
+  /** What was on its way when it was sent, bytes. */
+  readonly #pingLoad = new Float64Array(MAX_PINGS);
   #first = 0;
   #pings = 0;
   #nextPing = 0;
@@ -37,9 +45,10 @@ export class ArrivalWindow {
   #lastPing = Number.NEGATIVE_INFINITY;
   #roundTrip = Number.POSITIVE_INFINITY;
   #heldBack = false;
-  /** Where the measuring of the rate began. */
-  #markBytes = 0;
-  #markTime: number;
+  /** When the window last changed, ms. */
+  #changedAt: number;
+  /** When a ping was last sent on a way as good as empty, ms. */
+  #cleanAt: number;
 
   /**
    * @param min the window of the slowest reader, bytes
@@ -50,7 +59,8 @@ export class ArrivalWindow {
     this.#min = min;
     this.#max = max;
     this.#delay = delay;
-    this.#markTime = now;
+    this.#changedAt = now;
+    this.#cleanAt = now;
   }
 
   /** The window, bytes. */
@@ -74,13 +84,16 @@ export class ArrivalWindow {
   }
 
   /**
-   * How many bytes may be sent now: 0 when the window is nearly full (a quarter is kept together, so that frames do
-   * not get tiny) or a ping has been out for too long.
+   * How many bytes may be sent now: 0 when the window is nearly full or a ping has been out for too long. It is a part
+   * of the window at once, so that its ping comes back while other parts are on their way and the way never runs dry,
+   * and not less than a quarter, so that frames do not get tiny.
    */
   room(now: number): number {
     if (this.#pings > 0 && now - this.#pingTime[this.#first] > this.#patience()) return 0;
-    const room = this.#size - this.inFlight;
-    return room * 4 < this.#size ? 0 : room;
+    const { inFlight } = this;
+    if (inFlight > 0 && this.#size === this.#min && now - this.#cleanAt > DRY_TIME) return 0;
+    const room = this.#size - inFlight;
+    return room * 4 < this.#size ? 0 : Math.min(room, Math.ceil(this.#size / this.#parts));
   }
 
   /** Bytes have been given to the socket. */
@@ -97,9 +110,7 @@ export class ArrivalWindow {
   pingDue(now: number): boolean {
     if (this.#pings === MAX_PINGS) return false;
     const bytes = this.#sent - this.#bytesAtPing;
-    // A ping costs as much as a frame: who reads fast enough gets half as many.
-    const parts = this.#size < IDLE_WINDOW ? 4 : 2;
-    return bytes * parts >= this.#size || (bytes > 0 && this.#pings === 0 && now - this.#lastPing >= PING_TIME);
+    return bytes * this.#parts >= this.#size || (bytes > 0 && this.#pings === 0 && now - this.#lastPing >= PING_TIME);
   }
 
   /**
@@ -110,7 +121,8 @@ export class ArrivalWindow {
     const slot = (this.#first + this.#pings++) % MAX_PINGS;
     this.#pingBytes[slot] = this.#sent;
     this.#pingTime[slot] = now;
-    this.#pingClean[slot] = this.inFlight <= CLEAN_BYTES ? 1 : 0;
+    this.#pingLoad[slot] = this.inFlight;
+    if (this.#isClean(slot)) this.#cleanAt = now;
     this.#bytesAtPing = this.#sent;
     this.#lastPing = now;
     const number = this.#nextPing;
@@ -139,8 +151,8 @@ export class ArrivalWindow {
     this.#arrived = this.#pingBytes[slot];
     const roundTrip = now - this.#pingTime[slot];
     if (roundTrip < this.#roundTrip) this.#roundTrip = roundTrip;
-    else if (this.#pingClean[slot] === 1) this.#roundTrip += (roundTrip - this.#roundTrip) / 4;
-    this.#measure(now, roundTrip);
+    else if (this.#isClean(slot)) this.#roundTrip += (roundTrip - this.#roundTrip) / 4;
+    this.#adapt(slot, roundTrip, now);
     return roundTrip;
   }
 
@@ -149,18 +161,29 @@ export class ArrivalWindow {
     return this.#roundTrip === Number.POSITIVE_INFINITY ? Number.POSITIVE_INFINITY : this.#roundTrip + 2 * this.#delay;
   }
 
-  #measure(now: number, roundTrip: number): void {
-    const elapsed = now - this.#markTime;
-    if (elapsed < Math.max(RATE_TIME, Math.min(roundTrip, 4 * this.#delay))) return;
-    const rate = (this.#arrived - this.#markBytes) / elapsed;
-    const wanted = Math.min(this.#max, rate * (this.#roundTrip + this.#delay));
-    const late = roundTrip > this.#patience();
-    if (this.#heldBack || late) this.#size = Math.max(this.#min, wanted);
-    else if (wanted > this.#size) this.#size = wanted;
-    else if (this.#size < IDLE_WINDOW) this.#size = Math.min(IDLE_WINDOW, this.#size * 1.25);
-    else this.#size = Math.max(IDLE_WINDOW, wanted, this.#size * 0.8);
+  /** In how many parts the window is sent, a ping behind each: one costs as much as a frame. */
+  get #parts(): number {
+    return this.#size < IDLE_WINDOW ? 4 : 2;
+  }
+
+  /** Whether a ping was sent on a way as good as empty: the smallest window's first part does not count. */
+  #isClean(slot: number): boolean {
+    return this.#pingLoad[slot] <= Math.max(CLEAN_BYTES, Math.ceil(this.#min / 4));
+  }
+
+  /** Draws the conclusion from a ping's round trip. */
+  #adapt(slot: number, roundTrip: number, now: number): void {
+    if (this.#pingTime[slot] < this.#changedAt) return;
+    const wanted = (this.#size * (this.#roundTrip + this.#delay)) / Math.max(roundTrip, 1);
+    if (wanted < this.#size) this.#size = Math.max(this.#min, wanted);
+    else if (now - this.#changedAt < GROWTH_TIME) return;
+    else if (this.#heldBack) {
+      // On an empty way every trip is short: that says nothing about a larger window.
+      if (this.#pingLoad[slot] * 4 < this.#size) return;
+      this.#size = Math.min(this.#max, wanted, this.#size * 2);
+    } else if (this.#size < IDLE_WINDOW) this.#size = Math.min(IDLE_WINDOW, this.#size * 1.25);
+    else this.#size = Math.max(IDLE_WINDOW, this.#size * 0.95);
     this.#heldBack = false;
-    this.#markBytes = this.#arrived;
-    this.#markTime = now;
+    this.#changedAt = now;
   }
 }
