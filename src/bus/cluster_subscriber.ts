@@ -148,7 +148,12 @@ export class ClusterSubscriber implements Subscriber {
       () => {
         if (node.shards.has(shard)) this.#events.subscribed(shard);
       },
-      () => node.client.disconnect(),
+      (error: Error) => {
+        // MOVED: the slot has gone elsewhere, or is about to; the next plan tells.
+        if (error.message.startsWith("NOPERM")) this.#events.refused(error.message);
+        node.shards.delete(shard);
+        this.#planSoon(PLAN_INTERVAL);
+      },
     );
   }
 

@@ -3,11 +3,23 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { busSettings, TestFeed, TestGateway, until } from "./bus.testing.ts";
 import { RedisProxy } from "./redis_proxy.testing.ts";
 import { freePort, RedisServer } from "./redis_server.testing.ts";
 
 const SYMBOLS = 200;
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
+
+/** Bytes in use, buffers included, after garbage is collected. */
+function heapUsed(): number {
+  collectGarbage();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
 
 interface Stage {
   readonly server: RedisServer;
@@ -105,6 +117,33 @@ test("Redis stopped for ten seconds", async () => {
     await flows(stage);
     assert.equal(gateway.resets, 0);
     assert.ok(stage.feed.writer.counts.failures > failures);
+  });
+});
+
+test("Redis is full: writes are refused, and go on when there is room", async () => {
+  await stage([], async (stage) => {
+    const client = stage.server.client();
+    await client.config("SET", "maxmemory", "1mb");
+    await until("all is silent", () => stage.gateway.isSilent, 3_000);
+    await client.config("SET", "maxmemory", "0");
+    await flows(stage);
+    client.disconnect();
+  });
+});
+
+test("what an outage takes of memory is given back", async () => {
+  await stage([], async (stage) => {
+    const before = heapUsed();
+    stage.server.signal("SIGSTOP");
+    const many = setInterval(() => stage.feed.tick(5_000), 5);
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    clearInterval(many);
+    stage.server.signal("SIGCONT");
+    await flows(stage);
+    await stage.gateway.settles(stage.feed);
+    const more = (heapUsed() - before) / 1e6;
+    // 4,800 more symbols are in two tables now.
+    assert.ok(more < 10, `${more} MB more`);
   });
 });
 

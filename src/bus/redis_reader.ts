@@ -5,6 +5,7 @@
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { BusListener, BusReader } from "./bus.ts";
+import { Complaint } from "./complaint.ts";
 import type { RedisLink } from "./redis_link.ts";
 import type { Subscriber, SubscriberEvents } from "./redis_subscriber.ts";
 import type { RedisKeys } from "./shard.ts";
@@ -62,13 +63,18 @@ export class RedisReader implements BusReader {
   #tendedAt = 0;
   #ensureAt = 0;
   #loggedMismatch = 0;
+  /** The last error of a command; empty while there has been none. */
+  #refusal = "";
+  readonly #complaint: Complaint;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
+    this.#complaint = new Complaint("the bus cannot be read; trying again", options.clock, options.log);
     this.#subscriber = options.subscriber({
       message: (shard, message) => this.#message(shard, message),
       subscribed: (shard) => this.#subscribed(shard),
       lost: (shard) => this.#lost(shard),
+      refused: (reason) => this.#refused(new Error(reason)),
     });
     const { keys, clock, silence } = options;
     this.#following = {
@@ -122,12 +128,13 @@ export class RedisReader implements BusReader {
   unready(): string | undefined {
     if (!this.#isStarted) return "the bus is not started";
     if (!this.#options.link.isUp) return `Redis is not connected: ${this.#options.link.lastError || "trying"}`;
-    if (!this.#isKnown) return "the market is being read from Redis";
+    if (!this.#isKnown) return `the market is being read from Redis${this.#refusal && `: ${this.#refusal}`}`;
     if (this.counts.mismatched > 0 && this.counts.batches === 0) return "the feeds have another number of bus shards";
     const overdue = this.#options.clock.millis() - this.#options.silence;
     const isOverdue = (shard: Shard) => shard.isWanted && !this.#isWell(shard) && shard.since < overdue;
     const count = this.#shards.filter(isOverdue).length;
-    return count > 0 ? `${count} of ${this.#shards.length} bus shards are not heard` : undefined;
+    if (count === 0) return undefined;
+    return `${count} of ${this.#shards.length} bus shards are not heard${this.#refusal && `: ${this.#refusal}`}`;
   }
 
   async close(): Promise<void> {
@@ -149,6 +156,11 @@ export class RedisReader implements BusReader {
 
   #shardsOf(symbol: string | undefined): Shard[] {
     return symbol === undefined ? this.#shards : [this.#shards[this.#options.keys.shardOf(symbol)]];
+  }
+
+  #refused(error: Error): void {
+    this.#refusal = error.message;
+    this.#complaint.about(error);
   }
 
   #isWell(shard: Shard): boolean {
@@ -219,16 +231,16 @@ export class RedisReader implements BusReader {
   }
 
   async #readInto(follower: ShardFollower): Promise<void> {
-    const { link, keys, log } = this.#options;
+    const { link, keys } = this.#options;
     const read = follower.beginRead();
     let values: Buffer[];
     try {
       values = (await link.call("hvals", [keys.hash(follower.shard)], READ_TIMEOUT)) as Buffer[];
     } catch (error) {
-      const reason = (error as Error).message;
-      log.debug({ shard: follower.shard, reason }, "reading the last values failed; trying again");
+      this.#refused(error as Error);
       return follower.failRead(read);
     }
+    this.#refusal = "";
     follower.endRead(read, values);
   }
 

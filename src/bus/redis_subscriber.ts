@@ -14,6 +14,8 @@ export interface SubscriberEvents {
   subscribed(shard: number): void;
   /** What is said on this shard is not heard, until `subscribed` comes again. */
   lost(shard: number): void;
+  /** Redis does not let us listen; it is asked again with the next {@link Subscriber.ensure}. */
+  refused(reason: string): void;
 }
 
 /** Keeps subscriptions, whatever happens to the connections. */
@@ -21,7 +23,7 @@ export interface Subscriber {
   open(): void;
   subscribe(shard: number): void;
   unsubscribe(shard: number): void;
-  /** Nothing was heard on this shard for long: see whether it is really listened to. */
+  /** Nothing is heard on this shard: see whether it is really listened to. */
   ensure(shard: number): void;
   close(): void;
 }
@@ -32,6 +34,8 @@ export class RedisSubscriber implements Subscriber {
   readonly #events: SubscriberEvents;
   /** The shards to listen to. */
   readonly #wanted = new Set<number>();
+  /** Those that are listened to, on the connection that is there now. */
+  readonly #heard = new Set<number>();
 
   /** @param link a connection of its own, not open yet, to a single server */
   constructor(link: RedisLink, keys: RedisKeys, events: SubscriberEvents) {
@@ -45,6 +49,7 @@ export class RedisSubscriber implements Subscriber {
     });
     link.onUp(() => this.#subscribe([...this.#wanted]));
     link.onDown(() => {
+      this.#heard.clear();
       for (const shard of this.#wanted) events.lost(shard);
     });
   }
@@ -60,11 +65,14 @@ export class RedisSubscriber implements Subscriber {
 
   unsubscribe(shard: number): void {
     this.#wanted.delete(shard);
+    this.#heard.delete(shard);
     if (this.#link.isUp) (this.#link.client as Redis).unsubscribe(this.#keys.channel(shard)).catch(ignore);
   }
 
-  /** The connection is probed; as long as it is there, so are its subscriptions. */
-  ensure(): void {}
+  /** The connection is probed: as long as it is there, so are its subscriptions. */
+  ensure(shard: number): void {
+    if (this.#wanted.has(shard) && !this.#heard.has(shard)) this.#subscribe([shard]);
+  }
 
   close(): void {
     this.#link.close();
@@ -75,11 +83,15 @@ export class RedisSubscriber implements Subscriber {
     const channels = shards.map((shard) => this.#keys.channel(shard));
     (this.#link.client as Redis).subscribe(...channels).then(
       () => {
-        for (const shard of shards) if (this.#wanted.has(shard)) this.#events.subscribed(shard);
+        for (const shard of shards) {
+          if (!this.#wanted.has(shard) || this.#heard.has(shard)) continue;
+          this.#heard.add(shard);
+          this.#events.subscribed(shard);
+        }
       },
-      () => {
-        // Refused or lost: a refusal (an ACL) stays until somebody changes it, so a new connection asks again.
-        if (this.#link.isUp) this.#link.client.disconnect(true);
+      (error: Error) => {
+        // A connection that was lost says so itself; what is left is a refusal, by an ACL.
+        if (this.#link.isUp) this.#events.refused(error.message);
       },
     );
   }

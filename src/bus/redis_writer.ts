@@ -6,6 +6,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { MarketTable } from "../market/table.ts";
 import { BusRecord, type BusWriter } from "./bus.ts";
+import { Complaint } from "./complaint.ts";
 import { HOLD_INTERVAL, Lease } from "./lease.ts";
 import type { RedisLink } from "./redis_link.ts";
 import { takeOver } from "./redis_takeover.ts";
@@ -53,6 +54,7 @@ export class RedisWriter implements BusWriter {
   readonly #options: WriterOptions;
   readonly #lease: Lease;
   readonly #log: Logger;
+  readonly #complaint: Complaint;
   readonly #shards: ShardWriter[] = [];
   /** The shard of each row, plus one; 0 where it has not been asked for. */
   #shardOfRow = new Uint16Array(0);
@@ -69,6 +71,7 @@ export class RedisWriter implements BusWriter {
   constructor(options: WriterOptions) {
     this.#options = options;
     this.#log = options.log.child({ feed: options.feed });
+    this.#complaint = new Complaint("the feed cannot be written to Redis; trying again", options.clock, this.#log);
     this.#lease = new Lease(options.link, options.keys, options.feed);
   }
 
@@ -88,6 +91,7 @@ export class RedisWriter implements BusWriter {
       rowsOf: (shard: number) => this.#rowsOf(shard),
       fenced: () => this.#stepDown("another publisher leads"),
       more: () => this.#scheduleFlush(),
+      failed: (error: Error) => this.#complaint.about(error),
     };
     this.#table = table;
     for (let shard = 0; shard < keys.shards; shard++) this.#shards.push(new ShardWriter(owner, shard));
@@ -143,8 +147,8 @@ export class RedisWriter implements BusWriter {
       const epoch = await this.#lease.acquire(Math.max(floor, wall));
       if (epoch === undefined) this.#setRole("standby");
       return epoch;
-    } catch {
-      // The link says in the log what is wrong with Redis.
+    } catch (error) {
+      this.#complaint.about(error as Error);
       this.#setRole("waiting");
       return undefined;
     }
@@ -172,7 +176,7 @@ export class RedisWriter implements BusWriter {
       this.#log.info({ epoch, symbols: table.knownCount }, "leading the feed");
       return epoch;
     } catch (error) {
-      this.#log.warn({ reason: (error as Error).message }, "taking over failed; trying again");
+      this.#complaint.about(error as Error);
       await this.#sleep(STANDBY_INTERVAL);
       return epoch + 1;
     } finally {

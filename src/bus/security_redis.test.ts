@@ -66,6 +66,23 @@ test("ACL users with only the rights that each needs", async () => {
   }
 });
 
+test("rights that are missing are named as the reason, and their coming is noticed", async () => {
+  const rules = "on >two ~tickgate:* resetchannels";
+  const server = await RedisServer.start([`user gateway ${rules} ${GATEWAY_RULES}`]);
+  const gateway = new TestGateway(busSettings(`redis://gateway:two@127.0.0.1:${server.port}`));
+  const client = server.client();
+  try {
+    await until("it is said", () => /not heard|being read/.test(gateway.reader.unready() ?? ""));
+    await until("why", () => /NOPERM/.test(gateway.reader.unready() ?? ""));
+    await client.call("ACL", "SETUSER", "gateway", "&tickgate:*");
+    await until("it is ready", () => gateway.reader.unready() === undefined, 4_000);
+  } finally {
+    client.disconnect();
+    await gateway.close();
+    await server.stop();
+  }
+});
+
 test("TLS with a certificate of one's own, which must be known", async () => {
   requireProgram("openssl", "apt-get install openssl");
   const dir = mkdtempSync(join(tmpdir(), "tickgate-tls-"));

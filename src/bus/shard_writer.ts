@@ -6,7 +6,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { MarketTable } from "../market/table.ts";
 import type { BusRecord } from "./bus.ts";
-import type { RedisLink } from "./redis_link.ts";
+import { RedisDownError, type RedisLink } from "./redis_link.ts";
 import { WRITE } from "./redis_script.ts";
 import type { WriterCounts } from "./redis_writer.ts";
 import type { RedisKeys } from "./shard.ts";
@@ -40,6 +40,8 @@ export interface ShardOwner {
   rowsOf(shard: number): Iterable<number>;
   /** A write was refused: a later epoch has begun. */
   fenced(): void;
+  /** A write failed, and will be tried again. */
+  failed(error: Error): void;
   /** There is something to write when the event loop comes round. */
   more(): void;
 }
@@ -119,7 +121,7 @@ export class ShardWriter {
 
   /** To be called several times a second: heartbeats, and what has failed. */
   tend(now: number): void {
-    if (this.#isWriting && now - this.#writtenAt > WRITE_TIMEOUT) this.#failed("no answer");
+    if (this.#isWriting && now - this.#writtenAt > WRITE_TIMEOUT) this.#failed(new RedisDownError("no answer"));
     if (now - this.#writtenAt >= HEARTBEAT_INTERVAL) this.heartbeat();
     else this.write(now);
   }
@@ -138,7 +140,7 @@ export class ShardWriter {
         if (this.#isCurrent(epoch, number)) this.#answered(answer as [number, Buffer]);
       },
       (error: Error) => {
-        if (this.#isCurrent(epoch, number)) this.#failed(error.message);
+        if (this.#isCurrent(epoch, number)) this.#failed(error);
       },
     );
   }
@@ -181,17 +183,17 @@ export class ShardWriter {
     if (mark && mark.epoch === this.#epoch) {
       // An earlier try was written after all, or this one twice: go on behind it.
       this.#number = Math.max(this.#number, mark.number);
-      this.#failed("the number was used already");
+      this.#failed(new Error("the batch's number was used already"));
       return;
     }
     this.#isWriting = false;
     this.#owner.fenced();
   }
 
-  #failed(reason: string): void {
-    const { counts, log, clock } = this.#owner;
+  #failed(error: Error): void {
+    const { counts, clock } = this.#owner;
     counts.failures++;
-    log.debug({ shard: this.#shard, reason }, "a write failed; trying again");
+    this.#owner.failed(error);
     this.#isWriting = false;
     this.#retryAt = clock.millis() + RETRY_DELAY;
     for (const row of this.#sent) this.changed(row);
