@@ -4,7 +4,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createInterface, type Interface } from "node:readline";
+import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { freePort, LiveGateway } from "../client/gateway.testing.ts";
@@ -16,8 +16,8 @@ const DEADLINE = 20_000;
 /** A watch that runs. */
 class Watch {
   readonly child: ChildProcess;
-  readonly #lines: Interface;
-  readonly #said: Interface;
+  readonly #lines: Lines;
+  readonly #said: Lines;
   errors = "";
 
   constructor(t: TestContext, args: string[]) {
@@ -25,19 +25,19 @@ class Watch {
     this.child.stderr?.on("data", (text) => {
       this.errors += text;
     });
-    this.#lines = createInterface(this.child.stdout as NodeJS.ReadableStream);
-    this.#said = createInterface(this.child.stderr as NodeJS.ReadableStream);
+    this.#lines = new Lines(this.child.stdout as NodeJS.ReadableStream);
+    this.#said = new Lines(this.child.stderr as NodeJS.ReadableStream);
     t.after(() => this.child.kill("SIGKILL"));
   }
 
   /** The next line of standard output that holds the text. */
   line(text: string): Promise<string> {
-    return found(this.#lines, text);
+    return this.#lines.next(text);
   }
 
   /** The next line of standard error that holds the text. */
   said(text: string): Promise<string> {
-    return found(this.#said, text);
+    return this.#said.next(text);
   }
 
   /** The exit code. */
@@ -48,17 +48,34 @@ class Watch {
   }
 }
 
-function found(lines: Interface, text: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const look = (line: string) => {
-      if (!line.includes(text)) return;
-      clearTimeout(timer);
-      lines.off("line", look);
-      resolve(line);
-    };
-    const timer = setTimeout(() => reject(new Error(`waited ${DEADLINE} ms for ${text}`)), DEADLINE);
-    lines.on("line", look);
-  });
+/** The lines of a stream, each kept until it has been looked at. */
+class Lines {
+  readonly #kept: string[] = [];
+  #look = () => {};
+
+  constructor(stream: NodeJS.ReadableStream) {
+    createInterface(stream).on("line", (line) => {
+      this.#kept.push(line);
+      this.#look();
+    });
+  }
+
+  /** The next line that holds the text; those before it are gone. */
+  next(text: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`waited ${DEADLINE} ms for ${text}`)), DEADLINE);
+      this.#look = () => {
+        while (this.#kept.length > 0) {
+          const line = this.#kept.shift() as string;
+          if (!line.includes(text)) continue;
+          clearTimeout(timer);
+          this.#look = () => {};
+          return resolve(line);
+        }
+      };
+      this.#look();
+    });
+  }
 }
 
 async function openGateway(t: TestContext, port = 0): Promise<LiveGateway> {
@@ -133,9 +150,8 @@ test("a gateway that is not there is said once, and found when it comes and when
   const first = await openGateway(t, port);
   assert.equal(await watch.said("connected"), "tickgate: connected to test");
   await watch.line("tick");
-  const lost = watch.line('"waiting"');
   await first.drain();
-  assert.match(JSON.parse(await lost).reason, /the gateway is restarting/);
+  assert.match(JSON.parse(await watch.line('"waiting"')).reason, /the gateway is restarting/);
   await openGateway(t, port);
   await watch.line("tick");
   assert.equal(watch.errors.match(/no connection/g)?.length, 2);
