@@ -108,7 +108,7 @@ export class ShardWriter {
    * @returns whether it must be called again soon, because the last write was a moment ago
    */
   write(now: number): boolean {
-    if (this.#changed.length === 0 || this.#isWriting || now < this.#retryAt) return false;
+    if (this.#changed.length === 0 || !this.#canWrite(now)) return false;
     if (now - this.#writtenAt < WRITE_GAP) return true;
     this.#write();
     return false;
@@ -116,7 +116,7 @@ export class ShardWriter {
 
   /** Writes, be it an empty batch. */
   heartbeat(): void {
-    if (this.hasRows && !this.#isWriting && this.#owner.clock.millis() >= this.#retryAt) this.#write();
+    if (this.hasRows && this.#canWrite(this.#owner.clock.millis())) this.#write();
   }
 
   /** To be called several times a second: heartbeats, and what has failed. */
@@ -124,6 +124,10 @@ export class ShardWriter {
     if (this.#isWriting && now - this.#writtenAt > WRITE_TIMEOUT) this.#failed(new RedisDownError("no answer"));
     if (now - this.#writtenAt >= HEARTBEAT_INTERVAL) this.heartbeat();
     else this.write(now);
+  }
+
+  #canWrite(now: number): boolean {
+    return !this.#isWriting && now >= this.#retryAt && this.#owner.link.isUp;
   }
 
   #write(): void {
