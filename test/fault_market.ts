@@ -31,14 +31,14 @@ export class FaultMarket {
     this.writer = new TickWriter(inputs, BUSY, RATE);
   }
 
-  /** Starts a cluster that ends with the test, and the ticks. */
-  static async open(t: TestContext): Promise<FaultMarket> {
+  /** Starts a cluster that ends with the test, and the ticks; its parts have this environment as well. */
+  static async open(t: TestContext, env: Readonly<Record<string, string>> = {}): Promise<FaultMarket> {
     const lost: string[] = [];
     const cluster = await Cluster.create({
       port: 0,
       feeds: ["ndjson:-"],
       feedInput: true,
-      env: { TICKGATE_LOG_LEVEL: "info", TICKGATE_LOG_FORMAT: "json" },
+      env: { TICKGATE_LOG_LEVEL: "info", TICKGATE_LOG_FORMAT: "json", ...env },
       lost: (part, how) => lost.push(`${part.name}: ${how}`),
     });
     const market = new FaultMarket(cluster, lost);
@@ -57,10 +57,15 @@ export class FaultMarket {
 
   /** Lets so many clients in, and waits until they all have prices. */
   async follow(count: number, intervals: readonly number[], symbols = [QUIET, ...BUSY]): Promise<void> {
+    await this.followAt(this.cluster.url, count, intervals, symbols);
+  }
+
+  /** As {@link follow}, at another address than the balancer's. */
+  async followAt(url: string, count: number, intervals: readonly number[], symbols = [QUIET, ...BUSY]): Promise<void> {
     for (let index = 0; index < count; index++) {
       const interval = intervals[index % intervals.length];
       const fields = TickWriter.FIELDS;
-      this.followers.push(new Follower({ url: this.cluster.url, symbols, fields, interval }));
+      this.followers.push(new Follower({ url, symbols, fields, interval }));
     }
     const areComplete = () => this.followers.every((follower) => follower.isComplete);
     assert.ok(await comesTrue(areComplete, PATIENCE), "every client has every symbol");

@@ -6,6 +6,8 @@ import { BUSY, FaultMarket, PATIENCE, QUIET } from "./fault_market.ts";
 
 /** How soon the standby must have taken over, in milliseconds. */
 const TAKEOVER = 3_000;
+/** The same where the leader has given its lease back. */
+const HANDOVER = 1_000;
 
 test("the leading feed is killed: the standby takes over", { timeout: 60_000 }, async (t) => {
   const market = await FaultMarket.open(t);
@@ -23,6 +25,18 @@ test("the leading feed is killed: the standby takes over", { timeout: 60_000 }, 
   market.writer.tick([QUIET]);
   await market.assertConverged();
   assert.equal(await market.untilLed(), second, "who comes back stands by");
+  market.assertUnbroken();
+});
+
+test("the leading feed is told to end: the standby takes over at once", { timeout: 60_000 }, async (t) => {
+  const market = await FaultMarket.open(t);
+  await market.follow(30, [0, 100]);
+  const first = await market.untilLed();
+  const stopped = first.stop();
+  assert.ok((await market.untilTicks(HANDOVER)) !== undefined, "ticks go on within a second");
+  await stopped;
+  await first.start();
+  await market.assertConverged();
   market.assertUnbroken();
 });
 

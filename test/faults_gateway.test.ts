@@ -42,3 +42,21 @@ test("a rolling restart under 1,000 connections", { timeout: 90_000 }, async (t)
   await market.assertConverged();
   market.assertUnbroken();
 });
+
+test("a gateway that refuses a client: the balancer asks another, and the client does not see it", {
+  timeout: 60_000,
+}, async (t) => {
+  const market = await FaultMarket.open(t, { TICKGATE_MAX_CONNECTIONS: "20" });
+  const [full] = market.cluster.gateways;
+  const direct = `${market.cluster.gatewayUrl(0).replace("http", "ws")}/v1/stream`;
+  await market.followAt(direct, 20, [100]);
+  // The balancer knows of none of them, so this gateway seems the emptiest one to it.
+  await market.follow(20, [100]);
+  const late = market.followers.slice(20);
+  assert.deepEqual(
+    late.filter((follower) => follower.node === full.name || follower.refusedEver > 0),
+    [],
+  );
+  await market.assertConverged();
+  market.assertUnbroken();
+});

@@ -42,7 +42,9 @@ export class Follower {
   resets = 0;
   gaps = 0;
   connections = 0;
+  /** How often it was refused, since {@link measure} and at all. */
   refused = 0;
+  refusedEver = 0;
   /** The gateway that it is connected to; undefined while it is not. */
   node: string | undefined;
   readonly #options: FollowerOptions;
@@ -103,7 +105,10 @@ export class Follower {
     socket.on("close", () => {
       this.node = undefined;
       if (this.#closed) return;
-      if (!wasOpen) this.refused++;
+      if (!wasOpen) {
+        this.refused++;
+        this.refusedEver++;
+      }
       const wait = wasOpen ? (this.#retryAfter ?? Math.random() * COME_BACK) : Math.random() * REFUSED_WAIT;
       this.#retryAfter = undefined;
       this.#retry = setTimeout(() => this.#connect(), wait);
