@@ -153,7 +153,6 @@ export class Portfolio {
         code: "invalid_symbol",
         message: `${shown(symbol)} is not 1 to 64 of A-Z 0-9 . _ - : (or a prefix and *)`,
       };
-    if (wanted.size >= this.#context.settings.maxSymbolsPerConnection) return this.#full();
     const row = this.#context.table.hold(symbol, this.#context.settings.maxAwaitedSymbols);
     if (row < 0) return { code: "too_many_symbols", message: "the gateway awaits as many unknown symbols as it may" };
     held.push(row);

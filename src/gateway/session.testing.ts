@@ -156,6 +156,11 @@ export class SessionBench {
     this.session = new NarrowSession(this.context, this.socket, "session");
   }
 
+  /** With what the gateway closed the connection. */
+  get closeCode(): number | undefined {
+    return this.socket.ended?.code;
+  }
+
   /** What the bus brings of one symbol; the tick's values follow from its epoch and `seq`. */
   record(symbol: string, part: Partial<BusRecord>): void {
     const record = Object.assign(new BusRecord(), { symbol, state: LIVE, since: this.clock.micros() }, part);

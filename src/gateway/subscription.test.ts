@@ -299,7 +299,7 @@ function play(subprotocol: Subprotocol, steps: readonly Step[]): Client {
   assert.equal(table.awaitedRows, 0);
   assert.equal(encoders.size, 0);
   assert.equal(bench.bus.followed.size, 0);
-  assert.equal(bench.socket.ended?.code, 1001);
+  assert.equal(bench.closeCode, 1001);
   bench.advance(100);
   return client;
 }

@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { MSGPACK } from "../market/format.ts";
+import { Portfolio } from "./portfolio.ts";
+import type { Grant } from "./rules.ts";
+import { type Hearer, SessionBench } from "./session.testing.ts";
+
+const DEAF: Hearer = { control() {}, frame() {} };
+const SYMBOLS = ["A", "AB", "ABC", "B", "BA", "C"];
+const GRANTS: Grant[] = [
+  { interval: 0, fields: ["bid"], positions: Uint8Array.of(0) },
+  { interval: 100, fields: ["bid"], positions: Uint8Array.of(0) },
+  { interval: 100, fields: ["ask"], positions: Uint8Array.of(2) },
+];
+
+function open(own = {}) {
+  const bench = new SessionBench("tickgate.v1.msgpack", DEAF, own);
+  return { bench, portfolio: new Portfolio(bench.context, bench.session, MSGPACK) };
+}
+
+/** What is held, by symbol: the grant's number. */
+function heldBy({ bench, portfolio }: ReturnType<typeof open>): Map<string, number> {
+  const held = new Map<string, number>();
+  for (const subscription of portfolio.subscriptions) {
+    const grant = GRANTS.findIndex(
+      ({ interval, fields }) => interval === subscription.interval && fields[0] === subscription.fields[0],
+    );
+    for (let index = 0; index < subscription.count; index++) {
+      const symbol = bench.context.table.symbols[subscription.rowAt(index)];
+      assert.ok(!held.has(symbol), `${symbol} is in two subscriptions`);
+      held.set(symbol, grant);
+    }
+  }
+  return held;
+}
+
+const sorted = (held: Map<string, number>) => [...held].sort();
+const texts = fc.array(fc.constantFrom(...SYMBOLS, "*", "A*", "AB*", "B*", "C*"), { minLength: 1, maxLength: 3 });
+const step = fc.oneof(
+  fc.record({ kind: fc.constant("subscribe" as const), texts, grant: fc.nat(GRANTS.length - 1) }),
+  fc.record({ kind: fc.constant("unsubscribe" as const), texts }),
+  fc.record({ kind: fc.constant("appear" as const), symbol: fc.constantFrom(...SYMBOLS), meet: fc.boolean() }),
+);
+
+test("any sequence of subscribes and unsubscribes comes to what was said last of each symbol", () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const both = open();
+      const { bench, portfolio } = both;
+      const { table, counts, encoders, immediate } = bench.context;
+      const held = new Map<string, number>();
+      /** What is to become of a symbol when it appears. */
+      const later = new Map<string, number>();
+      const known = new Set<string>();
+      const meet = () => {
+        portfolio.meet();
+        for (const symbol of known)
+          if (later.has(symbol)) {
+            if (!held.has(symbol)) held.set(symbol, later.get(symbol)!);
+            later.delete(symbol);
+          }
+      };
+      for (const each of steps) {
+        if (each.kind === "appear") {
+          bench.record(each.symbol, { epoch: 1, seq: 1 });
+          known.add(each.symbol);
+          if (each.meet) meet();
+          continue;
+        }
+        // As a session does before each command.
+        meet();
+        const matching = (text: string) =>
+          SYMBOLS.filter((symbol) => (text.endsWith("*") ? symbol.startsWith(text.slice(0, -1)) : symbol === text));
+        if (each.kind === "subscribe") {
+          const { rejected } = portfolio.subscribe(each.texts, GRANTS[each.grant]);
+          assert.deepEqual(rejected, []);
+          for (const text of each.texts)
+            for (const symbol of matching(text)) {
+              const isPattern = text.endsWith("*");
+              if (!isPattern || known.has(symbol) || held.has(symbol)) held.set(symbol, each.grant);
+              if (isPattern && !known.has(symbol)) later.set(symbol, each.grant);
+            }
+        } else {
+          const before = new Set(held.keys());
+          const ended = portfolio.unsubscribe(each.texts);
+          for (const text of each.texts)
+            for (const symbol of matching(text)) {
+              held.delete(symbol);
+              later.delete(symbol);
+            }
+          assert.deepEqual((ended ?? []).sort(), [...before].filter((symbol) => !held.has(symbol)).sort());
+        }
+        assert.deepEqual(sorted(heldBy(both)), sorted(held));
+        assert.equal(portfolio.count, held.size);
+        assert.equal(counts.subscriptions, held.size);
+        assert.equal(table.awaitedRows, [...held.keys()].filter((symbol) => !known.has(symbol)).length);
+        const followed = [...bench.bus.followed].filter(([symbol]) => symbol !== "*");
+        assert.deepEqual(
+          followed.sort(),
+          [...held.keys()].sort().map((symbol) => [symbol, 1]),
+        );
+        for (const symbol of SYMBOLS)
+          assert.equal(immediate.of(table.rowOf(symbol))?.size ?? 0, held.get(symbol) === 0 ? 1 : 0);
+      }
+      portfolio.close();
+      assert.equal(portfolio.count + counts.subscriptions + table.awaitedRows + encoders.size, 0);
+      assert.equal(bench.bus.followed.size, 0);
+      portfolio.meet();
+      assert.equal(portfolio.count, 0);
+    }),
+    { numRuns: 1_500 },
+  );
+});
+
+test("over the limit what is held keeps its place, and a pattern is rejected once under its own name", () => {
+  const both = open({ maxSymbolsPerConnection: 3 });
+  const { bench, portfolio } = both;
+  portfolio.subscribe(["A", "B", "C"], GRANTS[1]);
+  const again = portfolio.subscribe(["AB", "A", "B", "C"], GRANTS[2]);
+  assert.equal(again.rows.length, 3);
+  assert.deepEqual(
+    again.rejected.map(({ symbol, code }) => [symbol, code]),
+    [["AB", "too_many_symbols"]],
+  );
+  for (let index = 0; index < 5_000; index++) bench.record(`P:${index}`, { epoch: 1, seq: 1 });
+  const pattern = portfolio.subscribe(["P:*", "P:1*"], GRANTS[1]);
+  assert.deepEqual(pattern.rows, []);
+  assert.deepEqual(pattern.rejected.map(({ symbol }) => symbol).sort(), ["P:*", "P:1*"]);
+  assert.equal(bench.context.table.awaitedRows, 3);
+  bench.record("P:NEW", { epoch: 1, seq: 1 });
+  const [met] = [...portfolio.meet().values()];
+  assert.deepEqual(met.rows, []);
+  assert.deepEqual(
+    met.rejected.map(({ symbol }) => symbol),
+    ["P:*"],
+  );
+});
+
+test("what is no symbol is rejected by itself, short and as whole characters", () => {
+  const { portfolio } = open({ maxAwaitedSymbols: 1 });
+  const long = `${"x".repeat(63)}😀`;
+  const { rows, rejected } = portfolio.subscribe(["A", "b", "", "A*B", "**", long, "B"], GRANTS[1]);
+  assert.equal(rows.length, 1);
+  assert.deepEqual(
+    rejected.map(({ symbol, code }) => [symbol, code]),
+    [
+      ["b", "invalid_symbol"],
+      ["", "invalid_symbol"],
+      ["A*B", "invalid_symbol"],
+      ["**", "invalid_symbol"],
+      [`${"x".repeat(63)}\ufffd`, "invalid_symbol"],
+      ["B", "too_many_symbols"],
+    ],
+  );
+});
+
+test("there is an end to patterns", () => {
+  const { portfolio } = open();
+  const many = Array.from({ length: 257 }, (_, index) => `P${index}:*`);
+  assert.deepEqual(
+    portfolio.subscribe(many, GRANTS[1]).rejected.map(({ symbol, code }) => [symbol, code]),
+    [["P256:*", "too_many_symbols"]],
+  );
+  assert.deepEqual(portfolio.subscribe(["P7:*"], GRANTS[2]).rejected, [], "one more of the same takes its place");
+});

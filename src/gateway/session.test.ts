@@ -1,0 +1,214 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Control } from "../protocol/messages.ts";
+import type { Settings } from "../settings.ts";
+import { type Hearer, SessionBench, type WireTick } from "./session.testing.ts";
+
+class Heard implements Hearer {
+  readonly controls: Control[] = [];
+  readonly ticks: WireTick[] = [];
+
+  control(message: Control): void {
+    this.controls.push(message);
+  }
+
+  frame(_sentAt: number, ticks: WireTick[]): void {
+    this.ticks.push(...ticks);
+  }
+
+  of<O extends Control["op"]>(op: O): Extract<Control, { op: O }>[] {
+    return this.controls.filter((message): message is Extract<Control, { op: O }> => message.op === op);
+  }
+}
+
+function open(own: Partial<Settings> = {}) {
+  const heard = new Heard();
+  const bench = new SessionBench("tickgate.v1.json", heard, own);
+  bench.session.open();
+  return { bench, heard };
+}
+
+function tick(bench: SessionBench, symbol: string, seq: number): void {
+  bench.record(symbol, { epoch: 1, seq });
+}
+
+test("hello comes first, and says what the limits are", () => {
+  const { bench, heard } = open();
+  assert.deepEqual(heard.controls, [
+    {
+      op: "hello",
+      protocol: 1,
+      session: "session",
+      node: bench.context.settings.node,
+      time: bench.clock.micros(),
+      heartbeat: 15_000,
+      limits: { symbols: 20_000, commandsPerSecond: 100, messageBytes: 32_768 },
+    },
+  ]);
+});
+
+test("a heartbeat comes when there was nothing else to say, and not otherwise", () => {
+  const { bench, heard } = open({ heartbeat: 1_000 });
+  bench.advance(5_000);
+  assert.ok(heard.of("heartbeat").length >= 4 && heard.of("heartbeat").length <= 5);
+  const before = heard.of("heartbeat").length;
+  bench.say({ op: "subscribe", symbols: ["A"], interval: 0 });
+  for (let seq = 1; seq < 20; seq++) {
+    tick(bench, "A", seq);
+    bench.advance(500);
+  }
+  assert.equal(heard.of("heartbeat").length, before);
+});
+
+test("a client that answers no ping for three heartbeats is closed, one that does is not", () => {
+  const { bench } = open({ heartbeat: 1_000 });
+  bench.advance(20_000);
+  assert.equal(bench.closeCode, undefined);
+  bench.answering = false;
+  bench.advance(2_900);
+  assert.equal(bench.closeCode, undefined);
+  bench.advance(1_500);
+  assert.equal(bench.closeCode, 4408);
+  bench.advance(5_000);
+});
+
+test("with a full window a symbol that is unsubscribed before it was met does not come", () => {
+  const { bench, heard } = open();
+  bench.say({ op: "subscribe", symbols: ["V:*"] });
+  bench.session.narrow = 0;
+  tick(bench, "V:A", 1);
+  bench.say({ op: "unsubscribe", symbols: ["V:A"] });
+  bench.session.narrow = 65_536;
+  bench.advance(1_000);
+  tick(bench, "V:A", 2);
+  bench.advance(1_000);
+  assert.deepEqual(heard.of("unsubscribed")[0].symbols, ["V:A"]);
+  assert.deepEqual(heard.ticks, []);
+});
+
+test("with a full window a new pattern does not hide what an older one still has to meet", () => {
+  const { bench, heard } = open();
+  bench.say({ op: "subscribe", symbols: ["V:*"] });
+  bench.session.narrow = 0;
+  tick(bench, "V:A", 1);
+  bench.say({ op: "subscribe", symbols: ["W:*"] });
+  bench.session.narrow = 65_536;
+  bench.advance(1_000);
+  assert.equal(heard.ticks.length, 1);
+});
+
+test("interval 0: what an unsubscribe leaves of a pass that was cut short is still sent", () => {
+  for (const gone of [["A"], ["A", "B"], ["B"], ["C"]]) {
+    const { bench, heard } = open();
+    const symbols = ["A", "B", "C", "D"];
+    for (const symbol of symbols) tick(bench, symbol, 1);
+    bench.say({ op: "subscribe", symbols, interval: 0 });
+    bench.advance(10);
+    for (const symbol of symbols) tick(bench, symbol, 2);
+    // One tick is sent, then the way is full.
+    bench.session.narrow = 1;
+    bench.context.pacer.run();
+    bench.session.narrow = 0;
+    bench.context.pacer.run();
+    bench.say({ op: "unsubscribe", symbols: gone });
+    bench.session.narrow = 65_536;
+    bench.advance(1_000);
+    const [granted] = heard.of("subscribed");
+    const handles = new Map(granted.symbols);
+    for (const symbol of symbols.filter((name) => !gone.includes(name)))
+      assert.ok(
+        heard.ticks.some(([handle, seq]) => handle === handles.get(symbol) && seq === 2),
+        `${symbol} without ${gone}`,
+      );
+  }
+});
+
+test("a connection that lets too much pile up is closed, in the middle of whatever it asked for", () => {
+  const commands = [
+    { op: "ping" },
+    { op: "subscribe", symbols: ["V:*", "W:1"] },
+    { op: "subscribe", symbols: ["W:1"] },
+    { op: "unsubscribe", symbols: ["W:1"] },
+  ];
+  for (const command of commands) {
+    // A little more in the way each time, so that each of a command's messages is the last drop once.
+    for (let padding = 0; padding < 120; padding += 10) {
+      const { bench } = open({ maxUnreadBytes: 65_536, commandsPerSecond: 100_000 });
+      bench.answering = false;
+      bench.say({ op: "ping", id: "x".repeat(padding) });
+      bench.say({ op: "subscribe", symbols: ["V:*"] });
+      for (let round = 0; round < 1_000 && bench.closeCode === undefined; round++) {
+        tick(bench, `V:${round}`, 1);
+        bench.say(command);
+      }
+      assert.equal(bench.closeCode, 4408);
+      assert.equal(bench.context.counts.subscriptions, 0);
+      assert.equal(bench.context.table.awaitedRows, 0);
+      assert.equal(bench.bus.followed.size, 0);
+      bench.say(command);
+      bench.advance(300);
+    }
+  }
+});
+
+test("one slow answer is no quality to speak of; a reader too slow is told, and told when all is well", () => {
+  const { bench, heard } = open();
+  tick(bench, "A", 1);
+  bench.say({ op: "subscribe", symbols: ["A"], interval: 100 });
+  bench.advance(500);
+  bench.session.narrow = 0;
+  for (let seq = 2; seq < 12; seq++) {
+    tick(bench, "A", seq);
+    bench.advance(100);
+  }
+  const [conflating] = heard.of("quality");
+  assert.equal(conflating.state, "conflating");
+  assert.equal(conflating.reason, "client");
+  assert.ok(conflating.interval > 100 && conflating.interval < 1_500, `${conflating.interval} ms`);
+  bench.session.narrow = 65_536;
+  bench.advance(4_000);
+  assert.deepEqual(heard.of("quality").at(-1), {
+    op: "quality",
+    state: "realtime",
+    interval: 100,
+    reason: "client",
+  });
+});
+
+test("a snapshot that has to wait is not told as an age since the process began", () => {
+  const { bench, heard } = open();
+  bench.advance(100_000);
+  tick(bench, "A", 1);
+  bench.session.narrow = 0;
+  bench.say({ op: "subscribe", symbols: ["A"], interval: 100 });
+  bench.advance(1_000);
+  for (const { interval } of heard.of("quality")) assert.ok(interval < 1_500, `${interval} ms`);
+});
+
+test("subscribing again before a change of state was told does not lose it", () => {
+  const { bench, heard } = open();
+  bench.record("A", { epoch: 1, seq: 5, state: 1, reason: "lost" });
+  bench.say({ op: "subscribe", symbols: ["A"], interval: 100 });
+  bench.advance(500);
+  bench.record("A", { epoch: 2, seq: 1, healed: true });
+  bench.say({ op: "subscribe", symbols: ["A"], interval: 200 });
+  const told = heard.of("status").map(({ state, reason }) => `${state} ${reason ?? ""}`.trim());
+  assert.deepEqual(told, ["stale lost", "gap reset", "live"]);
+});
+
+test("quiet symbols that come and go at interval 0 leave nothing behind", () => {
+  const { bench, heard } = open({ commandsPerSecond: 100_000 });
+  for (const symbol of ["A", "B"]) tick(bench, symbol, 1);
+  bench.say({ op: "subscribe", symbols: ["B"], interval: 0 });
+  for (let round = 0; round < 50; round++) {
+    bench.say({ op: "subscribe", symbols: ["A"], interval: 0 });
+    bench.advance(10);
+    bench.say({ op: "unsubscribe", symbols: ["A"] });
+  }
+  bench.say({ op: "subscribe", symbols: ["A"], interval: 0 });
+  bench.advance(10);
+  const before = heard.ticks.length;
+  tick(bench, "A", 2);
+  bench.context.pacer.run();
+  assert.equal(heard.ticks.length, before + 1, "its tick comes in the next slice");
+});
