@@ -1,7 +1,14 @@
 /** Whether servers answer, and ports that are free. */
 import { once } from "node:events";
-import { connect, createServer } from "node:net";
+import { type AddressInfo, connect, createServer, type Server } from "node:net";
 
+/**
+ * Where free ports are looked for: below those that the system gives to outgoing connections (from 32768 on Linux), so
+ * that none of these takes the port of a part that is being restarted.
+ */
+const FIRST_PORT = 20_000;
+const LAST_PORT = 32_000;
+const MAX_TRIES = 200;
 /** How long one look may take, in milliseconds. */
 const PATIENCE = 1_000;
 /** How long to wait between two looks, in milliseconds. */
@@ -9,11 +16,25 @@ const PAUSE = 25;
 
 /** So many ports that were free a moment ago, all different. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  const servers: Server[] = [];
+  for (let tries = 0; servers.length < count; tries++) {
+    if (tries > count + MAX_TRIES)
+      throw new Error(`there are no ${count} free ports from ${FIRST_PORT} to ${LAST_PORT}`);
+    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT + 1));
+    const server = await listen(port);
+    if (server) servers.push(server);
+  }
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
   await Promise.all(servers.map((server) => once(server.close(), "close")));
   return ports;
+}
+
+function listen(port: number): Promise<Server | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(undefined));
+    server.listen(port, "127.0.0.1", () => resolve(server));
+  });
 }
 
 /** Whether a GET is answered with 200. */
