@@ -96,7 +96,7 @@ export const SETTINGS = {
     GATEWAY,
     "max-connections",
     integer(1, 1_000_000),
-    20_000,
+    16_384,
     "Connections at once; more are refused with 503. Each takes a file descriptor and up to its window of memory",
   ),
   maxConnectionsPerAddress: setting(

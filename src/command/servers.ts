@@ -8,7 +8,7 @@ import { Gateway } from "../gateway/gateway.ts";
 import { createLog } from "../log.ts";
 import { Metrics } from "../metrics.ts";
 import { UsageError } from "../option.ts";
-import type { CommandLine, Settings } from "../settings.ts";
+import { type CommandLine, SETTINGS, type Settings } from "../settings.ts";
 import { connectionsPossible } from "./file_limit.ts";
 import { untilSignal } from "./signals.ts";
 import { WorkerLink, workerNumber } from "./worker_link.ts";
@@ -109,6 +109,12 @@ function announce({ settings, port, adminPort, feeds }: Running): void {
   }
   lines.push(`  metrics  http://${host}:${adminPort}/metrics`);
   for (const feed of feeds) lines.push(`  feed     ${feed}`);
-  if (port !== undefined) lines.push("", "Watch it in another terminal: npx tickgate watch 'SIM:*'");
+  if (port !== undefined) {
+    const isDefault = SETTINGS.url.default === `ws://${host}:${port}/v1/stream`;
+    lines.push(
+      "",
+      `Watch it in another terminal: npx tickgate watch '*'${isDefault ? "" : ` --url ws://${host}:${port}/v1/stream`}`,
+    );
+  }
   process.stdout.write(`${lines.join("\n")}\n`);
 }
