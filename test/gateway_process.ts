@@ -1,0 +1,157 @@
+/** `tickgate all` as a process of its own, its market written to its standard input: what the tests of the protocol talk to. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { EventEmitter, once } from "node:events";
+import { fileURLToPath } from "node:url";
+import type { TickPatch } from "../src/tick.ts";
+
+const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+/** How long a test waits for what must come: generous, for a machine that builds something else meanwhile. */
+const DEADLINE = 15_000;
+
+/** What ran, and what it said. */
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Waits until a condition holds, looking at each change. */
+export async function until(changes: EventEmitter, condition: () => boolean, what: string): Promise<void> {
+  const signal = AbortSignal.timeout(DEADLINE);
+  while (!condition()) {
+    try {
+      await once(changes, "change", { signal });
+    } catch (error) {
+      throw new Error(`waited ${DEADLINE} ms for ${what}`, { cause: error });
+    }
+  }
+}
+
+/** Asks again and again until the answer is as wanted. */
+export async function polled<T>(ask: () => Promise<T>, wanted: (answer: T) => boolean, what: string): Promise<T> {
+  const deadline = performance.now() + DEADLINE;
+  for (;;) {
+    const answer = await ask();
+    if (wanted(answer)) return answer;
+    if (performance.now() > deadline) throw new Error(`waited ${DEADLINE} ms for ${what}; it is ${String(answer)}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+function start(args: readonly string[]): ChildProcess {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("TICKGATE_")));
+  return spawn(process.execPath, [MAIN, ...args], { stdio: ["pipe", "pipe", "pipe"], env });
+}
+
+/** Runs a command to its end. */
+export async function runTickgate(...args: string[]): Promise<Ended> {
+  const child = start(args);
+  let [stdout, stderr] = ["", ""];
+  child.stdout!.on("data", (chunk: Buffer) => (stdout += chunk));
+  child.stderr!.on("data", (chunk: Buffer) => (stderr += chunk));
+  const [code] = (await once(child, "close", { signal: AbortSignal.timeout(DEADLINE) })) as [number | null];
+  return { code, stdout, stderr };
+}
+
+export class GatewayProcess {
+  readonly #child: ChildProcess;
+  readonly #changes = new EventEmitter();
+  #stdout = "";
+  #stderr = "";
+  /** Of the clients' door and of the admin port. */
+  port = 0;
+  adminPort = 0;
+
+  private constructor(args: readonly string[]) {
+    this.#child = start(["all", "--port", "0", "--admin-port", "0", "--feed", "ndjson:-", ...args]);
+    this.#child.stdout!.on("data", (chunk: Buffer) => {
+      this.#stdout += chunk;
+      this.#changes.emit("change");
+    });
+    this.#child.stderr!.on("data", (chunk: Buffer) => (this.#stderr += chunk));
+    this.#child.on("exit", () => this.#changes.emit("change"));
+    // A process that has ended does not read: its own end says so.
+    this.#child.stdin!.on("error", () => {});
+  }
+
+  /** Starts one with some settings, and waits until it listens. */
+  static async open(...args: string[]): Promise<GatewayProcess> {
+    const gateway = new GatewayProcess(args);
+    const child = gateway.#child;
+    await until(gateway.#changes, () => gateway.#stdout.includes("metrics") || child.exitCode !== null, "the gateway");
+    const port = /ws:\/\/[^:]+:(\d+)\//.exec(gateway.#stdout)?.[1];
+    const adminPort = /:(\d+)\/metrics/.exec(gateway.#stdout)?.[1];
+    if (!port || !adminPort) throw new Error(`the gateway did not start: ${gateway.#stderr}`);
+    gateway.port = Number(port);
+    gateway.adminPort = Number(adminPort);
+    return gateway;
+  }
+
+  get stderr(): string {
+    return this.#stderr;
+  }
+
+  /** Whether the process lives. */
+  get alive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  get url(): string {
+    return `ws://127.0.0.1:${this.port}/v1/stream`;
+  }
+
+  /** A tick of the market. */
+  tick(symbol: string, patch: TickPatch & { time?: number }): void {
+    this.#child.stdin!.write(`${JSON.stringify({ symbol, ...patch })}\n`);
+  }
+
+  /** Many ticks in one go. */
+  ticks(lines: readonly object[]): void {
+    this.#child.stdin!.write(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  }
+
+  /** The feed ends: its symbols are closed. */
+  endFeed(): void {
+    this.#child.stdin!.end();
+  }
+
+  /** What a path of the door for clients answers. */
+  get(path: string, headers: Record<string, string> = {}): Promise<Response> {
+    return fetch(`http://127.0.0.1:${this.port}${path}`, { headers });
+  }
+
+  /** What a path of the admin port answers. */
+  admin(path: string): Promise<Response> {
+    return fetch(`http://127.0.0.1:${this.adminPort}${path}`);
+  }
+
+  /** A number on the metrics page; the sum of all labels. */
+  async metric(name: string): Promise<number> {
+    const page = await (await this.admin("/metrics")).text();
+    const lines = page.split("\n").filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
+  }
+
+  /** Waits until the market knows a symbol. */
+  async known(symbol: string): Promise<void> {
+    const ask = async () => (await (await this.get("/v1/symbols")).json()) as { symbols: string[] };
+    await polled(ask, ({ symbols }) => symbols.includes(symbol), `${symbol} to be known`);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Waits until the process has ended. */
+  async ended(): Promise<Ended> {
+    await until(this.#changes, () => !this.alive, "the gateway to end");
+    return { code: this.#child.exitCode, stdout: this.#stdout, stderr: this.#stderr };
+  }
+
+  /** Ends it, if it has not ended by itself. */
+  async close(): Promise<void> {
+    if (!this.alive) return;
+    this.#child.kill("SIGKILL");
+    await until(this.#changes, () => !this.alive, "the gateway to end");
+  }
+}
