@@ -68,7 +68,8 @@ function openRedis(settings: BusSettings, clock: Clock, log: Logger): Bus {
   const isSharded = access.target.topology === "cluster";
   const what = describeTarget(access.target);
   const keys = new RedisKeys(settings.redisPrefix, settings.busShards);
-  const link = new RedisLink(createClient(access, "bus"), what, clock, log);
+  const connect = (role: string) => new RedisLink(createClient(access, role), what, clock, log.child({ role }));
+  const link = connect("commands");
   const writers = new Map<string, RedisWriter>();
   let reader: RedisReader | undefined;
   link.open();
@@ -83,7 +84,7 @@ function openRedis(settings: BusSettings, clock: Clock, log: Logger): Bus {
         subscriber: (events) =>
           isSharded
             ? new ClusterSubscriber(access, link, keys, events, log)
-            : new RedisSubscriber(new RedisLink(createClient(access, "listener"), what, clock, log), keys, events),
+            : new RedisSubscriber(connect("listener"), keys, events),
       });
       return reader;
     },

@@ -31,6 +31,7 @@ export class RedisLink {
   readonly #asked = new Map<Redis, { at: number; isReady: boolean }>();
   #timer: NodeJS.Timeout | undefined;
   #isUp = false;
+  #isClosed = false;
   #lastError = "";
   #loggedError: string | undefined;
 
@@ -97,6 +98,7 @@ export class RedisLink {
     this.#upListeners.length = 0;
     this.#downListeners.length = 0;
     this.#isUp = false;
+    this.#isClosed = true;
     this.client.disconnect();
   }
 
@@ -117,6 +119,7 @@ export class RedisLink {
   }
 
   #down(): void {
+    if (this.#isClosed) return;
     this.#asked.clear();
     const wasUp = this.#isUp;
     this.#isUp = false;
