@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { test } from "node:test";
+import { GATEWAY_ENV } from "../scripts/cluster/cluster.ts";
 import { parseFeeds } from "../src/feed/spec.ts";
 import { type CommandName, readSettings, settingsOf } from "../src/settings.ts";
 import { balancerDefaults, compose, environmentOf, portOf, ROOT, read, readYaml, tickgates } from "./compose.ts";
@@ -69,6 +70,11 @@ for (const [name] of [...gateways, ...feeds])
       "as many shards as the others have",
     );
   });
+
+test("gateways here and in npm run cluster are told the same", () => {
+  for (const [name, service] of gateways)
+    assert.deepEqual({ ...environmentOf(service), ...GATEWAY_ENV }, environmentOf(service), name);
+});
 
 test("each gateway has its service's name", () => {
   for (const [name] of gateways) assert.equal(serviceSettings(name).settings.node, name);

@@ -18,6 +18,9 @@ const FEEDS = 2;
 const DRAIN_TIME = 10_000;
 const STOP_TIME = 5_000;
 
+/** What gateways behind a balancer have, as in docker-compose.yml, unless the environment says otherwise. */
+export const GATEWAY_ENV = { TICKGATE_MAX_CONNECTIONS_PER_ADDRESS: "20000", TICKGATE_DRAIN_SPREAD: "500" };
+
 export interface ClusterOptions {
   /** Where clients connect; 0 for a free port. */
   readonly port: number;
@@ -179,11 +182,10 @@ export class Cluster {
     const name = `gateway${index + 1}`;
     const adminPort = this.#gatewayAdminPorts[index];
     const args = ["--node", name, "--port", String(port), "--admin-port", String(adminPort)];
-    // All clients come from the balancer's address.
-    const limit = ["--max-connections-per-address", "20000"];
     return {
       name,
-      ...this.#tickgate("gateway", [...args, ...limit]),
+      ...this.#tickgate("gateway", args),
+      env: { ...GATEWAY_ENV, ...process.env, ...this.#options.env },
       ready: () => answersOk(`${this.gatewayAdminUrl(index)}/readyz`),
       stopSignal: "SIGTERM",
       stopTime: DRAIN_TIME,

@@ -20,7 +20,7 @@ export interface PartSpec {
   readonly name: string;
   readonly program: string;
   readonly args: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<NodeJS.ProcessEnv>;
   /** The Debian package that the program comes in, for whoever lacks it. */
   readonly package?: string;
   /** Where it says what is worth reading; both are kept. */
@@ -133,7 +133,7 @@ export class Part {
     const { program, args, env, input } = this.spec;
     const path = [process.env.PATH ?? "", ...SERVER_FOLDERS].join(":");
     const child = spawn(program, args, {
-      env: { ...process.env, PATH: path, ...env },
+      env: { ...process.env, ...env, PATH: path },
       stdio: [input ? "pipe" : "ignore", "pipe", "pipe"],
       // A group of its own: Ctrl-C in the terminal is for us, who end the parts in their order.
       detached: true,
