@@ -10,6 +10,7 @@ import { Complaint } from "./complaint.ts";
 import { HOLD_INTERVAL, Lease } from "./lease.ts";
 import type { RedisLink } from "./redis_link.ts";
 import { takeOver } from "./redis_takeover.ts";
+import { RowShards } from "./row_shards.ts";
 import type { RedisKeys } from "./shard.ts";
 import { ShardWriter, WRITE_GAP } from "./shard_writer.ts";
 import { BatchDecoder, BatchEncoder } from "./wire.ts";
@@ -56,9 +57,8 @@ export class RedisWriter implements BusWriter {
   readonly #log: Logger;
   readonly #complaint: Complaint;
   readonly #shards: ShardWriter[] = [];
-  /** The shard of each row, plus one; 0 where it has not been asked for. */
-  #shardOfRow = new Uint16Array(0);
   #table: MarketTable | undefined;
+  #rows: RowShards | undefined;
   #role: WriterRole = "waiting";
   #epoch = 0;
   #isClosed = false;
@@ -82,18 +82,20 @@ export class RedisWriter implements BusWriter {
   start(table: MarketTable): Promise<void> {
     const { feed, keys } = this.#options;
     const encoder = new BatchEncoder(feed, keys.shards);
+    const rows = new RowShards(table, keys);
     const owner = {
       ...this.#options,
       table,
       encoder,
       record: new BusRecord(),
       counts: this.counts,
-      rowsOf: (shard: number) => this.#rowsOf(shard),
+      rowsOf: (shard: number) => rows.rows(shard),
       fenced: () => this.#stepDown("another publisher leads"),
       more: () => this.#scheduleFlush(),
       failed: (error: Error) => this.#complaint.about(error),
     };
     this.#table = table;
+    this.#rows = rows;
     for (let shard = 0; shard < keys.shards; shard++) this.#shards.push(new ShardWriter(owner, shard));
     return new Promise((resolve, reject) => {
       this.#run = this.#reign(resolve).then(() => reject(new Error("the bus was closed")));
@@ -101,8 +103,8 @@ export class RedisWriter implements BusWriter {
   }
 
   changed(row: number): void {
-    if (this.#role !== "leading" && this.#role !== "taking over") return;
-    this.#shards[this.#shardOf(row)].changed(row);
+    if (!this.#rows || (this.#role !== "leading" && this.#role !== "taking over")) return;
+    this.#shards[this.#rows.of(row)].changed(row);
     this.#scheduleFlush();
   }
 
@@ -157,6 +159,7 @@ export class RedisWriter implements BusWriter {
   /** @returns the epoch when all is taken over; otherwise a larger one, with which to try again */
   async #tryTakeOver(epoch: number): Promise<number> {
     const table = this.#table as MarketTable;
+    const rows = this.#rows as RowShards;
     for (const shard of this.#shards) shard.reset(epoch);
     this.#epoch = epoch;
     // A large store takes longer to read than the lease lasts.
@@ -164,12 +167,12 @@ export class RedisWriter implements BusWriter {
     try {
       const { floor, known } = await takeOver(this.#options, table, epoch, new BatchDecoder(), {
         fenced: (shard, number) => this.#shards[shard].fenced(number),
-        differs: (row) => this.#shards[this.#shardOf(row)].changed(row),
+        differs: (row) => this.#shards[rows.of(row)].changed(row),
       });
       if (floor > epoch) return floor;
       for (let row = 0; row < table.rows; row++) {
         if (table.seq[row] === 0) continue;
-        const shard = this.#shards[this.#shardOf(row)];
+        const shard = this.#shards[rows.of(row)];
         if (!known.has(row)) shard.changed(row);
         shard.hasRows = true;
       }
@@ -243,25 +246,6 @@ export class RedisWriter implements BusWriter {
       this.#gap = undefined;
       this.#writeAll();
     }, WRITE_GAP / 2);
-  }
-
-  #shardOf(row: number): number {
-    if (row >= this.#shardOfRow.length) {
-      const larger = new Uint16Array(Math.max(1_024, row * 2));
-      larger.set(this.#shardOfRow);
-      this.#shardOfRow = larger;
-    }
-    const known = this.#shardOfRow[row];
-    if (known > 0) return known - 1;
-    const shard = this.#options.keys.shardOf((this.#table as MarketTable).symbols[row]);
-    this.#shardOfRow[row] = shard + 1;
-    return shard;
-  }
-
-  /** The rows of a shard that have had a tick. */
-  *#rowsOf(shard: number): Iterable<number> {
-    const table = this.#table as MarketTable;
-    for (let row = 0; row < table.rows; row++) if (table.seq[row] > 0 && this.#shardOf(row) === shard) yield row;
   }
 
   /** Waits so long, or until woken. */

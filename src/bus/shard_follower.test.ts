@@ -266,6 +266,46 @@ test("batches of a leader that was replaced, of other shard counts, and broken o
   assert.equal(gateway.follower.wantsRead(gateway.clock.millis()), true, "a batch read in part is missing");
 });
 
+test("a listener that fails is given the same again, and not in a loop", () => {
+  const store = loaded().store;
+  const clock = new ManualClock();
+  let fails = true;
+  const seen: string[] = [];
+  const follower = new ShardFollower(
+    {
+      shards: 1,
+      decoder: new BatchDecoder(),
+      clock,
+      counts: new ReaderCounts(),
+      silence: 2_000,
+      streamOf: () => 0,
+      listener: {
+        record({ symbol }) {
+          if (fails) throw new Error("full");
+          seen.push(symbol);
+        },
+        batchEnd() {},
+        silent() {},
+        speaking() {},
+      },
+    },
+    0,
+  );
+  assert.throws(() => follower.endRead(follower.beginRead(), [...store.values.values()]), /full/);
+  assert.equal(follower.wantsRead(clock.millis()), false);
+  clock.advance(200);
+  assert.equal(follower.wantsRead(clock.millis()), true);
+  fails = false;
+  follower.endRead(follower.beginRead(), [...store.values.values()]);
+  fails = true;
+  assert.throws(() => follower.batch(store.write([0])), /full/);
+  assert.equal(follower.wantsRead(clock.millis()), true, "what it did not take is missing");
+  fails = false;
+  follower.endRead(follower.beginRead(), [...store.values.values()]);
+  assert.equal(follower.wantsRead(clock.millis()), false);
+  assert.deepEqual(seen.slice(0, 4), SYMBOLS);
+});
+
 test("a store that is behind is asked again, later and later", () => {
   const { store, gateway } = loaded();
   const behind = [...store.values.values()];

@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../clock.ts";
 import { type BusListener, BusRecord } from "./bus.ts";
+import { FeedStream } from "./feed_stream.ts";
 import { WireError } from "./unpack.ts";
 import { type BatchDecoder, type BatchHead, type Mark, parseMark } from "./wire.ts";
 
@@ -38,20 +39,6 @@ export interface FollowerOptions {
   streamOf(feed: string, shard: number): number;
 }
 
-/** One feed on this shard. */
-interface Stream {
-  readonly id: number;
-  epoch: number;
-  /** The last batch heard. */
-  number: number;
-  /** All batches from this one to `number` are applied, and those before may not be; 0: nothing is missing. */
-  from: number;
-  /** Whether something may have been missed, and not only not been there yet: ticks until it is healed say so. */
-  isMissed: boolean;
-  heardAt: number;
-  isSilent: boolean;
-}
-
 /** The most that is kept while the hash is read, in bytes; beyond it the hash is read once more. */
 const MAX_KEPT_BYTES = 8_388_608;
 /** The most feeds on one shard; more are ignored. */
@@ -64,7 +51,7 @@ export class ShardFollower {
   readonly shard: number;
   readonly #options: FollowerOptions;
   readonly #record = new BusRecord();
-  readonly #streams = new Map<string, Stream>();
+  readonly #streams = new Map<string, FeedStream>();
   #isLoaded = false;
   /** Which read is under way, 0 for none. */
   #reading = 0;
@@ -148,25 +135,19 @@ export class ShardFollower {
     this.#backOff();
   }
 
-  /** The hash's values have come: records and marks. A read from before the shard was left counts for nothing. */
+  /**
+   * The hash's values have come: records and marks. A read from before the shard was left counts for nothing.
+   * @throws what the listener throws; the hash will be read again
+   */
   endRead(read: number, values: readonly Buffer[]): void {
     if (read !== this.#reading) return;
+    try {
+      this.#take(values);
+    } catch (error) {
+      this.failRead(read);
+      throw error;
+    }
     this.#reading = 0;
-    const { listener } = this.#options;
-    const marks = new Map<string, Mark>();
-    for (const value of values) {
-      const mark = parseMark(value);
-      if (mark) marks.set(mark.feed, mark);
-      else this.#applyValue(value);
-    }
-    for (const [feed, stream] of this.#streams) {
-      settle(stream, marks.get(feed));
-      stream.isMissed &&= stream.from > 0;
-    }
-    if (!this.#isLoaded) this.#rejoin();
-    this.#isLoaded = true;
-    this.#applyKept(marks);
-    listener?.batchEnd();
     if (this.#isMissing()) this.#backOff();
     else this.#retryDelay = 0;
   }
@@ -190,13 +171,29 @@ export class ShardFollower {
     for (const stream of this.#streams.values()) {
       if (!stream.isSilent) listener?.silent(stream.id, clock.micros());
       stream.isSilent = true;
-      // Whatever number comes next, something was missed before it.
-      stream.from = stream.number + 1;
+      stream.miss();
     }
     this.#isLoaded = false;
     this.#reading = 0;
     this.#forget();
     this.requireRead();
+  }
+
+  #take(values: readonly Buffer[]): void {
+    const marks = new Map<string, Mark>();
+    for (const value of values) {
+      const mark = parseMark(value);
+      if (mark) marks.set(mark.feed, mark);
+      else this.#applyValue(value);
+    }
+    for (const [feed, stream] of this.#streams) {
+      stream.settle(marks.get(feed));
+      stream.isMissed &&= stream.isIncomplete || this.#isRequired;
+    }
+    if (!this.#isLoaded) this.#rejoin();
+    this.#isLoaded = true;
+    this.#applyKept(marks);
+    this.#options.listener?.batchEnd();
   }
 
   /** Streams that were known before the shard was left have as long to speak as new ones. */
@@ -211,46 +208,34 @@ export class ShardFollower {
   }
 
   #isMissing(): boolean {
-    for (const stream of this.#streams.values()) if (stream.from > 0) return true;
+    for (const stream of this.#streams.values()) if (stream.isIncomplete) return true;
     return false;
   }
 
   /** Notes a batch in its stream; undefined when it is to be ignored. */
-  #heard(head: BatchHead): Stream | undefined {
+  #heard(head: BatchHead): FeedStream | undefined {
+    const { clock, counts, listener } = this.#options;
     const stream = this.#streams.get(head.feed) ?? this.#join(head.feed);
-    if (!stream || head.epoch < stream.epoch) return undefined;
-    if (head.epoch > stream.epoch) {
-      // The last words of the leader before may have been missed; of a feed that was not known there were none.
-      stream.isMissed ||= stream.epoch > 0;
-      stream.epoch = head.epoch;
-      stream.from = head.number;
-    } else if (head.number <= stream.number) return undefined;
-    else if (head.number > stream.number + 1) {
-      stream.from = head.number;
-      stream.isMissed = true;
-      if (this.#isLoaded) this.#options.counts.gaps++;
-    }
-    stream.number = head.number;
-    stream.heardAt = this.#options.clock.millis();
+    const heard = stream?.hear(head.epoch, head.number, clock.millis()) ?? "late";
+    if (!stream || heard === "late") return undefined;
+    if (heard === "gap" && this.#isLoaded) counts.gaps++;
     if (stream.isSilent) {
       stream.isSilent = false;
-      this.#options.listener?.speaking(stream.id);
+      listener?.speaking(stream.id);
     }
     return stream;
   }
 
-  /** A stream that was not known: one that the hash tells of, or that begins to speak. */
-  #join(feed: string): Stream | undefined {
+  /** A stream that was not known: one that the hash tells of, or that begins to speak. It has as long to speak as any. */
+  #join(feed: string): FeedStream | undefined {
     if (this.#streams.size >= MAX_STREAMS) return undefined;
     const { clock, streamOf } = this.#options;
-    const id = streamOf(feed, this.shard);
-    // It has as long to speak as any other, and is missing until the hash's mark says how far the hash goes.
-    const stream = { id, epoch: 0, number: 0, from: 1, isMissed: false, heardAt: clock.millis(), isSilent: false };
+    const stream = new FeedStream(streamOf(feed, this.shard), clock.millis());
     this.#streams.set(feed, stream);
     return stream;
   }
 
-  #apply(head: BatchHead, stream: Stream): void {
+  #apply(head: BatchHead, stream: FeedStream): void {
     const { decoder, listener } = this.#options;
     const record = this.#record;
     try {
@@ -262,9 +247,8 @@ export class ShardFollower {
         listener?.record(record);
       }
     } catch (error) {
+      stream.miss();
       this.#malformed(error);
-      stream.from = stream.number + 1;
-      stream.isMissed = true;
     }
   }
 
@@ -322,18 +306,5 @@ export class ShardFollower {
   #malformed(error: unknown): void {
     if (!(error instanceof WireError)) throw error;
     this.#options.counts.malformed++;
-  }
-}
-
-/** What the hash's mark says of a stream: how far the values just read go. */
-function settle(stream: Stream, mark: Mark | undefined): void {
-  if (!mark || mark.epoch < stream.epoch) return;
-  if (mark.epoch > stream.epoch) {
-    stream.epoch = mark.epoch;
-    stream.number = mark.number;
-    stream.from = 0;
-  } else if (mark.number >= stream.from - 1) {
-    stream.number = Math.max(stream.number, mark.number);
-    stream.from = 0;
   }
 }

@@ -3,7 +3,7 @@
  * then three gateway processes take them in. Prints the CPU that each tick costs on each side, and what more gateways
  * cost the publisher.
  *
- *     node loadtest/bench-bus.ts [--rate 100000] [--symbols 5000] [--seconds 10]
+ *     npx node loadtest/bench_bus.ts [--rate 100000] [--symbols 5000] [--seconds 10]
  */
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
