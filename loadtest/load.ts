@@ -2,6 +2,7 @@
  * The load: a process that holds many connections to a gateway (or to the floor, floor.ts), and does with what comes as
  * little as can be done while it is still counted. Started by bench_fanout.ts, which it talks to in messages.
  */
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { LoadConnection, type LoadTarget } from "./load_connection.ts";
 import { type LoadResult, LoadTally } from "./load_tally.ts";
 
@@ -15,7 +16,11 @@ const OPENED_AT_ONCE = 50;
 /** How often slow connections get the bytes that they may read, ms. */
 const READ_TIME = 20;
 
+/** The period of the timer whose lateness is measured, ms. */
+const TIMER = 10;
+
 const tally = new LoadTally();
+const timer = monitorEventLoopDelay({ resolution: TIMER });
 let since = { millis: 0, cpu: process.cpuUsage() };
 
 async function open(target: LoadTarget): Promise<void> {
@@ -46,11 +51,14 @@ process.on("message", async (message: LoadOrder) => {
       return say({ report: "open" });
     case "count":
       tally.begin();
+      timer.enable();
+      timer.reset();
       since = { millis: performance.now(), cpu: process.cpuUsage() };
       return say({ report: "counting" });
     case "tell": {
       const { user, system } = process.cpuUsage(since.cpu);
-      return say({ report: "result", result: tally.result(performance.now() - since.millis, user + system) });
+      const late = Math.max(0, timer.percentile(99) / 1e6 - TIMER);
+      return say({ report: "result", result: tally.result(performance.now() - since.millis, user + system, late) });
     }
   }
 });

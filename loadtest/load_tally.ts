@@ -13,6 +13,8 @@ export interface LoadResult {
   readonly seconds: number;
   /** Of the load's own process. */
   readonly cpuSeconds: number;
+  /** How late its timers were at p99, ms: on a machine with company every process waits, the gateway as well. */
+  readonly timerLate: number;
   readonly frames: number;
   readonly ticks: number;
   readonly bytes: number;
@@ -56,11 +58,12 @@ export class LoadTally {
     if (Math.abs(end - start - mean) < Math.abs(this.#sample.length - mean)) this.#sample = bytes.slice(start, end);
   }
 
-  result(millis: number, cpuMicros: number): LoadResult {
+  result(millis: number, cpuMicros: number, timerLate: number): LoadResult {
     const { frames, ticks, bytes, malformed, errors, quality, closed } = this;
     return {
       seconds: millis / 1_000,
       cpuSeconds: cpuMicros / 1_000_000,
+      timerLate,
       ...{ frames, ticks, bytes, malformed, errors, quality, closed },
       age: summary(this.ages),
       slowAge: summary(this.slowAges),
