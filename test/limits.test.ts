@@ -1,0 +1,147 @@
+/** What a gateway refuses, and with what code. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { GatewayProcess, runTickgate } from "./gateway_process.ts";
+import { WireClient } from "./wire_client.ts";
+
+const JSON_ONLY = { protocols: ["tickgate.v1.json"] };
+
+let gateway: GatewayProcess;
+before(async () => {
+  gateway = await GatewayProcess.open(
+    ...["--heartbeat", "1000", "--max-message-bytes", "1000", "--commands-per-second", "50"],
+    ...["--max-symbols-per-connection", "3", "--origin", "https://ours.example"],
+  );
+});
+after(() => gateway.close());
+
+test("the first subprotocol known in the client's order is taken, the default when none is offered", async () => {
+  const choices: [string[], string][] = [
+    [[], ""],
+    [["tickgate.v1.json"], "tickgate.v1.json"],
+    [["tickgate.v1.msgpack", "tickgate.v1.json"], "tickgate.v1.msgpack"],
+    [["tickgate.v1.json", "tickgate.v1.msgpack"], "tickgate.v1.json"],
+    [["chat", "tickgate.v9.json", "tickgate.v1.json"], "tickgate.v1.json"],
+  ];
+  for (const [protocols, taken] of choices) {
+    const client = new WireClient(gateway.url, { protocols });
+    const hello = await client.heard("hello");
+    assert.equal(hello.protocol, 1);
+    assert.equal(client.socket.protocol, taken);
+    client.close();
+  }
+  assert.equal((await WireClient.refused(gateway.url, { protocols: ["chat", "tickgate.v2.json"] })).status, 400);
+});
+
+test("an origin that is not ours is refused, ours and none are let in", async () => {
+  for (const origin of ["https://theirs.example", "null", "https://ours.example.evil"])
+    assert.equal((await WireClient.refused(gateway.url, { ...JSON_ONLY, origin })).status, 403);
+  const ours = await WireClient.open(gateway.url, "tickgate.v1.json", { origin: "https://ours.example" });
+  ours.close();
+});
+
+test("a message over the limit closes with 1009, one at the limit does not", async () => {
+  for (const bytes of [1_001, 4_000]) {
+    const client = await WireClient.open(gateway.url);
+    const command = (length: number) => ({ op: "ping", x: "x".repeat(length - '{"op":"ping","x":""}'.length) });
+    client.say(command(1_000));
+    await client.heard("pong");
+    client.say(command(bytes));
+    assert.equal((await client.untilClosed()).code, 1009);
+  }
+});
+
+test("messages that are no commands get an error each, and too many of them close with 4400", async () => {
+  const client = await WireClient.open(gateway.url);
+  for (let count = 0; count < 40; count++) client.socket.send("nonsense");
+  assert.equal((await client.untilClosed()).code, 4400);
+  const errors = client.controls.filter((message) => message.op === "error");
+  assert.ok(errors.length >= 20, `${errors.length} errors first`);
+  assert.ok(errors.every((error) => error.code === "bad_message" && !error.retryable));
+});
+
+test("too many commands get an error that says try again, and far too many close with 4429", async () => {
+  const client = await WireClient.open(gateway.url);
+  for (let count = 0; count < 60; count++) client.say({ op: "ping", id: count });
+  const error = await client.heard("error");
+  assert.equal(error.code, "too_many_commands");
+  assert.equal(error.retryable, true);
+  for (let count = 0; count < 500; count++) client.say({ op: "ping" });
+  assert.equal((await client.untilClosed()).code, 4429);
+});
+
+test("symbols over the limit are rejected, those before them are granted", async () => {
+  const client = await WireClient.open(gateway.url);
+  const { symbols, rejected } = await client.ask({ op: "subscribe", symbols: ["A", "B", "C", "D"] }, "subscribed");
+  assert.equal(symbols.length, 3);
+  assert.deepEqual(
+    rejected.map(({ symbol, code }) => [symbol, code]),
+    [["D", "too_many_symbols"]],
+  );
+  client.close();
+});
+
+test("a client that answers no ping for three heartbeats is closed with 4408", async () => {
+  const opened = performance.now();
+  const client = await WireClient.open(gateway.url, "tickgate.v1.json", { autoPong: false });
+  assert.equal((await client.untilClosed()).code, 4408);
+  assert.ok(performance.now() - opened >= 2_900);
+});
+
+test("connections over the limit are refused with 503 and Retry-After, and let in when there is room", async () => {
+  const limits: [string[], string][] = [
+    [["--max-connections", "2"], "connections"],
+    [["--max-connections-per-address", "2"], "address"],
+  ];
+  for (const [settings] of limits) {
+    const full = await GatewayProcess.open(...settings);
+    try {
+      const [first] = [await WireClient.open(full.url), await WireClient.open(full.url)];
+      const { status, headers } = await WireClient.refused(full.url, JSON_ONLY);
+      assert.equal(status, 503);
+      assert.match(String(headers["retry-after"]), /^\d+$/);
+      first.socket.close();
+      await first.untilClosed();
+      const next = new WireClient(full.url, JSON_ONLY);
+      await next.heard("hello");
+      assert.equal(await full.metric("tickgate_refused_total"), 1);
+    } finally {
+      await full.close();
+    }
+  }
+});
+
+test("a wrong setting is one line that names it and its range, exit code 2, no stack", async () => {
+  const wrong: [string[], RegExp][] = [
+    [["all", "--heartbeat", "5"], /--heartbeat must be a whole number from 1000 to 60000 \(ms\), not "5"/],
+    [["all", "--port", "70000"], /--port must be a whole number from 0 to 65535/],
+    [["all", "--log-level", "loud"], /--log-level must be one of trace, /],
+    [["all", "--no-such-thing"], /no-such-thing/],
+    [["all", "--feed", "nosuchfeed:x"], /nosuchfeed/],
+    [["nosuchcommand"], /nosuchcommand/],
+  ];
+  for (const [args, text] of wrong) {
+    const { code, stdout, stderr } = await runTickgate(...args);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, text);
+    assert.equal(stderr.trimEnd().split("\n").length, 1, stderr);
+    assert.doesNotMatch(stderr, /\n\s+at /);
+    assert.equal(stdout, "");
+  }
+});
+
+test("a port in use is one clear line, exit code 2, no stack", async () => {
+  const taken: [string, number][] = [
+    ["--port", gateway.port],
+    ["--admin-port", gateway.adminPort],
+  ];
+  for (const [flag, port] of taken) {
+    const other = flag === "--port" ? "--admin-port" : "--port";
+    const feed = ["--feed", "sim:?symbols=1&rate=1"];
+    const { code, stderr } = await runTickgate("all", other, "0", flag, String(port), ...feed, "--log-level", "warn");
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, new RegExp(`cannot listen on 127\\.0\\.0\\.1:${port}`));
+    assert.match(stderr, /in use/);
+    assert.equal(stderr.trimEnd().split("\n").length, 1, stderr);
+  }
+});
