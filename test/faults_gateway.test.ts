@@ -60,3 +60,23 @@ test("a gateway that refuses a client: the balancer asks another, and the client
   await market.assertConverged();
   market.assertUnbroken();
 });
+
+test("a gateway hangs: who comes meanwhile is served by another, and who was there goes on when it does", {
+  timeout: 60_000,
+}, async (t) => {
+  const market = await FaultMarket.open(t);
+  await market.follow(15, [100]);
+  const [hung] = market.cluster.gateways;
+  hung.signal("SIGSTOP");
+  await market.follow(15, [100]);
+  const late = market.followers.slice(15);
+  assert.equal(late.filter((follower) => follower.node === hung.name || follower.refusedEver > 0).length, 0);
+
+  hung.signal("SIGCONT");
+  await market.assertConverged();
+  market.assertUnbroken();
+  assert.ok(
+    market.followers.every((follower) => follower.connections === 1),
+    "nobody was cut off",
+  );
+});
