@@ -14,6 +14,8 @@
 const MAX_PINGS = 8;
 /** A connection that is not held back has at least this window: a screen of prices in one go. */
 const IDLE_WINDOW = 32_768;
+/** A frame costs as much as a thousand bytes: below this a part is not made smaller. */
+const SMALL_FRAME = 2_048;
 /** Bytes on their way that do not disturb the measuring of the bare round trip. */
 const CLEAN_BYTES = 512;
 /**
@@ -93,7 +95,7 @@ export class ArrivalWindow {
     const { inFlight } = this;
     if (inFlight > 0 && this.#size === this.#min && now - this.#cleanAt > DRY_TIME) return 0;
     const room = this.#size - inFlight;
-    return room * 4 < this.#size ? 0 : Math.min(room, Math.ceil(this.#size / this.#parts));
+    return room * 4 < this.#size ? 0 : Math.min(room, Math.max(Math.ceil(this.#size / this.#parts), SMALL_FRAME));
   }
 
   /** Bytes have been given to the socket. */
@@ -168,7 +170,7 @@ export class ArrivalWindow {
 
   /** Whether a ping was sent on a way as good as empty: the smallest window's first part does not count. */
   #isClean(slot: number): boolean {
-    return this.#pingLoad[slot] <= Math.max(CLEAN_BYTES, Math.ceil(this.#min / 4));
+    return this.#pingLoad[slot] <= Math.max(CLEAN_BYTES, Math.min(SMALL_FRAME, this.#min / 2));
   }
 
   /** Draws the conclusion from a ping's round trip. */
@@ -182,7 +184,7 @@ export class ArrivalWindow {
       if (this.#pingLoad[slot] * 4 < this.#size) return;
       this.#size = Math.min(this.#max, wanted, this.#size * 2);
     } else if (this.#size < IDLE_WINDOW) this.#size = Math.min(IDLE_WINDOW, this.#size * 1.25);
-    else this.#size = Math.max(IDLE_WINDOW, this.#size * 0.95);
+    else if (this.#pingLoad[slot] * 2 < this.#size) this.#size = Math.max(IDLE_WINDOW, this.#size * 0.95);
     this.#heldBack = false;
     this.#changedAt = now;
   }
