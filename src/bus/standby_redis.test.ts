@@ -66,15 +66,19 @@ test("the leader is paused and revived: it is refused and stands by", async () =
     first.signal("SIGSTOP");
     await until("the standby is heard", () => bid(gateway) > SECOND, 3_000);
     await new Promise((resolve) => setTimeout(resolve, 500));
+    const told = await second.ask("rest");
+    await until("all is as the leader has it", () => holds(gateway, told), 2_000);
     first.signal("SIGCONT");
-    // Whatever the former leader says is not heard, from its first word on.
+    // Whatever the former leader says is not heard, from its first word on, nor does it get into the store.
     for (const deadline = performance.now() + 1_500; performance.now() < deadline; ) {
       assert.ok(bid(gateway) > SECOND, "the former leader is heard");
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     assert.equal((await first.ask("tick")).role, "standby");
-    const told = await second.ask("rest");
-    await until("all is as the leader has it", () => holds(gateway, told), 2_000);
+    const late = new TestGateway(busSettings(server.url, { redisPrefix: "pause" }));
+    await late.started;
+    assert.ok(holds(late, told), "the store is as the leader has it");
+    await late.close();
     // And back again: the first takes over once more.
     await second.kill();
     await until("the first is heard again", () => bid(gateway) < SECOND, 3_000);
