@@ -3,6 +3,9 @@
  * a tick never pays for a metric. No label is per symbol or per client.
  */
 import { Counter, collectDefaultMetrics, Gauge, type MetricConfiguration, Registry } from "prom-client";
+import type { Bus } from "./bus/open.ts";
+import type { RedisWriter, WriterCounts } from "./bus/redis_writer.ts";
+import type { ReaderCounts } from "./bus/shard_follower.ts";
 import type { FeedCounts } from "./feed/publisher.ts";
 import type { AgeHistogram, GatewayCounts } from "./gateway/counts.ts";
 import type { Gateway } from "./gateway/gateway.ts";
@@ -44,6 +47,26 @@ export class Metrics {
     this.#labelled("tickgate_closes_total", "Connections closed by the gateway, by code", "code", () => counts.closes);
     this.#labelled("tickgate_refused_total", "Upgrades refused, by reason", "reason", () => counts.refused);
     for (const [name, help, read] of GATEWAY_HISTOGRAMS) this.#histograms.push({ name, help, histogram: read(counts) });
+  }
+
+  /** Shows what the process holds of the bus; only Redis has something to show. */
+  bus(bus: Bus): void {
+    const heard = bus.readerCounts();
+    const writers = bus.writers();
+    if (!heard && writers.size === 0) return;
+    this.#gauge("tickgate_bus_connected", "Whether Redis is connected", () => (bus.unready() === undefined ? 1 : 0));
+    if (heard) for (const [name, help, read] of READER_COUNTERS) this.#counter(name, help, () => read(heard));
+    const byFeed = (read: (writer: RedisWriter) => number) => () =>
+      Object.fromEntries(Array.from(writers, ([feed, writer]) => [feed, read(writer)]));
+    if (writers.size === 0) return;
+    this.#labelledGauge("tickgate_feed_leading", "Whether this publisher leads the feed", "feed", byFeed(leads));
+    for (const [name, help, read] of WRITER_COUNTERS)
+      this.#labelled(
+        name,
+        help,
+        "feed",
+        byFeed((writer) => read(writer.counts)),
+      );
   }
 
   /** Shows the feeds of this process, by name. */
@@ -99,14 +122,46 @@ export class Metrics {
     });
   }
 
+  #labelledGauge(name: string, help: string, label: string, read: () => Readonly<Record<string, number>>): void {
+    const gauge: Gauge<string> = new Gauge({
+      ...this.#config(name, help),
+      labelNames: [label],
+      collect: () => {
+        for (const [value, number] of Object.entries(read())) gauge.set({ [label]: value }, number);
+      },
+    });
+  }
+
   #config(name: string, help: string): MetricConfiguration<string> & { registers: Registry[] } {
     return { name, help, registers: [this.#registry] };
   }
 }
 
-type Read<T> = readonly [name: string, help: string, read: (counts: GatewayCounts) => T];
+function leads(writer: RedisWriter): number {
+  return writer.role === "leading" ? 1 : 0;
+}
 
-const GATEWAY_COUNTERS: readonly Read<number>[] = [
+type Read<C, T> = readonly [name: string, help: string, read: (counts: C) => T];
+
+const READER_COUNTERS: readonly Read<ReaderCounts, number>[] = [
+  ["tickgate_bus_batches_in_total", "Batches heard", (c) => c.batches],
+  ["tickgate_bus_bytes_in_total", "Bytes of batches heard", (c) => c.bytes],
+  ["tickgate_bus_gaps_total", "Times that batches were missing", (c) => c.gaps],
+  ["tickgate_bus_reads_total", "Times that a shard was read from the last-value store", (c) => c.reads],
+  ["tickgate_bus_malformed_total", "Batches and values that could not be read", (c) => c.malformed],
+  ["tickgate_bus_mismatched_total", "Batches of feeds with another number of shards", (c) => c.mismatched],
+];
+
+const WRITER_COUNTERS: readonly Read<WriterCounts, number>[] = [
+  ["tickgate_bus_batches_out_total", "Batches written, heartbeats not counted", (c) => c.batches],
+  ["tickgate_bus_records_out_total", "Records written", (c) => c.records],
+  ["tickgate_bus_bytes_out_total", "Bytes of batches written", (c) => c.bytes],
+  ["tickgate_bus_failures_total", "Writes that failed and were tried again", (c) => c.failures],
+  ["tickgate_bus_healed_total", "Times that Redis had lost its values and was given them again", (c) => c.healed],
+  ["tickgate_bus_deposed_total", "Times that another publisher was found to lead", (c) => c.deposed],
+];
+
+const GATEWAY_COUNTERS: readonly Read<GatewayCounts, number>[] = [
   ["tickgate_connections_opened_total", "Connections opened", (c) => c.connectionsOpened],
   ["tickgate_ticks_in_total", "Ticks that publishers counted", (c) => c.ticksIn],
   ["tickgate_records_in_total", "Records that the bus delivered", (c) => c.recordsIn],
@@ -124,10 +179,18 @@ const GATEWAY_COUNTERS: readonly Read<number>[] = [
   ["tickgate_commands_total", "Messages from clients", (c) => c.commands],
 ];
 
-const GATEWAY_HISTOGRAMS: readonly Read<AgeHistogram>[] = [
+const GATEWAY_HISTOGRAMS: readonly Read<GatewayCounts, AgeHistogram>[] = [
   ["tickgate_inbound_age_seconds", "From the source's event time to the market table, a tick", (c) => c.inboundAge],
-  ["tickgate_held_age_seconds", "From the market table to the socket, a tick sent", (c) => c.heldAge],
-  ["tickgate_written_age_seconds", "From the source's event time to the socket, a tick sent", (c) => c.writtenAge],
+  [
+    "tickgate_held_age_seconds",
+    "From the market table to the socket, a tick sent, snapshots not counted",
+    (c) => c.heldAge,
+  ],
+  [
+    "tickgate_written_age_seconds",
+    "From the source's event time to the socket, a tick sent, snapshots not counted",
+    (c) => c.writtenAge,
+  ],
   ["tickgate_round_trip_seconds", "From a ping to its pong, with all that was before it", (c) => c.roundTrip],
 ];
 

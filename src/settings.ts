@@ -194,7 +194,7 @@ export const SETTINGS = {
     GATEWAY,
     "drain-spread",
     integer(0, 300_000, "ms"),
-    1_000,
+    500,
     "On SIGTERM, clients are told to come back after 0 to so many ms, each another time",
   ),
   redisUrl: setting(

@@ -19,7 +19,7 @@ const DRAIN_TIME = 10_000;
 const STOP_TIME = 5_000;
 
 /** What gateways behind a balancer have, as in docker-compose.yml, unless the environment says otherwise. */
-export const GATEWAY_ENV = { TICKGATE_MAX_CONNECTIONS_PER_ADDRESS: "20000", TICKGATE_DRAIN_SPREAD: "500" };
+export const GATEWAY_ENV = { TICKGATE_MAX_CONNECTIONS_PER_ADDRESS: "20000" };
 
 export interface ClusterOptions {
   /** Where clients connect; 0 for a free port. */

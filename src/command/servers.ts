@@ -49,6 +49,7 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
   const metrics = new Metrics(worker === undefined ? {} : { worker: String(worker) });
   if (gateway) metrics.gateway(gateway);
   if (feeds.length > 0) metrics.feeds(new Map(feeds.map((feed) => [feed.name, feed.counts])));
+  metrics.bus(bus);
   const source: AdminSource = {
     unready: () => (gateway ? gateway.unready() : bus.unready()),
     metrics: () => metrics.page(),

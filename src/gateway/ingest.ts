@@ -1,7 +1,7 @@
 /** Where the bus meets the market table: applies records, counts them, and tells whom it concerns. */
 import type { BusListener, BusRecord } from "../bus/bus.ts";
 import type { Clock } from "../clock.ts";
-import { FULL, IGNORED, type MarketTable, RESTATED } from "../market/table.ts";
+import { IGNORED, type MarketTable, TICKED } from "../market/table.ts";
 import { LIVE, STALE } from "../tick.ts";
 import type { ImmediateIndex } from "./context.ts";
 import type { GatewayCounts } from "./counts.ts";
@@ -41,20 +41,16 @@ export class Ingest implements BusListener {
       record.since = silentSince;
       record.reason = SILENCE;
     }
-    const before = table.rowOf(record.symbol);
-    const seqBefore = before < 0 ? 0 : table.seq[before];
-    const statusBefore = table.statusClock;
-    const news = table.apply(record, this.#now);
-    if (news === FULL) {
+    const row = table.add(record.symbol);
+    if (row < 0) {
       counts.recordsRefused++;
       return;
     }
-    if (news === IGNORED) {
-      counts.recordsIgnored++;
-      return;
-    }
-    if (news === RESTATED) return;
-    const row = before < 0 ? table.rowOf(record.symbol) : before;
+    const seqBefore = table.seq[row];
+    const statusBefore = table.statusClock;
+    const news = table.applyAt(row, record, this.#now);
+    if (news === IGNORED) counts.recordsIgnored++;
+    if (news !== TICKED) return;
     counts.ticksIn += seqBefore > 0 && record.seq > seqBefore ? record.seq - seqBefore : 1;
     if (table.statusClock !== statusBefore) this.#countStatus(row);
     counts.inboundAge.observe(this.#now - record.eventTime);

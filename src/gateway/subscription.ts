@@ -175,7 +175,7 @@ export class Subscription extends Paced {
       if (!frame.fits(this.encoder)) break;
       frame.add(this.encoder, row);
       this.#told[index] = seq[row];
-      this.#way.observe(row);
+      // Its age is not counted: a snapshot may have been at rest for hours.
       counts.ticksOut++;
     }
     this.#snapshotted = index;

@@ -151,7 +151,11 @@ export class MarketTable {
    */
   apply(record: BusRecord, now = 0): number {
     const row = this.add(record.symbol);
-    if (row < 0) return FULL;
+    return row < 0 ? FULL : this.applyAt(row, record, now);
+  }
+
+  /** As {@link apply}, for who knows the symbol's row already: looking it up is the dearest part. */
+  applyAt(row: number, record: BusRecord, now: number): number {
     const seq = this.seq[row];
     const epoch = this.epoch[row];
     if (record.epoch < epoch || (record.epoch === epoch && record.seq < seq)) return IGNORED;
