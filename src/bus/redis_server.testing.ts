@@ -1,7 +1,7 @@
 /** Real Redis servers for tests: each in a directory of its own, on a free port, ended by its process. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,9 +45,18 @@ export class RedisServer {
   /** Starts a server with these lines of configuration, and waits until it answers. */
   static async start(config: readonly string[] = [], port?: number): Promise<RedisServer> {
     requireProgram("redis-server", "apt-get install redis-server");
-    const server = new RedisServer([], port ?? (await freePort()), ["save ''", "appendonly no", ...config]);
-    await server.run();
-    return server;
+    for (let triesLeft = 10; ; triesLeft--) {
+      const lines = ["save ''", "appendonly no", ...config];
+      const server = new RedisServer([], port ?? (await freePort()), lines);
+      try {
+        await server.run();
+        return server;
+      } catch (error) {
+        await server.stop();
+        // A free port can be gone again; a Cluster's node wants the one 10,000 above too, which may not exist.
+        if (port !== undefined || triesLeft === 0) throw error;
+      }
+    }
   }
 
   /** Starts a Sentinel with these lines of configuration. */
@@ -82,6 +91,7 @@ export class RedisServer {
 
   async kill(): Promise<void> {
     const process = this.#process;
+    if (process) running.delete(process);
     if (!process || process.exitCode !== null || process.signalCode !== null) return;
     const exited = once(process, "exit");
     process.kill("SIGKILL");
@@ -98,10 +108,15 @@ export class RedisServer {
     return new Redis({ host: "127.0.0.1", port: this.port });
   }
 
+  #log(): string {
+    const file = join(this.dir, "redis.log");
+    return existsSync(file) ? readFileSync(file, "utf8").trim().split("\n").slice(-2).join("; ") : "it wrote no log";
+  }
+
   /** Asks until there is any answer; a refusal (a password is wanted) is one too. */
   async #answers(): Promise<void> {
     for (const deadline = performance.now() + 10_000; ; ) {
-      if (this.#process?.exitCode !== null) throw new Error(`redis-server ended: see ${this.dir}/redis.log`);
+      if (this.#process?.exitCode !== null) throw new Error(`redis-server ended: ${this.#log()}`);
       const client = new Redis({ port: this.port, lazyConnect: true, retryStrategy: null, maxRetriesPerRequest: 0 });
       let refusal = "";
       client.on("error", (error) => {
