@@ -66,6 +66,7 @@ test("too many commands get an error that says try again, and far too many close
   const error = await client.heard("error");
   assert.equal(error.code, "too_many_commands");
   assert.equal(error.retryable, true);
+  assert.equal(typeof error.id, "number", "the answer says which command it was");
   for (let count = 0; count < 500; count++) client.say({ op: "ping" });
   assert.equal((await client.untilClosed()).code, 4429);
 });

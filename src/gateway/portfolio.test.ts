@@ -16,7 +16,7 @@ const GRANTS: Grant[] = [
 
 function open(own = {}) {
   const bench = new SessionBench("tickgate.v1.msgpack", DEAF, own);
-  return { bench, portfolio: new Portfolio(bench.context, bench.session, MSGPACK) };
+  return { bench, portfolio: new Portfolio(bench.context, bench.outlet, MSGPACK) };
 }
 
 /** What is held, by symbol: the grant's number. */

@@ -16,7 +16,8 @@ import { SUBPROTOCOLS, type Subprotocol } from "../protocol/messages.ts";
 import type { GatewayContext } from "./context.ts";
 import { countOne } from "./counts.ts";
 import { answerMarket, readSymbols, readTicks, respond } from "./http.ts";
-import { Session, type SocketData } from "./session.ts";
+import type { SocketData } from "./outlet.ts";
+import { Session } from "./session.ts";
 
 /** Whether to share the port with whoever else listens on it. The binding exports these, but its types do not. */
 const SHARED_PORT = 0;

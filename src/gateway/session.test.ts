@@ -75,10 +75,10 @@ test("a client that answers no ping for three heartbeats is closed, one that doe
 test("with a full window a symbol that is unsubscribed before it was met does not come", () => {
   const { bench, heard } = open();
   bench.say({ op: "subscribe", symbols: ["V:*"] });
-  bench.session.narrow = 0;
+  bench.outlet.narrow = 0;
   tick(bench, "V:A", 1);
   bench.say({ op: "unsubscribe", symbols: ["V:A"] });
-  bench.session.narrow = 65_536;
+  bench.outlet.narrow = 65_536;
   bench.advance(1_000);
   tick(bench, "V:A", 2);
   bench.advance(1_000);
@@ -89,10 +89,10 @@ test("with a full window a symbol that is unsubscribed before it was met does no
 test("with a full window a new pattern does not hide what an older one still has to meet", () => {
   const { bench, heard } = open();
   bench.say({ op: "subscribe", symbols: ["V:*"] });
-  bench.session.narrow = 0;
+  bench.outlet.narrow = 0;
   tick(bench, "V:A", 1);
   bench.say({ op: "subscribe", symbols: ["W:*"] });
-  bench.session.narrow = 65_536;
+  bench.outlet.narrow = 65_536;
   bench.advance(1_000);
   assert.equal(heard.ticks.length, 1);
 });
@@ -106,12 +106,12 @@ test("interval 0: what an unsubscribe leaves of a pass that was cut short is sti
     bench.advance(10);
     for (const symbol of symbols) tick(bench, symbol, 2);
     // One tick is sent, then the way is full.
-    bench.session.narrow = 1;
+    bench.outlet.narrow = 1;
     bench.context.pacer.run();
-    bench.session.narrow = 0;
+    bench.outlet.narrow = 0;
     bench.context.pacer.run();
     bench.say({ op: "unsubscribe", symbols: gone });
-    bench.session.narrow = 65_536;
+    bench.outlet.narrow = 65_536;
     bench.advance(1_000);
     const [granted] = heard.of("subscribed");
     const handles = new Map(granted.symbols);
@@ -156,7 +156,7 @@ test("one slow answer is no quality to speak of; a reader too slow is told, and 
   tick(bench, "A", 1);
   bench.say({ op: "subscribe", symbols: ["A"], interval: 100 });
   bench.advance(500);
-  bench.session.narrow = 0;
+  bench.outlet.narrow = 0;
   for (let seq = 2; seq < 12; seq++) {
     tick(bench, "A", seq);
     bench.advance(100);
@@ -165,7 +165,7 @@ test("one slow answer is no quality to speak of; a reader too slow is told, and 
   assert.equal(conflating.state, "conflating");
   assert.equal(conflating.reason, "client");
   assert.ok(conflating.interval > 100 && conflating.interval < 1_500, `${conflating.interval} ms`);
-  bench.session.narrow = 65_536;
+  bench.outlet.narrow = 65_536;
   bench.advance(4_000);
   assert.deepEqual(heard.of("quality").at(-1), {
     op: "quality",
@@ -179,7 +179,7 @@ test("a snapshot that has to wait is not told as an age since the process began"
   const { bench, heard } = open();
   bench.advance(100_000);
   tick(bench, "A", 1);
-  bench.session.narrow = 0;
+  bench.outlet.narrow = 0;
   bench.say({ op: "subscribe", symbols: ["A"], interval: 100 });
   bench.advance(1_000);
   for (const { interval } of heard.of("quality")) assert.ok(interval < 1_500, `${interval} ms`);

@@ -16,8 +16,9 @@ import { type GatewayContext, ImmediateIndex } from "./context.ts";
 import { GatewayCounts } from "./counts.ts";
 import { Frame } from "./frame.ts";
 import { Ingest } from "./ingest.ts";
+import { Outlet, type Socket, type SocketData } from "./outlet.ts";
 import { Pacer } from "./pacer.ts";
-import { Session, type Socket, type SocketData } from "./session.ts";
+import { Session } from "./session.ts";
 import { StatusTeller } from "./status.ts";
 
 /** A tick on the wire. */
@@ -106,8 +107,8 @@ export class MemorySocket implements Socket {
   }
 }
 
-/** A session whose frames can be made narrower than its window would. */
-export class NarrowSession extends Session {
+/** An outlet whose frames can be made narrower than its window would. */
+export class NarrowOutlet extends Outlet {
   /** The most bytes of a frame; 0 for none at all. */
   narrow = Number.POSITIVE_INFINITY;
 
@@ -126,7 +127,8 @@ export class SessionBench {
   readonly context: GatewayContext;
   readonly ingest: Ingest;
   readonly socket: MemorySocket;
-  readonly session: NarrowSession;
+  readonly session: Session;
+  readonly outlet: NarrowOutlet;
   /** Whether the client answers pings. */
   answering = true;
   #known = 0;
@@ -153,7 +155,8 @@ export class SessionBench {
     const { pacer, immediate, counts } = this.context;
     this.ingest = new Ingest(table, pacer, immediate, counts, clock);
     this.socket = new MemorySocket(subprotocol, hearer, () => this.session.ended());
-    this.session = new NarrowSession(this.context, this.socket, "session");
+    this.outlet = new NarrowOutlet(this.context, this.socket, (name, reason) => this.session.close(name, reason));
+    this.session = new Session(this.context, this.socket, "session", () => this.outlet);
   }
 
   /** With what the gateway closed the connection. */

@@ -78,7 +78,7 @@ class Client implements Hearer {
 
   frame(_sentAt: number, ticks: WireTick[], bytes: number): void {
     assert.ok(ticks.length > 0, "an empty frame");
-    assert.ok(ticks.length === 1 || bytes <= this.bench.session.narrow, `${bytes} bytes`);
+    assert.ok(ticks.length === 1 || bytes <= this.bench.outlet.narrow, `${bytes} bytes`);
     assert.ok(bytes <= 65_536);
     assert.equal(new Set(ticks.map(([handle]) => handle)).size, ticks.length, "a handle twice in a frame");
     for (const tick of ticks) this.#tick(tick);
@@ -241,7 +241,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.constantFrom(0, 1, 1, 100, 150, 65_536).map(
       (narrow): Step =>
         (client) => {
-          client.bench.session.narrow = narrow;
+          client.bench.outlet.narrow = narrow;
           client.bench.session.resume();
         },
     ),
@@ -282,7 +282,7 @@ function play(subprotocol: Subprotocol, steps: readonly Step[]): Client {
     assert.equal(counts.subscriptions, client.held.size, "what the gateway holds is what it has said");
     assert.ok(client.held.size <= LIMIT);
   }
-  bench.session.narrow = 65_536;
+  bench.outlet.narrow = 65_536;
   bench.socket.buffered = 0;
   bench.advance(2_000);
   client.checkConverged();

@@ -1,0 +1,213 @@
+/**
+ * The way out to one client: the socket, and the window that says how much may be on it. Control messages and frames
+ * leave through here and nowhere else.
+ */
+import { pack } from "msgpackr";
+import { JSON_TEXT, MSGPACK, type TickFormat } from "../market/format.ts";
+import type { CloseName } from "../protocol/codes.ts";
+import type { Control, QualityReason, Subprotocol } from "../protocol/messages.ts";
+import type { GatewayContext } from "./context.ts";
+import type { GatewayCounts } from "./counts.ts";
+import type { Frame } from "./frame.ts";
+import { QualityWatch } from "./quality.ts";
+import type { Session } from "./session.ts";
+import type { StatusTeller } from "./status.ts";
+import type { Subscription, Way } from "./subscription.ts";
+import { ArrivalWindow } from "./window.ts";
+
+/** What is kept at a socket by the server. */
+export interface SocketData {
+  readonly subprotocol: Subprotocol;
+  readonly address: string;
+  session: Session | undefined;
+}
+
+/** What a session needs of its socket; uWebSockets.js' own is one. It must not be touched once it has been ended. */
+export interface Socket {
+  getUserData(): SocketData;
+  send(message: Uint8Array | string, isBinary: boolean, compress: boolean): number;
+  ping(payload: Uint8Array): number;
+  /** Writes all that is sent meanwhile in one go. */
+  cork(write: () => void): unknown;
+  end(code: number, reason: string): void;
+  /** Bytes that the kernel has not taken yet. */
+  getBufferedAmount(): number;
+}
+
+/** Heartbeats without an answer before a connection is given up. */
+const UNANSWERED_HEARTBEATS = 3;
+
+export class Outlet implements Way {
+  readonly frame: Frame;
+  readonly counts: GatewayCounts;
+  readonly status: StatusTeller;
+  readonly format: TickFormat;
+  readonly #context: GatewayContext;
+  readonly #socket: Socket;
+  readonly #window: ArrivalWindow;
+  readonly #quality = new QualityWatch();
+  /** Subscriptions whose turn came while the window was full. */
+  readonly #waiting = new Set<Subscription>();
+  readonly #pingPayload = new DataView(new ArrayBuffer(4));
+  /** Closes the session. */
+  readonly #giveUp: (name: CloseName, reason: string) => void;
+  #lastSent: number;
+  #closed = false;
+
+  /** @param giveUp is called when the client has to be given up; it closes this outlet */
+  constructor(context: GatewayContext, socket: Socket, giveUp: (name: CloseName, reason: string) => void) {
+    const { settings } = context;
+    const now = context.clock.millis();
+    this.frame = context.frame;
+    this.counts = context.counts;
+    this.status = context.status;
+    this.format = socket.getUserData().subprotocol === "tickgate.v1.json" ? JSON_TEXT : MSGPACK;
+    this.#context = context;
+    this.#socket = socket;
+    this.#giveUp = giveUp;
+    // Frames alone must not fill what would close the connection.
+    const windowMax = Math.min(settings.windowMax, settings.maxUnreadBytes / 2);
+    this.#window = new ArrivalWindow(settings.windowMin, windowMax, settings.windowDelay, now);
+    this.#lastSent = now;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Sends a control message. These are few and answer something: they pass the window, but not without bound. */
+  send(message: Control): void {
+    if (this.#closed) return;
+    const bytes = this.format.binary ? pack(message) : JSON.stringify(message);
+    const length = typeof bytes === "string" ? Buffer.byteLength(bytes) : bytes.length;
+    this.#window.sent(length);
+    this.#lastSent = this.#context.clock.millis();
+    this.counts.controlOut++;
+    this.counts.bytesOut += length;
+    this.#socket.send(bytes, this.format.binary, false);
+    if (this.#window.inFlight > this.#context.settings.maxUnreadBytes) this.#giveUp("tooSlow", "too many bytes unread");
+  }
+
+  /** Sends the frame, and a ping behind it where one is due. */
+  sendFrame(frame: Frame, now: number): void {
+    if (this.#closed) return;
+    const bytes = frame.finish();
+    this.#window.sent(bytes.length);
+    this.#lastSent = now;
+    this.counts.framesOut++;
+    this.counts.bytesOut += bytes.length;
+    if (!this.#window.pingDue(now)) {
+      this.#socket.send(bytes, this.format.binary, false);
+      return;
+    }
+    this.#socket.cork(() => {
+      this.#socket.send(bytes, this.format.binary, false);
+      this.ping(now);
+    });
+  }
+
+  /** Sends what has been gathered of how symbols stand. */
+  tellStatus(): void {
+    for (const status of this.status.take()) this.send(status);
+  }
+
+  /** Bytes that a data frame may have now; 0 when nothing may be sent. */
+  room(now: number): number {
+    const room = this.#window.room(now);
+    // A socket that has backpressure of its own would buffer whatever it is given.
+    return room > 0 && this.#socket.getBufferedAmount() === 0 ? room : 0;
+  }
+
+  /** The subscription gets a turn when there is room. */
+  wait(subscription: Subscription): void {
+    this.counts.heldBack++;
+    this.#window.holdBack();
+    this.#waiting.add(subscription);
+    this.#ensurePing(this.#context.clock.millis());
+  }
+
+  schedule(subscription: Subscription, due: number): void {
+    this.#context.pacer.schedule(subscription, due);
+  }
+
+  /** The time that the next frame says it was sent, microseconds since the Unix epoch. */
+  sentAt(): number {
+    return this.#context.clock.micros();
+  }
+
+  /** Counts the ages of a tick that goes into the frame. */
+  observe(row: number): void {
+    const { table } = this.#context;
+    const { sentAt } = this.frame;
+    this.counts.writtenAge.observe(sentAt - table.eventTime[row]);
+    this.counts.heldAge.observe(sentAt - table.appliedAt[row]);
+  }
+
+  /** A subscription's turn has come so late; because of the client where it had been held back. */
+  punctual(late: number, interval: number, heldBack: boolean, now: number): void {
+    const reason: QualityReason = heldBack ? "client" : "server";
+    const quality = this.#quality.turn(late, interval, reason, now);
+    if (quality) this.send(quality);
+  }
+
+  /** The client has answered a ping. */
+  pong(payload: ArrayBuffer): void {
+    if (payload.byteLength !== 4) return;
+    const now = this.#context.clock.millis();
+    const roundTrip = this.#window.pong(new DataView(payload).getUint32(0), now);
+    if (roundTrip < 0) return;
+    this.counts.roundTrip.observe(roundTrip * 1_000);
+    this.resume();
+  }
+
+  /** There may be room again: whoever waited gets a turn. */
+  resume(): void {
+    if (this.#waiting.size === 0) return;
+    const now = this.#context.clock.millis();
+    if (this.room(now) === 0) return this.#ensurePing(now);
+    for (const subscription of this.#waiting) this.#context.pacer.hurry(subscription);
+    this.#waiting.clear();
+  }
+
+  /**
+   * What time brings: heartbeats, pings, and the end of a connection that does not answer.
+   * @param granted the shortest interval that was granted, ms
+   */
+  tick(now: number, granted: number): void {
+    const { heartbeat } = this.#context.settings;
+    const since = this.#window.unansweredSince;
+    if (since !== undefined && now - since > heartbeat * UNANSWERED_HEARTBEATS)
+      return this.#giveUp("tooSlow", "no answer to pings");
+    const silent = now - this.#lastSent >= heartbeat;
+    // In a full window a heartbeat would only queue behind what it is to prove.
+    if (silent && this.#window.room(now) > 0) this.send({ op: "heartbeat", time: this.#context.clock.micros() });
+    if (silent ? since === undefined : this.#window.pingDue(now)) this.ping(now);
+    // One that waits has no turns that could be late: its waiting is.
+    for (const subscription of this.#waiting) {
+      if (subscription.closed) this.#waiting.delete(subscription);
+      else this.punctual(now - subscription.due, subscription.interval, true, now);
+    }
+    const quality = this.#quality.look(now, granted);
+    if (quality) this.send(quality);
+    this.resume();
+  }
+
+  /** Asks the client to say that all before this has arrived. */
+  ping(now: number): void {
+    if (this.#closed || !this.#window.canPing) return;
+    this.#pingPayload.setUint32(0, this.#window.ping(now));
+    this.counts.pingsOut++;
+    this.#socket.ping(new Uint8Array(this.#pingPayload.buffer));
+  }
+
+  /** Nothing leaves from now on. */
+  close(): void {
+    this.#closed = true;
+    this.#waiting.clear();
+  }
+
+  /** Bytes are on their way: unless a ping is as well, nobody would say when they have arrived. */
+  #ensurePing(now: number): void {
+    if (this.#window.unansweredSince === undefined) this.ping(now);
+  }
+}
