@@ -5,15 +5,10 @@ import { BusRecord } from "../src/bus/bus.ts";
 import { MemoryBus } from "../src/bus/memory.ts";
 import { ManualClock } from "../src/clock.ts";
 import { SimMarket } from "../src/feed/sim_market.ts";
-import { type GatewayContext, ImmediateIndex } from "../src/gateway/context.ts";
-import { GatewayCounts } from "../src/gateway/counts.ts";
-import { Frame } from "../src/gateway/frame.ts";
+import { createContext, type GatewayContext } from "../src/gateway/context.ts";
 import { Ingest } from "../src/gateway/ingest.ts";
 import type { Socket, SocketData } from "../src/gateway/outlet.ts";
-import { Pacer } from "../src/gateway/pacer.ts";
 import { Session } from "../src/gateway/session.ts";
-import { StatusTeller } from "../src/gateway/status.ts";
-import { EncoderPool } from "../src/market/encoder.ts";
 import { MarketTable } from "../src/market/table.ts";
 import { SETTINGS, type Settings } from "../src/settings.ts";
 
@@ -63,21 +58,8 @@ export class MemoryGateway {
     const { clock } = this;
     const defaults = Object.fromEntries(Object.entries(SETTINGS).map(([name, { default: value }]) => [name, value]));
     const settings = defaults as unknown as Settings;
-    const table = new MarketTable(symbols);
-    this.context = {
-      settings,
-      clock,
-      table,
-      bus: new MemoryBus(),
-      log: pino({ level: "silent" }),
-      encoders: new EncoderPool(table, settings.maxFieldLists),
-      pacer: new Pacer(clock, settings.sliceTime),
-      frame: new Frame(),
-      status: new StatusTeller(table, () => clock.micros()),
-      counts: new GatewayCounts(),
-      immediate: new ImmediateIndex(),
-    };
-    const { pacer, immediate, counts } = this.context;
+    this.context = createContext(settings, new MemoryBus(), clock, pino({ level: "silent" }));
+    const { table, pacer, immediate, counts } = this.context;
     this.#ingest = new Ingest(table, pacer, immediate, counts, clock);
     this.#market = new SimMarket(symbols, 1, "SIM");
     this.#near = new MarketTable(symbols);

@@ -6,23 +6,36 @@ import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-/** A program that a test runs, and the Debian package that it comes in. */
+/** Something that a test runs, and the Debian package that it comes in. */
 interface Need {
+  /** A program; or modules of Python, all of one Python's. */
   readonly program: string;
-  readonly package: string;
+  readonly arePythonModules?: boolean;
+  readonly packages: readonly string[];
   readonly why: string;
 }
 
+/** Where Debian's Python is, which has the modules of Debian's packages. */
+const PYTHONS = ["python3", "/usr/bin/python3"];
+
 const NEEDS: readonly Need[] = [
-  { program: "redis-server", package: "redis-server", why: "the bus between processes" },
-  { program: "redis-cli", package: "redis-tools", why: "the Redis Cluster of the fault tests" },
-  { program: "haproxy", package: "haproxy", why: "the balancer before the gateways" },
-  { program: "promtool", package: "prometheus", why: "the check of the alert rules" },
-  { program: "openssl", package: "openssl", why: "the certificate of the TLS tests" },
-  { program: "python3", package: "python3", why: "the publisher in examples/" },
+  { program: "redis-server", packages: ["redis-server"], why: "the bus between processes" },
+  { program: "redis-cli", packages: ["redis-tools"], why: "the Redis Cluster of the fault tests" },
+  { program: "haproxy", packages: ["haproxy"], why: "the balancer before the gateways" },
+  { program: "promtool", packages: ["prometheus"], why: "the check of the alert rules" },
+  { program: "openssl", packages: ["openssl"], why: "the certificate of the TLS tests" },
+  { program: "python3", packages: ["python3"], why: "the publisher in examples/" },
+  {
+    program: "redis, msgpack",
+    arePythonModules: true,
+    packages: ["python3-redis", "python3-msgpack"],
+    why: "the publisher in examples/",
+  },
 ];
 
-function found(program: string): boolean {
+function found({ program, arePythonModules = false }: Need): boolean {
+  if (arePythonModules)
+    return PYTHONS.some((python) => spawnSync(python, ["-c", `import ${program}`], { stdio: "ignore" }).status === 0);
   const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"];
   return folders.some((folder) => {
     try {
@@ -45,10 +58,10 @@ function run(command: string, ...args: string[]): boolean {
   return spawnSync(command, args, { stdio: ["ignore", "inherit", "inherit"], env }).status === 0;
 }
 
-const missing = NEEDS.filter(({ program }) => !found(program));
+const missing = NEEDS.filter((need) => !found(need));
 if (missing.length > 0) {
   for (const need of missing) say(`missing: ${need.program} (${need.why})`);
-  const packages = [...new Set(missing.map((need) => need.package))];
+  const packages = [...new Set(missing.flatMap((need) => need.packages))];
   const install = ["apt-get", "install", "-y", "--no-install-recommends", ...packages];
   const canInstall = process.getuid?.() === 0 && existsSync("/usr/bin/apt-get");
   if (canInstall) {
@@ -56,11 +69,11 @@ if (missing.length > 0) {
     run("apt-get", "update");
     run(install[0], ...install.slice(1));
   }
-  const still = missing.filter(({ program }) => !found(program));
+  const still = missing.filter((need) => !found(need));
   if (still.length > 0) {
     say(`The tests need ${still.map((need) => need.program).join(", ")}. On Debian or Ubuntu:`);
     say(
-      `  sudo apt-get update && sudo apt-get install -y ${[...new Set(still.map((need) => need.package))].join(" ")}`,
+      `  sudo apt-get update && sudo apt-get install -y ${[...new Set(still.flatMap((need) => need.packages))].join(" ")}`,
     );
     process.exitCode = 2;
   }

@@ -153,7 +153,7 @@ const READER_COUNTERS: readonly Read<ReaderCounts, number>[] = [
 ];
 
 const WRITER_COUNTERS: readonly Read<WriterCounts, number>[] = [
-  ["tickgate_bus_batches_out_total", "Batches written, heartbeats not counted", (c) => c.batches],
+  ["tickgate_bus_batches_out_total", "Batches written, heartbeats among them", (c) => c.batches],
   ["tickgate_bus_records_out_total", "Records written", (c) => c.records],
   ["tickgate_bus_bytes_out_total", "Bytes of batches written", (c) => c.bytes],
   ["tickgate_bus_failures_total", "Writes that failed and were tried again", (c) => c.failures],

@@ -4,6 +4,7 @@
  */
 import type { MarketTable } from "../market/table.ts";
 import { type BusListener, type BusReader, BusRecord, type BusWriter } from "./bus.ts";
+import { ChangedRows } from "./changed_rows.ts";
 
 export class MemoryBus implements BusReader {
   readonly #writers: MemoryWriter[] = [];
@@ -43,9 +44,7 @@ class MemoryWriter implements BusWriter {
   readonly #record = new BusRecord();
   readonly #listener: () => BusListener | undefined;
   #table: MarketTable | undefined;
-  /** The rows to write, each once. */
-  #changed: number[] = [];
-  #isChanged: Uint8Array = new Uint8Array(0);
+  readonly #changed = new ChangedRows();
   #scheduled: NodeJS.Immediate | undefined;
 
   constructor(stream: number, listener: () => BusListener | undefined) {
@@ -60,15 +59,7 @@ class MemoryWriter implements BusWriter {
   }
 
   changed(row: number): void {
-    if (row >= this.#isChanged.length) {
-      const larger = new Uint8Array(Math.max(1_024, row * 2));
-      larger.set(this.#isChanged);
-      this.#isChanged = larger;
-    }
-    if (this.#isChanged[row] === 1) return;
-    this.#isChanged[row] = 1;
-    this.#changed.push(row);
-    this.#scheduled ??= setImmediate(() => this.#write());
+    if (this.#changed.add(row)) this.#scheduled ??= setImmediate(() => this.#write());
   }
 
   /** Marks every row as changed: a gateway begins to listen. */
@@ -83,8 +74,7 @@ class MemoryWriter implements BusWriter {
 
   #write(): void {
     this.#scheduled = undefined;
-    const rows = this.#changed;
-    for (const row of rows) this.#isChanged[row] = 0;
+    const rows = this.#changed.take();
     const listener = this.#listener();
     if (listener && this.#table) {
       for (const row of rows) {
@@ -93,6 +83,5 @@ class MemoryWriter implements BusWriter {
       }
       listener.batchEnd();
     }
-    rows.length = 0;
   }
 }

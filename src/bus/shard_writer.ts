@@ -2,10 +2,12 @@
  * One feed's writes to one shard: at most one under way, and the rows that have changed meanwhile, each once. A batch
  * that failed is never sent again: its rows are written anew, as they stand then, under a new number.
  */
+
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { MarketTable } from "../market/table.ts";
 import type { BusRecord } from "./bus.ts";
+import { ChangedRows } from "./changed_rows.ts";
 import { RedisDownError, type RedisLink } from "./redis_link.ts";
 import { WRITE } from "./redis_script.ts";
 import type { WriterCounts } from "./redis_writer.ts";
@@ -52,8 +54,7 @@ export class ShardWriter {
   readonly #owner: ShardOwner;
   readonly #shard: number;
   readonly #keys: readonly [string, string];
-  #changed: number[] = [];
-  #isChanged: Uint8Array = new Uint8Array(0);
+  readonly #changed = new ChangedRows();
   /** The rows of the write under way. */
   #sent: number[] = [];
   #isWriting = false;
@@ -72,13 +73,12 @@ export class ShardWriter {
   }
 
   get isIdle(): boolean {
-    return !this.#isWriting && this.#changed.length === 0;
+    return !this.#isWriting && this.#changed.size === 0;
   }
 
   /** Begins an epoch: nothing is unwritten, whatever is under way is of the past. */
   reset(epoch: number): void {
-    this.#isChanged.fill(0);
-    this.#changed.length = 0;
+    this.#changed.take();
     this.#sent.length = 0;
     this.#isWriting = false;
     this.#epoch = epoch;
@@ -92,14 +92,7 @@ export class ShardWriter {
   }
 
   changed(row: number): void {
-    if (row >= this.#isChanged.length) {
-      const larger = new Uint8Array(Math.max(1_024, row * 2));
-      larger.set(this.#isChanged);
-      this.#isChanged = larger;
-    }
-    if (this.#isChanged[row] === 1) return;
-    this.#isChanged[row] = 1;
-    this.#changed.push(row);
+    this.#changed.add(row);
     this.hasRows = true;
   }
 
@@ -108,7 +101,7 @@ export class ShardWriter {
    * @returns whether it must be called again soon, because the last write was a moment ago
    */
   write(now: number): boolean {
-    if (this.#changed.length === 0 || !this.#canWrite(now)) return false;
+    if (this.#changed.size === 0 || !this.#canWrite(now)) return false;
     if (now - this.#writtenAt < WRITE_GAP) return true;
     this.#write();
     return false;
@@ -156,12 +149,10 @@ export class ShardWriter {
 
   #encode() {
     const { encoder, table, record, counts, clock } = this.#owner;
-    const count = Math.min(this.#changed.length, MAX_BATCH_RECORDS);
-    this.#sent = count === this.#changed.length ? this.#changed : this.#changed.splice(0, count);
-    if (this.#sent === this.#changed) this.#changed = [];
+    this.#sent = this.#changed.take(MAX_BATCH_RECORDS);
+    const count = this.#sent.length;
     encoder.begin(this.#epoch, ++this.#number, clock.micros());
     for (const row of this.#sent) {
-      this.#isChanged[row] = 0;
       table.read(row, record);
       encoder.add(record);
     }
@@ -180,7 +171,7 @@ export class ShardWriter {
     const isLost = mark?.epoch !== this.#epoch || mark.number < this.#acknowledged;
     this.#acknowledged = this.#number;
     if (isLost) this.#heal();
-    if (this.#changed.length > 0) this.#owner.more();
+    if (this.#changed.size > 0) this.#owner.more();
   }
 
   #refused(mark: Mark | undefined): void {

@@ -2,6 +2,8 @@
  * The life of the connection: made, greeted, watched, and made again when it is lost, later each time, until a close
  * code or an HTTP status says that it will never do.
  */
+
+import { Backoff } from "../backoff.ts";
 import { CLOSE_CODES } from "../protocol/codes.ts";
 import {
   type Bye,
@@ -11,7 +13,6 @@ import {
   PROTOCOL_VERSION,
   type Subprotocol,
 } from "../protocol/messages.ts";
-import { Backoff } from "./backoff.ts";
 import { BadMessage, type DataFrame, decodeMessage, encodeCommand, sizeOf } from "./codec.ts";
 import { type ClientSocket, errorText, isFinalRefusal, type SocketConstructor, type SocketEvent } from "./socket.ts";
 import type { ClientTime } from "./time.ts";

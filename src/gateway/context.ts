@@ -2,13 +2,13 @@
 import type { Logger } from "pino";
 import type { BusReader } from "../bus/bus.ts";
 import type { Clock } from "../clock.ts";
-import type { EncoderPool } from "../market/encoder.ts";
-import type { MarketTable } from "../market/table.ts";
+import { EncoderPool } from "../market/encoder.ts";
+import { MarketTable } from "../market/table.ts";
 import type { Settings } from "../settings.ts";
-import type { GatewayCounts } from "./counts.ts";
-import type { Frame } from "./frame.ts";
-import type { Pacer } from "./pacer.ts";
-import type { StatusTeller } from "./status.ts";
+import { GatewayCounts } from "./counts.ts";
+import { Frame } from "./frame.ts";
+import { Pacer } from "./pacer.ts";
+import { StatusTeller } from "./status.ts";
 import type { Subscription } from "./subscription.ts";
 
 export interface GatewayContext {
@@ -23,6 +23,24 @@ export interface GatewayContext {
   readonly status: StatusTeller;
   readonly counts: GatewayCounts;
   readonly immediate: ImmediateIndex;
+}
+
+/** Makes what sessions share, with an empty market. */
+export function createContext(settings: Settings, bus: BusReader, clock: Clock, log: Logger): GatewayContext {
+  const table = new MarketTable(settings.maxSymbols);
+  return {
+    settings,
+    clock,
+    log,
+    bus,
+    table,
+    encoders: new EncoderPool(table, settings.maxFieldLists),
+    pacer: new Pacer(clock, settings.sliceTime),
+    frame: new Frame(),
+    status: new StatusTeller(table, () => clock.micros()),
+    counts: new GatewayCounts(),
+    immediate: new ImmediateIndex(),
+  };
 }
 
 /**

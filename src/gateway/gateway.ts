@@ -2,16 +2,14 @@
 import type { Logger } from "pino";
 import type { BusReader } from "../bus/bus.ts";
 import type { Clock } from "../clock.ts";
-import { EncoderPool } from "../market/encoder.ts";
-import { MarketTable } from "../market/table.ts";
+import type { EncoderPool } from "../market/encoder.ts";
+import type { MarketTable } from "../market/table.ts";
 import type { Settings } from "../settings.ts";
-import { type GatewayContext, ImmediateIndex } from "./context.ts";
-import { GatewayCounts } from "./counts.ts";
-import { Frame } from "./frame.ts";
+import { createContext, type GatewayContext } from "./context.ts";
+import type { GatewayCounts } from "./counts.ts";
 import { Ingest } from "./ingest.ts";
-import { Pacer } from "./pacer.ts";
+import type { Pacer } from "./pacer.ts";
 import { GatewayServer } from "./server.ts";
-import { StatusTeller } from "./status.ts";
 
 /** How often sessions are looked at for heartbeats and the like, ms. */
 const TICK = 250;
@@ -22,7 +20,7 @@ const BYES_PER_SLICE = 200;
 
 export class Gateway {
   readonly table: MarketTable;
-  readonly counts = new GatewayCounts();
+  readonly counts: GatewayCounts;
   readonly pacer: Pacer;
   readonly encoders: EncoderPool;
   readonly #context: GatewayContext;
@@ -34,22 +32,11 @@ export class Gateway {
   #draining = false;
 
   constructor(settings: Settings, bus: BusReader, clock: Clock, log: Logger) {
-    this.table = new MarketTable(settings.maxSymbols);
-    this.pacer = new Pacer(clock, settings.sliceTime);
-    this.encoders = new EncoderPool(this.table, settings.maxFieldLists);
-    this.#context = {
-      settings,
-      clock,
-      log,
-      bus,
-      table: this.table,
-      encoders: this.encoders,
-      pacer: this.pacer,
-      frame: new Frame(),
-      status: new StatusTeller(this.table, () => clock.micros()),
-      counts: this.counts,
-      immediate: new ImmediateIndex(),
-    };
+    this.#context = createContext(settings, bus, clock, log);
+    this.table = this.#context.table;
+    this.counts = this.#context.counts;
+    this.pacer = this.#context.pacer;
+    this.encoders = this.#context.encoders;
     this.#server = new GatewayServer(this.#context);
   }
 

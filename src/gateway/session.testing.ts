@@ -7,19 +7,13 @@ import { pino } from "pino";
 import { BusRecord } from "../bus/bus.ts";
 import { MemoryBus } from "../bus/memory.ts";
 import { ManualClock } from "../clock.ts";
-import { EncoderPool } from "../market/encoder.ts";
-import { MarketTable } from "../market/table.ts";
 import type { Control, Subprotocol } from "../protocol/messages.ts";
 import { SETTINGS, type Settings } from "../settings.ts";
 import { FIELD_COUNT, LIVE } from "../tick.ts";
-import { type GatewayContext, ImmediateIndex } from "./context.ts";
-import { GatewayCounts } from "./counts.ts";
-import { Frame } from "./frame.ts";
+import { createContext, type GatewayContext } from "./context.ts";
 import { Ingest } from "./ingest.ts";
 import { Outlet, type Socket, type SocketData } from "./outlet.ts";
-import { Pacer } from "./pacer.ts";
 import { Session } from "./session.ts";
-import { StatusTeller } from "./status.ts";
 
 /** A tick on the wire. */
 export type WireTick = [handle: number, seq: number, eventTime: number, ...values: (number | null)[]];
@@ -137,22 +131,9 @@ export class SessionBench {
 
   constructor(subprotocol: Subprotocol, hearer: Hearer, own: Partial<Settings> = {}) {
     const settings = testSettings(own);
-    const table = new MarketTable(settings.maxSymbols);
     const { clock, bus } = this;
-    this.context = {
-      settings,
-      clock,
-      bus,
-      table,
-      log: pino({ level: "silent" }),
-      encoders: new EncoderPool(table, settings.maxFieldLists),
-      pacer: new Pacer(clock, settings.sliceTime),
-      frame: new Frame(),
-      status: new StatusTeller(table, () => clock.micros()),
-      counts: new GatewayCounts(),
-      immediate: new ImmediateIndex(),
-    };
-    const { pacer, immediate, counts } = this.context;
+    this.context = createContext(settings, bus, clock, pino({ level: "silent" }));
+    const { table, pacer, immediate, counts } = this.context;
     this.ingest = new Ingest(table, pacer, immediate, counts, clock);
     this.socket = new MemorySocket(subprotocol, hearer, () => this.session.ended());
     this.outlet = new NarrowOutlet(this.context, this.socket, (name, reason) => this.session.close(name, reason));
