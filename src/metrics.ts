@@ -74,14 +74,13 @@ export class Metrics {
     this.#labelled("tickgate_feed_ticks_total", "Ticks that the feed made", "feed", () =>
       Object.fromEntries(Array.from(feeds, ([name, counts]) => [name, counts.ticks])),
     );
-    const skipped = new Gauge({
-      name: "tickgate_feed_skipped_total",
-      help: "Messages of the source that were left out, by reason",
+    const skipped: Counter<string> = new Counter({
+      ...this.#config("tickgate_feed_skipped_total", "Messages of the source that were left out, by reason"),
       labelNames: ["feed", "reason"],
-      registers: [this.#registry],
       collect: () => {
+        skipped.reset();
         for (const [feed, counts] of feeds)
-          for (const [reason, count] of Object.entries(counts.skipped)) skipped.set({ feed, reason }, count);
+          for (const [reason, count] of Object.entries(counts.skipped)) skipped.inc({ feed, reason }, count);
       },
     });
   }

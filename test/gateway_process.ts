@@ -1,6 +1,7 @@
-/** `tickgate all` as a process of its own, its market written to its standard input: what the tests of the protocol talk to. */
+/** Tickgate's commands as processes of their own: what the tests of whole processes talk to. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { EventEmitter, once } from "node:events";
+import type { Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { TickPatch } from "../src/tick.ts";
 
@@ -53,7 +54,8 @@ export async function runTickgate(...args: string[]): Promise<Ended> {
   return { code, stdout, stderr };
 }
 
-export class GatewayProcess {
+/** A server command as a process of its own. */
+export class ServerProcess {
   readonly #child: ChildProcess;
   readonly #changes = new EventEmitter();
   #stdout = "";
@@ -62,8 +64,8 @@ export class GatewayProcess {
   port = 0;
   adminPort = 0;
 
-  private constructor(args: readonly string[]) {
-    this.#child = start(["all", "--port", "0", "--admin-port", "0", "--feed", "ndjson:-", ...args]);
+  protected constructor(args: readonly string[]) {
+    this.#child = start(args);
     this.#child.stdout!.on("data", (chunk: Buffer) => {
       this.#stdout += chunk;
       this.#changes.emit("change");
@@ -74,17 +76,22 @@ export class GatewayProcess {
     this.#child.stdin!.on("error", () => {});
   }
 
-  /** Starts one with some settings, and waits until it listens. */
-  static async open(...args: string[]): Promise<GatewayProcess> {
-    const gateway = new GatewayProcess(args);
-    const child = gateway.#child;
-    await until(gateway.#changes, () => gateway.#stdout.includes("metrics") || child.exitCode !== null, "the gateway");
-    const port = /ws:\/\/[^:]+:(\d+)\//.exec(gateway.#stdout)?.[1];
-    const adminPort = /:(\d+)\/metrics/.exec(gateway.#stdout)?.[1];
-    if (!port || !adminPort) throw new Error(`the gateway did not start: ${gateway.#stderr}`);
-    gateway.port = Number(port);
-    gateway.adminPort = Number(adminPort);
-    return gateway;
+  /** Runs a command, and waits until it listens. */
+  static async open(...args: string[]): Promise<ServerProcess> {
+    const server = new ServerProcess(args);
+    await server.untilListening();
+    return server;
+  }
+
+  protected async untilListening(): Promise<void> {
+    await until(this.#changes, () => this.#stdout.includes("metrics") || !this.alive, "the process to listen");
+    this.port = Number(/ws:\/\/[^:]+:(\d+)\//.exec(this.#stdout)?.[1] ?? 0);
+    this.adminPort = Number(/:(\d+)\/metrics/.exec(this.#stdout)?.[1] ?? 0);
+    if (this.adminPort === 0) throw new Error(`the process did not start: ${this.#stderr}`);
+  }
+
+  get pid(): number {
+    return this.#child.pid as number;
   }
 
   get stderr(): string {
@@ -98,21 +105,6 @@ export class GatewayProcess {
 
   get url(): string {
     return `ws://127.0.0.1:${this.port}/v1/stream`;
-  }
-
-  /** A tick of the market. */
-  tick(symbol: string, patch: TickPatch & { time?: number }): void {
-    this.#child.stdin!.write(`${JSON.stringify({ symbol, ...patch })}\n`);
-  }
-
-  /** Many ticks in one go. */
-  ticks(lines: readonly object[]): void {
-    this.#child.stdin!.write(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
-  }
-
-  /** The feed ends: its symbols are closed. */
-  endFeed(): void {
-    this.#child.stdin!.end();
   }
 
   /** What a path of the door for clients answers. */
@@ -138,6 +130,11 @@ export class GatewayProcess {
     await polled(ask, ({ symbols }) => symbols.includes(symbol), `${symbol} to be known`);
   }
 
+  /** What the process reads as its standard input. */
+  protected get input(): Writable {
+    return this.#child.stdin!;
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }
@@ -153,5 +150,30 @@ export class GatewayProcess {
     if (!this.alive) return;
     this.#child.kill("SIGKILL");
     await until(this.#changes, () => !this.alive, "the gateway to end");
+  }
+}
+
+/** `tickgate all` with a feed that the test writes. */
+export class GatewayProcess extends ServerProcess {
+  /** Starts one with some settings, and waits until it listens. */
+  static override async open(...args: string[]): Promise<GatewayProcess> {
+    const gateway = new GatewayProcess(["all", "--port", "0", "--admin-port", "0", "--feed", "ndjson:-", ...args]);
+    await gateway.untilListening();
+    return gateway;
+  }
+
+  /** A tick of the market. */
+  tick(symbol: string, patch: TickPatch & { time?: number }): void {
+    this.input.write(`${JSON.stringify({ symbol, ...patch })}\n`);
+  }
+
+  /** Many ticks in one go. */
+  ticks(lines: readonly object[]): void {
+    this.input.write(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  }
+
+  /** The feed ends: its symbols are closed. */
+  endFeed(): void {
+    this.input.end();
   }
 }

@@ -153,6 +153,7 @@ class Supervisor {
       if (this.#places.every((other) => other.listening)) this.#listened(true);
       this.#lookAgain(0);
     });
+    worker.on("error", (error) => this.#log.warn({ worker: place.number, err: error }, "a worker cannot be reached"));
     worker.on("exit", (code, signal) => {
       place.worker = undefined;
       const listened = place.listening;
@@ -202,6 +203,7 @@ class Supervisor {
   }
 
   #ask(worker: Worker, ask: Ask): void {
-    if (worker.isConnected()) worker.send(ask);
+    // One that has just died cannot be asked; its exit is dealt with as it comes.
+    if (worker.isConnected()) worker.send(ask, () => {});
   }
 }
