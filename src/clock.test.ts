@@ -29,3 +29,37 @@ test("a manual clock moves when it is moved", () => {
   assert.equal(clock.micros(), 1_001_500);
   assert.equal(clock.millis(), 1.5);
 });
+
+test("a process that is put aside while it looks at the machine's clock does not take that time for the clock's", (t) => {
+  const real = performance.now.bind(performance);
+  let aside = 0;
+  let pause = 0;
+  t.mock.method(performance, "now", () => real() + aside);
+  const clock = new SystemClock();
+  const wall = Date.now.bind(Date);
+  t.mock.method(Date, "now", () => {
+    // What is read is the time after the pause; the other clock was read before it.
+    aside += pause;
+    return wall() + Math.floor(aside);
+  });
+  const offset = () => {
+    const millis = clock.millis();
+    return clock.microsAt(millis) - millis * 1_000;
+  };
+  const before = offset();
+  pause = 5;
+  aside += 2_000;
+  const during = offset();
+  pause = 0;
+  assert.ok(Math.abs(during - before) < 3_000, `off by ${during - before} µs`);
+  assert.ok(Math.abs(offset() - before) < 3_000);
+});
+
+test("an interval between two times is one between their wall times, to the microsecond", () => {
+  const clock = new SystemClock();
+  const start = clock.millis();
+  for (let index = 0; index < 1_000; index++) {
+    const millis = start + index / 1_024;
+    assert.ok(clock.microsAt(millis + 7) - clock.microsAt(millis) >= 7_000);
+  }
+});

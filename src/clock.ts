@@ -7,35 +7,45 @@ export interface Clock {
   micros(): number;
   /** Milliseconds since some start, never going back: what durations are measured with. */
   millis(): number;
+  /** The wall time, in whole microseconds, at a time that {@link millis} has just told. */
+  microsAt(millis: number): number;
 }
 
 /** How far the wall clock may be off from the monotonic one, in microseconds, before it is taken again. */
 const DRIFT_MICROS = 1_000;
 /** How often the wall clock is looked at, in milliseconds. */
 const CHECK_MILLIS = 1_000;
+/** Two readings that are to be of one moment, in milliseconds: the process may be put aside in between. */
+const SAME_MOMENT_MILLIS = 0.25;
 
 /**
  * The machine's clock. `Date.now` has whole milliseconds only, so the wall time is the monotonic clock plus an
  * offset, which is checked against the machine's clock once a second: a process that runs for months follows NTP.
  */
 export class SystemClock implements Clock {
-  #offset = performance.timeOrigin * 1_000;
+  #offset = Math.round(performance.timeOrigin * 1_000);
   #checkAt = 0;
 
   micros(): number {
-    const millis = performance.now();
-    if (millis >= this.#checkAt) this.#check(millis);
-    return Math.round(millis * 1_000 + this.#offset);
+    return this.microsAt(performance.now());
+  }
+
+  microsAt(millis: number): number {
+    if (millis >= this.#checkAt) this.#check();
+    return Math.floor(millis * 1_000) + this.#offset;
   }
 
   millis(): number {
     return performance.now();
   }
 
-  #check(millis: number): void {
-    this.#checkAt = millis + CHECK_MILLIS;
+  #check(): void {
+    const millis = performance.now();
     // Date.now() is rounded down: on average half a millisecond behind.
-    const offset = Date.now() * 1_000 + 500 - millis * 1_000;
+    const wall = Date.now() * 1_000 + 500;
+    if (performance.now() - millis > SAME_MOMENT_MILLIS) return;
+    this.#checkAt = millis + CHECK_MILLIS;
+    const offset = Math.round(wall - millis * 1_000);
     if (Math.abs(offset - this.#offset) > DRIFT_MICROS) this.#offset = offset;
   }
 }
@@ -51,11 +61,15 @@ export class ManualClock implements Clock {
   }
 
   micros(): number {
-    return this.#epoch + Math.round(this.#millis * 1_000);
+    return this.microsAt(this.#millis);
   }
 
   millis(): number {
     return this.#millis;
+  }
+
+  microsAt(millis: number): number {
+    return this.#epoch + Math.round(millis * 1_000);
   }
 
   /** Moves both times on by so many milliseconds. */

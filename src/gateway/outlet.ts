@@ -130,9 +130,9 @@ export class Outlet implements Way {
     this.#context.pacer.schedule(subscription, due);
   }
 
-  /** The time that the next frame says it was sent, microseconds since the Unix epoch. */
-  sentAt(): number {
-    return this.#context.clock.micros();
+  /** The time that a frame of this turn says it was sent, microseconds since the Unix epoch. */
+  sentAt(now: number): number {
+    return this.#context.clock.microsAt(now);
   }
 
   /** Counts the ages of a tick that goes into the frame. */

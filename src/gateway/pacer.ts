@@ -23,7 +23,8 @@ export abstract class Paced {
   queued = false;
 
   /**
-   * Takes a turn. Schedules its next one itself, with {@link Pacer.schedule}.
+   * Takes a turn, at `now`, ms of the clock: the moment that its next turn is counted from and its frame tells, so that
+   * the two never differ. Schedules its next one itself, with {@link Pacer.schedule}.
    * @returns `DONE` or `AGAIN`
    */
   abstract flush(now: number): number;
@@ -33,8 +34,6 @@ export abstract class Paced {
 const SLOT_TIME = 4;
 /** Slots of the wheel; what is due later than a whole revolution (65 s) is passed by until it is. */
 const SLOTS = 16_384;
-/** A turn costs microseconds: the clock is read once in so many. */
-const TURNS_PER_LOOK = 8;
 
 export class Pacer {
   readonly #clock: Clock;
@@ -117,10 +116,8 @@ export class Pacer {
       this.#length--;
       paced.queued = false;
       if (paced.flush(now) === AGAIN) this.hurry(paced);
-      if (turns % TURNS_PER_LOOK === 0) {
-        now = this.#clock.millis();
-        if (now - start >= this.#sliceTime) break;
-      }
+      now = this.#clock.millis();
+      if (now - start >= this.#sliceTime) break;
     }
     if (this.#length > 0 && this.#timer) this.#immediate ??= setImmediate(() => this.run());
   }

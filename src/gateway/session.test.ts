@@ -212,3 +212,32 @@ test("quiet symbols that come and go at interval 0 leave nothing behind", () => 
   bench.context.pacer.run();
   assert.equal(heard.ticks.length, before + 1, "its tick comes in the next slice");
 });
+
+for (const interval of [7, 20, 100])
+  test(`between two frames that tell when they were sent is an interval of ${interval} ms, however long turns take`, (t) => {
+    const sent: number[] = [];
+    const hearer: Hearer = { control: () => {}, frame: (sentAt) => sent.push(sentAt) };
+    const bench = new SessionBench("tickgate.v1.msgpack", hearer);
+    bench.record("A", { epoch: 1, seq: 1 });
+    bench.say({ op: "subscribe", symbols: ["A"], interval });
+    // The time goes on with each look at it, by 0 to 3 ms.
+    const { clock } = bench;
+    const { micros, millis } = { micros: clock.micros.bind(clock), millis: clock.millis.bind(clock) };
+    let looks = 0;
+    const pass = () => clock.advance(((looks++ * 7) % 13) / 4);
+    t.mock.method(clock, "millis", () => {
+      pass();
+      return millis();
+    });
+    t.mock.method(clock, "micros", () => {
+      pass();
+      return micros();
+    });
+    for (let seq = 2; seq < 300; seq++) {
+      bench.record("A", { epoch: 1, seq });
+      bench.advance(5);
+    }
+    assert.ok(sent.length > 10);
+    for (let index = 1; index < sent.length; index++)
+      assert.ok(sent[index] - sent[index - 1] >= interval * 1_000, `after ${sent[index] - sent[index - 1]} µs`);
+  });

@@ -39,8 +39,8 @@ export interface Way {
   wait(subscription: Subscription): void;
   /** The subscription gets a turn at `due`, ms. */
   schedule(subscription: Subscription, due: number): void;
-  /** The time that the next frame says it was sent, microseconds since the Unix epoch. */
-  sentAt(): number;
+  /** The time that a frame of this turn says it was sent, microseconds since the Unix epoch. @param now the turn's, ms */
+  sentAt(now: number): number;
   /** Counts the ages of a tick that goes into the frame. */
   observe(row: number): void;
   /** Sends the frame. */
@@ -156,7 +156,7 @@ export class Subscription extends Paced {
     }
     this.tellStatus();
     const { frame } = this.#way;
-    frame.begin(this.encoder.format, room, this.#way.sentAt());
+    frame.begin(this.encoder.format, room, this.#way.sentAt(now));
     const complete = this.#snapshot(now) && this.#pass(now);
     if (frame.count > 0) this.#way.sendFrame(frame, now);
     return complete ? DONE : AGAIN;
