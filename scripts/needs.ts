@@ -23,6 +23,7 @@ const NEEDS: readonly Need[] = [
   { program: "redis-cli", packages: ["redis-tools"], why: "the Redis Cluster of the fault tests" },
   { program: "haproxy", packages: ["haproxy"], why: "the balancer before the gateways" },
   { program: "promtool", packages: ["prometheus"], why: "the check of the alert rules" },
+  { program: "script", packages: ["bsdutils"], why: "a terminal for tickgate watch" },
   { program: "openssl", packages: ["openssl"], why: "the certificate of the TLS tests" },
   { program: "python3", packages: ["python3"], why: "the publisher in examples/" },
   {
