@@ -59,6 +59,19 @@ test("a wrong value is named by where it stands, with its range", () => {
   refused(() => readSettings("all", ["--config", settingsFile('{"port": null}')], {}), /"port" in/);
 });
 
+test("a smallest window above the largest one is refused, wherever the two stand", () => {
+  const env = { TICKGATE_WINDOW_MAX: "65536" };
+  refused(
+    () => readSettings("all", ["--window-min", "65537"], env),
+    /^--window-min \(65537\) must not be above --window-max/,
+  );
+  assert.equal(readSettings("all", ["--window-min", "65536"], env).settings.windowMin, 65_536);
+});
+
+test("what is wrong with a flag is told in one line", () => {
+  refused(() => readSettings("all", ["--port", "-1"], {}), /^[^\n]*--port[^\n]*$/);
+});
+
 test("a flag or a key that is no setting is refused; a name in the environment is told", () => {
   refused(() => readSettings("all", ["--prot", "1"], {}), /--prot/);
   refused(() => readSettings("all", ["--speed", "1"], {}), /--speed/);

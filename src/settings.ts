@@ -350,6 +350,7 @@ export function readSettings(command: CommandName, args: readonly string[], env:
     else if (file[setting.flag] !== undefined)
       settings[name] = read(setting, `"${setting.flag}" in ${configFile}`, file[setting.flag]);
   }
+  checkTogether(settings as unknown as Settings);
   return {
     settings: settings as unknown as Settings,
     operands: positionals,
@@ -357,6 +358,12 @@ export function readSettings(command: CommandName, args: readonly string[], env:
     version: values.version === true,
     unknownEnv: unknownEnv(env),
   };
+}
+
+/** Refuses values of which each is in its range, and that cannot be meant together. */
+function checkTogether({ windowMin, windowMax }: Settings): void {
+  if (windowMin > windowMax)
+    throw new UsageError(`--window-min (${windowMin}) must not be above --window-max (${windowMax})`);
 }
 
 type FlagValues = Record<string, string | boolean | (string | boolean)[] | undefined>;
@@ -376,7 +383,7 @@ function parseFlags(own: [string, Setting][], args: readonly string[]): { values
   } catch (error) {
     // parseArgs explains in its first sentence; the rest is about how to pass such a word as an operand.
     const [first] = (error as Error).message.split(". ");
-    throw new UsageError(first, { cause: error });
+    throw new UsageError(first.replaceAll("\n", " "), { cause: error });
   }
 }
 

@@ -2,10 +2,10 @@
  * A subscription: the symbols that one connection gets at one interval with one field list. It keeps no ticks. Beside
  * each symbol stands the `seq` that the client was last told; a turn copies the ticks of those whose `seq` differs.
  *
- * design.md had one cursor (a moment of the market's clock) for the whole list. One number a symbol costs 8 bytes more
- * and buys what one cursor cannot: a pass that is cut short by a full window resumes where it was, without sending
- * anything twice; a symbol that joins gets its snapshot at once, without breaking the interval of the others; and how
- * many ticks were conflated is a subtraction.
+ * One cursor (a moment of the market's clock) for the whole list would do for the most part. One number a symbol costs
+ * 8 bytes more and buys what one cursor cannot: a pass that is cut short by a full window resumes where it was, without
+ * sending anything twice; a symbol that joins gets its snapshot at once, without breaking the interval of the others; and
+ * how many ticks were conflated is a subtraction.
  */
 import type { TickEncoder } from "../market/encoder.ts";
 import type { MarketTable } from "../market/table.ts";
