@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { GatewayProcess } from "./gateway_process.ts";
+import { RawSocket } from "./raw_socket.ts";
 
 let gateway: GatewayProcess;
 before(async () => {
@@ -50,6 +51,19 @@ test("a wrong question is a 400 that says why", async () => {
   }
   assert.equal((await json("/v1/nothing")).status, 404);
   assert.equal((await json("/v1/stream")).status, 426);
+});
+
+test("what is not a GET is refused, and no body stands behind the answer to a HEAD", async () => {
+  const raw = new RawSocket(gateway.port);
+  const ask = (method: string) => raw.socket.write(`${method} /v1/symbols HTTP/1.1\r\nHost: here\r\n\r\n`);
+  ask("HEAD");
+  await raw.heard("\r\n\r\n");
+  assert.match(raw.text, /^HTTP\/1.1 405 /);
+  assert.match(raw.text, /\r\nAllow: GET\r\n/);
+  ask("GET");
+  await raw.heard('"symbols":');
+  assert.match(raw.text, /\r\n\r\nHTTP\/1.1 200 OK\r\n/, "the next answer follows");
+  raw.socket.destroy();
 });
 
 test("pages of our origin may read, others may not, and nothing is cached", async () => {

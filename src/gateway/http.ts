@@ -18,6 +18,11 @@ export function respond(
   });
 }
 
+/** Says that nothing is done but reading, without a body: one behind the answer to a HEAD would be read as the next answer. */
+export function refuseMethod(res: HttpResponse): void {
+  res.cork(() => res.writeStatus("405 Method Not Allowed").writeHeader("Allow", "GET").end());
+}
+
 /** How long an answer waits for what nobody had followed to be read from the bus, ms. */
 const KNOWN_TIME = 1_000;
 const KNOWN_LOOK = 10;

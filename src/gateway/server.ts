@@ -15,7 +15,7 @@ import { UsageError } from "../option.ts";
 import { SUBPROTOCOLS, type Subprotocol } from "../protocol/messages.ts";
 import type { GatewayContext } from "./context.ts";
 import { countOne } from "./counts.ts";
-import { answerMarket, readSymbols, readTicks, respond } from "./http.ts";
+import { answerMarket, readSymbols, readTicks, refuseMethod, respond } from "./http.ts";
 import type { SocketData } from "./outlet.ts";
 import { Session } from "./session.ts";
 
@@ -79,9 +79,10 @@ export class GatewayServer {
       )
       .get("/v1/symbols", (res, req) => this.#market(res, req, readSymbols))
       .get("/v1/ticks", (res, req) => this.#market(res, req, readTicks))
-      .any("/*", (res) =>
+      .get("/*", (res) =>
         respond(res, "404 Not Found", { error: "there are /v1/stream, /v1/symbols and /v1/ticks?symbols=A,B" }),
-      );
+      )
+      .any("/*", refuseMethod);
   }
 
   /** The sessions that are open. */
