@@ -124,8 +124,8 @@ export const SETTINGS = {
     GATEWAY,
     "max-awaited-symbols",
     integer(0, 1_000_000),
-    10_000,
-    "Rows of the market table that may be held for symbols that have had no tick, which any client can name",
+    20_000,
+    "Rows of the market table that may be held for symbols that have had no tick, which any client can name; a connection gets an eighth where half are taken",
   ),
   maxFieldLists: setting(
     GATEWAY,

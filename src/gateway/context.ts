@@ -27,7 +27,8 @@ export interface GatewayContext {
 
 /** Makes what sessions share, with an empty market. */
 export function createContext(settings: Settings, bus: BusReader, clock: Clock, log: Logger): GatewayContext {
-  const table = new MarketTable(settings.maxSymbols);
+  // Symbols that are only awaited take no room from those that tick.
+  const table = new MarketTable(settings.maxSymbols + settings.maxAwaitedSymbols);
   return {
     settings,
     clock,

@@ -155,6 +155,23 @@ test("what is no symbol is rejected by itself, short and as whole characters", (
   );
 });
 
+test("a connection that awaits thousands leaves some to the others", () => {
+  const { bench, portfolio } = open({ maxAwaitedSymbols: 80 });
+  const greedy = portfolio.subscribe(
+    Array.from({ length: 100 }, (_, index) => `G${index}`),
+    GRANTS[1],
+  );
+  assert.equal(greedy.rows.length, 40, "half of them");
+  assert.deepEqual([...new Set(greedy.rejected.map(({ code }) => code))], ["too_many_symbols"]);
+  const names = Array.from({ length: 20 }, (_, index) => `M${index}`);
+  const modest = new Portfolio(bench.context, bench.outlet, MSGPACK);
+  assert.equal(modest.subscribe(names, GRANTS[1]).rows.length, 10, "an eighth");
+  assert.equal(modest.subscribe(["G0", "G1"], GRANTS[1]).rows.length, 2, "what is awaited already takes no row");
+  assert.equal(portfolio.subscribe(["G100"], GRANTS[1]).rows.length, 0);
+  portfolio.close();
+  assert.equal(modest.subscribe(names, GRANTS[1]).rows.length, 20, "room again");
+});
+
 test("there is an end to patterns", () => {
   const { portfolio } = open();
   const many = Array.from({ length: 257 }, (_, index) => `P${index}:*`);

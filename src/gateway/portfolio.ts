@@ -10,6 +10,9 @@ import type { GatewayContext } from "./context.ts";
 import { type Grant, MAX_RULES, Rules } from "./rules.ts";
 import { type RowSet, Subscription, type Way } from "./subscription.ts";
 
+/** Where half of the awaited symbols are taken, a connection may have this part of them: one in so many. */
+const AWAITED_SHARES = 8;
+
 type Refusal = Omit<Rejection, "symbol">;
 /** Rows that are wanted, each with the text that it was wanted by: a symbol or a pattern. */
 type Wanted = Map<number, string>;
@@ -29,6 +32,8 @@ export class Portfolio {
   /** How many of the table's known rows the rules have been asked about. */
   #known = 0;
   #count = 0;
+  /** Symbols without a tick that are held, as far as the command under way has asked. */
+  #awaited: number | undefined;
 
   constructor(context: GatewayContext, way: Way, format: TickFormat) {
     this.#context = context;
@@ -55,6 +60,7 @@ export class Portfolio {
     const rejected: Rejection[] = [];
     const wanted: Wanted = new Map();
     const held: number[] = [];
+    this.#awaited = undefined;
     for (const text of new Set(texts)) {
       const refusal = isPattern(text)
         ? this.#wantPattern(text.slice(0, -1), grant, wanted)
@@ -153,11 +159,32 @@ export class Portfolio {
         code: "invalid_symbol",
         message: `${shown(symbol)} is not 1 to 64 of A-Z 0-9 . _ - : (or a prefix and *)`,
       };
-    const row = this.#context.table.hold(symbol, this.#context.settings.maxAwaitedSymbols);
+    const { table, settings } = this.#context;
+    const isShareTaken = table.rowOf(symbol) < 0 && this.#hasAwaitedShare(held);
+    const row = isShareTaken ? -1 : table.hold(symbol, settings.maxAwaitedSymbols);
     if (row < 0) return { code: "too_many_symbols", message: "the gateway awaits as many unknown symbols as it may" };
     held.push(row);
     wanted.set(row, symbol);
     return undefined;
+  }
+
+  /**
+   * Whether this connection awaits as many symbols as it may where many are awaited: one that names thousands that
+   * never tick must leave some to the others.
+   * @param held rows that the command under way holds besides
+   */
+  #hasAwaitedShare(held: readonly number[]): boolean {
+    const { table, settings } = this.#context;
+    if (table.awaitedRows * 2 < settings.maxAwaitedSymbols) return false;
+    // Counted once a command: a command may name thousands.
+    if (this.#awaited === undefined) {
+      const isAwaited = (row: number) => table.seq[row] === 0;
+      this.#awaited = held.filter(isAwaited).length;
+      for (const subscription of this.#subscriptions.values())
+        for (let index = 0; index < subscription.count; index++)
+          if (isAwaited(subscription.rowAt(index))) this.#awaited++;
+    } else this.#awaited++;
+    return this.#awaited >= settings.maxAwaitedSymbols / AWAITED_SHARES;
   }
 
   #full(): Refusal {

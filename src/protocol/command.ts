@@ -15,8 +15,6 @@ export interface CommandFault {
   readonly id?: CommandId;
 }
 
-/** The longest `id` that is text, in characters: it is sent back. */
-const MAX_ID_LENGTH = 128;
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
 /** Reads a command in MessagePack or JSON. */
@@ -39,7 +37,7 @@ function checkCommand(value: unknown): Command | CommandFault {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     return { fault: "bad_message", message: "a command is a map with an op" };
   const { op, id, symbols, interval, fields } = value as Record<string, unknown>;
-  if (!isId(id)) return { fault: "bad_message", message: `id must be a number or a text of up to ${MAX_ID_LENGTH}` };
+  if (!isId(id)) return { fault: "bad_message", message: "id must be a number or a text" };
   const own = id === undefined ? {} : { id };
   const fault = (code: ErrorCode, message: string): CommandFault => ({ fault: code, message, ...own });
   if (typeof op !== "string") return fault("bad_message", "op must be a text");
@@ -78,7 +76,7 @@ export function shown(text: string): string {
 }
 
 function isId(id: unknown): id is CommandId | undefined {
-  return id === undefined || Number.isFinite(id) || (typeof id === "string" && id.length <= MAX_ID_LENGTH);
+  return id === undefined || Number.isFinite(id) || typeof id === "string";
 }
 
 function isTexts(value: unknown): value is string[] {
