@@ -12,6 +12,8 @@ const PROBE_INTERVAL = 1_000;
 /** How long it may take to answer, in milliseconds: longer than any script takes. */
 const PROBE_TIMEOUT = 2_500;
 
+const UNREACHABLE = "Redis is not reachable; trying again";
+
 /** What a command may be given. */
 export type RedisArgument = string | number | Buffer;
 
@@ -43,12 +45,10 @@ export class RedisLink {
     this.#log = log;
     // An EventEmitter's type keeps the union of both clients from being called: they share these events.
     const events = client as Redis;
-    events.on("ready", () => this.#up());
+    events.on("ready", () => this.#ready());
     events.on("close", () => this.#down());
     events.on("end", () => this.#down());
-    events.on("error", (error: Error) => {
-      this.#lastError = error.message;
-    });
+    events.on("error", (error: Error) => this.#failed(error));
     events.on("node error" as "error", (error: Error) => {
       this.#lastError = error.message;
     });
@@ -110,9 +110,20 @@ export class RedisLink {
     });
   }
 
+  /** When the database is refused ioredis goes on in database 0, which may be another system's. */
+  #ready(): void {
+    const { client } = this;
+    if (client instanceof Cluster || !client.options.db) return this.#up();
+    client.select(client.options.db).then(
+      () => this.#up(),
+      (error: Error) => this.#failed(error),
+    );
+  }
+
   #up(): void {
-    if (this.#isUp) return;
+    if (this.#isUp || this.client.status !== "ready") return;
     this.#isUp = true;
+    this.#lastError = "";
     this.#loggedError = undefined;
     this.#log.info({ redis: this.#what }, "Redis is connected");
     for (const listener of this.#upListeners) listener();
@@ -123,18 +134,29 @@ export class RedisLink {
     this.#asked.clear();
     const wasUp = this.#isUp;
     this.#isUp = false;
-    // One line for each change of what is wrong, not one for each try.
-    if (wasUp || this.#loggedError !== this.#lastError) {
-      this.#loggedError = this.#lastError;
-      const text = wasUp ? "Redis is lost; trying again" : "Redis is not reachable; trying again";
-      this.#log.warn({ redis: this.#what, reason: this.#lastError }, text);
-    }
+    if (wasUp) this.#loggedError = undefined;
+    this.#complain(wasUp ? "Redis is lost; trying again" : UNREACHABLE);
     if (wasUp) for (const listener of this.#downListeners) listener();
+  }
+
+  /** Of Sentinels of which none answers this is the only word: no connection is made that could be lost. */
+  #failed(error: Error): void {
+    // How long the next try is away is another number each time.
+    this.#lastError = error.message.replace(/ Retrying from scratch after \d+ms\./, "");
+    if (!this.#isUp && !this.#isClosed) this.#complain(UNREACHABLE);
+  }
+
+  /** One line for each change of what is wrong, not one for each try. */
+  #complain(text: string): void {
+    if (this.#loggedError === this.#lastError) return;
+    this.#loggedError = this.#lastError;
+    this.#log.warn({ redis: this.#what, reason: this.#lastError }, text);
   }
 
   #probe(): void {
     const now = this.#clock.millis();
     const { client } = this;
+    if (!this.#isUp && client.status === "ready") this.#ready();
     const nodes = client instanceof Cluster ? client.nodes("master") : [client];
     for (const node of this.#asked.keys()) if (!nodes.includes(node)) this.#asked.delete(node);
     for (const node of nodes) this.#probeNode(node, now);
