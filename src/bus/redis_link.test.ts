@@ -58,3 +58,15 @@ test("a database that the server does not have is told of, and no other is used 
     await server.stop();
   }
 });
+
+test("a Cluster's address of a server that is none: the reason is the server's", async () => {
+  const server = await RedisServer.start();
+  const { link, reasons } = open(server.url.replace("redis:", "redis+cluster:"));
+  try {
+    await until("it is told of", () => reasons.length > 0);
+    assert.match(reasons[0], /cluster support disabled/);
+  } finally {
+    link.close();
+    await server.stop();
+  }
+});

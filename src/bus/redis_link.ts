@@ -105,7 +105,7 @@ export class RedisLink {
   #connect(): void {
     // The events tell how it went; ioredis tries again by itself.
     this.client.connect().catch((error: Error) => {
-      this.#lastError ||= error.message;
+      if (this.#lastError === "") this.#failed(error);
       this.#down();
     });
   }
@@ -141,8 +141,10 @@ export class RedisLink {
 
   /** Of Sentinels of which none answers this is the only word: no connection is made that could be lost. */
   #failed(error: Error): void {
+    // A Cluster says only that all have failed, and beside it why the last one has.
+    const cause = "lastNodeError" in error && error.lastNodeError instanceof Error ? error.lastNodeError : error;
     // How long the next try is away is another number each time.
-    this.#lastError = error.message.replace(/ Retrying from scratch after \d+ms\./, "");
+    this.#lastError = cause.message.replace(/ Retrying from scratch after \d+ms\./, "");
     if (!this.#isUp && !this.#isClosed) this.#complain(UNREACHABLE);
   }
 
