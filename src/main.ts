@@ -2,8 +2,9 @@
 import { readFileSync } from "node:fs";
 import { commandHelp, overview } from "./command/help.ts";
 import { runServers } from "./command/servers.ts";
+import { type CommandLine, readSettings } from "./command_line.ts";
 import { UsageError } from "./option.ts";
-import { type CommandLine, type CommandName, readSettings } from "./settings.ts";
+import type { CommandName } from "./settings.ts";
 
 type Run = (commandLine: CommandLine) => Promise<void>;
 

@@ -1,11 +1,9 @@
 /**
- * Every setting in one table: its name, flag, environment name, default, range and help. A value comes from the first
- * that has one: flag, environment, settings file, default. The help pages are written from this table.
+ * Every setting in one table: its name, flag, environment name, default, range and help. command_line.ts reads the
+ * values, and the help pages are written from this table.
  */
-import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { parseArgs } from "node:util";
-import { boolean, choice, integer, type Kind, list, text, UsageError, url } from "./option.ts";
+import { boolean, choice, integer, type Kind, list, text, url } from "./option.ts";
 
 /** The commands that have settings. */
 export type CommandName = "all" | "gateway" | "feed" | "watch" | "play";
@@ -318,106 +316,4 @@ function nodeName(): string {
 /** The settings that a command has, as pairs of name and setting. */
 export function settingsOf(command: CommandName): [keyof Settings, Setting][] {
   return (Object.entries(SETTINGS) as [keyof Settings, Setting][]).filter(([, s]) => s.commands.includes(command));
-}
-
-/** What a command line came to. */
-export interface CommandLine {
-  readonly settings: Settings;
-  /** What is not a flag: the symbols to watch, the file to play. */
-  readonly operands: readonly string[];
-  readonly help: boolean;
-  readonly version: boolean;
-  /** Names in the environment that begin as ours do and are none, for a warning. */
-  readonly unknownEnv: readonly string[];
-}
-
-/**
- * Reads the settings of a command from its flags, the environment and the settings file (`--config`).
- * @throws UsageError that names the setting, where it was found, and its range
- */
-export function readSettings(command: CommandName, args: readonly string[], env: NodeJS.ProcessEnv): CommandLine {
-  const own = settingsOf(command);
-  const { values, positionals } = parseFlags(own, args);
-  const configFile = values.config ?? env.TICKGATE_CONFIG;
-  const file = typeof configFile === "string" ? readFile(configFile) : {};
-  const settings: Record<string, unknown> = {};
-  for (const [name, { default: fallback }] of Object.entries(SETTINGS)) settings[name] = fallback;
-  for (const [name, setting] of own) {
-    const flag = values[setting.flag];
-    const fromEnv = env[setting.env];
-    if (flag !== undefined) settings[name] = read(setting, `--${setting.flag}`, flag);
-    else if (fromEnv !== undefined) settings[name] = read(setting, setting.env, fromEnv);
-    else if (file[setting.flag] !== undefined)
-      settings[name] = read(setting, `"${setting.flag}" in ${configFile}`, file[setting.flag]);
-  }
-  checkTogether(settings as unknown as Settings);
-  return {
-    settings: settings as unknown as Settings,
-    operands: positionals,
-    help: values.help === true,
-    version: values.version === true,
-    unknownEnv: unknownEnv(env),
-  };
-}
-
-/** Refuses values of which each is in its range, and that cannot be meant together. */
-function checkTogether({ windowMin, windowMax }: Settings): void {
-  if (windowMin > windowMax)
-    throw new UsageError(`--window-min (${windowMin}) must not be above --window-max (${windowMax})`);
-}
-
-type FlagValues = Record<string, string | boolean | (string | boolean)[] | undefined>;
-
-function parseFlags(own: [string, Setting][], args: readonly string[]): { values: FlagValues; positionals: string[] } {
-  const options: Record<string, { type: "string" | "boolean"; multiple?: boolean; short?: string }> = {
-    help: { type: "boolean", short: "h" },
-    version: { type: "boolean", short: "V" },
-    config: { type: "string" },
-  };
-  for (const [, setting] of own) {
-    const isSwitch = typeof setting.default === "boolean";
-    options[setting.flag] = { type: isSwitch ? "boolean" : "string", multiple: Array.isArray(setting.default) };
-  }
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true, allowNegative: true });
-  } catch (error) {
-    // parseArgs explains in its first sentence; the rest is about how to pass such a word as an operand.
-    const [first] = (error as Error).message.split(". ");
-    throw new UsageError(first.replaceAll("\n", " "), { cause: error });
-  }
-}
-
-function read(setting: Setting, where: string, given: unknown): unknown {
-  const values = Array.isArray(given) ? given : [given];
-  const results = values.map((value) => {
-    const result = typeof value === "object" ? undefined : setting.kind.read(String(value));
-    if (result === undefined)
-      throw new UsageError(`${where} must be ${setting.kind.range}, not ${JSON.stringify(value)}`);
-    return result;
-  });
-  return Array.isArray(setting.default) ? results.flat() : results.at(-1);
-}
-
-function readFile(path: string): Record<string, unknown> {
-  let content: unknown;
-  try {
-    content = JSON.parse(readFileSync(path, "utf8"));
-  } catch (error) {
-    throw new UsageError(`cannot read the settings file ${path}: ${(error as Error).message}`, { cause: error });
-  }
-  if (typeof content !== "object" || content === null || Array.isArray(content))
-    throw new UsageError(`the settings file ${path} must hold one JSON object`);
-  const flags = new Set(Object.values(SETTINGS).map((setting) => setting.flag));
-  for (const key of Object.keys(content))
-    if (!flags.has(key)) throw new UsageError(`${JSON.stringify(key)} in ${path} is no setting; see tickgate --help`);
-  return content as Record<string, unknown>;
-}
-
-function unknownEnv(env: NodeJS.ProcessEnv): string[] {
-  const names = new Set([
-    "TICKGATE_CONFIG",
-    "TICKGATE_WORKER",
-    ...Object.values(SETTINGS).map((setting) => setting.env),
-  ]);
-  return Object.keys(env).filter((name) => name.startsWith("TICKGATE_") && !names.has(name));
 }

@@ -4,8 +4,9 @@ import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { test } from "node:test";
 import { GATEWAY_ENV } from "../scripts/cluster/cluster.ts";
+import { readSettings } from "../src/command_line.ts";
 import { parseFeeds } from "../src/feed/spec.ts";
-import { type CommandName, readSettings, settingsOf } from "../src/settings.ts";
+import { type CommandName, settingsOf } from "../src/settings.ts";
 import { balancerDefaults, compose, environmentOf, portOf, ROOT, read, readYaml, tickgates } from "./compose.ts";
 
 const services = Object.entries(compose.services);

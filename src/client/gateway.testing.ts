@@ -4,10 +4,11 @@ import { type AddressInfo, createServer } from "node:net";
 import { pino } from "pino";
 import { MemoryBus } from "../bus/memory.ts";
 import { SystemClock } from "../clock.ts";
+import { readSettings } from "../command_line.ts";
 import { Publisher } from "../feed/publisher.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import { MarketTable } from "../market/table.ts";
-import { readSettings, type Settings } from "../settings.ts";
+import type { Settings } from "../settings.ts";
 import type { TickgateClient } from "./client.ts";
 
 /** How long a test waits for what must come, ms. */

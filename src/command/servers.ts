@@ -2,13 +2,14 @@
 import { AdminServer, type AdminSource } from "../admin.ts";
 import { openBus } from "../bus/open.ts";
 import { SystemClock } from "../clock.ts";
+import type { CommandLine } from "../command_line.ts";
 import { RunningFeed } from "../feed/running.ts";
 import { parseFeeds } from "../feed/spec.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import { createLog } from "../log.ts";
 import { Metrics } from "../metrics.ts";
 import { UsageError } from "../option.ts";
-import { type CommandLine, SETTINGS, type Settings } from "../settings.ts";
+import { SETTINGS, type Settings } from "../settings.ts";
 import { connectionsPossible } from "./file_limit.ts";
 import { untilSignal } from "./signals.ts";
 import { WorkerLink, workerNumber } from "./worker_link.ts";

@@ -1,8 +1,8 @@
 /** `tickgate watch SYMBOL…`: live prices from a gateway, as a table on a terminal or as lines elsewhere. */
 import { WebSocket } from "ws";
 import { type ConnectionState, TickgateClient } from "../client/client.ts";
+import type { CommandLine } from "../command_line.ts";
 import { UsageError } from "../option.ts";
-import type { CommandLine } from "../settings.ts";
 import { isPattern, isSymbol } from "../tick.ts";
 import { JSON_LINES, LinePrinter, PLAIN } from "./watch-lines.ts";
 import { LiveView } from "./watch-live.ts";

@@ -6,11 +6,12 @@ import cluster, { type Worker } from "node:cluster";
 import type { Logger } from "pino";
 import { AdminServer } from "../admin.ts";
 import { Backoff } from "../backoff.ts";
+import type { CommandLine } from "../command_line.ts";
 import { freePort } from "../gateway/server.ts";
 import { createLog } from "../log.ts";
 import { Metrics } from "../metrics.ts";
 import { mergePages } from "../metrics_merge.ts";
-import type { CommandLine, Settings } from "../settings.ts";
+import type { Settings } from "../settings.ts";
 import { untilSignal } from "./signals.ts";
 import { type Ask, type Tell, WORKER_ENV } from "./worker_link.ts";
 

@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { readSettings } from "./command_line.ts";
 import { UsageError } from "./option.ts";
-import { readSettings, SETTINGS, settingsOf } from "./settings.ts";
+import { SETTINGS, settingsOf } from "./settings.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tickgate-settings-"));
 after(() => rmSync(folder, { recursive: true }));
