@@ -17,6 +17,9 @@ import { WorkerLink, workerNumber } from "./worker_link.ts";
 /** What `tickgate all` runs when no feed is named. */
 const DEFAULT_FEED = "sim:?symbols=1000&rate=20000";
 
+/** How long a process that has stopped may take to end by itself, ms. */
+const LINGER = 1_000;
+
 /** Which parts a command has. */
 export interface Parts {
   readonly gateway: boolean;
@@ -80,6 +83,8 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
   await gateway?.drain();
   await stop();
   log.info("stopped");
+  // Everything is closed; should a connection of a library's linger all the same, it does not keep the process.
+  setTimeout(() => process.exit(), LINGER).unref();
 }
 
 /** The settings as they are for this process: one of several has a name of its own, and no more files than it may. */
