@@ -52,11 +52,11 @@ function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** Whether a command succeeded; its output is shown. */
-function run(command: string, ...args: string[]): boolean {
+/** Runs a command and shows its output; whether it helped is seen by looking for the programs again. */
+function run(command: string, ...args: string[]): void {
   // The servers are started by the tests, on ports of their own: the package is not to start one as a service.
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
-  return spawnSync(command, args, { stdio: ["ignore", "inherit", "inherit"], env }).status === 0;
+  spawnSync(command, args, { stdio: ["ignore", "inherit", "inherit"], env });
 }
 
 const missing = NEEDS.filter((need) => !found(need));

@@ -12,8 +12,6 @@ export interface CommandLine {
   readonly settings: Settings;
   /** What is not a flag: the symbols to watch, the file to play. */
   readonly operands: readonly string[];
-  readonly help: boolean;
-  readonly version: boolean;
   /** Names in the environment that begin as ours do and are none, for a warning. */
   readonly unknownEnv: readonly string[];
 }
@@ -41,8 +39,6 @@ export function readSettings(command: CommandName, args: readonly string[], env:
   return {
     settings: settings as unknown as Settings,
     operands: positionals,
-    help: values.help === true,
-    version: values.version === true,
     unknownEnv: unknownEnv(env),
   };
 }
@@ -57,8 +53,6 @@ type FlagValues = Record<string, string | boolean | (string | boolean)[] | undef
 
 function parseFlags(own: [string, Setting][], args: readonly string[]): { values: FlagValues; positionals: string[] } {
   const options: Record<string, { type: "string" | "boolean"; multiple?: boolean; short?: string }> = {
-    help: { type: "boolean", short: "h" },
-    version: { type: "boolean", short: "V" },
     config: { type: "string" },
   };
   for (const [, setting] of own) {
