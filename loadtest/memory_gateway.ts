@@ -14,7 +14,12 @@ import { SETTINGS, type Settings } from "../src/settings.ts";
 
 /** A socket that swallows what it is given, and whose client answers each ping at once. */
 class SwallowingSocket implements Socket {
-  readonly #data: SocketData = { subprotocol: "tickgate.v1.msgpack", address: "127.0.0.1", session: undefined };
+  readonly #data: SocketData = {
+    subprotocol: "tickgate.v1.msgpack",
+    address: "127.0.0.1",
+    agent: "",
+    session: undefined,
+  };
   readonly pings: ArrayBuffer[] = [];
 
   getUserData(): SocketData {

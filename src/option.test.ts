@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { boolean, choice, decimal, integer, list, text, url } from "./option.ts";
+import { boolean, choice, decimal, integer, list, network, text, url } from "./option.ts";
 
 test("a whole number is one in its range, however it is signed, and nothing else", () => {
   const kind = integer(-5, 100, "ms");
@@ -43,6 +43,14 @@ test("an address must have one of the schemes; empty only where it may be", () =
   for (const given of ["", "http://example.com", "ws:/x", "ws://", "example.com"])
     assert.equal(kind.read(given), undefined, given);
   assert.equal(url(["ws"], true).read(""), "");
+});
+
+test("a network is an address, or one with as many bits as there are", () => {
+  const kind = network();
+  for (const right of ["127.0.0.1", "10.0.0.0/8", "0.0.0.0/0", "::1", "2001:db8::/128"])
+    assert.equal(kind.read(right), right, right);
+  for (const wrong of ["", "localhost", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/-1", "10.0.0/8", "1.2.3.4/8/8"])
+    assert.equal(kind.read(wrong), undefined, wrong);
 });
 
 test("a list is split at its separator, without empty entries, and is refused whole for one that is wrong", () => {

@@ -2,6 +2,7 @@
  * Values that a person writes as text: settings (settings.ts) and the options of a feed (feed/spec.ts). A kind knows
  * how to read its text and how to say what it accepts, so that every refusal names the range.
  */
+import { isIP } from "node:net";
 
 /** What a person wrote is wrong: shown as one line, without a stack, and the process ends with exit code 2. */
 export class UsageError extends Error {
@@ -75,6 +76,20 @@ export function url(schemes: readonly string[], optional = false): Kind<string> 
     read(text) {
       if (text === "" && optional) return text;
       return URL.canParse(text) && prefixes.some((prefix) => text.startsWith(prefix)) ? text : undefined;
+    },
+  };
+}
+
+/** An IP address, or a network of them. */
+export function network(): Kind<string> {
+  return {
+    arg: "NETWORK",
+    range: "an IP address or a network such as 10.0.0.0/8",
+    read(text) {
+      const [, address, length] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+      const version = isIP(address ?? "");
+      const bits = version === 6 ? 128 : 32;
+      return version > 0 && Number(length ?? bits) <= bits ? text : undefined;
     },
   };
 }

@@ -3,7 +3,7 @@
  * values, and the help pages are written from this table.
  */
 import { hostname } from "node:os";
-import { boolean, choice, integer, type Kind, list, text, url } from "./option.ts";
+import { boolean, choice, integer, type Kind, list, network, text, url } from "./option.ts";
 
 /** The commands that have settings. */
 export type CommandName = "all" | "gateway" | "feed" | "watch" | "play";
@@ -60,7 +60,7 @@ export const SETTINGS = {
     9090,
     "The port for /healthz, /readyz and /metrics; 0 takes a free one",
   ),
-  node: setting(GATEWAY, "node", word, nodeName(), "The name of this node, as clients are told it"),
+  node: setting(SERVERS, "node", word, nodeName(), "The name of this node, as clients and /status tell it"),
   origins: setting(
     GATEWAY,
     "origin",
@@ -102,7 +102,22 @@ export const SETTINGS = {
     "max-connections-per-address",
     integer(1, 1_000_000),
     10_000,
-    "Connections at once from one address, so that one client cannot take all; behind a balancer all come from its address",
+    "Connections at once from one address, so that one client cannot take all; behind a balancer all come from its address, unless it is named with --trusted-proxy",
+  ),
+  trustedProxies: setting(
+    GATEWAY,
+    "trusted-proxy",
+    list(network(), /[\s,]+/),
+    [] as string[],
+    "A balancer, or a network of them, whose X-Forwarded-For is believed: the log, /status and the limit on connections from one address then see the client's own; repeatable",
+    "TICKGATE_TRUSTED_PROXIES",
+  ),
+  statusClients: setting(
+    GATEWAY,
+    "status-clients",
+    integer(0, 1_000),
+    20,
+    "How many of the slowest clients /status names",
   ),
   maxSymbolsPerConnection: setting(
     GATEWAY,

@@ -77,8 +77,8 @@ test("gateways here and in npm run cluster are told the same", () => {
     assert.deepEqual({ ...environmentOf(service), ...GATEWAY_ENV }, environmentOf(service), name);
 });
 
-test("each gateway has its service's name", () => {
-  for (const [name] of gateways) assert.equal(serviceSettings(name).settings.node, name);
+test("each gateway and each feed has its service's name", () => {
+  for (const [name] of [...gateways, ...feeds]) assert.equal(serviceSettings(name).settings.node, name);
 });
 
 test("what is published is listened on, each host port once", () => {

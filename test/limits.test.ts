@@ -112,11 +112,28 @@ test("connections over the limit are refused with 503 and Retry-After, and let i
   }
 });
 
+test("behind a balancer that is trusted, the limit is on the client's own address, whatever the client says", async (t) => {
+  const behind = await GatewayProcess.open("--max-connections-per-address", "1", "--trusted-proxy", "127.0.0.0/8");
+  t.after(() => behind.close());
+  const from = (...addresses: string[]) => ({ ...JSON_ONLY, headers: { "X-Forwarded-For": addresses } });
+  const open = (...addresses: string[]) =>
+    WireClient.open(behind.url, "tickgate.v1.json", { headers: { "X-Forwarded-For": addresses } });
+  await open("203.0.113.1");
+  const second = await open("203.0.113.2");
+  assert.equal((await WireClient.refused(behind.url, from("203.0.113.1"))).status, 503);
+  // The balancer's header comes last, and may be one of its own.
+  assert.equal((await WireClient.refused(behind.url, from("203.0.113.3", "203.0.113.1"))).status, 503);
+  second.socket.close();
+  await second.untilClosed();
+  await open("203.0.113.2");
+});
+
 test("a wrong setting is one line that names it and its range, exit code 2, no stack", async () => {
   const wrong: [string[], RegExp][] = [
     [["all", "--heartbeat", "5"], /--heartbeat must be a whole number from 1000 to 60000 \(ms\), not "5"/],
     [["all", "--port", "70000"], /--port must be a whole number from 0 to 65535/],
     [["all", "--log-level", "loud"], /--log-level must be one of trace, /],
+    [["all", "--trusted-proxy", "10.0.0.0/33"], /--trusted-proxy must be a list, each an IP address or a network/],
     [["all", "--no-such-thing"], /no-such-thing/],
     [["all", "--feed", "nosuchfeed:x"], /nosuchfeed/],
     [["nosuchcommand"], /nosuchcommand/],

@@ -21,6 +21,7 @@ export interface WireOptions {
   /** Whether pings are answered. */
   readonly autoPong?: boolean;
   readonly origin?: string;
+  readonly headers?: Readonly<Record<string, string | string[]>>;
 }
 
 export class WireClient {
@@ -35,9 +36,9 @@ export class WireClient {
   refused: { status: number; headers: NodeJS.Dict<string | string[]> } | undefined;
 
   constructor(url: string, options: WireOptions = {}) {
-    const { protocols = [], autoPong = true, origin } = options;
+    const { protocols = [], autoPong = true, origin, headers } = options;
     this.changes.setMaxListeners(100);
-    this.socket = new WebSocket(url, [...protocols], { autoPong, origin });
+    this.socket = new WebSocket(url, [...protocols], { autoPong, origin, headers });
     this.socket.on("message", (data: Buffer, isBinary) => this.#hear(data, isBinary));
     this.socket.on("close", (code, reason) => {
       this.closed ??= { code, reason: reason.toString() };

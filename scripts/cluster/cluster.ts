@@ -19,7 +19,10 @@ const DRAIN_TIME = 10_000;
 const STOP_TIME = 5_000;
 
 /** What gateways behind a balancer have, as in docker-compose.yml, unless the environment says otherwise. */
-export const GATEWAY_ENV = { TICKGATE_MAX_CONNECTIONS_PER_ADDRESS: "20000" };
+export const GATEWAY_ENV = {
+  TICKGATE_MAX_CONNECTIONS_PER_ADDRESS: "20000",
+  TICKGATE_TRUSTED_PROXIES: "127.0.0.1 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16",
+};
 
 export interface ClusterOptions {
   /** Where clients connect; 0 for a free port. */
@@ -168,9 +171,10 @@ export class Cluster {
 
   #feedSpec(index: number, adminPort: number): PartSpec {
     const feeds = this.#options.feeds.flatMap((feed) => ["--feed", feed]);
+    const name = `feed${index + 1}`;
     return {
-      name: `feed${index + 1}`,
-      ...this.#tickgate("feed", ["--admin-port", String(adminPort), ...feeds]),
+      name,
+      ...this.#tickgate("feed", ["--node", name, "--admin-port", String(adminPort), ...feeds]),
       input: this.#options.feedInput,
       ready: () => answersOk(`${this.feedAdminUrl(index)}/readyz`),
       stopSignal: "SIGTERM",

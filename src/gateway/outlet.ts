@@ -18,7 +18,10 @@ import { ArrivalWindow } from "./window.ts";
 /** What is kept at a socket by the server. */
 export interface SocketData {
   readonly subprotocol: Subprotocol;
+  /** Of the client, as far as it is known: see address.ts. */
   readonly address: string;
+  /** What it calls itself; a stranger's text. */
+  readonly agent: string;
   session: Session | undefined;
 }
 

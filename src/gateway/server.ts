@@ -13,6 +13,7 @@ import {
 } from "uWebSockets.js";
 import { UsageError } from "../option.ts";
 import { SUBPROTOCOLS, type Subprotocol } from "../protocol/messages.ts";
+import { plainAddress, shortAgent, TrustedProxies } from "./address.ts";
 import type { GatewayContext } from "./context.ts";
 import { countOne } from "./counts.ts";
 import { answerMarket, readSymbols, readTicks, refuseMethod, respond } from "./http.ts";
@@ -35,13 +36,15 @@ export class GatewayServer {
   readonly #app: TemplatedApp;
   readonly #sessions = new Set<Session>();
   readonly #perAddress = new Map<string, number>();
+  readonly #proxies: TrustedProxies;
   #listening: us_listen_socket | undefined;
   #draining = false;
   #nextSession = 1;
 
   constructor(context: GatewayContext) {
     this.#context = context;
-    const { heartbeat, maxMessageBytes, maxUnreadBytes } = context.settings;
+    const { heartbeat, maxMessageBytes, maxUnreadBytes, trustedProxies } = context.settings;
+    this.#proxies = new TrustedProxies(trustedProxies);
     this.#app = App()
       .ws<SocketData>("/v1/stream", {
         maxPayloadLength: maxMessageBytes * REFUSED_MESSAGES,
@@ -115,7 +118,7 @@ export class GatewayServer {
 
   #upgrade(res: HttpResponse, req: HttpRequest, context: Parameters<HttpResponse["upgrade"]>[4]): void {
     const origin = req.getHeader("origin");
-    const address = Buffer.from(res.getRemoteAddressAsText()).toString();
+    const address = this.#addressOf(res, req);
     const offered = req.getHeader("sec-websocket-protocol");
     const subprotocol = chooseSubprotocol(offered);
     const refusal = this.#refusal(origin, address, subprotocol);
@@ -129,7 +132,12 @@ export class GatewayServer {
     }
     this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
     res.upgrade<SocketData>(
-      { subprotocol: subprotocol as Subprotocol, address, session: undefined },
+      {
+        subprotocol: subprotocol as Subprotocol,
+        address,
+        agent: shortAgent(req.getHeader("user-agent")),
+        session: undefined,
+      },
       req.getHeader("sec-websocket-key"),
       offered === "" ? "" : (subprotocol as Subprotocol),
       req.getHeader("sec-websocket-extensions"),
@@ -162,6 +170,18 @@ export class GatewayServer {
         message: "too many connections from this address",
       };
     return undefined;
+  }
+
+  /** The client's address; there may be several headers that tell it, of which `getHeader` would give the first. */
+  #addressOf(res: HttpResponse, req: HttpRequest): string {
+    const text = Buffer.from(res.getRemoteAddressAsText()).toString();
+    const peer = plainAddress(text) ?? text;
+    if (!this.#proxies.trusts(peer)) return peer;
+    const forwarded: string[] = [];
+    req.forEach((name, value) => {
+      if (name === "x-forwarded-for") forwarded.push(value);
+    });
+    return this.#proxies.clientOf(peer, forwarded.join(","));
   }
 
   #left(address: string): void {

@@ -56,7 +56,7 @@ export class MemorySocket implements Socket {
   ended: { code: number; reason: string } | undefined;
 
   constructor(subprotocol: Subprotocol, hearer: Hearer, onEnd: () => void) {
-    this.#data = { subprotocol, address: "127.0.0.1", session: undefined };
+    this.#data = { subprotocol, address: "127.0.0.1", agent: "test", session: undefined };
     this.#hearer = hearer;
     this.#onEnd = onEnd;
   }

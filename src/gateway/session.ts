@@ -30,6 +30,7 @@ export type CreateOutlet = (...args: ConstructorParameters<typeof Outlet>) => Ou
 export class Session {
   readonly id: string;
   readonly address: string;
+  readonly agent: string;
   readonly #context: GatewayContext;
   readonly #socket: Socket;
   readonly #outlet: Outlet;
@@ -47,7 +48,7 @@ export class Session {
     const { commandsPerSecond } = context.settings;
     const now = context.clock.millis();
     this.id = id;
-    this.address = socket.getUserData().address;
+    ({ address: this.address, agent: this.agent } = socket.getUserData());
     this.#context = context;
     this.#socket = socket;
     this.#outlet = createOutlet(context, socket, (name, reason) => this.close(name, reason));
