@@ -78,6 +78,31 @@ export class Outlet implements Way {
     return this.#closed;
   }
 
+  /** What is on the way to the client, and how long it takes. */
+  get window(): Readonly<ArrivalWindow> {
+    return this.#window;
+  }
+
+  /** Whose doing it is that the client gets less than granted, as it has been told; undefined while it gets all. */
+  get conflating(): QualityReason | undefined {
+    return this.#quality.conflating;
+  }
+
+  /** How long the turn that has waited longest for room has waited, ms. */
+  held(now: number): number {
+    let held = 0;
+    for (const { due } of this.#waiting) held = Math.max(held, now - due);
+    return held;
+  }
+
+  /** How much later than it asked for the client has its prices, ms: what queues on the way to it, and waits here for room. */
+  behind(now: number): number {
+    const { lastTrip, roundTrip, unansweredSince } = this.#window;
+    const trip = unansweredSince === undefined ? lastTrip : Math.max(lastTrip, now - unansweredSince);
+    const queued = Number.isFinite(roundTrip) ? Math.max(0, trip - roundTrip) : trip;
+    return queued + this.held(now);
+  }
+
   /** Sends a control message. These are few and answer something: they pass the window, but not without bound. */
   send(message: Control): void {
     if (this.#closed) return;

@@ -16,9 +16,9 @@ export class QualityWatch {
   #lastLate = Number.NEGATIVE_INFINITY;
   #told: QualityReason | undefined;
 
-  /** Whether the client has been told that it gets less than granted. */
-  get conflating(): boolean {
-    return this.#told !== undefined;
+  /** Whose doing it is that the client gets less than granted, as it has been told; undefined while it gets all. */
+  get conflating(): QualityReason | undefined {
+    return this.#told;
   }
 
   /**

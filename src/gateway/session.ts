@@ -31,6 +31,8 @@ export class Session {
   readonly id: string;
   readonly address: string;
   readonly agent: string;
+  /** When it connected, ms of the clock. */
+  readonly openedAt: number;
   readonly #context: GatewayContext;
   readonly #socket: Socket;
   readonly #outlet: Outlet;
@@ -49,6 +51,7 @@ export class Session {
     const now = context.clock.millis();
     this.id = id;
     ({ address: this.address, agent: this.agent } = socket.getUserData());
+    this.openedAt = now;
     this.#context = context;
     this.#socket = socket;
     this.#outlet = createOutlet(context, socket, (name, reason) => this.close(name, reason));
@@ -56,6 +59,23 @@ export class Session {
     this.#commands = new TokenBucket(commandsPerSecond, commandsPerSecond, now);
     this.#excess = new TokenBucket(commandsPerSecond, commandsPerSecond * EXCESS_SECONDS, now);
     this.#bad = new TokenBucket(1, BAD_MESSAGES, now);
+  }
+
+  /** Its way out, to be looked at. */
+  get outlet(): Readonly<Outlet> {
+    return this.#outlet;
+  }
+
+  /** Symbols that it holds. */
+  get symbols(): number {
+    return this.#portfolio.count;
+  }
+
+  /** The shortest interval that it was granted, ms; infinite where it holds nothing. */
+  get interval(): number {
+    let shortest = Number.POSITIVE_INFINITY;
+    for (const { interval } of this.#portfolio.subscriptions) shortest = Math.min(shortest, interval);
+    return shortest;
   }
 
   /** Greets the client, and measures the way to it while it is empty. */
@@ -119,9 +139,8 @@ export class Session {
   /** What time brings. */
   tick(now: number): void {
     if (this.#outlet.closed) return;
-    let granted = Number.POSITIVE_INFINITY;
-    for (const { interval } of this.#portfolio.subscriptions) granted = Math.min(granted, interval);
-    this.#outlet.tick(now, Number.isFinite(granted) ? granted : 0);
+    const { interval } = this;
+    this.#outlet.tick(now, Number.isFinite(interval) ? interval : 0);
     this.meet();
   }
 

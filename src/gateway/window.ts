@@ -46,6 +46,9 @@ export class ArrivalWindow {
   #bytesAtPing = 0;
   #lastPing = Number.NEGATIVE_INFINITY;
   #roundTrip = Number.POSITIVE_INFINITY;
+  /** The last ping that was answered: how long it took, ms, and what was on its way when it was sent, bytes. */
+  #lastTrip = 0;
+  #lastLoad = 0;
   #heldBack = false;
   /** When the window last changed, ms. */
   #changedAt: number;
@@ -78,6 +81,16 @@ export class ArrivalWindow {
   /** The bare round trip, ms; infinite before the first pong. */
   get roundTrip(): number {
     return this.#roundTrip;
+  }
+
+  /** How long the last ping took that was answered, ms; 0 before the first. */
+  get lastTrip(): number {
+    return this.#lastTrip;
+  }
+
+  /** What was on its way when that ping was sent, itself not counted, bytes: what took so long. */
+  get lastLoad(): number {
+    return this.#lastLoad;
   }
 
   /** Since when the oldest unanswered ping is out, ms; undefined when all are answered. */
@@ -152,6 +165,8 @@ export class ArrivalWindow {
     this.#pings -= position + 1;
     this.#arrived = this.#pingBytes[slot];
     const roundTrip = now - this.#pingTime[slot];
+    this.#lastTrip = roundTrip;
+    this.#lastLoad = this.#pingLoad[slot];
     if (roundTrip < this.#roundTrip) this.#roundTrip = roundTrip;
     else if (this.#isClean(slot)) this.#roundTrip += (roundTrip - this.#roundTrip) / 4;
     this.#adapt(slot, roundTrip, now);
