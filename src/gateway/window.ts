@@ -46,9 +46,10 @@ export class ArrivalWindow {
   #bytesAtPing = 0;
   #lastPing = Number.NEGATIVE_INFINITY;
   #roundTrip = Number.POSITIVE_INFINITY;
-  /** The last ping that was answered: how long it took, ms, and what was on its way when it was sent, bytes. */
+  /** How long the last ping took that was answered, and when that was, ms. */
   #lastTrip = 0;
-  #lastLoad = 0;
+  #lastPong = Number.NEGATIVE_INFINITY;
+  #pace = 0;
   #heldBack = false;
   /** When the window last changed, ms. */
   #changedAt: number;
@@ -88,9 +89,9 @@ export class ArrivalWindow {
     return this.#lastTrip;
   }
 
-  /** What was on its way when that ping was sent, itself not counted, bytes: what took so long. */
-  get lastLoad(): number {
-    return this.#lastLoad;
+  /** How fast the other end takes what is sent, while there is always more to take: bytes a second, 0 where unknown. */
+  get pace(): number {
+    return this.#pace;
   }
 
   /** Since when the oldest unanswered ping is out, ms; undefined when all are answered. */
@@ -163,10 +164,10 @@ export class ArrivalWindow {
     const slot = (this.#first + position) % MAX_PINGS;
     this.#first = (slot + 1) % MAX_PINGS;
     this.#pings -= position + 1;
+    this.#measurePace(slot, now);
     this.#arrived = this.#pingBytes[slot];
     const roundTrip = now - this.#pingTime[slot];
     this.#lastTrip = roundTrip;
-    this.#lastLoad = this.#pingLoad[slot];
     if (roundTrip < this.#roundTrip) this.#roundTrip = roundTrip;
     else if (this.#isClean(slot)) this.#roundTrip += (roundTrip - this.#roundTrip) / 4;
     this.#adapt(slot, roundTrip, now);
@@ -186,6 +187,16 @@ export class ArrivalWindow {
   /** Whether a ping was sent on a way as good as empty: the smallest window's first part does not count. */
   #isClean(slot: number): boolean {
     return this.#pingLoad[slot] <= Math.max(CLEAN_BYTES, Math.min(SMALL_FRAME, this.#min / 2));
+  }
+
+  /** Two pongs in a row of which the second ping was out when the first came: in between, the other end was busy. */
+  #measurePace(slot: number, now: number): void {
+    const passed = now - this.#lastPong;
+    if (passed > 0 && this.#pingTime[slot] < this.#lastPong) {
+      const pace = ((this.#pingBytes[slot] - this.#arrived) / passed) * 1_000;
+      this.#pace += (pace - this.#pace) / (this.#pace === 0 ? 1 : 4);
+    }
+    this.#lastPong = now;
   }
 
   /** Draws the conclusion from a ping's round trip. */
