@@ -66,8 +66,15 @@ export const SETTINGS = {
     "origin",
     list(origin, /[\s,]+/),
     ["*"],
-    "An origin whose web pages may connect, * for any; repeatable",
+    "An origin whose web pages may connect, * for any; repeatable. The gateway's own page may, at a number or localhost; at a name, list it",
     "TICKGATE_ORIGINS",
+  ),
+  watchlist: setting(
+    GATEWAY,
+    "watchlist",
+    boolean(),
+    true,
+    "Serve the watchlist, a page for browsers, at / of the clients' port; --no-watchlist does not",
   ),
   heartbeat: setting(
     GATEWAY,

@@ -111,6 +111,7 @@ function announce({ settings, port, adminPort, feeds }: Running): void {
   const host = settings.host.includes(":") ? `[${settings.host}]` : settings.host;
   const lines = ["Tickgate is running.", ""];
   if (port !== undefined) {
+    if (settings.watchlist) lines.push(`  page     http://${host}:${port}/`);
     lines.push(`  stream   ws://${host}:${port}/v1/stream`);
     lines.push(`  market   http://${host}:${port}/v1/symbols`);
   }

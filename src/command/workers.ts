@@ -101,10 +101,11 @@ class Supervisor {
   }
 
   announce(adminPort: number): void {
-    const { host, workers } = this.#settings;
+    const { host, workers, watchlist } = this.#settings;
     const lines = [
       `Tickgate is running with ${workers} workers.`,
       "",
+      ...(watchlist ? [`  page     http://${host}:${this.#port}/`] : []),
       `  stream   ws://${host}:${this.#port}/v1/stream`,
       `  metrics  http://${host}:${adminPort}/metrics`,
     ];

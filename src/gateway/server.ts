@@ -17,8 +17,10 @@ import { plainAddress, shortAgent, TrustedProxies } from "./address.ts";
 import type { GatewayContext } from "./context.ts";
 import { countOne } from "./counts.ts";
 import { answerMarket, readSymbols, readTicks, refuseMethod, respond } from "./http.ts";
+import { originAllowed } from "./origin.ts";
 import type { SocketData } from "./outlet.ts";
 import { Session } from "./session.ts";
+import { readSite, serveSite } from "./site.ts";
 
 /** Whether to share the port with whoever else listens on it. The binding exports these, but its types do not. */
 const SHARED_PORT = 0;
@@ -45,7 +47,9 @@ export class GatewayServer {
     this.#context = context;
     const { heartbeat, maxMessageBytes, maxUnreadBytes, trustedProxies } = context.settings;
     this.#proxies = new TrustedProxies(trustedProxies);
-    this.#app = App()
+    this.#app = App();
+    this.#serveWatchlist();
+    this.#app
       .ws<SocketData>("/v1/stream", {
         maxPayloadLength: maxMessageBytes * REFUSED_MESSAGES,
         // Our own window closes a connection long before: this one would lose the close frame.
@@ -116,12 +120,24 @@ export class GatewayServer {
     this.#app.close();
   }
 
+  /** Prices come first: a page that cannot be read keeps no gateway from starting. */
+  #serveWatchlist(): void {
+    const { settings, log } = this.#context;
+    if (!settings.watchlist) return;
+    try {
+      serveSite(this.#app, readSite(), settings.origins);
+    } catch (error) {
+      log.error({ err: error }, "the watchlist cannot be served");
+    }
+  }
+
   #upgrade(res: HttpResponse, req: HttpRequest, context: Parameters<HttpResponse["upgrade"]>[4]): void {
     const origin = req.getHeader("origin");
+    const isOurs = origin === "" || originAllowed(this.#context.settings.origins, origin, req.getHeader("host"));
     const address = this.#addressOf(res, req);
     const offered = req.getHeader("sec-websocket-protocol");
     const subprotocol = chooseSubprotocol(offered);
-    const refusal = this.#refusal(origin, address, subprotocol);
+    const refusal = this.#refusal(isOurs ? undefined : origin, address, subprotocol);
     if (refusal) {
       countOne(this.#context.counts.refused, refusal.reason);
       const retry: Record<string, string> = refusal.status.startsWith("503")
@@ -145,16 +161,17 @@ export class GatewayServer {
     );
   }
 
+  /** @param foreign the origin of a page that may not connect */
   #refusal(
-    origin: string,
+    foreign: string | undefined,
     address: string,
     subprotocol: Subprotocol | undefined,
   ): { status: string; reason: string; message: string } | undefined {
-    const { origins, maxConnections, maxConnectionsPerAddress } = this.#context.settings;
+    const { maxConnections, maxConnectionsPerAddress } = this.#context.settings;
     if (this.#draining)
       return { status: "503 Service Unavailable", reason: "draining", message: "this node is going; try another" };
-    if (origin !== "" && !originAllowed(origins, origin))
-      return { status: "403 Forbidden", reason: "origin", message: `the origin ${origin} is not allowed` };
+    if (foreign !== undefined)
+      return { status: "403 Forbidden", reason: "origin", message: `the origin ${foreign} is not allowed` };
     if (!subprotocol)
       return {
         status: "400 Bad Request",
@@ -194,7 +211,7 @@ export class GatewayServer {
     const origin = req.getHeader("origin");
     const { origins } = this.#context.settings;
     const headers: Record<string, string> = { "Cache-Control": "no-store" };
-    if (origin !== "" && originAllowed(origins, origin)) {
+    if (origin !== "" && originAllowed(origins, origin, req.getHeader("host"))) {
       headers["Access-Control-Allow-Origin"] = origin;
       headers.Vary = "Origin";
     }
@@ -246,8 +263,4 @@ export function chooseSubprotocol(offered: string): Subprotocol | undefined {
     if (known) return known;
   }
   return undefined;
-}
-
-function originAllowed(origins: readonly string[], origin: string): boolean {
-  return origins.includes("*") || origins.includes(origin);
 }
