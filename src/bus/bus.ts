@@ -44,6 +44,23 @@ export interface BusListener {
   speaking(stream: number): void;
 }
 
+/** One feed on one part of the bus, as a gateway hears it. */
+export interface HeardStream {
+  /** As in {@link BusRecord.stream}. */
+  readonly stream: number;
+  readonly feed: string;
+  /** The part of the bus, counted from 0. */
+  readonly shard: number;
+  readonly epoch: number;
+  /** The number of the last batch. */
+  readonly batch: number;
+  /** When it came, ms of the clock. */
+  readonly heardAt: number;
+  readonly isSilent: boolean;
+  /** Whether batches are missing that have not been healed yet. */
+  readonly isMissing: boolean;
+}
+
 /** A gateway's end of the bus. */
 export interface BusReader {
   /** Starts to deliver. Resolves when the market is known as far as the bus knows it; may take until Redis answers. */
@@ -56,6 +73,8 @@ export interface BusReader {
   unfollow(symbol?: string): void;
   /** Whether all that the bus holds of a followed symbol is in the listener's hands; of every symbol when none is named. */
   isKnown(symbol?: string): boolean;
+  /** What is heard now, for people to look at. */
+  heard(): HeardStream[];
   /** Why the market is not known or the bus not heard, for readiness; undefined when all is well. */
   unready(): string | undefined;
   close(): Promise<void>;

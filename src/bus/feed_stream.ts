@@ -27,6 +27,11 @@ export class FeedStream {
     return this.#epoch;
   }
 
+  /** The number of the last batch heard. */
+  get number(): number {
+    return this.#number;
+  }
+
   /** Whether the hash must be read to have everything. */
   get isIncomplete(): boolean {
     return this.#from > 0;

@@ -2,17 +2,23 @@
  * The bus within one process: gateway and feeds side by side, no Redis. A batch is what changed in one turn of the
  * event loop; the publisher's own table is the last-value store.
  */
+import { type Clock, SystemClock } from "../clock.ts";
 import type { MarketTable } from "../market/table.ts";
-import { type BusListener, type BusReader, BusRecord, type BusWriter } from "./bus.ts";
+import { type BusListener, type BusReader, BusRecord, type BusWriter, type HeardStream } from "./bus.ts";
 import { ChangedRows } from "./changed_rows.ts";
 
 export class MemoryBus implements BusReader {
+  readonly #clock: Clock;
   readonly #writers: MemoryWriter[] = [];
   #listener: BusListener | undefined;
 
+  constructor(clock: Clock = new SystemClock()) {
+    this.#clock = clock;
+  }
+
   /** The publisher's end for one more feed. */
-  writer(): BusWriter {
-    const writer = new MemoryWriter(this.#writers.length, () => this.#listener);
+  writer(feed = ""): BusWriter {
+    const writer = new MemoryWriter(this.#writers.length, feed, this.#clock, () => this.#listener);
     this.#writers.push(writer);
     return writer;
   }
@@ -31,6 +37,10 @@ export class MemoryBus implements BusReader {
     return this.#listener !== undefined;
   }
 
+  heard(): HeardStream[] {
+    return this.#writers.map((writer) => writer.heard());
+  }
+
   unready(): string | undefined {
     return this.#listener ? undefined : "not started";
   }
@@ -42,20 +52,34 @@ export class MemoryBus implements BusReader {
 
 class MemoryWriter implements BusWriter {
   readonly #record = new BusRecord();
+  readonly #feed: string;
+  readonly #clock: Clock;
   readonly #listener: () => BusListener | undefined;
   #table: MarketTable | undefined;
   readonly #changed = new ChangedRows();
   #scheduled: NodeJS.Immediate | undefined;
+  #batches = 0;
+  #writtenAt: number;
 
-  constructor(stream: number, listener: () => BusListener | undefined) {
+  constructor(stream: number, feed: string, clock: Clock, listener: () => BusListener | undefined) {
     this.#record.stream = stream;
     // A process has one reign: its feeds start afresh with it, and its table with them.
     this.#record.epoch = 1;
+    this.#feed = feed;
+    this.#clock = clock;
     this.#listener = listener;
+    this.#writtenAt = clock.millis();
   }
 
   async start(table: MarketTable): Promise<void> {
     this.#table = table;
+  }
+
+  /** What the listener hears: all that is written, always. */
+  heard(): HeardStream {
+    const { stream, epoch } = this.#record;
+    const [batch, heardAt] = [this.#batches, this.#writtenAt];
+    return { stream, feed: this.#feed, shard: 0, epoch, batch, heardAt, isSilent: false, isMissing: false };
   }
 
   changed(row: number): void {
@@ -82,6 +106,8 @@ class MemoryWriter implements BusWriter {
         listener.record(this.#record);
       }
       listener.batchEnd();
+      this.#batches++;
+      this.#writtenAt = this.#clock.millis();
     }
   }
 }

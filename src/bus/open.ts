@@ -48,14 +48,14 @@ export interface Bus {
  * @throws UsageError when the settings are wrong
  */
 export function openBus(settings: BusSettings, clock: Clock, log: Logger): Bus {
-  return settings.redisUrl === "" ? openMemory() : openRedis(settings, clock, log.child({ part: "bus" }));
+  return settings.redisUrl === "" ? openMemory(clock) : openRedis(settings, clock, log.child({ part: "bus" }));
 }
 
-function openMemory(): Bus {
-  const bus = new MemoryBus();
+function openMemory(clock: Clock): Bus {
+  const bus = new MemoryBus(clock);
   return {
     reader: () => bus,
-    writer: () => bus.writer(),
+    writer: (feed) => bus.writer(feed),
     unready: () => undefined,
     readerCounts: () => undefined,
     writers: () => new Map(),

@@ -4,7 +4,7 @@
  */
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
-import type { BusListener, BusReader } from "./bus.ts";
+import type { BusListener, BusReader, HeardStream } from "./bus.ts";
 import { Complaint } from "./complaint.ts";
 import type { RedisLink } from "./redis_link.ts";
 import type { Subscriber, SubscriberEvents } from "./redis_subscriber.ts";
@@ -123,6 +123,10 @@ export class RedisReader implements BusReader {
 
   isKnown(symbol?: string): boolean {
     return this.#shardsOf(symbol).every((shard) => shard.isWanted && this.#isWell(shard));
+  }
+
+  heard(): HeardStream[] {
+    return this.#shards.flatMap((shard) => (shard.isWanted ? shard.follower.heard() : []));
   }
 
   unready(): string | undefined {

@@ -3,7 +3,7 @@
  * heal. No input or output here: batches and the hash's values come in, records go out to the listener.
  */
 import type { Clock } from "../clock.ts";
-import { type BusListener, BusRecord } from "./bus.ts";
+import { type BusListener, BusRecord, type HeardStream } from "./bus.ts";
 import { FeedStream } from "./feed_stream.ts";
 import { WireError } from "./unpack.ts";
 import { type BatchDecoder, type BatchHead, type Mark, parseMark } from "./wire.ts";
@@ -77,6 +77,20 @@ export class ShardFollower {
   get hasSilence(): boolean {
     for (const stream of this.#streams.values()) if (stream.isSilent) return true;
     return false;
+  }
+
+  /** What is heard of each feed. */
+  heard(): HeardStream[] {
+    return Array.from(this.#streams, ([feed, stream]) => ({
+      stream: stream.id,
+      feed,
+      shard: this.shard,
+      epoch: stream.epoch,
+      batch: stream.number,
+      heardAt: stream.heardAt,
+      isSilent: stream.isSilent,
+      isMissing: stream.isIncomplete,
+    }));
   }
 
   /** Whether the hash should be read now: {@link beginRead}, and then {@link endRead} or {@link failRead}. */
