@@ -1,0 +1,136 @@
+"""Prices from a Tickgate gateway, a line a tick: pip install websockets msgpack.
+
+    python3 ticker.py ws://127.0.0.1:8080/v1/stream SIM:S0000 'SIM:S001*'
+"""
+import asyncio
+import random
+import sys
+import time
+
+import msgpack
+import websockets
+from websockets.uri import parse_uri
+
+TERMS = {"interval": 250, "fields": ["bid", "ask", "last"]}
+FINAL = {1009, 4400, 4401, 4403}  # close codes after which coming back would not help
+HELLO_TIME = 10  # seconds an attempt may take until the gateway's hello
+FIRST_WAIT, LONGEST_WAIT = 0.5, 30  # seconds between attempts
+LONGEST_RETRY_AFTER = 300  # seconds that a gateway may ask to stay away
+LASTING = 10  # seconds a connection must have lasted for the next failure to be a first one
+
+
+class Quote:
+    """A symbol on one connection: what was granted, and how far its ticks have been heard."""
+
+    def __init__(self, symbol, fields):
+        self.symbol, self.fields, self.seq = symbol, fields, None
+
+    def tick(self, seq, values):
+        note = "snapshot" if self.seq is None else f"conflated={seq - self.seq - 1:.0f}"
+        self.seq = seq
+        shown = " ".join(f"{name}={'-' if value is None else value}" for name, value in zip(self.fields, values))
+        print(f"{self.symbol} {shown} seq={seq:.0f} {note}")
+
+
+class Session:
+    """One connection; handles are good on it and nowhere else."""
+
+    def __init__(self, socket, symbols):
+        self.socket, self.symbols = socket, symbols
+        self.by_handle, self.by_symbol = {}, {}
+        self.heartbeat = self.retry_after = None  # seconds
+        self.greeted_at = time.monotonic()
+
+    async def listen(self):
+        """Hears messages until there are none for three heartbeats; ConnectionClosed comes through."""
+        silent = False
+        while True:
+            # Silent after two heartbeats, and lost with the third.
+            patience = self.heartbeat * (1 if silent else 2) if self.heartbeat else HELLO_TIME
+            try:
+                data = await asyncio.wait_for(self.socket.recv(), patience)
+            except asyncio.TimeoutError:
+                if silent or not self.heartbeat:
+                    return "nothing heard from the gateway"
+                silent = True
+                print(f"nothing heard for {patience:.1f} s: all prices are stale")
+                continue
+            if silent:
+                silent = False
+                print("heard again")
+            message = msgpack.unpackb(data)
+            if isinstance(message, dict):
+                await self.control(message)
+            else:  # a data frame: [sentAt, [handle, seq, eventTime, value, …], …]
+                for handle, seq, _event_time, *values in message[1:]:
+                    self.by_handle[handle].tick(seq, values)
+
+    async def control(self, message):
+        op = message["op"]
+        if op == "hello":
+            self.heartbeat, self.greeted_at = message["heartbeat"] / 1000, time.monotonic()
+            print(f"connected to {message['node']}")
+            await self.socket.send(msgpack.packb({"op": "subscribe", "symbols": self.symbols, **TERMS}))
+        elif op == "subscribed":  # the answer, and again when a pattern meets a new symbol
+            for symbol, handle in message["symbols"]:
+                self.by_handle[handle] = self.by_symbol[symbol] = Quote(symbol, message["fields"])
+            for no in message["rejected"]:
+                print(f"{no['symbol']} is not granted: {no['message']} ({no['code']})")
+        elif op == "status":
+            for symbol in message["symbols"]:
+                print(f"{symbol} {message['state']}" + (f": {message['reason']}" if "reason" in message else ""))
+                if message["state"] == "gap" and symbol in self.by_symbol:
+                    self.by_symbol[symbol].seq = None  # across a gap seq does not tell what was conflated
+        elif op == "quality":
+            print(f"updates are {message['state']}: one in {message['interval']} ms ({message['reason']})")
+        elif op == "error":
+            print(f"the gateway says {message['code']}: {message['message']}")
+        elif op == "bye":
+            self.retry_after = min(message["retryAfter"] / 1000, LONGEST_RETRY_AFTER)
+
+
+async def follow(url, symbols):
+    """Connects, and again whenever the connection is lost, until the gateway says that it is no use."""
+    attempts = 0
+    while True:
+        session = None
+        try:
+            # The gateway's heartbeats tell whether it is there: no pings of the library's own.
+            options = {"subprotocols": ["tickgate.v1.msgpack"], "ping_interval": None, "close_timeout": 1}
+            async with websockets.connect(url, open_timeout=HELLO_TIME, **options) as socket:
+                session = Session(socket, symbols)
+                reason = await session.listen()
+        except websockets.ConnectionClosed as closed:
+            said = closed.rcvd  # the gateway's close frame, if one came
+            reason = f"{said.reason or 'closed'} ({said.code})" if said else "the connection was cut"
+            if said and said.code in FINAL:
+                sys.exit(f"the gateway refuses: {reason}")
+        except (OSError, asyncio.TimeoutError, websockets.WebSocketException) as error:
+            reason = str(error) or "no answer"
+        heard = session is not None and session.heartbeat is not None
+        if heard and time.monotonic() - session.greeted_at >= LASTING:
+            attempts = 0
+        if heard and session.retry_after is not None:
+            wait = session.retry_after  # differs from client to client already
+        else:
+            wait = min(LONGEST_WAIT, FIRST_WAIT * 2**attempts) * random.uniform(0.5, 1)
+            attempts = min(attempts + 1, 10)
+        what = "connection lost, all prices are stale" if heard else "no connection"
+        print(f"{what}: {reason}; trying again in {wait:.1f} s")
+        await asyncio.sleep(wait)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        print("usage: python3 ticker.py URL SYMBOL…", file=sys.stderr)
+        sys.exit(2)
+    try:
+        parse_uri(sys.argv[1])
+    except (websockets.InvalidURI, ValueError):
+        print(f"{sys.argv[1]} is no address of a gateway, such as ws://127.0.0.1:8080/v1/stream", file=sys.stderr)
+        sys.exit(2)
+    sys.stdout.reconfigure(line_buffering=True)
+    try:
+        asyncio.run(follow(sys.argv[1], sys.argv[2:]))
+    except KeyboardInterrupt:
+        pass
