@@ -1,16 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { TickgateClient, VIOLATIONS } from "./client.ts";
-import { FakeSocket, fakeClient } from "./fake.testing.ts";
+import { FakeSocket, fakeClient, settled } from "./fake.testing.ts";
 
 function openClient(symbols: string[], terms?: { interval?: number; fields?: string[] }) {
   const parts = fakeClient({ intervalTolerance: 0 });
-  parts.client.subscribe(["*"]);
-  parts.client.connect();
+  const screen = parts.client.subscribe(["*"], { interval: 0 });
   FakeSocket.last.hello();
   FakeSocket.last.grant(symbols, terms);
   parts.told.length = 0;
-  return { ...parts, gateway: FakeSocket.last };
+  return { ...parts, screen, gateway: FakeSocket.last };
 }
 
 /** The violations that are not 0. */
@@ -36,7 +35,8 @@ test("a tick is the whole state by name, and tells how many it replaced", () => 
     [quote?.seq, quote?.eventTime, quote?.sentAt, quote?.conflated, quote?.ticks],
     [4, 950, 6_000, 2, 2],
   );
-  assert.deepEqual(client.counts, { frames: 2, ticks: 3, conflated: 2 });
+  const { frames, ticks, conflated } = client.stats;
+  assert.deepEqual({ frames, ticks, conflated }, { frames: 2, ticks: 3, conflated: 2 });
   assert.deepEqual(broken(client), {});
 });
 
@@ -55,9 +55,15 @@ test("a quote is unknown until its first tick, and then as the gateway says", ()
     told.filter((line) => line.startsWith("status")),
     ["status A stale silent", "status A live", "status A closed end of input"],
   );
-  // A new grant tells anew what is not as one would expect.
+  // Behind a new grant is told anew what is not as one would expect: it is live with the snapshot.
   gateway.grant(["A"]);
+  assert.equal(quote?.state, "closed");
+  gateway.say([2, [1, 1, 1, 1, 1]]);
   assert.equal(quote?.state, "live");
+  gateway.grant(["A"]);
+  gateway.say({ op: "status", symbols: ["A"], state: "stale", reason: "silent", since: 9 });
+  gateway.say([3, [1, 1, 1, 1, 1]]);
+  assert.equal(quote?.state, "stale");
 });
 
 test("a change of fields keeps the values under their names until the snapshot", () => {
@@ -78,22 +84,29 @@ test("a gap is not counted as conflated, and a reset may go back", () => {
   gateway.say({ op: "status", symbols: ["A"], state: "gap", reason: "reset", since: 1 });
   gateway.say([3, [1, 2, 1, 1, 1]]);
   gateway.say([4, [1, 4, 1, 1, 1]]);
-  assert.equal(client.quotes.get("A")?.conflated, 1);
-  assert.equal(client.quotes.get("A")?.state, "live");
+  const quote = client.get("A");
+  assert.deepEqual([quote?.conflated, quote?.lost, quote?.state], [1, 9, "live"]);
+  assert.deepEqual([client.stats.lost, client.stats.gaps, client.stats.resets], [9, 1, 1]);
   assert.deepEqual(broken(client), {});
 });
 
-test("an unsubscribed symbol leaves the book", () => {
-  const { client, gateway, told } = openClient(["A", "B"]);
-  client.unsubscribe(["A"]);
-  assert.deepEqual(gateway.takeCommands().at(-1), { op: "unsubscribe", symbols: ["A"] });
-  assert.ok(client.quotes.has("A"), "until the gateway says so");
-  gateway.say({ op: "unsubscribed", symbols: ["A"] });
+test("a symbol that is not wanted any more leaves the book at once", async () => {
+  const { client, screen, gateway, told } = openClient(["A", "B"]);
+  gateway.takeCommands();
+  screen.remove("A");
+  await settled();
+  assert.deepEqual(
+    gateway.takeCommands().map(({ id, ...command }) => command),
+    [{ op: "unsubscribe", symbols: ["A"] }],
+  );
   assert.deepEqual([...client.quotes.keys()], ["B"]);
+  gateway.say([1, [1, 1, 1, 1, 1]]);
+  gateway.say({ op: "unsubscribed", symbols: ["A"] });
   gateway.drop(1006);
-  client.unsubscribe(["B*"]);
-  assert.equal(client.quotes.size, 0, "without a connection, at once");
-  assert.deepEqual(told, ["ended A", "waiting: the connection was lost", "ended B"]);
+  screen.remove("B*");
+  assert.equal(client.quotes.size, 0);
+  assert.deepEqual(told, ["ended A", "frame of 1", "waiting: the connection was lost", "ended B"]);
+  assert.deepEqual(broken(client), {});
 });
 
 test("every promise that is broken is counted, and only that", () => {

@@ -1,16 +1,20 @@
 /**
- * The book: a quote for each granted symbol, and the check that the gateway keeps its promises. What is checked
- * belongs to one connection and starts afresh with the next; quotes live on.
+ * The book: an entry for each symbol that is granted or wanted, and the check that the gateway keeps its promises. What
+ * is checked belongs to one connection and starts afresh with the next; entries live on.
  */
 import { MAX_FRAME_BYTES, type Status, type Subscribed, type Unsubscribed } from "../protocol/messages.ts";
-import type { DataFrame, WireTick } from "./codec.ts";
-import type { Listeners } from "./listener.ts";
-import { type Link, Quote } from "./quote.ts";
+import { FIELDS, type Field, fieldIndex } from "../tick.ts";
+import type { Ages } from "./ages.ts";
+import { type FrameReader, readFrame } from "./codec.ts";
+import { Entry, type GatewayTime, type Link } from "./entry.ts";
+import type { ClientTime } from "./time.ts";
 import type { ViolationCounter } from "./violations.ts";
 
 /** What one connection has granted of one symbol. */
 interface Grant {
-  readonly quote: Quote;
+  readonly entry: Entry;
+  /** The positions in {@link FIELDS} of the values in a tick. */
+  positions: readonly number[];
   /** The seq of the last tick on this connection; 0 before the first. */
   seq: number;
   /** When the last tick was sent, microseconds since the Unix epoch. */
@@ -19,65 +23,126 @@ interface Grant {
   frame: number;
   /** Whether the next tick is a snapshot: due at once, and it may repeat what was known. */
   snapshot: boolean;
+  /** Whether nothing was said of its state since the grant: with the snapshot that means live. */
+  untold: boolean;
   /** Whether a status said, since the last tick, that ticks were missed. */
   gap: boolean;
   /** Whether it said that the seq starts again. */
   reset: boolean;
 }
 
+/** What is told of a book. */
+export interface BookHandler {
+  /** A tick has come; `isNews`: it differs from what was known. */
+  tick(entry: Entry, conflated: number, isNews: boolean, isNewState: boolean, now: number): void;
+  /** Other than by a tick, the entry has another state. */
+  turned(entry: Entry): void;
+  status(entry: Entry, state: Entry["state"] | "gap", reason: string): void;
+  granted(entry: Entry): void;
+  frame(sentAt: number, ticks: number): void;
+}
+
 /** Handles without a grant that are remembered, in case that the grant comes late. */
 const MOST_STRAYS = 1_000;
+const NO_LINK: Link = { current: false, reason: "not subscribed", since: 0 };
 
-export class Book {
-  /** By symbol. */
-  readonly quotes = new Map<string, Quote>();
-  ticks = 0;
-  conflated = 0;
-  frames = 0;
-  readonly #listeners: Listeners;
+export class Book implements FrameReader {
+  /** By symbol: those that are granted, and those that are wanted. */
+  readonly entries = new Map<string, Entry>();
+  readonly counts = { frames: 0, ticks: 0, conflated: 0, lost: 0, gaps: 0, resets: 0 };
+  readonly #handler: BookHandler;
   readonly #violations: ViolationCounter;
   readonly #toleranceMicros: number;
+  readonly #time: ClientTime;
+  readonly #gatewayTime: GatewayTime;
+  readonly #ages: Ages;
   readonly #byHandle = new Map<number, Grant>();
   readonly #bySymbol = new Map<string, Grant>();
   /** Handles that had ticks without being granted, and how many. */
   readonly #strays = new Map<number, number>();
-  #link: Link = { current: false };
+  #link: Link = NO_LINK;
+  /** Whether there is a connection: within a frame an owner may have ended it. */
+  #isConnected = false;
+  /** Of the frame that is read. */
+  #sentAt = 0;
+  #ticks = 0;
+  #now = 0;
+  #micros = 0;
+  #gatewayMicros = 0;
 
   /** @param tolerance how much less than the interval may be between two ticks, ms */
-  constructor(listeners: Listeners, violations: ViolationCounter, tolerance: number) {
-    this.#listeners = listeners;
+  constructor(
+    handler: BookHandler,
+    violations: ViolationCounter,
+    tolerance: number,
+    time: ClientTime,
+    gatewayTime: GatewayTime,
+    ages: Ages,
+  ) {
+    this.#handler = handler;
     this.#violations = violations;
     this.#toleranceMicros = tolerance * 1_000;
+    this.#time = time;
+    this.#gatewayTime = gatewayTime;
+    this.#ages = ages;
+  }
+
+  /** The entry of a symbol that is wanted; a new one where there is none. */
+  want(symbol: string): Entry {
+    const found = this.entries.get(symbol);
+    if (found) return found;
+    const entry = new Entry(symbol, NO_LINK, this.#gatewayTime);
+    this.entries.set(symbol, entry);
+    return entry;
+  }
+
+  /** Nobody wants the symbol any more: its entry stays only as long as it is granted. */
+  release(symbol: string): void {
+    if (!this.#bySymbol.has(symbol)) this.#drop(symbol);
   }
 
   /** A new connection: nothing is granted on it yet. */
   connected(): void {
-    this.#link = { current: true };
+    this.#isConnected = true;
+    this.#link = { current: true, reason: "", since: 0 };
+  }
+
+  /** The connection is silent, or is heard again. */
+  setCurrent(current: boolean, reason: string): void {
+    const link = this.#link;
+    if (link.current === current || link === NO_LINK) return;
+    link.current = current;
+    link.reason = reason;
+    link.since = this.#gatewayTime.micros();
+    for (const entry of this.entries.values())
+      if (entry.link === link && entry.seq > 0 && (entry.told ?? "live") === "live") this.#handler.turned(entry);
+  }
+
+  /** The connection is lost. */
+  disconnected(reason: string): void {
+    this.#isConnected = false;
     this.#byHandle.clear();
     this.#bySymbol.clear();
     this.#strays.clear();
-  }
-
-  /** The connection is lost or silent, or is heard again. */
-  setCurrent(current: boolean): void {
-    this.#link.current = current;
+    this.setCurrent(false, reason);
+    this.#link.reason = reason;
+    for (const [symbol, entry] of this.entries) if (entry.followers.length === 0) this.#drop(symbol);
   }
 
   granted({ symbols, interval, fields }: Subscribed): void {
+    const positions = fields.map(fieldIndex);
+    const isGranted = FIELDS.map((_, index) => positions.includes(index));
     for (const [symbol, handle] of symbols) {
       const grant = this.#grant(symbol, handle);
-      const { quote } = grant;
-      // Values of the old fields under the new names would be wrong ones.
-      if (quote.seq > 0 && quote.fields.join() !== fields.join())
-        quote.values = fields.map((field) => quote.get(field));
-      quote.handle = handle;
-      quote.interval = interval;
-      quote.fields = fields;
-      // What is not as one would expect is told again behind a grant.
-      quote.told = undefined;
-      quote.reason = "";
-      grant.snapshot = true;
-      this.#listeners.tell("granted", quote);
+      const { entry } = grant;
+      grant.positions = positions;
+      grant.snapshot = grant.untold = true;
+      entry.handle = handle;
+      entry.interval = interval;
+      entry.fields = fields as readonly Field[];
+      // What is not granted will not be told any more.
+      for (let index = 0; index < entry.values.length; index++) if (!isGranted[index]) entry.values[index] = Number.NaN;
+      this.#handler.granted(entry);
     }
   }
 
@@ -86,80 +151,112 @@ export class Book {
       const grant = this.#bySymbol.get(symbol);
       if (!grant) continue;
       this.#bySymbol.delete(symbol);
-      this.#byHandle.delete(grant.quote.handle);
-      this.#remove(grant.quote);
+      this.#byHandle.delete(grant.entry.handle);
+      if (grant.entry.followers.length === 0) this.#drop(symbol);
     }
-  }
-
-  /** Drops the quotes that a caller without a connection does not want any more. */
-  forget(isWanted: (symbol: string) => boolean): void {
-    for (const quote of this.quotes.values()) if (!isWanted(quote.symbol)) this.#remove(quote);
   }
 
   status({ symbols, state, reason = "", since }: Status): void {
     for (const symbol of symbols) {
       const grant = this.#bySymbol.get(symbol);
       if (!grant) continue;
+      const { entry } = grant;
+      const before = entry.state;
       if (state === "gap") {
         grant.gap = true;
         grant.reset ||= reason === "reset";
+        this.counts[reason === "reset" ? "resets" : "gaps"]++;
       } else {
-        grant.quote.told = state;
-        grant.quote.since = since;
-        grant.quote.reason = reason;
+        grant.untold = false;
+        entry.told = state;
+        entry.since = since;
+        entry.reason = reason;
       }
-      this.#listeners.tell("status", grant.quote, state === "gap" ? state : grant.quote.state, reason);
+      this.#handler.status(entry, state === "gap" ? state : entry.state, reason);
+      if (entry.state !== before) this.#handler.turned(entry);
     }
   }
 
-  /** @param bytes the frame's size */
-  frame(frame: DataFrame, bytes: number): void {
-    const sentAt = frame[0];
-    this.frames++;
+  /** @throws BadMessage */
+  frame(data: unknown): void {
+    readFrame(data, this);
+    if (this.#isConnected) this.#handler.frame(this.#sentAt, this.#ticks);
+  }
+
+  begin(sentAt: number, bytes: number): void {
+    this.counts.frames++;
     if (bytes > MAX_FRAME_BYTES) this.#violations.add("frameTooLarge", `${bytes} bytes`);
-    for (let index = 1; index < frame.length; index++) this.#tick(frame[index] as WireTick, sentAt);
-    this.#listeners.tell("frame", sentAt, frame.length - 1);
+    this.#sentAt = sentAt;
+    this.#ticks = 0;
+    this.#now = this.#time.millis();
+    this.#micros = this.#time.micros();
+    this.#gatewayMicros = this.#gatewayTime.micros();
   }
 
-  #tick(tick: WireTick, sentAt: number): void {
-    const grant = this.#byHandle.get(tick[0]);
-    if (!grant) return this.#stray(tick[0]);
-    const { quote } = grant;
-    const seq = tick[1];
-    if (tick.length - 3 !== quote.fields.length)
-      return this.#violations.add(
-        "wrongLength",
-        `${quote.symbol}: ${tick.length - 3} of ${quote.fields.length} values`,
-      );
-    this.#check(grant, seq, sentAt);
-    const missed = grant.seq > 0 && !grant.gap ? Math.max(0, seq - grant.seq - 1) : 0;
+  tick(handle: number, seq: number, eventTime: number, values: Float64Array, count: number): void {
+    if (!this.#isConnected) return;
+    this.#ticks++;
+    const grant = this.#byHandle.get(handle);
+    if (!grant) return this.#stray(handle);
+    const { entry, positions } = grant;
+    if (count !== positions.length)
+      return this.#violations.add("wrongLength", `${entry.symbol}: ${count} of ${positions.length} values`);
+    this.#check(grant, seq);
+    const left = grant.seq > 0 && !grant.reset ? Math.max(0, seq - grant.seq - 1) : 0;
+    const before = entry.state;
+    let isNews = seq !== entry.seq || eventTime !== entry.eventTime;
+    const known = entry.values;
+    for (let index = 0; index < count; index++) {
+      const at = positions[index];
+      if (!Object.is(known[at], values[index])) {
+        known[at] = values[index];
+        isNews = true;
+      }
+    }
+    const { counts } = this;
+    counts.ticks++;
+    entry.ticks++;
+    if (grant.gap) {
+      counts.lost += left;
+      entry.lost += left;
+    } else {
+      counts.conflated += left;
+      entry.conflated += left;
+    }
+    // The age of a snapshot is that of the market's rest, not of the way.
+    if (!grant.snapshot) this.#ages.add(this.#gatewayMicros - eventTime);
+    entry.seq = seq;
+    entry.eventTime = eventTime;
+    entry.sentAt = this.#sentAt;
+    entry.receivedAt = this.#micros;
+    entry.link = this.#link;
+    const conflated = grant.gap ? 0 : left;
+    if (grant.untold) {
+      entry.told = undefined;
+      entry.reason = "";
+      entry.since = 0;
+    }
     grant.seq = seq;
-    grant.sentAt = sentAt;
-    grant.frame = this.frames;
-    grant.snapshot = grant.gap = grant.reset = false;
-    quote.seq = seq;
-    quote.eventTime = tick[2];
-    quote.sentAt = sentAt;
-    quote.values = tick.slice(3) as (number | null)[];
-    quote.link = this.#link;
-    quote.ticks++;
-    quote.conflated += missed;
-    this.ticks++;
-    this.conflated += missed;
-    this.#listeners.tell("tick", quote, missed);
+    grant.sentAt = this.#sentAt;
+    grant.frame = counts.frames;
+    grant.snapshot = grant.untold = grant.gap = grant.reset = false;
+    this.#handler.tick(entry, conflated, isNews, entry.state !== before, this.#now);
   }
 
-  #check(grant: Grant, seq: number, sentAt: number): void {
+  #check(grant: Grant, seq: number): void {
     if (grant.seq === 0) return;
-    const { symbol, interval } = grant.quote;
-    const say = `${symbol}: ${seq} after ${grant.seq}`;
-    if (grant.frame === this.frames) this.#violations.add("twiceInFrame", say);
-    if (seq < grant.seq && !grant.reset) this.#violations.add("seqBack", say);
+    const { symbol, interval } = grant.entry;
+    if (grant.frame === this.counts.frames) this.#broken("twiceInFrame", grant, seq);
+    if (seq < grant.seq && !grant.reset) this.#broken("seqBack", grant, seq);
     if (grant.snapshot) return;
-    if (seq === grant.seq && !grant.gap) this.#violations.add("seqRepeated", say);
-    const apart = sentAt - grant.sentAt;
+    if (seq === grant.seq && !grant.gap) this.#broken("seqRepeated", grant, seq);
+    const apart = this.#sentAt - grant.sentAt;
     if (apart < interval * 1_000 - this.#toleranceMicros)
       this.#violations.add("tooOften", `${symbol}: ${apart / 1_000} ms apart, granted ${interval} ms`);
+  }
+
+  #broken(violation: "twiceInFrame" | "seqBack" | "seqRepeated", grant: Grant, seq: number): void {
+    this.#violations.add(violation, `${grant.entry.symbol}: ${seq} after ${grant.seq}`);
   }
 
   #stray(handle: number): void {
@@ -180,20 +277,32 @@ export class Book {
     if (found || holder)
       this.#violations.add(
         "handleChanged",
-        `${symbol}: handle ${handle}, which ${holder?.quote.symbol ?? "nobody"} had`,
+        `${symbol}: handle ${handle}, which ${holder?.entry.symbol ?? "nobody"} had`,
       );
-    if (found) this.#byHandle.delete(found.quote.handle);
-    if (holder) this.#bySymbol.delete(holder.quote.symbol);
-    const quote = this.quotes.get(symbol) ?? new Quote(symbol);
-    const grant = { quote, seq: 0, sentAt: 0, frame: -1, snapshot: true, gap: false, reset: false };
-    this.quotes.set(symbol, quote);
+    if (found) this.#byHandle.delete(found.entry.handle);
+    if (holder) this.#bySymbol.delete(holder.entry.symbol);
+    const entry = this.want(symbol);
+    const grant = {
+      entry,
+      positions: [],
+      seq: 0,
+      sentAt: 0,
+      frame: -1,
+      snapshot: true,
+      untold: true,
+      gap: false,
+      reset: false,
+    };
     this.#bySymbol.set(symbol, grant);
     this.#byHandle.set(handle, grant);
     return grant;
   }
 
-  #remove(quote: Quote): void {
-    this.quotes.delete(quote.symbol);
-    this.#listeners.tell("ended", quote);
+  #drop(symbol: string): void {
+    const entry = this.entries.get(symbol);
+    if (!entry) return;
+    this.entries.delete(symbol);
+    // Who still holds its quote sees that it is nobody's any more.
+    entry.link = NO_LINK;
   }
 }

@@ -7,12 +7,24 @@ import { MarketTable } from "../market/table.ts";
 import { readCommand } from "../protocol/command.ts";
 import { createTarget } from "../protocol/msgpack.ts";
 import { FIELDS } from "../tick.ts";
-import { BadMessage, decodeMessage, encodeCommand } from "./codec.ts";
+import { BadMessage, decodeControl, encodeCommand, isFrame, readFrame } from "./codec.ts";
 
 const FIELD_POSITIONS = Uint8Array.from(FIELDS.keys());
 
 function arrayBuffer(bytes: Uint8Array): ArrayBuffer {
   return new Uint8Array(bytes).buffer;
+}
+
+/** A message as values, whatever it is. */
+function decodeMessage(data: unknown): unknown {
+  if (!isFrame(data)) return decodeControl(data);
+  const frame: unknown[] = [];
+  readFrame(data, {
+    begin: (sentAt) => frame.push(sentAt),
+    tick: (handle, seq, eventTime, values, count) =>
+      frame.push([handle, seq, eventTime, ...[...values.subarray(0, count)].map((v) => (Number.isNaN(v) ? null : v))]),
+  });
+  return frame;
 }
 
 test("frames decode to what the gateway's encoder wrote, in both forms", () => {

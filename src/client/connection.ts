@@ -13,7 +13,7 @@ import {
   PROTOCOL_VERSION,
   type Subprotocol,
 } from "../protocol/messages.ts";
-import { BadMessage, type DataFrame, decodeMessage, encodeCommand, sizeOf } from "./codec.ts";
+import { BadMessage, decodeControl, encodeCommand, isFrame, sizeOf } from "./codec.ts";
 import { type ClientSocket, errorText, isFinalRefusal, type SocketConstructor, type SocketEvent } from "./socket.ts";
 import type { ClientTime } from "./time.ts";
 import type { ViolationCounter } from "./violations.ts";
@@ -25,8 +25,12 @@ export type ConnectionState =
   | { readonly phase: "open"; readonly hello: Hello }
   /** Open, but nothing has come for two heartbeats: prices may be old. */
   | { readonly phase: "silent"; readonly hello: Hello }
-  /** Lost, or not made. @property retryIn ms until the next attempt */
-  | { readonly phase: "waiting"; readonly reason: string; readonly retryIn: number }
+  /**
+   * Lost, or not made.
+   * @property retryIn ms until the next attempt, from when this was told
+   * @property retryAt when that will be, microseconds since the Unix epoch by this machine's clock
+   */
+  | { readonly phase: "waiting"; readonly reason: string; readonly retryIn: number; readonly retryAt: number }
   /** For good: by the caller, or because the gateway has said no (`refused`). */
   | { readonly phase: "ended"; readonly reason: string; readonly refused: boolean };
 
@@ -34,7 +38,10 @@ export type ConnectionState =
 export interface ConnectionHandler {
   state(state: ConnectionState): void;
   message(message: Exclude<Control, Hello | Bye>): void;
-  frame(frame: DataFrame, bytes: number): void;
+  /** A data frame. @throws BadMessage */
+  frame(data: unknown): void;
+  /** So many bytes have come. */
+  heard(bytes: number): void;
 }
 
 export interface ConnectionOptions {
@@ -85,10 +92,11 @@ export class Connection {
     return this.#state;
   }
 
-  /** Begins; does nothing where it has begun and not ended. */
+  /** Begins, or does not wait any longer for the next attempt; does nothing where there is a connection or an attempt. */
   start(): void {
-    if (this.#state.phase !== "idle" && this.#state.phase !== "ended") return;
-    this.#attempt();
+    const { phase } = this.#state;
+    if (phase === "waiting") this.#cancel();
+    if (phase === "idle" || phase === "ended" || phase === "waiting") this.#attempt();
   }
 
   /** Ends for good. */
@@ -132,22 +140,31 @@ export class Connection {
   #message(data: unknown): void {
     const { time, violations } = this.#options;
     this.#heardAt = time.millis();
-    let message: Control | DataFrame | undefined;
+    this.#handler.heard(sizeOf(data));
     try {
-      message = decodeMessage(data);
+      if (isFrame(data)) {
+        if (!this.#hello) return violations.add("beforeHello", "a data frame");
+        this.#heard();
+        this.#handler.frame(data);
+      } else {
+        const message = decodeControl(data);
+        this.#heard();
+        if (message?.op === "hello") this.#greeted(message);
+        else if (message && !this.#hello) violations.add("beforeHello", message.op);
+        else if (message?.op === "bye") this.#bye = message;
+        else if (message) this.#handler.message(message);
+      }
     } catch (error) {
       if (!(error instanceof BadMessage)) throw error;
       violations.add("malformed", error.message);
       // What it said is not known, so what is known may be wrong: only a new connection puts that right.
-      return this.#lost(`the gateway sent what cannot be read: ${error.message}`);
+      this.#lost(`the gateway sent what cannot be read: ${error.message}`);
     }
+  }
+
+  /** There was a sound. */
+  #heard(): void {
     if (this.#state.phase === "silent") this.#change({ phase: "open", hello: this.#state.hello });
-    if (message === undefined) return;
-    if (!Array.isArray(message) && message.op === "hello") return this.#greeted(message);
-    if (!this.#hello) return violations.add("beforeHello", Array.isArray(message) ? "a data frame" : message.op);
-    if (Array.isArray(message)) this.#handler.frame(message, sizeOf(data));
-    else if (message.op === "bye") this.#bye = message;
-    else this.#handler.message(message);
   }
 
   #greeted(hello: Hello): void {
@@ -203,7 +220,7 @@ export class Connection {
     // What a gateway asks for differs from client to client already.
     const retryIn = asked >= 0 ? Math.min(asked, LONGEST_RETRY_AFTER) : this.#backoff.next();
     this.#cancel = time.after(retryIn, () => this.#attempt());
-    this.#change({ phase: "waiting", reason, retryIn });
+    this.#change({ phase: "waiting", reason, retryIn, retryAt: time.micros() + retryIn * 1_000 });
   }
 
   #letGo(reason: string): void {

@@ -1,5 +1,5 @@
 /** What the client's tests hold in their hands: the time, and the gateway's end of the socket. */
-import { type ClientListener, type ClientOptions, TickgateClient } from "./client.ts";
+import { type ClientEvent, type ClientEvents, type ClientOptions, TickgateClient } from "./client.ts";
 import type { ClientSocket, SocketEvent } from "./socket.ts";
 import type { ClientTime } from "./time.ts";
 
@@ -109,6 +109,21 @@ export class FakeSocket implements ClientSocket {
   }
 }
 
+/** How an event is told in a line. */
+const LINES: { readonly [E in ClientEvent]?: (...args: ClientEvents[E]) => string } = {
+  connection: (state) => ("reason" in state ? `${state.phase}: ${state.reason}` : state.phase),
+  granted: ({ symbol, interval }) => `granted ${symbol} at ${interval}`,
+  rejected: ({ symbol, code }) => `rejected ${symbol}: ${code}`,
+  ended: ({ symbol }) => `ended ${symbol}`,
+  tick: ({ symbol, seq, values }, conflated) => `tick ${symbol} ${seq} [${values}] -${conflated}`,
+  frame: (_sentAt, ticks) => `frame of ${ticks}`,
+  status: ({ symbol }, state, reason) => `status ${symbol} ${state} ${reason}`.trim(),
+  quality: ({ state }) => `quality ${state}`,
+  pong: (roundTrip) => `pong ${roundTrip}`,
+  error: ({ code }) => `error ${code}`,
+  violation: (violation) => `violation ${violation}`,
+};
+
 /** A client on a fake socket, and all that it told, one line each. */
 export function fakeClient(options: ClientOptions = {}): { client: TickgateClient; time: ManualTime; told: string[] } {
   FakeSocket.all = [];
@@ -118,21 +133,16 @@ export function fakeClient(options: ClientOptions = {}): { client: TickgateClien
     WebSocket: FakeSocket,
     time,
     random: () => 1,
+    pingInterval: 0,
     ...options,
   });
-  const listener: Required<ClientListener> = {
-    connection: (state) => told.push(["reason" in state ? `${state.phase}: ${state.reason}` : state.phase].join()),
-    granted: ({ symbol, interval }) => told.push(`granted ${symbol} at ${interval}`),
-    rejected: ({ symbol, code }) => told.push(`rejected ${symbol}: ${code}`),
-    ended: ({ symbol }) => told.push(`ended ${symbol}`),
-    tick: ({ symbol, seq, values }, conflated) => told.push(`tick ${symbol} ${seq} [${values}] -${conflated}`),
-    frame: (_sentAt, ticks) => told.push(`frame of ${ticks}`),
-    status: ({ symbol }, state, reason) => told.push(`status ${symbol} ${state} ${reason}`.trim()),
-    quality: ({ state }) => told.push(`quality ${state}`),
-    pong: (roundTrip) => told.push(`pong ${roundTrip}`),
-    error: ({ code }) => told.push(`error ${code}`),
-    violation: (violation) => told.push(`violation ${violation}`),
-  };
-  client.listen(listener);
+  const listen = <E extends ClientEvent>(event: E, line: (...args: ClientEvents[E]) => string) =>
+    client.on(event, (...args) => told.push(line(...args)));
+  for (const [event, line] of Object.entries(LINES)) listen(event as ClientEvent, line as () => string);
   return { client, time, told };
+}
+
+/** Lets what the client puts off to the end of a call be done. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -92,7 +92,10 @@ export function until(client: TickgateClient, condition: () => boolean, what: st
       "pong",
       "error",
     ] as const;
-    const stop = client.listen(Object.fromEntries(events.map((event) => [event, look])));
+    const listening = events.map((event) => client.on(event, look));
+    const stop = () => {
+      for (const end of listening) end();
+    };
     look();
   });
 }

@@ -1,106 +1,83 @@
-/**
- * What the caller wants, in the order in which it was asked for: what is asked for again on every new connection. A
- * later wish overrides earlier ones of the same symbols, as it does at the gateway.
- */
-import type { Command } from "../protocol/messages.ts";
-import { type Field, isPattern } from "../tick.ts";
+/** What all subscriptions of a client want together: for each symbol and pattern the one set of terms that serves all. */
+import { merge, type Terms, UNWANTED } from "./terms.ts";
 
-/** How symbols are wanted; what is left out is the gateway's default. */
-export interface Terms {
-  /** At most one tick per symbol in so many ms; 0 for as soon as possible. */
-  readonly interval?: number;
-  readonly fields?: readonly Field[];
+/** One that wants symbols: a subscription. */
+export interface Wisher {
+  /** By prefix: whether symbols with it are wanted, or left out of a wider one. */
+  readonly prefixes: ReadonlyMap<string, boolean>;
+  /** Whether it says something of just this symbol. */
+  names(symbol: string): boolean;
+  covers(symbol: string): boolean;
+  /** How it wants a symbol; {@link UNWANTED} where it does not. */
+  termsOf(symbol: string): Terms;
+  /** How it wants symbols that begin so, and that it does not name. */
+  termsUnder(prefix: string): Terms;
 }
 
-/** Bytes that a symbol takes in a command besides its characters: quotes and comma, or a MessagePack head. */
-const SYMBOL_OVERHEAD = 3;
+export class Wishes<W extends Wisher = Wisher> {
+  readonly #bySymbol = new Map<string, Set<W>>();
+  readonly #patterned = new Set<W>();
 
-export class Wishes {
-  /** By symbol or pattern, the latest last; null: not wanted, though a pattern before it says so. */
-  readonly #wishes = new Map<string, Terms | null>();
-
-  /** How many symbols and patterns are kept. */
-  get size(): number {
-    return this.#wishes.size;
+  /** The symbols that somebody names. */
+  get named(): Iterable<string> {
+    return this.#bySymbol.keys();
   }
 
-  want(texts: readonly string[], terms: Terms): void {
-    for (const text of texts) {
-      this.#forget(text);
-      this.#wishes.set(text, terms);
-    }
+  /** Looks again what a wisher says of just this symbol. */
+  look(wisher: W, symbol: string): void {
+    const wishers = this.#bySymbol.get(symbol);
+    if (wisher.names(symbol)) {
+      if (wishers) wishers.add(wisher);
+      else this.#bySymbol.set(symbol, new Set([wisher]));
+    } else if (wishers?.delete(wisher) && wishers.size === 0) this.#bySymbol.delete(symbol);
   }
 
-  unwant(texts: readonly string[]): void {
-    const patterns = [...this.#wishes.keys()].filter(isPattern);
-    for (const text of texts) {
-      this.#forget(text);
-      const covered = patterns.some((other) => this.#wishes.get(other) && text.startsWith(other.slice(0, -1)));
-      if (covered) this.#wishes.set(text, null);
-    }
+  /** Looks again whether a wisher has patterns. */
+  lookAtPatterns(wisher: W): void {
+    if (wisher.prefixes.size > 0) this.#patterned.add(wisher);
+    else this.#patterned.delete(wisher);
+  }
+
+  /** All that cover a symbol. */
+  of(symbol: string): W[] {
+    const wishers = new Set(this.#bySymbol.get(symbol));
+    for (const wisher of this.#patterned) wishers.add(wisher);
+    return [...wishers].filter((wisher) => wisher.covers(symbol));
+  }
+
+  /** The terms that serve all who want the symbol; {@link UNWANTED} when nobody does. */
+  termsOf(symbol: string): Terms {
+    const named = this.#bySymbol.get(symbol);
+    let terms = UNWANTED;
+    if (named) for (const wisher of named) terms = merge(terms, wisher.termsOf(symbol));
+    for (const wisher of this.#patterned) if (!named?.has(wisher)) terms = merge(terms, wisher.termsOf(symbol));
+    return terms;
   }
 
   /**
-   * The commands that make a new connection what this one is.
-   * @param messageBytes the largest command
+   * The prefixes to ask for, the wider before the narrower, and their terms: those of a symbol with that prefix that
+   * nobody names. One that would be asked for as the next wider one is left out.
    */
-  commands(messageBytes: number): Command[] {
-    const commands: Command[] = [];
-    let group: string[] = [];
-    let groupTerms: Terms | null | undefined;
-    const finish = () => {
-      if (group.length > 0) commands.push(...commandsOf(group, groupTerms ?? null, messageBytes));
-      group = [];
-    };
-    for (const [text, terms] of this.#wishes) {
-      if (groupTerms !== undefined && !areSame(terms, groupTerms)) finish();
-      groupTerms = terms;
-      group.push(text);
+  patterns(): Map<string, Terms> {
+    const prefixes = new Set<string>();
+    for (const wisher of this.#patterned) for (const prefix of wisher.prefixes.keys()) prefixes.add(prefix);
+    const patterns = new Map<string, Terms>();
+    for (const prefix of [...prefixes].sort((a, b) => a.length - b.length)) {
+      let terms = UNWANTED;
+      for (const wisher of this.#patterned) terms = merge(terms, wisher.termsUnder(prefix));
+      if (terms !== (nearest(patterns, prefix)?.[1] ?? UNWANTED)) patterns.set(prefix, terms);
     }
-    finish();
-    return commands;
-  }
-
-  /** Drops what a new wish makes void. */
-  #forget(text: string): void {
-    this.#wishes.delete(text);
-    if (!isPattern(text)) return;
-    const prefix = text.slice(0, -1);
-    for (const other of this.#wishes.keys()) if (other.startsWith(prefix)) this.#wishes.delete(other);
+    return patterns;
   }
 }
 
-/** A subscribe, or an unsubscribe where `terms` is null, in as many commands as are needed to keep each small. */
-export function commandsOf(texts: readonly string[], terms: Terms | null, messageBytes: number): Command[] {
-  const command = (symbols: string[]): Command =>
-    terms
-      ? {
-          op: "subscribe",
-          symbols,
-          ...(terms.interval === undefined ? {} : { interval: terms.interval }),
-          ...(terms.fields === undefined ? {} : { fields: [...terms.fields] }),
-        }
-      : { op: "unsubscribe", symbols };
-  // JSON is the longer of the two forms.
-  const room = messageBytes - JSON.stringify(command([])).length;
-  const commands: Command[] = [];
-  let symbols: string[] = [];
-  let bytes = 0;
-  for (const text of texts) {
-    const size = text.length + SYMBOL_OVERHEAD;
-    if (symbols.length > 0 && bytes + size > room) {
-      commands.push(command(symbols));
-      symbols = [];
-      bytes = 0;
-    }
-    symbols.push(text);
-    bytes += size;
-  }
-  if (symbols.length > 0) commands.push(command(symbols));
-  return commands;
-}
-
-function areSame(one: Terms | null, other: Terms | null): boolean {
-  if (!one || !other) return one === other;
-  return one === other || (one.interval === other.interval && one.fields?.join() === other.fields?.join());
+/** The longest of some prefixes that a text begins with. */
+export function nearest(
+  patterns: ReadonlyMap<string, Terms>,
+  text: string,
+): [prefix: string, terms: Terms] | undefined {
+  let found: [string, Terms] | undefined;
+  for (const entry of patterns)
+    if (text.startsWith(entry[0]) && (!found || entry[0].length > found[0].length)) found = entry;
+  return found;
 }

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { Writable } from "node:stream";
 import { test } from "node:test";
-import { Quote } from "../client/client.ts";
+import type { Quote } from "../client/client.ts";
+import type { Entry } from "../client/entry.ts";
+import { madeUp } from "../client/quote.testing.ts";
 import { JSON_LINES, LinePrinter, PLAIN } from "./watch-lines.ts";
 
 /** A reader of standard output that takes one write at a time, when the test says so. */
@@ -27,16 +29,15 @@ class SlowReader extends Writable {
   }
 }
 
-function quoteOf(symbol: string, seq: number, last: number | null): Quote {
-  const quote = new Quote(symbol);
-  quote.fields = ["last", "bid"];
-  quote.seq = seq;
-  quote.eventTime = 1_700_000_000_123_000;
-  quote.sentAt = 1_700_000_000_124_000;
-  quote.values = [last, 9];
-  return quote;
+function entryOf(symbol: string, seq: number, last: number | null): { entry: Entry; quote: Quote } {
+  const made = madeUp(symbol, { last, bid: 9 });
+  made.entry.seq = seq;
+  made.entry.eventTime = 1_700_000_000_123_000;
+  made.entry.sentAt = 1_700_000_000_124_000;
+  return made;
 }
 
+const quoteOf = (...args: Parameters<typeof entryOf>) => entryOf(...args).quote;
 const tick = () => new Promise((resolve) => setImmediate(resolve));
 
 test("plain lines say time, symbol, prices and seq", async () => {
@@ -45,7 +46,7 @@ test("plain lines say time, symbol, prices and seq", async () => {
   printer.tick(quoteOf("A", 3, 10.25), 0);
   printer.status(quoteOf("A", 3, 10.25), "stale", "silent");
   printer.status(quoteOf("A", 3, 10.25), "live", "");
-  printer.connection({ phase: "waiting", reason: "x", retryIn: 1 });
+  printer.connection({ phase: "waiting", reason: "x", retryIn: 1, retryAt: 0 });
   await tick();
   assert.deepEqual(out.taken, [
     "2023-11-14T22:13:20.123Z A last=10.25 bid=9 ask=- seq=3",
@@ -59,7 +60,7 @@ test("JSON lines carry a type, the fields by name and the times", async () => {
   const printer = new LinePrinter(out, JSON_LINES, () => 0);
   printer.tick(quoteOf("A", 3, null), 2);
   printer.status(quoteOf("A", 3, 1), "gap", "missed");
-  for (const retryIn of [1, 2]) printer.connection({ phase: "waiting", reason: "gone", retryIn });
+  for (const retryIn of [1, 2]) printer.connection({ phase: "waiting", reason: "gone", retryIn, retryAt: 0 });
   printer.quality({ op: "quality", state: "conflating", interval: 500, reason: "client" });
   await tick();
   assert.deepEqual(
@@ -85,16 +86,16 @@ test("JSON lines carry a type, the fields by name and the times", async () => {
 test("a slow reader gets the latest of each symbol, in turn, and how many ticks that leaves out", async () => {
   const out = new SlowReader();
   const printer = new LinePrinter(out, JSON_LINES, () => 0);
-  const [a, b] = [quoteOf("A", 1, 1), quoteOf("B", 1, 1)];
-  printer.tick(a, 0);
+  const [a, b] = [entryOf("A", 1, 1), entryOf("B", 1, 1)];
+  printer.tick(a.quote, 0);
   await tick();
   for (let seq = 2; seq <= 10_000; seq++) {
-    for (const quote of [a, b]) {
-      quote.seq = seq;
+    for (const { entry, quote } of [a, b]) {
+      entry.seq = seq;
       printer.tick(quote, 0);
     }
   }
-  printer.status(b, "stale", "silent");
+  printer.status(b.quote, "stale", "silent");
   for (const interval of [1, 2, 3]) printer.quality({ op: "quality", state: "conflating", interval, reason: "client" });
   assert.equal(printer.waiting, 2);
   assert.ok(out.writableLength < 1_000, "nothing is queued");

@@ -3,7 +3,7 @@
  * line, and what is printed when its turn comes is its latest tick.
  */
 import type { Writable } from "node:stream";
-import type { ClientListener, ConnectionState, Quote } from "../client/client.ts";
+import type { ConnectionState, Quote, TickgateClient } from "../client/client.ts";
 import type { Quality, Rejection } from "../protocol/messages.ts";
 
 type StatusWord = Quote["state"] | "gap";
@@ -75,7 +75,7 @@ interface Waiting {
 /** Characters that are gathered before they are written in the midst of a frame. */
 const GATHERED = 65_536;
 
-export class LinePrinter implements ClientListener {
+export class LinePrinter {
   readonly #out: Writable;
   readonly #format: LineFormat;
   readonly #now: () => number;
@@ -93,6 +93,15 @@ export class LinePrinter implements ClientListener {
     this.#format = format;
     this.#now = now;
     out.on("drain", () => this.#catchUp());
+  }
+
+  /** Prints what a client tells. */
+  listen(client: TickgateClient): void {
+    client.on("tick", (quote, conflated) => this.tick(quote, conflated));
+    client.on("status", (quote, state, reason) => this.status(quote, state, reason));
+    client.on("connection", (state) => this.connection(state));
+    client.on("quality", (quality) => this.quality(quality));
+    client.on("rejected", (rejection) => this.rejected(rejection));
   }
 
   /** Symbols that wait for the reader. */

@@ -29,13 +29,15 @@ export class LiveView {
     this.#table = table;
     this.#screen = screen;
     this.#style = style;
-    client.listen(table);
-    client.listen({
-      connection: (state) => this.#connection(state),
-      rejected: () => void this.#rejected++,
-      quality: ({ state, reason }) => {
-        this.#quality = state === "conflating" ? `conflating (${reason})` : "";
-      },
+    client.on("granted", (quote) => table.granted(quote));
+    client.on("ended", (quote) => table.ended(quote));
+    client.on("tick", (quote) => table.tick(quote));
+    client.on("connection", (state) => this.#connection(state));
+    client.on("rejected", () => void this.#rejected++);
+    // What is not granted is counted in the footer; a terminal that shows a table has no place for more.
+    client.on("error", () => {});
+    client.on("quality", ({ state, reason }) => {
+      this.#quality = state === "conflating" ? `conflating (${reason})` : "";
     });
   }
 
@@ -72,7 +74,7 @@ export class LiveView {
     const now = performance.now();
     const passed = now - this.#secondAt;
     if (passed >= SECOND) {
-      const { ticks, conflated } = this.#client.counts;
+      const { ticks, conflated } = this.#client.stats;
       this.#ticksPerSecond = ((ticks - this.#before.ticks) / passed) * SECOND;
       this.#conflatedPerSecond = ((conflated - this.#before.conflated) / passed) * SECOND;
       this.#before = { ticks, conflated };
@@ -91,7 +93,8 @@ export class LiveView {
   }
 
   #footer(width: number, hidden: number): string {
-    const { state, roundTrip } = this.#client;
+    const state = this.#client.connection;
+    const { roundTrip } = this.#client.stats;
     const head = this.#head(state);
     const parts = [
       hidden > 0 ? `${count(hidden)} more not shown` : `${count(this.#table.size)} symbols`,

@@ -1,21 +1,23 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Quote } from "../client/client.ts";
+import type { Quote } from "../client/client.ts";
+import type { Entry } from "../client/entry.ts";
+import { madeUp, tell } from "../client/quote.testing.ts";
 import { age, decimalsOf, price, size } from "./watch-number.ts";
 import { COLOURED, cut, PLAIN_STYLE } from "./watch-style.ts";
 import { WatchTable } from "./watch-table.ts";
 
 const NOW = 1_700_000_000_000_000;
 
-function quoteOf(symbol: string, last: number | null): Quote {
-  const quote = new Quote(symbol);
-  quote.fields = ["bid", "bidSize", "ask", "askSize", "last", "open"];
-  quote.values = [10.1, 1_500_000, 10.25, 0.015, last, 10];
-  quote.seq = 7;
-  quote.eventTime = NOW - 1_500_000;
-  quote.link = { current: true };
-  return quote;
+function entryOf(symbol: string, last: number | null): { entry: Entry; quote: Quote } {
+  const values = { bid: 10.1, bidSize: 1_500_000, ask: 10.25, askSize: 0.015, last, open: 10 };
+  const made = madeUp(symbol, values, NOW);
+  made.entry.seq = 7;
+  made.entry.eventTime = NOW - 1_500_000;
+  return made;
 }
+
+const quoteOf = (symbol: string, last: number | null) => entryOf(symbol, last).quote;
 
 function tableOf(quotes: Quote[], style = PLAIN_STYLE, order: "symbol" | "activity" = "symbol"): WatchTable {
   const table = new WatchTable(order, style, () => NOW);
@@ -27,7 +29,7 @@ function tableOf(quotes: Quote[], style = PLAIN_STYLE, order: "symbol" | "activi
 }
 
 test("a row shows prices in line, sizes short, the change, the age and the state", () => {
-  const lines = tableOf([quoteOf("V:A", 10.5), new Quote("V:B")]).draw(120, 5);
+  const lines = tableOf([quoteOf("V:A", 10.5), madeUp("V:B", {}).quote]).draw(120, 5);
   assert.deepEqual(
     lines.map((line) => line.trimEnd().split(/\s\s+/)),
     [
@@ -39,10 +41,10 @@ test("a row shows prices in line, sizes short, the change, the age and the state
 });
 
 test("a price keeps as many decimals as it has had", () => {
-  const quote = quoteOf("A", 10.125);
+  const { entry, quote } = entryOf("A", 10.125);
   const table = tableOf([quote]);
   assert.match(table.draw(120, 3)[1], /A\s+10\.125 /);
-  quote.values = [10.1, 1, 10.25, 1, 11, 10];
+  tell(entry, { last: 11 });
   assert.match(table.draw(120, 3)[1], /A\s+11\.000\s+10\.100 ×/);
 });
 
@@ -60,8 +62,8 @@ test("it is never larger than the terminal, and keeps the symbol and the price l
 });
 
 test("rows stand by symbol, or the most active first", () => {
-  const quotes = ["C", "A", "B"].map((symbol) => quoteOf(symbol, 1));
-  const table = tableOf(quotes);
+  const entries = ["C", "A", "B"].map((symbol) => entryOf(symbol, 1));
+  const table = tableOf(entries.map(({ quote }) => quote));
   const order = () =>
     table
       .draw(80, 10)
@@ -69,36 +71,36 @@ test("rows stand by symbol, or the most active first", () => {
       .map((line) => line.slice(0, 1))
       .join("");
   assert.equal(order(), "ABC");
-  quotes[2].ticks = 5;
-  quotes[0].ticks = 1;
-  quotes[0].conflated = 10;
+  entries[2].entry.ticks = 5;
+  entries[0].entry.ticks = 1;
+  entries[0].entry.conflated = 10;
   table.second();
   assert.equal(order(), "ABC");
   table.toggle();
   assert.equal(order(), "CBA");
   // What is past fades: a symbol that is active now comes first before long.
   for (let second = 0; second < 4; second++) {
-    quotes[1].ticks += 4;
+    entries[1].entry.ticks += 4;
     table.second();
   }
   assert.equal(order(), "ACB");
-  table.ended(quotes[0]);
+  table.ended(entries[0].quote);
   assert.equal(order(), "AB");
 });
 
 test("moves are coloured, and what is not live is marked in word and colour", () => {
-  const quote = quoteOf("A", 10);
+  const { entry, quote } = entryOf("A", 10);
   const table = tableOf([quote], COLOURED);
   // Escapes as a person can read them.
   const line = () => table.draw(120, 2)[1].replaceAll("\x1b[", "<");
   assert.doesNotMatch(line(), /<1;3/);
-  quote.values = [1, 1, 1, 1, 11, 10];
+  tell(entry, { last: 11 });
   table.tick(quote);
   assert.match(line(), /<1;32m\s*11\.00<0m/);
-  quote.values = [1, 1, 1, 1, 9, 10];
+  tell(entry, { last: 9 });
   table.tick(quote);
   assert.match(line(), /<1;31m\s*9\.00<0m/);
-  quote.link.current = false;
+  entry.link.current = false;
   const stale = line();
   assert.match(stale, /<2m\s*9\.00<0m/);
   assert.match(stale, /<30;43mSTALE/);

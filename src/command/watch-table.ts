@@ -1,5 +1,5 @@
 /** The live table: rows for symbols, fitted to a terminal. It draws text; the screen shows it. */
-import type { ClientListener, Quote } from "../client/client.ts";
+import type { Quote } from "../client/client.ts";
 import { COLUMNS, type Column, learnDecimals, MOVE_SHOWN, type Row } from "./watch-column.ts";
 import { cut, type Style } from "./watch-style.ts";
 
@@ -10,7 +10,7 @@ const GAP = 2;
 /** How much of a row's activity is left a second later. */
 const FADING = 0.7;
 
-export class WatchTable implements ClientListener {
+export class WatchTable {
   order: Order;
   readonly #style: Style;
   readonly #now: () => number;

@@ -40,10 +40,9 @@ export async function run({ settings, operands, unknownEnv }: CommandLine): Prom
   const ended = untilEnd(client);
   // A reader that has gone (`| head`) is no error; a terminal that has gone is no place to tell of one.
   const readerGone = new Promise<number>((resolve) => process.stdout.on("error", () => resolve(0)));
-  client.subscribe(operands, { interval });
   const isLive = process.stdout.isTTY && process.env.TERM !== "dumb" && !json;
   const finish = isLive ? watchLive(client, order, ended.end) : watchLines(client, url, json);
-  client.connect();
+  client.subscribe(operands, { interval });
 
   const code = await Promise.race([ended.code, readerGone]);
   client.close();
@@ -61,12 +60,10 @@ function untilEnd(client: TickgateClient): { code: Promise<number>; end: () => v
   const code = new Promise<number>((resolve) => {
     end = () => resolve(0);
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, end);
-    client.listen({
-      connection(state) {
-        if (state.phase !== "ended" || !state.refused) return;
-        reason = state.reason;
-        resolve(1);
-      },
+    client.on("connection", (state) => {
+      if (state.phase !== "ended" || !state.refused) return;
+      reason = state.reason;
+      resolve(1);
     });
   });
   return {
@@ -81,7 +78,7 @@ function untilEnd(client: TickgateClient): { code: Promise<number>; end: () => v
 /** @returns what ends it */
 function watchLive(client: TickgateClient, order: "symbol" | "activity", end: () => void): () => Promise<void> {
   const style = process.env.NO_COLOR ? PLAIN_STYLE : COLOURED;
-  const now = () => Date.now() * 1_000 + client.clockOffset;
+  const now = () => Date.now() * 1_000 + client.stats.clockOffset;
   const table = new WatchTable(order, style, now);
   const view = new LiveView(client, table, new Screen(process.stdout, process.stdin), style);
   view.start(end);
@@ -91,20 +88,21 @@ function watchLive(client: TickgateClient, order: "symbol" | "activity", end: ()
 /** @returns what ends it */
 function watchLines(client: TickgateClient, url: string, json: boolean): () => Promise<void> {
   const printer = new LinePrinter(process.stdout, json ? JSON_LINES : PLAIN, () => Date.now() * 1_000);
-  client.listen(printer);
+  printer.listen(client);
   let isTold = false;
-  client.listen({
-    connection(state: ConnectionState) {
-      if (state.phase === "waiting" && !isTold) say(`no connection to ${url}: ${state.reason}; trying again`);
-      if (state.phase === "silent") say("nothing heard from the gateway; prices may be old");
-      if (state.phase === "open" && isTold) say(`connected to ${state.hello.node}`);
-      isTold = state.phase === "waiting" || (state.phase === "connecting" && isTold);
-    },
-    quality({ state, interval, reason }) {
-      if (!json) say(`quality: ${state}, an update every ${interval} ms (${reason})`);
-    },
-    rejected: ({ symbol, message }) => say(`${symbol} was not granted: ${message}`),
-    error: ({ code, message }) => say(`the gateway says ${code}: ${message}`),
+  client.on("connection", (state: ConnectionState) => {
+    if (state.phase === "waiting" && !isTold) say(`no connection to ${url}: ${state.reason}; trying again`);
+    if (state.phase === "silent") say("nothing heard from the gateway; prices may be old");
+    if (state.phase === "open" && isTold) say(`connected to ${state.hello.node}`);
+    isTold = state.phase === "waiting" || (state.phase === "connecting" && isTold);
+  });
+  client.on("quality", ({ state, interval, reason }) => {
+    if (!json) say(`quality: ${state}, an update every ${interval} ms (${reason})`);
+  });
+  client.on("rejected", ({ symbol, message }) => say(`${symbol} was not granted: ${message}`));
+  client.on("error", ({ code, symbol, message }) => {
+    // The others are told above, or at the end.
+    if (symbol === undefined && code !== "refused") say(`the gateway says ${code}: ${message}`);
   });
   return async () => {
     const late = new Promise<void>((resolve) => setTimeout(resolve, LAST_LINES));

@@ -1,0 +1,177 @@
+/**
+ * What the gateway has been asked for, and the next command that brings it closer to what is wanted. Nothing is queued:
+ * a wish that changes ten times before its turn has come is asked for once, as it stands then.
+ *
+ * How a gateway takes commands: the last subscribe that names or matches a symbol decides; a pattern takes over all
+ * symbols and narrower patterns under it; an unsubscribe ends them, and leaves them out of wider patterns.
+ */
+import type { Subscribe, Unsubscribe } from "../protocol/messages.ts";
+import { fieldsOf, intervalOf, type Terms, UNWANTED } from "./terms.ts";
+import { nearest, type Wishes } from "./wishes.ts";
+
+/** Not known, because a command failed: differs from all terms. */
+const UNSURE: Terms = -1;
+/** Bytes that a symbol takes in a command besides its characters: quotes and comma, or a MessagePack head. */
+const SYMBOL_OVERHEAD = 3;
+/** Bytes that the longest command takes besides its symbols, in JSON, which is the longer of the two forms. */
+const COMMAND_BYTES = 180;
+
+export class Negotiation {
+  readonly #wishes: Wishes;
+  readonly #messageBytes: number;
+  /** By prefix, as the gateway has them. */
+  readonly #patterns = new Map<string, Terms>();
+  /** By symbol, where it stands otherwise than the patterns say. */
+  readonly #symbols = new Map<string, Terms>();
+  #wantedPatterns: Map<string, Terms> | undefined;
+  /** Symbols that are to be looked at. */
+  readonly #open = new Set<string>();
+  /** Symbols to be asked for, by the terms wanted. */
+  readonly #due = new Map<Terms, Set<string>>();
+  readonly #dueAt = new Map<string, Terms>();
+
+  /** @param messageBytes the largest command that the gateway takes */
+  constructor(wishes: Wishes, messageBytes: number) {
+    this.#wishes = wishes;
+    this.#messageBytes = messageBytes;
+    this.openAll();
+  }
+
+  /** What is wanted of a symbol may have changed. */
+  open(symbol: string): void {
+    this.#open.add(symbol);
+  }
+
+  /** What is wanted of patterns may have changed, and with it of any symbol. */
+  openAll(): void {
+    this.#wantedPatterns = undefined;
+    for (const symbol of this.#wishes.named) this.#open.add(symbol);
+    for (const symbol of this.#symbols.keys()) this.#open.add(symbol);
+  }
+
+  /** A command that named these has failed, or the gateway refused them: they are to be asked for again. */
+  again(texts: readonly string[]): void {
+    for (const text of texts) {
+      if (text.endsWith("*")) {
+        this.#patterns.set(text.slice(0, -1), UNSURE);
+        this.openAll();
+      } else {
+        this.#symbols.set(text, UNSURE);
+        this.#open.add(text);
+      }
+    }
+  }
+
+  /** The next command; undefined when all is as wanted. It counts as sent. */
+  next(): Subscribe | Unsubscribe | undefined {
+    this.#wantedPatterns ??= this.#wishes.patterns();
+    // What is given up makes room for what is asked for.
+    return this.#dropPatterns() ?? this.#askSymbols(true) ?? this.#askPatterns() ?? this.#askSymbols(false);
+  }
+
+  #dropPatterns(): Unsubscribe | undefined {
+    const wanted = this.#wantedPatterns as Map<string, Terms>;
+    const dropped: string[] = [];
+    for (const prefix of this.#patterns.keys()) {
+      if (wanted.has(prefix)) continue;
+      const wider = nearest(wanted, prefix);
+      // To be as wide again: a subscribe of the wider one makes narrower ones void.
+      if (wider) this.#patterns.set(wider[0], UNSURE);
+      else dropped.push(prefix);
+    }
+    if (dropped.length === 0) return undefined;
+    const prefixes = this.#fitting(dropped);
+    for (const prefix of prefixes) this.#takeOver(prefix);
+    return { op: "unsubscribe", symbols: prefixes.map((prefix) => `${prefix}*`) };
+  }
+
+  #askPatterns(): Subscribe | Unsubscribe | undefined {
+    const wanted: string[] = [];
+    let terms: Terms = UNSURE;
+    for (const [prefix, other] of this.#wantedPatterns as Map<string, Terms>) {
+      if (this.#patterns.get(prefix) === other) continue;
+      if (terms === UNSURE) terms = other;
+      // Those behind it may be narrower, and have to come later.
+      if (other !== terms) break;
+      wanted.push(prefix);
+    }
+    if (wanted.length === 0) return undefined;
+    const prefixes = this.#fitting(wanted);
+    for (const prefix of prefixes) {
+      this.#takeOver(prefix);
+      this.#patterns.set(prefix, terms);
+    }
+    return commandOf(
+      prefixes.map((prefix) => `${prefix}*`),
+      terms,
+    );
+  }
+
+  /** The gateway forgets what was said of symbols and narrower patterns under this one. */
+  #takeOver(prefix: string): void {
+    for (const other of this.#patterns.keys()) if (other.startsWith(prefix)) this.#patterns.delete(other);
+    for (const symbol of this.#symbols.keys()) if (symbol.startsWith(prefix)) this.#symbols.delete(symbol);
+    for (const symbol of this.#wishes.named) if (symbol.startsWith(prefix)) this.#open.add(symbol);
+  }
+
+  #askSymbols(unwanted: boolean): Subscribe | Unsubscribe | undefined {
+    this.#sort();
+    let terms: Terms | undefined;
+    // The quickest first: they are on a screen.
+    for (const other of this.#due.keys())
+      if ((other === UNWANTED) === unwanted && (terms === undefined || other < terms)) terms = other;
+    if (terms === undefined) return undefined;
+    const symbols = this.#fitting(this.#due.get(terms) as Set<string>);
+    for (const symbol of symbols) {
+      this.#settle(symbol);
+      if (terms === this.#patternTerms(symbol)) this.#symbols.delete(symbol);
+      else this.#symbols.set(symbol, terms);
+    }
+    return commandOf(symbols, terms);
+  }
+
+  /** Looks at the open symbols: which are due, and at what terms. */
+  #sort(): void {
+    for (const symbol of this.#open) {
+      this.#settle(symbol);
+      const terms = this.#wishes.termsOf(symbol);
+      if (terms === (this.#symbols.get(symbol) ?? this.#patternTerms(symbol))) continue;
+      const due = this.#due.get(terms);
+      if (due) due.add(symbol);
+      else this.#due.set(terms, new Set([symbol]));
+      this.#dueAt.set(symbol, terms);
+    }
+    this.#open.clear();
+  }
+
+  #settle(symbol: string): void {
+    const terms = this.#dueAt.get(symbol);
+    if (terms === undefined) return;
+    this.#dueAt.delete(symbol);
+    const due = this.#due.get(terms) as Set<string>;
+    due.delete(symbol);
+    if (due.size === 0) this.#due.delete(terms);
+  }
+
+  #patternTerms(symbol: string): Terms {
+    return this.#patterns.size === 0 ? UNWANTED : (nearest(this.#patterns, symbol)?.[1] ?? UNWANTED);
+  }
+
+  /** As many as one command may name; one at least. */
+  #fitting(texts: Iterable<string>): string[] {
+    let room = this.#messageBytes - COMMAND_BYTES;
+    const fitting: string[] = [];
+    for (const text of texts) {
+      room -= text.length + 1 + SYMBOL_OVERHEAD;
+      if (room < 0 && fitting.length > 0) break;
+      fitting.push(text);
+    }
+    return fitting;
+  }
+}
+
+function commandOf(symbols: string[], terms: Terms): Subscribe | Unsubscribe {
+  if (terms === UNWANTED) return { op: "unsubscribe", symbols };
+  const fields = fieldsOf(terms);
+  return { op: "subscribe", symbols, interval: intervalOf(terms), ...(fields ? { fields } : {}) };
+}

@@ -1,0 +1,21 @@
+/** Quotes made up by tests: what a client would make of a gateway's messages. */
+import { type Field, fieldIndex } from "../tick.ts";
+import { Entry } from "./entry.ts";
+import { Quote } from "./quote.ts";
+
+/** An entry that is live, and a quote that shows it. */
+export function madeUp(
+  symbol: string,
+  values: { readonly [F in Field]?: number | null },
+  now = 1_700_000_000_000_000,
+): { entry: Entry; quote: Quote } {
+  const entry = new Entry(symbol, { current: true, reason: "", since: 0 }, { micros: () => now });
+  entry.fields = Object.keys(values) as Field[];
+  tell(entry, values);
+  return { entry, quote: new Quote(entry, { fields: undefined }) };
+}
+
+/** Other values. */
+export function tell(entry: Entry, values: { readonly [F in Field]?: number | null }): void {
+  for (const [field, value] of Object.entries(values)) entry.values[fieldIndex(field)] = value ?? Number.NaN;
+}

@@ -1,0 +1,21 @@
+/** How a client stands, in one word for the screen. */
+import type { ConnectionState } from "./connection.ts";
+
+/**
+ * `connecting`: there is no connection, one is being made; `live`: there is one, and it is heard; `stale`: there is one,
+ * and it has been silent for two heartbeats; `closed`: for good, by the owner or because the gateway said no.
+ */
+export type ClientState = "connecting" | "live" | "stale" | "closed";
+
+const STATES: { readonly [P in ConnectionState["phase"]]: ClientState } = {
+  idle: "connecting",
+  connecting: "connecting",
+  waiting: "connecting",
+  open: "live",
+  silent: "stale",
+  ended: "closed",
+};
+
+export function stateOf({ phase }: ConnectionState): ClientState {
+  return STATES[phase];
+}

@@ -1,0 +1,37 @@
+/** How far the gateway's clock is from this one: as pings tell it, the quickest of late being the truest. */
+import type { GatewayTime } from "./entry.ts";
+import type { ClientTime } from "./time.ts";
+
+const SAMPLES = 8;
+
+export class ClockSync implements GatewayTime {
+  /** The last measured round trip, ms; undefined before the first. */
+  roundTrip: number | undefined;
+  /** How far the gateway's clock is ahead, microseconds. */
+  offset = 0;
+  readonly #time: ClientTime;
+  readonly #samples: { roundTrip: number; offset: number }[] = [];
+
+  constructor(time: ClientTime) {
+    this.#time = time;
+  }
+
+  micros(): number {
+    return this.#time.micros() + this.offset;
+  }
+
+  /** A new gateway has told its time: right but for the way here. @param time microseconds since the Unix epoch */
+  greeted(time: number): void {
+    this.#samples.length = 0;
+    this.offset = time - this.#time.micros();
+  }
+
+  /** A ping that was sent then, ms, was answered with the gateway's time. */
+  ponged(sentAt: number, time: number): void {
+    const roundTrip = this.#time.millis() - sentAt;
+    this.roundTrip = roundTrip;
+    this.#samples.push({ roundTrip, offset: time + (roundTrip / 2) * 1_000 - this.#time.micros() });
+    if (this.#samples.length > SAMPLES) this.#samples.shift();
+    this.offset = this.#samples.reduce((best, sample) => (sample.roundTrip < best.roundTrip ? sample : best)).offset;
+  }
+}
