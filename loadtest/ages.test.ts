@@ -35,3 +35,16 @@ test("no ages, ages below zero and ages beyond the last bucket are told and brea
   ages.clear();
   assert.equal(ages.count, 0);
 });
+
+test("ages that several have counted are added to each other", () => {
+  const [one, other, both, all] = [new Ages(), new Ages(), new Ages(), new Ages()];
+  for (let micros = 0; micros < 5_000; micros += 7) {
+    (micros % 2 === 0 ? one : other).observe(micros);
+    all.observe(micros);
+  }
+  both.add(one.tell());
+  both.add(other.tell());
+  assert.deepEqual(both.tell(), all.tell());
+  assert.equal(both.count, all.count);
+  assert.equal(both.quantile(0.9), all.quantile(0.9));
+});

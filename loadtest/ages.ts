@@ -5,9 +5,18 @@ const SHIFT = 5;
 /** Ages up to 2^31 µs (36 minutes); what is older counts as that. */
 const BUCKETS = (31 - SHIFT + 1) * PER_DOUBLING;
 
+/** Ages as another process is told of them. */
+export interface AgeCounts {
+  readonly counts: Float64Array;
+  /** The largest, exact, microseconds. */
+  readonly max: number;
+}
+
 export class Ages {
   readonly #counts = new Float64Array(BUCKETS);
   count = 0;
+  /** The largest, exact, microseconds. */
+  max = 0;
 
   /** @param micros a negative one, of clocks that do not quite agree, counts as 0 */
   observe(micros: number): void {
@@ -16,6 +25,7 @@ export class Ages {
     const shift = Math.max(0, 31 - Math.clz32(age) - SHIFT);
     this.#counts[shift * PER_DOUBLING + (age >>> shift)]++;
     this.count++;
+    if (micros > this.max) this.max = micros;
   }
 
   /**
@@ -34,6 +44,21 @@ export class Ages {
   clear(): void {
     this.#counts.fill(0);
     this.count = 0;
+    this.max = 0;
+  }
+
+  /** What {@link add} takes. */
+  tell(): AgeCounts {
+    return { counts: this.#counts.slice(), max: this.max };
+  }
+
+  /** Adds the ages that others have counted. */
+  add({ counts, max }: AgeCounts): void {
+    for (let bucket = 0; bucket < BUCKETS; bucket++) {
+      this.#counts[bucket] += counts[bucket];
+      this.count += counts[bucket];
+    }
+    this.max = Math.max(this.max, max);
   }
 }
 

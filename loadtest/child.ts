@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../src/option.ts";
 
-/** How long an order may take, ms. */
+/** How long an order may take if nothing else is said, ms. */
 const PATIENCE = 120_000;
 
 export class Child<Order, Report extends { report: string }> {
@@ -17,14 +17,23 @@ export class Child<Order, Report extends { report: string }> {
     this.#child = fork(path, { serialization: "advanced", stdio: ["ignore", "inherit", "inherit", "ipc"] });
   }
 
+  /** Its process id. */
+  get pid(): number {
+    const { pid } = this.#child;
+    if (pid === undefined) throw new UsageError(`${this.#script} could not be started`);
+    return pid;
+  }
+
   /**
    * Gives an order.
+   * @param patience how long it may take, ms
    * @returns its report, which must be `expected`
    * @throws UsageError when it ends or stays silent
    */
   order<Expected extends Report["report"]>(
     order: Order,
     expected: Expected,
+    patience = PATIENCE,
   ): Promise<Extract<Report, { report: Expected }>> {
     const child = this.#child;
     return new Promise((resolve, reject) => {
@@ -41,7 +50,7 @@ export class Child<Order, Report extends { report: string }> {
         if (report.report !== expected) fail(`said ${report.report} instead of ${expected}`);
         else finish(() => resolve(report as Extract<Report, { report: Expected }>));
       };
-      const timer = setTimeout(() => fail(`has not said ${expected} within ${PATIENCE / 1_000} s`), PATIENCE);
+      const timer = setTimeout(() => fail(`has not said ${expected} within ${patience / 1_000} s`), patience);
       child.on("exit", onExit);
       child.on("message", onMessage);
       child.send(order as object);

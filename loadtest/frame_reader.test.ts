@@ -49,6 +49,18 @@ test("a frame that is longer than any of a gateway's is refused before its bytes
   assert.throws(() => reader.read(target(Buffer.from([0x82, 127, 0, 0, 0, 1, 0, 0, 0, 0])), 0, 10), /a frame of/);
 });
 
+test("parts of a message are told as such; what is masked or compressed is refused", () => {
+  const finals: boolean[] = [];
+  const reader = new FrameReader({ frame: (_opcode, _target, _start, _end, isFinal) => void finals.push(isFinal) });
+  reader.read(target(Buffer.from([0x02, 1, 7, 0x80, 1, 8])), 0, 6);
+  assert.deepEqual(finals, [false, true]);
+  for (const wrong of [
+    [0x82, 0x81, 0, 0, 0, 0, 7],
+    [0xc2, 1, 7],
+  ])
+    assert.throws(() => reader.read(target(Buffer.from(wrong)), 0, wrong.length), /masked, or of an extension/);
+});
+
 test("a client's frame is masked with zeros", () => {
   assert.deepEqual(clientFrame(10, Buffer.from([7])), Buffer.from([0x8a, 0x81, 0, 0, 0, 0, 7]));
   assert.deepEqual(clientFrame(2, Buffer.alloc(200)).subarray(0, 4), Buffer.from([0x82, 0xfe, 0, 200]));

@@ -1,22 +1,28 @@
 /**
  * The receiving end of a WebSocket, as lean as can be: finds the frames of a server in a stream of bytes. Only what a
- * gateway sends: unmasked, and not in fragments.
+ * server sends: unmasked, and without extensions.
  */
 import { createTarget, type Target } from "../src/protocol/msgpack.ts";
 
 /** Who is told of frames. The bytes are good during the call only. */
 export interface FrameListener {
-  frame(opcode: number, target: Target, start: number, end: number): void;
+  /** @param isFinal whether it ends its message; a gateway sends no other, other servers may */
+  frame(opcode: number, target: Target, start: number, end: number, isFinal: boolean): void;
 }
 
 /** The longest frame that is read, bytes: nothing that a gateway sends is as long. */
-const MAX_FRAME = 1 << 20;
+export const MAX_FRAME = 1 << 20;
 const MAX_HEAD = 10;
+const RESERVED = 0x70;
+const MASKED = 0x80;
+/** The memory that is kept for the next beginning of a frame, bytes. */
+const KEPT = 4_096;
+const NOTHING = createTarget(0);
 
 export class FrameReader {
   readonly #listener: FrameListener;
   /** The beginning of a frame whose end has not come. */
-  #rest: Target = createTarget(0);
+  #rest: Target = NOTHING;
   #restLength = 0;
 
   constructor(listener: FrameListener) {
@@ -25,7 +31,7 @@ export class FrameReader {
 
   /**
    * Takes the bytes of `chunk` from `start` to `end`.
-   * @throws Error when a frame is longer than any that a gateway sends
+   * @throws Error when a frame is longer than any that a gateway sends, or none that a server may send to us
    */
   read(chunk: Target, start: number, end: number): void {
     if (this.#restLength === 0) {
@@ -39,6 +45,8 @@ export class FrameReader {
     const read = this.#frames(rest, 0, length);
     rest.bytes.copyWithin(0, read, length);
     this.#restLength = length - read;
+    // With ten thousands of connections, what each had needed once adds up.
+    if (this.#restLength === 0 && rest.bytes.length > KEPT) this.#rest = NOTHING;
   }
 
   /** Tells of the whole frames, and returns where the first begins that is not. */
@@ -48,6 +56,8 @@ export class FrameReader {
     while (end - at >= 2) {
       let length = bytes[at + 1];
       let payload = at + 2;
+      if ((bytes[at] & RESERVED) !== 0 || length >= MASKED)
+        throw new Error("a frame that is masked, or of an extension");
       if (length === 126) {
         if (end - at < 4) break;
         length = bytes.readUInt16BE(at + 2);
@@ -59,7 +69,7 @@ export class FrameReader {
       }
       if (length > MAX_FRAME) throw new Error(`a frame of ${length} bytes`);
       if (payload + length > end) break;
-      this.#listener.frame(bytes[at] & 0x0f, target, payload, payload + length);
+      this.#listener.frame(bytes[at] & 0x0f, target, payload, payload + length, bytes[at] >= 0x80);
       at = payload + length;
     }
     return at;

@@ -1,0 +1,195 @@
+/** What the connections of one process have received, by how they read; and the same as plain data, to be added up. */
+import { type AgeCounts, Ages } from "../ages.ts";
+import { READERS, type Reader } from "./plan.ts";
+
+/** The most names of faults, notes and endings that are told apart; the rest is counted under one. */
+const MAX_NAMES = 64;
+const OTHERS = "others";
+/** Details that are kept of each fault. */
+const MAX_EXAMPLES = 3;
+
+/** What readers of one class have received while it was counted. */
+export interface ClassResult {
+  readonly connections: number;
+  readonly frames: number;
+  readonly bytes: number;
+  readonly ticks: number;
+  /** Ticks that were newer than what the client had, and young enough. */
+  readonly fresh: number;
+  /** Newer, but too old on arrival. */
+  readonly late: number;
+  /** Not newer than what the client had. */
+  readonly repeated: number;
+  /** Ticks that were left out between those that came. */
+  readonly conflated: number;
+  /** Ticks whose event time was later than their arrival: clocks that do not agree. */
+  readonly early: number;
+  readonly ages: AgeCounts;
+}
+
+export type Names = readonly (readonly [name: string, count: number])[];
+
+export interface SwarmResult {
+  readonly seconds: number;
+  /** Of the swarm's own process. */
+  readonly cpuSeconds: number;
+  /** How late its timers were at p99, ms: by so much ages may be too large. */
+  readonly loopLate: number;
+  /** Resident memory of the swarm's process, bytes. */
+  readonly memory: number;
+  /** Connections that are open now. */
+  readonly open: number;
+  readonly classes: Readonly<Record<Reader, ClassResult>>;
+  /** From the first byte sent to the upgrade; and to the last symbol's snapshot. Since the start, microseconds. */
+  readonly connectTime: AgeCounts;
+  readonly snapshotTime: AgeCounts;
+  /** Since the start. */
+  readonly faults: readonly Fault[];
+  readonly notes: Names;
+  /** Connections that ended though nobody here wanted it, by close code; and those that never opened, by reason. */
+  readonly closed: Names;
+  readonly refused: Names;
+}
+
+export interface Fault {
+  readonly name: string;
+  readonly count: number;
+  readonly examples: readonly string[];
+}
+
+export class ClassTally {
+  readonly ages = new Ages();
+  connections = 0;
+  frames = 0;
+  bytes = 0;
+  ticks = 0;
+  fresh = 0;
+  late = 0;
+  repeated = 0;
+  conflated = 0;
+  early = 0;
+
+  clear(): void {
+    this.ages.clear();
+    this.frames = this.bytes = this.ticks = 0;
+    this.fresh = this.late = this.repeated = this.conflated = this.early = 0;
+  }
+
+  result(): ClassResult {
+    const { connections, frames, bytes, ticks, fresh, late, repeated, conflated, early } = this;
+    return { connections, frames, bytes, ticks, fresh, late, repeated, conflated, early, ages: this.ages.tell() };
+  }
+}
+
+/** Counts by name, of at most so many names. */
+export class NameCounts {
+  readonly #counts = new Map<string, number>();
+
+  add(name: string, count = 1): void {
+    const key = this.#counts.size < MAX_NAMES || this.#counts.has(name) ? name : OTHERS;
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + count);
+  }
+
+  get total(): number {
+    let total = 0;
+    for (const count of this.#counts.values()) total += count;
+    return total;
+  }
+
+  tell(): Names {
+    return [...this.#counts];
+  }
+}
+
+/** Faults by name, with the first details of each. */
+export class Faults {
+  readonly #counts = new NameCounts();
+  readonly #examples = new Map<string, string[]>();
+
+  add(name: string, count: number, examples: readonly string[]): void {
+    this.#counts.add(name, count);
+    const kept = this.#examples.get(name) ?? [];
+    if (this.#examples.size < MAX_NAMES) this.#examples.set(name, kept);
+    for (const example of examples) if (kept.length < MAX_EXAMPLES) kept.push(example);
+  }
+
+  tell(): Fault[] {
+    return this.#counts.tell().map(([name, count]) => ({ name, count, examples: this.#examples.get(name) ?? [] }));
+  }
+}
+
+export class Tally {
+  readonly classes: Readonly<Record<Reader, ClassTally>> = {
+    healthy: new ClassTally(),
+    slow: new ClassTally(),
+    stalled: new ClassTally(),
+  };
+  readonly connectTime = new Ages();
+  readonly snapshotTime = new Ages();
+  readonly faults = new Faults();
+  readonly notes = new NameCounts();
+  readonly closed = new NameCounts();
+  readonly refused = new NameCounts();
+  /** Whether what comes is counted. Faults, notes and endings always are. */
+  counting = false;
+
+  begin(): void {
+    for (const reader of READERS) this.classes[reader].clear();
+    this.counting = true;
+  }
+
+  result(own: Pick<SwarmResult, "seconds" | "cpuSeconds" | "loopLate" | "memory" | "open">): SwarmResult {
+    const { healthy, slow, stalled } = this.classes;
+    return {
+      ...own,
+      classes: { healthy: healthy.result(), slow: slow.result(), stalled: stalled.result() },
+      connectTime: this.connectTime.tell(),
+      snapshotTime: this.snapshotTime.tell(),
+      faults: this.faults.tell(),
+      notes: this.notes.tell(),
+      closed: this.closed.tell(),
+      refused: this.refused.tell(),
+    };
+  }
+}
+
+/** Adds up what several processes have counted at the same time. */
+export function addUp(results: readonly SwarmResult[]): SwarmResult {
+  const sum = (of: (result: SwarmResult) => number) => results.reduce((total, result) => total + of(result), 0);
+  const most = (of: (result: SwarmResult) => number) => Math.max(...results.map(of));
+  const ages = (of: (result: SwarmResult) => AgeCounts) => {
+    const all = new Ages();
+    for (const result of results) all.add(of(result));
+    return all.tell();
+  };
+  const names = (of: (result: SwarmResult) => Names) => {
+    const all = new NameCounts();
+    for (const result of results) for (const [name, count] of of(result)) all.add(name, count);
+    return all.tell();
+  };
+  const faults = new Faults();
+  for (const { faults: some } of results)
+    for (const { name, count, examples } of some) faults.add(name, count, examples);
+  const readers = (reader: Reader): ClassResult => {
+    const of = (name: Exclude<keyof ClassResult, "ages">) => sum(({ classes }) => classes[reader][name]);
+    return {
+      ...{ connections: of("connections"), frames: of("frames"), bytes: of("bytes"), ticks: of("ticks") },
+      ...{ fresh: of("fresh"), late: of("late"), repeated: of("repeated"), conflated: of("conflated") },
+      ...{ early: of("early"), ages: ages(({ classes }) => classes[reader].ages) },
+    };
+  };
+  return {
+    seconds: most((result) => result.seconds),
+    cpuSeconds: sum((result) => result.cpuSeconds),
+    loopLate: most((result) => result.loopLate),
+    memory: sum((result) => result.memory),
+    open: sum((result) => result.open),
+    classes: { healthy: readers("healthy"), slow: readers("slow"), stalled: readers("stalled") },
+    connectTime: ages((result) => result.connectTime),
+    snapshotTime: ages((result) => result.snapshotTime),
+    faults: faults.tell(),
+    notes: names((result) => result.notes),
+    closed: names((result) => result.closed),
+    refused: names((result) => result.refused),
+  };
+}

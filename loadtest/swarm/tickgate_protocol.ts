@@ -1,0 +1,304 @@
+/**
+ * Tickgate's protocol, and a check of what it promises (docs/protocol.md) on every message. What is kept for it stands
+ * in typed arrays, a slot's after the other: nothing is allocated for a tick.
+ */
+import { pack, unpack } from "msgpackr";
+import type { Target } from "../../src/protocol/msgpack.ts";
+import type { Decoder, Protocol, ProtocolPlan, Wire } from "./protocol.ts";
+import { arrayHeadBytes, arrayLength, isControl, numberAt, VALUE_BYTES } from "./tick_bytes.ts";
+
+/** The names of what is checked: what the report says was broken. */
+export const FAULTS = {
+  hello: "hello was not the first message",
+  text: "text on a binary subprotocol",
+  unreadable: "a message that is neither a data frame nor a control message",
+  tooLarge: "a frame of more than 64 KiB",
+  notWhole: "a tick without all granted fields",
+  notGranted: "a tick of a handle that was not granted",
+  unsubscribed: "a tick after unsubscribed",
+  twice: "a handle twice in a frame",
+  tooSoon: "two ticks of a handle within the interval",
+  wentBack: "seq went back without a reset",
+  notCounted: "seq is no count",
+  repeated: "the same seq again without a gap",
+  interval: "an interval shorter than asked for",
+  fields: "other fields than asked for",
+  rejected: "a symbol was rejected",
+  moved: "another handle for the same symbol",
+  silent: "no heartbeat when it was due",
+} as const;
+
+const MAX_FRAME_BYTES = 65_536;
+/** `handle`, `seq` and `eventTime` stand before a tick's values. */
+const BEFORE_VALUES = 3;
+const ALL_FIELDS = 10;
+/** Symbols in one subscribe: fits into the gateway's largest message. */
+const SYMBOLS_PER_MESSAGE = 1_000;
+/** By how much a heartbeat may be late, as a share of its interval and in microseconds: timers of a busy machine. */
+const SILENCE_SHARE = 1.5;
+const SILENCE_MICROS = 1_000_000;
+
+/** What is known of a slot. */
+const GRANTED = 1;
+const GAP = 2;
+const RESET = 4;
+const ENDED = 8;
+
+interface Settings {
+  /** ms */
+  readonly interval: number;
+  readonly path: string;
+}
+
+/** Settings: `interval` (ms, 100 when it is not given) and `path` (`/v1/stream`). */
+export function createProtocol(plan: ProtocolPlan): Protocol {
+  const { interval = 100, path = "/v1/stream" } = plan.settings as Partial<Settings>;
+  const slots = new Slots(plan);
+  return {
+    upgrade: { path, subprotocol: "tickgate.v1.msgpack" },
+    decoder: (wire) => new TickgateDecoder(wire, slots, interval),
+  };
+}
+
+/** What is kept of the slots of all connections of a process. */
+class Slots {
+  readonly perConnection: number;
+  /** The place of each symbol in the market. */
+  readonly symbols: ReadonlyMap<string, number>;
+  readonly flags: Uint8Array;
+  /** The `sentAt` of the last frame with a tick of the slot, microseconds, and the number of that frame. */
+  readonly sentAt: Float64Array;
+  readonly frame: Uint32Array;
+  /** From handles to slots, for each connection a table with open addresses: twice as many places as slots or more. */
+  readonly #places: number;
+  readonly #handles: Int32Array;
+  readonly #slotAt: Int32Array;
+
+  constructor({ market, connections, perConnection }: ProtocolPlan) {
+    const count = connections * perConnection;
+    this.perConnection = perConnection;
+    this.symbols = new Map(market.map((symbol, place) => [symbol, place]));
+    this.flags = new Uint8Array(count);
+    this.sentAt = new Float64Array(count);
+    this.frame = new Uint32Array(count);
+    this.#places = 2 ** Math.ceil(Math.log2(perConnection * 2));
+    this.#handles = new Int32Array(connections * this.#places).fill(-1);
+    this.#slotAt = new Int32Array(connections * this.#places);
+  }
+
+  /** Where a handle stands in the table of a connection, or would. */
+  #place(local: number, handle: number): number {
+    const mask = this.#places - 1;
+    const first = local * this.#places;
+    let place = handle & mask;
+    for (let tried = 0; tried <= mask; tried++, place = (place + 1) & mask) {
+      const found = this.#handles[first + place];
+      if (found === handle || found === -1) return first + place;
+    }
+    return -1;
+  }
+
+  slotOf(local: number, handle: number): number {
+    const place = this.#place(local, handle);
+    return place >= 0 && this.#handles[place] === handle ? this.#slotAt[place] : -1;
+  }
+
+  /** Notes whose handle it is. Returns whether it may be: a connection has one handle for each of its slots. */
+  setHandle(local: number, handle: number, slot: number): boolean {
+    const place = this.#place(local, handle);
+    if (place < 0 || (this.#handles[place] === handle && this.#slotAt[place] !== slot)) return false;
+    this.#handles[place] = handle;
+    this.#slotAt[place] = slot;
+    return true;
+  }
+}
+
+class TickgateDecoder implements Decoder {
+  readonly #wire: Wire;
+  readonly #slots: Slots;
+  readonly #base: number;
+  readonly #asked: number;
+  /** What was granted, microseconds. */
+  #interval = 0;
+  #fields = ALL_FIELDS;
+  #greeted = false;
+  #frame = 0;
+  /** The longest silence that there may be, microseconds. */
+  #silence = Number.POSITIVE_INFINITY;
+  #heardAt = 0;
+  #churned: string[] = [];
+
+  constructor(wire: Wire, slots: Slots, interval: number) {
+    this.#wire = wire;
+    this.#slots = slots;
+    this.#base = wire.local * slots.perConnection;
+    this.#asked = interval;
+  }
+
+  opened(): void {
+    this.#heardAt = this.#wire.now;
+    const names = this.#wire.selection.names();
+    for (let first = 0; first < names.length; first += SYMBOLS_PER_MESSAGE)
+      this.#subscribe(names.slice(first, first + SYMBOLS_PER_MESSAGE));
+  }
+
+  /** Ends the half of the subscriptions, and begins them again when that is done. */
+  churn(): void {
+    if (!this.#greeted || this.#churned.length > 0) return;
+    const { selection } = this.#wire;
+    const half = Math.min(SYMBOLS_PER_MESSAGE, Math.ceil(selection.count / 2));
+    this.#churned = Array.from({ length: half }, (_, slot) => selection.nameAt(slot));
+    this.#wire.send(pack({ op: "unsubscribe", symbols: this.#churned }));
+  }
+
+  message(target: Target, start: number, end: number, isText: boolean): void {
+    const { now } = this.#wire;
+    if (now - this.#heardAt > this.#silence)
+      this.#wire.fault(FAULTS.silent, `${((now - this.#heardAt) / 1_000).toFixed(0)} ms`);
+    this.#heardAt = now;
+    if (isText) return this.#wire.fault(FAULTS.text);
+    if (end - start > MAX_FRAME_BYTES) this.#wire.fault(FAULTS.tooLarge, `${end - start} bytes`);
+    if (isControl(target.bytes[start])) return this.#control(target.bytes.subarray(start, end));
+    if (!this.#greeted) this.#wire.fault(FAULTS.hello);
+    if (!this.#data(target, start, end)) this.#wire.fault(FAULTS.unreadable, `${end - start} bytes`);
+  }
+
+  /** Returns whether it was a data frame, from its first byte to its last. */
+  #data(target: Target, start: number, end: number): boolean {
+    const { bytes } = target;
+    const elements = arrayLength(target, start);
+    if (elements < 1) return false;
+    let at = start + arrayHeadBytes(target, start);
+    const sentAt = numberAt(target, at);
+    if (!(sentAt >= 0)) return false;
+    at += VALUE_BYTES[bytes[at]];
+    this.#frame++;
+    for (let tick = 1; tick < elements; tick++) {
+      if (at >= end) return false;
+      const length = arrayLength(target, at);
+      if (length < BEFORE_VALUES) return false;
+      at += arrayHeadBytes(target, at);
+      const handle = numberAt(target, at);
+      at += VALUE_BYTES[bytes[at]];
+      const seq = numberAt(target, at);
+      at += VALUE_BYTES[bytes[at]];
+      const eventTime = numberAt(target, at);
+      at += VALUE_BYTES[bytes[at]];
+      for (let value = BEFORE_VALUES; value < length; value++) {
+        const size = VALUE_BYTES[bytes[at]];
+        if (size === 0) return false;
+        at += size;
+      }
+      if (at > end || !(handle >= 0) || !(eventTime >= 0)) return false;
+      this.#tick(handle, seq, eventTime, sentAt, length - BEFORE_VALUES);
+    }
+    return at === end;
+  }
+
+  #tick(handle: number, seq: number, eventTime: number, sentAt: number, fields: number): void {
+    const slots = this.#slots;
+    const wire = this.#wire;
+    const slot = slots.slotOf(wire.local, handle);
+    if (slot < 0) return wire.fault(FAULTS.notGranted, `handle ${handle}`);
+    const at = this.#base + slot;
+    const flags = slots.flags[at];
+    if (flags !== GRANTED) {
+      if ((flags & ENDED) !== 0) return this.#broken(FAULTS.unsubscribed, slot, "");
+      slots.flags[at] = GRANTED;
+    }
+    if (fields !== this.#fields) this.#broken(FAULTS.notWhole, slot, `${fields} of ${this.#fields}`);
+    if (slots.frame[at] === this.#frame) this.#broken(FAULTS.twice, slot, "");
+    else if (sentAt - slots.sentAt[at] < this.#interval)
+      this.#broken(FAULTS.tooSoon, slot, `${((sentAt - slots.sentAt[at]) / 1_000).toFixed(3)} ms`);
+    slots.frame[at] = this.#frame;
+    slots.sentAt[at] = sentAt;
+    if (!(seq >= 1) || !Number.isInteger(seq)) return this.#broken(FAULTS.notCounted, slot, String(seq));
+    const before = wire.seqOf(slot);
+    if ((flags & (GAP | RESET)) !== 0) {
+      if ((flags & RESET) === 0 && seq < before) this.#broken(FAULTS.wentBack, slot, `${before} to ${seq}`);
+      wire.forget(slot);
+    } else if (seq <= before)
+      this.#broken(seq < before ? FAULTS.wentBack : FAULTS.repeated, slot, `${before} to ${seq}`);
+    wire.tick(slot, seq, eventTime);
+  }
+
+  #broken(name: string, slot: number, detail: string): void {
+    this.#wire.fault(name, `${this.#wire.selection.nameAt(slot)} ${detail}`.trimEnd());
+  }
+
+  #control(bytes: Uint8Array): void {
+    const message = unpack(bytes) as Record<string, unknown>;
+    if (!this.#greeted && message.op !== "hello") this.#wire.fault(FAULTS.hello, String(message.op));
+    switch (message.op) {
+      case "hello":
+        this.#greeted = true;
+        this.#silence = Number(message.heartbeat) * 1_000 * SILENCE_SHARE + SILENCE_MICROS;
+        return;
+      case "subscribed":
+        return this.#subscribed(message as unknown as Granted);
+      case "unsubscribed":
+        return this.#unsubscribed(message.symbols as string[]);
+      case "status":
+        this.#wire.note(`status ${message.state}${message.reason === undefined ? "" : `, ${message.reason}`}`);
+        if (message.state === "gap") this.#gap(message.symbols as string[], message.reason === "reset");
+        return;
+      case "quality":
+        return this.#wire.note(`quality ${message.state}, ${message.reason}`);
+      case "bye":
+        return this.#wire.note(`bye ${message.code}`);
+      case "error":
+        return this.#wire.fault(`error ${message.code}`, String(message.message));
+    }
+  }
+
+  #subscribed({ interval, fields, symbols, rejected }: Granted): void {
+    if (interval < this.#asked) this.#wire.fault(FAULTS.interval, `${interval} ms`);
+    if (fields.length !== ALL_FIELDS) this.#wire.fault(FAULTS.fields, fields.join(" "));
+    this.#interval = interval * 1_000;
+    this.#fields = fields.length;
+    for (const { symbol, code } of rejected) this.#wire.fault(FAULTS.rejected, `${symbol} ${code}`);
+    for (const [symbol, handle] of symbols) {
+      const slot = this.#slotOf(symbol);
+      if (slot < 0) continue;
+      if (!this.#slots.setHandle(this.#wire.local, handle, slot)) this.#broken(FAULTS.moved, slot, `handle ${handle}`);
+      const at = this.#base + slot;
+      // What comes next is a snapshot: it may be the same tick again, and the interval is counted from it.
+      this.#slots.flags[at] = GRANTED | GAP;
+      this.#slots.sentAt[at] = 0;
+    }
+  }
+
+  #unsubscribed(symbols: readonly string[]): void {
+    for (const symbol of symbols) {
+      const slot = this.#slotOf(symbol);
+      if (slot >= 0) this.#slots.flags[this.#base + slot] = ENDED;
+    }
+    if (this.#churned.length === 0) return;
+    this.#subscribe(this.#churned);
+    this.#churned = [];
+  }
+
+  #gap(symbols: readonly string[], isReset: boolean): void {
+    for (const symbol of symbols) {
+      const slot = this.#slotOf(symbol);
+      if (slot >= 0) this.#slots.flags[this.#base + slot] |= isReset ? RESET : GAP;
+    }
+  }
+
+  #slotOf(symbol: string): number {
+    const place = this.#slots.symbols.get(symbol);
+    return place === undefined ? -1 : this.#wire.selection.slotOf(place);
+  }
+
+  #subscribe(symbols: readonly string[]): void {
+    this.#wire.send(pack({ op: "subscribe", symbols, interval: this.#asked }));
+  }
+}
+
+/** What is read of a `subscribed`. */
+interface Granted {
+  readonly interval: number;
+  readonly fields: readonly string[];
+  readonly symbols: readonly (readonly [symbol: string, handle: number])[];
+  readonly rejected: readonly { readonly symbol: string; readonly code: string }[];
+}

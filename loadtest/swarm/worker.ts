@@ -1,0 +1,64 @@
+/** A process of the swarm: does what it is ordered to, and answers each order with a report. Started by crew.ts. */
+import type { Share } from "./plan.ts";
+import type { ProtocolModule } from "./protocol.ts";
+import { type Comparison, Swarm } from "./swarm.ts";
+import type { SwarmResult } from "./tally.ts";
+
+/** To the worker, in the order in which they make sense. */
+export type WorkerOrder =
+  | { order: "open"; share: Share }
+  | { order: "count" }
+  | { order: "tell" }
+  | { order: "settle" }
+  | { order: "behind"; seqs: Float64Array }
+  | { order: "ahead"; seqs: Float64Array }
+  | { order: "close" };
+/** From the worker. */
+export type WorkerReport =
+  | { report: "opened" }
+  | { report: "counting" }
+  | { report: "result"; result: SwarmResult }
+  | { report: "settled" }
+  | { report: "compared"; comparison: Comparison }
+  | { report: "closed" };
+
+let swarm: Swarm | undefined;
+
+async function create(share: Share): Promise<Swarm> {
+  const { protocol, market, perConnection } = share.plan;
+  const { createProtocol } = (await import(protocol.module)) as ProtocolModule;
+  const { connections } = share;
+  return new Swarm(share, createProtocol({ market, connections, perConnection, settings: protocol.settings }));
+}
+
+function opened(): Swarm {
+  if (!swarm) throw new Error("the first order is to open");
+  return swarm;
+}
+
+async function obey(message: WorkerOrder): Promise<WorkerReport> {
+  switch (message.order) {
+    case "open":
+      swarm = await create(message.share);
+      await swarm.open();
+      return { report: "opened" };
+    case "count":
+      opened().count();
+      return { report: "counting" };
+    case "tell":
+      return { report: "result", result: opened().tell() };
+    case "settle":
+      opened().settle();
+      return { report: "settled" };
+    case "behind":
+      return { report: "compared", comparison: opened().behind(message.seqs) };
+    case "ahead":
+      return { report: "compared", comparison: opened().ahead(message.seqs) };
+    case "close":
+      await opened().close();
+      return { report: "closed" };
+  }
+}
+
+process.on("message", async (message: WorkerOrder) => process.send?.(await obey(message)));
+process.on("disconnect", () => process.exit());
