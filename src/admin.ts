@@ -1,7 +1,12 @@
-/** The admin port, for balancers and Prometheus: /healthz, /readyz and /metrics. Every server command has one. */
-import { createServer, type Server } from "node:http";
+/**
+ * The admin port, for balancers, Prometheus and people: /healthz, /readyz, /metrics and /status. Every server command
+ * has one. Nothing here changes anything.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { UsageError } from "./option.ts";
+import { PAGE_POLICY, PAGE_SCRIPT, statusPage } from "./report/page.ts";
+import type { NodeReport } from "./report/report.ts";
 
 /** What the admin port tells. */
 export interface AdminSource {
@@ -9,32 +14,23 @@ export interface AdminSource {
   unready(): string | undefined;
   /** The metrics page. */
   metrics(): Promise<{ contentType: string; body: string }>;
+  /** What /status shows. */
+  report(): Promise<NodeReport>;
 }
+
+const TEXT = "text/plain; charset=utf-8";
+const JSON_TYPE = "application/json; charset=utf-8";
+const HTML = "text/html; charset=utf-8";
+const SCRIPT = "text/javascript; charset=utf-8";
 
 export class AdminServer {
   readonly #server: Server;
+  readonly #source: AdminSource;
 
   constructor(source: AdminSource) {
+    this.#source = source;
     this.#server = createServer((request, response) => {
-      const answer = (status: number, body: string, contentType = "text/plain; charset=utf-8") => {
-        response.writeHead(status, { "Content-Type": contentType, "Cache-Control": "no-store" }).end(body);
-      };
-      switch (request.url?.split("?")[0]) {
-        case "/healthz":
-          return answer(200, "ok\n");
-        case "/readyz": {
-          const reason = source.unready();
-          return reason === undefined ? answer(200, "ready\n") : answer(503, `${reason}\n`);
-        }
-        case "/metrics":
-          source.metrics().then(
-            ({ contentType, body }) => answer(200, body, contentType),
-            (error: unknown) => answer(500, `${String(error)}\n`),
-          );
-          return;
-        default:
-          return answer(404, "there are /healthz, /readyz and /metrics\n");
-      }
+      this.#answer(request, response).catch((error: unknown) => answer(response, 500, TEXT, `${String(error)}\n`));
     });
     // A scraper that hangs holds nothing but its socket, and not for long.
     this.#server.requestTimeout = 10_000;
@@ -60,4 +56,55 @@ export class AdminServer {
     this.#server.close();
     this.#server.closeAllConnections();
   }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      response.setHeader("Allow", "GET, HEAD");
+      return answer(response, 405, TEXT, "GET is all there is\n");
+    }
+    switch (request.url?.split("?")[0]) {
+      case "/healthz":
+        return answer(response, 200, TEXT, "ok\n");
+      case "/readyz": {
+        const reason = this.#source.unready();
+        return answer(response, reason === undefined ? 200 : 503, TEXT, `${reason ?? "ready"}\n`);
+      }
+      case "/metrics": {
+        const { body, contentType } = await this.#source.metrics();
+        return answer(response, 200, contentType, body);
+      }
+      case "/status":
+        // A browser asks for HTML, and gets a page; whoever does not, gets what programs read.
+        response.setHeader("Vary", "Accept");
+        if (!request.headers.accept?.includes("text/html")) return this.#json(response);
+        response.setHeader("Content-Security-Policy", PAGE_POLICY);
+        return answer(response, 200, HTML, statusPage(await this.#source.report()));
+      case "/status.json":
+        return this.#json(response);
+      case "/status.js":
+        return answer(response, 200, SCRIPT, PAGE_SCRIPT);
+      default:
+        return answer(response, 404, TEXT, "there are /status, /status.json, /metrics, /healthz and /readyz\n");
+    }
+  }
+
+  async #json(response: ServerResponse): Promise<void> {
+    answer(response, 200, JSON_TYPE, `${JSON.stringify(await this.#source.report(), rounded)}\n`);
+  }
+}
+
+/** Numbers to a thousandth: what is measured is not better than that. */
+function rounded(_name: string, value: unknown): unknown {
+  return typeof value === "number" ? Math.round(value * 1_000) / 1_000 : value;
+}
+
+function answer(response: ServerResponse, status: number, contentType: string, body: string): void {
+  response
+    .writeHead(status, {
+      "Content-Type": contentType,
+      "Content-Length": Buffer.byteLength(body),
+      "Cache-Control": "no-store",
+      "X-Content-Type-Options": "nosniff",
+    })
+    .end(body);
 }

@@ -1,10 +1,10 @@
 /** The command line: finds the command, reads its settings, and runs it. */
-import { readFileSync } from "node:fs";
 import { commandHelp, overview } from "./command/help.ts";
 import { runServers } from "./command/servers.ts";
 import { type CommandLine, readSettings } from "./command_line.ts";
 import { UsageError } from "./option.ts";
 import type { CommandName } from "./settings.ts";
+import { VERSION } from "./version.ts";
 
 type Run = (commandLine: CommandLine) => Promise<void>;
 
@@ -17,20 +17,15 @@ const COMMANDS: Readonly<Record<CommandName, Run>> = {
   play: async (line) => (await import("./command/play.ts")).run(line),
 };
 
-function version(): string {
-  const file = new URL("../package.json", import.meta.url);
-  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
-}
-
 async function main([name, ...args]: readonly string[]): Promise<void> {
   if (name === undefined || name === "help" || name === "--help" || name === "-h") return say(overview());
-  if (name === "--version" || name === "-V") return say(version());
+  if (name === "--version" || name === "-V") return say(VERSION);
   if (!Object.hasOwn(COMMANDS, name))
     throw new UsageError(`no command ${JSON.stringify(name)}; there are ${Object.keys(COMMANDS).join(", ")}`);
   const command = name as CommandName;
   // Before the settings are read: help must be had whatever else is wrong.
   if (args.includes("--help") || args.includes("-h")) return say(commandHelp(command));
-  if (args.includes("--version") || args.includes("-V")) return say(version());
+  if (args.includes("--version") || args.includes("-V")) return say(VERSION);
   await COMMANDS[command](readSettings(command, args, process.env));
 }
 

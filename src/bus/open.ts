@@ -2,6 +2,7 @@
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import { UsageError } from "../option.ts";
+import type { RedisReport } from "../report/report.ts";
 import type { Settings } from "../settings.ts";
 import type { BusReader, BusWriter } from "./bus.ts";
 import { ClusterSubscriber } from "./cluster_subscriber.ts";
@@ -37,6 +38,8 @@ export interface Bus {
   unready(): string | undefined;
   /** What the reader has heard; undefined without Redis. */
   readerCounts(): ReaderCounts | undefined;
+  /** How the connection to Redis stands, for people to look at; undefined without Redis. */
+  redis(): RedisReport | undefined;
   /** What each feed's writer has done, and whether it leads; empty without Redis. */
   writers(): ReadonlyMap<string, RedisWriter>;
   /** Closes what is left open; reader and writers first. */
@@ -58,6 +61,7 @@ function openMemory(clock: Clock): Bus {
     writer: (feed) => bus.writer(feed),
     unready: () => undefined,
     readerCounts: () => undefined,
+    redis: () => undefined,
     writers: () => new Map(),
     close: () => bus.close(),
   };
@@ -97,6 +101,7 @@ function openRedis(settings: BusSettings, clock: Clock, log: Logger): Bus {
     },
     unready: () => (link.isUp ? undefined : `Redis is not connected: ${link.lastError || "trying"}`),
     readerCounts: () => reader?.counts,
+    redis: () => ({ address: what, connected: link.isUp, reason: link.isUp ? null : link.lastError || "trying" }),
     writers: () => writers,
     async close() {
       await reader?.close();

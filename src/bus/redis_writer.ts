@@ -79,6 +79,11 @@ export class RedisWriter implements BusWriter {
     return this.#role;
   }
 
+  /** Of its reign, or of its last one; 0 while it has had none. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
   start(table: MarketTable): Promise<void> {
     const { feed, keys } = this.#options;
     const encoder = new BatchEncoder(feed, keys.shards);

@@ -9,6 +9,7 @@ import { Gateway } from "../gateway/gateway.ts";
 import { createLog } from "../log.ts";
 import { Metrics } from "../metrics.ts";
 import { UsageError } from "../option.ts";
+import { Reporter } from "../report/reporter.ts";
 import { SETTINGS, type Settings } from "../settings.ts";
 import { connectionsPossible } from "./file_limit.ts";
 import { untilSignal } from "./signals.ts";
@@ -54,10 +55,9 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
   if (gateway) metrics.gateway(gateway);
   if (feeds.length > 0) metrics.feeds(new Map(feeds.map((feed) => [feed.name, feed.counts])));
   metrics.bus(bus);
-  const source: AdminSource = {
-    unready: () => (gateway ? gateway.unready() : bus.unready()),
-    metrics: () => metrics.page(),
-  };
+  const unready = () => (gateway ? gateway.unready() : bus.unready());
+  const reporter = new Reporter({ node: settings.node, clock, gateway, feeds, bus, unready });
+  const source: AdminSource = { unready, metrics: () => metrics.page(), report: () => reporter.report() };
   const link = worker === undefined ? undefined : new WorkerLink(source);
   const admin = new AdminServer(source);
 
@@ -65,6 +65,7 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
     gateway?.close();
     await Promise.all(feeds.map((feed) => feed.close()));
     await bus.close();
+    reporter.close();
     admin.close();
     link?.close();
   };
@@ -73,6 +74,7 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
     const port = await gateway?.start(link !== undefined);
     const adminPort = link ? undefined : await admin.listen(settings.host, settings.adminPort);
     for (const feed of feeds) feed.start();
+    reporter.start();
     if (link) link.listening();
     else announce({ settings, port, adminPort, feeds: specs.map((spec) => spec.text) });
   } catch (error) {
@@ -116,6 +118,7 @@ function announce({ settings, port, adminPort, feeds }: Running): void {
     lines.push(`  market   http://${host}:${port}/v1/symbols`);
   }
   lines.push(`  metrics  http://${host}:${adminPort}/metrics`);
+  lines.push(`  status   http://${host}:${adminPort}/status`);
   for (const feed of feeds) lines.push(`  feed     ${feed}`);
   if (port !== undefined) {
     const isDefault = SETTINGS.url.default === `ws://${host}:${port}/v1/stream`;

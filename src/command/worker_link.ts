@@ -1,17 +1,27 @@
 /** What the processes of `tickgate gateway --workers N` say to each other, over the channel that Node gives them. */
 import cluster from "node:cluster";
 import type { AdminSource } from "../admin.ts";
+import type { NodeReport } from "../report/report.ts";
 
 /** Which worker a process is, in its environment: 1 to N. It stays when the worker is started again. */
 export const WORKER_ENV = "TICKGATE_WORKER";
 
-/** From the supervisor to a worker. */
-export type Ask = { readonly ask: "state"; readonly number: number } | { readonly ask: "stop" };
+/** What a worker can be asked, and what it answers. */
+export interface Answers {
+  /** Why it is not ready; null when it is. */
+  readonly unready: string | null;
+  /** Its metrics page. */
+  readonly metrics: string;
+  readonly report: NodeReport;
+}
 
-/** From a worker to the supervisor. */
+/** From the supervisor to a worker. */
+export type Ask = { readonly ask: keyof Answers; readonly number: number } | { readonly ask: "stop" };
+
+/** From a worker to the supervisor; an answer carries the number of what was asked, and nothing where that failed. */
 export type Tell =
   | { readonly tell: "listening" }
-  | { readonly tell: "state"; readonly number: number; readonly unready?: string; readonly metrics: string };
+  | { readonly tell: "answer"; readonly number: number; readonly answer?: Answers[keyof Answers] };
 
 /** The number of this worker, or undefined in a process that is none. */
 export function workerNumber(env: NodeJS.ProcessEnv = process.env): number | undefined {
@@ -20,9 +30,11 @@ export function workerNumber(env: NodeJS.ProcessEnv = process.env): number | und
 
 /** A worker's end: in the place of an admin port of its own. */
 export class WorkerLink {
+  readonly #source: AdminSource;
   readonly #stopped: Promise<void>;
 
   constructor(source: AdminSource) {
+    this.#source = source;
     // Ctrl-C reaches the whole group; it is the supervisor's to say when the workers end.
     process.on("SIGINT", () => {});
     this.#stopped = new Promise((resolve) => {
@@ -30,10 +42,10 @@ export class WorkerLink {
       process.on("disconnect", () => resolve());
       process.on("message", (message: Ask) => {
         if (message.ask === "stop") return resolve();
-        source.metrics().then(
-          ({ body }) => this.#tell({ tell: "state", number: message.number, unready: source.unready(), metrics: body }),
-          (error: unknown) =>
-            this.#tell({ tell: "state", number: message.number, unready: String(error), metrics: "" }),
+        const { number } = message;
+        this.#answer(message.ask).then(
+          (answer) => this.#tell({ tell: "answer", number, answer }),
+          () => this.#tell({ tell: "answer", number }),
         );
       });
     });
@@ -52,6 +64,17 @@ export class WorkerLink {
   /** Lets the process end. */
   close(): void {
     if (process.connected) process.disconnect();
+  }
+
+  async #answer(question: keyof Answers): Promise<Answers[keyof Answers]> {
+    switch (question) {
+      case "unready":
+        return this.#source.unready() ?? null;
+      case "metrics":
+        return (await this.#source.metrics()).body;
+      case "report":
+        return this.#source.report();
+    }
   }
 
   #tell(message: Tell): void {

@@ -4,18 +4,21 @@
  */
 import cluster, { type Worker } from "node:cluster";
 import type { Logger } from "pino";
-import { AdminServer } from "../admin.ts";
+import { AdminServer, type AdminSource } from "../admin.ts";
 import { Backoff } from "../backoff.ts";
 import type { CommandLine } from "../command_line.ts";
 import { freePort } from "../gateway/server.ts";
 import { createLog } from "../log.ts";
 import { Metrics } from "../metrics.ts";
 import { mergePages } from "../metrics_merge.ts";
+import { mergeReports, type NodeHead } from "../report/merge.ts";
+import { type NodeReport, REPORT_VERSION } from "../report/report.ts";
 import type { Settings } from "../settings.ts";
+import { VERSION } from "../version.ts";
 import { untilSignal } from "./signals.ts";
-import { type Ask, type Tell, WORKER_ENV } from "./worker_link.ts";
+import { type Answers, type Ask, type Tell, WORKER_ENV } from "./worker_link.ts";
 
-/** How long a worker has to answer a scrape, ms; one that does not is left out. */
+/** How long a worker has to answer, ms; one that does not is left out. */
 const ANSWER_TIME = 2_000;
 /** The first and the longest wait before a crashed worker is started again, ms. */
 const RESTART_WAIT = [100, 10_000] as const;
@@ -24,7 +27,7 @@ const PROVED_GOOD = 30_000;
 /** How long workers may take to end beyond the drain, ms, before they are killed. */
 const END_TIME = 10_000;
 
-type State = Extract<Tell, { tell: "state" }>;
+type Answer = Answers[keyof Answers] | undefined;
 
 interface Place {
   readonly number: number;
@@ -42,7 +45,7 @@ export async function runWorkers(line: CommandLine): Promise<void> {
   const { settings } = line;
   const log = createLog(settings);
   const supervisor = new Supervisor(settings, await freePort(settings.host, settings.port), log);
-  const admin = new AdminServer({ unready: () => supervisor.unready(), metrics: () => supervisor.metrics() });
+  const admin = new AdminServer(supervisor);
   const adminPort = await admin.listen(settings.host, settings.adminPort);
   const signalled = untilSignal(log);
   supervisor.start();
@@ -54,7 +57,7 @@ export async function runWorkers(line: CommandLine): Promise<void> {
   if (typeof exitCode === "number") process.exitCode = exitCode;
 }
 
-class Supervisor {
+class Supervisor implements AdminSource {
   /** Resolves to true when every worker has listened once. */
   readonly allListening: Promise<true>;
   /** Resolves to an exit code when a worker cannot start. */
@@ -64,7 +67,7 @@ class Supervisor {
   readonly #log: Logger;
   readonly #places: Place[];
   readonly #metrics = new Metrics({ worker: "supervisor" });
-  readonly #answers = new Map<number, (state: State) => void>();
+  readonly #answers = new Map<number, (answer: Answer) => void>();
   #nextAsk = 1;
   #restarts = 0;
   #stopping = false;
@@ -108,6 +111,7 @@ class Supervisor {
       ...(watchlist ? [`  page     http://${host}:${this.#port}/`] : []),
       `  stream   ws://${host}:${this.#port}/v1/stream`,
       `  metrics  http://${host}:${adminPort}/metrics`,
+      `  status   http://${host}:${adminPort}/status`,
     ];
     process.stdout.write(`${lines.join("\n")}\n`);
   }
@@ -124,8 +128,23 @@ class Supervisor {
 
   async metrics(): Promise<{ contentType: string; body: string }> {
     const own = await this.#metrics.page();
-    const states = await this.#askAll();
-    return { contentType: own.contentType, body: mergePages([own.body, ...states.map((state) => state.metrics)]) };
+    const pages = (await this.#askAll("metrics")).filter((page) => page !== undefined);
+    return { contentType: own.contentType, body: mergePages([own.body, ...pages]) };
+  }
+
+  async report(): Promise<NodeReport> {
+    const reports = await this.#askAll("report");
+    const head: NodeHead = {
+      reportVersion: REPORT_VERSION,
+      node: this.#settings.node,
+      version: VERSION,
+      pid: process.pid,
+      time: Date.now() * 1_000,
+      uptime: process.uptime() * 1_000,
+      unready: this.unready() ?? null,
+    };
+    const answers = this.#places.map(({ number }, index) => ({ worker: number, report: reports[index] }));
+    return mergeReports(head, answers, this.#settings.statusClients);
   }
 
   /** Ends all workers: each drains; what has not ended by then is killed. */
@@ -150,7 +169,7 @@ class Supervisor {
     place.worker = worker;
     const startedAt = performance.now();
     worker.on("message", (message: Tell) => {
-      if (message.tell === "state") return this.#answers.get(message.number)?.(message);
+      if (message.tell === "answer") return this.#answers.get(message.number)?.(message.answer);
       place.listening = true;
       if (this.#places.every((other) => other.listening)) this.#listened(true);
       this.#lookAgain(0);
@@ -176,31 +195,33 @@ class Supervisor {
     clearTimeout(this.#look);
     if (this.#stopping) return;
     this.#look = setTimeout(async () => {
-      const reasons = (await this.#askAll()).map((state) => state.unready);
+      const reasons = (await this.#askAll("unready")).filter((reason) => reason !== undefined);
       this.#unready =
-        reasons.length === 0 ? "no worker is running" : reasons.includes(undefined) ? undefined : reasons[0];
+        reasons.length === 0 ? "no worker is running" : reasons.includes(null) ? undefined : (reasons[0] as string);
       this.#lookAgain(1_000);
     }, wait);
   }
 
-  async #askAll(): Promise<State[]> {
-    const asked = this.#places.map(({ worker, listening }) =>
-      worker && listening ? this.#askState(worker) : undefined,
+  /** Asks every worker; undefined of those that do not run, or do not answer in time. */
+  #askAll<Q extends keyof Answers>(question: Q): Promise<(Answers[Q] | undefined)[]> {
+    return Promise.all(
+      this.#places.map(({ worker, listening }) =>
+        worker && listening ? this.#askOne(worker, question) : Promise.resolve(undefined),
+      ),
     );
-    return (await Promise.all(asked)).filter((state) => state !== undefined);
   }
 
-  #askState(worker: Worker): Promise<State | undefined> {
+  #askOne<Q extends keyof Answers>(worker: Worker, question: Q): Promise<Answers[Q] | undefined> {
     const number = this.#nextAsk++;
     return new Promise((resolve) => {
-      const done = (state: State | undefined) => {
+      const done = (answer: Answer) => {
         clearTimeout(timer);
         this.#answers.delete(number);
-        resolve(state);
+        resolve(answer as Answers[Q] | undefined);
       };
       const timer = setTimeout(() => done(undefined), ANSWER_TIME);
       this.#answers.set(number, done);
-      this.#ask(worker, { ask: "state", number });
+      this.#ask(worker, { ask: question, number });
     });
   }
 

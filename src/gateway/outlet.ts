@@ -95,12 +95,14 @@ export class Outlet implements Way {
     return held;
   }
 
-  /** How much later than it asked for the client has its prices, ms: what queues on the way to it, and waits here for room. */
+  /**
+   * How much later than it asked for the client has its prices, ms: what waits here for room and then queues on the
+   * way, or what has been on its way for longer than that already.
+   */
   behind(now: number): number {
-    const { lastTrip, roundTrip, unansweredSince } = this.#window;
-    const trip = unansweredSince === undefined ? lastTrip : Math.max(lastTrip, now - unansweredSince);
-    const queued = Number.isFinite(roundTrip) ? Math.max(0, trip - roundTrip) : trip;
-    return queued + this.held(now);
+    const { lastTrip, roundTrip, unansweredSince = now } = this.#window;
+    const bare = Number.isFinite(roundTrip) ? roundTrip : 0;
+    return Math.max(0, this.held(now) + Math.max(0, lastTrip - bare), now - unansweredSince - bare);
   }
 
   /** Sends a control message. These are few and answer something: they pass the window, but not without bound. */

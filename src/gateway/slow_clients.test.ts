@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { QualityReason } from "../protocol/messages.ts";
 import { SessionBench } from "./session.testing.ts";
-import { slowestClients, type Watched } from "./slow_clients.ts";
+import { surveyClients, type Watched } from "./slow_clients.ts";
 
 const deaf = { control() {}, frame() {} };
 
@@ -13,8 +14,8 @@ function bench(): SessionBench {
 
 /** What is told of the only connection of a bench. */
 async function told({ session, clock }: SessionBench) {
-  const [client] = await slowestClients(new Set([session]), 1, () => clock.millis());
-  return client;
+  const { clients } = await surveyClients([session], 1, () => clock.millis());
+  return clients[0];
 }
 
 test("a connection that answers at once is not behind, and nothing is wrong with it", async () => {
@@ -53,7 +54,7 @@ test("one that reads slowly is behind by what queues, with the rate at which it 
   assert.ok((client.roundTrip ?? 0) > (client.bareRoundTrip ?? 0) * 2);
   // Control messages are not in what this reader counts.
   assert.ok(Math.abs((client.reads ?? 0) / 10_000 - 1) < 0.2, `${client.reads} bytes a second`);
-  assert.match(client.why, /^client: reads 1?[\d.]+ KB\/s; what is sent takes \d+ ms instead of \d+$/);
+  assert.match(client.why, /^client: reads 1?[\d.]+ KB\/s; what is sent takes \d+ ms instead of \d+ ms$/);
 });
 
 test("one that has stopped answers nothing, and waits; the longer, the further it is behind", async () => {
@@ -74,17 +75,19 @@ test("one that has stopped answers nothing, and waits; the longer, the further i
 });
 
 test("of many, as many as are asked for, the slowest first, and none that has gone", async () => {
-  const made = (behind: number, closed = false): Watched => {
+  const made = (behind: number, closed = false, conflating?: QualityReason): Watched => {
     const window = { size: 1, inFlight: 0, lastTrip: 1, pace: 0, roundTrip: 1, unansweredSince: undefined };
-    const outlet = { window, closed, conflating: undefined, behind: () => behind, held: () => 0 };
+    const outlet = { window, closed, conflating, behind: () => behind, held: () => 0 };
     return { id: String(behind), address: "", agent: "", openedAt: 0, symbols: 1, interval: 1, outlet };
   };
   const sessions = new Set(Array.from({ length: 2_500 }, (_, index) => made((index * 7_919) % 2_500)));
   const slowest = async (count: number) =>
-    (await slowestClients(sessions, count, () => 0)).map(({ session }) => session);
+    (await surveyClients(sessions, count, () => 0)).clients.map(({ session }) => session);
   assert.deepEqual(await slowest(3), ["2499", "2498", "2497"]);
   assert.deepEqual(await slowest(0), []);
   assert.equal((await slowest(10_000)).length, 2_500);
   sessions.add(made(5_000, true));
   assert.deepEqual(await slowest(2), ["2499"], "the one that has gone had taken a place");
+  for (const by of ["client", "server", "client"] as const) sessions.add(made(1, false, by));
+  assert.deepEqual((await surveyClients(sessions, 0, () => 0)).conflating, { client: 2, server: 1 });
 });

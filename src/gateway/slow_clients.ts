@@ -1,5 +1,6 @@
-/** Finds the slowest of all connections, and says of each what is wrong with it. */
-import type { ClientReport } from "../report/report.ts";
+/** Looks at all connections: how many get less than granted, and which are the slowest, with what is wrong with each. */
+import { bytes, duration } from "../report/format.ts";
+import type { ClientReport, GatewayReport } from "../report/report.ts";
 import type { Outlet } from "./outlet.ts";
 import type { Session } from "./session.ts";
 
@@ -29,22 +30,29 @@ interface Place {
 }
 
 /**
- * The slowest connections, the slowest first. Ten thousand take a few milliseconds, in slices; those that come or go
- * meanwhile are in it or not.
+ * Ten thousand connections take a few milliseconds, in slices; those that come or go meanwhile are in it or not.
+ * @param count how many of the slowest are wanted; the slowest comes first
  * @param now gives ms of the clock
  */
-export async function slowestClients(
+export async function surveyClients(
   sessions: Iterable<Watched>,
   count: number,
   now: () => number,
-): Promise<ClientReport[]> {
+): Promise<Pick<GatewayReport, "clients" | "conflating">> {
   const slowest: Place[] = [];
+  const conflating = { client: 0, server: 0 };
   let looked = 0;
+  let time = now();
   for (const session of sessions) {
-    take(slowest, { session, behind: session.outlet.behind(now()) }, count);
-    if (++looked % SLICE === 0) await new Promise((resolve) => setImmediate(resolve));
+    const { outlet } = session;
+    if (outlet.conflating) conflating[outlet.conflating]++;
+    take(slowest, { session, behind: outlet.behind(time) }, count);
+    if (++looked % SLICE > 0) continue;
+    await new Promise((resolve) => setImmediate(resolve));
+    time = now();
   }
-  return slowest.filter(({ session }) => !session.outlet.closed).map(({ session }) => reportClient(session, now()));
+  const open = slowest.filter(({ session }) => !session.outlet.closed);
+  return { conflating, clients: open.map(({ session }) => reportClient(session, time)) };
 }
 
 /** Puts it where it belongs among the slowest so far, if it does. */
@@ -91,19 +99,11 @@ export function reportClient(session: Watched, now: number): ClientReport {
 export function why(client: Omit<ClientReport, "why">): string {
   const { unanswered, roundTrip, bareRoundTrip, behind, conflating, reads, held } = client;
   if (unanswered !== null && unanswered > UNANSWERED + (bareRoundTrip ?? 0))
-    return `client: has not answered for ${seconds(unanswered)}`;
+    return `client: has not answered for ${duration(unanswered)}`;
   if (conflating === "server") return "server: this node is late";
   if (conflating === null && behind < WELL) return "";
   if (reads !== null && roundTrip !== null && bareRoundTrip !== null)
-    return `client: reads ${bytes(reads)}/s; what is sent takes ${Math.round(roundTrip)} ms instead of ${Math.round(bareRoundTrip)}`;
+    return `client: reads ${bytes(reads)}/s; what is sent takes ${duration(roundTrip)} instead of ${duration(bareRoundTrip)}`;
   if (conflating === "client") return "client: reads too slowly";
-  return held > WELL ? `client: its window has been full for ${Math.round(held)} ms` : "client: a slow answer";
-}
-
-function seconds(millis: number): string {
-  return `${(millis / 1_000).toFixed(1)} s`;
-}
-
-function bytes(count: number): string {
-  return count < 1_000 ? `${Math.round(count)} B` : `${(count / 1_000).toFixed(1)} KB`;
+  return held > WELL ? `client: its window has been full for ${duration(held)}` : "client: a slow answer";
 }

@@ -1,0 +1,111 @@
+/** What a gateway tells of itself: its connections, its market, and each feed as it is heard here. */
+import type { HeardStream } from "../bus/bus.ts";
+import type { MarketTable } from "../market/table.ts";
+import type { GatewayRates, GatewayReport, HeardReport, SymbolsReport } from "../report/report.ts";
+import { CLOSED, LIVE } from "../tick.ts";
+import type { GatewayContext } from "./context.ts";
+import type { Session } from "./session.ts";
+import { surveyClients } from "./slow_clients.ts";
+
+/** Rows of the market table that are looked at before sockets and the bus are served again: a third of a millisecond. */
+const SLICE = 50_000;
+
+/** How the symbols of one stream stand. */
+interface StreamMarket {
+  symbols: number;
+  stale: number;
+  closed: number;
+  /** When a tick was last applied, microseconds since the Unix epoch; 0 for never. */
+  appliedAt: number;
+}
+
+/** The gateway, and each feed that it hears, by name. */
+export interface GatewayView {
+  readonly gateway: GatewayReport;
+  readonly heard: ReadonlyMap<string, HeardReport>;
+}
+
+/** @param rates of its counters, a second */
+export async function reportGateway(
+  context: GatewayContext,
+  sessions: ReadonlySet<Session>,
+  rates: GatewayRates,
+): Promise<GatewayView> {
+  const { settings, counts, pacer, clock, bus, table } = context;
+  const survey = await surveyClients(sessions, settings.statusClients, () => clock.millis());
+  const markets = await lookAtMarket(table);
+  return {
+    gateway: {
+      connections: counts.connections,
+      connectionsLimit: settings.maxConnections,
+      symbols: totalOf(markets),
+      rates,
+      lag: pacer.waiting > 0 ? pacer.lag : 0,
+      waiting: pacer.waiting,
+      ...survey,
+      refused: { ...counts.refused },
+      closed: { ...counts.closes },
+    },
+    heard: feedsOf(bus.heard(), markets, clock.millis(), clock.micros()),
+  };
+}
+
+/** How the symbols stand that have had a tick, by stream. */
+async function lookAtMarket(table: MarketTable): Promise<Map<number, StreamMarket>> {
+  const markets = new Map<number, StreamMarket>();
+  for (let index = 0; index < table.knownCount; index++) {
+    if (index % SLICE === SLICE - 1) await new Promise((resolve) => setImmediate(resolve));
+    const row = table.known[index];
+    const stream = table.stream[row];
+    let market = markets.get(stream);
+    if (!market) {
+      market = { symbols: 0, stale: 0, closed: 0, appliedAt: 0 };
+      markets.set(stream, market);
+    }
+    market.symbols++;
+    if (table.state[row] === CLOSED) market.closed++;
+    else if (table.state[row] !== LIVE) market.stale++;
+    market.appliedAt = Math.max(market.appliedAt, table.appliedAt[row]);
+  }
+  return markets;
+}
+
+function totalOf(markets: ReadonlyMap<number, StreamMarket>): SymbolsReport {
+  const total = { known: 0, stale: 0, closed: 0 };
+  for (const { symbols, stale, closed } of markets.values()) {
+    total.known += symbols;
+    total.stale += stale;
+    total.closed += closed;
+  }
+  return total;
+}
+
+/** @param now ms of the clock @param micros the same as wall time */
+function feedsOf(
+  streams: readonly HeardStream[],
+  markets: ReadonlyMap<number, StreamMarket>,
+  now: number,
+  micros: number,
+): Map<string, HeardReport> {
+  const feeds = new Map<string, HeardReport>();
+  for (const [feed, own] of Map.groupBy(streams, (stream) => stream.feed)) {
+    const parts = own.map(({ stream }) => markets.get(stream)).filter((part) => part !== undefined);
+    const appliedAt = Math.max(0, ...parts.map((part) => part.appliedAt));
+    feeds.set(feed, {
+      epoch: Math.max(...own.map(({ epoch }) => epoch)),
+      symbols: parts.reduce((sum, part) => sum + part.symbols, 0),
+      stale: parts.reduce((sum, part) => sum + part.stale, 0),
+      lastTick: appliedAt === 0 ? null : Math.max(0, (micros - appliedAt) / 1_000),
+      lastBatch: Math.max(0, now - Math.max(...own.map(({ heardAt }) => heardAt))),
+      silent: own.filter(({ isSilent }) => isSilent).length,
+      shards: own.map(({ shard, batch, heardAt, isSilent, isMissing }) => ({
+        shard,
+        batch,
+        age: Math.max(0, now - heardAt),
+        silent: isSilent,
+        missing: isMissing,
+      })),
+    });
+  }
+  return feeds;
+}

@@ -1,0 +1,77 @@
+/** What stands out in a node's report: what whoever is on call should read first. */
+import { amount, duration, percent, whole } from "./format.ts";
+import type { FeedReport, GatewayReport, NodeReport } from "./report.ts";
+
+export interface Problem {
+  /** `critical`: somebody has no prices, or old ones. */
+  readonly severity: "critical" | "warning";
+  readonly text: string;
+}
+
+/** From here on an event loop is saturated, connections are scarce, and turns are late (ms). */
+const BUSY = 0.95;
+const SCARCE = 0.9;
+const LATE = 100;
+/** A leading feed without a tick for so long, ms, is worth a look; a market that is closed has none. */
+const QUIET = 10_000;
+
+/** The most serious first; none where all is well. */
+export function problemsOf(report: NodeReport): Problem[] {
+  const { unready, redis, gateway, feeds, workers } = report;
+  const problems: Problem[] = [];
+  const critical = (text: string) => problems.push({ severity: "critical", text });
+  const warning = (text: string) => problems.push({ severity: "warning", text });
+  if (unready !== null) critical(`not ready: ${unready}`);
+  if (redis && !redis.connected && !unready?.includes("Redis")) critical(`Redis is not connected: ${redis.reason}`);
+  for (const worker of workers)
+    if (worker.unready !== null) warning(`worker ${worker.worker} is not ready: ${worker.unready}`);
+  for (const feed of feeds) problems.push(...feedProblems(feed));
+  if (gateway) for (const text of gatewayProblems(gateway)) warning(text);
+  if (report.process.loop >= BUSY) warning(saturation(report));
+  return problems.sort((a, b) => Number(b.severity === "critical") - Number(a.severity === "critical"));
+}
+
+function feedProblems({ feed, published, heard }: FeedReport): Problem[] {
+  const problems: Problem[] = [];
+  if (published?.connected === false)
+    problems.push({ severity: "critical", text: `feed ${feed}: not connected to its source` });
+  if (published?.role === "waiting")
+    problems.push({ severity: "critical", text: `feed ${feed}: waits for Redis, and publishes nothing` });
+  if (published?.role === "leading" && published.lastTick !== null && published.lastTick > QUIET)
+    problems.push({ severity: "warning", text: `feed ${feed}: no tick for ${duration(published.lastTick)}` });
+  if (heard && heard.silent > 0) {
+    const all = heard.silent === heard.shards.length;
+    const where = all ? "" : ` on ${heard.silent} of ${heard.shards.length} shards`;
+    const since = all && heard.lastBatch !== null ? ` for ${duration(heard.lastBatch)}` : "";
+    problems.push({ severity: "critical", text: `feed ${feed}: nothing heard${where}${since}` });
+  } else if (heard && heard.stale > 0)
+    problems.push({
+      severity: "warning",
+      text: `feed ${feed}: ${whole(heard.stale)} of ${whole(heard.symbols)} symbols are stale`,
+    });
+  return problems;
+}
+
+function gatewayProblems(gateway: GatewayReport): string[] {
+  const { clients, conflating, connections, connectionsLimit, rates, lag } = gateway;
+  const problems: string[] = [];
+  const slow = clients.filter(({ why }) => why.startsWith("client"));
+  const count = Math.max(slow.length, conflating.client);
+  if (count > 0) {
+    const [worst] = slow;
+    const who = worst ? `${count === 1 ? "" : "; the slowest is "}${worst.address} (${worst.agent || "-"}), ` : "";
+    const how = worst ? `${duration(worst.behind)} behind: ${worst.why.replace(/^client: /, "")}` : "";
+    problems.push(`${count === 1 ? "a client is slow: " : `${whole(count)} clients are slow`}${who}${how}`);
+  }
+  if (conflating.server > 0 || lag > LATE)
+    problems.push(`turns are ${duration(lag)} late: ${whole(conflating.server)} connections get less for it`);
+  if (connections >= connectionsLimit * SCARCE)
+    problems.push(`${whole(connections)} of at most ${whole(connectionsLimit)} connections are taken`);
+  if (rates.refused > 0) problems.push(`${amount(rates.refused)} connections a second are refused`);
+  return problems;
+}
+
+function saturation({ process, gateway }: NodeReport): string {
+  const waiting = gateway && gateway.waiting > 0 ? `; ${whole(gateway.waiting)} turns wait` : "";
+  return `saturated: the event loop is busy ${percent(process.loop)} of the time${waiting}`;
+}
