@@ -1,6 +1,7 @@
 /**
  * What the tests need from the system: real servers, not stand-ins. On Debian as root they are installed; elsewhere
- * the command that installs them is named, and the exit code is 2.
+ * the command that installs them is named, and the exit code is 2. The languages of the clients in examples/ may be
+ * missing: it is said what is left out, unless TICKGATE_TEST_ALL=1 says that nothing may be.
  */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
@@ -13,6 +14,8 @@ interface Need {
   readonly arePythonModules?: boolean;
   readonly packages: readonly string[];
   readonly why: string;
+  /** Without it, only what it is for is left out. */
+  readonly isOptional?: boolean;
 }
 
 /** Where Debian's Python is, which has the modules of Debian's packages. */
@@ -31,6 +34,20 @@ const NEEDS: readonly Need[] = [
     arePythonModules: true,
     packages: ["python3-redis", "python3-msgpack"],
     why: "the publisher in examples/",
+  },
+  {
+    program: "websockets, msgpack",
+    arePythonModules: true,
+    packages: ["python3-websockets", "python3-msgpack"],
+    why: "the client in examples/python",
+    isOptional: true,
+  },
+  {
+    program: "go",
+    // The certificates are for its modules, which it fetches.
+    packages: ["golang-go", "ca-certificates"],
+    why: "the client in examples/go",
+    isOptional: true,
   },
 ];
 
@@ -59,7 +76,11 @@ function run(command: string, ...args: string[]): void {
   spawnSync(command, args, { stdio: ["ignore", "inherit", "inherit"], env });
 }
 
-const missing = NEEDS.filter((need) => !found(need));
+const isAllNeeded = process.env.TICKGATE_TEST_ALL === "1";
+const absent = NEEDS.filter((need) => !found(need));
+const missing = absent.filter(({ isOptional = false }) => isAllNeeded || !isOptional);
+for (const { program, packages, why } of absent.filter((need) => !missing.includes(need)))
+  say(`left out: ${why}, for which ${program} is missing (on Debian: sudo apt-get install ${packages.join(" ")})`);
 if (missing.length > 0) {
   for (const need of missing) say(`missing: ${need.program} (${need.why})`);
   const packages = [...new Set(missing.flatMap((need) => need.packages))];

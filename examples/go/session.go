@@ -3,7 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
+	"net"
 	"strconv"
 	"time"
 
@@ -69,7 +69,8 @@ func (s *session) run(address string) error {
 	for {
 		conn.SetReadDeadline(time.Now().Add(limit))
 		_, data, err := conn.ReadMessage()
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+		var timeout net.Error
+		if errors.As(err, &timeout) && timeout.Timeout() {
 			return errors.New("nothing heard from the gateway")
 		} else if err != nil {
 			return err

@@ -129,4 +129,5 @@ process.once("SIGINT", () => {
   socket.close(1000);
   process.exit(0);
 });
+process.stdout.on("error", () => process.exit(0)); // whoever read the lines has gone
 connect();

@@ -3,6 +3,7 @@
     python3 ticker.py ws://127.0.0.1:8080/v1/stream SIM:S0000 'SIM:S001*'
 """
 import asyncio
+import os
 import random
 import sys
 import time
@@ -134,3 +135,5 @@ if __name__ == "__main__":
         asyncio.run(follow(sys.argv[1], sys.argv[2:]))
     except KeyboardInterrupt:
         pass
+    except BrokenPipeError:  # whoever read the lines has gone
+        os._exit(0)

@@ -1,0 +1,95 @@
+/** What the clients in examples/ are tried against: a feed, a bus and a gateway, each of which can go and come back. */
+import assert from "node:assert/strict";
+import type { TestContext } from "node:test";
+import { freePort, RedisServer } from "../src/bus/redis_server.testing.ts";
+import { polled, ServerProcess } from "./gateway_process.ts";
+
+/** `tickgate feed` with ticks that the test writes. */
+class FeedProcess extends ServerProcess {
+  static override async open(...args: string[]): Promise<FeedProcess> {
+    const feed = new FeedProcess(["feed", "--feed", "ndjson:-", "--admin-port", "0", ...args]);
+    await feed.untilListening();
+    return feed;
+  }
+
+  write(line: object): void {
+    this.input.write(`${JSON.stringify(line)}\n`);
+  }
+}
+
+export class ExampleMarket {
+  readonly #bus: readonly string[];
+  readonly #gatewayArgs: readonly string[];
+  readonly #seqs = new Map<string, number>();
+  #feed: FeedProcess | undefined;
+  #gateway: ServerProcess | undefined;
+
+  private constructor(bus: readonly string[], gatewayArgs: readonly string[]) {
+    this.#bus = bus;
+    this.#gatewayArgs = [...gatewayArgs, ...bus];
+  }
+
+  /** Starts all of it; it ends with the test. */
+  static async open(t: TestContext): Promise<ExampleMarket> {
+    const redis = await RedisServer.start();
+    t.after(() => redis.stop());
+    // A port that can be listened on again at once.
+    const ports = ["--port", String(await freePort()), "--admin-port", "0"];
+    const market = new ExampleMarket(["--redis-url", redis.url], ports);
+    t.after(async () => {
+      await market.stopFeed();
+      await market.stopGateway("SIGKILL");
+    });
+    await market.startFeed();
+    await market.startGateway();
+    return market;
+  }
+
+  get url(): string {
+    assert.ok(this.#gateway);
+    return this.#gateway.url;
+  }
+
+  async startFeed(): Promise<void> {
+    this.#feed = await FeedProcess.open(...this.#bus);
+  }
+
+  /** Kills the feed: its symbols fall silent. */
+  async stopFeed(): Promise<void> {
+    await this.#feed?.close();
+    this.#feed = undefined;
+  }
+
+  async startGateway(): Promise<void> {
+    const gateway = await ServerProcess.open("gateway", ...this.#gatewayArgs);
+    this.#gateway = gateway;
+    await polled(
+      async () => (await gateway.admin("/readyz")).status,
+      (status) => status === 200,
+      "the gateway to be ready",
+    );
+  }
+
+  async stopGateway(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+    this.#gateway?.signal(signal);
+    await this.#gateway?.ended();
+    this.#gateway = undefined;
+  }
+
+  /** So many ticks of a symbol in one go. A tick's bid and last are its seq and a half: what a client shows can be checked. */
+  tick(symbol: string, count = 1): number {
+    assert.ok(this.#feed);
+    let seq = this.#seqs.get(symbol) ?? 0;
+    for (const end = seq + count; seq < end; ) {
+      seq++;
+      this.#feed.write({ symbol, bid: seq + 0.5, last: seq + 0.5 });
+    }
+    this.#seqs.set(symbol, seq);
+    return seq;
+  }
+
+  /** Waits until the gateway knows a symbol. */
+  async known(symbol: string): Promise<void> {
+    await this.#gateway?.known(symbol);
+  }
+}
