@@ -1,8 +1,8 @@
 /** The watch on a terminal: table and footer, redrawn a few times a second, and the keys. */
 import type { ConnectionState, TickgateClient } from "../client/client.ts";
+import type { Screen } from "./terminal-screen.ts";
+import { cut, type Style } from "./terminal-style.ts";
 import { count } from "./watch-number.ts";
-import type { Screen } from "./watch-screen.ts";
-import { cut, type Style } from "./watch-style.ts";
 import type { WatchTable } from "./watch-table.ts";
 
 /** How often the screen is redrawn at most, ms. */

@@ -3,8 +3,8 @@ import { test } from "node:test";
 import type { Quote } from "../client/client.ts";
 import type { Entry } from "../client/entry.ts";
 import { madeUp, tell } from "../client/quote.testing.ts";
+import { COLOURED, cut, PLAIN_STYLE } from "./terminal-style.ts";
 import { age, decimalsOf, price, size } from "./watch-number.ts";
-import { COLOURED, cut, PLAIN_STYLE } from "./watch-style.ts";
 import { WatchTable } from "./watch-table.ts";
 
 const NOW = 1_700_000_000_000_000;

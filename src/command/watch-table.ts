@@ -1,12 +1,12 @@
 /** The live table: rows for symbols, fitted to a terminal. It draws text; the screen shows it. */
 import type { Quote } from "../client/client.ts";
-import { COLUMNS, type Column, learnDecimals, MOVE_SHOWN, type Row } from "./watch-column.ts";
-import { cut, type Style } from "./watch-style.ts";
+import { type Fitted, TableFit } from "./terminal-fit.ts";
+import type { Style } from "./terminal-style.ts";
+import { COLUMNS, learnDecimals, MOVE_SHOWN, type Row } from "./watch-column.ts";
 
 /** In what order rows stand. */
 export type Order = "symbol" | "activity";
 
-const GAP = 2;
 /** How much of a row's activity is left a second later. */
 const FADING = 0.7;
 
@@ -18,8 +18,7 @@ export class WatchTable {
   /** The rows in order. */
   #sorted: Row[] = [];
   #isSorted = true;
-  /** By column, the widest that its cells have been: a table that breathes cannot be read. */
-  readonly #widths = new Map<Column, number>();
+  readonly #fit = new TableFit(COLUMNS);
 
   /** @param now microseconds since the Unix epoch, by the gateway's clock */
   constructor(order: Order, style: Style, now: () => number) {
@@ -79,42 +78,22 @@ export class WatchTable {
     const rows = this.#sorted.slice(0, Math.max(0, height - 1));
     rows.forEach(learnDecimals);
     const cells = rows.map((row) => COLUMNS.map((column) => column.text(row, now)));
-    const columns = this.#fit(cells, width);
-    const titles = columns.map(([index, space]) => aligned(COLUMNS[index], COLUMNS[index].title, space));
-    const lines = [this.#style.title(cut(titles.join(" ".repeat(GAP)), width).padEnd(width))];
+    const columns = this.#fit.fit(cells, width);
+    const lines = [this.#style.title(this.#fit.titles(columns, width))];
     for (const [at, row] of rows.entries()) lines.push(this.#line(row, cells[at], columns, now));
     return lines.slice(0, height);
   }
 
-  #line(row: Row, cells: readonly string[], columns: readonly [number, number][], now: number): string {
+  #line(row: Row, cells: readonly string[], columns: readonly Fitted[], now: number): string {
     const { state } = row.quote;
-    const line = columns.map(([index, space]) => {
-      const column = COLUMNS[index];
-      const text = aligned(column, cells[index], space);
-      if (column.title === "state") return this.#style.state(text, state);
+    return this.#fit.line(columns, cells, (text, index) => {
+      const { title } = COLUMNS[index];
+      if (title === "state") return this.#style.state(text, state);
       if (state !== "live") return this.#style.old(text);
-      if (column.title === "last" && now - row.movedAt < MOVE_SHOWN) return this.#style.move(text, row.move);
-      if (column.title === "change") return this.#style.sign(text, cells[index]);
+      if (title === "last" && now - row.movedAt < MOVE_SHOWN) return this.#style.move(text, row.move);
+      if (title === "change") return this.#style.sign(text, cells[index]);
       return text;
     });
-    return line.join(" ".repeat(GAP));
-  }
-
-  /** Which columns there is room for, and how wide each is; the least wanted are left out first. */
-  #fit(cells: readonly (readonly string[])[], width: number): [index: number, space: number][] {
-    let columns = COLUMNS.map((column, index): [number, number] => {
-      let space = Math.max(this.#widths.get(column) ?? 0, column.title.length);
-      for (const row of cells) space = Math.max(space, row[index].length);
-      this.#widths.set(column, space);
-      return [index, space];
-    });
-    const total = () => columns.reduce((sum, [, space]) => sum + space + GAP, -GAP);
-    const dropping = [...columns].sort(([a], [b]) => COLUMNS[b].rank - COLUMNS[a].rank);
-    for (const [least] of dropping) {
-      if (total() <= width || columns.length === 1) break;
-      columns = columns.filter(([index]) => index !== least);
-    }
-    return columns.map(([index, space]) => [index, Math.min(space, width)]);
   }
 
   #sort(): void {
@@ -122,9 +101,4 @@ export class WatchTable {
     this.#sorted.sort(this.order === "symbol" ? bySymbol : (a, b) => b.activity - a.activity || bySymbol(a, b));
     this.#isSorted = true;
   }
-}
-
-function aligned({ left }: Column, text: string, space: number): string {
-  const fitting = cut(text, space);
-  return left ? fitting.padEnd(space) : fitting.padStart(space);
 }

@@ -4,10 +4,10 @@ import { type ConnectionState, TickgateClient } from "../client/client.ts";
 import type { CommandLine } from "../command_line.ts";
 import { UsageError } from "../option.ts";
 import { isPattern, isSymbol } from "../tick.ts";
+import { Screen } from "./terminal-screen.ts";
+import { COLOURED, PLAIN_STYLE } from "./terminal-style.ts";
 import { JSON_LINES, LinePrinter, PLAIN } from "./watch-lines.ts";
 import { LiveView } from "./watch-live.ts";
-import { Screen } from "./watch-screen.ts";
-import { COLOURED, PLAIN_STYLE } from "./watch-style.ts";
 import { WatchTable } from "./watch-table.ts";
 
 /** How often the round trip is measured, ms. */

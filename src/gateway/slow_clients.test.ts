@@ -35,8 +35,10 @@ test("a connection that answers at once is not behind, and nothing is wrong with
 test("one that reads slowly is behind by what queues, with the rate at which it reads", async () => {
   // Bytes that came before each ping; what is read of them, 10 a millisecond, answers it.
   let sent = 0;
-  const hearer = { control() {}, frame: (_at: number, _ticks: unknown, bytes: number) => void (sent += bytes) };
-  const one = new SessionBench("tickgate.v1.json", hearer);
+  const frame = (_at: number, _ticks: unknown, bytes: number) => {
+    sent += bytes;
+  };
+  const one = new SessionBench("tickgate.v1.json", { control() {}, frame });
   one.session.open();
   one.advance(10);
   one.answering = false;

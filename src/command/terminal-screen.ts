@@ -1,5 +1,5 @@
 /**
- * The terminal, lent out for the live table: alternate screen, no cursor, single keys. It is given back on every way
+ * The terminal, lent out for what is live: alternate screen, no cursor, single keys. It is given back on every way
  * out of the process.
  */
 import type { ReadStream, WriteStream } from "node:tty";

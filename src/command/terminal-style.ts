@@ -1,4 +1,4 @@
-/** Colours for the live table, or none. All text has one cell a character. */
+/** Colours for what is shown on a terminal, or none. All text has one cell a character. */
 import type { Quote } from "../client/client.ts";
 
 export interface Style {
@@ -11,6 +11,7 @@ export interface Style {
   old(text: string): string;
   state(text: string, state: Quote["state"]): string;
   good(text: string): string;
+  warn(text: string): string;
   bad(text: string): string;
 }
 
@@ -31,6 +32,7 @@ export const COLOURED: Style = {
   old: dim,
   state: (text, state) => (state === "stale" ? warning(text) : state === "live" ? green(text) : dim(text)),
   good: green,
+  warn: sgr("33"),
   bad: sgr("1;31"),
 };
 
@@ -42,6 +44,7 @@ export const PLAIN_STYLE: Style = {
   old: same,
   state: same,
   good: same,
+  warn: same,
   bad: same,
 };
 
