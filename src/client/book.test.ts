@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { TickgateClient, VIOLATIONS } from "./client.ts";
+import type { TickgateClient, Violation } from "./client.ts";
 import { FakeSocket, fakeClient, settled } from "./fake.testing.ts";
 
 function openClient(symbols: string[], terms?: { interval?: number; fields?: string[] }) {
@@ -110,7 +110,7 @@ test("a symbol that is not wanted any more leaves the book at once", async () =>
 });
 
 test("every promise that is broken is counted, and only that", () => {
-  const breaking: Partial<Record<keyof typeof VIOLATIONS, (gateway: FakeSocket) => void>> = {
+  const breaking: Partial<Record<Violation, (gateway: FakeSocket) => void>> = {
     notGranted: (gateway) => gateway.say([2_000, [9, 1, 1, 1, 1]]),
     wrongLength: (gateway) => gateway.say([2_000, [1, 2, 1, 1]]),
     twiceInFrame: (gateway) => gateway.say([2_000, [1, 2, 1, 1, 1], [1, 3, 1, 1, 1]]),

@@ -6,7 +6,8 @@ import { MAX_FRAME_BYTES, type Status, type Subscribed, type Unsubscribed } from
 import { FIELDS, type Field, fieldIndex } from "../tick.ts";
 import type { Ages } from "./ages.ts";
 import { type FrameReader, readFrame } from "./codec.ts";
-import { Entry, type GatewayTime, type Link } from "./entry.ts";
+import { Entry, type GatewayTime, type Link, NO_LINK } from "./entry.ts";
+import type { QuoteState } from "./quote.ts";
 import type { ClientTime } from "./time.ts";
 import type { ViolationCounter } from "./violations.ts";
 
@@ -31,31 +32,32 @@ interface Grant {
   reset: boolean;
 }
 
-/** What is told of a book. */
-export interface BookHandler {
-  /** A tick has come; `isNews`: it differs from what was known. */
-  tick(entry: Entry, conflated: number, isNews: boolean, isNewState: boolean, now: number): void;
+export interface BookOptions {
+  readonly time: ClientTime;
+  readonly sync: GatewayTime;
+  readonly ages: Ages;
+  readonly violations: ViolationCounter;
+  /** How much less than the interval may be between two ticks, ms. */
+  readonly tolerance: number;
+  /** A symbol was granted. */
+  readonly granted: (entry: Entry) => void;
+  /** A tick has come; `news`: what of the entry differs from before. @param now ms */
+  readonly ticked: (entry: Entry, conflated: number, now: number, news: "none" | "values" | "state") => void;
   /** Other than by a tick, the entry has another state. */
-  turned(entry: Entry): void;
-  status(entry: Entry, state: Entry["state"] | "gap", reason: string): void;
-  granted(entry: Entry): void;
-  frame(sentAt: number, ticks: number): void;
+  readonly turned: (entry: Entry) => void;
+  readonly status: (entry: Entry, state: QuoteState | "gap", reason: string) => void;
+  /** All ticks of a frame have been told. */
+  readonly frame: (sentAt: number, ticks: number) => void;
 }
 
 /** Handles without a grant that are remembered, in case that the grant comes late. */
 const MOST_STRAYS = 1_000;
-const NO_LINK: Link = { current: false, reason: "not subscribed", since: 0 };
 
 export class Book implements FrameReader {
   /** By symbol: those that are granted, and those that are wanted. */
   readonly entries = new Map<string, Entry>();
   readonly counts = { frames: 0, ticks: 0, conflated: 0, lost: 0, gaps: 0, resets: 0 };
-  readonly #handler: BookHandler;
-  readonly #violations: ViolationCounter;
-  readonly #toleranceMicros: number;
-  readonly #time: ClientTime;
-  readonly #gatewayTime: GatewayTime;
-  readonly #ages: Ages;
+  readonly #options: BookOptions;
   readonly #byHandle = new Map<number, Grant>();
   readonly #bySymbol = new Map<string, Grant>();
   /** Handles that had ticks without being granted, and how many. */
@@ -70,28 +72,15 @@ export class Book implements FrameReader {
   #micros = 0;
   #gatewayMicros = 0;
 
-  /** @param tolerance how much less than the interval may be between two ticks, ms */
-  constructor(
-    handler: BookHandler,
-    violations: ViolationCounter,
-    tolerance: number,
-    time: ClientTime,
-    gatewayTime: GatewayTime,
-    ages: Ages,
-  ) {
-    this.#handler = handler;
-    this.#violations = violations;
-    this.#toleranceMicros = tolerance * 1_000;
-    this.#time = time;
-    this.#gatewayTime = gatewayTime;
-    this.#ages = ages;
+  constructor(options: BookOptions) {
+    this.#options = options;
   }
 
   /** The entry of a symbol that is wanted; a new one where there is none. */
   want(symbol: string): Entry {
     const found = this.entries.get(symbol);
     if (found) return found;
-    const entry = new Entry(symbol, NO_LINK, this.#gatewayTime);
+    const entry = new Entry(symbol, this.#options.sync);
     this.entries.set(symbol, entry);
     return entry;
   }
@@ -113,9 +102,9 @@ export class Book implements FrameReader {
     if (link.current === current || link === NO_LINK) return;
     link.current = current;
     link.reason = reason;
-    link.since = this.#gatewayTime.micros();
+    link.since = this.#options.sync.micros();
     for (const entry of this.entries.values())
-      if (entry.link === link && entry.seq > 0 && (entry.told ?? "live") === "live") this.#handler.turned(entry);
+      if (entry.link === link && entry.seq > 0 && (entry.told ?? "live") === "live") this.#options.turned(entry);
   }
 
   /** The connection is lost. */
@@ -142,7 +131,7 @@ export class Book implements FrameReader {
       entry.fields = fields as readonly Field[];
       // What is not granted will not be told any more.
       for (let index = 0; index < entry.values.length; index++) if (!isGranted[index]) entry.values[index] = Number.NaN;
-      this.#handler.granted(entry);
+      this.#options.granted(entry);
     }
   }
 
@@ -172,25 +161,25 @@ export class Book implements FrameReader {
         entry.since = since;
         entry.reason = reason;
       }
-      this.#handler.status(entry, state === "gap" ? state : entry.state, reason);
-      if (entry.state !== before) this.#handler.turned(entry);
+      this.#options.status(entry, state === "gap" ? state : entry.state, reason);
+      if (entry.state !== before) this.#options.turned(entry);
     }
   }
 
   /** @throws BadMessage */
   frame(data: unknown): void {
     readFrame(data, this);
-    if (this.#isConnected) this.#handler.frame(this.#sentAt, this.#ticks);
+    if (this.#isConnected) this.#options.frame(this.#sentAt, this.#ticks);
   }
 
   begin(sentAt: number, bytes: number): void {
     this.counts.frames++;
-    if (bytes > MAX_FRAME_BYTES) this.#violations.add("frameTooLarge", `${bytes} bytes`);
+    if (bytes > MAX_FRAME_BYTES) this.#options.violations.add("frameTooLarge", `${bytes} bytes`);
     this.#sentAt = sentAt;
     this.#ticks = 0;
-    this.#now = this.#time.millis();
-    this.#micros = this.#time.micros();
-    this.#gatewayMicros = this.#gatewayTime.micros();
+    this.#now = this.#options.time.millis();
+    this.#micros = this.#options.time.micros();
+    this.#gatewayMicros = this.#options.sync.micros();
   }
 
   tick(handle: number, seq: number, eventTime: number, values: Float64Array, count: number): void {
@@ -200,7 +189,7 @@ export class Book implements FrameReader {
     if (!grant) return this.#stray(handle);
     const { entry, positions } = grant;
     if (count !== positions.length)
-      return this.#violations.add("wrongLength", `${entry.symbol}: ${count} of ${positions.length} values`);
+      return this.#options.violations.add("wrongLength", `${entry.symbol}: ${count} of ${positions.length} values`);
     this.#check(grant, seq);
     const left = grant.seq > 0 && !grant.reset ? Math.max(0, seq - grant.seq - 1) : 0;
     const before = entry.state;
@@ -224,7 +213,7 @@ export class Book implements FrameReader {
       entry.conflated += left;
     }
     // The age of a snapshot is that of the market's rest, not of the way.
-    if (!grant.snapshot) this.#ages.add(this.#gatewayMicros - eventTime);
+    if (!grant.snapshot) this.#options.ages.add(this.#gatewayMicros - eventTime);
     entry.seq = seq;
     entry.eventTime = eventTime;
     entry.sentAt = this.#sentAt;
@@ -240,7 +229,7 @@ export class Book implements FrameReader {
     grant.sentAt = this.#sentAt;
     grant.frame = counts.frames;
     grant.snapshot = grant.untold = grant.gap = grant.reset = false;
-    this.#handler.tick(entry, conflated, isNews, entry.state !== before, this.#now);
+    this.#options.ticked(entry, conflated, this.#now, entry.state !== before ? "state" : isNews ? "values" : "none");
   }
 
   #check(grant: Grant, seq: number): void {
@@ -251,16 +240,16 @@ export class Book implements FrameReader {
     if (grant.snapshot) return;
     if (seq === grant.seq && !grant.gap) this.#broken("seqRepeated", grant, seq);
     const apart = this.#sentAt - grant.sentAt;
-    if (apart < interval * 1_000 - this.#toleranceMicros)
-      this.#violations.add("tooOften", `${symbol}: ${apart / 1_000} ms apart, granted ${interval} ms`);
+    if (apart < (interval - this.#options.tolerance) * 1_000)
+      this.#options.violations.add("tooOften", `${symbol}: ${apart / 1_000} ms apart, granted ${interval} ms`);
   }
 
   #broken(violation: "twiceInFrame" | "seqBack" | "seqRepeated", grant: Grant, seq: number): void {
-    this.#violations.add(violation, `${grant.entry.symbol}: ${seq} after ${grant.seq}`);
+    this.#options.violations.add(violation, `${grant.entry.symbol}: ${seq} after ${grant.seq}`);
   }
 
   #stray(handle: number): void {
-    this.#violations.add("notGranted", `handle ${handle}`);
+    this.#options.violations.add("notGranted", `handle ${handle}`);
     const before = this.#strays.get(handle);
     if (before !== undefined || this.#strays.size < MOST_STRAYS) this.#strays.set(handle, (before ?? 0) + 1);
   }
@@ -268,14 +257,14 @@ export class Book implements FrameReader {
   #grant(symbol: string, handle: number): Grant {
     const strays = this.#strays.get(handle);
     if (strays !== undefined) {
-      this.#violations.add("beforeGrant", `${symbol}: ${strays} ticks of handle ${handle}`);
+      this.#options.violations.add("beforeGrant", `${symbol}: ${strays} ticks of handle ${handle}`);
       this.#strays.delete(handle);
     }
     const found = this.#bySymbol.get(symbol);
     const holder = this.#byHandle.get(handle);
     if (found && found === holder) return found;
     if (found || holder)
-      this.#violations.add(
+      this.#options.violations.add(
         "handleChanged",
         `${symbol}: handle ${handle}, which ${holder?.entry.symbol ?? "nobody"} had`,
       );

@@ -2,56 +2,42 @@
  * The client: live prices from a Tickgate gateway, in browsers and Node. It keeps the connection, asks again for what
  * is wanted after each loss of it, and never shows an old price as a live one.
  */
-import {
-  type Bye,
-  type Command,
-  type Control,
-  type Failure,
-  type Hello,
-  SUBPROTOCOLS,
-  type Subprotocol,
-  type Subscribed,
-} from "../protocol/messages.ts";
-import { Ages } from "./ages.ts";
+import type { Bye, Control, Hello } from "../protocol/messages.ts";
+import { SUBPROTOCOLS, type Subprotocol } from "../protocol/messages.ts";
+import { type AgeQuantiles, Ages } from "./ages.ts";
 import { Book } from "./book.ts";
+import { checkInterval } from "./check.ts";
+import { Claim, type ClaimHost } from "./claim.ts";
 import { Connection, type ConnectionState } from "./connection.ts";
+import { Dialogue } from "./dialogue.ts";
 import type { Entry } from "./entry.ts";
 import { reportUnheard, TickgateError } from "./error.ts";
 import { type ClientEvent, type ClientEvents, Listeners } from "./events.ts";
-import { Negotiation } from "./negotiation.ts";
-import { Outbox } from "./outbox.ts";
-import { Quote, type Scope } from "./quote.ts";
+import { type Quote, View } from "./quote.ts";
 import { globalSocket, type SocketConstructor } from "./socket.ts";
 import { type ClientState, stateOf } from "./state.ts";
-import {
-  checkInterval,
-  checkTexts,
-  type Host,
-  type QuoteCallback,
-  type SubscribeOptions,
-  Subscription,
-} from "./subscription.ts";
+import type { QuoteCallback, SubscribeOptions, Subscription, Symbols } from "./subscription.ts";
 import { ClockSync } from "./sync.ts";
 import { type ClientTime, SYSTEM_TIME } from "./time.ts";
 import { ViolationCounter, type Violations } from "./violations.ts";
 import { followVisibility } from "./visibility.ts";
 import { Wishes } from "./wishes.ts";
 
-export type { Field } from "../tick.ts";
-export { FIELDS } from "../tick.ts";
+export { FIELDS, type Field } from "../tick.ts";
+export type { AgeQuantiles } from "./ages.ts";
 export type { ConnectionState } from "./connection.ts";
 export { TickgateError, type TickgateErrorCode } from "./error.ts";
 export type { ClientEvent, ClientEvents } from "./events.ts";
-export { observe } from "./observe.ts";
-export { Quote } from "./quote.ts";
+export type { Quote, QuoteState } from "./quote.ts";
 export type { ClientSocket, SocketConstructor, SocketEvent } from "./socket.ts";
 export type { ClientState } from "./state.ts";
-export {
-  type QuoteCallback,
-  type Signal,
-  type SubscribeOptions,
+export type {
+  QuoteCallback,
+  Signal,
+  SubscribeOptions,
   Subscription,
-  type SubscriptionTerms,
+  SubscriptionTerms,
+  Symbols,
 } from "./subscription.ts";
 export type { ClientTime } from "./time.ts";
 export { VIOLATIONS, type Violation, type Violations } from "./violations.ts";
@@ -61,7 +47,7 @@ export interface ClientOptions {
   readonly WebSocket?: SocketConstructor;
   /** Default: MessagePack. The other one is offered as well. */
   readonly subprotocol?: Subprotocol;
-  /** How often what is off the screen (see `Subscription.hide`) is asked for, ms. Default 5,000. */
+  /** How often what is off the screen (see {@link Subscription.hide}) is asked for, ms. Default 5,000. */
   readonly hiddenInterval?: number;
   /** How often anything is asked for while the whole page is hidden, ms. Default 30,000. */
   readonly backgroundInterval?: number;
@@ -79,7 +65,7 @@ export interface ClientOptions {
   readonly random?: () => number;
 }
 
-/** What has come, in all; see {@link TickgateClient.stats}. */
+/** What has come, in all. */
 export interface ClientStats {
   /** The last measured round trip, ms; undefined before the first. */
   readonly roundTrip: number | undefined;
@@ -93,124 +79,99 @@ export interface ClientStats {
   readonly conflated: number;
   /** Ticks that the gateway missed, and said so (`gap`). */
   readonly lost: number;
-  /** How often it said so, of all symbols, and how often that a count began anew. */
+  /** How often it said so of a symbol, and how often that a symbol's count began anew. */
   readonly gaps: number;
   readonly resets: number;
   /** Connections made after the first. */
   readonly reconnects: number;
-  /** How old ticks of the last 10 to 20 s were when they came, ms, by the gateway's clock; undefined when none came. */
-  readonly age: {
-    readonly p50: number | undefined;
-    readonly p90: number | undefined;
-    readonly p99: number | undefined;
-  };
+  /** How old the latest 2,048 ticks, snapshots left out, were when they came, by the gateway's clock. */
+  readonly age: AgeQuantiles;
 }
 
-/** Pings without an answer that are remembered. */
-const MOST_PINGS = 16;
-/** Commands without an answer that are remembered. */
-const MOST_UNANSWERED = 1_000;
-/** How long after a failed command, and after a refusal that may pass, it is tried again, ms. */
-const FAILED_WAIT = 1_000;
-const REFUSED_WAIT = 15_000;
 const DEFAULTS = { hiddenInterval: 5_000, backgroundInterval: 30_000, pingInterval: 10_000, intervalTolerance: 10 };
-const EVERYTHING: Scope = { fields: undefined };
+const ALL_FIELDS = { fields: undefined };
 
 export class TickgateClient {
   readonly #time: ClientTime;
   readonly #options: ClientOptions & typeof DEFAULTS;
   readonly #listeners = new Listeners();
-  readonly #violations = new ViolationCounter((violation, detail) =>
-    this.#listeners.tell("violation", violation, detail),
-  );
+  readonly #violations: ViolationCounter;
   readonly #sync: ClockSync;
-  readonly #ages: Ages;
-  readonly #wishes = new Wishes<Subscription>();
-  readonly #subscriptions = new Set<Subscription>();
+  readonly #ages = new Ages();
+  readonly #wishes = new Wishes<Claim>();
+  readonly #claims = new Set<Claim>();
   readonly #quotes = new Map<string, Quote>();
   readonly #book: Book;
   readonly #connection: Connection;
-  readonly #host: Host;
-  /** When pings that wait for their answer were sent, ms, by id. */
-  readonly #pings = new Map<number, number>();
-  /** What commands that wait for their answer named, by id. */
-  readonly #unanswered = new Map<number, readonly string[]>();
-  /** Symbols that may be granted later. */
-  readonly #refused = new Set<string>();
-  #lastId = 0;
-  #isPingDue = false;
+  readonly #host: ClaimHost;
+  #dialogue: Dialogue | undefined;
   #bytes = 0;
   #connections = 0;
   #isVisible = true;
-  #isFlushing = false;
+  #state: ClientState = "connecting";
   #closeReason = "";
-  #hello: Hello | undefined;
-  #negotiation: Negotiation | undefined;
-  #outbox: Outbox | undefined;
-  /** Take back what runs as long as there is a connection, and as long as the client is not closed. */
-  #cancelPing: () => void = () => {};
-  #cancelRetry: (() => void) | undefined;
-  #stopFollowing: (() => void) | undefined;
+  #unfollow: (() => void) | undefined;
 
   /**
    * Connects with the first `subscribe`, or with `connect`.
    * @param url of the gateway: `wss://HOST/v1/stream`
    * @throws RangeError when an interval is none
+   * @throws Error where there is no WebSocket
    */
   constructor(url: string, options: ClientOptions = {}) {
-    const preferred = options.subprotocol ?? SUBPROTOCOLS[0];
+    const { WebSocket = globalSocket(), subprotocol = SUBPROTOCOLS[0], time = SYSTEM_TIME } = options;
+    const { random = Math.random } = options;
+    const listeners = this.#listeners;
+    const violations = new ViolationCounter((...told) => listeners.tell("violation", ...told));
+    this.#time = time;
     this.#options = { ...DEFAULTS, ...options };
     checkInterval(this.#options.hiddenInterval);
     checkInterval(this.#options.backgroundInterval);
-    this.#time = options.time ?? SYSTEM_TIME;
-    this.#sync = new ClockSync(this.#time);
-    this.#ages = new Ages(() => this.#time.millis());
-    this.#book = new Book(
-      {
-        tick: (entry, conflated, isNews, isNewState, now) => this.#ticked(entry, conflated, isNews, isNewState, now),
-        turned: (entry) => this.#turned(entry),
-        status: (entry, state, reason) => this.#status(entry, state, reason),
-        granted: (entry) => this.#granted(entry),
-        frame: (sentAt, ticks) => this.#listeners.tell("frame", sentAt, ticks),
-      },
-      this.#violations,
-      this.#options.intervalTolerance,
-      this.#time,
-      this.#sync,
-      this.#ages,
-    );
-    this.#connection = new Connection(
-      url,
-      {
-        WebSocket: options.WebSocket ?? globalSocket(),
-        subprotocols: [preferred, ...SUBPROTOCOLS.filter((name) => name !== preferred)],
-        time: this.#time,
-        random: options.random ?? Math.random,
-        violations: this.#violations,
-      },
-      {
-        state: (state) => this.#changed(state),
-        message: (message) => this.#message(message),
-        frame: (data) => {
-          this.#ages.turn();
-          this.#book.frame(data);
-        },
-        heard: (bytes) => {
-          this.#bytes += bytes;
-        },
-      },
-    );
+    this.#violations = violations;
+    this.#sync = new ClockSync(time);
     this.#host = {
-      time: this.#time,
-      pace: (interval, hidden, isHidden) => this.#pace(interval, hidden, isHidden),
-      changed: (subscription, symbols) => this.#rewish(subscription, symbols),
-      left: (subscription) => this.#left(subscription),
+      time,
+      pace: (...terms) => this.#pace(...terms),
+      changed: (claim, symbols) => this.#changed(claim, symbols),
+      left: (claim, symbols) => {
+        this.#claims.delete(claim);
+        this.#changed(claim, symbols);
+      },
     };
+    this.#book = new Book({
+      time,
+      sync: this.#sync,
+      ages: this.#ages,
+      violations,
+      tolerance: this.#options.intervalTolerance,
+      granted: (entry) => this.#granted(entry),
+      ticked: (entry, conflated, now, news) => this.#ticked(entry, conflated, now, news),
+      turned: (entry) => this.#tell(entry, time.millis(), true),
+      status: (entry, ...told) => {
+        const quote = this.#quotes.get(entry.symbol);
+        if (quote) listeners.tell("status", quote, ...told);
+        for (const follow of entry.followers) follow.follower.status(follow.quote, ...told);
+      },
+      frame: (...told) => listeners.tell("frame", ...told),
+    });
+    this.#connection = new Connection(url, {
+      WebSocket,
+      subprotocols: [subprotocol, ...SUBPROTOCOLS.filter((name) => name !== subprotocol)],
+      time,
+      random,
+      violations,
+      state: (state) => this.#stands(state),
+      message: (message) => this.#message(message),
+      frame: (data) => this.#book.frame(data),
+      heard: (bytes) => {
+        this.#bytes += bytes;
+      },
+    });
   }
 
   /** How it stands, in one word. When it is not `live`, no quote is. */
   get state(): ClientState {
-    return stateOf(this.#connection.state);
+    return this.#state;
   }
 
   /** How it stands, in detail. */
@@ -241,15 +202,9 @@ export class TickgateClient {
   /** What has come, in all, and how old it was. */
   get stats(): ClientStats {
     const { roundTrip, offset: clockOffset } = this.#sync;
-    const ages = this.#ages;
-    return {
-      roundTrip,
-      clockOffset,
-      bytes: this.#bytes,
-      ...this.#book.counts,
-      reconnects: Math.max(0, this.#connections - 1),
-      age: { p50: ages.quantile(0.5), p90: ages.quantile(0.9), p99: ages.quantile(0.99) },
-    };
+    const reconnects = Math.max(0, this.#connections - 1);
+    const age = this.#ages.quantiles;
+    return { roundTrip, clockOffset, ...this.#book.counts, bytes: this.#bytes, reconnects, age };
   }
 
   /** Whether somebody looks. While nobody does, everything is asked for at the background interval. */
@@ -260,9 +215,8 @@ export class TickgateClient {
   set visible(visible: boolean) {
     if (visible === this.#isVisible) return;
     this.#isVisible = visible;
-    this.#negotiation?.openAll();
-    this.#flush();
-    if (visible) for (const subscription of this.#subscriptions) subscription.hurry();
+    this.#dialogue?.open();
+    for (const claim of this.#claims) claim.look();
   }
 
   /** @returns what takes the listener away again */
@@ -277,7 +231,7 @@ export class TickgateClient {
   connect(): void {
     this.#closeReason = "";
     if (this.#options.followVisibility !== false)
-      this.#stopFollowing ??= followVisibility(this.#time, (visible) => {
+      this.#unfollow ??= followVisibility(this.#time, (visible) => {
         this.visible = visible;
       });
     this.#connection.start();
@@ -285,8 +239,8 @@ export class TickgateClient {
 
   /** Ends the connection and all subscriptions for good. */
   close(): void {
-    for (const subscription of this.#subscriptions) subscription.end();
-    this.#connection.end("closed by the caller");
+    for (const claim of this.#claims) claim.close();
+    this.#connection.end("closed by its owner");
   }
 
   /**
@@ -296,60 +250,50 @@ export class TickgateClient {
    * @throws RangeError when something is no symbol, no interval or no field
    * @throws TickgateError `closed` when the client is
    */
-  subscribe(symbols: string | readonly string[], callback?: QuoteCallback): Subscription;
-  subscribe(symbols: string | readonly string[], options: SubscribeOptions, callback?: QuoteCallback): Subscription;
-  subscribe(
-    symbols: string | readonly string[],
-    optionsOrCallback: SubscribeOptions | QuoteCallback = {},
-    after?: QuoteCallback,
-  ): Subscription {
-    const [options, callback] =
-      typeof optionsOrCallback === "function" ? [{}, optionsOrCallback] : [optionsOrCallback, after];
-    const texts = checkTexts(symbols);
-    if (this.state === "closed") throw new TickgateError("closed", `the client is closed: ${this.#closeReason}`);
-    const subscription = new Subscription(this.#host, texts, options, callback);
-    if (subscription.closed) return subscription;
-    this.#subscriptions.add(subscription);
-    this.#rewish(subscription);
-    if (this.#connection.state.phase === "idle") this.connect();
-    return subscription;
+  subscribe(symbols: Symbols, callback?: QuoteCallback): Subscription;
+  subscribe(symbols: Symbols, options: SubscribeOptions, callback?: QuoteCallback): Subscription;
+  subscribe(symbols: Symbols, options: SubscribeOptions | QuoteCallback = {}, callback?: QuoteCallback): Subscription {
+    if (typeof options === "function") return this.subscribe(symbols, {}, options);
+    if (this.#state === "closed") throw new TickgateError("closed", `the client is closed: ${this.#closeReason}`);
+    const claim = new Claim(this.#host, symbols, options, callback);
+    if (claim.closed) return claim;
+    this.#claims.add(claim);
+    this.#changed(claim, claim.prefixes.size > 0 ? undefined : [...claim.named]);
+    if (this.connection.phase === "idle") this.connect();
+    return claim;
   }
 
   /** Measures the round trip: the answer is told as `pong`. Does nothing without a connection. */
   ping(): void {
-    this.#isPingDue = true;
-    this.#outbox?.kick();
+    this.#dialogue?.ping();
   }
 
-  #pace(interval: number, hiddenInterval: number | undefined, isHidden: boolean): number {
-    const hidden = hiddenInterval ?? this.#options.hiddenInterval;
-    if (!this.#isVisible) return Math.ceil(Math.max(interval, hidden, this.#options.backgroundInterval));
-    return isHidden ? Math.ceil(Math.max(interval, hidden)) : interval;
+  #pace(interval: number, hiddenInterval = this.#options.hiddenInterval, isHidden = false): number {
+    if (!this.#isVisible) return Math.ceil(Math.max(interval, hiddenInterval, this.#options.backgroundInterval));
+    return isHidden ? Math.ceil(Math.max(interval, hiddenInterval)) : interval;
   }
 
-  /** What a subscription wants has changed: of these symbols, or in general. */
-  #rewish(subscription: Subscription, symbols?: readonly string[]): void {
+  /** What a claim wants has changed: of these symbols, or of all and of patterns. */
+  #changed(claim: Claim, symbols: readonly string[] | undefined): void {
     const wishes = this.#wishes;
-    for (const symbol of symbols ?? new Set([...wishes.named, ...subscription.named])) {
-      wishes.look(subscription, symbol);
-      this.#negotiation?.open(symbol);
-      if (subscription.wants(symbol)) this.#book.want(symbol);
+    for (const symbol of symbols ?? [...wishes.named, ...claim.named]) {
+      wishes.look(claim, symbol);
+      if (claim.wants(symbol)) this.#book.want(symbol);
     }
-    if (symbols) for (const symbol of symbols) this.#regard(subscription, symbol);
-    else {
-      wishes.lookAtPatterns(subscription);
-      this.#negotiation?.openAll();
-      for (const symbol of this.#book.entries.keys()) this.#regard(subscription, symbol);
-    }
-    this.#flush();
+    if (!symbols) wishes.lookAtPatterns(claim);
+    for (const symbol of symbols ?? this.#book.entries.keys()) this.#regard(claim, symbol);
+    this.#dialogue?.open(symbols);
   }
 
-  /** Brings in line whether a subscription covers a symbol and whether it has its quote. */
-  #regard(subscription: Subscription, symbol: string): void {
+  /** Brings in line whether a claim covers a symbol and whether it has its quote. */
+  #regard(claim: Claim, symbol: string): void {
     const entry = this.#book.entries.get(symbol);
-    if (!entry || subscription.covers(symbol) === subscription.quotes.has(symbol)) return;
-    if (!subscription.quotes.has(symbol)) return this.#follow(subscription, entry);
-    subscription.unfollow(entry);
+    if (!entry || claim.covers(symbol) === claim.quotes.has(symbol)) return;
+    if (claim.covers(symbol)) {
+      if (!this.#quotes.has(symbol)) this.#quotes.set(symbol, new View(entry, ALL_FIELDS));
+      return claim.follow(entry);
+    }
+    claim.unfollow(entry);
     if (entry.followers.length > 0) return;
     const quote = this.#quotes.get(symbol) as Quote;
     this.#quotes.delete(symbol);
@@ -357,210 +301,93 @@ export class TickgateClient {
     this.#listeners.tell("ended", quote);
   }
 
-  #follow(subscription: Subscription, entry: Entry): void {
-    subscription.follow(entry);
-    if (!this.#quotes.has(entry.symbol)) this.#quotes.set(entry.symbol, new Quote(entry, EVERYTHING));
+  #stands(state: ConnectionState): void {
+    const { phase } = state;
+    const before = this.#state;
+    this.#state = stateOf(state);
+    if (phase === "silent") this.#book.setCurrent(false, "nothing is heard from the gateway");
+    else if (phase !== "open") this.#lost("reason" in state ? state.reason : "");
+    else if (this.#dialogue) this.#book.setCurrent(true, "");
+    else this.#greeted(state.hello);
+    if (phase === "ended") this.#ended(state.reason, state.refused);
+    // Who was told before may have changed it.
+    if (this.connection !== state) return;
+    this.#listeners.tell("connection", state);
+    if (this.#state !== before) this.#listeners.tell("state", this.#state);
   }
 
-  #left(subscription: Subscription): void {
-    this.#subscriptions.delete(subscription);
-    this.#rewish(subscription);
-  }
-
-  /** Asks for what is wanted now, once for all calls that are made in a row. */
-  #flush(): void {
-    if (this.#isFlushing) return;
-    this.#isFlushing = true;
-    queueMicrotask(() => {
-      this.#isFlushing = false;
-      this.#outbox?.kick();
+  #greeted(hello: Hello): void {
+    this.#connections++;
+    this.#book.connected();
+    this.#dialogue = new Dialogue(hello, {
+      time: this.#time,
+      wishes: this.#wishes,
+      sync: this.#sync,
+      pingInterval: this.#options.pingInterval,
+      send: (command) => this.#connection.send(command),
+      failed: (error) => this.#failed(error),
     });
   }
 
-  #changed(state: ConnectionState): void {
-    const before = this.#hello;
-    if (state.phase === "open" && before !== state.hello) this.#opened(state.hello);
-    else if (state.phase === "open" || state.phase === "silent")
-      this.#book.setCurrent(state.phase === "open", "nothing is heard from the gateway");
-    else if (before) this.#lost("reason" in state ? state.reason : "no connection");
-    if (state.phase === "ended") this.#ended(state.reason, state.refused);
-    this.#listeners.tell("connection", state);
-    if (stateOf(state) !== this.#toldState) {
-      this.#toldState = stateOf(state);
-      this.#listeners.tell("state", this.#toldState);
-    }
-  }
-
-  #toldState: ClientState | undefined;
-
-  #opened(hello: Hello): void {
-    const { commandsPerSecond, messageBytes } = hello.limits;
-    this.#hello = hello;
-    this.#connections++;
-    this.#sync.greeted(hello.time);
-    this.#book.connected();
-    this.#negotiation = new Negotiation(this.#wishes, messageBytes);
-    this.#outbox = new Outbox(
-      this.#time,
-      commandsPerSecond,
-      () => this.#next(),
-      (command) => this.#connection.send(command),
-    );
-    if (this.#options.pingInterval > 0) this.#pingOn();
-    this.#outbox.kick();
-  }
-
   #lost(reason: string): void {
-    this.#hello = undefined;
-    this.#negotiation = undefined;
-    this.#outbox?.close();
-    this.#outbox = undefined;
-    this.#pings.clear();
-    this.#unanswered.clear();
-    this.#refused.clear();
-    this.#cancelPing();
-    this.#cancelRetry?.();
-    this.#cancelRetry = undefined;
+    if (!this.#dialogue) return;
+    this.#dialogue.close();
+    this.#dialogue = undefined;
     this.#book.disconnected(reason);
   }
 
   #ended(reason: string, refused: boolean): void {
     this.#closeReason = reason;
-    this.#stopFollowing?.();
-    this.#stopFollowing = undefined;
+    this.#unfollow?.();
+    this.#unfollow = undefined;
     if (!refused) return;
     const error = new TickgateError("refused", `the gateway refuses this client: ${reason}`);
-    for (const subscription of this.#subscriptions) if (subscription.isLooped) subscription.end(error);
+    for (const claim of this.#claims) if (claim.hasLoops) claim.close(error);
     this.#failed(error);
   }
 
-  /** The next command to be sent. */
-  #next(): Command | undefined {
-    if (this.#isPingDue) {
-      this.#isPingDue = false;
-      if (this.#pings.size < MOST_PINGS) {
-        this.#pings.set(++this.#lastId, this.#time.millis());
-        return { op: "ping", id: this.#lastId };
-      }
-    }
-    const command = this.#negotiation?.next();
-    if (!command) return undefined;
-    command.id = ++this.#lastId;
-    this.#unanswered.set(command.id, command.symbols);
-    if (this.#unanswered.size > MOST_UNANSWERED)
-      for (const [oldest] of this.#unanswered) {
-        this.#unanswered.delete(oldest);
-        break;
-      }
-    return command;
-  }
-
-  #pingOn(): void {
-    this.ping();
-    this.#cancelPing = this.#time.after(this.#options.pingInterval, () => this.#pingOn());
+  #failed(error: TickgateError): void {
+    if (!this.#listeners.has("error")) reportUnheard(error);
+    this.#listeners.tell("error", error);
   }
 
   #message(message: Exclude<Control, Hello | Bye>): void {
     switch (message.op) {
       case "subscribed":
-        this.#unanswered.delete(message.id as number);
-        return this.#subscribed(message);
+        this.#book.granted(message);
+        for (const rejection of message.rejected) this.#listeners.tell("rejected", rejection);
+        return this.#dialogue?.subscribed(message);
       case "unsubscribed":
-        this.#unanswered.delete(message.id as number);
         this.#book.ended(message);
-        // There is room now.
-        return this.#retry([...this.#refused], 0);
+        return this.#dialogue?.unsubscribed(message);
       case "status":
         return this.#book.status(message);
       case "quality":
         return this.#listeners.tell("quality", message);
       case "error":
-        return this.#commandFailed(message);
+        return this.#dialogue?.failed(message);
       case "pong":
-        return this.#pong(message.id, message.time);
-      case "heartbeat":
-        return;
+        if (this.#dialogue?.ponged(message)) this.#listeners.tell("pong", this.#sync.roundTrip as number);
     }
-  }
-
-  #subscribed(message: Subscribed): void {
-    this.#book.granted(message);
-    for (const rejection of message.rejected) {
-      const { symbol, code } = rejection;
-      const error = new TickgateError(code, `${symbol}: ${rejection.message}`, { symbol });
-      const entry = this.#book.entries.get(symbol);
-      if (entry) entry.reason = rejection.message;
-      this.#listeners.tell("rejected", rejection);
-      this.#failed(error, "rejected");
-      // All of a pattern would be sent again for the few that may be granted now.
-      if (error.retryable && !symbol.endsWith("*")) this.#refused.add(symbol);
-    }
-    if (this.#refused.size > 0) this.#retry(this.#refused, REFUSED_WAIT);
-  }
-
-  #commandFailed({ id, code, message, retryable }: Failure): void {
-    const texts = this.#unanswered.get(id as number);
-    this.#unanswered.delete(id as number);
-    // What is not subscribed to is as it should be.
-    if (code === "not_subscribed") return;
-    this.#failed(new TickgateError(code, message, { retryable }));
-    if (texts && retryable) this.#retry(texts, FAILED_WAIT);
-  }
-
-  /** Asks for these again after so many ms. */
-  #retry(texts: Iterable<string>, wait: number): void {
-    for (const text of texts) this.#refused.add(text);
-    if (this.#refused.size === 0 || (this.#cancelRetry && wait > 0)) return;
-    this.#cancelRetry?.();
-    this.#cancelRetry = this.#time.after(wait, () => {
-      this.#cancelRetry = undefined;
-      this.#negotiation?.again([...this.#refused]);
-      this.#refused.clear();
-      this.#outbox?.kick();
-    });
-  }
-
-  #failed(error: TickgateError, event: ClientEvent = "error"): void {
-    if (!this.#listeners.has("error") && !this.#listeners.has(event)) reportUnheard(error);
-    this.#listeners.tell("error", error);
-  }
-
-  #pong(id: unknown, time: number): void {
-    const sentAt = this.#pings.get(id as number);
-    if (sentAt === undefined) return;
-    this.#pings.delete(id as number);
-    this.#sync.ponged(sentAt, time);
-    this.#listeners.tell("pong", this.#sync.roundTrip as number);
   }
 
   #granted(entry: Entry): void {
-    for (const subscription of this.#wishes.of(entry.symbol))
-      if (!subscription.quotes.has(entry.symbol)) this.#follow(subscription, entry);
+    for (const claim of this.#wishes.of(entry.symbol)) this.#regard(claim, entry.symbol);
     const quote = this.#quotes.get(entry.symbol);
     if (quote) this.#listeners.tell("granted", quote);
   }
 
-  #ticked(entry: Entry, conflated: number, isNews: boolean, isNewState: boolean, now: number): void {
+  #ticked(entry: Entry, conflated: number, now: number, news: "none" | "values" | "state"): void {
     const quote = this.#quotes.get(entry.symbol);
     if (!quote) return;
     this.#listeners.tell("tick", quote, conflated);
-    if (!isNews && !isNewState) return;
-    this.#listeners.tell("quote", quote);
-    for (const follow of entry.followers) follow.follower.changed(follow, now, isNewState);
+    if (news !== "none") this.#tell(entry, now, news === "state");
   }
 
-  #turned(entry: Entry): void {
+  /** An entry has changed; `atOnce`: in its state. */
+  #tell(entry: Entry, now: number, atOnce: boolean): void {
     const quote = this.#quotes.get(entry.symbol);
-    if (!quote) return;
-    this.#listeners.tell("quote", quote);
-    const now = this.#time.millis();
-    for (const follow of entry.followers) follow.follower.changed(follow, now, true);
-  }
-
-  #status(entry: Entry, state: Quote["state"] | "gap", reason: string): void {
-    const quote = this.#quotes.get(entry.symbol);
-    if (!quote) return;
-    this.#listeners.tell("status", quote, state, reason);
-    for (const { follower, quote: own } of entry.followers) follower.status(own, state, reason);
+    if (quote) this.#listeners.tell("quote", quote);
+    for (const follow of entry.followers) follow.follower.changed(follow, now, atOnce);
   }
 }

@@ -111,35 +111,37 @@ function readingBytes<T>(read: () => T): T {
   }
 }
 
-const isNumber = (value: unknown): boolean => typeof value === "number";
 const isText = (value: unknown): boolean => typeof value === "string";
 const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every(isText);
 const isMap = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** Whether a map's members of these names, separated by spaces, are all of a type. */
+function are(type: "number" | "string", map: unknown, names: string): boolean {
+  return isMap(map) && names.split(" ").every((name) => typeof map[name] === type);
+}
+
+function isGrant(pair: unknown): boolean {
+  return Array.isArray(pair) && isText(pair[0]) && typeof pair[1] === "number";
+}
+
 const SHAPES: { readonly [Op in Control["op"]]: (message: Record<string, unknown>) => boolean } = {
-  hello: ({ protocol, session, node, time, heartbeat, limits }) =>
-    isNumber(protocol) &&
-    isText(session) &&
-    isText(node) &&
-    isNumber(time) &&
-    isNumber(heartbeat) &&
-    isMap(limits) &&
-    isNumber(limits.symbols) &&
-    isNumber(limits.commandsPerSecond) &&
-    isNumber(limits.messageBytes),
+  hello: (message) =>
+    are("number", message, "protocol time heartbeat") &&
+    are("string", message, "session node") &&
+    are("number", message.limits, "symbols commandsPerSecond messageBytes"),
   subscribed: ({ interval, fields, symbols, rejected }) =>
-    isNumber(interval) &&
+    typeof interval === "number" &&
     isTexts(fields) &&
     Array.isArray(symbols) &&
-    symbols.every((pair) => Array.isArray(pair) && isText(pair[0]) && isNumber(pair[1])) &&
+    symbols.every(isGrant) &&
     Array.isArray(rejected) &&
-    rejected.every((entry) => isMap(entry) && isText(entry.symbol) && isText(entry.code) && isText(entry.message)),
+    rejected.every((rejection) => are("string", rejection, "symbol code message")),
   unsubscribed: ({ symbols }) => isTexts(symbols),
-  status: ({ symbols, state, since }) => isTexts(symbols) && isText(state) && isNumber(since),
-  quality: ({ state, interval, reason }) => isText(state) && isNumber(interval) && isText(reason),
-  heartbeat: ({ time }) => isNumber(time),
-  pong: ({ time }) => isNumber(time),
-  error: ({ code, message }) => isText(code) && isText(message),
-  bye: ({ code, reason, retryAfter }) => isNumber(code) && isText(reason) && isNumber(retryAfter),
+  status: (message) => isTexts(message.symbols) && are("string", message, "state") && are("number", message, "since"),
+  quality: (message) => are("string", message, "state reason") && are("number", message, "interval"),
+  heartbeat: (message) => are("number", message, "time"),
+  pong: (message) => are("number", message, "time"),
+  error: (message) => are("string", message, "code message"),
+  bye: (message) => are("string", message, "reason") && are("number", message, "code retryAfter"),
 };

@@ -207,7 +207,7 @@ test("the caller's end is the end", () => {
   client.connect();
   FakeSocket.last.hello();
   client.close();
-  assert.deepEqual(client.connection, { phase: "ended", reason: "closed by the caller", refused: false });
+  assert.deepEqual(client.connection, { phase: "ended", reason: "closed by its owner", refused: false });
   assert.equal(FakeSocket.last.closedWith, 1_000);
   assert.equal(time.timers, 0);
   FakeSocket.last.drop(1006);

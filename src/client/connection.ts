@@ -4,7 +4,6 @@
  */
 
 import { Backoff } from "../backoff.ts";
-import { CLOSE_CODES } from "../protocol/codes.ts";
 import {
   type Bye,
   type Command,
@@ -34,22 +33,20 @@ export type ConnectionState =
   /** For good: by the caller, or because the gateway has said no (`refused`). */
   | { readonly phase: "ended"; readonly reason: string; readonly refused: boolean };
 
-/** What is told of a connection. */
-export interface ConnectionHandler {
-  state(state: ConnectionState): void;
-  message(message: Exclude<Control, Hello | Bye>): void;
-  /** A data frame. @throws BadMessage */
-  frame(data: unknown): void;
-  /** So many bytes have come. */
-  heard(bytes: number): void;
-}
-
 export interface ConnectionOptions {
   readonly WebSocket: SocketConstructor;
   readonly subprotocols: readonly Subprotocol[];
   readonly time: ClientTime;
   readonly random: () => number;
   readonly violations: ViolationCounter;
+  /** Is told how it stands. */
+  readonly state: (state: ConnectionState) => void;
+  /** Is told what the gateway says. */
+  readonly message: (message: Exclude<Control, Hello | Bye>) => void;
+  /** Is given data frames. @throws BadMessage */
+  readonly frame: (data: unknown) => void;
+  /** So many bytes have come. */
+  readonly heard: (bytes: number) => void;
 }
 
 /** How long an attempt may take until `hello`, ms. */
@@ -65,10 +62,12 @@ const LASTING = 10_000;
 const SILENT_HEARTBEATS = 2;
 const LOST_HEARTBEATS = 3;
 
+/** The close codes of the protocol that say no; here once more, so that the library need not carry the table. */
+export const FINAL_CLOSES: readonly number[] = [1009, 4400, 4401, 4403];
+
 export class Connection {
   readonly #url: string;
   readonly #options: ConnectionOptions;
-  readonly #handler: ConnectionHandler;
   readonly #backoff: Backoff;
   #state: ConnectionState = { phase: "idle" };
   #socket: ClientSocket | undefined;
@@ -81,10 +80,9 @@ export class Connection {
   /** Takes back the one timer that runs: for hello, for silence or for the next attempt. */
   #cancel: () => void = () => {};
 
-  constructor(url: string, options: ConnectionOptions, handler: ConnectionHandler) {
+  constructor(url: string, options: ConnectionOptions) {
     this.#url = url;
     this.#options = options;
-    this.#handler = handler;
     this.#backoff = new Backoff(FIRST_WAIT, LONGEST_WAIT, options.random);
   }
 
@@ -140,19 +138,19 @@ export class Connection {
   #message(data: unknown): void {
     const { time, violations } = this.#options;
     this.#heardAt = time.millis();
-    this.#handler.heard(sizeOf(data));
+    this.#options.heard(sizeOf(data));
     try {
       if (isFrame(data)) {
         if (!this.#hello) return violations.add("beforeHello", "a data frame");
         this.#heard();
-        this.#handler.frame(data);
+        this.#options.frame(data);
       } else {
         const message = decodeControl(data);
         this.#heard();
         if (message?.op === "hello") this.#greeted(message);
         else if (message && !this.#hello) violations.add("beforeHello", message.op);
         else if (message?.op === "bye") this.#bye = message;
-        else if (message) this.#handler.message(message);
+        else if (message) this.#options.message(message);
       }
     } catch (error) {
       if (!(error instanceof BadMessage)) throw error;
@@ -200,9 +198,8 @@ export class Connection {
   }
 
   #closed(code: number, reason: string): void {
-    const known = Object.values(CLOSE_CODES).find((entry) => entry.code === code);
     const text = reason || this.#bye?.reason || this.#error || "the connection was lost";
-    if (known && !known.comeBack) this.#refused(`${text} (${code})`);
+    if (FINAL_CLOSES.includes(code)) this.#refused(`${text} (${code})`);
     else this.#lost(code === 1006 || code === 1005 ? text : `${text} (${code})`);
   }
 
@@ -234,6 +231,6 @@ export class Connection {
 
   #change(state: ConnectionState): void {
     this.#state = state;
-    this.#handler.state(state);
+    this.#options.state(state);
   }
 }

@@ -35,11 +35,7 @@ test("the library imports nothing of Node's, and of the server only what is shar
   const folder = new URL("./", import.meta.url);
   const files = readdirSync(folder).filter((name) => /^[a-z]+\.ts$/.test(name));
   assert.ok(files.includes("client.ts"));
-  const allowed = [
-    /^\.\/[a-z]+\.ts$/,
-    /^\.\.\/protocol\/(codes|messages)\.ts$/,
-    /^\.\.\/(tick|backoff)\.ts$/,
-  ];
+  const allowed = [/^\.\/[a-z]+\.ts$/, /^\.\.\/protocol\/(codes|messages)\.ts$/, /^\.\.\/(tick|backoff)\.ts$/];
   for (const file of files) {
     const text = readFileSync(new URL(file, folder), "utf8");
     for (const [, from] of text.matchAll(/\bfrom "([^"]+)"/g))

@@ -1,14 +1,17 @@
 /** An entry of the book: all that the client knows of one symbol, through ticks and reconnects. Quotes show it. */
 import { FIELD_COUNT, FIELDS, type Field, type State } from "../tick.ts";
 import type { Follow } from "./follow.ts";
+import type { QuoteState } from "./quote.ts";
 
-/** Whether what came over a connection is still current: shared by all entries of that connection. */
-export interface Link {
-  current: boolean;
-  /** Why it is not. */
+/** Why something stands as it does, and since when, microseconds since the Unix epoch. */
+export interface Standing {
   reason: string;
-  /** Since when it is not, microseconds since the Unix epoch. */
   since: number;
+}
+
+/** Whether what came over a connection is still current, and if not, why: shared by all entries of that connection. */
+export interface Link extends Standing {
+  current: boolean;
 }
 
 /** Tells the time by the gateway's clock. */
@@ -17,7 +20,10 @@ export interface GatewayTime {
   micros(): number;
 }
 
-export class Entry {
+/** What nobody has granted. */
+export const NO_LINK: Link = { current: false, reason: "not subscribed", since: 0 };
+
+export class Entry implements Standing {
   readonly symbol: string;
   readonly time: GatewayTime;
   /** Its handle on the present connection. */
@@ -28,7 +34,7 @@ export class Entry {
   fields: readonly Field[] = FIELDS;
   /** The latest tick's value of each of {@link FIELDS}; NaN where not known or not granted. */
   readonly values = new Float64Array(FIELD_COUNT).fill(Number.NaN);
-  /** The latest tick's number at the publisher; 0 before the first tick. */
+  /** Of the latest tick; 0 before the first. */
   seq = 0;
   eventTime = 0;
   sentAt = 0;
@@ -36,31 +42,28 @@ export class Entry {
   ticks = 0;
   conflated = 0;
   lost = 0;
-  /** Why the symbol stands as it does; empty when the gateway gave no reason. */
-  reason = "";
-  /** Since when, microseconds since the Unix epoch; 0 when not told. */
-  since = 0;
-  /** What the gateway has said of its state since it was granted; live goes without saying. */
+  /** What the gateway has said of its state; live goes without saying. */
   told: State | undefined;
+  reason = "";
+  since = 0;
   /** The connection that the latest tick came over. */
-  link: Link;
+  link = NO_LINK;
   /** Whose subscriptions cover it. Replaced, never changed: it may be gone through meanwhile. */
   followers: readonly Follow[] = [];
 
-  constructor(symbol: string, link: Link, time: GatewayTime) {
+  constructor(symbol: string, time: GatewayTime) {
     this.symbol = symbol;
-    this.link = link;
     this.time = time;
   }
 
-  get state(): State | "unknown" {
-    if (this.seq === 0) return this.told === "live" || this.told === undefined ? "unknown" : this.told;
-    if (this.told === "closed") return "closed";
-    return this.link.current ? (this.told ?? "live") : "stale";
+  get state(): QuoteState {
+    const told = this.told ?? "live";
+    if (this.seq === 0) return told === "live" ? "unknown" : told;
+    return told === "closed" || this.link.current ? told : "stale";
   }
 
-  /** Whether it is the connection that makes it stale. */
-  get isCutOff(): boolean {
-    return this.seq > 0 && this.told !== "closed" && !this.link.current;
+  /** Whose word its state is: the gateway's, or the connection's where that is not current. */
+  get standing(): Standing {
+    return this.seq === 0 || this.told === "closed" || this.link.current ? this : this.link;
   }
 }

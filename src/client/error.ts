@@ -1,8 +1,11 @@
 /** What goes wrong, with a code that says what: see `code`. */
-import { ERROR_CODES, type ErrorCode } from "../protocol/codes.ts";
+import type { ErrorCode } from "../protocol/codes.ts";
 
 /** Of the protocol, and two of the client's own: `refused`, the gateway will not have this client; `closed`, it is over. */
 export type TickgateErrorCode = ErrorCode | "refused" | "closed";
+
+/** The codes of the protocol that may pass; here once more, so that the library need not carry the table. */
+export const RETRYABLE: readonly string[] = ["too_many_symbols", "too_many_commands", "internal"];
 
 export class TickgateError extends Error {
   override name = "TickgateError";
@@ -20,7 +23,7 @@ export class TickgateError extends Error {
     super(message, more.cause === undefined ? undefined : { cause: more.cause });
     this.code = code;
     this.symbol = more.symbol;
-    this.retryable = more.retryable ?? (Object.hasOwn(ERROR_CODES, code) && ERROR_CODES[code as ErrorCode].retryable);
+    this.retryable = more.retryable ?? RETRYABLE.includes(code);
   }
 }
 

@@ -2,7 +2,7 @@
 import type { Quality, Rejection } from "../protocol/messages.ts";
 import type { ConnectionState } from "./connection.ts";
 import { reportThrown, type TickgateError } from "./error.ts";
-import type { Quote } from "./quote.ts";
+import type { Quote, QuoteState } from "./quote.ts";
 import type { ClientState } from "./state.ts";
 import type { Violation } from "./violations.ts";
 
@@ -17,7 +17,7 @@ export interface ClientEvents {
   /** A tick: the quote is as it stands now. `conflated`: how many ticks it replaced on the way. */
   tick: [quote: Quote, conflated: number];
   /** The gateway said how a symbol stands; `gap`: ticks were missed, and what comes next is whole again. */
-  status: [quote: Quote, state: Quote["state"] | "gap", reason: string];
+  status: [quote: Quote, state: QuoteState | "gap", reason: string];
   /** A symbol was granted: its snapshot follows. Again with each change of terms and each reconnect. */
   granted: [quote: Quote];
   /** Nobody wants the symbol any more: its quote has left the client. */

@@ -6,7 +6,7 @@ import { SUBPROTOCOLS } from "../protocol/messages.ts";
 import { type SocketConstructor, TickgateClient, VIOLATIONS } from "./client.ts";
 import { freePort, LiveGateway, until } from "./gateway.testing.ts";
 
-const NONE = Object.fromEntries(Object.keys(VIOLATIONS).map((name) => [name, 0]));
+const NONE = Object.fromEntries(VIOLATIONS.map((name) => [name, 0]));
 const SOCKETS: [string, SocketConstructor | undefined][] = [
   ["the global WebSocket", undefined],
   ["the package ws", WsSocket],

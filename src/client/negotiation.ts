@@ -64,7 +64,7 @@ export class Negotiation {
 
   /** The next command; undefined when all is as wanted. It counts as sent. */
   next(): Subscribe | Unsubscribe | undefined {
-    this.#wantedPatterns ??= this.#wishes.patterns();
+    this.#wantedPatterns ??= this.#wishes.patterns;
     // What is given up makes room for what is asked for.
     return this.#dropPatterns() ?? this.#askSymbols(true) ?? this.#askPatterns() ?? this.#askSymbols(false);
   }
@@ -76,7 +76,7 @@ export class Negotiation {
       if (wanted.has(prefix)) continue;
       const wider = nearest(wanted, prefix);
       // To be as wide again: a subscribe of the wider one makes narrower ones void.
-      if (wider) this.#patterns.set(wider[0], UNSURE);
+      if (wider !== undefined) this.#patterns.set(wider, UNSURE);
       else dropped.push(prefix);
     }
     if (dropped.length === 0) return undefined;
@@ -154,7 +154,8 @@ export class Negotiation {
   }
 
   #patternTerms(symbol: string): Terms {
-    return this.#patterns.size === 0 ? UNWANTED : (nearest(this.#patterns, symbol)?.[1] ?? UNWANTED);
+    const prefix = nearest(this.#patterns, symbol);
+    return prefix === undefined ? UNWANTED : (this.#patterns.get(prefix) as Terms);
   }
 
   /** As many as one command may name; one at least. */

@@ -1,7 +1,7 @@
 /** Quotes made up by tests: what a client would make of a gateway's messages. */
 import { type Field, fieldIndex } from "../tick.ts";
 import { Entry } from "./entry.ts";
-import { Quote } from "./quote.ts";
+import { type Quote, View } from "./quote.ts";
 
 /** An entry that is live, and a quote that shows it. */
 export function madeUp(
@@ -9,10 +9,11 @@ export function madeUp(
   values: { readonly [F in Field]?: number | null },
   now = 1_700_000_000_000_000,
 ): { entry: Entry; quote: Quote } {
-  const entry = new Entry(symbol, { current: true, reason: "", since: 0 }, { micros: () => now });
+  const entry = new Entry(symbol, { micros: () => now });
+  entry.link = { current: true, reason: "", since: 0 };
   entry.fields = Object.keys(values) as Field[];
   tell(entry, values);
-  return { entry, quote: new Quote(entry, { fields: undefined }) };
+  return { entry, quote: new View(entry, { fields: undefined }) };
 }
 
 /** Other values. */

@@ -3,6 +3,7 @@
  * entries that match a symbol the longest decides, so one symbol can be left out of a pattern and come back.
  */
 import { isPattern } from "../tick.ts";
+import { nearest } from "./wishes.ts";
 
 export class Selection {
   /** By name: whether it is wanted, or left out of a pattern. */
@@ -11,7 +12,12 @@ export class Selection {
   readonly prefixes = new Map<string, boolean>();
   /** Whether all are out of sight but for the exceptions; else none are but for those. */
   #allHidden = false;
-  #exceptions = new Set<string>();
+  readonly #exceptions = new Set<string>();
+
+  /** The symbols of which something is said by name. */
+  get named(): Set<string> {
+    return new Set([...this.symbols.keys(), ...this.#exceptions]);
+  }
 
   get allHidden(): boolean {
     return this.#allHidden;
@@ -49,10 +55,7 @@ export class Selection {
 
   /** Whether what begins so, and is not named, is covered. */
   coversPrefix(text: string): boolean {
-    let [longest, covered] = [-1, false];
-    for (const [prefix, wanted] of this.prefixes)
-      if (prefix.length > longest && text.startsWith(prefix)) [longest, covered] = [prefix.length, wanted];
-    return covered;
+    return this.prefixes.get(nearest(this.prefixes, text) ?? "") ?? false;
   }
 
   /** Whether something is said of just this symbol. */
@@ -74,7 +77,13 @@ export class Selection {
 
   setAllHidden(hidden: boolean): void {
     this.#allHidden = hidden;
-    this.#exceptions = new Set();
+    this.#exceptions.clear();
+  }
+
+  clear(): void {
+    this.symbols.clear();
+    this.prefixes.clear();
+    this.#exceptions.clear();
   }
 
   #place(text: string): { entries: Map<string, boolean>; key: string } {

@@ -1,22 +1,22 @@
 /**
  * What a client can see of the protocol's promises being broken, counted. All stay 0 at a gateway that keeps them;
- * load tests and monitors look here.
+ * load tests and monitors look here. What each means is in docs/client.md.
  */
-export const VIOLATIONS = {
-  beforeHello: "a message came before hello",
-  malformed: "a message could not be decoded, or had not the shape of its kind",
-  frameTooLarge: "a data frame had more than 64 KiB",
-  notGranted: "a tick came for a handle that is granted no symbol",
-  beforeGrant: "a tick came for a handle that was granted only later",
-  handleChanged: "a symbol's handle changed, or a handle was given to a second symbol",
-  wrongLength: "a tick had not as many values as fields were granted",
-  twiceInFrame: "a frame held two ticks of one handle",
-  tooOften: "two ticks of a handle were sent less than the granted interval apart",
-  seqBack: "a seq went back without a status that said reset",
-  seqRepeated: "a tick came again, with the seq of the one before and no gap or grant between",
-} as const;
+export const VIOLATIONS = [
+  "beforeHello",
+  "malformed",
+  "frameTooLarge",
+  "notGranted",
+  "beforeGrant",
+  "handleChanged",
+  "wrongLength",
+  "twiceInFrame",
+  "tooOften",
+  "seqBack",
+  "seqRepeated",
+] as const;
 
-export type Violation = keyof typeof VIOLATIONS;
+export type Violation = (typeof VIOLATIONS)[number];
 
 /** How often each promise was broken. */
 export type Violations = { readonly [V in Violation]: number };
@@ -27,7 +27,7 @@ export class ViolationCounter {
   readonly #told: (violation: Violation, detail: string) => void;
 
   constructor(told: (violation: Violation, detail: string) => void) {
-    this.counts = Object.fromEntries(Object.keys(VIOLATIONS).map((name) => [name, 0])) as { [V in Violation]: number };
+    this.counts = Object.fromEntries(VIOLATIONS.map((name) => [name, 0])) as { [V in Violation]: number };
     this.#told = told;
   }
 

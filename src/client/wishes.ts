@@ -1,7 +1,7 @@
-/** What all subscriptions of a client want together: for each symbol and pattern the one set of terms that serves all. */
+/** What all claims together want: for each symbol and pattern the one set of terms that serves all. */
 import { merge, type Terms, UNWANTED } from "./terms.ts";
 
-/** One that wants symbols: a subscription. */
+/** One that wants symbols. */
 export interface Wisher {
   /** By prefix: whether symbols with it are wanted, or left out of a wider one. */
   readonly prefixes: ReadonlyMap<string, boolean>;
@@ -25,11 +25,9 @@ export class Wishes<W extends Wisher = Wisher> {
 
   /** Looks again what a wisher says of just this symbol. */
   look(wisher: W, symbol: string): void {
-    const wishers = this.#bySymbol.get(symbol);
-    if (wisher.names(symbol)) {
-      if (wishers) wishers.add(wisher);
-      else this.#bySymbol.set(symbol, new Set([wisher]));
-    } else if (wishers?.delete(wisher) && wishers.size === 0) this.#bySymbol.delete(symbol);
+    const wishers = this.#bySymbol.get(symbol) ?? new Set();
+    if (wisher.names(symbol)) this.#bySymbol.set(symbol, wishers.add(wisher));
+    else if (wishers.delete(wisher) && wishers.size === 0) this.#bySymbol.delete(symbol);
   }
 
   /** Looks again whether a wisher has patterns. */
@@ -40,44 +38,37 @@ export class Wishes<W extends Wisher = Wisher> {
 
   /** All that cover a symbol. */
   of(symbol: string): W[] {
-    const wishers = new Set(this.#bySymbol.get(symbol));
-    for (const wisher of this.#patterned) wishers.add(wisher);
+    const wishers = new Set([...(this.#bySymbol.get(symbol) ?? []), ...this.#patterned]);
     return [...wishers].filter((wisher) => wisher.covers(symbol));
   }
 
   /** The terms that serve all who want the symbol; {@link UNWANTED} when nobody does. */
   termsOf(symbol: string): Terms {
-    const named = this.#bySymbol.get(symbol);
-    let terms = UNWANTED;
-    if (named) for (const wisher of named) terms = merge(terms, wisher.termsOf(symbol));
-    for (const wisher of this.#patterned) if (!named?.has(wisher)) terms = merge(terms, wisher.termsOf(symbol));
-    return terms;
+    return this.of(symbol).reduce((terms, wisher) => merge(terms, wisher.termsOf(symbol)), UNWANTED);
   }
 
   /**
    * The prefixes to ask for, the wider before the narrower, and their terms: those of a symbol with that prefix that
    * nobody names. One that would be asked for as the next wider one is left out.
    */
-  patterns(): Map<string, Terms> {
+  get patterns(): Map<string, Terms> {
     const prefixes = new Set<string>();
     for (const wisher of this.#patterned) for (const prefix of wisher.prefixes.keys()) prefixes.add(prefix);
     const patterns = new Map<string, Terms>();
     for (const prefix of [...prefixes].sort((a, b) => a.length - b.length)) {
       let terms = UNWANTED;
       for (const wisher of this.#patterned) terms = merge(terms, wisher.termsUnder(prefix));
-      if (terms !== (nearest(patterns, prefix)?.[1] ?? UNWANTED)) patterns.set(prefix, terms);
+      const wider = nearest(patterns, prefix);
+      if (terms !== (wider === undefined ? UNWANTED : patterns.get(wider))) patterns.set(prefix, terms);
     }
     return patterns;
   }
 }
 
 /** The longest of some prefixes that a text begins with. */
-export function nearest(
-  patterns: ReadonlyMap<string, Terms>,
-  text: string,
-): [prefix: string, terms: Terms] | undefined {
-  let found: [string, Terms] | undefined;
-  for (const entry of patterns)
-    if (text.startsWith(entry[0]) && (!found || entry[0].length > found[0].length)) found = entry;
+export function nearest(prefixes: ReadonlyMap<string, unknown>, text: string): string | undefined {
+  let found: string | undefined;
+  for (const prefix of prefixes.keys())
+    if (text.startsWith(prefix) && prefix.length >= (found?.length ?? 0)) found = prefix;
   return found;
 }

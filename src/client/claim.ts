@@ -1,0 +1,292 @@
+/**
+ * A claim: a subscription as the client has it, and the pace at which its owner is told. Several that cover one symbol
+ * share one on the wire; each owner is called at its own interval, with the latest there is.
+ */
+import { type Field, isPattern } from "../tick.ts";
+import { checkFields, checkInterval, checkSymbols } from "./check.ts";
+import type { Entry } from "./entry.ts";
+import { reportThrown } from "./error.ts";
+import { Follow, type Follower } from "./follow.ts";
+import { Loop } from "./loop.ts";
+import type { Quote, QuoteState } from "./quote.ts";
+import { Selection } from "./selection.ts";
+import type { QuoteCallback, SubscribeOptions, Subscription, SubscriptionTerms, Symbols } from "./subscription.ts";
+import { fieldSet, type Terms, termsOf, UNWANTED } from "./terms.ts";
+import type { ClientTime } from "./time.ts";
+import type { Wisher } from "./wishes.ts";
+
+/** What a claim needs of its client. */
+export interface ClaimHost {
+  readonly time: ClientTime;
+  /** How often something is wanted, ms, with the client itself out of sight or not. */
+  pace(interval: number, hiddenInterval: number | undefined, isHidden: boolean): number;
+  /** What is wanted has changed of some symbols; of all and of patterns where none are named. */
+  changed(claim: Claim, symbols: readonly string[] | undefined): void;
+  /** It has been closed: what it wanted, it does not want any more. */
+  left(claim: Claim, symbols: readonly string[] | undefined): void;
+}
+
+const DEFAULT_INTERVAL = 100;
+/** How long what leaves the screen is kept at full speed, ms. */
+const LEAVING_TIME = 500;
+/**
+ * Of an interval that the gateway keeps, the part that must have passed here: what comes early was late before. What is
+ * slower than the gateway's is kept here, and to the full.
+ */
+const JITTER = 0.9;
+/** How often what waits for its interval is looked through at most, ms: once a picture of the screen. */
+const LOOK = 16;
+
+export class Claim implements Subscription, Follower, Wisher {
+  interval = DEFAULT_INTERVAL;
+  fields: readonly Field[] | undefined;
+  closed = false;
+  readonly quotes = new Map<string, Quote>();
+  readonly #host: ClaimHost;
+  readonly #options: SubscribeOptions;
+  readonly #callback: QuoteCallback | undefined;
+  readonly #selection = new Selection();
+  readonly #loops = new Set<Loop>();
+  /** What has changed and waits for its interval to pass. */
+  readonly #waiting = new Set<Follow>();
+  /** What has left the screen of late. */
+  readonly #leaving = new Set<string>();
+  /** When what waits is looked through next, ms. */
+  #lookAt = Number.POSITIVE_INFINITY;
+  #cancelLook = () => {};
+  #cancelLeaving = () => {};
+  readonly #close = () => this.close();
+
+  /** @throws RangeError */
+  constructor(host: ClaimHost, symbols: Symbols, options: SubscribeOptions, callback: QuoteCallback | undefined) {
+    checkInterval(options.hiddenInterval);
+    this.#host = host;
+    this.#options = options;
+    this.#callback = callback;
+    for (const text of checkSymbols(symbols, true)) this.#selection.add(text);
+    this.#setTerms(options);
+    this.closed = options.signal?.aborted ?? false;
+    if (!this.closed) options.signal?.addEventListener("abort", this.#close);
+  }
+
+  add(symbols: Symbols): void {
+    this.#select(symbols, (text) => this.#selection.add(text));
+  }
+
+  remove(symbols: Symbols): void {
+    this.#select(symbols, (text) => this.#selection.remove(text));
+  }
+
+  change(terms: SubscriptionTerms): void {
+    this.#setTerms({ interval: this.interval, fields: this.fields, ...terms });
+    this.#changed(this.#all());
+  }
+
+  hide(symbols?: Symbols): void {
+    if (symbols === undefined) return this.#setAllHidden(true);
+    const before = this.#leaving.size;
+    for (const symbol of checkSymbols(symbols, false)) if (!this.isHidden(symbol)) this.#leaving.add(symbol);
+    if (before > 0 || this.#leaving.size === 0 || this.closed) return;
+    this.#cancelLeaving = this.#host.time.after(LEAVING_TIME, () => {
+      const left = [...this.#leaving].filter((symbol) => this.#selection.setHidden(symbol, true));
+      this.#leaving.clear();
+      this.#changed(left);
+    });
+  }
+
+  show(symbols?: Symbols): void {
+    if (symbols === undefined) return this.#setAllHidden(false);
+    this.#changed(
+      checkSymbols(symbols, false).filter((symbol) => {
+        this.#leaving.delete(symbol);
+        return this.#selection.setHidden(symbol, false);
+      }),
+    );
+  }
+
+  showOnly(symbols: Symbols): void {
+    const shown = new Set(checkSymbols(symbols, false));
+    if (!this.#selection.allHidden) this.#setAllHidden(true);
+    this.show([...shown]);
+    this.hide([...this.#selection.exceptions].filter((symbol) => !shown.has(symbol)));
+  }
+
+  close(error?: Error): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.#options.signal?.removeEventListener("abort", this.#close);
+    this.#cancelLook();
+    this.#cancelLeaving();
+    this.#waiting.clear();
+    const all = this.#all();
+    this.#selection.clear();
+    this.#host.left(this, all);
+    for (const loop of this.#loops) loop.end(error);
+    this.#loops.clear();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Quote, undefined> {
+    const loop = new Loop(() => {
+      this.#loops.delete(loop);
+      if (!this.#callback && this.#loops.size === 0) this.close();
+    });
+    if (this.closed) loop.end();
+    else this.#loops.add(loop);
+    for (const quote of this.quotes.values()) if (quote.state !== "unknown") loop.push(quote);
+    return loop;
+  }
+
+  get hasLoops(): boolean {
+    return this.#loops.size > 0;
+  }
+
+  get prefixes(): ReadonlyMap<string, boolean> {
+    return this.#selection.prefixes;
+  }
+
+  /** The symbols of which it says something by name. */
+  get named(): Iterable<string> {
+    return this.#selection.named;
+  }
+
+  names(symbol: string): boolean {
+    return this.#selection.names(symbol);
+  }
+
+  /** Whether it wants just this symbol, whatever patterns say. */
+  wants(symbol: string): boolean {
+    return this.#selection.symbols.get(symbol) === true;
+  }
+
+  covers(symbol: string): boolean {
+    return this.#selection.covers(symbol);
+  }
+
+  isHidden(symbol: string): boolean {
+    return this.#selection.isHidden(symbol);
+  }
+
+  termsOf(symbol: string): Terms {
+    return this.#terms(this.covers(symbol), this.isHidden(symbol));
+  }
+
+  termsUnder(prefix: string): Terms {
+    return this.#terms(this.#selection.coversPrefix(prefix), this.#selection.allHidden);
+  }
+
+  /** A symbol that it covers is in the book. */
+  follow(entry: Entry): void {
+    const follow = new Follow(entry, this);
+    entry.followers = [...entry.followers, follow];
+    this.quotes.set(entry.symbol, follow.quote);
+    if (entry.state === "unknown") return;
+    this.#waiting.add(follow);
+    // Not from within the call that subscribes: its owner has not got the subscription yet.
+    if (this.#waiting.size === 1) queueMicrotask(() => this.look());
+  }
+
+  /** It does not cover the symbol any more. */
+  unfollow(entry: Entry): void {
+    for (const follow of entry.followers) if (follow.follower === this) this.#waiting.delete(follow);
+    entry.followers = entry.followers.filter(({ follower }) => follower !== this);
+    this.quotes.delete(entry.symbol);
+    for (const loop of this.#loops) loop.drop(entry.symbol);
+  }
+
+  changed(follow: Follow, now: number, atOnce: boolean): void {
+    const readyAt = atOnce ? now : this.#readyAt(follow);
+    if (readyAt <= now) return this.#tell(follow, now);
+    this.#waiting.add(follow);
+    if (readyAt < this.#lookAt) this.#lookAgain(readyAt, now);
+  }
+
+  status(quote: Quote, state: QuoteState | "gap", reason: string): void {
+    if (this.closed) return;
+    try {
+      this.#options.onStatus?.(quote, state, reason);
+    } catch (error) {
+      reportThrown(error);
+    }
+  }
+
+  /** Tells of what has waited long enough, and looks again when the next will have. */
+  look(): void {
+    const now = this.#host.time.millis();
+    let next = Number.POSITIVE_INFINITY;
+    this.#cancelLook();
+    this.#lookAt = next;
+    for (const follow of this.#waiting) {
+      const readyAt = this.#readyAt(follow);
+      if (readyAt <= now) this.#tell(follow, now);
+      else next = Math.min(next, readyAt);
+    }
+    if (next < this.#lookAt) this.#lookAgain(Math.max(next, now + Math.min(LOOK, this.interval / 4)), now);
+  }
+
+  #lookAgain(at: number, now: number): void {
+    if (this.closed) return;
+    this.#cancelLook();
+    this.#lookAt = at;
+    this.#cancelLook = this.#host.time.after(at - now, () => this.look());
+  }
+
+  #select(symbols: Symbols, select: (text: string) => void): void {
+    const texts = checkSymbols(symbols, true);
+    if (this.closed) return;
+    for (const text of texts) select(text);
+    this.#host.changed(this, texts.some(isPattern) ? undefined : texts);
+  }
+
+  #setTerms({ interval = DEFAULT_INTERVAL, fields }: SubscriptionTerms): void {
+    checkInterval(interval);
+    checkFields(fields);
+    this.interval = Math.ceil(interval);
+    this.fields = fields && [...fields];
+  }
+
+  #setAllHidden(hidden: boolean): void {
+    const all = this.#all();
+    this.#leaving.clear();
+    this.#selection.setAllHidden(hidden);
+    this.#changed(all);
+  }
+
+  /** The symbols that a change of terms is about; undefined where patterns are as well. */
+  #all(): string[] | undefined {
+    return this.prefixes.size > 0 ? undefined : [...this.named];
+  }
+
+  /** What is wanted of these, or of all, has changed, and with it the pace of what waits. */
+  #changed(symbols?: readonly string[]): void {
+    if (this.closed || symbols?.length === 0) return;
+    this.#host.changed(this, symbols);
+    this.look();
+  }
+
+  #terms(isCovered: boolean, isHidden: boolean): Terms {
+    return isCovered ? termsOf(this.#pace(isHidden), fieldSet(this.fields)) : UNWANTED;
+  }
+
+  #pace(isHidden: boolean): number {
+    return this.#host.pace(this.interval, this.#options.hiddenInterval, isHidden);
+  }
+
+  /** When the owner may be called again with this, ms. */
+  #readyAt({ entry, toldAt }: Follow): number {
+    const pace = this.#pace(this.isHidden(entry.symbol));
+    return toldAt + (pace <= entry.interval ? pace * JITTER : pace);
+  }
+
+  #tell(follow: Follow, now: number): void {
+    // It may have been let go of by who was called before.
+    if (this.closed || !follow.entry.followers.includes(follow)) return;
+    this.#waiting.delete(follow);
+    follow.toldAt = now;
+    for (const loop of this.#loops) loop.push(follow.quote);
+    try {
+      this.#callback?.(follow.quote);
+    } catch (error) {
+      reportThrown(error);
+    }
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * What is said to the gateway over one connection, and what becomes of it: commands as they are wanted, answers by
+ * their id, pings, and another try for what failed or was refused and may be granted later.
+ */
+import type { Command, Failure, Hello, Pong, Subscribed, Unsubscribed } from "../protocol/messages.ts";
+import { TickgateError } from "./error.ts";
+import { Negotiation } from "./negotiation.ts";
+import { Outbox } from "./outbox.ts";
+import type { ClockSync } from "./sync.ts";
+import type { ClientTime } from "./time.ts";
+import type { Wishes } from "./wishes.ts";
+
+/** Pings, and commands, without an answer that are remembered. */
+const MOST_UNANSWERED = 1_000;
+const MOST_PINGS = 16;
+/** How long after a failed command, and after a refusal that may pass, it is tried again, ms. */
+const FAILED_WAIT = 1_000;
+const REFUSED_WAIT = 15_000;
+
+export interface DialogueOptions {
+  readonly time: ClientTime;
+  readonly wishes: Wishes;
+  readonly sync: ClockSync;
+  /** ms; 0 for none */
+  readonly pingInterval: number;
+  readonly send: (command: Command) => void;
+  readonly failed: (error: TickgateError) => void;
+}
+
+export class Dialogue {
+  readonly #options: DialogueOptions;
+  readonly #negotiation: Negotiation;
+  readonly #outbox: Outbox;
+  /** When pings that wait for their answer were sent, ms, by id. */
+  readonly #pings = new Map<unknown, number>();
+  /** What commands that wait for their answer named, by id. */
+  readonly #unanswered = new Map<unknown, readonly string[]>();
+  /** What is to be asked for again. */
+  readonly #again = new Set<string>();
+  #lastId = 0;
+  #isPingDue = false;
+  #isFlushing = false;
+  #cancelPing = () => {};
+  #cancelAgain: (() => void) | undefined;
+
+  constructor({ limits, time }: Hello, options: DialogueOptions) {
+    this.#options = options;
+    options.sync.greeted(time);
+    this.#negotiation = new Negotiation(options.wishes, limits.messageBytes);
+    this.#outbox = new Outbox(options.time, limits.commandsPerSecond, () => this.#next(), options.send);
+    if (options.pingInterval > 0) this.#pingOn();
+    this.#outbox.kick();
+  }
+
+  /** What is wanted of these symbols, or of all and of patterns, may have changed. */
+  open(symbols?: Iterable<string>): void {
+    if (symbols) for (const symbol of symbols) this.#negotiation.open(symbol);
+    else this.#negotiation.openAll();
+    if (this.#isFlushing) return;
+    // Once for all calls that are made in a row.
+    this.#isFlushing = true;
+    queueMicrotask(() => {
+      this.#isFlushing = false;
+      this.#outbox.kick();
+    });
+  }
+
+  ping(): void {
+    this.#isPingDue = true;
+    this.#outbox.kick();
+  }
+
+  subscribed({ id, rejected }: Subscribed): void {
+    this.#unanswered.delete(id);
+    for (const { symbol, code, message } of rejected) {
+      const error = new TickgateError(code, `${symbol}: ${message}`, { symbol });
+      // All of a pattern would be sent again for the few that may be granted now.
+      if (error.retryable && !symbol.endsWith("*")) this.#tryAgain([symbol], REFUSED_WAIT);
+      this.#options.failed(error);
+    }
+  }
+
+  unsubscribed({ id }: Unsubscribed): void {
+    this.#unanswered.delete(id);
+    // There is room now.
+    if (this.#again.size > 0) this.#tryAgain([], 0);
+  }
+
+  failed({ id, code, message, retryable }: Failure): void {
+    const texts = this.#unanswered.get(id);
+    this.#unanswered.delete(id);
+    // What is not subscribed to is as it should be.
+    if (code === "not_subscribed") return;
+    if (texts && retryable) this.#tryAgain(texts, FAILED_WAIT);
+    this.#options.failed(new TickgateError(code, message, { retryable }));
+  }
+
+  /** @returns whether it answers a ping of ours */
+  ponged({ id, time }: Pong): boolean {
+    const sentAt = this.#pings.get(id);
+    if (sentAt !== undefined) this.#options.sync.ponged(sentAt, time);
+    return this.#pings.delete(id);
+  }
+
+  /** The connection is lost. */
+  close(): void {
+    this.#outbox.close();
+    this.#cancelPing();
+    this.#cancelAgain?.();
+  }
+
+  /** The next command to be sent. */
+  #next(): Command | undefined {
+    if (this.#isPingDue) {
+      this.#isPingDue = false;
+      if (this.#pings.size < MOST_PINGS) {
+        this.#pings.set(++this.#lastId, this.#options.time.millis());
+        return { op: "ping", id: this.#lastId };
+      }
+    }
+    const command = this.#negotiation.next();
+    if (!command) return undefined;
+    command.id = ++this.#lastId;
+    this.#unanswered.set(command.id, command.symbols);
+    this.#unanswered.delete(this.#lastId - MOST_UNANSWERED);
+    return command;
+  }
+
+  #pingOn(): void {
+    this.ping();
+    this.#cancelPing = this.#options.time.after(this.#options.pingInterval, () => this.#pingOn());
+  }
+
+  /** Asks for these, and what else waits for that, again after so many ms, or when that is due already. */
+  #tryAgain(texts: readonly string[], wait: number): void {
+    for (const text of texts) this.#again.add(text);
+    if (this.#cancelAgain && wait > 0) return;
+    this.#cancelAgain?.();
+    this.#cancelAgain = this.#options.time.after(wait, () => {
+      this.#cancelAgain = undefined;
+      this.#negotiation.again([...this.#again]);
+      this.#again.clear();
+      this.#outbox.kick();
+    });
+  }
+}
