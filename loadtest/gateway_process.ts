@@ -48,6 +48,11 @@ export class GatewayProcess {
     throw new UsageError("the gateway did not start; what it said stands above");
   }
 
+  /** Its process id. */
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
   /** What the metrics page says now, by name (and labels, where there are any). */
   async metrics(): Promise<ReadonlyMap<string, number>> {
     const response = await fetch(`http://127.0.0.1:${this.#adminPort}/metrics`);

@@ -133,6 +133,14 @@ export class Connection implements Wire, FrameListener {
     this.#decoder.churn?.();
   }
 
+  remember(): void {
+    this.#decoder.remember?.();
+  }
+
+  valuesOf(slot: number): readonly (number | null)[] | undefined {
+    return this.#decoder.valuesOf?.(slot);
+  }
+
   close(): void {
     this.#isClosing = true;
     if (this.isOpen) this.#socket.end(clientFrame(CLOSE, Buffer.from([0x03, 0xe8])));

@@ -2,7 +2,7 @@
 import { UsageError } from "../../src/option.ts";
 import { Child } from "../child.ts";
 import { type Plan, shares } from "./plan.ts";
-import type { Comparison } from "./swarm.ts";
+import type { Comparison, ValueComparison } from "./swarm.ts";
 import { addUp, type SwarmResult } from "./tally.ts";
 import type { WorkerOrder, WorkerReport } from "./worker.ts";
 
@@ -11,6 +11,20 @@ const OTHER_FILES = 100;
 /** How much longer than its rate says the opening may take, ms: connections that do not answer are waited for. */
 const OPEN_PATIENCE = 60_000;
 const MAX_EXAMPLES = 3;
+
+/**
+ * Sees whether so many connections can be open.
+ * @param files how many files a process may have open, where that is known
+ * @throws UsageError that says what helps
+ */
+export function checkFiles(connections: number, processes: number, files: number | undefined): void {
+  const most = Math.ceil(connections / processes);
+  if (files === undefined || most + OTHER_FILES <= files) return;
+  throw new UsageError(
+    `${most} connections in a process need ${most + OTHER_FILES} open files, and the limit is ${files}: ` +
+      `raise it (ulimit -n), or part them with --processes ${Math.ceil(connections / (files - OTHER_FILES))}`,
+  );
+}
 
 export class Crew {
   readonly #plan: Plan;
@@ -22,17 +36,9 @@ export class Crew {
    * @throws UsageError when the connections need more than that
    */
   constructor(plan: Plan, files: number | undefined) {
-    const parts = shares(plan);
-    const most = Math.max(...parts.map(({ connections }) => connections));
-    if (files !== undefined && most + OTHER_FILES > files) {
-      const processes = Math.ceil(plan.connections / (files - OTHER_FILES));
-      throw new UsageError(
-        `${most} connections in a process need ${most + OTHER_FILES} open files, and the limit is ${files}: ` +
-          `raise it (ulimit -Hn), or part them with --processes ${processes}`,
-      );
-    }
+    checkFiles(plan.connections, plan.processes, files);
     this.#plan = plan;
-    this.#workers = parts.map(() => new Child("swarm/worker.ts"));
+    this.#workers = shares(plan).map(() => new Child("swarm/worker.ts"));
   }
 
   /** The processes' ids. */
@@ -51,18 +57,18 @@ export class Crew {
 
   /** From now on what comes is counted. */
   async count(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.order({ order: "count" }, "counting")));
+    await this.#all({ order: "count" }, "counting");
   }
 
   /** What has been counted, up to now. */
   async tell(): Promise<SwarmResult> {
-    const reports = await Promise.all(this.#workers.map((worker) => worker.order({ order: "tell" }, "result")));
+    const reports = await this.#all({ order: "tell" }, "result");
     return addUp(reports.map(({ result }) => result));
   }
 
   /** The end of counting: from now on everyone reads as fast as they can. */
   async settle(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.order({ order: "settle" }, "settled")));
+    await this.#all({ order: "settle" }, "settled");
   }
 
   /** See Swarm.behind. */
@@ -75,8 +81,15 @@ export class Crew {
     return this.#compare({ order: "ahead", seqs: most });
   }
 
+  /** See Swarm.values. */
+  async values(seqs: Float64Array, values: Float64Array): Promise<ValueComparison> {
+    const reports = await this.#all({ order: "values", seqs, values }, "values");
+    const comparisons = reports.map(({ comparison }) => comparison);
+    return { ...together(comparisons), compared: comparisons.reduce((total, { compared }) => total + compared, 0) };
+  }
+
   async close(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.order({ order: "close" }, "closed")));
+    await this.#all({ order: "close" }, "closed");
   }
 
   /** Ends the processes. */
@@ -85,10 +98,19 @@ export class Crew {
   }
 
   async #compare(order: WorkerOrder): Promise<Comparison> {
-    const reports = await Promise.all(this.#workers.map((worker) => worker.order(order, "compared")));
-    return {
-      count: reports.reduce((total, { comparison }) => total + comparison.count, 0),
-      examples: reports.flatMap(({ comparison }) => comparison.examples).slice(0, MAX_EXAMPLES),
-    };
+    const reports = await this.#all(order, "compared");
+    return together(reports.map(({ comparison }) => comparison));
   }
+
+  /** Gives an order to all. */
+  #all<Expected extends WorkerReport["report"]>(order: WorkerOrder, expected: Expected) {
+    return Promise.all(this.#workers.map((worker) => worker.order(order, expected)));
+  }
+}
+
+function together(comparisons: readonly Comparison[]): Comparison {
+  return {
+    count: comparisons.reduce((total, { count }) => total + count, 0),
+    examples: comparisons.flatMap(({ examples }) => examples).slice(0, MAX_EXAMPLES),
+  };
 }

@@ -76,6 +76,16 @@ export function readSockets(sockstat: string, page: number): SocketUsage | undef
   return inUse === undefined ? undefined : { inUse: Number(inUse), memory: Number(pages) * page };
 }
 
+/** How many files a process may have open (Node raises its own limit to the most that is allowed); undefined where the system does not tell. */
+export function fileLimit(): number | undefined {
+  try {
+    const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8")) ?? [];
+    return soft === undefined ? undefined : Number(soft);
+  } catch {
+    return undefined;
+  }
+}
+
 function pageSize(): number {
   try {
     return Number(execFileSync("getconf", ["PAGESIZE"], { encoding: "utf8" })) || USUAL_PAGE;

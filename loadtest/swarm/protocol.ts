@@ -30,6 +30,10 @@ export interface Decoder {
   message(target: Target, start: number, end: number, isText: boolean): void;
   /** The command that a client gives now and then, where the swarm is asked for it (`--churn`). */
   churn?(): void;
+  /** From now on keeps what the last tick of each slot said. */
+  remember?(): void;
+  /** The values of the slot's last tick, if it was kept. */
+  valuesOf?(slot: number): readonly (number | null)[] | undefined;
 }
 
 /** One connection, as its decoder sees it. */

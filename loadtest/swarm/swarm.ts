@@ -20,11 +20,18 @@ const MAX_OPENING = 1_000;
 /** The period of the timer whose lateness is measured, ms. */
 const TIMER = 10;
 const MAX_EXAMPLES = 3;
+/** Connections whose values are compared: of each a frame or two are kept. */
+const REMEMBERING = 64;
 
 /** How many slots are not where they should be, and where the first ones are. */
 export interface Comparison {
   readonly count: number;
   readonly examples: readonly string[];
+}
+
+/** How many values were compared, and how many were others than they should be. */
+export interface ValueComparison extends Comparison {
+  readonly compared: number;
 }
 
 export class Swarm {
@@ -118,6 +125,8 @@ export class Swarm {
     this.#churnHand = undefined;
     clearInterval(this.#rounds);
     for (const connection of [...this.#slow, ...this.#stalled]) connection.hurry();
+    let remembering = 0;
+    for (const connection of this.#connections) if (remembering++ < REMEMBERING) connection.remember();
   }
 
   /**
@@ -132,6 +141,34 @@ export class Swarm {
   /** Those whose `seq`, when {@link behind} was last asked for, was above what it can have been. */
   ahead(most: Float64Array): Comparison {
     return this.#compare(this.#compared ?? this.#seqs, (seq, symbol) => most[symbol] > 0 && seq > most[symbol]);
+  }
+
+  /**
+   * Compares the values of last ticks, of some connections, with what they should be where `seq` is the same.
+   * @param seqs by the symbols' places in the market @param values of each, one behind the other, NaN for none
+   */
+  values(seqs: Float64Array, values: Float64Array): ValueComparison {
+    const fields = values.length / seqs.length;
+    let [compared, count] = [0, 0];
+    const examples: string[] = [];
+    for (const connection of this.#connections) {
+      const { selection } = connection;
+      for (let slot = 0; slot < selection.count; slot++) {
+        const symbol = selection.symbolAt(slot);
+        const got = connection.seqOf(slot) === seqs[symbol] ? connection.valuesOf(slot) : undefined;
+        if (got === undefined) continue;
+        compared++;
+        const wanted = values.subarray(symbol * fields, (symbol + 1) * fields);
+        if (got.length === fields && got.every((value, field) => Object.is(value ?? Number.NaN, wanted[field])))
+          continue;
+        count++;
+        if (examples.length < MAX_EXAMPLES)
+          examples.push(
+            `${selection.nameAt(slot)} at seq ${seqs[symbol]}: ${got.join(" ")} instead of ${wanted.join(" ")}`,
+          );
+      }
+    }
+    return { compared, count, examples };
   }
 
   async close(): Promise<void> {

@@ -127,6 +127,8 @@ class TickgateDecoder implements Decoder {
   #silence = Number.POSITIVE_INFINITY;
   #heardAt = 0;
   #churned: string[] = [];
+  /** The bytes of the last tick of each slot, where they are kept. */
+  #kept: (Buffer | undefined)[] | undefined;
 
   constructor(wire: Wire, slots: Slots, interval: number) {
     this.#wire = wire;
@@ -149,6 +151,15 @@ class TickgateDecoder implements Decoder {
     const half = Math.min(SYMBOLS_PER_MESSAGE, Math.ceil(selection.count / 2));
     this.#churned = Array.from({ length: half }, (_, slot) => selection.nameAt(slot));
     this.#wire.send(pack({ op: "unsubscribe", symbols: this.#churned }));
+  }
+
+  remember(): void {
+    this.#kept = [];
+  }
+
+  valuesOf(slot: number): readonly (number | null)[] | undefined {
+    const bytes = this.#kept?.[slot];
+    return bytes && (unpack(bytes) as (number | null)[]).slice(BEFORE_VALUES);
   }
 
   message(target: Target, start: number, end: number, isText: boolean): void {
@@ -175,6 +186,7 @@ class TickgateDecoder implements Decoder {
     this.#frame++;
     for (let tick = 1; tick < elements; tick++) {
       if (at >= end) return false;
+      const first = at;
       const length = arrayLength(target, at);
       if (length < BEFORE_VALUES) return false;
       at += arrayHeadBytes(target, at);
@@ -191,6 +203,7 @@ class TickgateDecoder implements Decoder {
       }
       if (at > end || !(handle >= 0) || !(eventTime >= 0)) return false;
       this.#tick(handle, seq, eventTime, sentAt, length - BEFORE_VALUES);
+      if (this.#kept) this.#kept[this.#slots.slotOf(this.#wire.local, handle)] = Buffer.from(bytes.subarray(first, at));
     }
     return at === end;
   }

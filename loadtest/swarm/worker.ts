@@ -1,7 +1,7 @@
 /** A process of the swarm: does what it is ordered to, and answers each order with a report. Started by crew.ts. */
 import type { Share } from "./plan.ts";
 import type { ProtocolModule } from "./protocol.ts";
-import { type Comparison, Swarm } from "./swarm.ts";
+import { type Comparison, Swarm, type ValueComparison } from "./swarm.ts";
 import type { SwarmResult } from "./tally.ts";
 
 /** To the worker, in the order in which they make sense. */
@@ -12,6 +12,7 @@ export type WorkerOrder =
   | { order: "settle" }
   | { order: "behind"; seqs: Float64Array }
   | { order: "ahead"; seqs: Float64Array }
+  | { order: "values"; seqs: Float64Array; values: Float64Array }
   | { order: "close" };
 /** From the worker. */
 export type WorkerReport =
@@ -20,6 +21,7 @@ export type WorkerReport =
   | { report: "result"; result: SwarmResult }
   | { report: "settled" }
   | { report: "compared"; comparison: Comparison }
+  | { report: "values"; comparison: ValueComparison }
   | { report: "closed" };
 
 let swarm: Swarm | undefined;
@@ -54,6 +56,8 @@ async function obey(message: WorkerOrder): Promise<WorkerReport> {
       return { report: "compared", comparison: opened().behind(message.seqs) };
     case "ahead":
       return { report: "compared", comparison: opened().ahead(message.seqs) };
+    case "values":
+      return { report: "values", comparison: opened().values(message.seqs, message.values) };
     case "close":
       await opened().close();
       return { report: "closed" };

@@ -1,0 +1,101 @@
+/** A server that says of itself it is a gateway, and breaks the promise that a test wants broken. */
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { pack, unpack } from "msgpackr";
+import { type WebSocket, WebSocketServer } from "ws";
+import { FIELDS } from "../../src/tick.ts";
+
+/** The whole market. */
+export const SYMBOLS = ["FAKE:A", "FAKE:B"];
+export const INTERVAL = 100;
+/** The values of every tick: its `seq` and nothing else. */
+const valuesOf = (seq: number) => FIELDS.map((_, index) => (index === 0 ? seq : null));
+
+/** A connection at the server's end. */
+export interface Client {
+  /** Sends a frame. @param sentAt ms since the connection's beginning */
+  frame(sentAt: number, ...ticks: unknown[][]): void;
+  /** A tick as it should be. */
+  tick(handle: number, seq: number): unknown[];
+  control(message: Record<string, unknown>): void;
+  readonly socket: WebSocket;
+}
+
+export interface Script {
+  /** Instead of `hello`. */
+  greet?(client: Client): void;
+  /** Instead of `subscribed`. */
+  grant?(client: Client, asked: string[]): void;
+  /** Once all is granted, and again after each later grant. */
+  play(client: Client, grants: number): void;
+  /** Instead of `unsubscribed`. */
+  end?(client: Client, symbols: string[]): void;
+}
+
+export class FakeServer {
+  readonly #http: Server;
+  readonly #sockets: WebSocketServer;
+  readonly port: number;
+  /** What is told over HTTP to hold. */
+  seqs: readonly number[] = [1, 1];
+  values = valuesOf;
+
+  private constructor(http: Server, script: Script) {
+    this.#http = http;
+    this.port = (http.address() as AddressInfo).port;
+    http.on("request", (request, response) => response.end(JSON.stringify(this.#answer(request.url ?? ""))));
+    this.#sockets = new WebSocketServer({ server: http, handleProtocols: () => "tickgate.v1.msgpack" });
+    this.#sockets.on("connection", (socket) => this.#serve(socket, script));
+  }
+
+  static async start(script: Script): Promise<FakeServer> {
+    const http = createServer();
+    http.listen(0, "127.0.0.1");
+    await once(http, "listening");
+    return new FakeServer(http, script);
+  }
+
+  stop(): void {
+    for (const socket of this.#sockets.clients) socket.terminate();
+    this.#http.close();
+    this.#http.closeAllConnections();
+  }
+
+  #answer(url: string): unknown {
+    if (url.startsWith("/v1/symbols")) return { time: 0, symbols: SYMBOLS };
+    const ticks = SYMBOLS.map((symbol, place) => {
+      const values = this.values(this.seqs[place]);
+      return {
+        symbol,
+        seq: this.seqs[place],
+        ...Object.fromEntries(FIELDS.map((name, index) => [name, values[index]])),
+      };
+    });
+    return { time: 0, ticks, unknown: [] };
+  }
+
+  #serve(socket: WebSocket, script: Script): void {
+    const start = Date.now() * 1_000;
+    let grants = 0;
+    const client: Client = {
+      socket,
+      frame: (sentAt, ...ticks) => socket.send(pack([start + 0.5 + sentAt * 1_000, ...ticks])),
+      tick: (handle, seq) => [handle, seq, Date.now() * 1_000 - 0.5, ...valuesOf(seq)],
+      control: (message) => socket.send(pack(message)),
+    };
+    const hello = { op: "hello", protocol: 1, session: "s", node: "n", time: start, heartbeat: 15_000, limits: {} };
+    if (script.greet) script.greet(client);
+    else client.control(hello);
+    socket.on("message", (data: Buffer) => {
+      const { op, symbols } = unpack(data) as { op: string; symbols: string[] };
+      if (op === "subscribe") {
+        const pairs = symbols.map((symbol) => [symbol, SYMBOLS.indexOf(symbol)]);
+        if (script.grant) script.grant(client, symbols);
+        else client.control({ op: "subscribed", interval: INTERVAL, fields: FIELDS, symbols: pairs, rejected: [] });
+        script.play(client, grants++);
+      } else if (script.end) script.end(client, symbols);
+      else client.control({ op: "unsubscribed", symbols });
+    });
+  }
+}

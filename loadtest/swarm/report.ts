@@ -1,0 +1,222 @@
+/** What a run of the swarm came to: which promises were broken, what to doubt, and all of it as text and as JSON. */
+import { type AgeCounts, Ages } from "../ages.ts";
+import type { SwarmOptions } from "./options.ts";
+import { READERS } from "./plan.ts";
+import type { Run, Usage } from "./run.ts";
+import type { Names } from "./tally.ts";
+
+/** What ages may be above the interval at p99, ms. */
+const MARGIN = 100;
+/** From this share of a core a process on, the swarm measures itself. */
+const SATURATED = 0.9;
+/** Timers that are late by more than this share of the healthy readers' p99 age, and ms, are part of it. */
+const LATE_SHARE = 0.2;
+const LATE = 5;
+
+/** Ages or durations, ms. */
+export interface Summary {
+  readonly count: number;
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly max: number;
+}
+
+/** What is written as JSON. */
+export type SwarmReport = ReturnType<typeof reportOf>;
+
+export function summaryOf(counts: AgeCounts): Summary {
+  const ages = new Ages();
+  ages.add(counts);
+  const [p50, p90, p99, p999] = [0.5, 0.9, 0.99, 0.999].map((share) => ages.quantile(share) / 1_000);
+  return { count: ages.count, p50, p90, p99, p999, max: ages.max / 1_000 };
+}
+
+export function reportOf(run: Run, options: SwarmOptions) {
+  const { result, plan, convergence, clock, market, seconds } = run;
+  const readers = READERS.filter((reader) => result.classes[reader].connections > 0).map((reader) => {
+    const { ages, ...counts } = result.classes[reader];
+    return { reader, ...counts, age: summaryOf(ages) };
+  });
+  const frames = readers.reduce((total, { frames }) => total + frames, 0);
+  const ticks = readers.reduce((total, { ticks }) => total + ticks, 0);
+  const fresh = readers.reduce((total, { fresh }) => total + fresh, 0);
+  const servers = serversOf(run.usage, seconds, plan.connections);
+  const serverCpu = servers.reduce((total, { user, system }) => total + user + system, 0);
+  return {
+    ...{ plan, market, seconds: result.seconds, open: result.open, readers },
+    perSecond: { frames: frames / result.seconds, ticks: ticks / result.seconds, fresh: fresh / result.seconds },
+    connect: summaryOf(result.connectTime),
+    snapshot: summaryOf(result.snapshotTime),
+    servers,
+    costs:
+      servers.length > 0
+        ? { microsAFrame: (serverCpu * 1e6) / frames, cpuSecondsAMillionFresh: (serverCpu * 1e6) / fresh }
+        : undefined,
+    sockets: { before: run.usage.before.sockets, begin: run.usage.begin.sockets, end: run.usage.end.sockets },
+    swarm: {
+      cores: result.cpuSeconds / result.seconds,
+      microsAFrame: frames > 0 ? (result.cpuSeconds * 1e6) / frames : 0,
+      loopLate: result.loopLate,
+      memory: result.memory,
+    },
+    clock,
+    convergence,
+    ...{ faults: result.faults, notes: result.notes, closed: result.closed, refused: result.refused },
+    broken: brokenPromises(run, options),
+    doubts: doubts(run),
+  };
+}
+
+function serversOf({ before, begin, end }: Run["usage"], seconds: number, connections: number) {
+  return end.processes.flatMap((process) => {
+    const at = ({ processes }: Usage) => processes.find(({ pid }) => pid === process.pid);
+    const [first, started] = [at(before), at(begin)];
+    // A process that was not there when the count began cannot be told from what it did before.
+    if (!first || !started) return [];
+    const [user, system] = [process.user - started.user, process.system - started.system];
+    return {
+      ...{ pid: process.pid, name: process.name, user, system, cores: (user + system) / seconds },
+      memory: { before: first.memory, begin: started.memory, end: process.memory },
+      memoryAConnection: (process.memory - first.memory) / connections,
+    };
+  });
+}
+
+/** What must not be, in sentences; empty when every promise was kept. */
+function brokenPromises({ result, plan, convergence }: Run, options: SwarmOptions): string[] {
+  const { healthy, slow } = result.classes;
+  const [age, slowAge] = [summaryOf(healthy.ages), summaryOf(slow.ages)];
+  const most = options["max-age"] || options.interval + MARGIN;
+  const mostSlow = options["max-slow-age"];
+  const { behind, ahead, values } = convergence;
+  const lost = result.closed.filter(([name]) => name.startsWith("healthy"));
+  const count = (names: Names) => names.reduce((total, [, some]) => total + some, 0);
+  const checks: [boolean, string][] = [
+    [healthy.ticks > 0 || plan.slow + plan.stalled === plan.connections, "no tick has arrived at a healthy reader"],
+    [count(result.refused) === 0, `${count(result.refused)} connections were refused (${listed(result.refused)})`],
+    [lost.length === 0, `${count(lost)} connections of healthy readers were closed (${listed(lost)})`],
+    [age.p99 <= most, `age p99 of ${age.p99.toFixed(1)} ms, more than ${most} ms`],
+    [slowAge.p99 <= mostSlow, `age p99 of slow readers ${slowAge.p99.toFixed(1)} ms, more than ${mostSlow} ms`],
+    ...result.faults.map(({ name, count: times, examples }): [boolean, string] => [
+      false,
+      `${name}: ${times} times (${examples.join("; ")})`,
+    ]),
+    [behind.count === 0, `${behind.count} symbols never arrived at what holds (${behind.examples.join("; ")})`],
+    [ahead.count === 0, `${ahead.count} symbols have a seq that the market has not (${ahead.examples.join("; ")})`],
+    [values.count === 0, `${values.count} ticks with other values than the market's (${values.examples.join("; ")})`],
+  ];
+  return checks.filter(([kept]) => !kept).map(([, broken]) => broken);
+}
+
+/** Why the numbers may be the swarm's own, in sentences. */
+function doubts({ result, plan, clock }: Run): string[] {
+  const { healthy } = result.classes;
+  const cores = result.cpuSeconds / result.seconds / plan.processes;
+  const { p99 } = summaryOf(healthy.ages);
+  const early = READERS.reduce((total, reader) => total + result.classes[reader].early, 0);
+  const checks: [boolean, string][] = [
+    [
+      cores > SATURATED,
+      `the swarm took ${percent(cores)} of a core a process: ages and rates are its own, not the server's; give it more --processes`,
+    ],
+    [
+      result.loopLate > Math.max(LATE, p99 * LATE_SHARE),
+      `the swarm's timers were late by ${result.loopLate.toFixed(1)} ms at p99: by so much ages may be too large`,
+    ],
+    [
+      clock !== undefined && clock.error > p99 * 1_000 * LATE_SHARE,
+      `the server's clock is known to ${((clock?.error ?? 0) / 1_000).toFixed(1)} ms only: ages may be wrong by so much`,
+    ],
+    [early > 0, `${early} ticks came before their event time: the source's clock is not the server's`],
+  ];
+  return checks.filter(([doubtful]) => doubtful).map(([, doubt]) => doubt);
+}
+
+/** The report for a person, a line for each matter. */
+export function textOf(report: SwarmReport): string {
+  const { plan, swarm, convergence } = report;
+  const rows: [string, string][] = [
+    [
+      "asked",
+      `${plan.connections} connections × ${plan.perConnection} of ${report.market} symbols, ${plan.rate} a second`,
+    ],
+    ["open", `${report.open} at the end; connect ${times(report.connect)}; snapshot ${times(report.snapshot)}`],
+    [
+      "arrived",
+      `${report.perSecond.frames.toFixed(0)} frames/s, ${report.perSecond.ticks.toFixed(0)} ticks/s, ${report.perSecond.fresh.toFixed(0)} fresh/s`,
+    ],
+    ...report.readers.map(({ reader, connections, ticks, conflated, late, repeated, age }): [string, string] => [
+      reader,
+      `${connections}: ${ticks} ticks, ${percent(conflated / Math.max(1, conflated + ticks))} conflated` +
+        `${late > 0 ? `, ${late} late` : ""}${repeated > 0 ? `, ${repeated} repeated` : ""}; age ${times(age)}`,
+    ]),
+    ...report.servers.map(({ pid, name, user, system, cores, memory, memoryAConnection }): [string, string] => [
+      `server ${pid}`,
+      `${name}: ${percent(cores)} of a core (${user.toFixed(2)} s user, ${system.toFixed(2)} s system); ` +
+        `${megabytes(memory.before)} before, ${megabytes(memory.begin)} to ${megabytes(memory.end)}, ` +
+        `${(memoryAConnection / 1_024).toFixed(1)} KiB a connection`,
+    ]),
+    ...(report.costs === undefined
+      ? []
+      : ([
+          [
+            "costs",
+            `${report.costs.microsAFrame.toFixed(2)} µs a frame; ${report.costs.cpuSecondsAMillionFresh.toFixed(3)} s a million fresh ticks`,
+          ],
+        ] as [string, string][])),
+    ...(report.sockets.end === undefined
+      ? []
+      : ([
+          [
+            "sockets",
+            `${megabytes(report.sockets.before?.memory ?? 0)} of the kernel's memory before, ${megabytes(report.sockets.end.memory)} at the end (the whole machine's)`,
+          ],
+        ] as [string, string][])),
+    [
+      "swarm",
+      `${percent(swarm.cores)} of a core, ${swarm.microsAFrame.toFixed(2)} µs a frame; timers late by ${swarm.loopLate.toFixed(1)} ms at p99; ${megabytes(swarm.memory)}`,
+    ],
+    ...(report.clock === undefined
+      ? []
+      : ([
+          [
+            "clock",
+            `the server's is ${(report.clock.offset / 1_000).toFixed(2)} ms ahead, known to ${(report.clock.error / 1_000).toFixed(2)} ms; taken into account`,
+          ],
+        ] as [string, string][])),
+    [
+      "settled",
+      `${convergence.took.toFixed(0)} ms until nobody was behind; values of ${convergence.values.compared} ticks compared`,
+    ],
+    ...named("notes", report.notes),
+    ...named("closed", report.closed),
+    ...named("refused", report.refused),
+  ];
+  const lines = rows.map(([name, text]) => `${name.padEnd(14)}${text}\n`);
+  const doubtful = report.doubts.map((doubt) => `DOUBT: ${doubt}\n`);
+  const verdict =
+    report.broken.length === 0 ? ["every promise kept\n"] : report.broken.map((what) => `BROKEN: ${what}\n`);
+  return [...lines, ...doubtful, ...verdict].join("");
+}
+
+function named(name: string, names: Names): [string, string][] {
+  return names.length === 0 ? [] : [[name, listed(names)]];
+}
+
+function listed(names: Names): string {
+  return names.map(([name, count]) => `${name}: ${count}`).join("; ");
+}
+
+function times({ p50, p99, p999, max }: Summary): string {
+  return `p50 ${p50.toFixed(1)}, p99 ${p99.toFixed(1)}, p99.9 ${p999.toFixed(1)}, max ${max.toFixed(1)} ms`;
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1_000_000).toFixed(1)} MB`;
+}
