@@ -1,0 +1,115 @@
+/** The alert rules and the runbook: that they speak when they should, and that each alert leads to a page that is true. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { SETTINGS } from "../src/settings.ts";
+import { ROOT, read, readYaml } from "./compose.ts";
+
+interface Rule {
+  readonly alert?: string;
+  readonly record?: string;
+  readonly expr: string;
+  readonly labels?: { readonly severity?: string };
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+interface Scenes {
+  readonly tests: readonly { readonly promql_expr_test?: readonly { readonly exp_samples: { labels: string }[] }[] }[];
+}
+
+interface Dashboard {
+  readonly uid: string;
+  readonly panels: readonly { readonly title: string; readonly type: string }[];
+}
+
+const rules = readYaml<{ groups: { rules: Rule[] }[] }>("dashboards/alerts.yml").groups.flatMap((group) => group.rules);
+const alerts = rules.filter((rule): rule is Rule & { alert: string } => rule.alert !== undefined);
+const scenes = readYaml<Scenes>("test/alerts_test.yml");
+const dashboards = readdirSync(`${ROOT}dashboards`)
+  .filter((name) => name.endsWith(".json"))
+  .map((name) => JSON.parse(read(`dashboards/${name}`)) as Dashboard);
+const pages = readdirSync(`${ROOT}docs/runbook`).map((name) => ({ name, text: read(`docs/runbook/${name}`) }));
+
+/** What the runbook calls the dashboards. */
+const CALLED: Readonly<Record<string, string>> = {
+  Overview: "tickgate-overview",
+  Node: "tickgate-node",
+  "Feeds and Redis": "tickgate-feeds",
+  Clients: "tickgate-clients",
+};
+/** Flags in the runbook that are other programs'. */
+const FOREIGN_FLAGS = ["--latency", "--cpu-prof", "--heapsnapshot-signal"];
+
+function promtool(...args: string[]): void {
+  const result = spawnSync("promtool", args, { cwd: ROOT, encoding: "utf8" });
+  assert.equal(result.status, 0, `${result.error ?? ""}${result.stdout}${result.stderr}`);
+}
+
+test("Prometheus accepts its configuration", () => promtool("check", "config", "config/prometheus.yml"));
+
+test("the alerts speak when they should, and not when they should not", () =>
+  promtool("test", "rules", "test/alerts_test.yml"));
+
+test("there is a scene for every alert in which it speaks", () => {
+  const spoken = new Set<string>();
+  for (const { promql_expr_test = [] } of scenes.tests)
+    for (const { exp_samples } of promql_expr_test)
+      for (const { labels } of exp_samples) spoken.add(/alertname="(\w+)"/.exec(labels)?.[1] ?? "");
+  assert.deepEqual([...spoken].toSorted(), alerts.map(({ alert }) => alert).toSorted());
+});
+
+test("every alert says how bad it is, what is wrong, and where to read on", () => {
+  assert.ok(alerts.length >= 20);
+  for (const { alert, labels, annotations = {} } of alerts) {
+    assert.match(labels?.severity ?? "", /^(critical|warning)$/, alert);
+    assert.ok(annotations.summary.length > 10, alert);
+    assert.ok(annotations.description.length > 10, alert);
+    assert.equal(annotations.runbook_url, `docs/runbook/${alert}.md`);
+    assert.ok(
+      dashboards.some(({ uid }) => uid === annotations.dashboard),
+      alert,
+    );
+  }
+});
+
+test("every alert has its page, and every page its alert; the operations page lists them", () => {
+  assert.deepEqual(pages.map(({ name }) => name).toSorted(), alerts.map(({ alert }) => `${alert}.md`).toSorted());
+  const operations = read("docs/operations.md");
+  for (const { alert, labels } of alerts) {
+    const page = read(`docs/runbook/${alert}.md`);
+    assert.ok(page.startsWith(`# ${alert}\n\n**${labels?.severity}**: `), alert);
+    for (const part of ["**What users feel.**", "## Look", "## Why", "## Do", "## Call for help"])
+      assert.ok(page.includes(part), `${alert}: ${part}`);
+    assert.ok(operations.includes(`[\`${alert}\`](runbook/${alert}.md) | ${labels?.severity}`), alert);
+  }
+});
+
+test("the runbook names panels, alerts, settings and words of the log that exist", () => {
+  const code = sources();
+  const flags = new Set(Object.values(SETTINGS).map(({ flag }) => `--${flag}`));
+  const panels = new Set(dashboards.flatMap(({ uid, panels: own }) => own.map(({ title }) => `${uid} ${title}`)));
+  for (const { name, text } of pages) {
+    const named = [...text.matchAll(/\*([A-Z][\w ]+) \/ ([^*]+)\*/g)];
+    assert.ok(named.length > 0, `${name} names a panel`);
+    for (const [whole, dashboard, title] of named)
+      assert.ok(panels.has(`${CALLED[dashboard]} ${title}`), `${name}: there is no panel ${whole}`);
+    for (const [flag] of text.matchAll(/--[a-z][a-z-]+/g))
+      assert.ok(flags.has(flag) || FOREIGN_FLAGS.includes(flag), `${name}: there is no setting ${flag}`);
+    for (const [alert] of text.matchAll(/\bTickgate[A-Z]\w+/g))
+      assert.ok(
+        alerts.some((rule) => rule.alert === alert),
+        `${name}: there is no alert ${alert}`,
+      );
+    for (const [, words] of text.matchAll(/\blog (?:said at the start that it|says|ends with) `([^`]+)`/g))
+      assert.ok(code.includes(words.trim()), `${name}: no log says ${words}`);
+  }
+});
+
+/** All the code, as one text. */
+function sources(): string {
+  return readdirSync(`${ROOT}src`, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => readFileSync(`${ROOT}src/${name}`, "utf8"))
+    .join("\n");
+}
