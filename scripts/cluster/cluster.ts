@@ -53,12 +53,18 @@ export class Cluster {
   readonly #feedAdminPorts: readonly number[];
   readonly #options: ClusterOptions;
   readonly #guard: ChildProcess;
+  readonly #events: PartEvents;
+  /** Where parts may keep files; it goes with the cluster. */
+  readonly folder: string;
+  /** What watches it: parts that were added to it. */
+  readonly #added: Part[] = [];
   #isUp = false;
   #ending: Promise<void> | undefined;
 
   private constructor(options: ClusterOptions, ports: number[]) {
     this.#options = options;
     const folder = mkdtempSync(join(tmpdir(), "tickgate-cluster-"));
+    this.folder = folder;
     this.#guard = spawn(process.execPath, [fileURLToPath(new URL("guard.ts", import.meta.url)), folder], {
       stdio: ["pipe", "ignore", "ignore"],
       detached: true,
@@ -73,6 +79,7 @@ export class Cluster {
         if (this.#isUp && !this.#ending) options.lost?.(part, how);
       },
     };
+    this.#events = events;
     const next = () => ports.shift() as number;
     this.port = options.port === 0 ? next() : options.port;
     this.adminPort = next();
@@ -118,6 +125,13 @@ export class Cluster {
     return [this.redis, ...this.feeds, ...this.gateways, this.balancer];
   }
 
+  /** Adds a part that watches the others: it is started by whoever adds it, and ends with the cluster. */
+  add(spec: PartSpec): Part {
+    const part = new Part(spec, this.#events);
+    this.#added.push(part);
+    return part;
+  }
+
   /**
    * Starts every part, those that need others after them; when one fails, those that run are stopped.
    * @throws UsageError that says which part failed, and what it said
@@ -144,11 +158,11 @@ export class Cluster {
 
   /** Ends every part at once. */
   async kill(): Promise<void> {
-    await Promise.all(this.parts.map((part) => part.kill()));
+    await Promise.all([...this.#added, ...this.parts].map((part) => part.kill()));
   }
 
   async #stop(): Promise<void> {
-    for (const group of [this.gateways, this.feeds, [this.balancer], [this.redis]])
+    for (const group of [this.#added, this.gateways, this.feeds, [this.balancer], [this.redis]])
       await Promise.all(group.map((part) => part.stop()));
     // It takes the folder away.
     this.#guard.stdin?.end();
