@@ -49,6 +49,8 @@ function settings(url: string) {
     redisPrefix: SETTINGS.redisPrefix.default,
     busShards: SETTINGS.busShards.default,
     busSilence: SETTINGS.busSilence.default,
+    metrics: SETTINGS.metrics.default,
+    clockSkewWarning: SETTINGS.clockSkewWarning.default,
     node: "bench",
   };
 }

@@ -55,7 +55,11 @@ async function published(): Promise<number> {
 }
 
 let counted = 0;
-const empty: FeedSink = { tick: () => void counted++, stale: () => {}, closed: () => {}, skip: () => {} };
+const nothing = () => {};
+const empty: FeedSink = {
+  tick: () => void counted++,
+  ...{ stale: nothing, closed: nothing, skip: nothing, connected: nothing, disconnected: nothing },
+};
 
 for (let round = 0; round < ROUNDS; round++) {
   const baseline = await pass(empty);

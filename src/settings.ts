@@ -6,7 +6,7 @@ import { hostname } from "node:os";
 import { boolean, choice, integer, type Kind, list, network, text, url } from "./option.ts";
 
 /** The commands that have settings. */
-export type CommandName = "all" | "gateway" | "feed" | "watch" | "play";
+export type CommandName = "all" | "gateway" | "feed" | "watch" | "play" | "top";
 
 /** One setting. */
 export interface Setting<T = unknown> {
@@ -23,7 +23,7 @@ export interface Setting<T = unknown> {
 const GATEWAY: readonly CommandName[] = ["all", "gateway"];
 const FEED: readonly CommandName[] = ["all", "feed"];
 const SERVERS: readonly CommandName[] = ["all", "gateway", "feed"];
-const EVERY: readonly CommandName[] = ["all", "gateway", "feed", "watch", "play"];
+const EVERY: readonly CommandName[] = ["all", "gateway", "feed", "watch", "play", "top"];
 
 function setting<T>(
   commands: readonly CommandName[],
@@ -266,6 +266,20 @@ export const SETTINGS = {
     2_000,
     "A part of the bus on which nothing has come for so long is silent, and its symbols stale; a feed's heartbeat comes every 500 ms",
   ),
+  metrics: setting(
+    SERVERS,
+    "metrics",
+    boolean(),
+    true,
+    "Measure latencies and serve /metrics; --no-metrics does neither",
+  ),
+  clockSkewWarning: setting(
+    GATEWAY,
+    "clock-skew-warning",
+    integer(1, 3_600_000, "ms"),
+    50,
+    "A feed whose clock differs from this process's by more is named in the log; latencies are corrected by it, whatever it is",
+  ),
   workers: setting(
     ["gateway"],
     "workers",
@@ -291,6 +305,15 @@ export const SETTINGS = {
     "TICKGATE_WATCH_SORT",
   ),
   json: setting(["watch"], "json", boolean(), false, "One line of JSON a tick, for a pipe", "TICKGATE_WATCH_JSON"),
+  topOnce: setting(["top"], "once", boolean(), false, "Show everything once, and end", "TICKGATE_TOP_ONCE"),
+  topSort: setting(
+    ["top"],
+    "sort",
+    choice("behind", "trip", "sent", "symbols", "connected"),
+    "behind",
+    "By what clients are sorted, the largest first: how far they are behind, their round trip, what is on its way to them, their symbols, how long they have been connected; the key s changes it",
+    "TICKGATE_TOP_SORT",
+  ),
   playPort: setting(
     ["play"],
     "port",

@@ -4,6 +4,8 @@
  */
 import type { MarketTable } from "../market/table.ts";
 import { FIELD_COUNT, LIVE } from "../tick.ts";
+import type { Handover } from "./handover.ts";
+import { type HeardFeed, NO_FEED } from "./heard_feed.ts";
 
 /**
  * One symbol's whole state as it travels. A transport fills one record again and again and passes it on: whoever
@@ -17,6 +19,10 @@ export class BusRecord {
   seq = 0;
   /** When the source says that it happened, microseconds since the Unix epoch. */
   eventTime = 0;
+  /** When the feed adapter received the tick, microseconds since the Unix epoch by the publisher's clock; NaN where it is not told. */
+  receivedAt = Number.NaN;
+  /** When its batch was made, by the same clock; NaN for one that was read from the last-value store. */
+  sentAt = Number.NaN;
   /** `LIVE`, `STALE` or `CLOSED`, as its feed adapter sees it. */
   state: number = LIVE;
   /** Since when it stands so, microseconds since the Unix epoch. */
@@ -28,6 +34,8 @@ export class BusRecord {
   offset = 0;
   /** The stream it came on: whose silence makes this symbol stale. Numbered by the transport, from 0, densely. */
   stream = 0;
+  /** Whose it is, as it is heard here. */
+  feed: HeardFeed = NO_FEED;
   /** Whether it was read from the last-value store after batches were missed. */
   healed = false;
 }
@@ -73,6 +81,8 @@ export interface BusReader {
   unfollow(symbol?: string): void;
   /** Whether all that the bus holds of a followed symbol is in the listener's hands; of every symbol when none is named. */
   isKnown(symbol?: string): boolean;
+  /** The feeds that have been heard, each once. */
+  feeds(): Iterable<HeardFeed>;
   /** What is heard now, for people to look at. */
   heard(): HeardStream[];
   /** Why the market is not known or the bus not heard, for readiness; undefined when all is well. */
@@ -88,8 +98,9 @@ export interface BusWriter {
   /**
    * Takes over the feed: fills the table with what the last-value store holds of it, so that `seq` carries on, and
    * resolves once this publisher may write. Rejects only when closed.
+   * @param handover counts what the bus takes
    */
-  start(table: MarketTable): Promise<void>;
+  start(table: MarketTable, handover?: Handover): Promise<void>;
   /** A row of the table has changed: write it, at once or as soon as the write under way is done. */
   changed(row: number): void;
   /** Writes what is still unwritten, gives the feed up, and ends. */

@@ -1,4 +1,5 @@
 /** One feed on one shard, as a gateway hears it: which of its batches are there, and which may be missing. */
+import type { HeardFeed } from "./heard_feed.ts";
 import type { Mark } from "./wire.ts";
 
 /** What a batch is to its stream. */
@@ -6,6 +7,7 @@ export type Heard = "next" | "gap" | "late";
 
 export class FeedStream {
   readonly id: number;
+  readonly feed: HeardFeed;
   /** When a batch was heard last, on the monotonic clock, in milliseconds. */
   heardAt: number;
   isSilent = false;
@@ -18,8 +20,9 @@ export class FeedStream {
   #from = 1;
 
   /** A stream begins as missing, until the hash's mark says how far the hash goes. */
-  constructor(id: number, now: number) {
+  constructor(id: number, feed: HeardFeed, now: number) {
     this.id = id;
+    this.feed = feed;
     this.heardAt = now;
   }
 

@@ -6,19 +6,25 @@ import { type Clock, SystemClock } from "../clock.ts";
 import type { MarketTable } from "../market/table.ts";
 import { type BusListener, type BusReader, BusRecord, type BusWriter, type HeardStream } from "./bus.ts";
 import { ChangedRows } from "./changed_rows.ts";
+import { Handover } from "./handover.ts";
+import { HeardFeed } from "./heard_feed.ts";
 
 export class MemoryBus implements BusReader {
   readonly #clock: Clock;
+  readonly #createFeed: (name: string) => HeardFeed;
   readonly #writers: MemoryWriter[] = [];
   #listener: BusListener | undefined;
 
-  constructor(clock: Clock = new SystemClock()) {
+  /** @param createFeed makes what is counted of a feed */
+  constructor(clock: Clock = new SystemClock(), createFeed = (name: string) => new HeardFeed(name)) {
     this.#clock = clock;
+    this.#createFeed = createFeed;
   }
 
   /** The publisher's end for one more feed. */
   writer(feed = ""): BusWriter {
-    const writer = new MemoryWriter(this.#writers.length, feed, this.#clock, () => this.#listener);
+    const heard = this.#createFeed(feed);
+    const writer = new MemoryWriter(this.#writers.length, heard, this.#clock, () => this.#listener);
     this.#writers.push(writer);
     return writer;
   }
@@ -37,6 +43,10 @@ export class MemoryBus implements BusReader {
     return this.#listener !== undefined;
   }
 
+  feeds(): HeardFeed[] {
+    return this.#writers.map((writer) => writer.feed);
+  }
+
   heard(): HeardStream[] {
     return this.#writers.map((writer) => writer.heard());
   }
@@ -52,26 +62,28 @@ export class MemoryBus implements BusReader {
 
 class MemoryWriter implements BusWriter {
   readonly #record = new BusRecord();
-  readonly #feed: string;
+  readonly feed: HeardFeed;
   readonly #clock: Clock;
   readonly #listener: () => BusListener | undefined;
   #table: MarketTable | undefined;
+  #handover = new Handover();
   readonly #changed = new ChangedRows();
   #scheduled: NodeJS.Immediate | undefined;
   #batches = 0;
   #writtenAt: number;
 
-  constructor(stream: number, feed: string, clock: Clock, listener: () => BusListener | undefined) {
+  constructor(stream: number, feed: HeardFeed, clock: Clock, listener: () => BusListener | undefined) {
     this.#record.stream = stream;
     // A process has one reign: its feeds start afresh with it, and its table with them.
     this.#record.epoch = 1;
-    this.#feed = feed;
+    this.#record.feed = this.feed = feed;
     this.#clock = clock;
     this.#listener = listener;
     this.#writtenAt = clock.millis();
   }
 
-  async start(table: MarketTable): Promise<void> {
+  async start(table: MarketTable, handover = new Handover()): Promise<void> {
+    this.#handover = handover;
     this.#table = table;
   }
 
@@ -79,7 +91,7 @@ class MemoryWriter implements BusWriter {
   heard(): HeardStream {
     const { stream, epoch } = this.#record;
     const [batch, heardAt] = [this.#batches, this.#writtenAt];
-    return { stream, feed: this.#feed, shard: 0, epoch, batch, heardAt, isSilent: false, isMissing: false };
+    return { stream, feed: this.feed.name, shard: 0, epoch, batch, heardAt, isSilent: false, isMissing: false };
   }
 
   changed(row: number): void {
@@ -101,11 +113,17 @@ class MemoryWriter implements BusWriter {
     const rows = this.#changed.take();
     const listener = this.#listener();
     if (listener && this.#table) {
+      const record = this.#record;
+      const sentAt = this.#clock.micros();
       for (const row of rows) {
-        this.#table.read(row, this.#record);
-        listener.record(this.#record);
+        this.#table.read(row, record);
+        record.sentAt = sentAt;
+        if (Number.isNaN(record.receivedAt)) record.receivedAt = sentAt;
+        this.#handover.taken(row, record.seq, record.receivedAt, sentAt);
+        listener.record(record);
       }
       listener.batchEnd();
+      this.feed.transit.observe(this.#clock.micros() - sentAt);
       this.#batches++;
       this.#writtenAt = this.#clock.millis();
     }

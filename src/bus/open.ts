@@ -1,11 +1,13 @@
 /** Opens the bus that the settings ask for: within this process, or through Redis. */
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
+import { createHistogram } from "../histogram.ts";
 import { UsageError } from "../option.ts";
 import type { RedisReport } from "../report/report.ts";
 import type { Settings } from "../settings.ts";
 import type { BusReader, BusWriter } from "./bus.ts";
 import { ClusterSubscriber } from "./cluster_subscriber.ts";
+import { HeardFeed } from "./heard_feed.ts";
 import { MemoryBus } from "./memory.ts";
 import { createClient, redisAccess } from "./redis_client.ts";
 import { RedisLink } from "./redis_link.ts";
@@ -22,7 +24,16 @@ const MAX_FEED_BYTES = 64;
 /** The settings that the bus has. */
 export type BusSettings = Pick<
   Settings,
-  "redisUrl" | "redisUsername" | "redisPassword" | "redisCa" | "redisPrefix" | "busShards" | "busSilence" | "node"
+  | "redisUrl"
+  | "redisUsername"
+  | "redisPassword"
+  | "redisCa"
+  | "redisPrefix"
+  | "busShards"
+  | "busSilence"
+  | "clockSkewWarning"
+  | "metrics"
+  | "node"
 >;
 
 /** What a process holds of the bus. */
@@ -40,6 +51,10 @@ export interface Bus {
   readerCounts(): ReaderCounts | undefined;
   /** How the connection to Redis stands, for people to look at; undefined without Redis. */
   redis(): RedisReport | undefined;
+  /** The connections to Redis for commands and, at a gateway, for what is published; none without Redis. */
+  links(): readonly RedisLink[];
+  /** The feeds that are heard here. */
+  heardFeeds(): Iterable<HeardFeed>;
   /** What each feed's writer has done, and whether it leads; empty without Redis. */
   writers(): ReadonlyMap<string, RedisWriter>;
   /** Closes what is left open; reader and writers first. */
@@ -51,16 +66,20 @@ export interface Bus {
  * @throws UsageError when the settings are wrong
  */
 export function openBus(settings: BusSettings, clock: Clock, log: Logger): Bus {
-  return settings.redisUrl === "" ? openMemory(clock) : openRedis(settings, clock, log.child({ part: "bus" }));
+  return settings.redisUrl === ""
+    ? openMemory(settings, clock)
+    : openRedis(settings, clock, log.child({ part: "bus" }));
 }
 
-function openMemory(clock: Clock): Bus {
-  const bus = new MemoryBus(clock);
+function openMemory(settings: BusSettings, clock: Clock): Bus {
+  const bus = new MemoryBus(clock, feedFactory(settings));
   return {
     reader: () => bus,
     writer: (feed) => bus.writer(feed),
     unready: () => undefined,
     readerCounts: () => undefined,
+    links: () => [],
+    heardFeeds: () => bus.feeds(),
     redis: () => undefined,
     writers: () => new Map(),
     close: () => bus.close(),
@@ -72,7 +91,21 @@ function openRedis(settings: BusSettings, clock: Clock, log: Logger): Bus {
   const isSharded = access.target.topology === "cluster";
   const what = describeTarget(access.target);
   const keys = new RedisKeys(settings.redisPrefix, settings.busShards);
-  const connect = (role: string) => new RedisLink(createClient(access, role), what, clock, log.child({ role }));
+  const createFeed = feedFactory(settings);
+  const links: RedisLink[] = [];
+  const connect = (role: "commands" | "listener") => {
+    const roundTrip = createHistogram(settings);
+    const link = new RedisLink(
+      createClient(access, role),
+      what,
+      clock,
+      log.child({ role }),
+      role === "commands",
+      roundTrip,
+    );
+    links.push(link);
+    return link;
+  };
   const link = connect("commands");
   const writers = new Map<string, RedisWriter>();
   let reader: RedisReader | undefined;
@@ -85,6 +118,8 @@ function openRedis(settings: BusSettings, clock: Clock, log: Logger): Bus {
         clock,
         log,
         silence: settings.busSilence,
+        createFeed,
+        skewWarning: settings.clockSkewWarning,
         subscriber: (events) =>
           isSharded
             ? new ClusterSubscriber(access, link, keys, events, log)
@@ -101,6 +136,8 @@ function openRedis(settings: BusSettings, clock: Clock, log: Logger): Bus {
     },
     unready: () => (link.isUp ? undefined : `Redis is not connected: ${link.lastError || "trying"}`),
     readerCounts: () => reader?.counts,
+    links: () => links,
+    heardFeeds: () => reader?.feeds() ?? [],
     redis: () => ({ address: what, connected: link.isUp, reason: link.isUp ? null : link.lastError || "trying" }),
     writers: () => writers,
     async close() {
@@ -109,4 +146,8 @@ function openRedis(settings: BusSettings, clock: Clock, log: Logger): Bus {
       link.close();
     },
   };
+}
+
+function feedFactory(settings: Pick<Settings, "metrics">): (name: string) => HeardFeed {
+  return (name) => new HeardFeed(name, () => createHistogram(settings));
 }

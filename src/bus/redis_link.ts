@@ -5,6 +5,8 @@
 import { Cluster, type Redis } from "ioredis";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
+import { Histogram } from "../histogram.ts";
+import { ClockOffset } from "./clock_offset.ts";
 import type { RedisClient } from "./redis_client.ts";
 
 /** How often the other end is asked whether it is there, in milliseconds. */
@@ -24,6 +26,11 @@ export class RedisDownError extends Error {
 
 export class RedisLink {
   readonly client: RedisClient;
+  /** How far our clock is from Redis', where this link asks for it. */
+  readonly offset = new ClockOffset();
+  /** How long probes took that were answered. */
+  readonly roundTrip: Histogram;
+  readonly #asksTime: boolean;
   readonly #what: string;
   readonly #clock: Clock;
   readonly #log: Logger;
@@ -32,14 +39,29 @@ export class RedisLink {
   /** Since when each node owes an answer to a probe, or, where it is not ready, owes to be. */
   readonly #asked = new Map<Redis, { at: number; isReady: boolean }>();
   #timer: NodeJS.Timeout | undefined;
+  #ups = 0;
   #isUp = false;
   #isClosed = false;
+  /** The node whose clock is asked for. */
+  #timekeeper = "";
   #lastError = "";
   #loggedError: string | undefined;
 
-  /** @param what names the server in the log, without secrets */
-  constructor(client: RedisClient, what: string, clock: Clock, log: Logger) {
+  /**
+   * @param what names the server in the log, without secrets
+   * @param asksTime whether a probe asks for the time as well: of all links of a process one does
+   */
+  constructor(
+    client: RedisClient,
+    what: string,
+    clock: Clock,
+    log: Logger,
+    asksTime = false,
+    roundTrip = new Histogram(),
+  ) {
     this.client = client;
+    this.roundTrip = roundTrip;
+    this.#asksTime = asksTime;
     this.#what = what;
     this.#clock = clock;
     this.#log = log;
@@ -63,6 +85,11 @@ export class RedisLink {
 
   get isUp(): boolean {
     return this.#isUp;
+  }
+
+  /** How often the connection has come back after it was lost. */
+  get reconnects(): number {
+    return Math.max(0, this.#ups - 1);
   }
 
   /** Why the last try failed; empty when nothing is known. */
@@ -123,10 +150,15 @@ export class RedisLink {
   #up(): void {
     if (this.#isUp || this.client.status !== "ready") return;
     this.#isUp = true;
+    this.#ups++;
+    // It may be another server than before, with another clock.
+    this.offset.forget();
     this.#lastError = "";
     this.#loggedError = undefined;
     this.#log.info({ redis: this.#what }, "Redis is connected");
     for (const listener of this.#upListeners) listener();
+    // What Redis' clock says should be known before the first batch comes.
+    this.#probe();
   }
 
   #down(): void {
@@ -161,11 +193,14 @@ export class RedisLink {
     if (!this.#isUp && client.status === "ready") this.#ready();
     const nodes = client instanceof Cluster ? client.nodes("master") : [client];
     for (const node of this.#asked.keys()) if (!nodes.includes(node)) this.#asked.delete(node);
-    for (const node of nodes) this.#probeNode(node, now);
+    const timekeeper = this.#asksTime ? timekeeperOf(nodes) : undefined;
+    if (this.#timekeeper !== nameOf(timekeeper)) this.offset.forget();
+    this.#timekeeper = nameOf(timekeeper);
+    for (const node of nodes) this.#probeNode(node, now, node === timekeeper);
   }
 
   /** A node that is not ready long after it connected is as bad as one that does not answer. */
-  #probeNode(node: Redis, now: number): void {
+  #probeNode(node: Redis, now: number, asksTime: boolean): void {
     const isReady = node.status === "ready";
     const asked = this.#asked.get(node);
     if (asked && now - asked.at > PROBE_TIMEOUT && asked.isReady === isReady) {
@@ -177,8 +212,38 @@ export class RedisLink {
       this.#asked.delete(node);
       if (!isReady && node.status !== "connect") return;
       this.#asked.set(node, { at: now, isReady });
-      const answered = () => this.#asked.delete(node);
-      if (isReady) node.ping().then(answered, answered);
+      if (isReady) this.#ask(node, asksTime);
     }
   }
+
+  #ask(node: Redis, asksTime: boolean): void {
+    const askedAt = this.#clock.micros();
+    const answered = () => {
+      const answeredAt = this.#clock.micros();
+      this.#asked.delete(node);
+      this.roundTrip.observe(answeredAt - askedAt);
+      return answeredAt;
+    };
+    const failed = (error: Error) => {
+      // A user without the right to ask is refused, which is an answer all the same.
+      if (error.name === "ReplyError") answered();
+      else this.#asked.delete(node);
+    };
+    if (asksTime)
+      node.time().then(([seconds, micros]) => {
+        this.offset.add(askedAt, Number(seconds) * 1_000_000 + Number(micros), answered());
+      }, failed);
+    else node.ping().then(answered, failed);
+  }
+}
+
+/** Whose clock counts where there are several: all processes must take the same, so it is that of the first by name. */
+function timekeeperOf(nodes: readonly Redis[]): Redis | undefined {
+  let first: Redis | undefined;
+  for (const node of nodes) if (!first || nameOf(node) < nameOf(first)) first = node;
+  return first;
+}
+
+function nameOf(node: Redis | undefined): string {
+  return node ? `${node.options.host}:${node.options.port}` : "";
 }

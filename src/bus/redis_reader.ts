@@ -6,6 +6,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { BusListener, BusReader, HeardStream } from "./bus.ts";
 import { Complaint } from "./complaint.ts";
+import type { HeardFeed } from "./heard_feed.ts";
 import type { RedisLink } from "./redis_link.ts";
 import type { Subscriber, SubscriberEvents } from "./redis_subscriber.ts";
 import type { RedisKeys } from "./shard.ts";
@@ -23,8 +24,15 @@ export interface ReaderOptions {
   readonly silence: number;
   /** How long a shard that nobody wants any more is still listened to, in milliseconds. */
   readonly linger?: number;
+  /** Makes what is counted of a feed. */
+  createFeed(name: string): HeardFeed;
+  /** How far a feed's clock may be from ours before the log tells, in milliseconds. */
+  readonly skewWarning: number;
 }
 
+/** Feeds that are told apart; whoever writes to Redis can name any number, and what is beyond counts as one. */
+const MAX_FEEDS = 64;
+const OTHER_FEEDS = "other";
 const LINGER = 30_000;
 /** How often silences, retries and lingering shards are looked for, in milliseconds. */
 const TEND_INTERVAL = 100;
@@ -55,6 +63,9 @@ export class RedisReader implements BusReader {
   /** What all followers share; the listener comes with the start. */
   readonly #following: FollowerOptions;
   readonly #streams = new Map<string, number>();
+  readonly #feeds = new Map<string, HeardFeed>();
+  /** Those whose clocks have been said to be off. */
+  readonly #skewed = new Set<HeardFeed>();
   #isStarted = false;
   #isKnown = false;
   #known: (() => void) | undefined;
@@ -85,6 +96,8 @@ export class RedisReader implements BusReader {
       counts: this.counts,
       silence,
       streamOf: (feed, shard) => this.#streamOf(feed, shard),
+      feedOf: (name) => this.#feedOf(name),
+      offset: options.link.offset,
     };
     for (let shard = 0; shard < keys.shards; shard++) {
       const follower = new ShardFollower(this.#following, shard);
@@ -125,6 +138,10 @@ export class RedisReader implements BusReader {
     return this.#shardsOf(symbol).every((shard) => shard.isWanted && this.#isWell(shard));
   }
 
+  feeds(): Iterable<HeardFeed> {
+    return this.#feeds.values();
+  }
+
   heard(): HeardStream[] {
     return this.#shards.flatMap((shard) => (shard.isWanted ? shard.follower.heard() : []));
   }
@@ -156,6 +173,15 @@ export class RedisReader implements BusReader {
       this.#streams.set(name, stream);
     }
     return stream;
+  }
+
+  #feedOf(name: string): HeardFeed {
+    const known = this.#feeds.get(name);
+    if (known) return known;
+    if (this.#feeds.size >= MAX_FEEDS && name !== OTHER_FEEDS) return this.#feedOf(OTHER_FEEDS);
+    const feed = this.#options.createFeed(name);
+    this.#feeds.set(name, feed);
+    return feed;
   }
 
   #shardsOf(symbol: string | undefined): Shard[] {
@@ -270,5 +296,21 @@ export class RedisReader implements BusReader {
     if (this.counts.mismatched > this.#loggedMismatch && this.#loggedMismatch === 0)
       this.#options.log.error("a feed has another number of bus shards: its ticks are left out; see --bus-shards");
     this.#loggedMismatch = this.counts.mismatched;
+    for (const feed of this.#feeds.values()) this.#warnOfSkew(feed);
+  }
+
+  /** One line when a feed's clock is found to be off, and one when it is so no more. */
+  #warnOfSkew(feed: HeardFeed): void {
+    const { log, skewWarning } = this.#options;
+    const about = { feed: feed.name, skew: Math.round(feed.skew / 1_000) };
+    const excess = (Math.abs(feed.skew) - feed.uncertainty) / 1_000 - skewWarning;
+    if (excess > 0 && !this.#skewed.has(feed)) {
+      this.#skewed.add(feed);
+      log.warn(
+        about,
+        `the clock of the feed ${feed.name} is ${about.skew} ms off ours; one of them is wrong (chronyc tracking)`,
+      );
+    } else if (excess < -skewWarning / 2 && this.#skewed.delete(feed))
+      log.info(about, `the clock of the feed ${feed.name} agrees with ours again`);
   }
 }

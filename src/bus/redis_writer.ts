@@ -7,6 +7,7 @@ import type { Clock } from "../clock.ts";
 import type { MarketTable } from "../market/table.ts";
 import { BusRecord, type BusWriter } from "./bus.ts";
 import { Complaint } from "./complaint.ts";
+import { Handover } from "./handover.ts";
 import { HOLD_INTERVAL, Lease } from "./lease.ts";
 import type { RedisLink } from "./redis_link.ts";
 import { takeOver } from "./redis_takeover.ts";
@@ -58,6 +59,7 @@ export class RedisWriter implements BusWriter {
   readonly #complaint: Complaint;
   readonly #shards: ShardWriter[] = [];
   #table: MarketTable | undefined;
+  #handover: Handover | undefined;
   #rows: RowShards | undefined;
   #role: WriterRole = "waiting";
   #epoch = 0;
@@ -84,8 +86,8 @@ export class RedisWriter implements BusWriter {
     return this.#epoch;
   }
 
-  start(table: MarketTable): Promise<void> {
-    const { feed, keys } = this.#options;
+  start(table: MarketTable, handover = new Handover()): Promise<void> {
+    const { feed, keys, link } = this.#options;
     const encoder = new BatchEncoder(feed, keys.shards);
     const rows = new RowShards(table, keys);
     const owner = {
@@ -94,12 +96,15 @@ export class RedisWriter implements BusWriter {
       encoder,
       record: new BusRecord(),
       counts: this.counts,
+      handover,
+      offset: link.offset,
       rowsOf: (shard: number) => rows.rows(shard),
       fenced: () => this.#stepDown("another publisher leads"),
       more: () => this.#scheduleFlush(),
       failed: (error: Error) => this.#complaint.about(error),
     };
     this.#table = table;
+    this.#handover = handover;
     this.#rows = rows;
     for (let shard = 0; shard < keys.shards; shard++) this.#shards.push(new ShardWriter(owner, shard));
     return new Promise((resolve, reject) => {
@@ -181,6 +186,7 @@ export class RedisWriter implements BusWriter {
         if (!known.has(row)) shard.changed(row);
         shard.hasRows = true;
       }
+      this.#handover?.begin(table);
       this.#log.info({ epoch, symbols: table.knownCount }, "leading the feed");
       return epoch;
     } catch (error) {

@@ -5,6 +5,7 @@ import { ManualClock } from "../clock.ts";
 import { MarketTable } from "../market/table.ts";
 import { LIVE, STALE } from "../tick.ts";
 import { BusRecord } from "./bus.ts";
+import { HeardFeed } from "./heard_feed.ts";
 import { ReaderCounts, ShardFollower } from "./shard_follower.ts";
 import { BatchDecoder, BatchEncoder, type EncodedBatch } from "./wire.ts";
 
@@ -58,6 +59,7 @@ class Gateway {
   readonly counts = new ReaderCounts();
   readonly table = new MarketTable(10);
   readonly silences: string[] = [];
+  readonly feed = new HeardFeed("F");
   readonly follower: ShardFollower;
   healed = 0;
   #reset = 0;
@@ -72,6 +74,8 @@ class Gateway {
         counts: this.counts,
         silence: 2_000,
         streamOf: () => 0,
+        feedOf: () => this.feed,
+        offset: { offset: 500, uncertainty: 100 },
         listener: {
           record: (record) => {
             const row = table.rowOf(record.symbol);
@@ -261,7 +265,7 @@ test("batches of a leader that was replaced, of other shard counts, and broken o
   assert.equal(gateway.counts.mismatched, 1);
   gateway.follower.batch(Buffer.from("nonsense"));
   gateway.read(store);
-  gateway.follower.batch(store.write([0]).subarray(0, -1));
+  gateway.follower.batch(store.write([0]).subarray(0, -3));
   assert.equal(gateway.counts.malformed, 2);
   assert.equal(gateway.follower.wantsRead(gateway.clock.millis()), true, "a batch read in part is missing");
 });
@@ -279,6 +283,8 @@ test("a listener that fails is given the same again, and not in a loop", () => {
       counts: new ReaderCounts(),
       silence: 2_000,
       streamOf: () => 0,
+      feedOf: () => new HeardFeed("F"),
+      offset: { offset: Number.NaN, uncertainty: Number.NaN },
       listener: {
         record({ symbol }) {
           if (fails) throw new Error("full");

@@ -4,7 +4,9 @@
  */
 import type { Clock } from "../clock.ts";
 import { type BusListener, BusRecord, type HeardStream } from "./bus.ts";
+import type { ClockReading } from "./clock_offset.ts";
 import { FeedStream } from "./feed_stream.ts";
+import type { HeardFeed } from "./heard_feed.ts";
 import { WireError } from "./unpack.ts";
 import { type BatchDecoder, type BatchHead, type Mark, parseMark } from "./wire.ts";
 
@@ -37,6 +39,10 @@ export interface FollowerOptions {
   readonly silence: number;
   /** The number of a feed's stream on a shard, the same each time it is asked for. */
   streamOf(feed: string, shard: number): number;
+  /** The feed of a name, the same for all shards. */
+  feedOf(feed: string): HeardFeed;
+  /** How our own clock stands. */
+  readonly offset: ClockReading;
 }
 
 /** The most that is kept while the hash is read, in bytes; beyond it the hash is read once more. */
@@ -109,7 +115,7 @@ export class ShardFollower {
 
   /** A batch has come. The bytes are read before this returns. */
   batch(message: Buffer): void {
-    const { decoder, counts, listener, shards } = this.#options;
+    const { decoder, counts, listener, shards, clock, offset } = this.#options;
     counts.bytes += message.length;
     let head: BatchHead;
     try {
@@ -128,8 +134,13 @@ export class ShardFollower {
     }
     counts.batches++;
     counts.records += head.records;
-    this.#apply(head, stream);
+    const { feed } = stream;
+    if (this.#apply(head, stream)) {
+      const theirs = decoder.end();
+      if (theirs) feed.compare(theirs, offset);
+    }
     listener?.batchEnd();
+    feed.transit.observe(clock.micros() - head.sentAt + feed.correction);
     if (this.#reading > 0) this.#keep(message);
   }
 
@@ -243,26 +254,33 @@ export class ShardFollower {
   /** A stream that was not known: one that the hash tells of, or that begins to speak. It has as long to speak as any. */
   #join(feed: string): FeedStream | undefined {
     if (this.#streams.size >= MAX_STREAMS) return undefined;
-    const { clock, streamOf } = this.#options;
-    const stream = new FeedStream(streamOf(feed, this.shard), clock.millis());
+    const { clock, streamOf, feedOf } = this.#options;
+    const stream = new FeedStream(streamOf(feed, this.shard), feedOf(feed), clock.millis());
     this.#streams.set(feed, stream);
     return stream;
   }
 
-  #apply(head: BatchHead, stream: FeedStream): void {
+  /** Gives a batch's records to the listener. Returns whether all could be read. */
+  #apply(head: BatchHead, stream: FeedStream): boolean {
     const { decoder, listener } = this.#options;
     const record = this.#record;
+    record.stream = stream.id;
+    record.feed = stream.feed;
+    record.sentAt = head.sentAt;
     try {
       for (let left = head.records; left > 0; left--) {
         decoder.next(record);
         record.epoch = head.epoch;
-        record.stream = stream.id;
         record.healed = this.#isLoaded && stream.isMissed;
+        // An older publisher does not tell it, nor does one in another language that is not asked when.
+        if (Number.isNaN(record.receivedAt)) record.receivedAt = head.sentAt;
         listener?.record(record);
       }
+      return true;
     } catch (error) {
       stream.miss();
       this.#malformed(error);
+      return false;
     }
   }
 
@@ -274,6 +292,8 @@ export class ShardFollower {
       const stream = this.#streams.get(feed) ?? this.#join(feed);
       if (!stream) return;
       record.stream = stream.id;
+      record.feed = stream.feed;
+      record.sentAt = Number.NaN;
       record.healed = this.#isLoaded && stream.isMissed;
       listener?.record(record);
     } catch (error) {

@@ -8,6 +8,8 @@ import type { Clock } from "../clock.ts";
 import type { MarketTable } from "../market/table.ts";
 import type { BusRecord } from "./bus.ts";
 import { ChangedRows } from "./changed_rows.ts";
+import type { ClockReading } from "./clock_offset.ts";
+import type { Handover } from "./handover.ts";
 import { RedisDownError, type RedisLink } from "./redis_link.ts";
 import { WRITE } from "./redis_script.ts";
 import type { WriterCounts } from "./redis_writer.ts";
@@ -38,6 +40,9 @@ export interface ShardOwner {
   readonly encoder: BatchEncoder;
   readonly record: BusRecord;
   readonly counts: WriterCounts;
+  readonly handover: Handover;
+  /** How our clock stands. */
+  readonly offset: ClockReading;
   /** The rows of a shard that have had a tick. */
   rowsOf(shard: number): Iterable<number>;
   /** A write was refused: a later epoch has begun. */
@@ -55,8 +60,12 @@ export class ShardWriter {
   readonly #shard: number;
   readonly #keys: readonly [string, string];
   readonly #changed = new ChangedRows();
-  /** The rows of the write under way. */
+  /** The rows of the write under way; and, as they stood in it, their `seq` and when they were received. */
   #sent: number[] = [];
+  readonly #sentSeq: number[] = [];
+  readonly #sentReceipt: number[] = [];
+  /** When its batch was made, microseconds since the Unix epoch. */
+  #sentAt = 0;
   #isWriting = false;
   #writtenAt = Number.NEGATIVE_INFINITY;
   #retryAt = Number.NEGATIVE_INFINITY;
@@ -148,15 +157,19 @@ export class ShardWriter {
   }
 
   #encode() {
-    const { encoder, table, record, counts, clock } = this.#owner;
+    const { encoder, table, record, counts, clock, offset } = this.#owner;
     this.#sent = this.#changed.take(MAX_BATCH_RECORDS);
     const count = this.#sent.length;
-    encoder.begin(this.#epoch, ++this.#number, clock.micros());
+    this.#sentAt = clock.micros();
+    this.#sentSeq.length = this.#sentReceipt.length = 0;
+    encoder.begin(this.#epoch, ++this.#number, this.#sentAt);
     for (const row of this.#sent) {
       table.read(row, record);
       encoder.add(record);
+      this.#sentSeq.push(record.seq);
+      this.#sentReceipt.push(record.receivedAt);
     }
-    const batch = encoder.end();
+    const batch = encoder.end(offset);
     if (count === 0) counts.heartbeats++;
     counts.batches++;
     counts.records += count;
@@ -170,6 +183,9 @@ export class ShardWriter {
     this.#isWriting = false;
     const isLost = mark?.epoch !== this.#epoch || mark.number < this.#acknowledged;
     this.#acknowledged = this.#number;
+    const { handover } = this.#owner;
+    for (let index = 0; index < this.#sent.length; index++)
+      handover.taken(this.#sent[index], this.#sentSeq[index], this.#sentReceipt[index], this.#sentAt);
     if (isLost) this.#heal();
     if (this.#changed.size > 0) this.#owner.more();
   }

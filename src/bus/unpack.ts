@@ -71,6 +71,14 @@ export class Unpacker {
     }
   }
 
+  /** A number if there is one; whatever else comes next is gone over, and is NaN. */
+  numberOrSkip(): number {
+    const type = this.bytes[this.position];
+    if (type < 0x80 || type >= 0xe0 || (type >= 0xca && type <= 0xd3)) return this.number();
+    this.skip();
+    return Number.NaN;
+  }
+
   /** Goes over a text and returns its length in bytes: it ends at {@link position}. */
   textBytes(): number {
     const type = this.#byte();

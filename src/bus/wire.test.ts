@@ -20,11 +20,18 @@ const record = fc.record({
   symbol,
   seq: fc.nat(2 ** 40),
   eventTime: fc.nat(2 ** 52),
+  receivedAt: fc.option(fc.nat(2 ** 52), { nil: Number.NaN }),
   state: fc.constantFrom(0, 1, 2),
   since: fc.nat(2 ** 52),
   reason: fc.string({ maxLength: 40, unit: "grapheme" }),
   values: fc.array(value, { minLength: FIELD_COUNT, maxLength: FIELD_COUNT }),
 });
+
+/** How a publisher's clock stands, or may not be known to. */
+const reading = fc.oneof(
+  fc.record({ offset: fc.integer({ min: -(2 ** 52), max: 2 ** 52 }), uncertainty: fc.nat(2 ** 31) }),
+  fc.constant({ offset: Number.NaN, uncertainty: Number.NaN }),
+);
 
 function filled(from: { values: number[] } & Omit<BusRecord, "values">): BusRecord {
   return Object.assign(new BusRecord(), from, { values: Float64Array.from(from.values), offset: 0 });
@@ -33,12 +40,12 @@ function filled(from: { values: number[] } & Omit<BusRecord, "values">): BusReco
 test("what is written is read again, and is plain MessagePack to everyone else", () => {
   const batch = fc.array(record, { maxLength: 20 });
   fc.assert(
-    fc.property(batch, fc.nat(2 ** 50), fc.nat(), (records, epoch, number) => {
+    fc.property(batch, fc.nat(2 ** 50), fc.nat(), reading, (records, epoch, number, clock) => {
       const encoder = new BatchEncoder("SIM", 32);
       encoder.begin(epoch, number, 1_700_000_000_000_000);
       for (const one of records) encoder.add(filled(one as never));
-      const { message, start, lengths, prefix } = encoder.end();
-      const plain = decode(message) as [number, string, number, number, number, number, unknown[][]];
+      const { message, start, lengths, prefix } = encoder.end(clock);
+      const plain = decode(message) as [number, string, number, number, number, number, unknown[][], unknown, unknown];
       assert.deepEqual(plain.slice(0, 6), [1, "SIM", epoch, number, 1_700_000_000_000_000, 32]);
       const decoder = new BatchDecoder();
       const head = decoder.begin(message);
@@ -54,16 +61,24 @@ test("what is written is read again, and is plain MessagePack to everyone else",
         );
         assert.equal(back.reason, one.reason);
         for (let field = 0; field < FIELD_COUNT; field++) assert.ok(Object.is(back.values[field], one.values[field]));
+        assert.equal(back.receivedAt, one.receivedAt);
         const wanted = [one.symbol, one.seq, one.eventTime, one.state, one.since, one.reason];
         assert.deepEqual(plain[6][index].slice(0, 6), wanted);
+        const behind = Number.isNaN(one.receivedAt) ? [] : [one.receivedAt - one.eventTime];
+        assert.deepEqual(plain[6][index].slice(16), behind);
         // The hash's value is the prefix and the record's very bytes.
         const bytes = message.subarray(at, at + lengths.readUInt16BE(index * 2));
         at += bytes.length;
         const stored = new BusRecord();
         assert.equal(new BatchDecoder().value(Buffer.concat([prefix, bytes]), stored), "SIM");
-        assert.deepEqual([stored.symbol, stored.epoch, stored.seq], [one.symbol, epoch, one.seq]);
+        assert.deepEqual(
+          [stored.symbol, stored.epoch, stored.seq, stored.receivedAt],
+          [one.symbol, epoch, one.seq, one.receivedAt],
+        );
       }
-      assert.equal(at, message.length);
+      const isKnown = !Number.isNaN(clock.offset);
+      assert.deepEqual(decoder.end(), isKnown ? { ...clock } : undefined);
+      assert.deepEqual(plain.slice(7), isKnown ? [clock.offset, clock.uncertainty] : [null, null]);
     }),
   );
 });
@@ -112,6 +127,53 @@ test("any bytes at all are read or refused with a WireError", () => {
     }),
     { numRuns: 2_000 },
   );
+});
+
+test("what stands where a receipt or a clock's reading may stand, and is none, is left out, and the batch is good", () => {
+  const decoder = new BatchDecoder();
+  const behind = fc.oneof(
+    fc.string(),
+    fc.boolean(),
+    fc.constantFrom(null, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY),
+    fc.array(fc.integer(), { maxLength: 3 }),
+  );
+  const record = ["A", 1, 2, 0, 0, "", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+  fc.assert(
+    fc.property(behind, fc.array(behind, { maxLength: 3 }), fc.boolean(), (receipt, more, isCut) => {
+      const whole = Buffer.from(
+        encode([
+          1,
+          "PY",
+          7,
+          3,
+          5,
+          32,
+          [
+            [...record, receipt, ...more],
+            [...record, 40],
+          ],
+          receipt,
+          ...more,
+        ]),
+      );
+      decoder.begin(isCut ? whole.subarray(0, whole.length - 1) : whole);
+      const read = new BusRecord();
+      decoder.next(read);
+      assert.equal(read.receivedAt, Number.NaN);
+      assert.equal(read.values[9], 10);
+      decoder.next(read);
+      assert.equal(read.receivedAt, 42);
+      assert.equal(decoder.end(), undefined);
+    }),
+  );
+});
+
+test("a clock's reading has no negative uncertainty", () => {
+  const decoder = new BatchDecoder();
+  decoder.begin(Buffer.from(encode([1, "PY", 7, 3, 5, 32, [], 3_000_000, -1])));
+  assert.equal(decoder.end(), undefined);
+  decoder.begin(Buffer.from(encode([1, "PY", 7, 3, 5, 32, [], 3_000_000, 80])));
+  assert.deepEqual(decoder.end(), { offset: 3_000_000, uncertainty: 80 });
 });
 
 test("an array bomb is refused before anything is made of it", () => {

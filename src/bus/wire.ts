@@ -4,6 +4,7 @@
  */
 import { FIELD_COUNT } from "../tick.ts";
 import type { BusRecord } from "./bus.ts";
+import type { ClockReading } from "./clock_offset.ts";
 import { Packer } from "./pack.ts";
 import { SymbolCache } from "./symbol_cache.ts";
 import { Unpacker, WireError } from "./unpack.ts";
@@ -12,11 +13,19 @@ import { Unpacker, WireError } from "./unpack.ts";
 export const WIRE_VERSION = 1;
 /** The most records in one batch: it keeps one write to about 100 KB, so that Redis is not held for long. */
 export const MAX_BATCH_RECORDS = 1_000;
+/** Version, feed, epoch, number, time, shards and records. */
+const HEAD_LENGTH = 7;
+/** And how the publisher's clock stands, which readers may do without. */
+const FULL_HEAD_LENGTH = HEAD_LENGTH + 2;
 /** Symbol, seq, event time, state, since, reason, and the values. */
 const RECORD_LENGTH = 6 + FIELD_COUNT;
-/** The longest record: 64 characters of symbol, 255 of reason, 14 numbers of 9 bytes, and the heads. */
+/** And when it was received, which readers may do without. */
+const FULL_RECORD_LENGTH = RECORD_LENGTH + 1;
+/** The longest record: 64 characters of symbol, 255 of reason, 15 numbers of 9 bytes, and the heads. */
 const MAX_RECORD_BYTES = 512;
 const MAX_HEAD_BYTES = 512;
+
+const UNKNOWN: ClockReading = { offset: Number.NaN, uncertainty: Number.NaN };
 
 /** What a batch says before its records. */
 export interface BatchHead {
@@ -63,7 +72,7 @@ export class BatchEncoder {
     if (epoch !== this.#prefixEpoch) this.#makePrefix(epoch);
     const packer = this.#packer;
     packer.position = 0;
-    packer.array(7);
+    packer.array(FULL_HEAD_LENGTH);
     packer.number(WIRE_VERSION);
     packer.text(this.#feed);
     packer.number(epoch);
@@ -83,8 +92,11 @@ export class BatchEncoder {
     this.#lengths.writeUInt16BE(packer.position - from, this.#count++ * 2);
   }
 
-  end(): EncodedBatch {
+  /** @param clock how the publisher's clock stands */
+  end(clock: ClockReading = UNKNOWN): EncodedBatch {
     const packer = this.#packer;
+    packer.number(Math.round(clock.offset));
+    packer.number(Math.round(clock.uncertainty));
     packer.patchArray(this.#start - 3, this.#count);
     return {
       message: Buffer.from(packer.bytes.subarray(0, packer.position)),
@@ -106,7 +118,8 @@ export class BatchEncoder {
 }
 
 function packRecord(packer: Packer, record: BusRecord): void {
-  packer.array(RECORD_LENGTH);
+  const isReceiptKnown = !Number.isNaN(record.receivedAt);
+  packer.array(isReceiptKnown ? FULL_RECORD_LENGTH : RECORD_LENGTH);
   packer.ascii(record.symbol);
   packer.number(record.seq);
   packer.number(record.eventTime);
@@ -115,6 +128,8 @@ function packRecord(packer: Packer, record: BusRecord): void {
   packer.text(record.reason);
   const { values, offset } = record;
   for (let index = 0; index < FIELD_COUNT; index++) packer.number(values[offset + index]);
+  // As a difference it takes one to five bytes instead of nine.
+  if (isReceiptKnown) packer.number(record.receivedAt - record.eventTime);
 }
 
 /** Reads batches and values of last-value hashes, into a record that is used again and again. */
@@ -122,6 +137,8 @@ export class BatchDecoder {
   readonly #unpacker = new Unpacker();
   readonly #symbols = new SymbolCache();
   readonly head: BatchHead = { feed: "", epoch: 0, number: 0, sentAt: 0, shards: 0, records: 0 };
+  /** What stands behind the records of the batch that is read. */
+  #behind = 0;
 
   /**
    * Reads a batch up to its records, into {@link head}.
@@ -134,7 +151,8 @@ export class BatchDecoder {
     const length = unpacker.array();
     const version = unpacker.number();
     if (version !== WIRE_VERSION) throw new WireError(`version ${version} instead of ${WIRE_VERSION}`);
-    if (length < 7) throw new WireError("the batch is too short");
+    if (length < HEAD_LENGTH) throw new WireError("the batch is too short");
+    this.#behind = length - HEAD_LENGTH;
     head.feed = this.#feed();
     head.epoch = this.#count();
     head.number = this.#count();
@@ -165,7 +183,25 @@ export class BatchDecoder {
     record.since = unpacker.number();
     record.reason = unpacker.text();
     for (let index = 0; index < FIELD_COUNT; index++) record.values[record.offset + index] = unpacker.number();
-    for (let index = RECORD_LENGTH; index < length; index++) unpacker.skip();
+    const delay = length > RECORD_LENGTH ? unpacker.numberOrSkip() : Number.NaN;
+    record.receivedAt = Number.isFinite(delay) ? record.eventTime + delay : Number.NaN;
+    for (let index = FULL_RECORD_LENGTH; index < length; index++) unpacker.skip();
+  }
+
+  /**
+   * Reads what stands behind the records of the batch, once all of them have been read: how the publisher's clock stands.
+   * @returns undefined where it is not told, or cannot be read: the records are good all the same
+   */
+  end(): ClockReading | undefined {
+    if (this.#behind < 2) return undefined;
+    try {
+      const offset = this.#unpacker.numberOrSkip();
+      const uncertainty = this.#unpacker.numberOrSkip();
+      return Number.isFinite(offset) && uncertainty >= 0 ? { offset, uncertainty } : undefined;
+    } catch (error) {
+      if (error instanceof WireError) return undefined;
+      throw error;
+    }
   }
 
   /**

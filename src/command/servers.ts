@@ -7,7 +7,7 @@ import { RunningFeed } from "../feed/running.ts";
 import { parseFeeds } from "../feed/spec.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import { createLog } from "../log.ts";
-import { Metrics } from "../metrics.ts";
+import { createMetrics } from "../metrics.ts";
 import { UsageError } from "../option.ts";
 import { Reporter } from "../report/reporter.ts";
 import { SETTINGS, type Settings } from "../settings.ts";
@@ -51,13 +51,11 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
   const gateway = parts.gateway ? new Gateway(settings, bus.reader(), clock, log) : undefined;
   const feeds = specs.map((spec) => new RunningFeed(spec, settings, bus.writer(spec.name), clock, log));
 
-  const metrics = new Metrics(worker === undefined ? {} : { worker: String(worker) });
-  if (gateway) metrics.gateway(gateway);
-  if (feeds.length > 0) metrics.feeds(new Map(feeds.map((feed) => [feed.name, feed.counts])));
-  metrics.bus(bus);
   const unready = () => (gateway ? gateway.unready() : bus.unready());
+  const labels: Record<string, string> = worker === undefined ? {} : { worker: String(worker) };
+  const metrics = createMetrics({ settings, bus, gateway, feeds, unready, labels });
   const reporter = new Reporter({ node: settings.node, clock, gateway, feeds, bus, unready });
-  const source: AdminSource = { unready, metrics: () => metrics.page(), report: () => reporter.report() };
+  const source: AdminSource = { unready, metrics, report: () => reporter.report() };
   const link = worker === undefined ? undefined : new WorkerLink(source);
   const admin = new AdminServer(source);
 

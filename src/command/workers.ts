@@ -9,8 +9,8 @@ import { Backoff } from "../backoff.ts";
 import type { CommandLine } from "../command_line.ts";
 import { freePort } from "../gateway/server.ts";
 import { createLog } from "../log.ts";
-import { Metrics } from "../metrics.ts";
-import { mergePages } from "../metrics_merge.ts";
+import { mergePages } from "../metrics/merge.ts";
+import { createSupervisorMetrics, type MetricsPage } from "../metrics.ts";
 import { mergeReports, type NodeHead } from "../report/merge.ts";
 import { type NodeReport, REPORT_VERSION } from "../report/report.ts";
 import type { Settings } from "../settings.ts";
@@ -66,7 +66,7 @@ class Supervisor implements AdminSource {
   readonly #port: number;
   readonly #log: Logger;
   readonly #places: Place[];
-  readonly #metrics = new Metrics({ worker: "supervisor" });
+  readonly #metrics: () => Promise<MetricsPage>;
   readonly #answers = new Map<number, (answer: Answer) => void>();
   #nextAsk = 1;
   #restarts = 0;
@@ -91,7 +91,7 @@ class Supervisor implements AdminSource {
       listening: false,
       timer: undefined,
     }));
-    this.#metrics.supervisor({
+    this.#metrics = createSupervisorMetrics(settings, {
       running: () => this.#places.filter((place) => place.listening).length,
       restarts: () => this.#restarts,
     });
@@ -126,8 +126,8 @@ class Supervisor implements AdminSource {
   #unready: string | undefined = "no worker is running";
   #look: NodeJS.Timeout | undefined;
 
-  async metrics(): Promise<{ contentType: string; body: string }> {
-    const own = await this.#metrics.page();
+  async metrics(): Promise<MetricsPage> {
+    const own = await this.#metrics();
     const pages = (await this.#askAll("metrics")).filter((page) => page !== undefined);
     return { contentType: own.contentType, body: mergePages([own.body, ...pages]) };
   }

@@ -22,6 +22,9 @@ export interface FeedSink {
    * until their next tick.
    */
   stale(reason: string, symbols?: readonly string[]): void;
+  /** A connection to the source has come about; or one that had was lost. */
+  connected(): void;
+  disconnected(): void;
   /** The source has ended for good: all its symbols are closed. */
   closed(reason: string): void;
   /** A message was left out; counted, never fatal. */
@@ -39,6 +42,8 @@ export interface FeedContext {
 export interface Feed {
   /** Connects, opens or begins. Returns at once; what goes wrong later is logged, counted and tried again. */
   start(): void;
+  /** Whether the source can be heard now: of several connections, on all. */
+  readonly connected: boolean;
   /** Stops for good; no call of the sink follows. */
   close(): Promise<void>;
 }

@@ -61,6 +61,7 @@ export class Connection {
   #heardAt = 0;
   /** When this connection gave its first tick. */
   #tickedAt: number | undefined;
+  #wasOpen = false;
   /** Why this connection ends, where it is known before it has. */
   #reason = "";
   readonly #outbox: string[] = [];
@@ -77,6 +78,7 @@ export class Connection {
   start(): void {
     this.#reason = "";
     this.#tickedAt = undefined;
+    this.#wasOpen = false;
     const socket = new WebSocket(this.#venue.url, {
       handshakeTimeout: CONNECT_MILLIS,
       maxPayload: MAX_MESSAGE_BYTES,
@@ -94,6 +96,10 @@ export class Connection {
         this.#reason ||= error.message || String(error);
       })
       .on("close", (code, reason) => this.#ended(code, reason.toString()));
+  }
+
+  get isOpen(): boolean {
+    return this.#socket?.readyState === WebSocket.OPEN;
   }
 
   /** Closes for good. Resolves when the venue has answered, or a second later. */
@@ -114,8 +120,10 @@ export class Connection {
   }
 
   #opened(): void {
-    const { log, clock } = this.#context;
+    const { log, clock, sink } = this.#context;
     if (this.#closed) return;
+    this.#wasOpen = true;
+    sink.connected();
     log.info({ url: shown(this.#venue.url) }, "connected");
     this.#heardAt = clock.millis();
     this.#watchdog = setInterval(() => this.#watch(), this.#silence / 4);
@@ -153,6 +161,7 @@ export class Connection {
     if (this.#tickedAt !== undefined && clock.millis() - this.#tickedAt >= PROVEN_MILLIS) this.#backoff.reset();
     const wait = Math.round(this.#backoff.next());
     const why = this.#reason || `closed by the venue (${code}${reason && ` ${reason}`})`;
+    if (this.#wasOpen) sink.disconnected();
     sink.stale(`connection lost: ${why}`, this.#venue.symbols);
     log.warn({ url: shown(this.#venue.url), wait }, `connection lost: ${why}; connecting again in ${wait} ms`);
     this.#retry = setTimeout(() => this.start(), wait);

@@ -49,6 +49,10 @@ export class ExchangeFeed implements Feed {
     for (const connection of this.#connections) connection.start();
   }
 
+  get connected(): boolean {
+    return this.#connections.every((connection) => connection.isOpen);
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#connections.map((connection) => connection.close()));
   }

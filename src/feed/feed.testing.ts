@@ -35,11 +35,21 @@ export class KeptSink implements FeedSink {
   readonly ticks: { symbol: string; patch: TickPatch; eventTime: number }[] = [];
   readonly states: string[] = [];
   readonly skipped: SkipReason[] = [];
+  connects = 0;
+  disconnects = 0;
   readonly changed = new EventEmitter();
 
   tick(symbol: string, patch: TickPatch, eventTime: number): void {
     this.ticks.push({ symbol, patch: { ...patch }, eventTime });
     this.changed.emit("change");
+  }
+
+  connected(): void {
+    this.connects++;
+  }
+
+  disconnected(): void {
+    this.disconnects++;
   }
 
   stale(reason: string): void {

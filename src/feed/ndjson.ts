@@ -49,6 +49,7 @@ export class NdjsonFeed implements Feed {
   #input: Readable | undefined;
   #resuming: NodeJS.Immediate | undefined;
   #line = 0;
+  #isReading = false;
   #closed = false;
 
   constructor(target: string, open: () => Readable, context: FeedContext) {
@@ -66,6 +67,8 @@ export class NdjsonFeed implements Feed {
       return this.#end(`cannot read: ${(error as Error).message}`);
     }
     this.#context.log.info({ from: this.#target }, "reading");
+    this.#isReading = true;
+    this.#context.sink.connected();
     this.#input
       .on("data", (chunk: Buffer) => this.#chunk(chunk))
       .on("end", () => {
@@ -75,9 +78,14 @@ export class NdjsonFeed implements Feed {
       .on("error", (error) => this.#end(`cannot read: ${error.message}`));
   }
 
+  get connected(): boolean {
+    return this.#isReading;
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#isReading = false;
     clearImmediate(this.#resuming);
     this.#complaints.close();
     this.#input?.removeAllListeners("data").removeAllListeners("end").destroy();
@@ -113,6 +121,8 @@ export class NdjsonFeed implements Feed {
     this.#complaints.close();
     if (reason === "end of input") this.#context.log.info({ lines: this.#line }, reason);
     else this.#context.log.error({ lines: this.#line }, reason);
+    if (this.#isReading) this.#context.sink.disconnected();
+    this.#isReading = false;
     this.#context.sink.closed(reason);
   }
 }

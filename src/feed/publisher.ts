@@ -3,27 +3,54 @@
  * changed. It keeps no queue: what a busy bus has not taken yet is replaced by what is newer.
  */
 import type { BusWriter } from "../bus/bus.ts";
+import { Handover } from "../bus/handover.ts";
 import type { Clock } from "../clock.ts";
+import { createHistogram, type Histogram } from "../histogram.ts";
 import type { MarketTable } from "../market/table.ts";
 import { CLOSED, isSymbol, LIVE, STALE, type TickPatch } from "../tick.ts";
 import type { FeedSink, SkipReason } from "./adapter.ts";
+
+/** A source whose event times are ahead of our clock by more than this, microseconds, has another time than we. */
+const AHEAD = 1_000;
 
 /** What a feed has done since it started, for the metrics. */
 export class FeedCounts {
   ticks = 0;
   readonly skipped: Record<SkipReason, number> = { unknown: 0, malformed: 0, invalid_symbol: 0, table_full: 0 };
+  /** Ticks whose event time was still to come when they did. */
+  future = 0;
+  /** When the last tick was received, microseconds since the Unix epoch; NaN before the first. */
+  lastTick = Number.NaN;
+  /** How often a connection to the source came about, and was lost. */
+  connects = 0;
+  disconnects = 0;
+  /** From the source's event time to the adapter's receipt, a tick. */
+  readonly receipt: Histogram;
+  /** What became of the ticks then. */
+  readonly handover: Handover;
+
+  /** @param settings whether latencies are measured */
+  constructor(settings = { metrics: true }) {
+    this.receipt = createHistogram(settings);
+    this.handover = new Handover(createHistogram(settings));
+  }
 }
 
 export class Publisher implements FeedSink {
-  readonly counts = new FeedCounts();
+  readonly counts: FeedCounts;
   readonly #table: MarketTable;
   readonly #bus: BusWriter;
   readonly #clock: Clock;
+  /** The time by which a tick's receipt is measured. */
+  readonly #now: () => number;
 
-  constructor(table: MarketTable, bus: BusWriter, clock: Clock) {
+  /** @param settings whether latencies are measured; where not, nobody is told when a tick was received */
+  constructor(table: MarketTable, bus: BusWriter, clock: Clock, settings = { metrics: true }) {
     this.#table = table;
     this.#bus = bus;
     this.#clock = clock;
+    this.counts = new FeedCounts(settings);
+    this.#now = settings.metrics ? () => clock.micros() : () => Number.NaN;
   }
 
   tick(symbol: string, patch: TickPatch, eventTime: number): void {
@@ -34,9 +61,14 @@ export class Publisher implements FeedSink {
       row = table.add(symbol);
       if (row < 0) return this.skip("table_full");
     }
-    table.merge(row, patch, eventTime);
+    const receivedAt = this.#now();
+    table.merge(row, patch, eventTime, receivedAt);
     if (table.state[row] !== LIVE) table.restate(row, LIVE, this.#clock.micros(), "");
-    this.counts.ticks++;
+    const { counts } = this;
+    counts.ticks++;
+    counts.lastTick = receivedAt;
+    counts.receipt.observe(receivedAt - eventTime);
+    if (eventTime - receivedAt > AHEAD) counts.future++;
     this.#bus.changed(row);
   }
 
@@ -46,6 +78,14 @@ export class Publisher implements FeedSink {
 
   closed(reason: string): void {
     this.#restate(CLOSED, reason);
+  }
+
+  connected(): void {
+    this.counts.connects++;
+  }
+
+  disconnected(): void {
+    this.counts.disconnects++;
   }
 
   skip(reason: SkipReason): void {

@@ -24,8 +24,13 @@ export class RunningFeed {
     this.#log = log.child({ feed: spec.name });
     this.#table = new MarketTable(settings.maxSymbols);
     this.#writer = writer;
-    this.#publisher = new Publisher(this.#table, writer, clock);
+    this.#publisher = new Publisher(this.#table, writer, clock, settings);
     this.#feed = openFeed(spec, { sink: this.#publisher, clock, log: this.#log });
+  }
+
+  /** Whether its source can be heard. */
+  get connected(): boolean {
+    return this.#feed.connected;
   }
 
   get counts(): FeedCounts {
@@ -47,7 +52,7 @@ export class RunningFeed {
 
   /** Starts the adapter and takes over the feed on the bus, whichever is ready first. */
   start(): void {
-    this.#writer.start(this.#table).catch((error: unknown) => {
+    this.#writer.start(this.#table, this.counts.handover).catch((error: unknown) => {
       if (!this.#closed) this.#log.error({ err: error }, "the feed cannot be published");
     });
     this.#feed.start();

@@ -57,10 +57,16 @@ export class SimFeed implements Feed {
   start(): void {
     this.#context.log.info({ symbols: this.#market.symbols.length, rate: this.#ticksPerMilli * 1_000 }, "simulating");
     this.#timer = setInterval(() => this.#turn(), PERIOD_MILLIS);
+    this.#context.sink.connected();
+  }
+
+  get connected(): boolean {
+    return this.#timer !== undefined;
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
   #turn(): void {

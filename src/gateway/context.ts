@@ -39,7 +39,7 @@ export function createContext(settings: Settings, bus: BusReader, clock: Clock, 
     pacer: new Pacer(clock, settings.sliceTime),
     frame: new Frame(),
     status: new StatusTeller(table, () => clock.micros()),
-    counts: new GatewayCounts(),
+    counts: new GatewayCounts(settings),
     immediate: new ImmediateIndex(),
   };
 }

@@ -1,29 +1,41 @@
 /**
- * What the gateway counts, as plain numbers: the hot path adds to them, and the metrics page reads them (metrics.ts).
+ * What the gateway counts, as plain numbers: the hot path adds to them, and the metrics page reads them
+ * (src/metrics/gateway.ts).
  */
+import { createHistogram, type Histogram } from "../histogram.ts";
+import { CLOSE_CODES, ERROR_CODES } from "../protocol/codes.ts";
+import type { QualityReason } from "../protocol/messages.ts";
 
-/** Upper bounds of the age buckets: 2^0 to 2^26 microseconds (67 s), and one for all above. */
-const AGE_BUCKETS = 28;
+/**
+ * The stages of a delivered tick's life. Each begins where the one before ends, from the event at the source to the
+ * arrival at the client: together they are its age.
+ */
+export const STAGES = ["source", "feed", "bus", "interval", "server", "client", "network"] as const;
 
-/** How ages are distributed, in buckets of powers of two; adding costs a count of leading zeros. */
-export class AgeHistogram {
-  /** `counts[n]`: ages of less than 2^n microseconds and not less than the bound before. */
-  readonly counts = new Float64Array(AGE_BUCKETS);
-  /** Of all ages, in microseconds. */
-  sum = 0;
+/** Why upgrades are refused. */
+export const REFUSALS = ["draining", "origin", "subprotocol", "connections", "address"] as const;
+export type Refusal = (typeof REFUSALS)[number];
 
-  /** @param micros an age; a negative one, of a source whose clock is ahead of ours, counts as 0 */
-  observe(micros: number): void {
-    const age = Math.max(micros, 0);
-    const bucket = age >= 0x4000000 ? AGE_BUCKETS - 1 : 32 - Math.clz32(age);
-    this.counts[bucket]++;
-    this.sum += age;
+/** Ages of what has arrived at clients. */
+export class LatencyCounts {
+  /** By stage, in the order of {@link STAGES}. */
+  readonly stages: readonly Histogram[];
+  /** From the source's event time to the arrival at the client. */
+  readonly age: Histogram;
+  /** Ticks that these stand for. */
+  confirmed = 0;
+
+  constructor(settings: { readonly metrics: boolean }) {
+    this.stages = STAGES.map(() => createHistogram(settings));
+    this.age = createHistogram(settings);
   }
 }
 
 export class GatewayCounts {
   connections = 0;
   connectionsOpened = 0;
+  /** Connections that get less than granted now, by whose doing it is, as they have been told. */
+  readonly conflating: Record<QualityReason, number> = { client: 0, server: 0 };
   /** Entries of all subscriptions: pairs of a connection and a symbol. */
   subscriptions = 0;
   /** Ticks that publishers counted, as far as they have come here: conflated ones count. */
@@ -36,31 +48,62 @@ export class GatewayCounts {
   gaps = 0;
   resets = 0;
   ticksOut = 0;
+  /** Those of them that were the first of their handle. */
+  snapshotsOut = 0;
   framesOut = 0;
   bytesOut = 0;
   controlOut = 0;
   pingsOut = 0;
-  /** Ticks that were left out of what was sent, since a newer one replaced them. */
+  /** Ticks that were left out of what was sent, since a newer one replaced them; and why, by shares of the time. */
   ticksConflated = 0;
+  readonly conflatedBy = { feed: 0, interval: 0, server: 0, client: 0 };
   /** Flushes that found the arrival window full. */
   heldBack = 0;
   commands = 0;
-  readonly errors: Record<string, number> = {};
-  /** Connections closed by the gateway, by close code. */
-  readonly closes: Record<string, number> = {};
+  readonly errors: Record<string, number> = zeros(Object.keys(ERROR_CODES));
+  /** Connections that have ended: what the gateway closed them for, `client` where it did not. */
+  readonly closes: Record<string, number> = zeros([...Object.keys(CLOSE_CODES), "client"]);
   /** Upgrades refused, by reason. */
-  readonly refused: Record<string, number> = {};
-  /** From the source's event time to the market table. */
-  readonly inboundAge = new AgeHistogram();
-  /** From the market table to the socket: the wait for the interval, and for the client. */
-  readonly heldAge = new AgeHistogram();
-  /** From the source's event time to the socket. */
-  readonly writtenAge = new AgeHistogram();
+  readonly refused: Record<Refusal, number> = zeros(REFUSALS);
   /** From a ping to its pong, with all that was on its way before it. */
-  readonly roundTrip = new AgeHistogram();
+  readonly roundTrip: Histogram;
+  readonly latency: LatencyCounts;
+
+  /** @param settings whether latencies are measured */
+  constructor(settings: { readonly metrics: boolean }) {
+    this.roundTrip = createHistogram(settings);
+    this.latency = new LatencyCounts(settings);
+  }
+
+  /**
+   * Newer ticks replaced some before they were sent. The time between two sends tells why: what was asked for, what the
+   * server was late, and how long the client held it back; the ticks are shared out in proportion. It is done for a frame,
+   * not for a tick.
+   * @param ticks how many, more than none
+   * @param before from the last turn until this one was due, ms: the interval that was asked for, or, where none was, the
+   *     time in which nothing came; what was replaced in it was replaced before it came here
+   * @param late how much later this turn came, ms
+   * @param held for how much of that the client's window was full, ms
+   */
+  conflated(ticks: number, interval: number, before: number, late: number, held: number): void {
+    this.ticksConflated += ticks;
+    const by = this.conflatedBy;
+    const whole = before + late;
+    const client = whole > 0 ? (ticks * Math.min(held, late)) / whole : 0;
+    const server = whole > 0 ? (ticks * late) / whole - client : 0;
+    by.client += client;
+    by.server += server;
+    if (interval > 0) by.interval += ticks - client - server;
+    else by.feed += ticks - client - server;
+  }
 }
 
 /** Adds one to a count that may not exist yet. */
-export function countOne(counts: Record<string, number>, name: string | number): void {
+export function countOne(counts: Record<string, number>, name: string): void {
   counts[name] = (counts[name] ?? 0) + 1;
+}
+
+/** All names at 0: a counter that only appears with its first event has no increase for Prometheus. */
+function zeros<Name extends string>(names: readonly Name[]): Record<Name, number> {
+  return Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
 }

@@ -4,8 +4,13 @@ import { MSGPACK, type TickFormat } from "../market/format.ts";
 import { MAX_FRAME_BYTES } from "../protocol/messages.ts";
 import { createTarget } from "../protocol/msgpack.ts";
 
+/** The shortest that a tick can be: an array's head and four numbers of one byte each. */
+const MIN_TICK_BYTES = 5;
+
 export class Frame {
   readonly #target = createTarget(MAX_FRAME_BYTES);
+  /** The rows of the ticks in the frame, as many as {@link count}. */
+  readonly rows = new Int32Array(Math.ceil(MAX_FRAME_BYTES / MIN_TICK_BYTES));
   #format: TickFormat = MSGPACK;
   #at = 0;
   #limit = 0;
@@ -31,7 +36,7 @@ export class Frame {
 
   add(encoder: TickEncoder, row: number): void {
     this.#at = encoder.write(row, this.#target, this.#at);
-    this.count++;
+    this.rows[this.count++] = row;
   }
 
   /** The frame's bytes, good until the next `begin`. */

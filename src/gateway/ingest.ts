@@ -53,7 +53,9 @@ export class Ingest implements BusListener {
     if (news !== TICKED) return;
     counts.ticksIn += seqBefore > 0 && record.seq > seqBefore ? record.seq - seqBefore : 1;
     if (table.statusClock !== statusBefore) this.#countStatus(row);
-    counts.inboundAge.observe(this.#now - record.eventTime);
+    const age = table.sourceTime[row] + table.feedTime[row] + table.busTime[row];
+    // What was read from the store has no time of its own.
+    if (!Number.isNaN(record.sentAt) && !Number.isNaN(age)) record.feed.inboundAge.observe(age);
     this.#wake(row);
   }
 

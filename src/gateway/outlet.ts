@@ -5,9 +5,10 @@
 import { pack } from "msgpackr";
 import { JSON_TEXT, MSGPACK, type TickFormat } from "../market/format.ts";
 import type { CloseName } from "../protocol/codes.ts";
-import type { Control, QualityReason, Subprotocol } from "../protocol/messages.ts";
+import type { Control, Quality, QualityReason, Subprotocol } from "../protocol/messages.ts";
 import type { GatewayContext } from "./context.ts";
 import type { GatewayCounts } from "./counts.ts";
+import { DeliveryWatch } from "./delivery.ts";
 import type { Frame } from "./frame.ts";
 import { QualityWatch } from "./quality.ts";
 import type { Session } from "./session.ts";
@@ -48,7 +49,11 @@ export class Outlet implements Way {
   readonly #context: GatewayContext;
   readonly #socket: Socket;
   readonly #window: ArrivalWindow;
+  /** Undefined where latencies are not measured. */
+  readonly #delivery: DeliveryWatch | undefined;
   readonly #quality = new QualityWatch();
+  /** Among whom it is counted. */
+  #counted: QualityReason | undefined;
   /** Subscriptions whose turn came while the window was full. */
   readonly #waiting = new Set<Subscription>();
   readonly #pingPayload = new DataView(new ArrayBuffer(4));
@@ -71,6 +76,7 @@ export class Outlet implements Way {
     // Frames alone must not fill what would close the connection.
     const windowMax = Math.min(settings.windowMax, settings.maxUnreadBytes / 2);
     this.#window = new ArrivalWindow(settings.windowMin, windowMax, settings.windowDelay, now);
+    this.#delivery = settings.metrics ? new DeliveryWatch(context.table, context.counts.latency) : undefined;
     this.#lastSent = now;
   }
 
@@ -165,27 +171,25 @@ export class Outlet implements Way {
     return this.#context.clock.microsAt(now);
   }
 
-  /** Counts the ages of a tick that goes into the frame. */
-  observe(row: number): void {
-    const { table } = this.#context;
-    const { sentAt } = this.frame;
-    this.counts.writtenAge.observe(sentAt - table.eventTime[row]);
-    this.counts.heldAge.observe(sentAt - table.appliedAt[row]);
+  /** Chooses those of the ticks in the frame that are followed to their arrival. */
+  delivers(from: number, now: number, due: number, held: number): void {
+    this.#delivery?.sent(this.frame, from, now, due, held);
   }
 
   /** A subscription's turn has come so late; because of the client where it had been held back. */
   punctual(late: number, interval: number, heldBack: boolean, now: number): void {
     const reason: QualityReason = heldBack ? "client" : "server";
-    const quality = this.#quality.turn(late, interval, reason, now);
-    if (quality) this.send(quality);
+    this.#tellQuality(this.#quality.turn(late, interval, reason, now));
   }
 
   /** The client has answered a ping. */
   pong(payload: ArrayBuffer): void {
     if (payload.byteLength !== 4) return;
     const now = this.#context.clock.millis();
-    const roundTrip = this.#window.pong(new DataView(payload).getUint32(0), now);
+    const number = new DataView(payload).getUint32(0);
+    const roundTrip = this.#window.pong(number, now);
     if (roundTrip < 0) return;
+    this.#delivery?.arrived(number, roundTrip, this.#window.roundTrip);
     this.counts.roundTrip.observe(roundTrip * 1_000);
     this.resume();
   }
@@ -217,23 +221,35 @@ export class Outlet implements Way {
       if (subscription.closed) this.#waiting.delete(subscription);
       else this.punctual(now - subscription.due, subscription.interval, true, now);
     }
-    const quality = this.#quality.look(now, granted);
-    if (quality) this.send(quality);
+    this.#tellQuality(this.#quality.look(now, granted));
     this.resume();
   }
 
   /** Asks the client to say that all before this has arrived. */
   ping(now: number): void {
     if (this.#closed || !this.#window.canPing) return;
-    this.#pingPayload.setUint32(0, this.#window.ping(now));
+    const number = this.#window.ping(now);
+    this.#pingPayload.setUint32(0, number);
+    this.#delivery?.pinged(number);
     this.counts.pingsOut++;
     this.#socket.ping(new Uint8Array(this.#pingPayload.buffer));
   }
 
   /** Nothing leaves from now on. */
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
     this.#waiting.clear();
+    if (this.#counted) this.counts.conflating[this.#counted]--;
+  }
+
+  /** Tells the client how it does, if there is anything to tell, and counts it among those that do so. */
+  #tellQuality(quality: Quality | undefined): void {
+    if (!quality) return;
+    if (this.#counted) this.counts.conflating[this.#counted]--;
+    this.#counted = this.conflating;
+    if (this.#counted) this.counts.conflating[this.#counted]++;
+    this.send(quality);
   }
 
   /** Bytes are on their way: unless a ping is as well, nobody would say when they have arrived. */

@@ -160,7 +160,7 @@ export class Session {
   close(name: CloseName, reason: string): void {
     if (this.#outlet.closed) return;
     const { code } = CLOSE_CODES[name];
-    countOne(this.#context.counts.closes, code);
+    countOne(this.#context.counts.closes, name);
     this.#context.log.debug({ session: this.id, address: this.address, code, reason }, "closing a connection");
     this.#release();
     this.#socket.end(code, reason);
@@ -168,6 +168,7 @@ export class Session {
 
   /** The socket has been closed, by whomever. */
   ended(): void {
+    if (!this.#outlet.closed) countOne(this.#context.counts.closes, "client");
     this.#release();
   }
 

@@ -41,8 +41,12 @@ export interface Way {
   schedule(subscription: Subscription, due: number): void;
   /** The time that a frame of this turn says it was sent, microseconds since the Unix epoch. @param now the turn's, ms */
   sentAt(now: number): number;
-  /** Counts the ages of a tick that goes into the frame. */
-  observe(row: number): void;
+  /**
+   * Ticks were put into the frame, from the given one on.
+   * @param due since when their turn was due, ms
+   * @param held how long of that there was no room, ms
+   */
+  delivers(from: number, now: number, due: number, held: number): void;
   /** Sends the frame. */
   sendFrame(frame: Frame, now: number): void;
   /** Sends what has been gathered of how symbols stand. */
@@ -78,8 +82,17 @@ export class Subscription extends Paced {
   #passStart = Number.POSITIVE_INFINITY;
   /** The clock up to which the states of the symbols have been told. */
   #statusClock: number;
+  /** When the pass under way or the last one was due, ms, and how long after the one before that was. */
+  #passDue = 0;
+  #passAfter = 0;
   /** Whether its turn came and the window was full. */
   #heldBack = false;
+  /** Since when it waits for room, ms; negative when it does not. */
+  #heldSince = -1;
+  /** How long it has waited for room since the pass under way or the next one was due, ms. */
+  #held = 0;
+  /** And of that, before the pass began. */
+  #heldBefore = 0;
   /** Interval 0: whether something has changed since the last pass began. */
   changed = false;
   closed = false;
@@ -151,9 +164,11 @@ export class Subscription extends Paced {
     const room = this.#way.room(now);
     if (room === 0) {
       this.#heldBack = true;
+      if (this.#heldSince < 0) this.#heldSince = now;
       this.#way.wait(this);
       return DONE;
     }
+    if (this.#heldSince >= 0) this.#release(now);
     this.tellStatus();
     const { frame } = this.#way;
     frame.begin(this.encoder.format, room, this.#way.sentAt(now));
@@ -177,6 +192,7 @@ export class Subscription extends Paced {
       this.#told[index] = seq[row];
       // Its age is not counted: a snapshot may have been at rest for hours.
       counts.ticksOut++;
+      counts.snapshotsOut++;
     }
     this.#snapshotted = index;
     if (index > from) this.#joined(index, now);
@@ -206,10 +222,12 @@ export class Subscription extends Paced {
       if (this.interval > 0 ? this.due > now : !this.changed) return true;
       this.#passing = true;
       this.changed = false;
-      // A pass that took long to get through is late as well, though its successor is counted from its end.
-      const expected = this.interval > 0 ? Math.min(this.due, this.#passStart + this.interval) : this.due;
-      this.#way.punctual(now - expected, this.interval, this.#heldBack, now);
+      this.#passDue = this.#nextDue();
+      // Before the first there was none.
+      this.#passAfter = Math.max(0, this.#passDue - this.#passStart);
+      this.#way.punctual(now - this.#passDue, this.interval, this.#heldBack, now);
       this.#passStart = now;
+      this.#heldBefore = this.#held;
       this.#heldBack = false;
       this.#settle(now);
     }
@@ -228,11 +246,14 @@ export class Subscription extends Paced {
       frame.add(this.encoder, row);
       if (told[index] > 0) conflated += seq[row] - told[index] - 1;
       told[index] = seq[row];
-      this.#way.observe(row);
     }
-    counts.ticksOut += frame.count - before;
-    counts.ticksConflated += conflated;
-    this.#sentInPass ||= frame.count > before;
+    if (frame.count > before) {
+      const due = this.#passDue;
+      counts.ticksOut += frame.count - before;
+      if (conflated > 0) counts.conflated(conflated, this.interval, this.#passAfter, now - due, this.#held);
+      this.#way.delivers(before, now, due, this.#held);
+      this.#sentInPass = true;
+    }
     if (index < end) {
       this.#hand = index;
       return false;
@@ -242,7 +263,21 @@ export class Subscription extends Paced {
     if (this.interval > 0)
       this.#way.schedule(this, now + (this.#sentInPass ? this.interval : Math.min(this.interval, IDLE_LOOK)));
     this.#sentInPass = false;
+    // The next one is counted from the beginning of this one: what it was held back in between is part of its lateness.
+    this.#held = this.interval > 0 ? this.#held - this.#heldBefore : 0;
     return !this.changed;
+  }
+
+  /** When the next pass is due: one that took long is late as well, though its successor is counted from its end. */
+  #nextDue(): number {
+    return this.interval > 0 ? Math.min(this.due, this.#passStart + this.interval) : this.due;
+  }
+
+  /** There is room again: notes how long what was due had to wait for it. */
+  #release(now: number): void {
+    const from = this.#passing ? this.#heldSince : Math.max(this.#heldSince, this.#nextDue());
+    this.#held += Math.max(0, now - from);
+    this.#heldSince = -1;
   }
 
   /** Lets entries take part in passes whose snapshot is one interval old. */

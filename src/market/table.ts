@@ -38,8 +38,22 @@ export class MarketTable {
   epoch: Float64Array = new Float64Array(0);
   /** Microseconds since the Unix epoch. */
   eventTime: Float64Array = new Float64Array(0);
-  /** When the tick was applied here, microseconds since the Unix epoch; 0 at a publisher. */
+  /** When the tick came into this table, microseconds since the Unix epoch: at a publisher its receipt, NaN where that is not known. */
   appliedAt: Float64Array = new Float64Array(0);
+  /**
+   * Gateway: where the tick's time went before it was applied here, by stage, in microseconds and never negative. Each is a
+   * difference of two times of one clock, or of two clocks less what they are known to differ by, so that nobody after
+   * this has to know of clocks. From the event to the feed adapter's receipt.
+   */
+  sourceTime: Float32Array = new Float32Array(0);
+  /** From the receipt to the making of the batch; with {@link sourceTime} the publisher's. */
+  feedTime: Float32Array = new Float32Array(0);
+  /**
+   * From the making of the batch to this table. NaN where it says nothing of how fast anything is: the first that was
+   * heard of the symbol, or what was read from the last-value store without having been missed, may have rested there for
+   * hours.
+   */
+  busTime: Float32Array = new Float32Array(0);
   /** `FIELD_COUNT` values a row; NaN where not known. */
   values: Float64Array = new Float64Array(0);
   /** The clock when the values last changed; what encoded bytes are compared with. */
@@ -125,14 +139,16 @@ export class MarketTable {
   /**
    * Publisher: merges what a message told into the symbol's values, and counts the tick.
    * @param eventTime microseconds since the Unix epoch
+   * @param receivedAt when the tick was received, microseconds since the Unix epoch; NaN where that is not known
    */
-  merge(row: number, patch: TickPatch, eventTime: number): void {
+  merge(row: number, patch: TickPatch, eventTime: number, receivedAt = Number.NaN): void {
     const base = row * FIELD_COUNT;
     for (let index = 0; index < FIELD_COUNT; index++) {
       const value = patch[FIELDS[index]];
       if (value !== undefined) this.values[base + index] = value ?? Number.NaN;
     }
     this.#ticked(row, this.seq[row] + 1, eventTime);
+    this.appliedAt[row] = receivedAt;
   }
 
   /** Publisher: how the symbol stands from now on. */
@@ -169,6 +185,7 @@ export class MarketTable {
         this.values[base + index] = record.values[record.offset + index];
       this.#ticked(row, record.seq, record.eventTime);
       this.appliedAt[row] = now;
+      this.#timed(row, record, now, seq === 0);
       news = TICKED;
       if (record.seq <= seq) this.resetVersion[row] = this.statusClock = this.clock;
       else if (record.healed && seq > 0) this.gapVersion[row] = this.statusClock = this.clock;
@@ -191,6 +208,7 @@ export class MarketTable {
     const isNew = this.seq[row] === 0;
     const isLater = !isNew && this.eventTime[row] >= record.eventTime && !this.#equals(row, record);
     if (!isLater) {
+      this.appliedAt[row] = record.receivedAt;
       const base = row * FIELD_COUNT;
       for (let index = 0; index < FIELD_COUNT; index++)
         this.values[base + index] = record.values[record.offset + index];
@@ -215,11 +233,24 @@ export class MarketTable {
     record.symbol = this.symbols[row];
     record.seq = this.seq[row];
     record.eventTime = this.eventTime[row];
+    record.receivedAt = this.appliedAt[row];
     record.state = this.state[row];
     record.since = this.since[row];
     record.reason = this.reasons[row];
     record.values = this.values;
     record.offset = row * FIELD_COUNT;
+  }
+
+  /** Notes where the time of a tick went until `now`. */
+  #timed(row: number, record: BusRecord, now: number, isFirst: boolean): void {
+    const { receivedAt, sentAt } = record;
+    const isStored = Number.isNaN(sentAt);
+    // One that was lost on the way and had to be read from the store has taken so long for its client too.
+    const leftAt = isStored ? receivedAt : sentAt;
+    const isKnown = !isFirst && (!isStored || record.healed);
+    this.sourceTime[row] = Math.max(0, receivedAt - record.eventTime);
+    this.feedTime[row] = Math.max(0, leftAt - receivedAt);
+    this.busTime[row] = isKnown ? Math.max(0, now - leftAt + record.feed.correction) : Number.NaN;
   }
 
   #ticked(row: number, seq: number, eventTime: number): void {
@@ -244,6 +275,9 @@ export class MarketTable {
     this.epoch = copied(new Float64Array(capacity), this.epoch);
     this.eventTime = copied(new Float64Array(capacity), this.eventTime);
     this.appliedAt = copied(new Float64Array(capacity), this.appliedAt);
+    this.sourceTime = copied(new Float32Array(capacity), this.sourceTime);
+    this.feedTime = copied(new Float32Array(capacity), this.feedTime);
+    this.busTime = copied(new Float32Array(capacity), this.busTime);
     this.values = copied(new Float64Array(capacity * FIELD_COUNT), this.values);
     this.version = copied(new Float64Array(capacity), this.version);
     this.state = copied(new Uint8Array(capacity), this.state);
@@ -256,7 +290,7 @@ export class MarketTable {
   }
 }
 
-function copied<T extends Int32Array | Float64Array | Uint8Array>(to: T, from: T): T {
+function copied<T extends Int32Array | Float32Array | Float64Array | Uint8Array>(to: T, from: T): T {
   to.set(from);
   return to;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { mergePages } from "./metrics_merge.ts";
+import { mergePages } from "./merge.ts";
 
 test("all samples of a metric stand together under one head", () => {
   const one = '# HELP a First\n# TYPE a gauge\na{worker="1"} 1\n\n# HELP b Second\n# TYPE b counter\nb{worker="1"} 2\n';

@@ -1,0 +1,87 @@
+/** What a gateway shows. */
+import { type GatewayCounts, STAGES } from "../gateway/counts.ts";
+import type { Gateway } from "../gateway/gateway.ts";
+import type { MarketTable } from "../market/table.ts";
+import { CLOSED, STALE } from "../tick.ts";
+import type { Page } from "./page.ts";
+
+/** @param connectionsLimit connections that are let in */
+export function showGateway(page: Page, gateway: Gateway, connectionsLimit: number): void {
+  const { counts, table, pacer, encoders } = gateway;
+  page.gauge("tickgate_connections", "Open connections", () => counts.connections);
+  page.gauge("tickgate_connections_limit", "The most connections that are let in", () => connectionsLimit);
+  page.gauges(
+    "tickgate_connections_conflating",
+    "Connections that get less than granted, by whose doing it is, as they have been told",
+    "by",
+    () => Object.entries(counts.conflating),
+  );
+  page.gauge("tickgate_subscriptions", "Symbols held by connections", () => counts.subscriptions);
+  page.gauge("tickgate_symbols", "Symbols that have had a tick", () => table.knownCount);
+  page.gauge("tickgate_stale_symbols", "Symbols whose feed has gone silent", () => symbolsThatAre(STALE, table));
+  page.gauge("tickgate_closed_symbols", "Symbols whose feed has ended", () => symbolsThatAre(CLOSED, table));
+  page.gauge("tickgate_awaited_symbols", "Symbols that are waited for", () => table.awaitedRows);
+  page.gauge("tickgate_pacer_waiting", "Subscriptions whose turn has come", () => pacer.waiting);
+  page.gauge("tickgate_pacer_lag_seconds", "How late the last turn was", () => pacer.lag / 1_000);
+  page.gauge("tickgate_field_lists", "Field lists whose encoded ticks are shared", () => encoders.size);
+  for (const [name, help, read] of COUNTERS) page.counter(name, help, () => read(counts));
+  page.counters(
+    "tickgate_ticks_conflated_total",
+    "Ticks left out since a newer one replaced them: by the feed before they came here, by the interval that was asked for, by a late server, by a client that reads slowly",
+    "by",
+    // Shares of frames are no whole numbers.
+    () => Object.entries(counts.conflatedBy).map(([by, count]) => [by, Math.round(count)]),
+  );
+  page.counters("tickgate_errors_total", "Error messages sent, by code", "code", () => Object.entries(counts.errors));
+  page.counters(
+    "tickgate_closes_total",
+    "Connections that ended, by what the gateway closed them for; client: from the other side",
+    "reason",
+    () => Object.entries(counts.closes),
+  );
+  page.counters("tickgate_refused_total", "Upgrades refused, by reason", "reason", () =>
+    Object.entries(counts.refused),
+  );
+  const { stages, age } = counts.latency;
+  page.histograms(
+    "tickgate_tick_stage_seconds",
+    "Where the time of ticks went that have arrived at clients, by stage; together the stages are the age",
+    "stage",
+    () => STAGES.map((stage, index) => [stage, stages[index]]),
+  );
+  page.histogram(
+    "tickgate_tick_age_seconds",
+    "From the source's event time to the arrival at the client, ticks that have arrived, snapshots not counted",
+    age,
+  );
+  page.histogram(
+    "tickgate_round_trip_seconds",
+    "From a ping to its pong, with all that was before it",
+    counts.roundTrip,
+  );
+}
+
+function symbolsThatAre(state: number, { known, knownCount, state: states }: MarketTable): number {
+  let count = 0;
+  for (let index = 0; index < knownCount; index++) if (states[known[index]] === state) count++;
+  return count;
+}
+
+const COUNTERS: readonly (readonly [name: string, help: string, read: (counts: GatewayCounts) => number])[] = [
+  ["tickgate_connections_opened_total", "Connections opened", (c) => c.connectionsOpened],
+  ["tickgate_ticks_in_total", "Ticks that publishers counted", (c) => c.ticksIn],
+  ["tickgate_records_in_total", "Records that the bus delivered", (c) => c.recordsIn],
+  ["tickgate_records_ignored_total", "Records that were older than what was known", (c) => c.recordsIgnored],
+  ["tickgate_records_refused_total", "Records of symbols that found the market table full", (c) => c.recordsRefused],
+  ["tickgate_gaps_total", "Symbols that missed ticks and were healed", (c) => c.gaps],
+  ["tickgate_resets_total", "Symbols whose seq went back", (c) => c.resets],
+  ["tickgate_ticks_out_total", "Ticks sent, snapshots among them", (c) => c.ticksOut],
+  ["tickgate_snapshots_out_total", "Snapshots sent", (c) => c.snapshotsOut],
+  ["tickgate_ticks_confirmed_total", "Ticks that the measured ages stand for", (c) => c.latency.confirmed],
+  ["tickgate_frames_out_total", "Data frames sent", (c) => c.framesOut],
+  ["tickgate_bytes_out_total", "Bytes of messages sent", (c) => c.bytesOut],
+  ["tickgate_control_out_total", "Control messages sent", (c) => c.controlOut],
+  ["tickgate_pings_out_total", "Pings sent", (c) => c.pingsOut],
+  ["tickgate_held_back_total", "Turns that found the arrival window full", (c) => c.heldBack],
+  ["tickgate_commands_total", "Messages from clients", (c) => c.commands],
+];
