@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<CommandName, Run>> = {
   gateway: (line) => runServers(line, { gateway: true, feeds: false }),
   feed: (line) => runServers(line, { gateway: false, feeds: true }),
   watch: async (line) => (await import("./command/watch.ts")).run(line),
+  top: async (line) => (await import("./command/top.ts")).run(line),
   play: async (line) => (await import("./command/play.ts")).run(line),
 };
 

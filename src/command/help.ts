@@ -12,6 +12,10 @@ const TEXTS: Readonly<Record<CommandName, CommandText>> = {
   gateway: { usage: "tickgate gateway", help: "A gateway node: takes ticks from Redis to its clients" },
   feed: { usage: "tickgate feed --feed FEED…", help: "Publishes feeds to Redis" },
   watch: { usage: "tickgate watch SYMBOL…", help: "Shows live prices in the terminal: tickgate watch 'SIM:*'" },
+  top: {
+    usage: "tickgate top [ADMIN-URL]…",
+    help: "Shows nodes and their slowest clients: tickgate top gateway1:9090 gateway2:9090",
+  },
   play: { usage: "tickgate play FILE", help: "Plays a capture of an exchange's traffic as the exchange would" },
 };
 

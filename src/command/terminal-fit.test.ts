@@ -33,3 +33,16 @@ test("colours do not count as width", () => {
   const painted = fit.line(fit.fit([ROW], 80), ROW, (text, index) => (index === 1 ? `<${text}>` : text));
   assert.equal(painted, "A     <10.25>  1234567");
 });
+
+test("an elastic column has what the others leave", () => {
+  const fit = new TableFit([
+    { title: "node", rank: 0, left: true },
+    { title: "what is wrong", rank: 1, left: true, elastic: true },
+    { title: "up", rank: 2 },
+  ]);
+  const row = ["a", "it reads so slowly that it is far behind", "3 h"];
+  const line = (width: number) => fit.line(fit.fit([row], width), row);
+  assert.equal(line(80), "a     it reads so slowly that it is far behind  3 h");
+  assert.equal(line(36), "a     it reads so slowly that …  3 h");
+  assert.equal(line(25), "a     it reads so slowly…", "what is less wanted goes before it gets too short");
+});

@@ -7,12 +7,16 @@ export interface FittedColumn {
   /** Where there is no room, the highest is left out first. */
   readonly rank: number;
   readonly left?: boolean;
+  /** Whether it takes what room the others leave, cut where that is less than it has; one in a table. */
+  readonly elastic?: boolean;
 }
 
 /** A column by its index, and how many characters it has. */
 export type Fitted = readonly [index: number, space: number];
 
 const GAP = 2;
+/** The least that an elastic column is cut to. */
+const LEAST = 16;
 
 export class TableFit {
   readonly #columns: readonly FittedColumn[];
@@ -31,13 +35,19 @@ export class TableFit {
       this.#widths[index] = widest;
       return [index, widest];
     });
-    const total = () => columns.reduce((sum, [, space]) => sum + space + GAP, -GAP);
+    const isElastic = (index: number) => this.#columns[index].elastic === true;
+    const least = (index: number, space: number) => (isElastic(index) ? Math.min(LEAST, space) : space);
+    const total = () => columns.reduce((sum, [index, space]) => sum + least(index, space) + GAP, -GAP);
     const dropping = [...columns].sort(([a], [b]) => this.#columns[b].rank - this.#columns[a].rank);
-    for (const [least] of dropping) {
+    for (const [dropped] of dropping) {
       if (total() <= width || columns.length === 1) break;
-      columns = columns.filter(([index]) => index !== least);
+      columns = columns.filter(([index]) => index !== dropped);
     }
-    return columns.map(([index, space]) => [index, Math.min(space, width)]);
+    const left = Math.max(0, width - total());
+    return columns.map(([index, space]) => [
+      index,
+      Math.min(space, isElastic(index) ? least(index, space) + left : width),
+    ]);
   }
 
   /** The line of titles. */

@@ -57,7 +57,8 @@ export class Screen {
     let text = "";
     for (let index = 0; index < Math.max(lines.length, this.#shown.length); index++) {
       const line = lines[index] ?? "";
-      if (line !== this.#shown[index]) text += `\x1b[${index + 1};1H${line}\x1b[0m\x1b[K`;
+      // Erased first: behind a line of full width the cursor stands on its last character.
+      if (line !== this.#shown[index]) text += `\x1b[${index + 1};1H\x1b[K${line}\x1b[0m`;
     }
     this.#shown = lines;
     // One synchronised update, where the terminal knows of such: no torn rows.
