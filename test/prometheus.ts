@@ -109,8 +109,8 @@ export class Prometheus {
 function configure(cluster: Cluster, interval: string | undefined): Config {
   const config = readYaml<Config>("config/prometheus.yml");
   const addresses: Record<string, string> = { haproxy: cluster.adminUrl };
-  cluster.gateways.forEach(({ name }, index) => (addresses[name] = cluster.gatewayAdminUrl(index)));
-  cluster.feeds.forEach(({ name }, index) => (addresses[name] = cluster.feedAdminUrl(index)));
+  for (const [index, { name }] of cluster.gateways.entries()) addresses[name] = cluster.gatewayAdminUrl(index);
+  for (const [index, { name }] of cluster.feeds.entries()) addresses[name] = cluster.feedAdminUrl(index);
   return {
     global: interval
       ? { scrape_interval: interval, scrape_timeout: interval, evaluation_interval: interval }
