@@ -1,0 +1,143 @@
+/**
+ * Builds the watchlist: bundles, names that change with their content, compressed once here and not at each request.
+ * The same sources make the same files, to the byte.
+ */
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, relative } from "node:path";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { build, type Metafile } from "esbuild";
+
+/** What a browser loads for the first sight of the page, as gzip: scripts only, without the chart. */
+export const FIRST_LOAD_BUDGET = 61_440;
+
+const BROWSERS = ["chrome111", "edge111", "firefox115", "safari16.4"];
+/** What is worth compressing has more bytes than this. */
+const SMALL = 512;
+
+/** How large a built file is, bytes. */
+export interface BuiltFile {
+  readonly name: string;
+  readonly bytes: number;
+  readonly gzip: number;
+  readonly brotli: number;
+  /** Whether it is loaded before anything is shown. */
+  readonly isFirst: boolean;
+}
+
+/**
+ * Builds the page.
+ * @param source the folder of the sources, with index.html
+ * @param target the folder that is made anew
+ * @throws Error when the first load is over its budget
+ */
+export async function buildWeb(source: string, target: string): Promise<BuiltFile[]> {
+  const result = await build({
+    absWorkingDir: source,
+    entryPoints: ["main.tsx", "theme.ts", "style/main.css"],
+    outdir: join(target, "assets"),
+    entryNames: "[name]-[hash]",
+    chunkNames: "[name]-[hash]",
+    assetNames: "[name]-[hash]",
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    target: BROWSERS,
+    minify: true,
+    jsx: "automatic",
+    jsxImportSource: "preact",
+    legalComments: "none",
+    define: { "process.env.NODE_ENV": '"production"' },
+    metafile: true,
+    write: false,
+    logLevel: "warning",
+  });
+
+  const files = new Map<string, Uint8Array>();
+  for (const { path, contents } of result.outputFiles) files.set(relative(target, path), contents);
+  const icon = readFileSync(join(source, "icon.svg"));
+  const iconName = `assets/icon-${hashOf(icon)}.svg`;
+  files.set(iconName, icon);
+  const outputs = outputsOf(result.metafile);
+  const first = firstLoad(result.metafile, outputs.get("main.tsx") as string);
+  files.set(
+    "index.html",
+    Buffer.from(indexPage(source, { ...named(outputs), icon: iconName, preload: first.slice(1) })),
+  );
+
+  rmSync(target, { recursive: true, force: true });
+  const built: BuiltFile[] = [];
+  for (const [name, contents] of [...files].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    const gzip = gzipSync(contents, { level: 9 });
+    const brotli = brotliCompressSync(contents, {
+      params: {
+        [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
+        [constants.BROTLI_PARAM_SIZE_HINT]: contents.length,
+      },
+    });
+    const path = join(target, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, contents);
+    if (contents.length > SMALL) {
+      writeFileSync(`${path}.gz`, gzip);
+      writeFileSync(`${path}.br`, brotli);
+    }
+    const isFirst = first.includes(name);
+    built.push({ name, bytes: contents.length, gzip: gzip.length, brotli: brotli.length, isFirst });
+  }
+  const load = built.filter((file) => file.isFirst).reduce((sum, file) => sum + file.gzip, 0);
+  if (load > FIRST_LOAD_BUDGET)
+    throw new Error(`the first load is ${load} bytes of scripts (gzip), over its budget of ${FIRST_LOAD_BUDGET}`);
+  return built;
+}
+
+/** By entry point, the file that was made of it, relative to the target. */
+function outputsOf(metafile: Metafile): Map<string, string> {
+  return new Map(
+    Object.entries(metafile.outputs).flatMap(([path, { entryPoint }]) =>
+      entryPoint ? [[entryPoint, `assets/${basename(path)}`]] : [],
+    ),
+  );
+}
+
+function named(outputs: ReadonlyMap<string, string>): { script: string; theme: string; style: string } {
+  const of = (entry: string) => outputs.get(entry) as string;
+  return { script: of("main.tsx"), theme: of("theme.ts"), style: of("style/main.css") };
+}
+
+/** The scripts that are loaded with an entry, itself first: what it imports, and not what it imports later. */
+function firstLoad(metafile: Metafile, entry: string): string[] {
+  const outputs = new Map(
+    Object.entries(metafile.outputs).map(([path, output]) => [`assets/${basename(path)}`, output]),
+  );
+  const found = [entry];
+  for (const name of found)
+    for (const { path, kind } of outputs.get(name)?.imports ?? []) {
+      const imported = `assets/${basename(path)}`;
+      if (kind === "import-statement" && !found.includes(imported)) found.push(imported);
+    }
+  return found;
+}
+
+interface Links {
+  readonly script: string;
+  readonly theme: string;
+  readonly style: string;
+  readonly icon: string;
+  readonly preload: readonly string[];
+}
+
+function indexPage(source: string, { preload, ...links }: Links): string {
+  const page = readFileSync(join(source, "index.html"), "utf8");
+  const filled = page.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+    if (name === "preload") return preload.map((path) => `<link rel="modulepreload" href="/${path}">`).join("");
+    const path = (links as Record<string, string>)[name];
+    if (!path) throw new Error(`index.html asks for {${name}}`);
+    return `/${path}`;
+  });
+  return filled.replaceAll(/>\s+</g, "><").trim();
+}
+
+function hashOf(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex").slice(0, 8).toUpperCase();
+}

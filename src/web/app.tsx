@@ -1,0 +1,117 @@
+/** The page's frame, and where everything is in it. */
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Banner, LinkAnnouncer } from "./banner.tsx";
+import { EmptyList } from "./empty.tsx";
+import { Icon } from "./icons.tsx";
+import { KeysDialog } from "./keys.tsx";
+import type { Page } from "./page.ts";
+import { Panel } from "./panel.tsx";
+import { Search } from "./search.tsx";
+import { ShareDialog, SharedBar } from "./share.tsx";
+import { Strip } from "./strip.tsx";
+import { ThemeButton } from "./theme_button.tsx";
+import { Toast } from "./toast.tsx";
+import { useCell } from "./use.ts";
+
+export function App({ page }: { page: Page }) {
+  const [dialog, setDialog] = useState<"keys" | "share" | undefined>();
+  const opened = useCell(page.opened);
+  const closeDialog = () => setDialog(undefined);
+
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || dialog) return;
+      const isWriting = (event.target as HTMLElement).closest("input, select, textarea") !== null;
+      if (event.key === "Escape" && !isWriting && page.opened.value !== undefined) page.close();
+      else if (isWriting) return;
+      else if (event.key === "/") focusOn("search");
+      else if (event.key === "f") focusOn("filter");
+      else if (event.key === "?") setDialog("keys");
+      else return;
+      event.preventDefault();
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, [dialog]);
+
+  return (
+    <div class="page" data-opened={opened !== undefined}>
+      <header class="top">
+        <h1 class="brand">
+          <Icon name="logo" />
+          <span>Tickgate</span>
+        </h1>
+        <Search page={page} />
+        <Filter page={page} />
+        <nav class="tools" aria-label="Page">
+          <button type="button" class="tool" onClick={() => setDialog("share")} aria-label="Share this list">
+            <Icon name="share" />
+          </button>
+          <ThemeButton page={page} />
+          <button type="button" class="tool" onClick={() => setDialog("keys")} aria-label="Keys and help">
+            <Icon name="help" />
+          </button>
+        </nav>
+      </header>
+      <Banner page={page} />
+      <SharedBar page={page} />
+      <main class="body">
+        <div class="list">
+          <GridBox page={page} />
+          <EmptyList page={page} />
+        </div>
+        {opened !== undefined && <Panel page={page} symbol={opened} />}
+      </main>
+      <Strip page={page} />
+      <Toast page={page} />
+      <LinkAnnouncer page={page} />
+      {dialog === "keys" && <KeysDialog onClose={closeDialog} />}
+      {dialog === "share" && <ShareDialog page={page} onClose={closeDialog} />}
+    </div>
+  );
+}
+
+/** The grid paints itself: here it is only given its place. */
+function GridBox({ page }: { page: Page }) {
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    box.current?.append(page.grid.element);
+    page.grid.start();
+    return () => page.grid.stop();
+  }, [page]);
+  return <div class="grid-box" ref={box} />;
+}
+
+function Filter({ page }: { page: Page }) {
+  const filter = useCell(page.filter);
+  return (
+    <label class="field filter">
+      <Icon name="filter" />
+      <span class="sr">Filter the rows</span>
+      <input
+        id="filter"
+        type="search"
+        placeholder="Filter rows"
+        autocomplete="off"
+        spellcheck={false}
+        value={filter}
+        onInput={(event) => {
+          page.filter.value = event.currentTarget.value;
+        }}
+        onKeyDown={(event) => {
+          if (event.key === "Escape") page.filter.value = "";
+          else if (event.key !== "Enter" && event.key !== "ArrowDown") return;
+          event.preventDefault();
+          page.grid.focus();
+        }}
+      />
+    </label>
+  );
+}
+
+function focusOn(id: string): void {
+  const field = document.getElementById(id);
+  if (!(field instanceof HTMLInputElement)) return;
+  field.focus();
+  field.select();
+}

@@ -1,0 +1,218 @@
+/**
+ * The chart of one symbol, live. Loaded when the first one is opened: the charting library is larger than all the rest
+ * of the page. Its time axis would leave out what has no bar, so here every moment has one, whether there was a tick or
+ * not: a price that stands still is a level line, and a time of silence is as long as it was.
+ */
+import {
+  AreaSeries,
+  CandlestickSeries,
+  ColorType,
+  CrosshairMode,
+  createChart,
+  HistogramSeries,
+  type IChartApi,
+  type IPriceLine,
+  type ISeriesApi,
+  LineStyle,
+  LineType,
+  type Time,
+  type UTCTimestamp,
+} from "lightweight-charts";
+import { clockText } from "./duration.ts";
+import type { Bar, History } from "./history.ts";
+import type { Instrument } from "./instrument.ts";
+import type { Palette } from "./palette.ts";
+
+export type ChartKind = "line" | "bars";
+
+/** Moments that are drawn at most: more than there are pixels. */
+const MOST_MOMENTS = 3_600;
+
+/** One moment as it is drawn. */
+interface Moment {
+  readonly time: UTCTimestamp;
+  readonly bar: Bar | undefined;
+  /** The price that stands at its end. */
+  readonly close: number;
+  readonly isSilent: boolean;
+}
+
+export class LiveChart {
+  readonly #chart: IChartApi;
+  readonly #line: ISeriesApi<"Area">;
+  readonly #bars: ISeriesApi<"Candlestick">;
+  readonly #silence: ISeriesApi<"Histogram">;
+  readonly #bid: IPriceLine;
+  readonly #ask: IPriceLine;
+  #palette: Palette;
+  #kind: ChartKind = "line";
+  /** What is drawn: of which history, in which edition, with moments how long (ms), and up to when. */
+  #drawn: { history: History; edition: number; step: number; until: number; decimals: number } | undefined;
+
+  constructor(element: HTMLElement, palette: Palette) {
+    this.#palette = palette;
+    this.#chart = createChart(element, {
+      autoSize: true,
+      // Its logo would need a style element, which the page's policy forbids: the panel says who made it.
+      layout: { attributionLogo: false, fontSize: 11, fontFamily: "inherit" },
+      timeScale: {
+        timeVisible: true,
+        secondsVisible: true,
+        rightOffset: 4,
+        borderVisible: false,
+        tickMarkFormatter: (time: Time) => clockText(Number(time) * 1_000, Date.now()),
+      },
+      localization: { timeFormatter: (time: Time) => clockText(Number(time) * 1_000, Date.now()) },
+      rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.12, bottom: 0.12 } },
+      crosshair: { mode: CrosshairMode.Magnet },
+    });
+    this.#silence = this.#chart.addSeries(HistogramSeries, {
+      priceScaleId: "silence",
+      lastValueVisible: false,
+      priceLineVisible: false,
+    });
+    this.#silence.priceScale().applyOptions({ scaleMargins: { top: 0, bottom: 0 } });
+    this.#line = this.#chart.addSeries(AreaSeries, {
+      lineWidth: 2,
+      lineType: LineType.WithSteps,
+      priceLineVisible: false,
+    });
+    this.#bars = this.#chart.addSeries(CandlestickSeries, { visible: false, priceLineVisible: false });
+    const level = {
+      price: 0,
+      lineWidth: 1,
+      lineStyle: LineStyle.Dashed,
+      axisLabelVisible: true,
+      lineVisible: false,
+    } as const;
+    this.#bid = this.#line.createPriceLine({ ...level, title: "bid" });
+    this.#ask = this.#line.createPriceLine({ ...level, title: "ask" });
+    this.setPalette(palette);
+  }
+
+  setKind(kind: ChartKind): void {
+    this.#kind = kind;
+    // The lines of bid and ask are the line's: it stays, and is not drawn.
+    this.#bars.applyOptions({ visible: kind === "bars" });
+    this.setPalette(this.#palette);
+  }
+
+  setPalette(palette: Palette): void {
+    this.#palette = palette;
+    const { text, dim, line, accent, up, down, surface } = palette;
+    this.#chart.applyOptions({
+      layout: { background: { type: ColorType.Solid, color: surface }, textColor: dim },
+      grid: { vertLines: { color: line }, horzLines: { color: line } },
+      crosshair: {
+        vertLine: { color: dim, labelBackgroundColor: text },
+        horzLine: { color: dim, labelBackgroundColor: text },
+      },
+    });
+    const isLine = this.#kind === "line";
+    this.#line.applyOptions({
+      lineColor: isLine ? accent : "transparent",
+      topColor: isLine ? `${accent}40` : "transparent",
+      bottomColor: isLine ? `${accent}00` : "transparent",
+      crosshairMarkerVisible: isLine,
+      lastValueVisible: true,
+    });
+    this.#bars.applyOptions({
+      ...{ upColor: up, borderUpColor: up, wickUpColor: up, lastValueVisible: false },
+      ...{ downColor: down, borderDownColor: down, wickDownColor: down },
+    });
+    this.#silence.applyOptions({ color: `${palette.warn}2e` });
+    this.#bid.applyOptions({ color: up, axisLabelColor: up, axisLabelTextColor: surface });
+    this.#ask.applyOptions({ color: down, axisLabelColor: down, axisLabelTextColor: surface });
+  }
+
+  /** Draws what has come. @param now ms since the Unix epoch */
+  paint(instrument: Instrument, history: History, now: number): void {
+    if (history.length === 0) return;
+    const decimals = instrument.decimals.count;
+    const first = history.timeAt(0);
+    const step = history.step * Math.max(1, Math.ceil((now - first) / history.step / MOST_MOMENTS));
+    const drawn = this.#drawn;
+    const isSame =
+      drawn?.history === history &&
+      drawn.edition === history.edition &&
+      drawn.step === step &&
+      drawn.decimals === decimals;
+    if (!isSame) {
+      const priceFormat = { type: "price", precision: decimals, minMove: 1 / 10 ** decimals } as const;
+      this.#line.applyOptions({ priceFormat });
+      this.#bars.applyOptions({ priceFormat });
+    }
+    const moments = momentsOf(instrument, history, step, isSame ? drawn.until : undefined, now);
+    if (isSame) for (const moment of moments) this.#add(moment);
+    else this.#fill(moments);
+    const until = moments.at(-1);
+    this.#drawn = { history, edition: history.edition, step, decimals, until: until ? until.time * 1_000 : first };
+    this.#level(this.#bid, instrument.quote?.bid ?? null);
+    this.#level(this.#ask, instrument.quote?.ask ?? null);
+  }
+
+  close(): void {
+    this.#chart.remove();
+  }
+
+  #level(level: IPriceLine, price: number | null): void {
+    level.applyOptions({ price: price ?? 0, lineVisible: price !== null, axisLabelVisible: price !== null });
+  }
+
+  #fill(moments: readonly Moment[]): void {
+    this.#line.setData(moments.map(({ time, close }) => ({ time, value: close })));
+    this.#bars.setData(moments.map((moment) => candle(moment)));
+    this.#silence.setData(moments.map((moment) => shade(moment)));
+    // The latest minutes at first; the user may look further back.
+    const last = moments.length + 2;
+    this.#chart.timeScale().setVisibleLogicalRange({ from: Math.max(last - 300, Math.min(0, last - 60)), to: last });
+  }
+
+  #add(moment: Moment): void {
+    this.#line.update({ time: moment.time, value: moment.close });
+    this.#bars.update(candle(moment));
+    this.#silence.update(shade(moment));
+  }
+}
+
+function candle({ time, bar }: Moment) {
+  if (!bar) return { time };
+  const { open, high, low, close } = bar;
+  return { time, open, high, low, close };
+}
+
+function shade({ time, isSilent }: Moment) {
+  return isSilent ? { time, value: 1 } : { time };
+}
+
+/** The moments from one on, up to now: each as long as a step, with the price that stood, and whether it was heard. */
+function momentsOf(
+  { silences }: Instrument,
+  history: History,
+  step: number,
+  from: number | undefined,
+  now: number,
+): Moment[] {
+  const moments: Moment[] = [];
+  const first = history.timeAt(0);
+  const begin = from ?? first - (first % step);
+  let index = 0;
+  let close = history.bar(0).open;
+  // What was before the first moment is known by its last price.
+  while (index < history.length && history.timeAt(index) < begin) close = history.closeAt(index++);
+  let silence = 0;
+  for (let start = begin; start <= now; start += step) {
+    let bar: Bar | undefined;
+    for (; index < history.length && history.timeAt(index) < start + step; index++) {
+      const next = history.bar(index);
+      bar = bar
+        ? { ...bar, high: Math.max(bar.high, next.high), low: Math.min(bar.low, next.low), close: next.close }
+        : next;
+      close = next.close;
+    }
+    while (silence < silences.length && (silences[silence].to ?? now) < start) silence++;
+    const isSilent = silence < silences.length && silences[silence].from < start + step && bar === undefined;
+    moments.push({ time: Math.floor(start / 1_000) as UTCTimestamp, bar, close, isSilent });
+  }
+  return moments;
+}

@@ -1,0 +1,18 @@
+/** Starts the page. */
+import { render } from "preact";
+import { App } from "./app.tsx";
+import { Page } from "./page.ts";
+
+const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+const page = new Page(`${scheme}//${location.host}/v1/stream`, storeOf(window), location.hash);
+window.addEventListener("storage", ({ key }) => page.keptElsewhere(key));
+render(<App page={page} />, document.getElementById("page") as HTMLElement);
+
+/** A browser that keeps nothing for pages throws where it is asked for the store. */
+function storeOf(browser: Window): Storage | undefined {
+  try {
+    return browser.localStorage;
+  } catch {
+    return undefined;
+  }
+}

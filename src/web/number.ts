@@ -1,0 +1,95 @@
+/** Numbers as they are shown: aligned, short, and with a word for what is not known. */
+
+/** What stands where there is no value. */
+export const NOTHING = "–";
+/** The most decimals that are shown. */
+const MOST_DECIMALS = 8;
+
+const fixed: Intl.NumberFormat[] = [];
+const signed: Intl.NumberFormat[] = [];
+
+function fixedFormat(decimals: number): Intl.NumberFormat {
+  fixed[decimals] ??= new Intl.NumberFormat("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+  return fixed[decimals];
+}
+
+function signedFormat(decimals: number): Intl.NumberFormat {
+  signed[decimals] ??= new Intl.NumberFormat("en", {
+    minimumFractionDigits: decimals,
+    maximumFractionDigits: decimals,
+    signDisplay: "exceptZero",
+  });
+  return signed[decimals];
+}
+
+/** How many decimals a price of such a size is shown with at least, so that its steps can be seen. */
+export function usualDecimals(price: number): number {
+  const size = Math.abs(price);
+  if (size >= 1 || size === 0) return 2;
+  if (size >= 0.1) return 4;
+  return size >= 0.001 ? 6 : MOST_DECIMALS;
+}
+
+/** Whether a value has no more than so many decimals; sums of doubles are off in the last digits. */
+function fits(value: number, decimals: number): boolean {
+  const units = value * 10 ** decimals;
+  return Math.abs(units - Math.round(units)) <= Math.max(1e-7, Math.abs(units) * 1e-15);
+}
+
+/**
+ * The decimals of all of a symbol's prices: as many as its size asks for, and more once a price has had more. They never
+ * become fewer, so that a column does not jump.
+ */
+export class Decimals {
+  #count: number | undefined;
+
+  /** At least 2, and at most 8. */
+  get count(): number {
+    return this.#count ?? 2;
+  }
+
+  see(price: number | null): void {
+    if (price === null) return;
+    let count = this.#count ?? usualDecimals(price);
+    while (count < MOST_DECIMALS && !fits(price, count)) count++;
+    this.#count = count;
+  }
+}
+
+/** `67,123.50` */
+export function priceText(price: number | null, decimals: number): string {
+  return price === null ? NOTHING : fixedFormat(decimals).format(price);
+}
+
+/** `+1.20`, `−0.35`, `0.00` */
+export function changeText(change: number | null, decimals: number): string {
+  // Of a change too small for its decimals the sign is not shown; a hyphen is narrower than a plus.
+  return change === null ? NOTHING : signedFormat(decimals).format(change).replace("-", "−");
+}
+
+/** A share of 1 as `+1.28%`. */
+export function percentText(share: number | null): string {
+  return share === null ? NOTHING : `${changeText(share * 100, 2)}%`;
+}
+
+const UNITS = ["", "K", "M", "B", "T"];
+
+/** Three digits that count and a unit: `1.23M`, `45.6K`, `789`, `0.125`. For volumes, rates and bytes. */
+export function shortText(value: number | null): string {
+  if (value === null) return NOTHING;
+  const size = Math.abs(value);
+  if (size < 1) return size === 0 ? "0" : String(Number(value.toPrecision(3)));
+  let unit = Math.min(Math.floor(Math.log10(size) / 3), UNITS.length - 1);
+  // 999,999 is not 1000K.
+  if (Number((size / 1_000 ** unit).toPrecision(3)) >= 1_000 && unit < UNITS.length - 1) unit++;
+  const part = value / 1_000 ** unit;
+  const digits = Math.abs(part) >= 99.95 ? 0 : Math.abs(part) >= 9.995 ? 1 : 2;
+  // A number that is whole and small has no decimals to show.
+  const text = unit === 0 && Number.isInteger(value) ? String(value) : fixedFormat(digits).format(part);
+  return text + UNITS[unit];
+}
+
+/** `1,234` */
+export function countText(count: number): string {
+  return fixedFormat(0).format(count);
+}

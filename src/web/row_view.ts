@@ -1,0 +1,245 @@
+/** A row of a symbol on the screen. It is painted cell by cell, and only what has changed; elements are used again. */
+import { COLUMNS, type ColumnId } from "./columns.ts";
+import { clockText, spanText } from "./duration.ts";
+import { endFlash, flash } from "./flash.ts";
+import type { Instrument } from "./instrument.ts";
+import { changeText, NOTHING, percentText, priceText, shortText } from "./number.ts";
+import type { Palette } from "./palette.ts";
+import type { SymbolRow } from "./rows.ts";
+import { Sparkline } from "./sparkline.ts";
+
+/** How often a trend is drawn anew at most, ms. */
+const TREND_PAUSE = 250;
+/** What changed in so long a pause of the painting is no news, ms. */
+const PAUSE = 10_000;
+const ARROWS: Readonly<Record<number, string>> = { [-1]: "▼", 0: "", 1: "▲" };
+
+/** What a row needs to be painted. */
+export interface Scene {
+  readonly palette: Palette;
+  /** ms since the Unix epoch. */
+  readonly now: number;
+  /** Which columns are to be seen. */
+  readonly isShown: (id: ColumnId) => boolean;
+  /** The size of a trend, CSS pixels. */
+  readonly trendWidth: number;
+  readonly trendHeight: number;
+}
+
+/** A text that is written only when it is another one. */
+class Label {
+  readonly node = document.createTextNode("");
+  #text = "";
+
+  set text(text: string) {
+    if (text === this.#text) return;
+    this.#text = text;
+    this.node.data = text;
+  }
+}
+
+/** A price that flashes when it changes. */
+class Price {
+  readonly #cell: HTMLElement;
+  readonly #label = new Label();
+  #value: number | null = null;
+
+  constructor(cell: HTMLElement) {
+    this.#cell = cell;
+    cell.append(this.#label.node);
+  }
+
+  paint(value: number | null, decimals: number): void {
+    if (value !== this.#value && value !== null && this.#value !== null) flash(this.#cell, value - this.#value);
+    this.#value = value;
+    this.#label.text = priceText(value, decimals);
+  }
+
+  forget(): void {
+    this.#value = null;
+    endFlash(this.#cell);
+  }
+}
+
+export class RowView {
+  readonly element = document.createElement("div");
+  readonly cells: ReadonlyMap<ColumnId, HTMLElement>;
+  row: SymbolRow | undefined;
+  readonly #venue = new Label();
+  readonly #name = new Label();
+  readonly #arrow = new Label();
+  readonly #change = new Label();
+  readonly #percent = new Label();
+  readonly #percentArrow = new Label();
+  readonly #low = new Label();
+  readonly #high = new Label();
+  readonly #volume = new Label();
+  readonly #time = new Label();
+  readonly #badge = document.createElement("span");
+  readonly #badgeText = new Label();
+  readonly #mark = document.createElement("i");
+  readonly #trend = new Sparkline();
+  readonly #last: Price;
+  readonly #bid: Price;
+  readonly #ask: Price;
+  /** What was drawn last of the trend. */
+  #drawn: { price: number | null; length: number; at: number; palette: Palette } | undefined;
+  #instrument: Instrument | undefined;
+  #markAt = -1;
+  #paintedAt = 0;
+  #sign = "";
+  #state = "";
+
+  constructor() {
+    this.element.className = "row";
+    this.element.setAttribute("role", "row");
+    this.cells = new Map(
+      COLUMNS.map(({ id }, index) => {
+        const cell = document.createElement("div");
+        cell.className = `cell ${id}`;
+        cell.setAttribute("role", "gridcell");
+        cell.setAttribute("aria-colindex", String(index + 1));
+        cell.dataset.column = id;
+        cell.tabIndex = -1;
+        return [id, cell];
+      }),
+    );
+    for (const cell of this.cells.values()) this.element.append(cell);
+
+    const symbol = this.#cell("symbol");
+    symbol.append(part("handle", "⠿"), wrap("name", this.#name.node), wrap("venue", this.#venue.node));
+    this.#badge.className = "badge";
+    this.#badge.append(this.#badgeText.node);
+    symbol.append(this.#badge, part("remove", "×"));
+    this.#cell("trend").append(this.#trend.canvas);
+    const last = this.#cell("last");
+    last.append(wrap("arrow", this.#arrow.node, true));
+    this.#last = new Price(last);
+    this.#bid = new Price(this.#cell("bid"));
+    this.#ask = new Price(this.#cell("ask"));
+    this.#cell("change").append(this.#change.node);
+    this.#cell("percent").append(wrap("arrow", this.#percentArrow.node, true), this.#percent.node);
+    const bar = document.createElement("span");
+    bar.className = "bar";
+    bar.append(this.#mark);
+    this.#cell("range").append(wrap("low", this.#low.node), bar, wrap("high", this.#high.node));
+    this.#cell("volume").append(this.#volume.node);
+    this.#cell("time").append(this.#time.node);
+  }
+
+  /** Becomes the row of a symbol. */
+  show(row: SymbolRow, index: number): void {
+    const isOther = this.row?.symbol !== row.symbol;
+    this.row = row;
+    this.element.setAttribute("aria-rowindex", String(index + 2));
+    this.element.dataset.parity = index % 2 === 0 ? "even" : "odd";
+    this.element.dataset.member = String(row.pattern !== undefined);
+    if (!isOther) return;
+    const colon = row.symbol.indexOf(":");
+    this.#name.text = row.symbol.slice(colon + 1);
+    this.#venue.text = colon > 0 ? row.symbol.slice(0, colon) : "";
+    this.element.dataset.symbol = row.symbol;
+    this.calm();
+    this.#drawn = undefined;
+    this.#instrument = undefined;
+  }
+
+  /** Ends the flashes: what comes next is not compared with what was there. */
+  calm(): void {
+    for (const price of [this.#last, this.#bid, this.#ask]) price.forget();
+  }
+
+  /** Paints what is known of the symbol now. */
+  paint(instrument: Instrument | undefined, scene: Scene): void {
+    const { now, isShown } = scene;
+    const isSame = this.#instrument === instrument;
+    this.#instrument = instrument;
+    const quote = instrument?.quote;
+    const decimals = instrument?.decimals.count ?? 2;
+    if (!isSame || now - this.#paintedAt > PAUSE) this.calm();
+    this.#paintedAt = now;
+    this.#last.paint(instrument?.price ?? null, decimals);
+    this.#arrow.text = ARROWS[instrument?.direction ?? 0];
+    const change = instrument?.change ?? null;
+    const sign = change === null || change === 0 ? "none" : change > 0 ? "up" : "down";
+    if (sign !== this.#sign) {
+      this.#sign = sign;
+      this.element.dataset.change = sign;
+    }
+    this.#percentArrow.text = ARROWS[change === null ? 0 : Math.sign(change)];
+    this.#percent.text = percentText(instrument?.share ?? null);
+    if (isShown("change")) this.#change.text = changeText(change, decimals);
+    if (isShown("bid")) this.#bid.paint(quote?.bid ?? null, decimals);
+    if (isShown("ask")) this.#ask.paint(quote?.ask ?? null, decimals);
+    if (isShown("volume")) this.#volume.text = shortText(quote?.volume ?? null);
+    if (isShown("range")) this.#paintRange(instrument, decimals);
+    if (isShown("time")) this.#time.text = quote?.eventTime ? clockText(quote.eventTime / 1_000, now) : NOTHING;
+    this.#paintState(instrument, now);
+    if (isShown("trend")) this.#paintTrend(instrument, scene);
+  }
+
+  #paintState(instrument: Instrument | undefined, now: number): void {
+    const state = instrument?.refusal ? "refused" : (instrument?.quote?.state ?? "unknown");
+    if (state !== this.#state) {
+      this.#state = state;
+      this.element.dataset.state = state;
+    }
+    if (state === "live") {
+      this.#badgeText.text = "";
+      return;
+    }
+    const { reason = "", since = 0 } = instrument?.quote ?? {};
+    if (state === "stale" || state === "closed") {
+      const word = state === "stale" ? "stale" : "closed";
+      this.#badgeText.text = since > 0 ? `${word} ${spanText(now - since / 1_000)}` : word;
+      const from = since > 0 ? ` The price is from ${clockText(since / 1_000, now)}.` : "";
+      this.#badge.title = `${reason || "Its feed has gone silent"}.${from}`;
+    } else {
+      this.#badgeText.text = state === "refused" ? "refused" : "no tick yet";
+      this.#badge.title = instrument?.refusal || "The gateway has had no tick of it";
+    }
+  }
+
+  #paintRange(instrument: Instrument | undefined, decimals: number): void {
+    const { low = null, high = null } = instrument?.quote ?? {};
+    this.#low.text = priceText(low, decimals);
+    this.#high.text = priceText(high, decimals);
+    const price = instrument?.price ?? null;
+    const isKnown = low !== null && high !== null && price !== null && high > low;
+    const at = isKnown ? Math.round(Math.min(Math.max((price - low) / (high - low), 0), 1) * 100) : -1;
+    if (at === this.#markAt) return;
+    this.#markAt = at;
+    this.#mark.hidden = at < 0;
+    this.#mark.style.left = `${at}%`;
+  }
+
+  #paintTrend(instrument: Instrument | undefined, { now, palette, trendWidth, trendHeight }: Scene): void {
+    const drawn = this.#drawn;
+    const price = instrument?.price ?? null;
+    const length = instrument?.trend.length ?? 0;
+    if (drawn?.palette === palette) {
+      if (drawn.price === price && drawn.length === length) return;
+      if (now - drawn.at < TREND_PAUSE) return;
+    }
+    this.#drawn = { price, length, at: now, palette };
+    this.#trend.resize(trendWidth, trendHeight);
+    if (instrument) this.#trend.draw(instrument.trend, instrument.quote?.open ?? null, palette);
+  }
+
+  #cell(id: ColumnId): HTMLElement {
+    return this.cells.get(id) as HTMLElement;
+  }
+}
+
+function wrap(name: string, node: Node, isHidden = false): HTMLElement {
+  const element = document.createElement("span");
+  element.className = name;
+  if (isHidden) element.setAttribute("aria-hidden", "true");
+  element.append(node);
+  return element;
+}
+
+/** Something for the mouse, of which the keyboard has its own. */
+function part(name: string, text: string): HTMLElement {
+  return wrap(name, document.createTextNode(text), true);
+}

@@ -1,0 +1,36 @@
+/** Dark, light, or as the system has it. */
+import { useEffect } from "preact/hooks";
+import { Icon } from "./icons.tsx";
+import { THEMES, type Theme } from "./keep.ts";
+import type { Page } from "./page.ts";
+import { readPalette } from "./palette.ts";
+import { useCell } from "./use.ts";
+
+const TITLES: Readonly<Record<Theme, string>> = { auto: "as the system has it", dark: "dark", light: "light" };
+
+export function ThemeButton({ page }: { page: Page }) {
+  const { theme } = useCell(page.view);
+  useEffect(() => {
+    const system = matchMedia("(prefers-color-scheme: dark)");
+    const apply = () => {
+      const isDark = theme === "dark" || (theme === "auto" && system.matches);
+      document.documentElement.dataset.theme = isDark ? "dark" : "light";
+      page.palette.value = readPalette();
+    };
+    apply();
+    system.addEventListener("change", apply);
+    return () => system.removeEventListener("change", apply);
+  }, [theme]);
+  const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
+  return (
+    <button
+      type="button"
+      class="tool"
+      onClick={() => page.look({ theme: next })}
+      title={`Theme: ${TITLES[theme]}`}
+      aria-label={`Theme: ${TITLES[theme]}. Change to ${TITLES[next]}`}
+    >
+      <Icon name={theme} />
+    </button>
+  );
+}
