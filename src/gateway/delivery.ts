@@ -25,6 +25,8 @@ export class DeliveryWatch {
   readonly #kept = new Float32Array(LENGTH * 2);
   /** The number of the ping that is out for the second; -1 when none is. */
   #ping = -1;
+  /** How old the last tick was that has been followed, when it arrived, microseconds; NaN before the first. */
+  age = Number.NaN;
 
   constructor(table: MarketTable, latency: LatencyCounts) {
     this.#table = table;
@@ -94,6 +96,7 @@ export class DeliveryWatch {
     }
     stages[LENGTH - FIRST_STAGE].observe(network, weight);
     age.observe(total, weight);
+    this.age = total;
     this.#latency.confirmed += weight;
   }
 }

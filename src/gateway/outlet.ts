@@ -60,6 +60,8 @@ export class Outlet implements Way {
   /** Closes the session. */
   readonly #giveUp: (name: CloseName, reason: string) => void;
   #lastSent: number;
+  #ticks = 0;
+  #conflated = 0;
   #closed = false;
 
   /** @param giveUp is called when the client has to be given up; it closes this outlet */
@@ -92,6 +94,20 @@ export class Outlet implements Way {
   /** Whose doing it is that the client gets less than granted, as it has been told; undefined while it gets all. */
   get conflating(): QualityReason | undefined {
     return this.#quality.conflating;
+  }
+
+  /** Ticks sent, snapshots not counted, and ticks that newer ones replaced before. */
+  get ticks(): number {
+    return this.#ticks;
+  }
+
+  get conflated(): number {
+    return this.#conflated;
+  }
+
+  /** How old the last tick was that has been followed to its arrival, ms; NaN where none has been. */
+  get age(): number {
+    return (this.#delivery?.age ?? Number.NaN) / 1_000;
   }
 
   /** How long the turn that has waited longest for room has waited, ms. */
@@ -173,7 +189,13 @@ export class Outlet implements Way {
 
   /** Chooses those of the ticks in the frame that are followed to their arrival. */
   delivers(from: number, now: number, due: number, held: number): void {
+    this.#ticks += this.frame.count - from;
     this.#delivery?.sent(this.frame, from, now, due, held);
+  }
+
+  replaced(ticks: number, interval: number, before: number, late: number, held: number): void {
+    this.#conflated += ticks;
+    this.counts.conflated(ticks, interval, before, late, held);
   }
 
   /** A subscription's turn has come so late; because of the client where it had been held back. */

@@ -47,6 +47,8 @@ export interface Way {
    * @param held how long of that there was no room, ms
    */
   delivers(from: number, now: number, due: number, held: number): void;
+  /** Ticks were replaced before they were sent; see {@link GatewayCounts.conflated}. */
+  replaced(ticks: number, interval: number, before: number, late: number, held: number): void;
   /** Sends the frame. */
   sendFrame(frame: Frame, now: number): void;
   /** Sends what has been gathered of how symbols stand. */
@@ -250,7 +252,7 @@ export class Subscription extends Paced {
     if (frame.count > before) {
       const due = this.#passDue;
       counts.ticksOut += frame.count - before;
-      if (conflated > 0) counts.conflated(conflated, this.interval, this.#passAfter, now - due, this.#held);
+      if (conflated > 0) this.#way.replaced(conflated, this.interval, this.#passAfter, now - due, this.#held);
       this.#way.delivers(before, now, due, this.#held);
       this.#sentInPass = true;
     }
