@@ -91,7 +91,7 @@ test("every panel says what it shows and what a wrong value means, in a unit", (
       assert.ok(title.length > 2);
       if (type === "row") continue;
       assert.ok(["stat", "timeseries", "table"].includes(type), `${title}: ${type}`);
-      assert.ok(description.length >= 10, `${uid}, ${title}: ${description}`);
+      assert.ok(description.length >= 30, `${uid}, ${title}: ${description}`);
       assert.ok(fieldConfig?.defaults.unit, title);
       assert.ok(targets.length > 0, title);
       assert.equal(new Set(targets.map(({ refId }) => refId)).size, targets.length, title);
