@@ -1,0 +1,40 @@
+/** `ws` and uWebSockets.js: WebSocket libraries, each with a server of a few lines behind Redis; see servers/. */
+import { fileURLToPath } from "node:url";
+import { productPackageVersion } from "./packages.ts";
+import type { Peer } from "./peer.ts";
+import { publisher } from "./publishers.ts";
+
+const CLIENT = fileURLToPath(new URL("protocols/plain.ts", import.meta.url));
+
+function barePeer(name: string, title: string, use: string, version: () => string): Peer {
+  return {
+    ...{ name, title, use, version, isVariant: false },
+    missing: () => undefined,
+    async start(stage, market) {
+      const redis = await stage.redis();
+      const started = stage.script(title, "server", `servers/${name}.ts`, redis.url);
+      const [, port] = await started.said(/listening (\d+)/);
+      return {
+        ...{ port: Number(port), server: started, helpers: [], redis: redis.process },
+        client: { module: CLIENT, settings: {} },
+        publish: () => publisher(stage, market, { way: "redis", url: redis.url }),
+      };
+    },
+  };
+}
+
+const BUS = "a publisher → Redis (the ticks of a turn in one message) → one server";
+
+export const WS = barePeer(
+  "ws",
+  "ws",
+  `${BUS} that sends each tick, encoded once, to the symbol's subscribers (its readme, “Server broadcast”); MessagePack, \`perMessageDeflate\` off, which is its default`,
+  () => productPackageVersion("ws"),
+);
+
+export const UWS = barePeer(
+  "uws",
+  "uWebSockets.js",
+  `${BUS}; a topic a symbol and one \`publish\` a tick, MessagePack, all options as they are (\`maxBackpressure\` 64 KiB)`,
+  () => `uws-pack ${productPackageVersion("uWebSockets.js")}`,
+);

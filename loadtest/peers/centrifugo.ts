@@ -1,0 +1,80 @@
+/** Centrifugo with its Redis engine, built from its Go module. */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Peer } from "./peer.ts";
+import { publisher } from "./publishers.ts";
+import { freePort } from "./stage.ts";
+
+const CLIENT = fileURLToPath(new URL("protocols/centrifugo.ts", import.meta.url));
+const MODULE = "github.com/centrifugal/centrifugo/v5";
+const VERSION = "5.4.9";
+const FOLDER = fileURLToPath(new URL("cache/", import.meta.url));
+const PROGRAM = `${FOLDER}centrifugo`;
+const GET = `Go 1.23 or later builds it by itself, into loadtest/peers/cache`;
+/** How long the build may take, ms. */
+const PATIENCE = 600_000;
+
+/**
+ * Builds it where it is missing and Go is there. It is the program of a module that requires it: `go install` does not
+ * take a program whose own module replaces or retracts.
+ */
+export function buildCentrifugo(): void {
+  if (existsSync(PROGRAM) || spawnSync("go", ["version"], { stdio: "ignore" }).status !== 0) return;
+  process.stderr.write(`building Centrifugo ${VERSION}: this takes some minutes, once\n`);
+  mkdirSync(FOLDER, { recursive: true });
+  writeFileSync(`${FOLDER}go.mod`, `module peers\n\ngo 1.23\n\nrequire ${MODULE} v${VERSION}\n`);
+  spawnSync("go", ["build", "-o", PROGRAM, MODULE], {
+    cwd: FOLDER,
+    env: { ...process.env, GOFLAGS: "-mod=mod" },
+    stdio: ["ignore", "inherit", "inherit"],
+    timeout: PATIENCE,
+  });
+}
+
+function centrifugoPeer(name: string, title: string, use: string, format: "json" | "protobuf"): Peer {
+  return {
+    ...{ name, title, use, isVariant: name !== "centrifugo" },
+    missing: () => (existsSync(PROGRAM) ? undefined : `Centrifugo is missing: ${GET}`),
+    version: () => VERSION,
+    async start(stage, market) {
+      const redis = await stage.redis();
+      const ports = [await freePort(), await freePort()];
+      const config = stage.file("centrifugo.json");
+      const settings = {
+        engine: "redis",
+        redis_address: redis.address,
+        address: "127.0.0.1",
+        api_insecure: true,
+        allow_anonymous_connect_without_token: true,
+        client_channel_limit: Math.max(128, market.symbols),
+        namespaces: [{ name: "SIM", allow_subscribe_for_client: true, allow_subscribe_for_anonymous: true }],
+      };
+      writeFileSync(config, JSON.stringify(settings));
+      const node = async (role: string, side: "server" | "load", port: number) => {
+        const args = ["-c", config, "--port", String(port)];
+        const started = stage.run(`Centrifugo (${role})`, side, PROGRAM, args, { GOMAXPROCS: "1" });
+        await started.said(/serving websocket/);
+        return started;
+      };
+      const clients = await node("clients", "server", ports[0]);
+      // The API is served by a node of its own, so that the one with the clients is spared what publishing costs.
+      const api = await node("API", "load", ports[1]);
+      const payload = format === "json" ? "json" : "msgpack";
+      return {
+        ...{ port: ports[0], server: clients, helpers: [api], redis: redis.process },
+        client: { module: CLIENT, settings: { format } },
+        publish: () => publisher(stage, market, { way: "centrifugo", port: ports[1], format: payload }),
+      };
+    },
+  };
+}
+
+const BUS =
+  "a publisher → `batch` of the HTTP API of one node (“Server API walkthrough”) → Redis engine → another node, which has the clients; a channel a symbol, no history, no presence";
+
+/** In the more compact of its two client protocols, and in the other. */
+export const CENTRIFUGO: readonly Peer[] = [
+  centrifugoPeer("centrifugo", "Centrifugo", `${BUS}; clients in Protobuf, the payload MessagePack`, "protobuf"),
+  centrifugoPeer("centrifugo-json", "Centrifugo, JSON", "clients and payload in JSON, its default", "json"),
+];

@@ -1,0 +1,23 @@
+/** Numbers as a person reads them. */
+
+/** Three significant digits, thousands parted; `–` where there is no number. */
+export function short(value: number): string {
+  if (!Number.isFinite(value)) return "–";
+  if (Math.abs(value) >= 100) return Number(value.toPrecision(3)).toLocaleString("en-US");
+  return String(Number(value.toPrecision(Math.abs(value) >= 10 ? 3 : 2)));
+}
+
+/** Milliseconds; seconds from one on. */
+export function age(millis: number): string {
+  return millis >= 1_000 ? `${short(millis / 1_000)} s` : short(millis);
+}
+
+/** Kilobytes or megabytes. */
+export function bytes(value: number): string {
+  return Math.abs(value) >= 1_000_000 ? `${short(value / 1_000_000)} MB` : `${short(value / 1_000)} KB`;
+}
+
+/** A share in a hundred. */
+export function percent(share: number): string {
+  return Number.isFinite(share) ? `${short(share * 100)} %` : "–";
+}

@@ -1,0 +1,36 @@
+/** The peers' packages: installed apart from the product's, whose dependencies they are not. */
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const FOLDER = fileURLToPath(new URL(".", import.meta.url));
+
+/** What installs them. */
+export const INSTALL = "npm ci --prefix loadtest/peers";
+
+/** Whether a package is there. */
+export function isInstalled(name: string): boolean {
+  return existsSync(`${FOLDER}node_modules/${name}/package.json`);
+}
+
+/** The version of a package of this folder. */
+export function packageVersion(name: string): string {
+  return versionIn(`${FOLDER}node_modules/${name}`);
+}
+
+/** The version of a package of the product. */
+export function productPackageVersion(name: string): string {
+  return versionIn(`${FOLDER}../../node_modules/${name}`);
+}
+
+/** Installs them where they are missing. @returns whether they are there now */
+export function installPackages(): boolean {
+  if (isInstalled("socket.io")) return true;
+  process.stderr.write(`installing the peers' packages: ${INSTALL}\n`);
+  const { status } = spawnSync("npm", ["ci", "--prefix", FOLDER], { stdio: ["ignore", "inherit", "inherit"] });
+  return status === 0 && isInstalled("socket.io");
+}
+
+function versionIn(folder: string): string {
+  return (JSON.parse(readFileSync(`${folder}/package.json`, "utf8")) as { version: string }).version;
+}

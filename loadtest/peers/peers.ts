@@ -1,0 +1,19 @@
+/** All peers, in the order in which they take turns and stand in tables. */
+import { UWS, WS } from "./bare.ts";
+import { CENTRIFUGO } from "./centrifugo.ts";
+import { NATS } from "./nats.ts";
+import type { Peer } from "./peer.ts";
+import { SOCKETIO } from "./socketio.ts";
+import { tickgate } from "./tickgate.ts";
+
+export const PEERS: readonly Peer[] = [
+  tickgate(0),
+  tickgate(100),
+  SOCKETIO[0],
+  WS,
+  UWS,
+  CENTRIFUGO[0],
+  NATS,
+  ...SOCKETIO.slice(1),
+  ...CENTRIFUGO.slice(1),
+];

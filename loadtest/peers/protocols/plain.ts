@@ -1,0 +1,31 @@
+/** What the servers of `ws` and uWebSockets.js speak: a list of symbols in JSON to them, a MessagePack payload a message back. */
+import type { Target } from "../../../src/protocol/msgpack.ts";
+import type { Decoder, Protocol, Wire } from "../../swarm/protocol.ts";
+import { PayloadReader } from "./payload_reader.ts";
+
+/** Symbols in one message: fits into the 16 KiB that uWebSockets.js takes. */
+const SYMBOLS_PER_MESSAGE = 500;
+
+class PlainDecoder implements Decoder {
+  readonly #wire: Wire;
+  readonly #reader: PayloadReader;
+
+  constructor(wire: Wire) {
+    this.#wire = wire;
+    this.#reader = new PayloadReader(wire);
+  }
+
+  opened(): void {
+    const names = this.#wire.selection.names();
+    for (let first = 0; first < names.length; first += SYMBOLS_PER_MESSAGE)
+      this.#wire.send(Buffer.from(JSON.stringify(names.slice(first, first + SYMBOLS_PER_MESSAGE))), true);
+  }
+
+  message(target: Target, start: number): void {
+    if (!this.#reader.msgpack(target, start)) this.#wire.fault("malformed");
+  }
+}
+
+export function createProtocol(): Protocol {
+  return { upgrade: { path: "/" }, decoder: (wire) => new PlainDecoder(wire) };
+}

@@ -1,0 +1,52 @@
+/**
+ * The publisher: the simulated market, as `tickgate feed` plays it, for a peer. A process of its own, started by stage.ts.
+ *
+ *     node publisher/main.ts ORDER     (JSON: PublisherOrder)
+ */
+import { pino } from "pino";
+import { SystemClock } from "../../../src/clock.ts";
+import { Publisher } from "../../../src/feed/publisher.ts";
+import { SimFeed } from "../../../src/feed/sim.ts";
+import { SimMarket } from "../../../src/feed/sim_market.ts";
+import { MarketTable } from "../../../src/market/table.ts";
+import { FIELD_COUNT } from "../../../src/tick.ts";
+import type { PublisherOrder } from "./order.ts";
+import type { Transport } from "./transport.ts";
+
+async function open({ to }: PublisherOrder): Promise<Transport> {
+  switch (to.way) {
+    case "redis":
+      return (await import("./redis.ts")).redisTransport(to.url);
+    case "socketio":
+      return (await import("./socketio.ts")).socketioTransport(to.url, to.isVolatile);
+    case "centrifugo":
+      return (await import("./centrifugo.ts")).centrifugoTransport(to.port, to.format);
+    case "nats":
+      return (await import("./nats.ts")).natsTransport(to.port);
+  }
+}
+
+const order = JSON.parse(process.argv[2]) as PublisherOrder;
+const transport = await open(order);
+const clock = new SystemClock();
+const table = new MarketTable(order.symbols);
+let isFlushing = false;
+
+/** Symbols have their first tick in their order: a row is a symbol's number. */
+function changed(row: number): void {
+  const values = table.values.subarray(row * FIELD_COUNT, (row + 1) * FIELD_COUNT);
+  transport.tick(table.symbols[row], row, table.seq[row], table.eventTime[row], values);
+  if (isFlushing) return;
+  isFlushing = true;
+  // When the market's turn is over.
+  queueMicrotask(() => {
+    isFlushing = false;
+    transport.flush();
+  });
+}
+
+const bus = { start: async () => {}, changed, close: async () => {} };
+const sink = new Publisher(table, bus, clock);
+const log = pino({ level: "silent" });
+new SimFeed(new SimMarket(order.symbols, order.seed, "SIM"), order.rate, { sink, clock, log }).start();
+process.stdout.write("publishing\n");

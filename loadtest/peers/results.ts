@@ -1,0 +1,91 @@
+/** The turns of all rounds, and what is made of them: for each peer and scenario the median of each value, and its spread. */
+import type { Scenario } from "./scenarios.ts";
+import type { TurnResult } from "./turn.ts";
+
+/** One turn, or why there was none. */
+export interface Turn {
+  readonly peer: string;
+  readonly scenario: string;
+  /** From 1. */
+  readonly round: number;
+  readonly result?: TurnResult;
+  readonly failure?: string;
+}
+
+/** A peer as tables name it. */
+export interface PeerEntry {
+  readonly name: string;
+  readonly title: string;
+  readonly isVariant: boolean;
+  readonly use: string;
+  readonly version: string;
+  /** Why it did not take part. */
+  readonly missing?: string;
+}
+
+/** All that a run has found out: what is written as JSON, and what the page is made of. */
+export interface Comparison {
+  readonly date: string;
+  /** Processor, cores, system, Node. */
+  readonly machine: string;
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly warmSeconds: number;
+  readonly freshBound: number;
+  readonly slowBytes: number;
+  readonly scenarios: readonly Scenario[];
+  readonly peers: readonly PeerEntry[];
+  readonly turns: readonly Turn[];
+}
+
+/** A value over the rounds. */
+export interface Spread {
+  readonly median: number;
+  readonly least: number;
+  readonly most: number;
+}
+
+type Metric = { [K in keyof TurnResult]: TurnResult[K] extends number ? K : never }[keyof TurnResult];
+
+/** One peer at one scenario, over the rounds. */
+export class Row {
+  readonly peer: PeerEntry;
+  readonly results: readonly TurnResult[];
+  /** Why turns failed, each reason once. */
+  readonly failures: readonly string[];
+
+  constructor(peer: PeerEntry, turns: readonly Turn[]) {
+    this.peer = peer;
+    this.results = turns.flatMap(({ result }) => (result ? [result] : []));
+    this.failures = [...new Set(turns.flatMap(({ failure }) => (failure === undefined ? [] : [failure])))];
+  }
+
+  spread(metric: Metric): Spread {
+    return spreadOf(this.results.map((result) => result[metric]));
+  }
+
+  median(metric: Metric): number {
+    return this.spread(metric).median;
+  }
+}
+
+/** The rows of a scenario, in the order of the peers; who had no turn is left out. */
+export function rowsOf({ peers, turns }: Comparison, scenario: string): Row[] {
+  return peers
+    .map(
+      (peer) =>
+        new Row(
+          peer,
+          turns.filter((turn) => turn.peer === peer.name && turn.scenario === scenario),
+        ),
+    )
+    .filter(({ results, failures }) => results.length > 0 || failures.length > 0);
+}
+
+/** NaN three times when there are no values. Of an even number of values the median is the mean of the two in the middle. */
+export function spreadOf(values: readonly number[]): Spread {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const median = sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  return { median, least: sorted[0] ?? Number.NaN, most: sorted.at(-1) ?? Number.NaN };
+}

@@ -1,0 +1,63 @@
+/** Socket.IO with its Redis adapter; see servers/socketio.ts. */
+import { fileURLToPath } from "node:url";
+import { INSTALL, isInstalled, packageVersion } from "./packages.ts";
+import type { Peer } from "./peer.ts";
+import { publisher } from "./publishers.ts";
+
+const CLIENT = fileURLToPath(new URL("protocols/socketio.ts", import.meta.url));
+
+interface Variant {
+  readonly name: string;
+  readonly title: string;
+  readonly use: string;
+  readonly server?: "json" | "msgpack" | "uws";
+  readonly isVolatile?: boolean;
+}
+
+function socketioPeer({ name, title, use, server = "json", isVolatile = false }: Variant): Peer {
+  return {
+    ...{ name, title, use, isVariant: name !== "socketio" },
+    missing: () => (isInstalled("socket.io") ? undefined : `its packages are missing: ${INSTALL}`),
+    version: () => `${packageVersion("socket.io")}, redis-adapter ${packageVersion("@socket.io/redis-adapter")}`,
+    async start(stage, market) {
+      const redis = await stage.redis();
+      const started = stage.script("Socket.IO", "server", "servers/socketio.ts", redis.url, server);
+      const [, port] = await started.said(/listening (\d+)/);
+      return {
+        ...{ port: Number(port), server: started, helpers: [], redis: redis.process },
+        client: { module: CLIENT, settings: { parser: server === "msgpack" ? "msgpack" : "json" } },
+        publish: () => publisher(stage, market, { way: "socketio", url: redis.url, isVolatile }),
+      };
+    },
+  };
+}
+
+/** As its documentation begins, and three ways that it offers to those who want more. */
+export const SOCKETIO: readonly Peer[] = [
+  socketioPeer({
+    name: "socketio",
+    title: "Socket.IO",
+    use:
+      "`@socket.io/redis-emitter` → Redis → one server with `@socket.io/redis-adapter`; a room a symbol, WebSocket only, the default parser; " +
+      "`bufferutil` installed and the first request let go, as its pages “Performance tuning” and “Memory usage” advise. " +
+      "The sharded adapter that it recommends for new developments does not work with the emitter",
+  }),
+  socketioPeer({
+    name: "socketio-msgpack",
+    title: "Socket.IO, MessagePack",
+    server: "msgpack",
+    use: "with `socket.io-msgpack-parser` (“Performance tuning”, “Use a custom parser”)",
+  }),
+  socketioPeer({
+    name: "socketio-volatile",
+    title: "Socket.IO, volatile",
+    isVolatile: true,
+    use: "`volatile` emits: what a client is not ready for is left out (“Emitting events”, “Volatile events”)",
+  }),
+  socketioPeer({
+    name: "socketio-uws",
+    title: "Socket.IO on uWebSockets.js",
+    server: "uws",
+    use: "`io.attachApp` (“Server installation”, “Usage with uWebSockets.js”): rooms become native topics",
+  }),
+];

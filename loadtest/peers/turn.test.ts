@@ -1,0 +1,42 @@
+/** A turn of each peer that is on this machine, as small as can be: that it is started, published to and read, and ends. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { test } from "node:test";
+import { UsageError } from "../../src/option.ts";
+import { PEERS } from "./peers.ts";
+import { playTurn } from "./turn.ts";
+
+const SCENARIO = { name: "tiny", title: "tiny", connections: 4, perConnection: 5, symbols: 10, rate: 200, slow: 1 };
+const MEASURE = {
+  // One core for both sides: there may be no other.
+  ...{ cores: { server: "0", load: "0" }, warmSeconds: 0.1, seconds: 1, freshBound: 60_000, slowBytes: 20_000 },
+};
+const canPin = spawnSync("taskset", ["-c", "0", "true"]).status === 0;
+
+for (const peer of PEERS) {
+  // The same program as with interval 0.
+  if (peer.name === "tickgate-100") continue;
+  const missing = canPin ? peer.missing() : "taskset is missing, or core 0 may not be used";
+  test(`${peer.title}: fresh updates come, nobody is refused, nothing is wrong`, { skip: missing }, async () => {
+    const result = await playTurn(peer, SCENARIO, MEASURE);
+    assert.deepEqual([result.refused, result.closed, result.faults], [0, 0, []]);
+    assert.equal(result.offered, 400);
+    assert.ok(result.fresh > 0, `${result.fresh} fresh updates/s`);
+    assert.ok(result.late === 0 && result.p50 > 0 && result.p50 <= result.p99 && result.p99 <= result.p999);
+    assert.ok(result.memory > 1_000_000 && result.bytesPerUpdate > 30);
+  });
+}
+
+test("a peer that does not start is told of, with what it said", async () => {
+  const broken = {
+    ...PEERS[0],
+    start: (stage: Parameters<(typeof PEERS)[0]["start"]>[0]) => {
+      const started = stage.run("the broken one", "server", process.execPath, ["-e", "console.log('no such luck')"]);
+      return started.said(/listening/).then(() => assert.fail());
+    },
+  };
+  await assert.rejects(
+    playTurn(broken, SCENARIO, MEASURE),
+    (error) => error instanceof UsageError && /the broken one has ended; it said: no such luck/.test(error.message),
+  );
+});
