@@ -288,6 +288,9 @@ function play(subprotocol: Subprotocol, steps: readonly Step[]): Client {
   client.checkConverged();
   assert.equal(counts.ticksConflated, client.conflated);
   assert.equal(counts.ticksOut, client.ticks);
+  const { feed, interval, server, client: slow } = counts.conflatedBy;
+  for (const share of [feed, interval, server, slow]) assert.ok(share > -1e-6, `${share}`);
+  assert.ok(Math.abs(feed + interval + server + slow - counts.ticksConflated) < 1e-6);
 
   bench.say({ op: "unsubscribe", symbols: ["*"] });
   assert.equal(client.held.size, 0);
