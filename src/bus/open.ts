@@ -3,7 +3,6 @@ import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import { createHistogram } from "../histogram.ts";
 import { UsageError } from "../option.ts";
-import type { RedisReport } from "../report/report.ts";
 import type { Settings } from "../settings.ts";
 import type { BusReader, BusWriter } from "./bus.ts";
 import { ClusterSubscriber } from "./cluster_subscriber.ts";
@@ -49,8 +48,6 @@ export interface Bus {
   unready(): string | undefined;
   /** What the reader has heard; undefined without Redis. */
   readerCounts(): ReaderCounts | undefined;
-  /** How the connection to Redis stands, for people to look at; undefined without Redis. */
-  redis(): RedisReport | undefined;
   /** The connections to Redis for commands and, at a gateway, for what is published; none without Redis. */
   links(): readonly RedisLink[];
   /** The feeds that are heard here. */
@@ -80,7 +77,6 @@ function openMemory(settings: BusSettings, clock: Clock): Bus {
     readerCounts: () => undefined,
     links: () => [],
     heardFeeds: () => bus.feeds(),
-    redis: () => undefined,
     writers: () => new Map(),
     close: () => bus.close(),
   };
@@ -138,7 +134,6 @@ function openRedis(settings: BusSettings, clock: Clock, log: Logger): Bus {
     readerCounts: () => reader?.counts,
     links: () => links,
     heardFeeds: () => reader?.feeds() ?? [],
-    redis: () => ({ address: what, connected: link.isUp, reason: link.isUp ? null : link.lastError || "trying" }),
     writers: () => writers,
     async close() {
       await reader?.close();

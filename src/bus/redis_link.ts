@@ -83,6 +83,11 @@ export class RedisLink {
     this.#timer = setInterval(() => this.#probe(), PROBE_INTERVAL);
   }
 
+  /** What the server is called, without secrets. */
+  get name(): string {
+    return this.#what;
+  }
+
   get isUp(): boolean {
     return this.#isUp;
   }

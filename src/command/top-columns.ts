@@ -43,10 +43,12 @@ export const NODE_COLUMNS: readonly TopColumn<TopNode>[] = [
     rank: 1,
     text: ofGateway(({ connections, connectionsLimit }) => `${whole(connections)}/${whole(connectionsLimit)}`),
   },
+  { title: "age p50", rank: 8, text: ofGateway(({ ages }) => (ages ? duration(ages.p50) : NONE)) },
+  { title: "p99", rank: 4, text: ofGateway(({ ages }) => (ages ? duration(ages.p99) : NONE)) },
   { title: "in/s", rank: 7, text: ticksIn },
   { title: "out/s", rank: 5, text: ofGateway(({ rates }) => amount(rates.ticksOut)) },
   { title: "bytes/s", rank: 12, text: ofGateway(({ rates }) => bytes(rates.bytesOut)) },
-  { title: "conflated/s", rank: 9, text: ofGateway(({ rates }) => amount(rates.conflated)) },
+  { title: "conflated/s", rank: 9, text: ofGateway(conflated) },
   {
     title: "slow",
     rank: 3,
@@ -61,6 +63,10 @@ export const NODE_COLUMNS: readonly TopColumn<TopNode>[] = [
     mood: ({ report }) => ((report?.gateway?.symbols.stale ?? 0) > 0 ? "warn" : undefined),
   },
 ];
+
+function conflated({ rates }: Gateway): string {
+  return amount(Object.values(rates.conflated).reduce((sum, rate) => sum + rate, 0));
+}
 
 function slow({ conflating }: Gateway): number {
   return conflating.client + conflating.server;
@@ -114,7 +120,8 @@ export const FEED_COLUMNS: readonly TopColumn<FeedRow>[] = [
     text: ({ heard }) => (heard ? whole(heard.stale) : NONE),
     mood: ({ heard }) => (heard && heard.stale > 0 ? "warn" : undefined),
   },
-  { title: "ticks/s", rank: 3, text: ({ published }) => (published ? amount(published.ticks) : NONE) },
+  { title: "ticks/s", rank: 3, text: ({ published, heard }) => amount((published ?? heard)?.ticks ?? 0) },
+  { title: "bus", rank: 9, text: ({ heard }) => ago(heard?.transit ?? null) },
   { title: "last tick", rank: 4, text: ({ published, heard }) => ago((heard ?? published)?.lastTick ?? null) },
   { title: "last batch", rank: 8, text: ({ heard }) => ago(heard?.lastBatch ?? null) },
   {
@@ -135,14 +142,16 @@ export const CLIENT_COLUMNS: readonly TopColumn<ClientReport>[] = [
   { title: "address", rank: 0, left: true, text: ({ address }) => printable(address) },
   { title: "user agent", rank: 3, left: true, text: ({ agent }) => printable(agent).slice(0, 32) || NONE },
   { title: "what is wrong", rank: 1, left: true, elastic: true, text: ({ why }) => printable(why) },
+  { title: "age", rank: 4, text: ({ age }) => (age === null ? NONE : duration(age)) },
   { title: "round trip", rank: 2, text: ({ roundTrip }) => (roundTrip === null ? NONE : duration(roundTrip)) },
-  { title: "bare", rank: 9, text: ({ bareRoundTrip }) => (bareRoundTrip === null ? NONE : duration(bareRoundTrip)) },
-  { title: "on its way", rank: 5, text: ({ inFlight }) => bytes(inFlight) },
-  { title: "window", rank: 10, text: ({ window }) => bytes(window) },
-  { title: "symbols", rank: 6, text: ({ symbols }) => whole(symbols) },
-  { title: "interval", rank: 7, text: ({ interval }) => (interval === null ? NONE : `${whole(interval)} ms`) },
-  { title: "connected", rank: 8, text: ({ connectedFor }) => duration(connectedFor) },
-  { title: "session", rank: 4, left: true, text: ({ session }) => printable(session) },
+  { title: "bare", rank: 11, text: ({ bareRoundTrip }) => (bareRoundTrip === null ? NONE : duration(bareRoundTrip)) },
+  { title: "on its way", rank: 6, text: ({ inFlight }) => bytes(inFlight) },
+  { title: "window", rank: 12, text: ({ window }) => bytes(window) },
+  { title: "conflated", rank: 7, text: ({ ticks, conflated }) => percent(conflated / Math.max(1, ticks + conflated)) },
+  { title: "symbols", rank: 8, text: ({ symbols }) => whole(symbols) },
+  { title: "interval", rank: 9, text: ({ interval }) => (interval === null ? NONE : `${whole(interval)} ms`) },
+  { title: "connected", rank: 10, text: ({ connectedFor }) => duration(connectedFor) },
+  { title: "session", rank: 5, left: true, text: ({ session }) => printable(session) },
 ];
 
 /** In what orders clients can stand: by what, the largest first. */

@@ -3,7 +3,6 @@ import type { Logger } from "pino";
 import type { BusWriter } from "../bus/bus.ts";
 import type { Clock } from "../clock.ts";
 import { MarketTable } from "../market/table.ts";
-import type { PublishedReport } from "../report/report.ts";
 import type { Settings } from "../settings.ts";
 import type { Feed } from "./adapter.ts";
 import { type FeedCounts, Publisher } from "./publisher.ts";
@@ -37,17 +36,9 @@ export class RunningFeed {
     return this.#publisher.counts;
   }
 
-  /** What it tells of itself. @param now microseconds since the Unix epoch */
-  report(now: number): Pick<PublishedReport, "connected" | "symbols" | "lastTick" | "skipped"> {
-    const { knownCount, known, eventTime } = this.#table;
-    let latest = 0;
-    for (let index = 0; index < knownCount; index++) latest = Math.max(latest, eventTime[known[index]]);
-    return {
-      connected: null,
-      symbols: knownCount,
-      lastTick: latest === 0 ? null : Math.max(0, (now - latest) / 1_000),
-      skipped: { ...this.counts.skipped },
-    };
+  /** Symbols that have had a tick. */
+  get symbols(): number {
+    return this.#table.knownCount;
   }
 
   /** Starts the adapter and takes over the feed on the bus, whichever is ready first. */

@@ -4,13 +4,12 @@ import type { BusReader } from "../bus/bus.ts";
 import type { Clock } from "../clock.ts";
 import type { EncoderPool } from "../market/encoder.ts";
 import type { MarketTable } from "../market/table.ts";
-import type { GatewayRates } from "../report/report.ts";
 import type { Settings } from "../settings.ts";
 import { createContext, type GatewayContext } from "./context.ts";
 import type { GatewayCounts } from "./counts.ts";
 import { Ingest } from "./ingest.ts";
 import type { Pacer } from "./pacer.ts";
-import { type GatewayView, reportGateway } from "./report.ts";
+import { type GatewayView, type Lately, reportGateway } from "./report.ts";
 import { GatewayServer } from "./server.ts";
 
 /** How often sessions are looked at for heartbeats and the like, ms. */
@@ -75,9 +74,9 @@ export class Gateway {
     return this.#context.bus.unready();
   }
 
-  /** What it tells of itself. @param rates of its counters, a second */
-  report(rates: GatewayRates): Promise<GatewayView> {
-    return reportGateway(this.#context, this.#server.sessions, rates);
+  /** What it tells of itself. @param lately what takes two looks to know */
+  report(lately: Lately): Promise<GatewayView> {
+    return reportGateway(this.#context, this.#server.sessions, lately);
   }
 
   /** Goes: unready first, then goodbye to everyone, each told another time to come back. */

@@ -1,14 +1,29 @@
 /** What a gateway tells of itself: its connections, its market, and each feed as it is heard here. */
 import type { HeardStream } from "../bus/bus.ts";
 import type { MarketTable } from "../market/table.ts";
-import type { GatewayRates, GatewayReport, HeardReport, SymbolsReport } from "../report/report.ts";
+import type { AgesReport, GatewayRates, GatewayReport, HeardReport, SymbolsReport } from "../report/report.ts";
 import { CLOSED, LIVE } from "../tick.ts";
 import type { GatewayContext } from "./context.ts";
 import type { Session } from "./session.ts";
-import { surveyClients } from "./slow_clients.ts";
+import { slowestClients } from "./slow_clients.ts";
 
 /** Rows of the market table that are looked at before sockets and the bus are served again: a third of a millisecond. */
 const SLICE = 50_000;
+
+/** What takes two looks to know: rates, and what was measured in between. */
+export interface Lately {
+  readonly rates: GatewayRates;
+  readonly ages: AgesReport | null;
+}
+
+/** A feed as it stands now. */
+export type HeardNow = Omit<HeardReport, "ticks" | "transit" | "clockSkew">;
+
+/** The gateway, and each feed that it hears, by name. */
+export interface GatewayView {
+  readonly gateway: GatewayReport;
+  readonly heard: ReadonlyMap<string, HeardNow>;
+}
 
 /** How the symbols of one stream stand. */
 interface StreamMarket {
@@ -19,30 +34,24 @@ interface StreamMarket {
   appliedAt: number;
 }
 
-/** The gateway, and each feed that it hears, by name. */
-export interface GatewayView {
-  readonly gateway: GatewayReport;
-  readonly heard: ReadonlyMap<string, HeardReport>;
-}
-
-/** @param rates of its counters, a second */
 export async function reportGateway(
   context: GatewayContext,
   sessions: ReadonlySet<Session>,
-  rates: GatewayRates,
+  lately: Lately,
 ): Promise<GatewayView> {
   const { settings, counts, pacer, clock, bus, table } = context;
-  const survey = await surveyClients(sessions, settings.statusClients, () => clock.millis());
+  const clients = await slowestClients(sessions, settings.statusClients, () => clock.millis());
   const markets = await lookAtMarket(table);
   return {
     gateway: {
       connections: counts.connections,
       connectionsLimit: settings.maxConnections,
       symbols: totalOf(markets),
-      rates,
-      lag: pacer.waiting > 0 ? pacer.lag : 0,
+      ...lately,
+      lag: pacer.lag,
       waiting: pacer.waiting,
-      ...survey,
+      conflating: { ...counts.conflating },
+      clients,
       refused: { ...counts.refused },
       closed: { ...counts.closes },
     },
@@ -86,8 +95,8 @@ function feedsOf(
   markets: ReadonlyMap<number, StreamMarket>,
   now: number,
   micros: number,
-): Map<string, HeardReport> {
-  const feeds = new Map<string, HeardReport>();
+): Map<string, HeardNow> {
+  const feeds = new Map<string, HeardNow>();
   for (const [feed, own] of Map.groupBy(streams, (stream) => stream.feed)) {
     const parts = own.map(({ stream }) => markets.get(stream)).filter((part) => part !== undefined);
     const appliedAt = Math.max(0, ...parts.map((part) => part.appliedAt));

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { QualityReason } from "../protocol/messages.ts";
 import { SessionBench } from "./session.testing.ts";
-import { surveyClients, type Watched } from "./slow_clients.ts";
+import { slowestClients, type Watched } from "./slow_clients.ts";
 
 const deaf = { control() {}, frame() {} };
 
@@ -14,8 +13,8 @@ function bench(): SessionBench {
 
 /** What is told of the only connection of a bench. */
 async function told({ session, clock }: SessionBench) {
-  const { clients } = await surveyClients([session], 1, () => clock.millis());
-  return clients[0];
+  const [client] = await slowestClients([session], 1, () => clock.millis());
+  return client;
 }
 
 test("a connection that answers at once is not behind, and nothing is wrong with it", async () => {
@@ -77,19 +76,18 @@ test("one that has stopped answers nothing, and waits; the longer, the further i
 });
 
 test("of many, as many as are asked for, the slowest first, and none that has gone", async () => {
-  const made = (behind: number, closed = false, conflating?: QualityReason): Watched => {
+  const made = (behind: number, closed = false): Watched => {
+    const counts = { age: Number.NaN, ticks: 0, conflated: 0 };
     const window = { size: 1, inFlight: 0, lastTrip: 1, pace: 0, roundTrip: 1, unansweredSince: undefined };
-    const outlet = { window, closed, conflating, behind: () => behind, held: () => 0 };
+    const outlet = { window, closed, conflating: undefined, behind: () => behind, held: () => 0, ...counts };
     return { id: String(behind), address: "", agent: "", openedAt: 0, symbols: 1, interval: 1, outlet };
   };
   const sessions = new Set(Array.from({ length: 2_500 }, (_, index) => made((index * 7_919) % 2_500)));
   const slowest = async (count: number) =>
-    (await surveyClients(sessions, count, () => 0)).clients.map(({ session }) => session);
+    (await slowestClients(sessions, count, () => 0)).map(({ session }) => session);
   assert.deepEqual(await slowest(3), ["2499", "2498", "2497"]);
   assert.deepEqual(await slowest(0), []);
   assert.equal((await slowest(10_000)).length, 2_500);
   sessions.add(made(5_000, true));
   assert.deepEqual(await slowest(2), ["2499"], "the one that has gone had taken a place");
-  for (const by of ["client", "server", "client"] as const) sessions.add(made(1, false, by));
-  assert.deepEqual((await surveyClients(sessions, 0, () => 0)).conflating, { client: 2, server: 1 });
 });

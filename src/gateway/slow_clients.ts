@@ -1,6 +1,6 @@
-/** Looks at all connections: how many get less than granted, and which are the slowest, with what is wrong with each. */
+/** Finds the slowest of all connections, and says of each what is wrong with it. */
 import { bytes, duration } from "../report/format.ts";
-import type { ClientReport, GatewayReport } from "../report/report.ts";
+import type { ClientReport } from "../report/report.ts";
 import type { Outlet } from "./outlet.ts";
 import type { Session } from "./session.ts";
 
@@ -15,7 +15,7 @@ const QUEUED_TRIPS = 2;
 
 /** What is looked at of a session. */
 export type Watched = Pick<Session, "id" | "address" | "agent" | "openedAt" | "symbols" | "interval"> & {
-  readonly outlet: Pick<Outlet, "behind" | "held" | "conflating" | "closed"> & {
+  readonly outlet: Pick<Outlet, "behind" | "held" | "age" | "ticks" | "conflated" | "conflating" | "closed"> & {
     readonly window: Pick<
       Outlet["window"],
       "size" | "inFlight" | "lastTrip" | "pace" | "roundTrip" | "unansweredSince"
@@ -34,25 +34,22 @@ interface Place {
  * @param count how many of the slowest are wanted; the slowest comes first
  * @param now gives ms of the clock
  */
-export async function surveyClients(
+export async function slowestClients(
   sessions: Iterable<Watched>,
   count: number,
   now: () => number,
-): Promise<Pick<GatewayReport, "clients" | "conflating">> {
+): Promise<ClientReport[]> {
   const slowest: Place[] = [];
-  const conflating = { client: 0, server: 0 };
   let looked = 0;
   let time = now();
   for (const session of sessions) {
-    const { outlet } = session;
-    if (outlet.conflating) conflating[outlet.conflating]++;
-    take(slowest, { session, behind: outlet.behind(time) }, count);
+    take(slowest, { session, behind: session.outlet.behind(time) }, count);
     if (++looked % SLICE > 0) continue;
     await new Promise((resolve) => setImmediate(resolve));
     time = now();
   }
   const open = slowest.filter(({ session }) => !session.outlet.closed);
-  return { conflating, clients: open.map(({ session }) => reportClient(session, time)) };
+  return open.map(({ session }) => reportClient(session, time));
 }
 
 /** Puts it where it belongs among the slowest so far, if it does. */
@@ -83,16 +80,24 @@ export function reportClient(session: Watched, now: number): ClientReport {
     symbols: session.symbols,
     interval: Number.isFinite(interval) ? interval : null,
     behind: outlet.behind(now),
+    age: known(outlet.age),
     roundTrip: bare === null ? null : lastTrip,
     bareRoundTrip: bare,
     unanswered,
     held: outlet.held(now),
     window: size,
     inFlight,
+    ticks: outlet.ticks,
+    conflated: outlet.conflated,
     reads: isQueued && pace > 0 ? pace : null,
     conflating: conflating ?? null,
   };
   return { ...report, why: why(report) };
+}
+
+/** NaN is what is not known. */
+function known(value: number): number | null {
+  return Number.isNaN(value) ? null : value;
 }
 
 /** What is wrong with a connection, in words for whoever is on call; empty where nothing is. */

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mergeReports, type NodeHead } from "./merge.ts";
-import { clientReport, feedReport, gatewayReport, heardReport, nodeReport, shardReport } from "./report.testing.ts";
+import {
+  clientReport,
+  feedReport,
+  gatewayReport,
+  heardReport,
+  nodeReport,
+  redisReport,
+  shardReport,
+} from "./report.testing.ts";
 import type { NodeReport } from "./report.ts";
 
 const HEAD: NodeHead = {
@@ -57,7 +65,7 @@ test("a shard that one worker does not hear is silent; batches are those of whoe
 });
 
 test("Redis is as it is for the worker that has lost it; a worker that does not answer is there and says so", () => {
-  const lost = { address: "redis://a:1", connected: false, reason: "gone" };
+  const lost = redisReport({ connected: false, reason: "gone" });
   const report = merged(nodeReport(), nodeReport({ redis: lost, unready: "no Redis" }), undefined);
   assert.deepEqual(report.redis, lost);
   assert.deepEqual(

@@ -1,5 +1,7 @@
 /** One report from those of several workers, which share one port and look like one node. */
+import { STAGES } from "../gateway/counts.ts";
 import type {
+  AgesReport,
   ClientReport,
   FeedReport,
   GatewayReport,
@@ -47,6 +49,17 @@ function least(numbers: readonly (number | null)[]): number | null {
   return there.length === 0 ? null : Math.min(...there);
 }
 
+/** The largest, or null where there is none. */
+function most(numbers: readonly (number | null)[]): number | null {
+  const there = numbers.filter(isThere);
+  return there.length === 0 ? null : Math.max(...there);
+}
+
+/** The one that is furthest from 0, or null where there is none. */
+function furthest(numbers: readonly (number | null)[]): number | null {
+  return numbers.reduce((far, number) => (Math.abs(number ?? 0) >= Math.abs(far ?? 0) ? (number ?? far) : far), null);
+}
+
 /** Cores and memory add up; the busiest event loop is the one that somebody waits for. */
 function mergeProcesses(processes: readonly ProcessReport[]): ProcessReport {
   return {
@@ -62,24 +75,30 @@ function mergeGateways(gateways: readonly GatewayReport[], count: number): Gatew
   if (!first) return null;
   const total = (read: (gateway: GatewayReport) => number) => sum(gateways.map(read));
   // Each worker holds the whole market; of what it follows only, one may know less.
-  const most = (read: (gateway: GatewayReport) => number) => Math.max(...gateways.map(read));
+  const largest = (read: (gateway: GatewayReport) => number) => Math.max(...gateways.map(read));
   const slowest = (a: ClientReport, b: ClientReport) => b.behind - a.behind;
   return {
     connections: total((gateway) => gateway.connections),
     connectionsLimit: total((gateway) => gateway.connectionsLimit),
     symbols: {
-      known: most(({ symbols }) => symbols.known),
-      stale: most(({ symbols }) => symbols.stale),
-      closed: most(({ symbols }) => symbols.closed),
+      known: largest(({ symbols }) => symbols.known),
+      stale: largest(({ symbols }) => symbols.stale),
+      closed: largest(({ symbols }) => symbols.closed),
     },
     rates: {
-      ticksIn: most(({ rates }) => rates.ticksIn),
+      ticksIn: largest(({ rates }) => rates.ticksIn),
       ticksOut: total(({ rates }) => rates.ticksOut),
       bytesOut: total(({ rates }) => rates.bytesOut),
-      conflated: total(({ rates }) => rates.conflated),
+      conflated: {
+        feed: total(({ rates }) => rates.conflated.feed),
+        interval: total(({ rates }) => rates.conflated.interval),
+        server: total(({ rates }) => rates.conflated.server),
+        client: total(({ rates }) => rates.conflated.client),
+      },
       refused: total(({ rates }) => rates.refused),
     },
-    lag: most(({ lag }) => lag),
+    ages: mergeAges(gateways),
+    lag: largest(({ lag }) => lag),
     waiting: total(({ waiting }) => waiting),
     conflating: {
       client: total(({ conflating }) => conflating.client),
@@ -91,6 +110,22 @@ function mergeGateways(gateways: readonly GatewayReport[], count: number): Gatew
       .slice(0, count),
     refused: mergeCounts(gateways.map(({ refused }) => refused)),
     closed: mergeCounts(gateways.map(({ closed }) => closed)),
+  };
+}
+
+/** Means are weighed by what each worker has sent; quantiles are those of the worker where they are worst. */
+function mergeAges(gateways: readonly GatewayReport[]): AgesReport | null {
+  const parts = gateways.flatMap(({ ages, rates }) => (ages ? [{ ages, weight: Math.max(1, rates.ticksOut) }] : []));
+  if (parts.length === 0) return null;
+  const weights = sum(parts.map(({ weight }) => weight));
+  const mean = (read: (ages: AgesReport) => number) =>
+    sum(parts.map(({ ages, weight }) => read(ages) * weight)) / weights;
+  const stages = STAGES.map((stage) => [stage, mean((ages) => ages.stages[stage])] as const);
+  return {
+    p50: Math.max(...parts.map(({ ages }) => ages.p50)),
+    p99: Math.max(...parts.map(({ ages }) => ages.p99)),
+    mean: mean((ages) => ages.mean),
+    stages: Object.fromEntries(stages) as AgesReport["stages"],
   };
 }
 
@@ -126,6 +161,9 @@ function mergeHeard(all: readonly HeardReport[]): HeardReport | null {
     epoch: Math.max(...all.map(({ epoch }) => epoch)),
     symbols: Math.max(...all.map(({ symbols }) => symbols)),
     stale: Math.max(...all.map(({ stale }) => stale)),
+    ticks: Math.max(...all.map(({ ticks }) => ticks)),
+    transit: most(all.map(({ transit }) => transit)),
+    clockSkew: furthest(all.map(({ clockSkew }) => clockSkew)),
     lastTick: least(all.map(({ lastTick }) => lastTick)),
     lastBatch: least(all.map(({ lastBatch }) => lastBatch)),
     silent: shards.filter(({ silent }) => silent).length,
@@ -145,7 +183,13 @@ function mergeShard(same: readonly ShardReport[]): ShardReport {
 
 /** The one that has something wrong is the one to know about. */
 function mergeRedis(all: readonly RedisReport[]): RedisReport | null {
-  return all.find(({ connected }) => !connected) ?? all[0] ?? null;
+  const one = all.find(({ connected }) => !connected) ?? all[0];
+  if (!one) return null;
+  return {
+    ...one,
+    reconnects: sum(all.map(({ reconnects }) => reconnects)),
+    roundTrip: most(all.map(({ roundTrip }) => roundTrip)),
+  };
 }
 
 function workerOf({ worker, report }: WorkerAnswer): WorkerReport {

@@ -4,7 +4,17 @@ import { readFileSync } from "node:fs";
 import { amount, bytes, duration, percent, whole } from "./format.ts";
 import { Html, type HtmlValue, html } from "./html.ts";
 import { problemsOf } from "./problems.ts";
-import type { ClientReport, FeedReport, GatewayReport, NodeReport, ShardReport, WorkerReport } from "./report.ts";
+import type {
+  AgesReport,
+  ClientReport,
+  FeedReport,
+  GatewayReport,
+  NodeReport,
+  PublishedReport,
+  RedisReport,
+  ShardReport,
+  WorkerReport,
+} from "./report.ts";
 
 const STYLE = readFileSync(new URL("page.css", import.meta.url), "utf8");
 
@@ -25,6 +35,9 @@ export const PAGE_POLICY = [
 
 /** A shard whose last batch is older, ms, is shown: heartbeats come twice a second. */
 const OLD_BATCH = 1_000;
+
+/** A clock that is further off, ms, is one that nobody keeps. */
+const SKEWED = 50;
 
 interface Column<Row> {
   readonly title: string;
@@ -53,6 +66,7 @@ export function statusPage(report: NodeReport): string {
     ({ severity, text }) => html`<li class="${severity}">${text}</li>`,
   )}</ul>
 <dl class="tiles" data-part="tiles">${tiles(report).map(([name, value, more]) => tile(name, value, more))}</dl>
+${gateway ? section("ages", "Where the time of a tick goes, from the event to its arrival", ages(gateway.ages)) : ""}
 ${gateway ? section("clients", clientsTitle(gateway), table(CLIENTS, gateway.clients, "nobody is connected")) : ""}
 ${section("feeds", "Feeds", table(FEEDS, feeds, "no feed is known"))}
 ${section("shards", "Shards that are worth a look", table(SHARDS, notable(feeds), "every shard has been heard lately"))}
@@ -68,7 +82,7 @@ function head({ node, version, unready, time, uptime, redis, pid }: NodeReport):
   const state =
     unready === null ? html`<span class="good">ready</span>` : html`<span class="critical">NOT READY</span>`;
   const bus = redis
-    ? html`<span class="${redis.connected ? "soft" : "critical"}">${redis.address} ${redis.connected ? "connected" : "NOT CONNECTED"}</span>`
+    ? html`<span class="${redis.connected ? "soft" : "critical"}">${redisText(redis)}</span>`
     : html`<span class="soft">no Redis: one process</span>`;
   return html`<h1>${node}</h1>
 <span class="state">${state}</span>
@@ -76,6 +90,12 @@ ${bus}
 <span class="soft">up ${duration(uptime)}</span>
 <span class="soft">Tickgate ${version}, process ${pid}</span>
 <span class="soft">${new Date(time / 1_000).toISOString().slice(0, 19).replace("T", " ")} UTC</span>`;
+}
+
+function redisText({ address, connected, reason, roundTrip, reconnects }: RedisReport): string {
+  if (!connected) return `${address} NOT CONNECTED: ${reason}`;
+  const trip = roundTrip === null ? "connected" : `answers in ${duration(roundTrip)}`;
+  return `${address} ${trip}${reconnects > 0 ? `, lost ${whole(reconnects)} times` : ""}`;
 }
 
 type Tile = readonly [name: string, value: string, more: string];
@@ -89,23 +109,56 @@ function tiles({ process, gateway }: NodeReport): Tile[] {
   ];
   if (!gateway) return own;
   const { connections, connectionsLimit, rates, symbols, lag, waiting, conflating } = gateway;
-  const { ticksIn, ticksOut, bytesOut, conflated } = rates;
+  const { ticksIn, ticksOut, bytesOut } = rates;
+  const conflated = conflatedOf(gateway);
   const less = conflating.client + conflating.server;
   return [
     ["connections", whole(connections), `of at most ${whole(connectionsLimit)}`],
     ["less than granted", whole(less), `${whole(conflating.client)} client, ${whole(conflating.server)} server`],
     ["ticks in", `${amount(ticksIn)}/s`, `${whole(symbols.known)} symbols`],
     ["ticks out", `${amount(ticksOut)}/s`, `${bytes(bytesOut)}/s`],
-    ["conflated", percent(conflated / Math.max(1, conflated + ticksOut)), `${amount(conflated)}/s`],
+    ["conflated", percent(conflated / Math.max(1, conflated + ticksOut)), conflatedBy(gateway)],
     ["stale symbols", whole(symbols.stale), symbols.closed > 0 ? `${whole(symbols.closed)} closed` : "none closed"],
     ["turns late by", duration(lag), `${whole(waiting)} wait`],
     ...own,
   ];
 }
 
+function conflatedOf({ rates }: GatewayReport): number {
+  return Object.values(rates.conflated).reduce((sum, rate) => sum + rate, 0);
+}
+
+/** Whose doing it is, where it is more than the interval that clients asked for. */
+function conflatedBy(gateway: GatewayReport): string {
+  const { server, client } = gateway.rates.conflated;
+  const whole = conflatedOf(gateway);
+  if (whole === 0) return "nothing";
+  return `${percent(client / whole)} of it client, ${percent(server / whole)} server`;
+}
+
 function tile(name: string, value: string, more: string): Html {
   return html`<div><dt>${name}</dt><dd>${value}<small>${more}</small></dd></div>`;
 }
+
+/** One line a stage, and the whole. */
+function ages(report: AgesReport | null): Html {
+  if (report === null) return html`<p class="empty">no tick has arrived lately</p>`;
+  const { mean, p50, p99, stages } = report;
+  const line = (stage: string, millis: number) =>
+    html`<tr><td class="left">${stage}</td><td>${duration(millis)}</td><td class="left"><meter max="${mean}" value="${millis}"></meter></td><td class="left soft">${STAGE_WORDS[stage] ?? ""}</td></tr>\n`;
+  const whole = html`<tr><td class="left state">all of it</td><td class="state">${duration(mean)}</td><td class="left soft" colspan="2">half within ${duration(p50)}, 99% within ${duration(p99)}</td></tr>`;
+  return html`<table class="stages"><tbody>${Object.entries(stages).map(([stage, millis]) => line(stage, millis))}${whole}</tbody></table>`;
+}
+
+const STAGE_WORDS: Readonly<Record<string, string>> = {
+  source: "from the event to the feed's receipt",
+  feed: "until its batch was made",
+  bus: "until it was in this node's table",
+  interval: "until the client's turn was due: what it asked for",
+  server: "this node was late",
+  client: "its window was full: it reads slowly",
+  network: "on its way, until it had arrived",
+};
 
 function section(name: string, title: string, content: Html): Html {
   return html`<section><h2>${title}</h2><div class="scroll" data-part="${name}">${content}</div></section>`;
@@ -132,6 +185,7 @@ const CLIENTS: readonly Column<ClientReport>[] = [
   { title: "address", kind: "left", cell: ({ address }) => address },
   { title: "user agent", kind: "left agent", cell: ({ agent }) => agent || "-" },
   { title: "what is wrong", kind: "left why", cell: ({ why }) => why },
+  { title: "age of a tick", cell: ({ age }) => (age === null ? "-" : duration(age)) },
   {
     title: "round trip (bare)",
     kind: "wide",
@@ -139,6 +193,10 @@ const CLIENTS: readonly Column<ClientReport>[] = [
       roundTrip === null || bareRoundTrip === null ? "-" : `${duration(roundTrip)} (${duration(bareRoundTrip)})`,
   },
   { title: "on its way", kind: "wide", cell: ({ inFlight, window }) => `${bytes(inFlight)} of ${bytes(window)}` },
+  {
+    title: "conflated",
+    cell: ({ ticks, conflated }) => percent(conflated / Math.max(1, ticks + conflated)),
+  },
   { title: "symbols", cell: ({ symbols }) => whole(symbols) },
   { title: "interval", cell: ({ interval }) => (interval === null ? "-" : `${whole(interval)} ms`) },
   { title: "connected for", cell: ({ connectedFor }) => duration(connectedFor) },
@@ -148,7 +206,7 @@ const CLIENTS: readonly Column<ClientReport>[] = [
 const FEEDS: readonly Column<FeedReport>[] = [
   { title: "feed", kind: "left", cell: ({ feed }) => feed },
   { title: "here", kind: "left", cell: role },
-  { title: "source", kind: "left", cell: ({ published }) => source(published?.connected ?? null) },
+  { title: "source", kind: "left", cell: ({ published }) => source(published) },
   { title: "epoch", cell: ({ published, heard }) => published?.epoch ?? heard?.epoch ?? "-" },
   { title: "symbols", cell: ({ published, heard }) => whole(heard?.symbols ?? published?.symbols ?? 0) },
   {
@@ -156,6 +214,9 @@ const FEEDS: readonly Column<FeedReport>[] = [
     cell: ({ heard }) => (heard ? marked(whole(heard.stale), heard.stale > 0 ? "warning state" : "") : "-"),
   },
   { title: "ticks made", cell: ({ published }) => (published ? `${amount(published.ticks)}/s` : "-") },
+  { title: "heard", cell: ({ heard }) => (heard ? `${amount(heard.ticks)}/s` : "-") },
+  { title: "bus", cell: ({ heard }) => (heard === null || heard.transit === null ? "-" : duration(heard.transit)) },
+  { title: "clock ahead by", cell: ({ heard }) => skew(heard?.clockSkew ?? null) },
   { title: "last tick", cell: ({ published, heard }) => ago(heard ? heard.lastTick : (published?.lastTick ?? null)) },
   { title: "last batch heard", cell: ({ heard }) => ago(heard?.lastBatch ?? null) },
   {
@@ -170,9 +231,17 @@ function role({ published, heard }: FeedReport): Html {
   return marked(words, published?.role === "waiting" ? "critical state" : "");
 }
 
-function source(connected: boolean | null): HtmlValue {
-  if (connected === null) return "-";
-  return connected ? "connected" : marked("NOT CONNECTED", "critical state");
+function source(published: PublishedReport | null): HtmlValue {
+  if (published === null) return "-";
+  const { connected, disconnects } = published;
+  const lost = disconnects > 0 ? `, lost ${disconnects === 1 ? "once" : `${whole(disconnects)} times`}` : "";
+  return connected ? `connected${lost}` : marked(`NOT CONNECTED${lost}`, "critical state");
+}
+
+function skew(millis: number | null): HtmlValue {
+  if (millis === null) return "-";
+  const text = `${millis < 0 ? "-" : ""}${duration(Math.abs(millis))}`;
+  return marked(text, Math.abs(millis) > SKEWED ? "warning state" : "");
 }
 
 interface NotableShard extends ShardReport {

@@ -8,6 +8,7 @@ import {
   heardReport,
   nodeReport,
   publishedReport,
+  redisReport,
   shardReport,
 } from "./report.testing.ts";
 import type { NodeReport } from "./report.ts";
@@ -52,7 +53,7 @@ test("a feed that has stopped, Redis that is away and a process that is saturate
   assert.deepEqual(texts({ feeds: [feedReport({ published: publishedReport({ role: "waiting" }), heard: null })] }), [
     "critical: feed sim: waits for Redis, and publishes nothing",
   ]);
-  const redis = { address: "redis://10.0.0.1:6379", connected: false, reason: "ECONNREFUSED" };
+  const redis = redisReport({ connected: false, reason: "ECONNREFUSED" });
   assert.deepEqual(texts({ redis }), ["critical: Redis is not connected: ECONNREFUSED"]);
   assert.deepEqual(texts({ redis, unready: "Redis is not connected: ECONNREFUSED" }), [
     "critical: not ready: Redis is not connected: ECONNREFUSED",

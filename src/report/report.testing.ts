@@ -6,6 +6,7 @@ import type {
   HeardReport,
   NodeReport,
   PublishedReport,
+  RedisReport,
   ShardReport,
 } from "./report.ts";
 
@@ -18,12 +19,15 @@ export function clientReport(own: Partial<ClientReport> = {}): ClientReport {
     symbols: 50,
     interval: 100,
     behind: 0.4,
+    age: 48,
     roundTrip: 1.2,
     bareRoundTrip: 0.8,
     unanswered: null,
     held: 0,
     window: 32_768,
     inFlight: 900,
+    ticks: 3_000,
+    conflated: 0,
     reads: null,
     conflating: null,
     why: "",
@@ -36,7 +40,19 @@ export function gatewayReport(own: Partial<GatewayReport> = {}): GatewayReport {
     connections: 2,
     connectionsLimit: 16_384,
     symbols: { known: 1_000, stale: 0, closed: 0 },
-    rates: { ticksIn: 20_000, ticksOut: 500, bytesOut: 40_000, conflated: 1_500, refused: 0 },
+    rates: {
+      ticksIn: 20_000,
+      ticksOut: 500,
+      bytesOut: 40_000,
+      conflated: { feed: 0, interval: 1_500, server: 0, client: 0 },
+      refused: 0,
+    },
+    ages: {
+      p50: 45,
+      p99: 98,
+      mean: 50,
+      stages: { source: 0.1, feed: 0.2, bus: 0.7, interval: 48, server: 0.2, client: 0.3, network: 0.5 },
+    },
     lag: 0,
     waiting: 0,
     conflating: { client: 0, server: 0 },
@@ -56,6 +72,9 @@ export function heardReport(own: Partial<HeardReport> = {}): HeardReport {
     epoch: 3,
     symbols: 1_000,
     stale: 0,
+    ticks: 20_000,
+    transit: 0.7,
+    clockSkew: 0.1,
     lastTick: 1.5,
     lastBatch: 1.5,
     silent: 0,
@@ -69,6 +88,7 @@ export function publishedReport(own: Partial<PublishedReport> = {}): PublishedRe
     role: "leading",
     epoch: 3,
     connected: true,
+    disconnects: 0,
     symbols: 1_000,
     ticks: 20_000,
     lastTick: 1,
@@ -79,6 +99,19 @@ export function publishedReport(own: Partial<PublishedReport> = {}): PublishedRe
 
 export function feedReport(own: Partial<FeedReport> = {}): FeedReport {
   return { feed: "sim", published: null, heard: heardReport(), ...own };
+}
+
+export function redisReport(own: Partial<RedisReport> = {}): RedisReport {
+  return {
+    address: "redis://10.0.0.1:6379",
+    connected: true,
+    reason: null,
+    reconnects: 0,
+    roundTrip: 0.4,
+    clockOffset: 0.1,
+    clockUncertainty: 0.2,
+    ...own,
+  };
 }
 
 export function nodeReport(own: Partial<NodeReport> = {}): NodeReport {
@@ -93,7 +126,7 @@ export function nodeReport(own: Partial<NodeReport> = {}): NodeReport {
     process: { cpu: 0.2, loop: 0.15, memory: 200_000_000, heap: 30_000_000 },
     gateway: gatewayReport(),
     feeds: [feedReport()],
-    redis: { address: "redis://10.0.0.1:6379", connected: true, reason: null },
+    redis: redisReport(),
     workers: [],
     ...own,
   };

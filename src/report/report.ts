@@ -3,6 +3,7 @@
  * since the Unix epoch, sizes bytes, rates a second over the last five. docs/status.schema.json is the same for programs
  * in other languages; what is added to a shape later does not change its version, what is taken away or changed does.
  */
+import type { STAGES } from "../gateway/counts.ts";
 import type { QualityReason } from "../protocol/messages.ts";
 
 /** The version of the shapes below. */
@@ -47,6 +48,8 @@ export interface GatewayReport {
   readonly connectionsLimit: number;
   readonly symbols: SymbolsReport;
   readonly rates: GatewayRates;
+  /** Of ticks that have arrived lately; null where none has, or latencies are not measured. */
+  readonly ages: AgesReport | null;
   /** How late the last turn was: what every client waits on top, since the process is saturated. */
   readonly lag: number;
   /** Turns that are due and have not been taken. */
@@ -71,9 +74,18 @@ export interface GatewayRates {
   readonly ticksIn: number;
   readonly ticksOut: number;
   readonly bytesOut: number;
-  /** Ticks that newer ones replaced before they were sent. */
-  readonly conflated: number;
+  /** Ticks that newer ones replaced before they were sent, by why they were. */
+  readonly conflated: Readonly<Record<"feed" | "interval" | "server" | "client", number>>;
   readonly refused: number;
+}
+
+/** From the event at the source to the arrival at the client. */
+export interface AgesReport {
+  readonly p50: number;
+  readonly p99: number;
+  readonly mean: number;
+  /** How much of the mean each stage is. */
+  readonly stages: Readonly<Record<(typeof STAGES)[number], number>>;
 }
 
 /** One connection. */
@@ -89,6 +101,8 @@ export interface ClientReport {
   readonly interval: number | null;
   /** How much later than it asked for it has its prices: what queues on the way to it, and what waits here for room. */
   readonly behind: number;
+  /** How old the last tick was, from its event to its arrival, that was followed there; null where none was. */
+  readonly age: number | null;
   /** How long the last ping took that it answered; null before the first. */
   readonly roundTrip: number | null;
   /** How long a ping takes when nothing else is on the way. */
@@ -100,6 +114,9 @@ export interface ClientReport {
   /** How much may be on its way, and how much is. */
   readonly window: number;
   readonly inFlight: number;
+  /** Ticks sent to it since it connected, and ticks that newer ones replaced before they were. */
+  readonly ticks: number;
+  readonly conflated: number;
   /** How fast it takes what is sent, where that is known: bytes a second. */
   readonly reads: number | null;
   /** Whose doing it is that it gets less than granted, as it has been told; null while it gets all. */
@@ -122,11 +139,12 @@ export interface PublishedReport {
   readonly role: "waiting" | "standby" | "taking over" | "leading";
   /** Which reign it is, where there is Redis. */
   readonly epoch: number | null;
-  /** Whether it is connected to its source; null where there is nothing to be connected to. */
-  readonly connected: boolean | null;
+  /** Whether it hears its source, and how often it has lost it. */
+  readonly connected: boolean;
+  readonly disconnects: number;
   readonly symbols: number;
   readonly ticks: number;
-  /** How long ago the source's last tick came; null before the first. */
+  /** How long ago the source's last tick came; null before the first, or where latencies are not measured. */
   readonly lastTick: number | null;
   /** Messages that were left out since the start, by reason. */
   readonly skipped: Readonly<Record<string, number>>;
@@ -137,6 +155,12 @@ export interface HeardReport {
   readonly epoch: number;
   readonly symbols: number;
   readonly stale: number;
+  /** Ticks that came in batches. */
+  readonly ticks: number;
+  /** How long batches took lately, from their making; null where none came. */
+  readonly transit: number | null;
+  /** How far the publisher's clock is ahead of ours; null where that is not known. */
+  readonly clockSkew: number | null;
   /** How long ago the last tick was applied, and the last batch came, which may have been empty. */
   readonly lastTick: number | null;
   readonly lastBatch: number | null;
@@ -162,6 +186,13 @@ export interface RedisReport {
   readonly connected: boolean;
   /** Why the last try failed; null where nothing is wrong. */
   readonly reason: string | null;
+  /** Times that a connection came back after it was lost. */
+  readonly reconnects: number;
+  /** How long it took to answer lately; null where it did not. */
+  readonly roundTrip: number | null;
+  /** How far our clock is ahead of its clock, and by how much that may be wrong; null where it is not known. */
+  readonly clockOffset: number | null;
+  readonly clockUncertainty: number | null;
 }
 
 /** One process of several. */

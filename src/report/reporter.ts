@@ -3,19 +3,33 @@ import type { Bus } from "../bus/open.ts";
 import type { Clock } from "../clock.ts";
 import type { RunningFeed } from "../feed/running.ts";
 import type { Gateway } from "../gateway/gateway.ts";
+import type { HeardNow } from "../gateway/report.ts";
 import { VERSION } from "../version.ts";
+import {
+  agesOf,
+  gatewayRates,
+  heardOf,
+  madeBy,
+  meanOf,
+  type PerSecond,
+  processReport,
+  REDIS_TRIP,
+  readCounters,
+  transitOf,
+} from "./counters.ts";
 import { Rates } from "./rates.ts";
 import {
   type FeedReport,
-  type GatewayRates,
   type HeardReport,
   type NodeReport,
-  type ProcessReport,
+  type PublishedReport,
   REPORT_VERSION,
+  type RedisReport,
 } from "./report.ts";
 
 /** For how long a report is given to whoever asks, ms: many who look cost as much as one. */
 const KEPT = 200;
+const MICROS = 1_000;
 
 /** What there is to tell of. */
 export interface ReporterParts {
@@ -35,8 +49,9 @@ export class Reporter {
   #madeAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: ReporterParts) {
+    const { gateway, feeds, bus, clock } = parts;
     this.#parts = parts;
-    this.#rates = new Rates(parts.clock, () => this.#counters());
+    this.#rates = new Rates(clock, () => readCounters(gateway, feeds, bus));
   }
 
   start(): void {
@@ -58,9 +73,9 @@ export class Reporter {
   }
 
   async #make(): Promise<NodeReport> {
-    const { node, clock, gateway, bus } = this.#parts;
+    const { node, clock, gateway } = this.#parts;
     const rates = this.#rates.perSecond();
-    const view = await gateway?.report(gatewayRates(rates));
+    const view = await gateway?.report({ rates: gatewayRates(rates), ages: agesOf(rates) });
     return {
       reportVersion: REPORT_VERSION,
       node,
@@ -72,64 +87,61 @@ export class Reporter {
       process: processReport(rates),
       gateway: view?.gateway ?? null,
       feeds: this.#feeds(view?.heard ?? new Map(), rates),
-      redis: bus.redis() ?? null,
+      redis: this.#redis(rates),
       workers: [],
     };
   }
 
-  #feeds(heard: ReadonlyMap<string, HeardReport>, rates: Record<string, number>): FeedReport[] {
-    const { feeds, bus, clock } = this.#parts;
-    const writers = bus.writers();
-    const own = new Map(feeds.map((feed) => [feed.name, feed]));
+  #feeds(heard: ReadonlyMap<string, HeardNow>, rates: PerSecond): FeedReport[] {
+    const own = new Map(this.#parts.feeds.map((feed) => [feed.name, this.#published(feed, rates)]));
+    const skews = new Map(Array.from(this.#parts.bus.heardFeeds(), ({ name, skew }) => [name, skew]));
+    const hear = (feed: string, now: HeardNow): HeardReport => ({
+      ...now,
+      ticks: rates[heardOf(feed)] ?? 0,
+      transit: meanOf(transitOf(feed), rates),
+      clockSkew: known((skews.get(feed) ?? Number.NaN) / MICROS),
+    });
     const names = [...new Set([...own.keys(), ...heard.keys()])].sort();
-    return names.map((name) => {
-      const writer = writers.get(name);
-      const published = own.get(name)?.report(clock.micros());
-      return {
-        feed: name,
-        published: published
-          ? {
-              role: writer?.role ?? "leading",
-              epoch: writer?.epoch ?? null,
-              ...published,
-              ticks: rates[feedCounter(name)] ?? 0,
-            }
-          : null,
-        heard: heard.get(name) ?? null,
-      };
+    return names.map((feed) => {
+      const now = heard.get(feed);
+      return { feed, published: own.get(feed) ?? null, heard: now ? hear(feed, now) : null };
     });
   }
 
-  /** All that is counted, by name. */
-  #counters(): Record<string, number> {
-    const { user, system } = process.cpuUsage();
-    const counters: Record<string, number> = {
-      cpu: (user + system) / 1_000_000,
-      loop: performance.eventLoopUtilization().active / 1_000,
+  #published({ name, counts, connected, symbols }: RunningFeed, rates: PerSecond): PublishedReport {
+    const { bus, clock } = this.#parts;
+    const writer = bus.writers().get(name);
+    const lastTick = known((clock.micros() - counts.lastTick) / MICROS);
+    return {
+      role: writer?.role ?? "leading",
+      epoch: writer?.epoch ?? null,
+      connected,
+      disconnects: counts.disconnects,
+      symbols,
+      ticks: rates[madeBy(name)] ?? 0,
+      lastTick: lastTick === null ? null : Math.max(0, lastTick),
+      skipped: { ...counts.skipped },
     };
-    for (const { name, counts } of this.#parts.feeds) counters[feedCounter(name)] = counts.ticks;
-    const counts = this.#parts.gateway?.counts;
-    if (!counts) return counters;
-    counters.ticksIn = counts.ticksIn;
-    counters.ticksOut = counts.ticksOut;
-    counters.bytesOut = counts.bytesOut;
-    counters.conflated = counts.ticksConflated;
-    counters.refused = Object.values(counts.refused).reduce((sum, count) => sum + count, 0);
-    return counters;
+  }
+
+  #redis(rates: PerSecond): RedisReport | null {
+    const links = this.#parts.bus.links();
+    if (links.length === 0) return null;
+    const [{ name, offset }] = links;
+    const lost = links.find(({ isUp }) => !isUp);
+    return {
+      address: name,
+      connected: lost === undefined,
+      reason: lost ? lost.lastError || "connecting" : null,
+      reconnects: links.reduce((sum, { reconnects }) => sum + reconnects, 0),
+      roundTrip: meanOf(REDIS_TRIP, rates),
+      clockOffset: known(offset.offset / MICROS),
+      clockUncertainty: known(offset.uncertainty / MICROS),
+    };
   }
 }
 
-function feedCounter(name: string): string {
-  return `feed ${name}`;
-}
-
-function gatewayRates(rates: Record<string, number>): GatewayRates {
-  const { ticksIn, ticksOut, bytesOut, conflated, refused } = rates;
-  return { ticksIn, ticksOut, bytesOut, conflated, refused };
-}
-
-/** How the process does. @param rates of its counters, a second */
-export function processReport(rates: Record<string, number>): ProcessReport {
-  const { rss, heapUsed } = process.memoryUsage();
-  return { cpu: rates.cpu, loop: Math.min(1, rates.loop), memory: rss, heap: heapUsed };
+/** NaN is what is not known. */
+function known(value: number): number | null {
+  return Number.isNaN(value) ? null : value;
 }
