@@ -15,6 +15,10 @@ class FeedProcess extends ServerProcess {
   write(line: object): void {
     this.input.write(`${JSON.stringify(line)}\n`);
   }
+
+  end(): void {
+    this.input.end();
+  }
 }
 
 export class ExampleMarket {
@@ -29,13 +33,13 @@ export class ExampleMarket {
     this.#gatewayArgs = [...gatewayArgs, ...bus];
   }
 
-  /** Starts all of it; it ends with the test. */
-  static async open(t: TestContext): Promise<ExampleMarket> {
+  /** Starts all of it, the gateway with these settings as well; it ends with the test. */
+  static async open(t: TestContext, ...settings: string[]): Promise<ExampleMarket> {
     const redis = await RedisServer.start();
     t.after(() => redis.stop());
     // A port that can be listened on again at once.
     const ports = ["--port", String(await freePort()), "--admin-port", "0"];
-    const market = new ExampleMarket(["--redis-url", redis.url], ports);
+    const market = new ExampleMarket(["--redis-url", redis.url], [...ports, ...settings]);
     t.after(async () => {
       await market.stopFeed();
       await market.stopGateway("SIGKILL");
@@ -58,6 +62,11 @@ export class ExampleMarket {
   async stopFeed(): Promise<void> {
     await this.#feed?.close();
     this.#feed = undefined;
+  }
+
+  /** The feed has nothing more to tell: its symbols are closed. */
+  endFeed(): void {
+    this.#feed?.end();
   }
 
   async startGateway(): Promise<void> {
