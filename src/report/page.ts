@@ -1,6 +1,7 @@
 /** A node's report as a page for people: plain HTML, one request, a script of its own that keeps it current. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { STAGES } from "../gateway/counts.ts";
 import { amount, bytes, duration, percent, whole } from "./format.ts";
 import { Html, type HtmlValue, html } from "./html.ts";
 import { problemsOf } from "./problems.ts";
@@ -39,8 +40,21 @@ const OLD_BATCH = 1_000;
 /** A clock that is further off, ms, is one that nobody keeps. */
 const SKEWED = 50;
 
+/** What each stage is, for whoever points at it. */
+const STAGE_WORDS: Readonly<Record<(typeof STAGES)[number], string>> = {
+  source: "from the event to the feed's receipt",
+  feed: "until its batch was made",
+  bus: "until it was in this node's table",
+  interval: "until the client's turn was due: what it asked for",
+  server: "this node was late",
+  client: "the client's window was full: it reads slowly",
+  network: "on its way, until it had arrived",
+};
+
 interface Column<Row> {
   readonly title: string;
+  /** What it is, in more words. */
+  readonly help?: string;
   /** Classes of its cells. */
   readonly kind?: string;
   cell(row: Row): HtmlValue;
@@ -66,7 +80,7 @@ export function statusPage(report: NodeReport): string {
     ({ severity, text }) => html`<li class="${severity}">${text}</li>`,
   )}</ul>
 <dl class="tiles" data-part="tiles">${tiles(report).map(([name, value, more]) => tile(name, value, more))}</dl>
-${gateway ? section("ages", "Where the time of a tick goes, from the event to its arrival", ages(gateway.ages)) : ""}
+${gateway ? section("ages", "Where the time of ticks goes, from the event to the arrival", table(AGES, gateway.ages ? [gateway.ages] : [], "no tick has arrived lately")) : ""}
 ${gateway ? section("clients", clientsTitle(gateway), table(CLIENTS, gateway.clients, "nobody is connected")) : ""}
 ${section("feeds", "Feeds", table(FEEDS, feeds, "no feed is known"))}
 ${section("shards", "Shards that are worth a look", table(SHARDS, notable(feeds), "every shard has been heard lately"))}
@@ -140,33 +154,15 @@ function tile(name: string, value: string, more: string): Html {
   return html`<div><dt>${name}</dt><dd>${value}<small>${more}</small></dd></div>`;
 }
 
-/** One line a stage, and the whole. */
-function ages(report: AgesReport | null): Html {
-  if (report === null) return html`<p class="empty">no tick has arrived lately</p>`;
-  const { mean, p50, p99, stages } = report;
-  const line = (stage: string, millis: number) =>
-    html`<tr><td class="left">${stage}</td><td>${duration(millis)}</td><td class="left"><meter max="${mean}" value="${millis}"></meter></td><td class="left soft">${STAGE_WORDS[stage] ?? ""}</td></tr>\n`;
-  const whole = html`<tr><td class="left state">all of it</td><td class="state">${duration(mean)}</td><td class="left soft" colspan="2">half within ${duration(p50)}, 99% within ${duration(p99)}</td></tr>`;
-  return html`<table class="stages"><tbody>${Object.entries(stages).map(([stage, millis]) => line(stage, millis))}${whole}</tbody></table>`;
-}
-
-const STAGE_WORDS: Readonly<Record<string, string>> = {
-  source: "from the event to the feed's receipt",
-  feed: "until its batch was made",
-  bus: "until it was in this node's table",
-  interval: "until the client's turn was due: what it asked for",
-  server: "this node was late",
-  client: "its window was full: it reads slowly",
-  network: "on its way, until it had arrived",
-};
-
 function section(name: string, title: string, content: Html): Html {
   return html`<section><h2>${title}</h2><div class="scroll" data-part="${name}">${content}</div></section>`;
 }
 
 function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], empty: string): Html {
   if (rows.length === 0) return html`<p class="empty">${empty}</p>`;
-  const titles = columns.map(({ title, kind = "" }) => html`<th class="${kind}">${title}</th>`);
+  const titles = columns.map(
+    ({ title, help = "", kind = "" }) => html`<th class="${kind}" title="${help}">${title}</th>`,
+  );
   const lines = rows.map(
     (row) =>
       html`<tr>${columns.map(({ title, kind = "", cell }) => html`<td class="${kind}" data-title="${title}">${cell(row)}</td>`)}</tr>\n`,
@@ -183,7 +179,7 @@ function clientsTitle({ clients, connections }: GatewayReport): string {
 const CLIENTS: readonly Column<ClientReport>[] = [
   { title: "behind", cell: ({ behind, why }) => marked(duration(behind), why === "" ? "" : "critical state") },
   { title: "address", kind: "left", cell: ({ address }) => address },
-  { title: "user agent", kind: "left agent", cell: ({ agent }) => agent || "-" },
+  { title: "user agent", kind: "left agent", cell: ({ agent }) => html`<span title="${agent}">${agent || "-"}</span>` },
   { title: "what is wrong", kind: "left why", cell: ({ why }) => why },
   { title: "age of a tick", cell: ({ age }) => (age === null ? "-" : duration(age)) },
   {
@@ -197,8 +193,10 @@ const CLIENTS: readonly Column<ClientReport>[] = [
     title: "conflated",
     cell: ({ ticks, conflated }) => percent(conflated / Math.max(1, ticks + conflated)),
   },
-  { title: "symbols", cell: ({ symbols }) => whole(symbols) },
-  { title: "interval", cell: ({ interval }) => (interval === null ? "-" : `${whole(interval)} ms`) },
+  {
+    title: "symbols",
+    cell: ({ symbols, interval }) => (interval === null ? "0" : `${whole(symbols)} at ${whole(interval)} ms`),
+  },
   { title: "connected for", cell: ({ connectedFor }) => duration(connectedFor) },
   { title: "session", kind: "left", cell: ({ session }) => session },
 ];
@@ -243,6 +241,18 @@ function skew(millis: number | null): HtmlValue {
   const text = `${millis < 0 ? "-" : ""}${duration(Math.abs(millis))}`;
   return marked(text, Math.abs(millis) > SKEWED ? "warning state" : "");
 }
+
+/** One row: how long each stage took, and all of them together. */
+const AGES: readonly Column<AgesReport>[] = [
+  ...STAGES.map((stage) => ({
+    title: stage,
+    help: STAGE_WORDS[stage],
+    cell: ({ stages, mean }: AgesReport) => marked(duration(stages[stage]), stages[stage] > mean / 2 ? "state" : ""),
+  })),
+  { title: "together", cell: ({ mean }) => marked(duration(mean), "state") },
+  { title: "half within", cell: ({ p50 }) => duration(p50) },
+  { title: "99% within", cell: ({ p99 }) => duration(p99) },
+];
 
 interface NotableShard extends ShardReport {
   readonly feed: string;
