@@ -25,7 +25,7 @@ const NEEDS: readonly Need[] = [
   { program: "redis-server", packages: ["redis-server"], why: "the bus between processes" },
   { program: "redis-cli", packages: ["redis-tools"], why: "the Redis Cluster of the fault tests" },
   { program: "haproxy", packages: ["haproxy"], why: "the balancer before the gateways" },
-  { program: "promtool", packages: ["prometheus"], why: "the check of the alert rules" },
+  { program: "prometheus", packages: ["prometheus"], why: "the dashboards' queries and the alert rules" },
   { program: "script", packages: ["bsdutils"], why: "a terminal for tickgate watch" },
   { program: "openssl", packages: ["openssl"], why: "the certificate of the TLS tests" },
   { program: "python3", packages: ["python3"], why: "the publisher in examples/" },

@@ -1,0 +1,39 @@
+/**
+ * A process that gets only a part of the CPU, as one in a container whose limit is too low: it runs for its share of
+ * each period and stands still for the rest, whatever it has to do.
+ */
+export class Throttle {
+  readonly #pid: number;
+  #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * @param run how long it runs in each period, ms
+   * @param stand how long it stands still, ms
+   */
+  constructor(pid: number, run: number, stand: number) {
+    this.#pid = pid;
+    const stop = () => {
+      this.#signal("SIGSTOP");
+      this.#timer = setTimeout(go, stand);
+    };
+    const go = () => {
+      this.#signal("SIGCONT");
+      this.#timer = setTimeout(stop, run);
+    };
+    stop();
+  }
+
+  /** It runs as it likes again. */
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#signal("SIGCONT");
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    try {
+      process.kill(this.#pid, signal);
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+}
