@@ -127,14 +127,6 @@ test("every promise that is broken is counted, and only that", () => {
   }
 });
 
-test("a tick that came before its grant is told of when the grant comes", () => {
-  const { client, gateway } = openClient([]);
-  gateway.say([1, [3, 1, 1, 1, 1]]);
-  gateway.grant(["A"], { from: 3 });
-  gateway.say([2, [3, 1, 1, 1, 1]]);
-  assert.deepEqual(broken(client), { notGranted: 1, beforeGrant: 1 });
-});
-
 test("ticks that come faster than granted are counted, but for a snapshot", () => {
   const { client, gateway } = openClient(["A"], { interval: 100 });
   gateway.say([1_000_000, [1, 1, 1, 1, 1]]);

@@ -1,73 +1,43 @@
 /**
  * The book: an entry for each symbol that is granted or wanted, and the check that the gateway keeps its promises. What
- * is checked belongs to one connection and starts afresh with the next; entries live on.
+ * is granted belongs to one connection and is gone with it; entries live on.
  */
 import { MAX_FRAME_BYTES, type Status, type Subscribed, type Unsubscribed } from "../protocol/messages.ts";
-import { FIELDS, type Field, fieldIndex } from "../tick.ts";
-import type { Ages } from "./ages.ts";
+import { fieldIndex } from "../tick.ts";
+import { Ages } from "./ages.ts";
 import { type FrameReader, readFrame } from "./codec.ts";
-import { Entry, type GatewayTime, type Link, NO_LINK } from "./entry.ts";
-import type { QuoteState } from "./quote.ts";
+import { Entry, type GatewayTime, NO_LINK } from "./entry.ts";
+import type { View } from "./quote.ts";
 import type { ClientTime } from "./time.ts";
-import type { ViolationCounter } from "./violations.ts";
-
-/** What one connection has granted of one symbol. */
-interface Grant {
-  readonly entry: Entry;
-  /** The positions in {@link FIELDS} of the values in a tick. */
-  positions: readonly number[];
-  /** The seq of the last tick on this connection; 0 before the first. */
-  seq: number;
-  /** When the last tick was sent, microseconds since the Unix epoch. */
-  sentAt: number;
-  /** The number of the frame that the last tick was in. */
-  frame: number;
-  /** Whether the next tick is a snapshot: due at once, and it may repeat what was known. */
-  snapshot: boolean;
-  /** Whether nothing was said of its state since the grant: with the snapshot that means live. */
-  untold: boolean;
-  /** Whether a status said, since the last tick, that ticks were missed. */
-  gap: boolean;
-  /** Whether it said that the seq starts again. */
-  reset: boolean;
-}
+import type { Violation, ViolationCounter } from "./violations.ts";
 
 export interface BookOptions {
   readonly time: ClientTime;
   readonly sync: GatewayTime;
-  readonly ages: Ages;
-  readonly violations: ViolationCounter;
   /** How much less than the interval may be between two ticks, ms. */
   readonly tolerance: number;
+  readonly violations: ViolationCounter;
   /** A symbol was granted. */
   readonly granted: (entry: Entry) => void;
-  /** A tick has come; `news`: what of the entry differs from before. @param now ms */
-  readonly ticked: (entry: Entry, conflated: number, now: number, news: "none" | "values" | "state") => void;
-  /** Other than by a tick, the entry has another state. */
-  readonly turned: (entry: Entry) => void;
-  readonly status: (entry: Entry, state: QuoteState | "gap", reason: string) => void;
+  /** A tick has come of a symbol that is wanted. */
+  readonly ticked: (quote: View, conflated: number) => void;
   /** All ticks of a frame have been told. */
   readonly frame: (sentAt: number, ticks: number) => void;
 }
 
-/** Handles without a grant that are remembered, in case that the grant comes late. */
-const MOST_STRAYS = 1_000;
-
 export class Book implements FrameReader {
   /** By symbol: those that are granted, and those that are wanted. */
   readonly entries = new Map<string, Entry>();
+  readonly ages = new Ages();
   readonly counts = { frames: 0, ticks: 0, conflated: 0, lost: 0, gaps: 0, resets: 0 };
   readonly #options: BookOptions;
-  readonly #byHandle = new Map<number, Grant>();
-  readonly #bySymbol = new Map<string, Grant>();
-  /** Handles that had ticks without being granted, and how many. */
-  readonly #strays = new Map<number, number>();
-  #link: Link = NO_LINK;
-  /** Whether there is a connection: within a frame an owner may have ended it. */
-  #isConnected = false;
+  readonly #byHandle = new Map<number, Entry>();
+  /** The connection; {@link NO_LINK} where there is none: within a frame an owner may have ended it. */
+  #link = NO_LINK;
   /** Of the frame that is read. */
   #sentAt = 0;
   #ticks = 0;
+  /** When the last message came that told something, ms. */
   #now = 0;
   #micros = 0;
   #gatewayMicros = 0;
@@ -76,222 +46,189 @@ export class Book implements FrameReader {
     this.#options = options;
   }
 
-  /** The entry of a symbol that is wanted; a new one where there is none. */
-  want(symbol: string): Entry {
-    const found = this.entries.get(symbol);
-    if (found) return found;
-    const entry = new Entry(symbol, this.#options.sync);
+  /** The entry of a symbol; a new one where there is none. */
+  entry(symbol: string): Entry {
+    const entry = this.entries.get(symbol) ?? new Entry(symbol, this.#options.sync);
     this.entries.set(symbol, entry);
     return entry;
   }
 
-  /** Nobody wants the symbol any more: its entry stays only as long as it is granted. */
-  release(symbol: string): void {
-    if (!this.#bySymbol.has(symbol)) this.#drop(symbol);
-  }
-
   /** A new connection: nothing is granted on it yet. */
   connected(): void {
-    this.#isConnected = true;
     this.#link = { current: true, reason: "", since: 0 };
   }
 
   /** The connection is silent, or is heard again. */
   setCurrent(current: boolean, reason: string): void {
     const link = this.#link;
-    if (link.current === current || link === NO_LINK) return;
+    if (link.current === current) return;
     link.current = current;
     link.reason = reason;
     link.since = this.#options.sync.micros();
+    this.#now = this.#options.time.millis();
     for (const entry of this.entries.values())
-      if (entry.link === link && entry.seq > 0 && (entry.told ?? "live") === "live") this.#options.turned(entry);
+      if (entry.link === link && entry.seq > 0 && (entry.told ?? "live") === "live") this.#changed(entry, true);
   }
 
   /** The connection is lost. */
   disconnected(reason: string): void {
-    this.#isConnected = false;
-    this.#byHandle.clear();
-    this.#bySymbol.clear();
-    this.#strays.clear();
     this.setCurrent(false, reason);
     this.#link.reason = reason;
-    for (const [symbol, entry] of this.entries) if (entry.followers.length === 0) this.#drop(symbol);
+    this.#link = NO_LINK;
+    for (const entry of this.entries.values()) this.#end(entry);
   }
 
   granted({ symbols, interval, fields }: Subscribed): void {
     const positions = fields.map(fieldIndex);
-    const isGranted = FIELDS.map((_, index) => positions.includes(index));
     for (const [symbol, handle] of symbols) {
-      const grant = this.#grant(symbol, handle);
-      const { entry } = grant;
-      grant.positions = positions;
-      grant.snapshot = grant.untold = true;
-      entry.handle = handle;
+      const entry = this.entry(symbol);
+      const holder = this.#byHandle.get(handle);
+      if (holder !== entry) {
+        if (holder || entry.handle >= 0) this.#broken("handleChanged", `${symbol}: ${handle}`);
+        if (holder) this.#end(holder);
+        this.#end(entry);
+        this.entries.set(symbol, entry);
+        this.#byHandle.set(handle, entry);
+        entry.handle = handle;
+        entry.isNew = true;
+        entry.hasGap = entry.hasReset = false;
+      }
+      entry.isSnapshotDue = entry.isUntold = true;
       entry.interval = interval;
-      entry.fields = fields as readonly Field[];
+      entry.fields = fields;
+      entry.positions = positions;
       // What is not granted will not be told any more.
-      for (let index = 0; index < entry.values.length; index++) if (!isGranted[index]) entry.values[index] = Number.NaN;
+      for (let index = 0; index < entry.values.length; index++)
+        if (!positions.includes(index)) entry.values[index] = Number.NaN;
       this.#options.granted(entry);
     }
   }
 
   ended({ symbols }: Unsubscribed): void {
     for (const symbol of symbols) {
-      const grant = this.#bySymbol.get(symbol);
-      if (!grant) continue;
-      this.#bySymbol.delete(symbol);
-      this.#byHandle.delete(grant.entry.handle);
-      if (grant.entry.followers.length === 0) this.#drop(symbol);
+      const entry = this.entries.get(symbol);
+      if (entry) this.#end(entry);
     }
   }
 
+  /** Drops an entry that is neither wanted nor granted. */
+  release(entry: Entry): void {
+    if (entry.views.length > 0 || entry.handle >= 0) return;
+    this.entries.delete(entry.symbol);
+    // Who still has its quote sees that it is nobody's any more.
+    entry.link = NO_LINK;
+  }
+
   status({ symbols, state, reason = "", since }: Status): void {
+    this.#now = this.#options.time.millis();
     for (const symbol of symbols) {
-      const grant = this.#bySymbol.get(symbol);
-      if (!grant) continue;
-      const { entry } = grant;
+      const entry = this.entries.get(symbol);
+      if (!entry || entry.handle < 0) continue;
       const before = entry.state;
       if (state === "gap") {
-        grant.gap = true;
-        grant.reset ||= reason === "reset";
-        this.counts[reason === "reset" ? "resets" : "gaps"]++;
+        const isReset = reason === "reset";
+        entry.hasGap = true;
+        entry.hasReset ||= isReset;
+        this.counts[isReset ? "resets" : "gaps"]++;
       } else {
-        grant.untold = false;
+        entry.isUntold = false;
         entry.told = state;
         entry.since = since;
         entry.reason = reason;
       }
-      this.#options.status(entry, state === "gap" ? state : entry.state, reason);
-      if (entry.state !== before) this.#options.turned(entry);
+      for (const view of entry.views) view.follower.status(view, state === "gap" ? state : entry.state, reason);
+      if (entry.state !== before) this.#changed(entry, true);
     }
   }
 
   /** @throws BadMessage */
   frame(data: unknown): void {
+    const link = this.#link;
     readFrame(data, this);
-    if (this.#isConnected) this.#options.frame(this.#sentAt, this.#ticks);
+    if (link === this.#link) this.#options.frame(this.#sentAt, this.#ticks);
   }
 
   begin(sentAt: number, bytes: number): void {
+    const { time, sync } = this.#options;
     this.counts.frames++;
-    if (bytes > MAX_FRAME_BYTES) this.#options.violations.add("frameTooLarge", `${bytes} bytes`);
+    if (bytes > MAX_FRAME_BYTES) this.#broken("frameTooLarge", `${bytes} bytes`);
     this.#sentAt = sentAt;
     this.#ticks = 0;
-    this.#now = this.#options.time.millis();
-    this.#micros = this.#options.time.micros();
-    this.#gatewayMicros = this.#options.sync.micros();
+    this.#now = time.millis();
+    this.#micros = time.micros();
+    this.#gatewayMicros = sync.micros();
   }
 
   tick(handle: number, seq: number, eventTime: number, values: Float64Array, count: number): void {
-    if (!this.#isConnected) return;
+    const link = this.#link;
+    if (link === NO_LINK) return;
     this.#ticks++;
-    const grant = this.#byHandle.get(handle);
-    if (!grant) return this.#stray(handle);
-    const { entry, positions } = grant;
-    if (count !== positions.length)
-      return this.#options.violations.add("wrongLength", `${entry.symbol}: ${count} of ${positions.length} values`);
-    this.#check(grant, seq);
-    const left = grant.seq > 0 && !grant.reset ? Math.max(0, seq - grant.seq - 1) : 0;
+    const entry = this.#byHandle.get(handle);
+    if (!entry) return this.#broken("notGranted", `handle ${handle}`);
+    const { positions, hasGap } = entry;
+    if (count !== positions.length) return this.#broken("wrongLength", `${entry.symbol}: ${count} values`);
+    if (!entry.isNew) this.#check(entry, seq);
+    const missed = entry.isNew || entry.hasReset ? 0 : Math.max(0, seq - entry.seq - 1);
+    const conflated = hasGap ? 0 : missed;
     const before = entry.state;
     let isNews = seq !== entry.seq || eventTime !== entry.eventTime;
-    const known = entry.values;
     for (let index = 0; index < count; index++) {
       const at = positions[index];
-      if (!Object.is(known[at], values[index])) {
-        known[at] = values[index];
-        isNews = true;
-      }
+      if (Object.is(entry.values[at], values[index])) continue;
+      entry.values[at] = values[index];
+      isNews = true;
     }
-    const { counts } = this;
-    counts.ticks++;
+    this.counts.ticks++;
+    this.counts.conflated += conflated;
+    this.counts.lost += missed - conflated;
     entry.ticks++;
-    if (grant.gap) {
-      counts.lost += left;
-      entry.lost += left;
-    } else {
-      counts.conflated += left;
-      entry.conflated += left;
-    }
+    entry.conflated += conflated;
+    entry.lost += missed - conflated;
     // The age of a snapshot is that of the market's rest, not of the way.
-    if (!grant.snapshot) this.#options.ages.add(this.#gatewayMicros - eventTime);
-    entry.seq = seq;
-    entry.eventTime = eventTime;
-    entry.sentAt = this.#sentAt;
-    entry.receivedAt = this.#micros;
-    entry.link = this.#link;
-    const conflated = grant.gap ? 0 : left;
-    if (grant.untold) {
+    if (!entry.isSnapshotDue) this.ages.add(this.#gatewayMicros - eventTime);
+    if (entry.isUntold) {
       entry.told = undefined;
       entry.reason = "";
       entry.since = 0;
     }
-    grant.seq = seq;
-    grant.sentAt = this.#sentAt;
-    grant.frame = counts.frames;
-    grant.snapshot = grant.untold = grant.gap = grant.reset = false;
-    this.#options.ticked(entry, conflated, this.#now, entry.state !== before ? "state" : isNews ? "values" : "none");
+    entry.seq = seq;
+    entry.eventTime = eventTime;
+    entry.sentAt = this.#sentAt;
+    entry.receivedAt = this.#micros;
+    entry.link = link;
+    entry.frame = this.counts.frames;
+    entry.isNew = entry.isSnapshotDue = entry.isUntold = entry.hasGap = entry.hasReset = false;
+    const [view] = entry.views;
+    if (view) this.#options.ticked(view, conflated);
+    const isTurn = entry.state !== before;
+    if (isNews || isTurn) this.#changed(entry, isTurn);
   }
 
-  #check(grant: Grant, seq: number): void {
-    if (grant.seq === 0) return;
-    const { symbol, interval } = grant.entry;
-    if (grant.frame === this.counts.frames) this.#broken("twiceInFrame", grant, seq);
-    if (seq < grant.seq && !grant.reset) this.#broken("seqBack", grant, seq);
-    if (grant.snapshot) return;
-    if (seq === grant.seq && !grant.gap) this.#broken("seqRepeated", grant, seq);
-    const apart = this.#sentAt - grant.sentAt;
-    if (apart < (interval - this.#options.tolerance) * 1_000)
-      this.#options.violations.add("tooOften", `${symbol}: ${apart / 1_000} ms apart, granted ${interval} ms`);
+  /** @param isTurn whether its state is another */
+  #changed(entry: Entry, isTurn: boolean): void {
+    for (const view of entry.views) view.follower.changed(view, this.#now, isTurn);
   }
 
-  #broken(violation: "twiceInFrame" | "seqBack" | "seqRepeated", grant: Grant, seq: number): void {
-    this.#options.violations.add(violation, `${grant.entry.symbol}: ${seq} after ${grant.seq}`);
+  /** Compares a tick with the one before it. */
+  #check(entry: Entry, seq: number): void {
+    const { symbol, interval } = entry;
+    const detail = `${symbol}: ${seq} after ${entry.seq}`;
+    if (entry.frame === this.counts.frames) this.#broken("twiceInFrame", detail);
+    if (seq < entry.seq && !entry.hasReset) this.#broken("seqBack", detail);
+    if (entry.isSnapshotDue) return;
+    if (seq === entry.seq && !entry.hasGap) this.#broken("seqRepeated", detail);
+    const apart = (this.#sentAt - entry.sentAt) / 1_000;
+    if (apart < interval - this.#options.tolerance) this.#broken("tooOften", `${symbol}: after ${apart} ms`);
   }
 
-  #stray(handle: number): void {
-    this.#options.violations.add("notGranted", `handle ${handle}`);
-    const before = this.#strays.get(handle);
-    if (before !== undefined || this.#strays.size < MOST_STRAYS) this.#strays.set(handle, (before ?? 0) + 1);
+  #broken(violation: Violation, detail: string): void {
+    this.#options.violations.add(violation, detail);
   }
 
-  #grant(symbol: string, handle: number): Grant {
-    const strays = this.#strays.get(handle);
-    if (strays !== undefined) {
-      this.#options.violations.add("beforeGrant", `${symbol}: ${strays} ticks of handle ${handle}`);
-      this.#strays.delete(handle);
-    }
-    const found = this.#bySymbol.get(symbol);
-    const holder = this.#byHandle.get(handle);
-    if (found && found === holder) return found;
-    if (found || holder)
-      this.#options.violations.add(
-        "handleChanged",
-        `${symbol}: handle ${handle}, which ${holder?.entry.symbol ?? "nobody"} had`,
-      );
-    if (found) this.#byHandle.delete(found.entry.handle);
-    if (holder) this.#bySymbol.delete(holder.entry.symbol);
-    const entry = this.want(symbol);
-    const grant = {
-      entry,
-      positions: [],
-      seq: 0,
-      sentAt: 0,
-      frame: -1,
-      snapshot: true,
-      untold: true,
-      gap: false,
-      reset: false,
-    };
-    this.#bySymbol.set(symbol, grant);
-    this.#byHandle.set(handle, grant);
-    return grant;
-  }
-
-  #drop(symbol: string): void {
-    const entry = this.entries.get(symbol);
-    if (!entry) return;
-    this.entries.delete(symbol);
-    // Who still holds its quote sees that it is nobody's any more.
-    entry.link = NO_LINK;
+  /** It is not granted any more. */
+  #end(entry: Entry): void {
+    this.#byHandle.delete(entry.handle);
+    entry.handle = -1;
+    this.release(entry);
   }
 }

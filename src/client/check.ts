@@ -1,6 +1,6 @@
 /** Whether what a caller passes is what it should be: what is wrong is said at once. */
 import { MAX_INTERVAL } from "../protocol/messages.ts";
-import { type Field, fieldIndex, isPattern, isSymbol } from "../tick.ts";
+import { FIELDS, type Field, fieldIndex, isPattern, isSymbol } from "../tick.ts";
 import type { Symbols } from "./subscription.ts";
 
 /**
@@ -12,9 +12,7 @@ export function checkSymbols(symbols: Symbols, patterns: boolean): readonly stri
   const list = typeof symbols === "string" ? [symbols] : symbols;
   for (const text of list)
     if (typeof text !== "string" || !(isSymbol(text) || (patterns && isPattern(text))))
-      throw new RangeError(
-        `${JSON.stringify(text)} is not 1 to 64 of A-Z 0-9 . _ - :${patterns ? " (or a prefix and *)" : ""}`,
-      );
+      throw new RangeError(`${JSON.stringify(text)} is no symbol${patterns ? " and no pattern" : ""}`);
   return list;
 }
 
@@ -25,9 +23,7 @@ export function checkInterval(interval: number | undefined): void {
 }
 
 /** @throws RangeError */
-export function checkFields(fields: readonly Field[] | undefined): void {
-  for (const name of fields ?? [])
-    if (fieldIndex(name) < 0) throw new RangeError(`there is no field ${JSON.stringify(name)}`);
-  if (fields && (fields.length === 0 || new Set(fields).size < fields.length))
-    throw new RangeError("fields must be named, each once");
+export function checkFields(fields: readonly Field[] = FIELDS): void {
+  const wrong = fields.find((name, index) => fieldIndex(name) < 0 || fields.indexOf(name) < index);
+  if (wrong !== undefined || fields.length === 0) throw new RangeError(`fields must be named, each once: ${fields}`);
 }

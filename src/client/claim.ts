@@ -6,9 +6,8 @@ import { type Field, isPattern } from "../tick.ts";
 import { checkFields, checkInterval, checkSymbols } from "./check.ts";
 import type { Entry } from "./entry.ts";
 import { reportThrown } from "./error.ts";
-import { Follow, type Follower } from "./follow.ts";
 import { Loop } from "./loop.ts";
-import type { Quote, QuoteState } from "./quote.ts";
+import { type Follower, type Quote, type QuoteState, View } from "./quote.ts";
 import { Selection } from "./selection.ts";
 import type { QuoteCallback, SubscribeOptions, Subscription, SubscriptionTerms, Symbols } from "./subscription.ts";
 import { fieldSet, type Terms, termsOf, UNWANTED } from "./terms.ts";
@@ -45,10 +44,10 @@ export class Claim implements Subscription, Follower, Wisher {
   readonly #host: ClaimHost;
   readonly #options: SubscribeOptions;
   readonly #callback: QuoteCallback | undefined;
-  readonly #selection = new Selection();
+  readonly selection = new Selection();
   readonly #loops = new Set<Loop>();
   /** What has changed and waits for its interval to pass. */
-  readonly #waiting = new Set<Follow>();
+  readonly #waiting = new Set<View>();
   /** What has left the screen of late. */
   readonly #leaving = new Set<string>();
   /** When what waits is looked through next, ms. */
@@ -63,32 +62,32 @@ export class Claim implements Subscription, Follower, Wisher {
     this.#host = host;
     this.#options = options;
     this.#callback = callback;
-    for (const text of checkSymbols(symbols, true)) this.#selection.add(text);
+    for (const text of checkSymbols(symbols, true)) this.selection.add(text);
     this.#setTerms(options);
     this.closed = options.signal?.aborted ?? false;
     if (!this.closed) options.signal?.addEventListener("abort", this.#close);
   }
 
   add(symbols: Symbols): void {
-    this.#select(symbols, (text) => this.#selection.add(text));
+    this.#select(symbols, (text) => this.selection.add(text));
   }
 
   remove(symbols: Symbols): void {
-    this.#select(symbols, (text) => this.#selection.remove(text));
+    this.#select(symbols, (text) => this.selection.remove(text));
   }
 
   change(terms: SubscriptionTerms): void {
     this.#setTerms({ interval: this.interval, fields: this.fields, ...terms });
-    this.#changed(this.#all());
+    this.#changed(this.all());
   }
 
   hide(symbols?: Symbols): void {
     if (symbols === undefined) return this.#setAllHidden(true);
     const before = this.#leaving.size;
-    for (const symbol of checkSymbols(symbols, false)) if (!this.isHidden(symbol)) this.#leaving.add(symbol);
+    for (const symbol of checkSymbols(symbols, false)) if (!this.selection.isHidden(symbol)) this.#leaving.add(symbol);
     if (before > 0 || this.#leaving.size === 0 || this.closed) return;
     this.#cancelLeaving = this.#host.time.after(LEAVING_TIME, () => {
-      const left = [...this.#leaving].filter((symbol) => this.#selection.setHidden(symbol, true));
+      const left = [...this.#leaving].filter((symbol) => this.selection.setHidden(symbol, true));
       this.#leaving.clear();
       this.#changed(left);
     });
@@ -99,16 +98,16 @@ export class Claim implements Subscription, Follower, Wisher {
     this.#changed(
       checkSymbols(symbols, false).filter((symbol) => {
         this.#leaving.delete(symbol);
-        return this.#selection.setHidden(symbol, false);
+        return this.selection.setHidden(symbol, false);
       }),
     );
   }
 
   showOnly(symbols: Symbols): void {
     const shown = new Set(checkSymbols(symbols, false));
-    if (!this.#selection.allHidden) this.#setAllHidden(true);
+    if (!this.selection.allHidden) this.#setAllHidden(true);
     this.show([...shown]);
-    this.hide([...this.#selection.exceptions].filter((symbol) => !shown.has(symbol)));
+    this.hide([...this.selection.exceptions].filter((symbol) => !shown.has(symbol)));
   }
 
   close(error?: Error): void {
@@ -118,8 +117,8 @@ export class Claim implements Subscription, Follower, Wisher {
     this.#cancelLook();
     this.#cancelLeaving();
     this.#waiting.clear();
-    const all = this.#all();
-    this.#selection.clear();
+    const all = this.all();
+    this.selection.clear();
     this.#host.left(this, all);
     for (const loop of this.#loops) loop.end(error);
     this.#loops.clear();
@@ -140,70 +139,50 @@ export class Claim implements Subscription, Follower, Wisher {
     return this.#loops.size > 0;
   }
 
-  get prefixes(): ReadonlyMap<string, boolean> {
-    return this.#selection.prefixes;
-  }
-
-  /** The symbols of which it says something by name. */
-  get named(): Iterable<string> {
-    return this.#selection.named;
-  }
-
-  names(symbol: string): boolean {
-    return this.#selection.names(symbol);
-  }
-
-  /** Whether it wants just this symbol, whatever patterns say. */
-  wants(symbol: string): boolean {
-    return this.#selection.symbols.get(symbol) === true;
-  }
-
-  covers(symbol: string): boolean {
-    return this.#selection.covers(symbol);
-  }
-
-  isHidden(symbol: string): boolean {
-    return this.#selection.isHidden(symbol);
+  /** The symbols that a change of terms is about; undefined where patterns are as well. */
+  all(): string[] | undefined {
+    return this.selection.prefixes.size > 0 ? undefined : [...this.selection.named];
   }
 
   termsOf(symbol: string): Terms {
-    return this.#terms(this.covers(symbol), this.isHidden(symbol));
+    return this.#terms(this.selection.covers(symbol), this.selection.isHidden(symbol));
   }
 
   termsUnder(prefix: string): Terms {
-    return this.#terms(this.#selection.coversPrefix(prefix), this.#selection.allHidden);
+    return this.#terms(this.selection.coversPrefix(prefix), this.selection.allHidden);
   }
 
   /** A symbol that it covers is in the book. */
   follow(entry: Entry): void {
-    const follow = new Follow(entry, this);
-    entry.followers = [...entry.followers, follow];
-    this.quotes.set(entry.symbol, follow.quote);
+    const view = new View(entry, this);
+    entry.views = [...entry.views, view];
+    this.quotes.set(entry.symbol, view);
     if (entry.state === "unknown") return;
-    this.#waiting.add(follow);
+    this.#waiting.add(view);
     // Not from within the call that subscribes: its owner has not got the subscription yet.
     if (this.#waiting.size === 1) queueMicrotask(() => this.look());
   }
 
   /** It does not cover the symbol any more. */
   unfollow(entry: Entry): void {
-    for (const follow of entry.followers) if (follow.follower === this) this.#waiting.delete(follow);
-    entry.followers = entry.followers.filter(({ follower }) => follower !== this);
+    const view = this.quotes.get(entry.symbol) as View;
+    entry.views = entry.views.filter((other) => other !== view);
     this.quotes.delete(entry.symbol);
+    this.#waiting.delete(view);
     for (const loop of this.#loops) loop.drop(entry.symbol);
   }
 
-  changed(follow: Follow, now: number, atOnce: boolean): void {
-    const readyAt = atOnce ? now : this.#readyAt(follow);
-    if (readyAt <= now) return this.#tell(follow, now);
-    this.#waiting.add(follow);
+  changed(view: View, now: number, isTurn: boolean): void {
+    const readyAt = isTurn ? now : this.#readyAt(view);
+    if (readyAt <= now) return this.#tell(view, now);
+    this.#waiting.add(view);
     if (readyAt < this.#lookAt) this.#lookAgain(readyAt, now);
   }
 
-  status(quote: Quote, state: QuoteState | "gap", reason: string): void {
+  status(view: View, state: QuoteState | "gap", reason: string): void {
     if (this.closed) return;
     try {
-      this.#options.onStatus?.(quote, state, reason);
+      this.#options.onStatus?.(view, state, reason);
     } catch (error) {
       reportThrown(error);
     }
@@ -215,9 +194,9 @@ export class Claim implements Subscription, Follower, Wisher {
     let next = Number.POSITIVE_INFINITY;
     this.#cancelLook();
     this.#lookAt = next;
-    for (const follow of this.#waiting) {
-      const readyAt = this.#readyAt(follow);
-      if (readyAt <= now) this.#tell(follow, now);
+    for (const view of this.#waiting) {
+      const readyAt = this.#readyAt(view);
+      if (readyAt <= now) this.#tell(view, now);
       else next = Math.min(next, readyAt);
     }
     if (next < this.#lookAt) this.#lookAgain(Math.max(next, now + Math.min(LOOK, this.interval / 4)), now);
@@ -245,15 +224,10 @@ export class Claim implements Subscription, Follower, Wisher {
   }
 
   #setAllHidden(hidden: boolean): void {
-    const all = this.#all();
+    const all = this.all();
     this.#leaving.clear();
-    this.#selection.setAllHidden(hidden);
+    this.selection.setAllHidden(hidden);
     this.#changed(all);
-  }
-
-  /** The symbols that a change of terms is about; undefined where patterns are as well. */
-  #all(): string[] | undefined {
-    return this.prefixes.size > 0 ? undefined : [...this.named];
   }
 
   /** What is wanted of these, or of all, has changed, and with it the pace of what waits. */
@@ -272,19 +246,19 @@ export class Claim implements Subscription, Follower, Wisher {
   }
 
   /** When the owner may be called again with this, ms. */
-  #readyAt({ entry, toldAt }: Follow): number {
-    const pace = this.#pace(this.isHidden(entry.symbol));
+  #readyAt({ entry, toldAt }: View): number {
+    const pace = this.#pace(this.selection.isHidden(entry.symbol));
     return toldAt + (pace <= entry.interval ? pace * JITTER : pace);
   }
 
-  #tell(follow: Follow, now: number): void {
+  #tell(view: View, now: number): void {
     // It may have been let go of by who was called before.
-    if (this.closed || !follow.entry.followers.includes(follow)) return;
-    this.#waiting.delete(follow);
-    follow.toldAt = now;
-    for (const loop of this.#loops) loop.push(follow.quote);
+    if (!view.entry.views.includes(view)) return;
+    this.#waiting.delete(view);
+    view.toldAt = now;
+    for (const loop of this.#loops) loop.push(view);
     try {
-      this.#callback?.(follow.quote);
+      this.#callback?.(view);
     } catch (error) {
       reportThrown(error);
     }

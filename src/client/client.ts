@@ -4,7 +4,7 @@
  */
 import type { Bye, Control, Hello } from "../protocol/messages.ts";
 import { SUBPROTOCOLS, type Subprotocol } from "../protocol/messages.ts";
-import { type AgeQuantiles, Ages } from "./ages.ts";
+import type { AgeQuantiles } from "./ages.ts";
 import { Book } from "./book.ts";
 import { checkInterval } from "./check.ts";
 import { Claim, type ClaimHost } from "./claim.ts";
@@ -13,7 +13,7 @@ import { Dialogue } from "./dialogue.ts";
 import type { Entry } from "./entry.ts";
 import { reportUnheard, TickgateError } from "./error.ts";
 import { type ClientEvent, type ClientEvents, Listeners } from "./events.ts";
-import { type Quote, View } from "./quote.ts";
+import { type Follower, type Quote, View } from "./quote.ts";
 import { globalSocket, type SocketConstructor } from "./socket.ts";
 import { type ClientState, stateOf } from "./state.ts";
 import type { QuoteCallback, SubscribeOptions, Subscription, Symbols } from "./subscription.ts";
@@ -89,7 +89,6 @@ export interface ClientStats {
 }
 
 const DEFAULTS = { hiddenInterval: 5_000, backgroundInterval: 30_000, pingInterval: 10_000, intervalTolerance: 10 };
-const ALL_FIELDS = { fields: undefined };
 
 export class TickgateClient {
   readonly #time: ClientTime;
@@ -97,19 +96,17 @@ export class TickgateClient {
   readonly #listeners = new Listeners();
   readonly #violations: ViolationCounter;
   readonly #sync: ClockSync;
-  readonly #ages = new Ages();
   readonly #wishes = new Wishes<Claim>();
   readonly #claims = new Set<Claim>();
   readonly #quotes = new Map<string, Quote>();
   readonly #book: Book;
   readonly #connection: Connection;
   readonly #host: ClaimHost;
+  /** Whose quotes are the client's own: all who listen. */
+  readonly #audience: Follower;
   #dialogue: Dialogue | undefined;
-  #bytes = 0;
-  #connections = 0;
   #isVisible = true;
   #state: ClientState = "connecting";
-  #closeReason = "";
   #unfollow: (() => void) | undefined;
 
   /**
@@ -129,6 +126,11 @@ export class TickgateClient {
     checkInterval(this.#options.backgroundInterval);
     this.#violations = violations;
     this.#sync = new ClockSync(time);
+    this.#audience = {
+      fields: undefined,
+      changed: (quote) => listeners.tell("quote", quote),
+      status: (...told) => listeners.tell("status", ...told),
+    };
     this.#host = {
       time,
       pace: (...terms) => this.#pace(...terms),
@@ -141,17 +143,10 @@ export class TickgateClient {
     this.#book = new Book({
       time,
       sync: this.#sync,
-      ages: this.#ages,
       violations,
       tolerance: this.#options.intervalTolerance,
       granted: (entry) => this.#granted(entry),
-      ticked: (entry, conflated, now, news) => this.#ticked(entry, conflated, now, news),
-      turned: (entry) => this.#tell(entry, time.millis(), true),
-      status: (entry, ...told) => {
-        const quote = this.#quotes.get(entry.symbol);
-        if (quote) listeners.tell("status", quote, ...told);
-        for (const follow of entry.followers) follow.follower.status(follow.quote, ...told);
-      },
+      ticked: (...told) => listeners.tell("tick", ...told),
       frame: (...told) => listeners.tell("frame", ...told),
     });
     this.#connection = new Connection(url, {
@@ -163,9 +158,6 @@ export class TickgateClient {
       state: (state) => this.#stands(state),
       message: (message) => this.#message(message),
       frame: (data) => this.#book.frame(data),
-      heard: (bytes) => {
-        this.#bytes += bytes;
-      },
     });
   }
 
@@ -181,7 +173,8 @@ export class TickgateClient {
 
   /** Why it is `closed`; empty when it is not. */
   get closeReason(): string {
-    return this.#closeReason;
+    const { connection } = this;
+    return connection.phase === "ended" ? connection.reason : "";
   }
 
   /** The quotes of all symbols that some subscription covers, by symbol, with all fields that are granted. */
@@ -202,9 +195,9 @@ export class TickgateClient {
   /** What has come, in all, and how old it was. */
   get stats(): ClientStats {
     const { roundTrip, offset: clockOffset } = this.#sync;
-    const reconnects = Math.max(0, this.#connections - 1);
-    const age = this.#ages.quantiles;
-    return { roundTrip, clockOffset, ...this.#book.counts, bytes: this.#bytes, reconnects, age };
+    const { bytes, made } = this.#connection;
+    const { counts, ages } = this.#book;
+    return { roundTrip, clockOffset, ...counts, bytes, reconnects: Math.max(0, made - 1), age: ages.quantiles };
   }
 
   /** Whether somebody looks. While nobody does, everything is asked for at the background interval. */
@@ -229,7 +222,6 @@ export class TickgateClient {
    * attempt is waited for, it is made now.
    */
   connect(): void {
-    this.#closeReason = "";
     if (this.#options.followVisibility !== false)
       this.#unfollow ??= followVisibility(this.#time, (visible) => {
         this.visible = visible;
@@ -254,11 +246,11 @@ export class TickgateClient {
   subscribe(symbols: Symbols, options: SubscribeOptions, callback?: QuoteCallback): Subscription;
   subscribe(symbols: Symbols, options: SubscribeOptions | QuoteCallback = {}, callback?: QuoteCallback): Subscription {
     if (typeof options === "function") return this.subscribe(symbols, {}, options);
-    if (this.#state === "closed") throw new TickgateError("closed", `the client is closed: ${this.#closeReason}`);
+    if (this.#state === "closed") throw new TickgateError("closed", `the client is closed: ${this.closeReason}`);
     const claim = new Claim(this.#host, symbols, options, callback);
     if (claim.closed) return claim;
     this.#claims.add(claim);
-    this.#changed(claim, claim.prefixes.size > 0 ? undefined : [...claim.named]);
+    this.#changed(claim, claim.all());
     if (this.connection.phase === "idle") this.connect();
     return claim;
   }
@@ -276,9 +268,10 @@ export class TickgateClient {
   /** What a claim wants has changed: of these symbols, or of all and of patterns. */
   #changed(claim: Claim, symbols: readonly string[] | undefined): void {
     const wishes = this.#wishes;
-    for (const symbol of symbols ?? [...wishes.named, ...claim.named]) {
+    for (const symbol of symbols ?? [...wishes.named, ...claim.selection.named]) {
       wishes.look(claim, symbol);
-      if (claim.wants(symbol)) this.#book.want(symbol);
+      // What is named has a quote before it is granted.
+      if (claim.selection.symbols.get(symbol)) this.#book.entry(symbol);
     }
     if (!symbols) wishes.lookAtPatterns(claim);
     for (const symbol of symbols ?? this.#book.entries.keys()) this.#regard(claim, symbol);
@@ -288,24 +281,27 @@ export class TickgateClient {
   /** Brings in line whether a claim covers a symbol and whether it has its quote. */
   #regard(claim: Claim, symbol: string): void {
     const entry = this.#book.entries.get(symbol);
-    if (!entry || claim.covers(symbol) === claim.quotes.has(symbol)) return;
-    if (claim.covers(symbol)) {
-      if (!this.#quotes.has(symbol)) this.#quotes.set(symbol, new View(entry, ALL_FIELDS));
-      return claim.follow(entry);
+    const isCovered = claim.selection.covers(symbol);
+    if (!entry || isCovered === claim.quotes.has(symbol)) return;
+    if (!isCovered) claim.unfollow(entry);
+    const [quote = new View(entry, this.#audience)] = entry.views;
+    if (isCovered) {
+      this.#quotes.set(symbol, quote);
+      if (entry.views.length === 0) entry.views = [quote];
+      claim.follow(entry);
+    } else if (entry.views.length === 1) {
+      this.#quotes.delete(symbol);
+      entry.views = [];
+      this.#book.release(entry);
+      this.#listeners.tell("ended", quote);
     }
-    claim.unfollow(entry);
-    if (entry.followers.length > 0) return;
-    const quote = this.#quotes.get(symbol) as Quote;
-    this.#quotes.delete(symbol);
-    this.#book.release(symbol);
-    this.#listeners.tell("ended", quote);
   }
 
   #stands(state: ConnectionState): void {
     const { phase } = state;
     const before = this.#state;
     this.#state = stateOf(state);
-    if (phase === "silent") this.#book.setCurrent(false, "nothing is heard from the gateway");
+    if (phase === "silent") this.#book.setCurrent(false, "nothing heard");
     else if (phase !== "open") this.#lost("reason" in state ? state.reason : "");
     else if (this.#dialogue) this.#book.setCurrent(true, "");
     else this.#greeted(state.hello);
@@ -317,7 +313,6 @@ export class TickgateClient {
   }
 
   #greeted(hello: Hello): void {
-    this.#connections++;
     this.#book.connected();
     this.#dialogue = new Dialogue(hello, {
       time: this.#time,
@@ -337,11 +332,10 @@ export class TickgateClient {
   }
 
   #ended(reason: string, refused: boolean): void {
-    this.#closeReason = reason;
     this.#unfollow?.();
     this.#unfollow = undefined;
     if (!refused) return;
-    const error = new TickgateError("refused", `the gateway refuses this client: ${reason}`);
+    const error = new TickgateError("refused", reason);
     for (const claim of this.#claims) if (claim.hasLoops) claim.close(error);
     this.#failed(error);
   }
@@ -373,21 +367,7 @@ export class TickgateClient {
 
   #granted(entry: Entry): void {
     for (const claim of this.#wishes.of(entry.symbol)) this.#regard(claim, entry.symbol);
-    const quote = this.#quotes.get(entry.symbol);
+    const [quote] = entry.views;
     if (quote) this.#listeners.tell("granted", quote);
-  }
-
-  #ticked(entry: Entry, conflated: number, now: number, news: "none" | "values" | "state"): void {
-    const quote = this.#quotes.get(entry.symbol);
-    if (!quote) return;
-    this.#listeners.tell("tick", quote, conflated);
-    if (news !== "none") this.#tell(entry, now, news === "state");
-  }
-
-  /** An entry has changed; `atOnce`: in its state. */
-  #tell(entry: Entry, now: number, atOnce: boolean): void {
-    const quote = this.#quotes.get(entry.symbol);
-    if (quote) this.#listeners.tell("quote", quote);
-    for (const follow of entry.followers) follow.follower.changed(follow, now, atOnce);
   }
 }

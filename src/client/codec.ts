@@ -5,7 +5,7 @@
 import type { Command, Control } from "../protocol/messages.ts";
 import { FIELD_COUNT } from "../tick.ts";
 import { type Packable, pack } from "./pack.ts";
-import { BadMessage, Unpacker } from "./unpack.ts";
+import { BadMessage, bad, unpacker } from "./unpack.ts";
 
 export { BadMessage } from "./unpack.ts";
 
@@ -23,15 +23,15 @@ export function encodeCommand(command: Command, json: boolean): string | Uint8Ar
 
 /** The bytes of a message as far as they can be told: a text of ASCII has as many as characters. */
 export function sizeOf(data: unknown): number {
-  return typeof data === "string" ? data.length : data instanceof ArrayBuffer ? data.byteLength : 0;
+  return typeof data === "string" ? data.length : ((data as ArrayBuffer | undefined)?.byteLength ?? 0);
 }
 
-/** Whether a message is an array, as data frames are. */
+/** Whether a message is an array, as data frames are: by its first byte or character. */
 export function isFrame(data: unknown): boolean {
   if (typeof data === "string") return data.startsWith("[");
-  if (!(data instanceof ArrayBuffer) || data.byteLength === 0) return false;
-  const [head] = new Uint8Array(data, 0, 1);
-  return (head >= 0x90 && head < 0xa0) || head === 0xdc || head === 0xdd;
+  if (!(data instanceof ArrayBuffer)) return false;
+  const [head = 0] = new Uint8Array(data);
+  return (head & 0xf0) === 0x90 || (head & 0xfe) === 0xdc;
 }
 
 /** The values of the tick under way. */
@@ -49,36 +49,32 @@ export function readFrame(data: unknown, reader: FrameReader): void {
 }
 
 function readBytes(data: ArrayBuffer, reader: FrameReader): void {
-  const unpacker = new Unpacker(data);
-  let ticks = unpacker.arrayHead();
-  reader.begin(known(unpacker.number()), data.byteLength);
+  const { array, number, end } = unpacker(data);
+  let ticks = array();
+  reader.begin(known(number()), data.byteLength);
   while (--ticks > 0) {
-    const count = unpacker.arrayHead() - 3;
-    const handle = known(unpacker.number());
-    const seq = known(unpacker.number());
-    const eventTime = known(unpacker.number());
-    for (let index = 0; index < count; index++) VALUES[index] = unpacker.number();
+    const count = array() - 3;
+    const handle = known(number());
+    const seq = known(number());
+    const eventTime = known(number());
+    for (let index = 0; index < count; index++) VALUES[index] = number();
     reader.tick(handle, seq, eventTime, VALUES, count);
   }
-  if (!unpacker.isAtEnd) throw new BadMessage("bytes behind the frame");
+  end();
 }
 
 function readText(data: string, reader: FrameReader): void {
-  const frame = JSON.parse(data) as unknown[];
-  reader.begin(known(frame[0]), data.length);
-  for (let at = 1; at < frame.length; at++) {
-    const tick = frame[at];
-    if (!Array.isArray(tick)) throw new BadMessage("not an array");
-    const count = tick.length - 3;
-    for (let index = 0; index < count; index++) VALUES[index] = known(tick[index + 3] ?? 0);
-    for (let index = 0; index < count; index++) if (tick[index + 3] === null) VALUES[index] = Number.NaN;
-    reader.tick(known(tick[0]), known(tick[1]), known(tick[2]), VALUES, count);
+  const [sentAt, ...ticks] = JSON.parse(data) as unknown[];
+  reader.begin(known(sentAt), data.length);
+  // What is no list of values cannot be taken apart: that is a TypeError.
+  for (const [handle, seq, eventTime, ...values] of ticks as Iterable<unknown>[]) {
+    for (const [index, value] of values.entries()) VALUES[index] = value === null ? Number.NaN : known(value);
+    reader.tick(known(handle), known(seq), known(eventTime), VALUES, values.length);
   }
 }
 
 function known(value: unknown): number {
-  if (typeof value !== "number" || Number.isNaN(value)) throw new BadMessage("a number is missing");
-  return value;
+  return typeof value === "number" && !Number.isNaN(value) ? value : bad();
 }
 
 /**
@@ -89,17 +85,16 @@ function known(value: unknown): number {
 export function decodeControl(data: unknown): Control | undefined {
   const value = readingBytes(() => {
     if (typeof data === "string") return JSON.parse(data) as unknown;
-    if (!(data instanceof ArrayBuffer)) throw new BadMessage("neither text nor an ArrayBuffer");
-    const unpacker = new Unpacker(data);
-    const read = unpacker.value();
-    if (!unpacker.isAtEnd) throw new BadMessage("bytes behind the message");
+    const { value, end } = unpacker(data as ArrayBuffer);
+    const read = value();
+    end();
     return read;
   });
-  if (!isMap(value)) throw new BadMessage("neither a map nor an array");
-  if (typeof value.op !== "string") throw new BadMessage("a map without an op");
-  if (!Object.hasOwn(SHAPES, value.op)) return undefined;
-  if (!SHAPES[value.op as Control["op"]](value)) throw new BadMessage(`not the shape of ${value.op}`);
-  return value as unknown as Control;
+  if (!fits(value, { op: "" })) bad();
+  const message = value as Control;
+  if (!Object.hasOwn(SHAPES, message.op)) return undefined;
+  if (!fits(message, SHAPES[message.op])) throw new BadMessage(`not the shape of ${message.op}`);
+  return message;
 }
 
 /** Whatever goes wrong with the bytes is a BadMessage. */
@@ -111,37 +106,36 @@ function readingBytes<T>(read: () => T): T {
   }
 }
 
-const isText = (value: unknown): boolean => typeof value === "string";
-const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every(isText);
-const isMap = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-/** Whether a map's members of these names, separated by spaces, are all of a type. */
-function are(type: "number" | "string", map: unknown, names: string): boolean {
-  return isMap(map) && names.split(" ").every((name) => typeof map[name] === type);
-}
-
-function isGrant(pair: unknown): boolean {
-  return Array.isArray(pair) && isText(pair[0]) && typeof pair[1] === "number";
-}
-
-const SHAPES: { readonly [Op in Control["op"]]: (message: Record<string, unknown>) => boolean } = {
-  hello: (message) =>
-    are("number", message, "protocol time heartbeat") &&
-    are("string", message, "session node") &&
-    are("number", message.limits, "symbols commandsPerSecond messageBytes"),
-  subscribed: ({ interval, fields, symbols, rejected }) =>
-    typeof interval === "number" &&
-    isTexts(fields) &&
-    Array.isArray(symbols) &&
-    symbols.every(isGrant) &&
-    Array.isArray(rejected) &&
-    rejected.every((rejection) => are("string", rejection, "symbol code message")),
-  unsubscribed: ({ symbols }) => isTexts(symbols),
-  status: (message) => isTexts(message.symbols) && are("string", message, "state") && are("number", message, "since"),
-  quality: (message) => are("string", message, "state reason") && are("number", message, "interval"),
-  heartbeat: (message) => are("number", message, "time"),
-  pong: (message) => are("number", message, "time"),
-  error: (message) => are("string", message, "code message"),
-  bye: (message) => are("string", message, "reason") && are("number", message, "code retryAfter"),
+/** Messages of each kind by example: of a list of one, every element must be like that one. */
+const SHAPES: { readonly [Op in Control["op"]]: Shape } = {
+  hello: {
+    protocol: 0,
+    session: "",
+    node: "",
+    time: 0,
+    heartbeat: 0,
+    limits: { symbols: 0, commandsPerSecond: 0, messageBytes: 0 },
+  },
+  subscribed: { interval: 0, fields: [""], symbols: [["", 0]], rejected: [{ symbol: "", code: "", message: "" }] },
+  unsubscribed: { symbols: [""] },
+  status: { symbols: [""], state: "", since: 0 },
+  quality: { state: "", interval: 0, reason: "" },
+  heartbeat: { time: 0 },
+  pong: { time: 0 },
+  error: { code: "", message: "" },
+  bye: { code: 0, reason: "", retryAfter: 0 },
 };
+
+type Shape = string | number | readonly Shape[] | { readonly [name: string]: Shape };
+
+/** Whether a value has at least what the shape has, each of the same type. */
+function fits(value: unknown, shape: Shape): boolean {
+  if (typeof value !== typeof shape || value === null) return false;
+  if (typeof shape !== "object") return true;
+  if (Array.isArray(value) && Array.isArray(shape) && shape.length === 1)
+    return value.every((element) => fits(element, shape[0]));
+  return (
+    Array.isArray(value) === Array.isArray(shape) &&
+    Object.entries(shape).every(([name, member]) => fits((value as Record<string, unknown>)[name], member))
+  );
+}

@@ -127,7 +127,7 @@ test("another version of the protocol ends it", () => {
   FakeSocket.last.hello({ protocol: 2 });
   assert.deepEqual(client.connection, {
     phase: "ended",
-    reason: "the gateway speaks version 2 of the protocol, not 1",
+    reason: "the gateway has version 2 of the protocol, not 1",
     refused: true,
   });
 });

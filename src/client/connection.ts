@@ -45,8 +45,6 @@ export interface ConnectionOptions {
   readonly message: (message: Exclude<Control, Hello | Bye>) => void;
   /** Is given data frames. @throws BadMessage */
   readonly frame: (data: unknown) => void;
-  /** So many bytes have come. */
-  readonly heard: (bytes: number) => void;
 }
 
 /** How long an attempt may take until `hello`, ms. */
@@ -66,6 +64,9 @@ const LOST_HEARTBEATS = 3;
 export const FINAL_CLOSES: readonly number[] = [1009, 4400, 4401, 4403];
 
 export class Connection {
+  /** Bytes that have come, and connections that were made. */
+  bytes = 0;
+  made = 0;
   readonly #url: string;
   readonly #options: ConnectionOptions;
   readonly #backoff: Backoff;
@@ -100,7 +101,7 @@ export class Connection {
   /** Ends for good. */
   end(reason: string): void {
     if (this.#state.phase === "ended") return;
-    this.#letGo(reason);
+    this.#letGo();
     this.#change({ phase: "ended", reason, refused: false });
   }
 
@@ -138,7 +139,7 @@ export class Connection {
   #message(data: unknown): void {
     const { time, violations } = this.#options;
     this.#heardAt = time.millis();
-    this.#options.heard(sizeOf(data));
+    this.bytes += sizeOf(data);
     try {
       if (isFrame(data)) {
         if (!this.#hello) return violations.add("beforeHello", "a data frame");
@@ -156,7 +157,7 @@ export class Connection {
       if (!(error instanceof BadMessage)) throw error;
       violations.add("malformed", error.message);
       // What it said is not known, so what is known may be wrong: only a new connection puts that right.
-      this.#lost(`the gateway sent what cannot be read: ${error.message}`);
+      this.#lost(`a message of the gateway is ${error.message}`);
     }
   }
 
@@ -167,8 +168,9 @@ export class Connection {
 
   #greeted(hello: Hello): void {
     if (hello.protocol !== PROTOCOL_VERSION)
-      return this.#refused(`the gateway speaks version ${hello.protocol} of the protocol, not ${PROTOCOL_VERSION}`);
+      return this.#refused(`the gateway has version ${hello.protocol} of the protocol, not ${PROTOCOL_VERSION}`);
     this.#cancel();
+    this.made++;
     this.#hello = hello;
     this.#openedAt = this.#heardAt;
     this.#listenFor(SILENT_HEARTBEATS);
@@ -204,7 +206,7 @@ export class Connection {
   }
 
   #refused(reason: string): void {
-    this.#letGo(reason);
+    this.#letGo();
     this.#change({ phase: "ended", reason, refused: true });
   }
 
@@ -213,20 +215,19 @@ export class Connection {
     const { time } = this.#options;
     if (this.#hello && time.millis() - this.#openedAt >= LASTING) this.#backoff.reset();
     const asked = this.#bye?.retryAfter ?? Number.NaN;
-    this.#letGo(reason);
+    this.#letGo();
     // What a gateway asks for differs from client to client already.
     const retryIn = asked >= 0 ? Math.min(asked, LONGEST_RETRY_AFTER) : this.#backoff.next();
     this.#cancel = time.after(retryIn, () => this.#attempt());
     this.#change({ phase: "waiting", reason, retryIn, retryAt: time.micros() + retryIn * 1_000 });
   }
 
-  #letGo(reason: string): void {
+  #letGo(): void {
     const socket = this.#socket;
     this.#cancel();
     this.#socket = undefined;
     this.#hello = undefined;
-    // A reason is at most 123 bytes on the wire.
-    socket?.close(1000, reason.replace(/[^ -~]/g, "?").slice(0, 120));
+    socket?.close(1000);
   }
 
   #change(state: ConnectionState): void {

@@ -10,9 +10,8 @@ import type { ClockSync } from "./sync.ts";
 import type { ClientTime } from "./time.ts";
 import type { Wishes } from "./wishes.ts";
 
-/** Pings, and commands, without an answer that are remembered. */
+/** Commands without an answer that are remembered. */
 const MOST_UNANSWERED = 1_000;
-const MOST_PINGS = 16;
 /** How long after a failed command, and after a refusal that may pass, it is tried again, ms. */
 const FAILED_WAIT = 1_000;
 const REFUSED_WAIT = 15_000;
@@ -31,8 +30,9 @@ export class Dialogue {
   readonly #options: DialogueOptions;
   readonly #negotiation: Negotiation;
   readonly #outbox: Outbox;
-  /** When pings that wait for their answer were sent, ms, by id. */
-  readonly #pings = new Map<unknown, number>();
+  /** The ping that waits for its answer, and when it was sent, ms. */
+  #ping: number | undefined;
+  #pingedAt = 0;
   /** What commands that wait for their answer named, by id. */
   readonly #unanswered = new Map<unknown, readonly string[]>();
   /** What is to be asked for again. */
@@ -65,15 +65,16 @@ export class Dialogue {
     });
   }
 
+  /** Measures the round trip, if that is not under way. */
   ping(): void {
-    this.#isPingDue = true;
+    this.#isPingDue = this.#ping === undefined;
     this.#outbox.kick();
   }
 
   subscribed({ id, rejected }: Subscribed): void {
     this.#unanswered.delete(id);
     for (const { symbol, code, message } of rejected) {
-      const error = new TickgateError(code, `${symbol}: ${message}`, { symbol });
+      const error = new TickgateError(code, `${symbol}: ${message}`, symbol);
       // All of a pattern would be sent again for the few that may be granted now.
       if (error.retryable && !symbol.endsWith("*")) this.#tryAgain([symbol], REFUSED_WAIT);
       this.#options.failed(error);
@@ -89,17 +90,19 @@ export class Dialogue {
   failed({ id, code, message, retryable }: Failure): void {
     const texts = this.#unanswered.get(id);
     this.#unanswered.delete(id);
+    if (id === this.#ping) this.#ping = undefined;
     // What is not subscribed to is as it should be.
     if (code === "not_subscribed") return;
     if (texts && retryable) this.#tryAgain(texts, FAILED_WAIT);
-    this.#options.failed(new TickgateError(code, message, { retryable }));
+    this.#options.failed(new TickgateError(code, message, undefined, retryable));
   }
 
   /** @returns whether it answers a ping of ours */
   ponged({ id, time }: Pong): boolean {
-    const sentAt = this.#pings.get(id);
-    if (sentAt !== undefined) this.#options.sync.ponged(sentAt, time);
-    return this.#pings.delete(id);
+    if (id === undefined || id !== this.#ping) return false;
+    this.#ping = undefined;
+    this.#options.sync.ponged(this.#pingedAt, time);
+    return true;
   }
 
   /** The connection is lost. */
@@ -113,10 +116,9 @@ export class Dialogue {
   #next(): Command | undefined {
     if (this.#isPingDue) {
       this.#isPingDue = false;
-      if (this.#pings.size < MOST_PINGS) {
-        this.#pings.set(++this.#lastId, this.#options.time.millis());
-        return { op: "ping", id: this.#lastId };
-      }
+      this.#ping = ++this.#lastId;
+      this.#pingedAt = this.#options.time.millis();
+      return { op: "ping", id: this.#ping };
     }
     const command = this.#negotiation.next();
     if (!command) return undefined;

@@ -1,7 +1,6 @@
 /** An entry of the book: all that the client knows of one symbol, through ticks and reconnects. Quotes show it. */
 import { FIELD_COUNT, FIELDS, type Field, type State } from "../tick.ts";
-import type { Follow } from "./follow.ts";
-import type { QuoteState } from "./quote.ts";
+import type { QuoteState, View } from "./quote.ts";
 
 /** Why something stands as it does, and since when, microseconds since the Unix epoch. */
 export interface Standing {
@@ -20,18 +19,12 @@ export interface GatewayTime {
   micros(): number;
 }
 
-/** What nobody has granted. */
+/** Of what nobody has granted. */
 export const NO_LINK: Link = { current: false, reason: "not subscribed", since: 0 };
 
 export class Entry implements Standing {
   readonly symbol: string;
   readonly time: GatewayTime;
-  /** Its handle on the present connection. */
-  handle = -1;
-  /** The granted interval, ms. */
-  interval = 0;
-  /** The granted fields; until there is a grant, all. */
-  fields: readonly Field[] = FIELDS;
   /** The latest tick's value of each of {@link FIELDS}; NaN where not known or not granted. */
   readonly values = new Float64Array(FIELD_COUNT).fill(Number.NaN);
   /** Of the latest tick; 0 before the first. */
@@ -39,6 +32,8 @@ export class Entry implements Standing {
   eventTime = 0;
   sentAt = 0;
   receivedAt = 0;
+  /** The connection that it came over. */
+  link = NO_LINK;
   ticks = 0;
   conflated = 0;
   lost = 0;
@@ -46,10 +41,31 @@ export class Entry implements Standing {
   told: State | undefined;
   reason = "";
   since = 0;
-  /** The connection that the latest tick came over. */
-  link = NO_LINK;
-  /** Whose subscriptions cover it. Replaced, never changed: it may be gone through meanwhile. */
-  followers: readonly Follow[] = [];
+
+  /** The handle that it was granted on the present connection; below 0 for none. */
+  handle = -1;
+  /** What was granted. */
+  interval = 0;
+  fields: readonly Field[] = FIELDS;
+  /** The positions of those fields in {@link values}. */
+  positions: readonly number[] = [];
+  /** Whether no tick has come since it was granted, so that the next is compared with none. */
+  isNew = true;
+  /** Whether the next tick is a snapshot: due at once, and it may repeat what was known. */
+  isSnapshotDue = true;
+  /** Whether nothing was said of its state since it was granted: with the snapshot that means live. */
+  isUntold = true;
+  /** Whether a status said, since the last tick, that ticks were missed, and that the seq starts again. */
+  hasGap = false;
+  hasReset = false;
+  /** The number of the frame that the last tick was in. */
+  frame = -1;
+
+  /**
+   * Its quotes: the client's own, and those of the subscriptions that cover it; none where nobody wants it. Replaced,
+   * never changed: it may be gone through meanwhile.
+   */
+  views: readonly View[] = [];
 
   constructor(symbol: string, time: GatewayTime) {
     this.symbol = symbol;

@@ -15,15 +15,11 @@ export class TickgateError extends Error {
   /** The symbol or pattern that it is about, where it is about one. */
   readonly symbol: string | undefined;
 
-  constructor(
-    code: TickgateErrorCode,
-    message: string,
-    more: { symbol?: string; retryable?: boolean; cause?: unknown } = {},
-  ) {
-    super(message, more.cause === undefined ? undefined : { cause: more.cause });
+  constructor(code: TickgateErrorCode, message: string, symbol?: string, retryable = RETRYABLE.includes(code)) {
+    super(message);
     this.code = code;
-    this.symbol = more.symbol;
-    this.retryable = more.retryable ?? RETRYABLE.includes(code);
+    this.symbol = symbol;
+    this.retryable = retryable;
   }
 }
 

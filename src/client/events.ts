@@ -46,10 +46,8 @@ export class Listeners {
   add<E extends ClientEvent>(event: E, listener: Listener<E>): () => void {
     const all = this.#byEvent.get(event) ?? new Set();
     this.#byEvent.set(event, all);
-    // One function may be added twice, and be taken away once.
-    const own: Listener<E> = (...args) => listener(...args);
-    all.add(own);
-    return () => void all.delete(own);
+    all.add(listener);
+    return () => void all.delete(listener);
   }
 
   has(event: ClientEvent): boolean {

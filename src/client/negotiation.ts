@@ -6,8 +6,9 @@
  * symbols and narrower patterns under it; an unsubscribe ends them, and leaves them out of wider patterns.
  */
 import type { Subscribe, Unsubscribe } from "../protocol/messages.ts";
+import { nearest } from "./selection.ts";
 import { fieldsOf, intervalOf, type Terms, UNWANTED } from "./terms.ts";
-import { nearest, type Wishes } from "./wishes.ts";
+import type { Wishes } from "./wishes.ts";
 
 /** Not known, because a command failed: differs from all terms. */
 const UNSURE: Terms = -1;
@@ -26,9 +27,8 @@ export class Negotiation {
   #wantedPatterns: Map<string, Terms> | undefined;
   /** Symbols that are to be looked at. */
   readonly #open = new Set<string>();
-  /** Symbols to be asked for, by the terms wanted. */
-  readonly #due = new Map<Terms, Set<string>>();
-  readonly #dueAt = new Map<string, Terms>();
+  /** Symbols that are to be asked for, and the terms wanted. */
+  readonly #due = new Map<string, Terms>();
 
   /** @param messageBytes the largest command that the gateway takes */
   constructor(wishes: Wishes, messageBytes: number) {
@@ -69,7 +69,7 @@ export class Negotiation {
     return this.#dropPatterns() ?? this.#askSymbols(true) ?? this.#askPatterns() ?? this.#askSymbols(false);
   }
 
-  #dropPatterns(): Unsubscribe | undefined {
+  #dropPatterns(): Subscribe | Unsubscribe | undefined {
     const wanted = this.#wantedPatterns as Map<string, Terms>;
     const dropped: string[] = [];
     for (const prefix of this.#patterns.keys()) {
@@ -79,27 +79,28 @@ export class Negotiation {
       if (wider !== undefined) this.#patterns.set(wider, UNSURE);
       else dropped.push(prefix);
     }
-    if (dropped.length === 0) return undefined;
-    const prefixes = this.#fitting(dropped);
-    for (const prefix of prefixes) this.#takeOver(prefix);
-    return { op: "unsubscribe", symbols: prefixes.map((prefix) => `${prefix}*`) };
+    return this.#commandOfPatterns(dropped, UNWANTED);
   }
 
   #askPatterns(): Subscribe | Unsubscribe | undefined {
-    const wanted: string[] = [];
-    let terms: Terms = UNSURE;
+    const due: string[] = [];
+    let terms: Terms | undefined;
     for (const [prefix, other] of this.#wantedPatterns as Map<string, Terms>) {
       if (this.#patterns.get(prefix) === other) continue;
-      if (terms === UNSURE) terms = other;
+      terms ??= other;
       // Those behind it may be narrower, and have to come later.
       if (other !== terms) break;
-      wanted.push(prefix);
+      due.push(prefix);
     }
-    if (wanted.length === 0) return undefined;
-    const prefixes = this.#fitting(wanted);
+    return this.#commandOfPatterns(due, terms ?? UNWANTED);
+  }
+
+  #commandOfPatterns(due: readonly string[], terms: Terms): Subscribe | Unsubscribe | undefined {
+    if (due.length === 0) return undefined;
+    const prefixes = this.#fitting(due);
     for (const prefix of prefixes) {
       this.#takeOver(prefix);
-      this.#patterns.set(prefix, terms);
+      if (this.#wantedPatterns?.has(prefix)) this.#patterns.set(prefix, terms);
     }
     return commandOf(
       prefixes.map((prefix) => `${prefix}*`),
@@ -114,16 +115,18 @@ export class Negotiation {
     for (const symbol of this.#wishes.named) if (symbol.startsWith(prefix)) this.#open.add(symbol);
   }
 
+  /** @param unwanted whether to give up symbols, or to ask for some */
   #askSymbols(unwanted: boolean): Subscribe | Unsubscribe | undefined {
     this.#sort();
-    let terms: Terms | undefined;
+    let terms = Number.POSITIVE_INFINITY;
     // The quickest first: they are on a screen.
-    for (const other of this.#due.keys())
-      if ((other === UNWANTED) === unwanted && (terms === undefined || other < terms)) terms = other;
-    if (terms === undefined) return undefined;
-    const symbols = this.#fitting(this.#due.get(terms) as Set<string>);
+    for (const other of this.#due.values()) if ((other === UNWANTED) === unwanted) terms = Math.min(terms, other);
+    const due: string[] = [];
+    for (const [symbol, other] of this.#due) if (other === terms) due.push(symbol);
+    if (due.length === 0) return undefined;
+    const symbols = this.#fitting(due);
     for (const symbol of symbols) {
-      this.#settle(symbol);
+      this.#due.delete(symbol);
       if (terms === this.#patternTerms(symbol)) this.#symbols.delete(symbol);
       else this.#symbols.set(symbol, terms);
     }
@@ -133,24 +136,11 @@ export class Negotiation {
   /** Looks at the open symbols: which are due, and at what terms. */
   #sort(): void {
     for (const symbol of this.#open) {
-      this.#settle(symbol);
       const terms = this.#wishes.termsOf(symbol);
-      if (terms === (this.#symbols.get(symbol) ?? this.#patternTerms(symbol))) continue;
-      const due = this.#due.get(terms);
-      if (due) due.add(symbol);
-      else this.#due.set(terms, new Set([symbol]));
-      this.#dueAt.set(symbol, terms);
+      if (terms === (this.#symbols.get(symbol) ?? this.#patternTerms(symbol))) this.#due.delete(symbol);
+      else this.#due.set(symbol, terms);
     }
     this.#open.clear();
-  }
-
-  #settle(symbol: string): void {
-    const terms = this.#dueAt.get(symbol);
-    if (terms === undefined) return;
-    this.#dueAt.delete(symbol);
-    const due = this.#due.get(terms) as Set<string>;
-    due.delete(symbol);
-    if (due.size === 0) this.#due.delete(terms);
   }
 
   #patternTerms(symbol: string): Terms {
@@ -159,7 +149,7 @@ export class Negotiation {
   }
 
   /** As many as one command may name; one at least. */
-  #fitting(texts: Iterable<string>): string[] {
+  #fitting(texts: readonly string[]): string[] {
     let room = this.#messageBytes - COMMAND_BYTES;
     const fitting: string[] = [];
     for (const text of texts) {

@@ -4,17 +4,20 @@ import type { ClientTime } from "./time.ts";
 
 /** The part of the gateway's limit that is used, so that commands that bunch up on the way are within it still. */
 const SHARE = 0.8;
+/** How long a turn is, s, where the limit allows a command in that time. */
+const TURN = 0.5;
 
 export class Outbox {
   readonly #time: ClientTime;
   readonly #next: () => Command | undefined;
   readonly #send: (command: Command) => void;
-  readonly #perSecond: number;
-  readonly #burst: number;
-  #tokens: number;
-  #filledAt: number;
+  /** Commands in a turn, and how long it is, ms. */
+  readonly #most: number;
+  readonly #turn: number;
+  /** Commands left in this turn. */
+  #left: number;
+  /** Takes back the end of the turn, if one is under way. */
   #cancel: (() => void) | undefined;
-  #closed = false;
 
   /**
    * @param commandsPerSecond the gateway's limit
@@ -26,39 +29,32 @@ export class Outbox {
     next: () => Command | undefined,
     send: (command: Command) => void,
   ) {
+    const perSecond = commandsPerSecond * SHARE;
     this.#time = time;
     this.#next = next;
     this.#send = send;
-    this.#perSecond = commandsPerSecond * SHARE;
-    this.#burst = Math.max(1, Math.floor(this.#perSecond / 2));
-    this.#tokens = this.#burst;
-    this.#filledAt = time.millis();
+    this.#most = this.#left = Math.max(1, Math.floor(perSecond * TURN));
+    this.#turn = (this.#most / perSecond) * 1_000;
   }
 
   /** There may be something to send. */
   kick(): void {
-    if (this.#cancel) return;
-    const now = this.#time.millis();
-    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#filledAt) / 1_000) * this.#perSecond);
-    this.#filledAt = now;
-    while (!this.#closed && this.#tokens >= 1) {
+    while (this.#left > 0) {
       const command = this.#next();
       if (!command) return;
-      this.#tokens--;
+      this.#left--;
+      this.#cancel ??= this.#time.after(this.#turn, () => {
+        this.#cancel = undefined;
+        this.#left = this.#most;
+        this.kick();
+      });
       this.#send(command);
     }
-    if (this.#closed) return;
-    // A little more than is needed: rounding must not make it try in vain.
-    const wait = ((1 - this.#tokens) / this.#perSecond) * 1_000 + 1;
-    this.#cancel = this.#time.after(wait, () => {
-      this.#cancel = undefined;
-      this.kick();
-    });
   }
 
   /** Sends nothing any more. */
   close(): void {
-    this.#closed = true;
+    this.#left = 0;
     this.#cancel?.();
   }
 }

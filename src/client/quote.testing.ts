@@ -13,7 +13,7 @@ export function madeUp(
   entry.link = { current: true, reason: "", since: 0 };
   entry.fields = Object.keys(values) as Field[];
   tell(entry, values);
-  return { entry, quote: new View(entry, { fields: undefined }) };
+  return { entry, quote: new View(entry, { fields: undefined, changed: () => {}, status: () => {} }) };
 }
 
 /** Other values. */

@@ -1,5 +1,5 @@
 /** A quote: what an owner sees of a symbol. The same object lives on through ticks and reconnects. */
-import { type Field, fieldIndex, type State } from "../tick.ts";
+import { FIELDS, type Field, fieldIndex, type State } from "../tick.ts";
 import type { Entry } from "./entry.ts";
 
 /**
@@ -44,112 +44,62 @@ export interface Quote extends Readonly<Record<Field, number | null>> {
   age(): number;
 }
 
-/** Which fields are seen: those of the owner's subscription. */
-export interface Scope {
+/** Who is to be told of changes of an entry, and which fields it sees. */
+export interface Follower {
   /** Undefined: all that are granted. */
   readonly fields: readonly Field[] | undefined;
+  /**
+   * The entry has changed.
+   * @param now ms
+   * @param isTurn its state has, which does not wait for the interval
+   */
+  changed(view: View, now: number, isTurn: boolean): void;
+  /** The gateway said how the symbol stands. */
+  status(view: View, state: QuoteState | "gap", reason: string): void;
 }
 
 /** A quote as the client makes it: a view on an entry. */
 export class View implements Quote {
-  readonly #entry: Entry;
-  readonly #scope: Scope;
+  readonly entry: Entry;
+  readonly follower: Follower;
+  /** When the owner was last called with it, ms. */
+  toldAt = Number.NEGATIVE_INFINITY;
+  declare readonly symbol: string;
+  declare readonly state: QuoteState;
+  declare readonly interval: number;
+  declare readonly seq: number;
+  declare readonly eventTime: number;
+  declare readonly sentAt: number;
+  declare readonly receivedAt: number;
+  declare readonly ticks: number;
+  declare readonly conflated: number;
+  declare readonly lost: number;
+  declare readonly bid: number | null;
+  declare readonly bidSize: number | null;
+  declare readonly ask: number | null;
+  declare readonly askSize: number | null;
+  declare readonly last: number | null;
+  declare readonly lastSize: number | null;
+  declare readonly open: number | null;
+  declare readonly high: number | null;
+  declare readonly low: number | null;
+  declare readonly volume: number | null;
 
-  constructor(entry: Entry, scope: Scope) {
-    this.#entry = entry;
-    this.#scope = scope;
-  }
-
-  get symbol(): string {
-    return this.#entry.symbol;
-  }
-
-  get state(): QuoteState {
-    return this.#entry.state;
+  constructor(entry: Entry, follower: Follower) {
+    this.entry = entry;
+    this.follower = follower;
   }
 
   get reason(): string {
-    return this.#entry.standing.reason;
+    return this.entry.standing.reason;
   }
 
   get since(): number {
-    return this.#entry.standing.since;
+    return this.entry.standing.since;
   }
 
   get fields(): readonly Field[] {
-    return this.#scope.fields ?? this.#entry.fields;
-  }
-
-  get interval(): number {
-    return this.#entry.interval;
-  }
-
-  get seq(): number {
-    return this.#entry.seq;
-  }
-
-  get eventTime(): number {
-    return this.#entry.eventTime;
-  }
-
-  get sentAt(): number {
-    return this.#entry.sentAt;
-  }
-
-  get receivedAt(): number {
-    return this.#entry.receivedAt;
-  }
-
-  get ticks(): number {
-    return this.#entry.ticks;
-  }
-
-  get conflated(): number {
-    return this.#entry.conflated;
-  }
-
-  get lost(): number {
-    return this.#entry.lost;
-  }
-
-  get bid(): number | null {
-    return this.get("bid");
-  }
-
-  get bidSize(): number | null {
-    return this.get("bidSize");
-  }
-
-  get ask(): number | null {
-    return this.get("ask");
-  }
-
-  get askSize(): number | null {
-    return this.get("askSize");
-  }
-
-  get last(): number | null {
-    return this.get("last");
-  }
-
-  get lastSize(): number | null {
-    return this.get("lastSize");
-  }
-
-  get open(): number | null {
-    return this.get("open");
-  }
-
-  get high(): number | null {
-    return this.get("high");
-  }
-
-  get low(): number | null {
-    return this.get("low");
-  }
-
-  get volume(): number | null {
-    return this.get("volume");
+    return this.follower.fields ?? this.entry.fields;
   }
 
   get values(): (number | null)[] {
@@ -158,7 +108,7 @@ export class View implements Quote {
 
   get(field: Field): number | null {
     if (!this.fields.includes(field)) return null;
-    const value = this.#entry.values[fieldIndex(field)];
+    const value = this.entry.values[fieldIndex(field)];
     return Number.isNaN(value) ? null : value;
   }
 
@@ -167,7 +117,34 @@ export class View implements Quote {
   }
 
   age(): number {
-    const { seq, eventTime, time } = this.#entry;
+    const { seq, eventTime, time } = this.entry;
     return seq > 0 ? Math.max(0, (time.micros() - eventTime) / 1_000) : 0;
   }
 }
+
+// Twenty getters by hand are twenty times as many bytes on the way to every page.
+function define(name: string, get: (this: View) => unknown): void {
+  Object.defineProperty(View.prototype, name, { get });
+}
+
+const OF_ENTRY = [
+  "symbol",
+  "state",
+  "interval",
+  "seq",
+  "eventTime",
+  "sentAt",
+  "receivedAt",
+  "ticks",
+  "conflated",
+  "lost",
+] as const;
+
+for (const name of OF_ENTRY)
+  define(name, function () {
+    return this.entry[name];
+  });
+for (const field of FIELDS)
+  define(field, function () {
+    return this.get(field);
+  });

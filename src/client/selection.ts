@@ -3,7 +3,6 @@
  * entries that match a symbol the longest decides, so one symbol can be left out of a pattern and come back.
  */
 import { isPattern } from "../tick.ts";
-import { nearest } from "./wishes.ts";
 
 export class Selection {
   /** By name: whether it is wanted, or left out of a pattern. */
@@ -45,8 +44,7 @@ export class Selection {
     }
     if (!isPattern(text)) this.#exceptions.delete(text);
     // Without patterns there is nothing to leave out of.
-    for (const kept of [this.symbols, this.prefixes])
-      for (const [name, wanted] of kept) if (!wanted && !this.#isUnderPattern(name)) kept.delete(name);
+    if (![...this.prefixes.values()].includes(true)) this.#forget("", false);
   }
 
   covers(symbol: string): boolean {
@@ -95,9 +93,12 @@ export class Selection {
     for (const entries of [this.symbols, this.prefixes])
       for (const [name, wanted] of entries) if (name.startsWith(prefix) && (all || !wanted)) entries.delete(name);
   }
+}
 
-  #isUnderPattern(name: string): boolean {
-    for (const [prefix, wanted] of this.prefixes) if (wanted && name.startsWith(prefix)) return true;
-    return false;
-  }
+/** The longest of some prefixes that a text begins with. */
+export function nearest(prefixes: ReadonlyMap<string, unknown>, text: string): string | undefined {
+  let found: string | undefined;
+  for (const prefix of prefixes.keys())
+    if (text.startsWith(prefix) && prefix.length >= (found?.length ?? 0)) found = prefix;
+  return found;
 }

@@ -34,24 +34,19 @@ export type SocketConstructor = new (url: string, protocols: string[]) => Client
  */
 export function globalSocket(): SocketConstructor {
   const found = (globalThis as { WebSocket?: unknown }).WebSocket;
-  if (typeof found !== "function")
-    throw new Error("there is no WebSocket here; pass a constructor as options.WebSocket");
+  if (typeof found !== "function") throw new Error("there is no WebSocket here: pass one as options.WebSocket");
   return found as SocketConstructor;
 }
 
 /** What a socket's error event says went wrong; empty where it says nothing. */
 export function errorText({ message, error }: SocketEvent): string {
-  if (message) return message;
-  const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
-  return typeof code === "string" ? code : "";
+  return message || String((error as { code?: unknown } | null | undefined)?.code ?? "");
 }
 
-const HTTP_STATUS = /^Unexpected server response: (\d{3})$/;
-/** HTTP statuses of a request that may be made again as it is, though they begin with a 4. */
-const PASSING_STATUSES: readonly number[] = [408, 425, 429];
-
-/** Whether an error's message tells an HTTP status that will be the same next time (the package `ws` tells it). */
+/**
+ * Whether an error's message tells an HTTP status that will be the same next time, as the package `ws` does: from 300 to
+ * 499, but for those of a request that may be made again as it is.
+ */
 export function isFinalRefusal(message: string): boolean {
-  const status = Number(HTTP_STATUS.exec(message)?.[1] ?? 0);
-  return status >= 300 && status < 500 && !PASSING_STATUSES.includes(status);
+  return /^Unexpected server response: (3|4(?!08|25|29))\d\d$/.test(message);
 }

@@ -7,15 +7,8 @@ import type { ConnectionState } from "./connection.ts";
  */
 export type ClientState = "connecting" | "live" | "stale" | "closed";
 
-const STATES: { readonly [P in ConnectionState["phase"]]: ClientState } = {
-  idle: "connecting",
-  connecting: "connecting",
-  waiting: "connecting",
-  open: "live",
-  silent: "stale",
-  ended: "closed",
-};
-
 export function stateOf({ phase }: ConnectionState): ClientState {
-  return STATES[phase];
+  if (phase === "open") return "live";
+  if (phase === "silent") return "stale";
+  return phase === "ended" ? "closed" : "connecting";
 }

@@ -2,7 +2,8 @@
 import type { GatewayTime } from "./entry.ts";
 import type { ClientTime } from "./time.ts";
 
-const SAMPLES = 8;
+/** Pings. */
+const STANDS_FOR = 8;
 
 export class ClockSync implements GatewayTime {
   /** The last measured round trip, ms; undefined before the first. */
@@ -10,7 +11,9 @@ export class ClockSync implements GatewayTime {
   /** How far the gateway's clock is ahead, microseconds. */
   offset = 0;
   readonly #time: ClientTime;
-  readonly #samples: { roundTrip: number; offset: number }[] = [];
+  /** The shortest round trip of late, and for how many pings that stands. */
+  #best = 0;
+  #standsFor = 0;
 
   constructor(time: ClientTime) {
     this.#time = time;
@@ -22,7 +25,7 @@ export class ClockSync implements GatewayTime {
 
   /** A new gateway has told its time: right but for the way here. @param time microseconds since the Unix epoch */
   greeted(time: number): void {
-    this.#samples.length = 0;
+    this.#standsFor = 0;
     this.offset = time - this.#time.micros();
   }
 
@@ -30,8 +33,9 @@ export class ClockSync implements GatewayTime {
   ponged(sentAt: number, time: number): void {
     const roundTrip = this.#time.millis() - sentAt;
     this.roundTrip = roundTrip;
-    this.#samples.push({ roundTrip, offset: time + (roundTrip / 2) * 1_000 - this.#time.micros() });
-    if (this.#samples.length > SAMPLES) this.#samples.shift();
-    this.offset = this.#samples.reduce((best, sample) => (sample.roundTrip < best.roundTrip ? sample : best)).offset;
+    if (this.#standsFor-- > 0 && roundTrip > this.#best) return;
+    this.#best = roundTrip;
+    this.#standsFor = STANDS_FOR;
+    this.offset = time + roundTrip * 500 - this.#time.micros();
   }
 }

@@ -13,137 +13,112 @@ export class BadMessage extends Error {
   override name = "BadMessage";
 }
 
-/** Reads one message from its beginning. What is read beyond the end is a RangeError of the DataView's. */
-export class Unpacker {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  #at = 0;
+/** What exactly is wrong with the bytes helps nobody: the gateway's own log is where to look. */
+export function bad(): never {
+  throw new BadMessage("not decodable");
+}
 
-  constructor(data: ArrayBuffer) {
-    this.#bytes = new Uint8Array(data);
-    this.#view = new DataView(data);
+/** Reads one message from its beginning. All of it throws a {@link BadMessage}, or a RangeError beyond the end. */
+export interface Unpacker {
+  /** A number, or NaN for nil. */
+  number(): number;
+  /** How many elements the array has that stands here. */
+  array(): number;
+  /** A value of any kind; whole numbers beyond 2^53 are the nearest double. */
+  value(): unknown;
+  /** Throws when not all has been read. */
+  end(): void;
+}
+
+export function unpacker(data: ArrayBuffer): Unpacker {
+  const view = new DataView(data);
+  let at = 0;
+
+  /** Steps over so many bytes. Returns where they begin. */
+  function take(bytes: number): number {
+    at += bytes;
+    return at - bytes;
   }
 
-  /** Whether all has been read. */
-  get isAtEnd(): boolean {
-    return this.#at === this.#bytes.length;
+  /** @param power of two, the number of bytes: up to 2 */
+  function unsigned(power: number): number {
+    const from = take(1 << power);
+    if (power === 0) return view.getUint8(from);
+    return power === 1 ? view.getUint16(from) : view.getUint32(from);
   }
 
-  /**
-   * A number, or NaN for nil.
-   * @throws BadMessage where neither stands
-   */
-  number(): number {
-    const view = this.#view;
-    const at = this.#at;
-    const head = view.getUint8(at);
-    if (head === 0xcb) {
-      this.#at = at + 9;
-      return view.getFloat64(at + 1);
-    }
-    this.#at = at + 1;
-    if (head < 0x80) return head;
-    if (head >= 0xe0) return head - 0x100;
-    if (head === 0xc0) return Number.NaN;
-    return this.#number(head);
+  function signed(power: number): number {
+    const unused = 32 - (8 << power);
+    return (unsigned(power) << unused) >> unused;
   }
 
-  /**
-   * How many elements the array has that stands here.
-   * @throws BadMessage where none stands
-   */
-  arrayHead(): number {
-    const head = this.#view.getUint8(this.#at);
-    this.#at++;
-    if (head >= 0x90 && head < 0xa0) return head & 0x0f;
-    if (head !== 0xdc && head !== 0xdd) throw new BadMessage("not an array");
-    return this.#length(head - 0xdc, 1);
+  /** Every value takes a byte at least: what claims more than there is ends here. */
+  function enter(values: number, depth: number): void {
+    if (depth > MAX_DEPTH || values > data.byteLength - at) bad();
   }
 
-  /** A value of any kind; whole numbers beyond 2^53 are the nearest double. @throws BadMessage */
-  value(depth = 0): unknown {
-    const head = this.#view.getUint8(this.#at);
-    if ((head >= 0x80 && head < 0x90) || head === 0xde || head === 0xdf) return this.#map(head, depth);
-    if ((head >= 0x90 && head < 0xa0) || head === 0xdc || head === 0xdd) return this.#array(depth);
-    if ((head >= 0xa0 && head < 0xc0) || (head >= 0xd9 && head <= 0xdb)) return this.#text(head);
-    if (head === 0xc0 || head === 0xc2 || head === 0xc3) {
-      this.#at++;
-      return head === 0xc0 ? null : head === 0xc3;
-    }
-    return this.number();
-  }
-
-  #number(head: number): number {
-    const view = this.#view;
-    const at = this.#at;
-    switch (head) {
-      case 0xca:
-        this.#at = at + 4;
-        return view.getFloat32(at);
-      case 0xcc:
-        this.#at = at + 1;
-        return view.getUint8(at);
-      case 0xcd:
-        this.#at = at + 2;
-        return view.getUint16(at);
-      case 0xce:
-        this.#at = at + 4;
-        return view.getUint32(at);
-      case 0xcf:
-        this.#at = at + 8;
-        return Number(view.getBigUint64(at));
-      case 0xd0:
-        this.#at = at + 1;
-        return view.getInt8(at);
-      case 0xd1:
-        this.#at = at + 2;
-        return view.getInt16(at);
-      case 0xd2:
-        this.#at = at + 4;
-        return view.getInt32(at);
-      case 0xd3:
-        this.#at = at + 8;
-        return Number(view.getBigInt64(at));
-      default:
-        throw new BadMessage(`0x${head.toString(16)} begins no plain value`);
-    }
-  }
-
-  #array(depth: number): unknown[] {
-    const length = this.arrayHead();
-    if (depth === MAX_DEPTH) throw new BadMessage("nested too deeply");
+  function list(length: number, depth: number): unknown[] {
+    enter(length, depth);
     const values: unknown[] = [];
-    for (let index = 0; index < length; index++) values.push(this.value(depth + 1));
+    for (let index = 0; index < length; index++) values.push(value(depth));
     return values;
   }
 
-  #map(head: number, depth: number): Record<string, unknown> {
-    this.#at++;
-    const size = head < 0x90 ? head & 0x0f : this.#length(head - 0xde, 2);
-    if (depth === MAX_DEPTH) throw new BadMessage("nested too deeply");
-    const map: Record<string, unknown> = Object.create(null);
+  function map(size: number, depth: number): Record<string, unknown> {
+    enter(size, depth);
+    const members: Record<string, unknown> = Object.create(null);
     for (let index = 0; index < size; index++) {
-      const key = this.value(depth + 1);
-      if (typeof key !== "string") throw new BadMessage("a key that is no text");
-      map[key] = this.value(depth + 1);
+      const key = value(depth);
+      if (typeof key !== "string") return bad();
+      members[key] = value(depth);
     }
-    return map;
+    return members;
   }
 
-  #text(head: number): string {
-    this.#at++;
-    const length = head < 0xc0 ? head & 0x1f : head === 0xd9 ? this.#number(0xcc) : this.#length(head - 0xda, 1);
-    const end = this.#at + length;
-    if (end > this.#bytes.length) throw new BadMessage("cut short");
-    const text = UTF8.decode(this.#bytes.subarray(this.#at, end));
-    this.#at = end;
-    return text;
+  function text(length: number): string {
+    return UTF8.decode(new Uint8Array(data, take(length), length));
   }
 
-  /** A length of two bytes or, where `wide`, of four; each of the `times` elements takes a byte at least. */
-  #length(wide: number, times: number): number {
-    const length = this.#number(wide ? 0xce : 0xcd);
-    if (length * times > this.#bytes.length - this.#at) throw new BadMessage("cut short");
-    return length;
+  function value(depth = 0): unknown {
+    const head = unsigned(0);
+    if (head < 0x80) return head;
+    if (head < 0x90) return map(head & 0x0f, depth + 1);
+    if (head < 0xa0) return list(head & 0x0f, depth + 1);
+    if (head < 0xc0) return text(head & 0x1f);
+    if (head >= 0xe0) return head - 0x100;
+    if (head === 0xc0) return null;
+    if (head === 0xc2 || head === 0xc3) return head === 0xc3;
+    if (head === 0xca) return view.getFloat32(take(4));
+    if (head === 0xcb) return view.getFloat64(take(8));
+    if (head === 0xcf) return Number(view.getBigUint64(take(8)));
+    if (head === 0xd3) return Number(view.getBigInt64(take(8)));
+    // What is left is a number of 1, 2 or 4 bytes, or has a length of 1, 2 or 4, or of 2 or 4.
+    if (head >= 0xcc && head < 0xcf) return unsigned(head - 0xcc);
+    if (head >= 0xd0 && head < 0xd3) return signed(head - 0xd0);
+    if (head >= 0xd9 && head < 0xdc) return text(unsigned(head - 0xd9));
+    if (head >= 0xdc && head < 0xde) return list(unsigned(head - 0xdb), depth + 1);
+    if (head >= 0xde) return map(unsigned(head - 0xdd), depth + 1);
+    return bad();
   }
+
+  return {
+    number() {
+      // The frequent ones first.
+      const head = view.getUint8(at);
+      if (head === 0xcb) return view.getFloat64(take(9) + 1);
+      if (head === 0xce) return view.getUint32(take(5) + 1);
+      const found = value();
+      if (found === null) return Number.NaN;
+      return typeof found === "number" ? found : bad();
+    },
+    array() {
+      const head = unsigned(0);
+      if ((head & 0xf0) === 0x90) return head & 0x0f;
+      return (head & 0xfe) === 0xdc ? unsigned(head - 0xdb) : bad();
+    },
+    value,
+    end() {
+      if (at < data.byteLength) bad();
+    },
+  };
 }

@@ -7,7 +7,6 @@ export const VIOLATIONS = [
   "malformed",
   "frameTooLarge",
   "notGranted",
-  "beforeGrant",
   "handleChanged",
   "wrongLength",
   "twiceInFrame",

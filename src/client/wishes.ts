@@ -1,13 +1,10 @@
 /** What all claims together want: for each symbol and pattern the one set of terms that serves all. */
+import { nearest, type Selection } from "./selection.ts";
 import { merge, type Terms, UNWANTED } from "./terms.ts";
 
 /** One that wants symbols. */
 export interface Wisher {
-  /** By prefix: whether symbols with it are wanted, or left out of a wider one. */
-  readonly prefixes: ReadonlyMap<string, boolean>;
-  /** Whether it says something of just this symbol. */
-  names(symbol: string): boolean;
-  covers(symbol: string): boolean;
+  readonly selection: Selection;
   /** How it wants a symbol; {@link UNWANTED} where it does not. */
   termsOf(symbol: string): Terms;
   /** How it wants symbols that begin so, and that it does not name. */
@@ -26,20 +23,20 @@ export class Wishes<W extends Wisher = Wisher> {
   /** Looks again what a wisher says of just this symbol. */
   look(wisher: W, symbol: string): void {
     const wishers = this.#bySymbol.get(symbol) ?? new Set();
-    if (wisher.names(symbol)) this.#bySymbol.set(symbol, wishers.add(wisher));
+    if (wisher.selection.names(symbol)) this.#bySymbol.set(symbol, wishers.add(wisher));
     else if (wishers.delete(wisher) && wishers.size === 0) this.#bySymbol.delete(symbol);
   }
 
   /** Looks again whether a wisher has patterns. */
   lookAtPatterns(wisher: W): void {
-    if (wisher.prefixes.size > 0) this.#patterned.add(wisher);
+    if (wisher.selection.prefixes.size > 0) this.#patterned.add(wisher);
     else this.#patterned.delete(wisher);
   }
 
   /** All that cover a symbol. */
   of(symbol: string): W[] {
     const wishers = new Set([...(this.#bySymbol.get(symbol) ?? []), ...this.#patterned]);
-    return [...wishers].filter((wisher) => wisher.covers(symbol));
+    return [...wishers].filter((wisher) => wisher.selection.covers(symbol));
   }
 
   /** The terms that serve all who want the symbol; {@link UNWANTED} when nobody does. */
@@ -53,7 +50,7 @@ export class Wishes<W extends Wisher = Wisher> {
    */
   get patterns(): Map<string, Terms> {
     const prefixes = new Set<string>();
-    for (const wisher of this.#patterned) for (const prefix of wisher.prefixes.keys()) prefixes.add(prefix);
+    for (const wisher of this.#patterned) for (const prefix of wisher.selection.prefixes.keys()) prefixes.add(prefix);
     const patterns = new Map<string, Terms>();
     for (const prefix of [...prefixes].sort((a, b) => a.length - b.length)) {
       let terms = UNWANTED;
@@ -63,12 +60,4 @@ export class Wishes<W extends Wisher = Wisher> {
     }
     return patterns;
   }
-}
-
-/** The longest of some prefixes that a text begins with. */
-export function nearest(prefixes: ReadonlyMap<string, unknown>, text: string): string | undefined {
-  let found: string | undefined;
-  for (const prefix of prefixes.keys())
-    if (text.startsWith(prefix) && prefix.length >= (found?.length ?? 0)) found = prefix;
-  return found;
 }
