@@ -7,6 +7,7 @@ import { encode } from "@msgpack/msgpack";
 import { type WebSocket, WebSocketServer } from "ws";
 import { isFault, readCommand } from "../src/protocol/command.ts";
 import { type Command, type Hello, SUBPROTOCOLS, type Subscribe } from "../src/protocol/messages.ts";
+import { faults } from "./asyncapi_document.ts";
 import { until } from "./gateway_process.ts";
 
 /** One connection of a client's, which has been greeted. */
@@ -44,6 +45,7 @@ export class FakeConnection {
     await until(this.#changes, () => this.commands.length > 0, "a subscribe");
     const [command] = this.commands;
     assert.ok(command.op === "subscribe");
+    assert.equal(faults("subscribe", command), "");
     return command;
   }
 
