@@ -93,9 +93,9 @@ export class AdminServer {
   }
 }
 
-/** Numbers to a thousandth: what is measured is not better than that. */
+/** Numbers to a thousandth: what is measured is not better than that. Times are whole, and too large for it. */
 function rounded(_name: string, value: unknown): unknown {
-  return typeof value === "number" ? Math.round(value * 1_000) / 1_000 : value;
+  return typeof value === "number" && !Number.isInteger(value) ? Math.round(value * 1_000) / 1_000 : value;
 }
 
 function answer(response: ServerResponse, status: number, contentType: string, body: string): void {

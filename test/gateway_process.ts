@@ -113,8 +113,8 @@ export class ServerProcess {
   }
 
   /** What a path of the admin port answers. */
-  admin(path: string): Promise<Response> {
-    return fetch(`http://127.0.0.1:${this.adminPort}${path}`);
+  admin(path: string, headers: Record<string, string> = {}): Promise<Response> {
+    return fetch(`http://127.0.0.1:${this.adminPort}${path}`, { headers });
   }
 
   /** A number on the metrics page; the sum of all labels. */

@@ -28,6 +28,9 @@ const GROWTH_TIME = 100;
 /** A ping follows at least this often, ms, while frames are sent: how soon a reader that stopped is found out. */
 const PING_TIME = 1_000;
 
+/** How much of what was measured of the pace is kept with each pong. */
+const PACE_KEPT = 0.8;
+
 export class ArrivalWindow {
   readonly #min: number;
   readonly #max: number;
@@ -48,8 +51,11 @@ export class ArrivalWindow {
   #roundTrip = Number.POSITIVE_INFINITY;
   /** How long the last ping took that was answered, and when that was, ms. */
   #lastTrip = 0;
+  #lastWay = 0;
   #lastPong = Number.NEGATIVE_INFINITY;
-  #pace = 0;
+  /** Bytes taken, and in how many ms, while there was always more to take; what is past fades. */
+  #busyBytes = 0;
+  #busyTime = 0;
   #heldBack = false;
   /** When the window last changed, ms. */
   #changedAt: number;
@@ -89,9 +95,18 @@ export class ArrivalWindow {
     return this.#lastTrip;
   }
 
+  /**
+   * How much of that trip was the way to the client, ms, as far as one can tell. What a trip takes more than the bare one may
+   * have been lost on either way: half of it. But what queues queues on the way there: a trip that is as much longer as
+   * the window lets it be was long because of that, and any trip is where the window had to become small.
+   */
+  get lastWay(): number {
+    return this.#lastWay;
+  }
+
   /** How fast the other end takes what is sent, while there is always more to take: bytes a second, 0 where unknown. */
   get pace(): number {
-    return this.#pace;
+    return this.#busyTime > 0 ? (this.#busyBytes / this.#busyTime) * 1_000 : 0;
   }
 
   /** Since when the oldest unanswered ping is out, ms; undefined when all are answered. */
@@ -168,6 +183,10 @@ export class ArrivalWindow {
     this.#arrived = this.#pingBytes[slot];
     const roundTrip = now - this.#pingTime[slot];
     this.#lastTrip = roundTrip;
+    const bare = Math.min(this.#roundTrip, roundTrip);
+    const excess = roundTrip - bare;
+    const queued = this.#size < IDLE_WINDOW ? 1 : Math.min(1, excess / this.#delay);
+    this.#lastWay = bare / 2 + (excess * (1 + queued)) / 2;
     if (roundTrip < this.#roundTrip) this.#roundTrip = roundTrip;
     else if (this.#isClean(slot)) this.#roundTrip += (roundTrip - this.#roundTrip) / 4;
     this.#adapt(slot, roundTrip, now);
@@ -191,10 +210,10 @@ export class ArrivalWindow {
 
   /** Two pongs in a row of which the second ping was out when the first came: in between, the other end was busy. */
   #measurePace(slot: number, now: number): void {
-    const passed = now - this.#lastPong;
-    if (passed > 0 && this.#pingTime[slot] < this.#lastPong) {
-      const pace = ((this.#pingBytes[slot] - this.#arrived) / passed) * 1_000;
-      this.#pace += (pace - this.#pace) / (this.#pace === 0 ? 1 : 4);
+    if (this.#pingTime[slot] < this.#lastPong) {
+      // Two sums rather than a mean of rates: what comes in a burst counts for as long as it took, which is nothing.
+      this.#busyBytes = this.#busyBytes * PACE_KEPT + this.#pingBytes[slot] - this.#arrived;
+      this.#busyTime = this.#busyTime * PACE_KEPT + now - this.#lastPong;
     }
     this.#lastPong = now;
   }
