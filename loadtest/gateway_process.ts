@@ -53,9 +53,13 @@ export class GatewayProcess {
     return this.#child.pid as number;
   }
 
+  get metricsUrl(): string {
+    return `http://127.0.0.1:${this.#adminPort}/metrics`;
+  }
+
   /** What the metrics page says now, by name (and labels, where there are any). */
   async metrics(): Promise<ReadonlyMap<string, number>> {
-    const response = await fetch(`http://127.0.0.1:${this.#adminPort}/metrics`);
+    const response = await fetch(this.metricsUrl);
     const lines = (await response.text()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
     return new Map(
       lines.map((line) => line.split(" ") as [string, string]).map(([name, text]) => [name, Number(text)]),

@@ -1,6 +1,7 @@
 /** One run of the swarm: opens, warms up, measures, and sees whether everyone arrives at what holds. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ClockOffset, clockOffset, isLocal } from "../clock_offset.ts";
+import { clockOffset } from "../clock_offset.ts";
+import { type ClockOffset, isLocal } from "../clock_sample.ts";
 import { GatewayProcess } from "../gateway_process.ts";
 import { Market } from "../market.ts";
 import { Crew, checkFiles } from "./crew.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isLocal, offsetOf } from "./clock_offset.ts";
+import { isLocal, offsetOf } from "./clock_sample.ts";
 
 test("the ping with the shortest way tells the offset, and how wrong it may be", () => {
   // The other clock is 5,000 µs ahead. One pong waited for 900 µs before it was sent back, another on its way back.

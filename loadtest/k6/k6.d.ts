@@ -7,14 +7,39 @@ declare module "k6" {
   export function check<T>(value: T, checks: Readonly<Record<string, (value: T) => boolean>>): boolean;
 }
 
+declare module "k6/execution" {
+  const execution: {
+    readonly vu: { readonly idInTest: number };
+    readonly scenario: {
+      /** When it began, ms since the Unix epoch. */
+      readonly startTime: number;
+      /** From 0, of all iterations of the scenario. */
+      readonly iterationInTest: number;
+    };
+  };
+  export default execution;
+}
+
+declare module "k6/http" {
+  interface Response {
+    /** 0 where there was no answer. */
+    readonly status: number;
+    readonly body: string;
+    readonly error: string;
+  }
+  const http: { get(url: string): Response };
+  export default http;
+}
+
 declare module "k6/metrics" {
+  type Tags = Readonly<Record<string, string>>;
   export class Counter {
     constructor(name: string);
-    add(count: number): void;
+    add(count: number, tags?: Tags): void;
   }
   export class Trend {
     constructor(name: string, isTime?: boolean);
-    add(value: number): void;
+    add(value: number, tags?: Tags): void;
   }
 }
 

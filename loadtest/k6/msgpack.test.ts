@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pack, unpack } from "msgpackr";
-import { isControl, packCommand, readControl, readFrame } from "./k6_msgpack.ts";
+import { isControl, packCommand, readControl, readFrame, tickCount } from "./msgpack.ts";
 
 const SENT_AT = 1_700_000_000_000_500;
 
@@ -13,8 +13,10 @@ for (const count of [0, 1, 14, 15, 16, 300])
   test(`a data frame of ${count} ticks is read without its values`, () => {
     const values = [null, 0, 1.5, 127, 128, 65_535, 65_536, 4_294_967_295, -1, -200];
     const ticks = Array.from({ length: count }, (_, tick) => [tick * 100, 70_000 + tick, SENT_AT - tick]);
-    const frame = readFrame(packed([SENT_AT, ...ticks.map((tick) => [...tick, ...values])]));
-    assert.deepEqual(frame, { sentAt: SENT_AT, ticks: ticks.flat() });
+    const message = packed([SENT_AT, ...ticks.map((tick) => [...tick, ...values])]);
+    const frame = readFrame(message);
+    assert.equal(tickCount(message), count);
+    assert.deepEqual(frame, { sentAt: SENT_AT, ticks: ticks.flatMap((tick) => [...tick, values.length]) });
   });
 
 test("what is no data frame is refused", () => {

@@ -4,11 +4,13 @@
  * Source: https://github.com/msgpack/msgpack/blob/master/spec.md
  */
 
-/** A data frame: of each tick the handle, `seq` and `eventTime`, one behind the other. */
+/** A data frame: of each tick the handle, `seq`, `eventTime` and how many values it has, one behind the other. */
 export interface DataFrame {
   readonly sentAt: number;
   readonly ticks: number[];
 }
+/** Numbers of a tick in {@link DataFrame.ticks}. */
+export const TICK_NUMBERS = 4;
 
 /** The most bytes of a command. */
 const MAX_COMMAND = 32_768;
@@ -44,6 +46,13 @@ export function isControl(message: ArrayBuffer): boolean {
   return (first & 0xf0) === 0x80 || first === 0xde;
 }
 
+/** How many ticks a data frame has, without reading them; 0 when it is none. */
+export function tickCount(message: ArrayBuffer): number {
+  const [first, high, low] = new Uint8Array(message, 0, Math.min(3, message.byteLength));
+  if ((first & 0xf0) === 0x90) return (first & 0x0f) - 1;
+  return first === 0xdc ? (high << 8) + low - 1 : 0;
+}
+
 /**
  * Reads a data frame.
  * @throws Error when it is none
@@ -57,7 +66,7 @@ export function readFrame(message: ArrayBuffer): DataFrame {
   for (let element = 1; element < elements; element++) {
     const values = arrayHead(cursor) - 3;
     if (values < 0) throw new Error("a tick without handle, seq and eventTime");
-    ticks.push(number(cursor), number(cursor), number(cursor));
+    ticks.push(number(cursor), number(cursor), number(cursor), values);
     let at = cursor.at;
     for (let value = 0; value < values; value++) {
       const size = NUMBER_BYTES[bytes[at]];

@@ -1,0 +1,72 @@
+/** The command line of `npm run loadtest`: a scenario, and its parameters as flags. */
+import { integer, text, UsageError, url } from "../../src/option.ts";
+import { type Flag, type FlagValues, flag, flagsHelp, readFlags } from "../flags.ts";
+import { defaultsOf, PARAMETERS, type ParameterName, refusal, SCENARIOS, type Settings } from "./scenarios.ts";
+
+const FLAGS = {
+  url: flag(url(["ws", "wss"], true), "", "The gateway's stream; without it a gateway of its own is started"),
+  metrics: flag(url(["http", "https"], true), "", "The gateway's metrics page: its CPU and memory are told as well"),
+  prefix: flag(text("PREFIX", "what symbols begin with", /^[A-Z0-9._:-]{0,63}$/), "", "Only these of its symbols"),
+  reports: flag(text("FOLDER", "a folder's name", /./), "loadtest/reports", "Where the reports go"),
+  market: flag(integer(1, 100_000), 1_000, "Symbols of the simulator, where the gateway is its own"),
+  ticks: flag(integer(1, 1_000_000, "a second"), 20_000, "Ticks of that simulator, all symbols together"),
+} as const;
+
+/** What is run: a scenario, or the installation of k6. */
+export type LoadTestOptions =
+  | { readonly command: "install" }
+  | {
+      readonly command: "run";
+      readonly scenario: string;
+      readonly settings: Settings;
+      readonly flags: FlagValues<typeof FLAGS>;
+    };
+
+/**
+ * Reads the command line; the scenario is `smoke` when none is named. Undefined when the help is wanted.
+ * @throws UsageError that names what is wrong, and its range
+ */
+export function readOptions(args: readonly string[]): LoadTestOptions | undefined {
+  const isNamed = args.length > 0 && !args[0].startsWith("-");
+  const scenario = isNamed ? args[0] : "smoke";
+  const rest = isNamed ? args.slice(1) : args;
+  if (scenario === "install" && rest.length === 0) return { command: "install" };
+  if (!Object.hasOwn(SCENARIOS, scenario))
+    throw new UsageError(`there is no scenario ${JSON.stringify(scenario)}: ${Object.keys(SCENARIOS).join(", ")}`);
+  const read = readFlags({ ...parameters(scenario), ...FLAGS }, rest);
+  if (!read) return undefined;
+  const { values, given } = read;
+  const settings = Object.fromEntries(
+    Object.keys(PARAMETERS).map((name) => [name, values[name as ParameterName]]),
+  ) as Settings;
+  const why = refusal(scenario, settings);
+  if (why) throw new UsageError(why);
+  for (const name of ["market", "ticks"])
+    if (values.url !== "" && given.has(name))
+      throw new UsageError(`--${name} is for a gateway of its own, not with --url`);
+  if (values.url === "" && given.has("metrics")) throw new UsageError("--metrics needs --url");
+  if (values.url === "" && settings.symbols > values.market)
+    throw new UsageError(`--symbols (${settings.symbols}) must not be more than --market (${values.market})`);
+  return { command: "run", scenario, settings, flags: values };
+}
+
+export function help(): string {
+  const scenarios = Object.entries(SCENARIOS).map(([name, { help: what, defaults }]) => {
+    const own = Object.entries(defaults).map(([parameter, value]) => `--${parameter} ${value}`);
+    return `  ${name.padEnd(22)}${what} (${own.join(" ")})\n`;
+  });
+  return (
+    "npm run loadtest -- SCENARIO [flags]: k6 against a gateway. The scenario is smoke when none is named.\n\n" +
+    `${scenarios.join("")}  ${"install".padEnd(22)}Build k6 with Go, where it is missing\n\n` +
+    `Flags, with their range and, where the scenario has none of its own, default:\n${flagsHelp({ ...parameters(), ...FLAGS })}`
+  );
+}
+
+/** The parameters as flags, with the defaults of a scenario. */
+function parameters(scenario?: string): Record<ParameterName, Flag<number>> {
+  const all = Object.entries(PARAMETERS).map(([name, { min, max, unit, help: what, default: usual }]) => {
+    const fallback = scenario === undefined ? usual : defaultsOf(scenario)[name as ParameterName];
+    return [name, flag(integer(min, max, unit), fallback, what)];
+  });
+  return Object.fromEntries(all);
+}

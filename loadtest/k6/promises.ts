@@ -1,0 +1,14 @@
+/** What a client checks (docs/protocol.md), by the name under which a breach of it is counted. */
+export const PROMISES = {
+  hello: "hello is the first message",
+  readable: "every message is a data frame or a control message, of at most 64 KiB",
+  granted: "every symbol is granted, at the interval and with the fields that were asked for",
+  snapshot: "every symbol has its snapshot, after it was granted",
+  whole: "a tick holds all granted fields",
+  once: "a frame holds a handle at most once",
+  interval: "two ticks of a handle are an interval apart",
+  seq: "seq never stays or goes back without a gap or a reset",
+  error: "a command of the protocol gets no error",
+  open: "a connection is not closed by the gateway",
+} as const;
+export type Promised = keyof typeof PROMISES;

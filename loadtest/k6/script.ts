@@ -1,0 +1,280 @@
+/**
+ * The load test, for k6 2.x (https://grafana.com/docs/k6/). `npm run loadtest` starts it; on a machine that has k6 and
+ * this folder only:
+ *
+ *     k6 run -e SCENARIO=steady -e URL=wss://gateway.example.com/v1/stream -e CONNECTIONS=500 loadtest/k6/script.ts
+ *
+ * A virtual user holds several connections: each costs k6 a few KB, and a virtual user megabytes.
+ */
+import execution from "k6/execution";
+import http from "k6/http";
+import { WebSocket } from "k6/websockets";
+import { isLocal, offsetOf, type Sample } from "../clock_sample.ts";
+import { Client, type Surroundings } from "./client.ts";
+import * as metrics from "./metrics.ts";
+import { packCommand, readControl } from "./msgpack.ts";
+import { PROMISES } from "./promises.ts";
+import { htmlOf, reportOf, textOf } from "./report.ts";
+import {
+  ageLimit,
+  defaultsOf,
+  envName,
+  isInStorm,
+  PARAMETERS,
+  type ParameterName,
+  refusal,
+  SCENARIOS,
+  type Settings,
+} from "./scenarios.ts";
+
+const URL = __ENV.URL ?? "ws://127.0.0.1:8080/v1/stream";
+const NAME = __ENV.SCENARIO ?? "smoke";
+/** What the symbols begin with that are subscribed to. */
+const PREFIX = __ENV.PREFIX ?? "";
+/** The gateway's metrics page; empty where it is not known. */
+const METRICS = __ENV.METRICS ?? "";
+/** Where the reports go, without `.json` and `.html`; empty for none. */
+const REPORT = __ENV.REPORT ?? "";
+const SCENARIO = SCENARIOS[NAME];
+if (!SCENARIO) throw new Error(`SCENARIO must be one of ${Object.keys(SCENARIOS).join(", ")}, not ${NAME}`);
+const SETTINGS = settings();
+const refused = refusal(NAME, SETTINGS);
+if (refused) throw new Error(refused);
+
+/** Connections that a virtual user holds. */
+const PER_USER = 25;
+const USERS = Math.ceil(SETTINGS.connections / PER_USER);
+const END = SETTINGS.duration * 1_000;
+/** How much longer than the duration it may take, seconds: connections close. */
+const GRACE = 15;
+/** Pings by which the other clock is known, and the pause between them, ms. */
+const PINGS = 20;
+const PAUSE = 30;
+/** How often a virtual user tells k6 what it has counted, ms. */
+const TELL = 1_000;
+/** The pauses before a client that was refused or cut off comes back, ms: doubled each time, and spread. */
+const FIRST_PAUSE = 500;
+const LONGEST_PAUSE = 16_000;
+/** How often the gateway's metrics are looked at, as a part of the duration, and ms at least. */
+const LOOKS = 50;
+const LOOK = 1_000;
+/** When memory is taken to have settled, as a part of the duration; and what it may grow by: a collector's ups and downs. */
+const SETTLED = 0.2;
+const GROWTH_SHARE = 0.1;
+const GROWTH_BYTES = 32_000_000;
+
+const storm = SCENARIO.storm?.(SETTINGS);
+const watches = METRICS !== "" && SCENARIO.watchesMemory === true;
+const age = [`p(99)<${ageLimit(SETTINGS)}`];
+
+export const options = {
+  scenarios: {
+    [NAME]: {
+      executor: "per-vu-iterations",
+      exec: "clients",
+      vus: USERS,
+      iterations: 1,
+      maxDuration: `${SETTINGS.duration + GRACE}s`,
+    },
+    ...(METRICS === ""
+      ? {}
+      : {
+          gateway: {
+            executor: "per-vu-iterations",
+            exec: "watch",
+            vus: 1,
+            iterations: 1,
+            maxDuration: `${SETTINGS.duration + GRACE}s`,
+          },
+        }),
+  },
+  thresholds: {
+    tick_age: age,
+    ...(storm
+      ? { "tick_age{role:stays,phase:calm}": age, "tick_age{role:stays,phase:storm}": age, "tick_age{role:storm}": age }
+      : {}),
+    connect_time: [`p(95)<${SETTINGS["max-connect"]}`],
+    snapshot_time: [`p(95)<${SETTINGS["max-snapshot"]}`],
+    refused: ["count==0"],
+    ...Object.fromEntries(Object.keys(PROMISES).map((name) => [`broken_promises{promise:${name}}`, ["count==0"]])),
+    ticks: ["count>0"],
+    checks: ["rate==1"],
+    ...(watches ? { memory_over: ["max<=0"] } : {}),
+  },
+  summaryTrendStats: ["count", "min", "med", "p(90)", "p(95)", "p(99)", "p(99.9)", "max"],
+};
+
+/** What is known before it begins. */
+interface Known {
+  readonly market: readonly string[];
+  /** ms */
+  readonly clockOffset: number;
+}
+
+export async function setup(): Promise<Known> {
+  const url = URL.replace(/^ws/, "http").replace(/stream(\?.*)?$/, `symbols?prefix=${encodeURIComponent(PREFIX)}`);
+  const { status, body, error } = http.get(url);
+  if (status !== 200) throw new Error(`${url} does not answer as a gateway does: ${error || `HTTP ${status}`}`);
+  const { symbols } = JSON.parse(body) as { symbols: string[] };
+  if (symbols.length < SETTINGS.symbols)
+    throw new Error(`the gateway has ${symbols.length} symbols, fewer than the ${SETTINGS.symbols} of each connection`);
+  const [, host] = /^wss?:\/\/(\[[^\]]+\]|[^:/]+)/.exec(URL) ?? [];
+  return { market: symbols, clockOffset: isLocal(host ?? "") ? 0 : await clockOffset() };
+}
+
+/** A virtual user: its seats, each there when the scenario says. */
+export function clients({ market, clockOffset: offset }: Known): void {
+  const began = execution.scenario.startTime;
+  const calm = [
+    { role: "stays", phase: "calm" },
+    { role: "storm", phase: "calm" },
+  ];
+  const stormy = calm.map(({ role }) => ({ role, phase: "storm" }));
+  const around: Surroundings = {
+    url: URL,
+    interval: SETTINGS.interval,
+    oneOf: Math.round(100 / SETTINGS.sample),
+    clockOffset: offset,
+    counts: new metrics.Counts(),
+    tags(isStormy) {
+      const time = Date.now() - began;
+      const tags = storm && time >= storm.from && time < storm.to ? stormy : calm;
+      return tags[isStormy ? 1 : 0];
+    },
+  };
+  // The users' seats are mixed, so that those of one do not all open at once.
+  const steps: Step[] = [];
+  for (let seat = execution.scenario.iterationInTest; seat < SETTINGS.connections; seat += USERS)
+    for (const { from, to } of SCENARIO.visits(seat, SETTINGS)) {
+      const stay = new Stay(around, seat, market);
+      steps.push({ at: began + from, act: () => stay.come() }, { at: began + to, act: () => stay.go() });
+    }
+  for (let time = TELL; time < END; time += TELL) steps.push({ at: began + time, act: () => around.counts.tell() });
+  steps.push({ at: began + END + TELL, act: () => around.counts.tell() });
+  steps.sort((one, other) => one.at - other.at);
+  follow(steps, 0);
+}
+
+/** Something that a virtual user does at a time, ms since the Unix epoch. */
+interface Step {
+  readonly at: number;
+  act(): void;
+}
+
+/** Does one step after the other, each at its time. */
+function follow(steps: readonly Step[], from: number): void {
+  let next = from;
+  while (next < steps.length && steps[next].at <= Date.now()) steps[next++].act();
+  if (next < steps.length) setTimeout(() => follow(steps, next), Math.max(1, steps[next].at - Date.now()));
+}
+
+/** One stay of a seat: who is refused or cut off comes back. */
+class Stay {
+  readonly #around: Surroundings;
+  readonly #seat: number;
+  readonly #symbols: readonly string[];
+  #client: Client | undefined;
+  #pause = FIRST_PAUSE;
+  #isOver = false;
+
+  constructor(around: Surroundings, seat: number, market: readonly string[]) {
+    this.#around = around;
+    this.#seat = seat;
+    const step = Math.floor(market.length / SETTINGS.symbols);
+    const symbolAt = (slot: number) => market[(seat + slot * step) % market.length];
+    this.#symbols = Array.from({ length: SETTINGS.symbols }, (_, slot) => symbolAt(slot));
+  }
+
+  come(): void {
+    if (this.#isOver) return;
+    const ended = (isRefused: boolean) => this.#ended(isRefused);
+    this.#client = new Client(this.#around, this.#seat, isInStorm(this.#seat, SETTINGS), this.#symbols, ended);
+  }
+
+  go(): void {
+    this.#isOver = true;
+    this.#client?.close();
+  }
+
+  #ended(isRefused: boolean): void {
+    this.#client = undefined;
+    if (this.#isOver) return;
+    this.#pause = isRefused ? Math.min(this.#pause * 2, LONGEST_PAUSE) : FIRST_PAUSE;
+    setTimeout(() => this.come(), this.#pause * (0.5 + Math.random()));
+  }
+}
+
+/** Looks at the gateway's memory and CPU until the end. */
+export function watch(): void {
+  const began = execution.scenario.startTime;
+  const period = Math.max(LOOK, END / LOOKS);
+  let settled: number | undefined;
+  let last: { time: number; cpu: number } | undefined;
+  const look = () => {
+    const { status, body } = http.get(METRICS);
+    const now = Date.now();
+    const value = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, "m").exec(body)?.[1] ?? Number.NaN);
+    const memory = status === 200 ? value("process_resident_memory_bytes") : Number.NaN;
+    const cpu = status === 200 ? value("process_cpu_seconds_total") : Number.NaN;
+    if (!Number.isNaN(memory)) {
+      metrics.gatewayMemory.add(memory);
+      if (last) metrics.gatewayCores.add((cpu - last.cpu) / ((now - last.time) / 1_000));
+      last = { time: now, cpu };
+      if (now - began >= END * SETTLED) settled ??= memory;
+      // Of the last ones the largest counts.
+      if (settled !== undefined && now - began + period >= END)
+        metrics.memoryOver.add(memory - settled * (1 + GROWTH_SHARE) - GROWTH_BYTES);
+    }
+    if (now - began + period < END) setTimeout(look, period);
+  };
+  look();
+}
+
+export function handleSummary(data: unknown): Record<string, string> {
+  const report = reportOf(data, { scenario: NAME, url: URL, settings: SETTINGS, time: new Date().toISOString() });
+  const files = REPORT === "" ? [] : [`${REPORT}.html`, `${REPORT}.json`];
+  const written = files.length === 0 ? "" : `${"report".padEnd(16)}${files.join(", ")}\n`;
+  const [html, json] = files;
+  return {
+    stdout: textOf(report) + written,
+    ...(html ? { [html]: htmlOf(report) } : {}),
+    ...(json ? { [json]: `${JSON.stringify(report, undefined, 2)}\n` } : {}),
+  };
+}
+
+/** What the gateway's clock is ahead of ours, ms. */
+function clockOffset(): Promise<number> {
+  const samples: Sample[] = [];
+  const socket = new WebSocket(URL, "tickgate.v1.msgpack");
+  socket.binaryType = "arraybuffer";
+  return new Promise((resolve, reject) => {
+    let sent = 0;
+    const ping = () => {
+      sent = Date.now();
+      socket.send(packCommand({ op: "ping" }));
+    };
+    socket.onmessage = ({ data, timestamp }) => {
+      if (typeof data === "string") return;
+      const { op, time } = readControl(data);
+      if (op === "pong") samples.push({ sent: sent * 1_000, received: timestamp * 1_000, time: time as number });
+      if (samples.length < PINGS) setTimeout(ping, PAUSE);
+      else socket.close(1000);
+    };
+    socket.onclose = () => {
+      if (samples.length === 0) reject(new Error(`${URL} does not answer as a gateway does`));
+      else resolve(offsetOf(samples).offset / 1_000);
+    };
+  });
+}
+
+function settings(): Settings {
+  const given: Record<string, number> = {};
+  for (const [name, { min, max }] of Object.entries(PARAMETERS)) {
+    const text = __ENV[envName(name)];
+    const value = text === undefined ? defaultsOf(NAME)[name as ParameterName] : Number(text);
+    if (!Number.isInteger(value) || value < min || value > max)
+      throw new Error(`${envName(name)} must be a whole number from ${min} to ${max}, not ${text}`);
+    given[name] = value;
+  }
+  return given as Settings;
+}
