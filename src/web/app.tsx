@@ -11,11 +11,12 @@ import { ShareDialog, SharedBar } from "./share.tsx";
 import { Strip } from "./strip.tsx";
 import { ThemeButton } from "./theme_button.tsx";
 import { Toast } from "./toast.tsx";
-import { useCell } from "./use.ts";
+import { SHEET, useCell, useMedia } from "./use.ts";
 
 export function App({ page }: { page: Page }) {
   const [dialog, setDialog] = useState<"keys" | "share" | undefined>();
   const opened = useCell(page.opened);
+  const isCovered = useMedia(SHEET) && opened !== undefined;
   const closeDialog = () => setDialog(undefined);
 
   useEffect(() => {
@@ -35,8 +36,16 @@ export function App({ page }: { page: Page }) {
   }, [dialog]);
 
   return (
-    <div class="page" data-opened={opened !== undefined}>
-      <header class="top">
+    // biome-ignore lint/a11y/noStaticElementInteractions: what is not covered by the sheet closes it; the keyboard has Escape
+    // biome-ignore lint/a11y/useKeyWithClickEvents: as above
+    <div
+      class="page"
+      data-opened={opened !== undefined}
+      onClick={(event) => {
+        if (isCovered && event.target === event.currentTarget) page.close();
+      }}
+    >
+      <header class="top" inert={isCovered}>
         <h1 class="brand">
           <Icon name="logo" />
           <span>Tickgate</span>
@@ -56,13 +65,13 @@ export function App({ page }: { page: Page }) {
       <Banner page={page} />
       <SharedBar page={page} />
       <main class="body">
-        <div class="list">
+        <div class="list" inert={isCovered}>
           <GridBox page={page} />
           <EmptyList page={page} />
         </div>
         {opened !== undefined && <Panel page={page} symbol={opened} />}
       </main>
-      <Strip page={page} />
+      <Strip page={page} isCovered={isCovered} />
       <Toast page={page} />
       <LinkAnnouncer page={page} />
       {dialog === "keys" && <KeysDialog onClose={closeDialog} />}

@@ -85,7 +85,7 @@ function ofText(word: string, symbols: readonly string[]): Suggestion[] {
   // After a venue's colon, or with many to choose from, all of them is a likely wish.
   if (ranked[1].length > 1 && isPattern(pattern)) {
     const hint = `${ranked[1].length} symbols now, and every new one`;
-    suggestions.splice(word.endsWith(":") ? 0 : Math.min(suggestions.length, 5), 0, {
+    suggestions.splice(word.endsWith(":") ? 0 : 1, 0, {
       texts: [pattern],
       title: pattern,
       hint,

@@ -9,23 +9,28 @@ import {
   type Range,
   Virtualizer,
 } from "@tanstack/virtual-core";
-import { COLUMNS, type ColumnId, columnsFor, PHONE_WIDTH, type SortKey } from "./columns.ts";
+import { COLUMNS, type ColumnId, columnsFor, PHONE_WIDTH, place, type SortKey } from "./columns.ts";
 import { moved, type Place } from "./cursor.ts";
 import { makeDraggable } from "./drag.ts";
+import { Flashes } from "./flash.ts";
 import { GroupView } from "./group_view.ts";
 import { HeadView } from "./head_view.ts";
 import type { Instrument } from "./instrument.ts";
 import type { Sort } from "./keep.ts";
-import { type Palette, readPalette } from "./palette.ts";
 import { RowView, type Scene } from "./row_view.ts";
 import { keyOf, type Row } from "./rows.ts";
+import { followMouse } from "./tools.ts";
 
 /** Rows beyond the edges that have elements, so that scrolling finds them there. */
 const OVERSCAN = 8;
-/** How long after a change it is told which rows are on the screen, ms. */
-const SETTLE = 150;
+/** How often it is told which rows are on the screen at most, ms. */
+const SHOWN_PAUSE = 150;
+/** How long nothing must have moved before the elements are put in order, ms. */
+const REST = 400;
 /** How often all visible rows are looked at, for ages and trends, ms. */
 const LOOK = 1_000;
+/** How often flashes are looked at, ms. */
+const FADE = 120;
 /** Heights of a row: on a phone in two lines, for a finger, for a mouse. CSS pixels. */
 const PHONE_ROW = 60;
 const FINGER_ROW = 44;
@@ -59,12 +64,12 @@ export class Grid {
   readonly #virtual: Virtualizer<HTMLElement, HTMLElement>;
   readonly #views = new Map<string, View>();
   readonly #dirty = new Set<string>();
+  readonly #flashes = new Flashes();
   #rows: readonly Row[] = [];
   #indexes = new Map<string, number>();
   #columns: readonly ColumnId[] = COLUMNS.map((column) => column.id);
   #shownColumns: ReadonlySet<ColumnId> = new Set(this.#columns);
   #rowHeight = MOUSE_ROW;
-  #palette: Palette;
   /** Where the keyboard is; the head is the empty key. */
   #activeKey = "";
   #activeColumn = 0;
@@ -75,7 +80,10 @@ export class Grid {
   #opened: string | undefined;
   #isFrameDue = false;
   #isLayoutDue = true;
-  #settleTimer: ReturnType<typeof setTimeout> | undefined;
+  #shownTimer: ReturnType<typeof setTimeout> | undefined;
+  #orderTimer: ReturnType<typeof setTimeout> | undefined;
+  #fadeTimer: ReturnType<typeof setTimeout> | undefined;
+  #movedAt = 0;
   readonly #ends: (() => void)[] = [];
 
   constructor(host: GridHost) {
@@ -88,7 +96,6 @@ export class Grid {
     this.#canvas.className = "rows";
     this.#canvas.setAttribute("role", "rowgroup");
     this.element.append(this.#head.element, this.#canvas);
-    this.#palette = readPalette();
     makeDraggable(this.element, this.#canvas, {
       rowAt: (offset) => this.#rows[Math.floor(offset / this.#rowHeight)],
       rowHeight: () => this.#rowHeight,
@@ -106,6 +113,7 @@ export class Grid {
       rangeExtractor: (range) => this.#range(range),
       onChange: () => this.#layoutLater(),
     });
+    followMouse(this.#canvas);
     this.element.addEventListener("click", (event) => this.#click(event));
     this.element.addEventListener("keydown", (event) => this.#key(event));
     this.element.addEventListener("focusin", (event) => this.#focused(event.target as HTMLElement));
@@ -122,7 +130,9 @@ export class Grid {
     this.#ends.push(
       () => clearInterval(timer),
       () => resized.disconnect(),
-      () => clearTimeout(this.#settleTimer),
+      () => clearTimeout(this.#shownTimer),
+      () => clearTimeout(this.#orderTimer),
+      () => clearTimeout(this.#fadeTimer),
     );
     this.#layoutLater();
   }
@@ -151,15 +161,16 @@ export class Grid {
     this.element.dataset.sorted = String(sort !== undefined);
   }
 
+  /** Says that all prices may be old, whatever each row knows. */
+  setOld(isOld: boolean): void {
+    this.element.dataset.old = String(isOld);
+    this.touchAll();
+  }
+
   /** Marks the row whose chart is open. */
   setOpened(symbol: string | undefined): void {
     this.#opened = symbol;
     this.#layoutLater();
-  }
-
-  setPalette(palette: Palette): void {
-    this.#palette = palette;
-    this.touchAll();
   }
 
   /** A symbol has changed. */
@@ -194,10 +205,21 @@ export class Grid {
   #frame(): void {
     this.#isFrameDue = false;
     if (this.#isLayoutDue) this.#layout();
-    if (this.#dirty.size === 0) return;
+    const now = Date.now();
+    this.#flashes.step(now);
+    if (this.#dirty.size > 0) this.#paint(now);
+    if (this.#flashes.areLit) this.#fadeTimer ??= setTimeout(() => this.#fade(), FADE);
+  }
+
+  #fade(): void {
+    this.#fadeTimer = undefined;
+    this.#frameLater();
+  }
+
+  #paint(now: number): void {
     const scene: Scene = {
-      palette: this.#palette,
-      now: Date.now(),
+      flashes: this.#flashes,
+      now,
       isShown: (id) => this.#shownColumns.has(id),
       trendWidth: this.#rowHeight === PHONE_ROW ? 84 : 96,
       trendHeight: this.#rowHeight === PHONE_ROW ? 34 : this.#rowHeight - 8,
@@ -226,11 +248,10 @@ export class Grid {
       const row = this.#rows[index];
       const key = keyOf(row);
       const view = this.#viewOf(row, key, spare);
-      if (view instanceof RowView && row.kind === "symbol") view.show(row, index);
+      if (view instanceof RowView && row.kind === "symbol") view.show(row, index, this.#flashes);
       else if (view instanceof GroupView && row.kind === "group")
         view.show(row, index, this.#columns.length, this.#host.refusalOf(row.pattern));
-      const place = `translateY(${start}px)`;
-      if (view.element.style.transform !== place) view.element.style.transform = place;
+      view.moveTo(start);
       const isOpened = String(key === this.#opened);
       if (view.element.dataset.opened !== isOpened) view.element.dataset.opened = isOpened;
       this.#dirty.add(key);
@@ -238,7 +259,9 @@ export class Grid {
     for (const view of spare) view.element.remove();
     this.#canvas.style.height = `${this.#virtual.getTotalSize()}px`;
     this.#rove();
-    this.#settleLater();
+    this.#tellShownLater();
+    this.#movedAt = performance.now();
+    this.#orderLater(REST);
   }
 
   /** The element of a row: its own, one that another row does not need any more, or a new one. */
@@ -274,14 +297,21 @@ export class Grid {
     return range;
   }
 
-  /** When scrolling pauses, it is told what is on the screen, and the elements are put in the order of their rows. */
-  #settleLater(): void {
-    this.#settleTimer ??= setTimeout(() => {
-      this.#settleTimer = undefined;
-      const views = [...this.#views.values()].toSorted((a, b) => this.#indexOf(a) - this.#indexOf(b));
-      this.#host.shown(views.flatMap((view) => (view instanceof RowView && view.row ? [view.row.symbol] : [])));
-      this.#order(views);
-    }, SETTLE);
+  #tellShownLater(): void {
+    this.#shownTimer ??= setTimeout(() => {
+      this.#shownTimer = undefined;
+      const shown = [...this.#views].flatMap(([key, view]) => (view instanceof RowView ? [key] : []));
+      this.#host.shown(shown);
+    }, SHOWN_PAUSE);
+  }
+
+  #orderLater(wait: number): void {
+    this.#orderTimer ??= setTimeout(() => {
+      this.#orderTimer = undefined;
+      const rest = REST - (performance.now() - this.#movedAt);
+      if (rest > 0) this.#orderLater(rest);
+      else this.#order([...this.#views.values()].toSorted((a, b) => this.#indexOf(a) - this.#indexOf(b)));
+    }, wait);
   }
 
   #indexOf({ row }: View): number {
@@ -297,11 +327,7 @@ export class Grid {
     let isBefore = pivot !== undefined;
     for (const view of views) {
       if (view.element === pivot) isBefore = false;
-      else {
-        // An element that is moved would flash again.
-        if (view instanceof RowView) view.calm();
-        this.#canvas.insertBefore(view.element, isBefore ? (pivot as HTMLElement) : null);
-      }
+      else this.#canvas.insertBefore(view.element, isBefore ? (pivot as HTMLElement) : null);
     }
   }
 
@@ -313,7 +339,10 @@ export class Grid {
     this.element.dataset.form = isPhone ? "phone" : "table";
     this.#columns = columns.map((column) => column.id);
     this.#shownColumns = new Set(this.#columns);
-    this.element.style.setProperty("--tracks", columns.map((column) => column.track).join(" "));
+    for (const { id, left, width } of place(columns, clientWidth)) {
+      this.element.style.setProperty(`--${id}-left`, `${left}px`);
+      this.element.style.setProperty(`--${id}-width`, `${width}px`);
+    }
     this.element.dataset.hide = COLUMNS.filter(({ id }) => !this.#shownColumns.has(id))
       .map(({ id }) => id)
       .join(" ");

@@ -18,10 +18,13 @@ export class GroupView {
     this.cell.setAttribute("role", "gridcell");
     this.cell.tabIndex = -1;
     this.element.append(this.cell);
-    const handle = span("handle", "⠿");
-    const remove = span("remove", "×");
-    for (const element of [this.#fold, handle, remove]) element.setAttribute("aria-hidden", "true");
-    this.cell.append(handle, this.#fold, this.#name, this.#count, remove);
+    this.#fold.setAttribute("aria-hidden", "true");
+    this.cell.append(this.#fold, this.#name, this.#count);
+  }
+
+  /** @param top its place in the list, CSS pixels */
+  moveTo(top: number): void {
+    this.element.style.top = `${top}px`;
   }
 
   show(row: GroupRow, index: number, columns: number, refusal: string | undefined): void {
@@ -38,9 +41,8 @@ export class GroupView {
   }
 }
 
-function span(name: string, text = ""): HTMLElement {
+function span(name: string): HTMLElement {
   const element = document.createElement("span");
   element.className = name;
-  element.textContent = text;
   return element;
 }

@@ -86,10 +86,10 @@ export class Page {
       const key = this.view.value.sort?.key;
       if (key && key !== "symbol") this.#rowsLater(0);
     }, SORT_PAUSE);
-    this.palette.watch((palette) => this.grid.setPalette(palette));
     this.filter.watch(() => this.#makeRows());
     this.market.link.watch(({ phase }) => {
-      this.grid.touchAll();
+      this.grid.setOld(phase === "silent" || phase === "lost" || phase === "refused");
+      document.title = phase === "live" || phase === "connecting" ? "Tickgate" : "Disconnected – Tickgate";
       if (phase === "live" && this.isFirstVisit.value) void this.begin();
     });
   }

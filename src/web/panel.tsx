@@ -6,7 +6,7 @@ import { Icon } from "./icons.tsx";
 import type { Instrument } from "./instrument.ts";
 import { changeText, countText, percentText, priceText, shortText } from "./number.ts";
 import type { Page } from "./page.ts";
-import { useCell } from "./use.ts";
+import { SHEET, useCell, useMedia } from "./use.ts";
 
 /** How often the numbers are drawn at most, ms: they are read, not watched. */
 const PAUSE = 100;
@@ -14,7 +14,11 @@ const PAUSE = 100;
 export function Panel({ page, symbol }: { page: Page; symbol: string }) {
   const [kind, setKind] = useState<ChartKind>("line");
   const panel = useRef<HTMLElement>(null);
-  useEffect(() => panel.current?.focus(), [symbol]);
+  const isSheet = useMedia(SHEET);
+  // Beside the list it leaves the keyboard there, to go from row to row.
+  useEffect(() => {
+    if (isSheet) panel.current?.focus();
+  }, [symbol, isSheet]);
   useUpdates(page);
   const instrument = page.market.instruments.get(symbol);
   const colon = symbol.indexOf(":");

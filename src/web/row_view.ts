@@ -1,10 +1,9 @@
 /** A row of a symbol on the screen. It is painted cell by cell, and only what has changed; elements are used again. */
 import { COLUMNS, type ColumnId } from "./columns.ts";
 import { clockText, spanText } from "./duration.ts";
-import { endFlash, flash } from "./flash.ts";
+import type { Flashes } from "./flash.ts";
 import type { Instrument } from "./instrument.ts";
 import { changeText, NOTHING, percentText, priceText, shortText } from "./number.ts";
-import type { Palette } from "./palette.ts";
 import type { SymbolRow } from "./rows.ts";
 import { Sparkline } from "./sparkline.ts";
 
@@ -16,7 +15,7 @@ const ARROWS: Readonly<Record<number, string>> = { [-1]: "▼", 0: "", 1: "▲" 
 
 /** What a row needs to be painted. */
 export interface Scene {
-  readonly palette: Palette;
+  readonly flashes: Flashes;
   /** ms since the Unix epoch. */
   readonly now: number;
   /** Which columns are to be seen. */
@@ -49,15 +48,16 @@ class Price {
     cell.append(this.#label.node);
   }
 
-  paint(value: number | null, decimals: number): void {
-    if (value !== this.#value && value !== null && this.#value !== null) flash(this.#cell, value - this.#value);
+  paint(value: number | null, decimals: number, { flashes, now }: Scene): void {
+    if (value !== this.#value && value !== null && this.#value !== null)
+      flashes.begin(this.#cell, value - this.#value, now);
     this.#value = value;
     this.#label.text = priceText(value, decimals);
   }
 
-  forget(): void {
+  forget(flashes: Flashes): void {
     this.#value = null;
-    endFlash(this.#cell);
+    flashes.end(this.#cell);
   }
 }
 
@@ -83,9 +83,10 @@ export class RowView {
   readonly #bid: Price;
   readonly #ask: Price;
   /** What was drawn last of the trend. */
-  #drawn: { price: number | null; length: number; at: number; palette: Palette } | undefined;
+  #drawn: { price: number | null; length: number; at: number; width: number } | undefined;
   #instrument: Instrument | undefined;
   #markAt = -1;
+  #top = -1;
   #paintedAt = 0;
   #sign = "";
   #state = "";
@@ -107,11 +108,10 @@ export class RowView {
     for (const cell of this.cells.values()) this.element.append(cell);
 
     const symbol = this.#cell("symbol");
-    symbol.append(part("handle", "⠿"), wrap("name", this.#name.node), wrap("venue", this.#venue.node));
+    symbol.append(wrap("name", this.#name.node), wrap("venue", this.#venue.node), this.#badge);
     this.#badge.className = "badge";
     this.#badge.append(this.#badgeText.node);
-    symbol.append(this.#badge, part("remove", "×"));
-    this.#cell("trend").append(this.#trend.canvas);
+    this.#cell("trend").append(this.#trend.element);
     const last = this.#cell("last");
     last.append(wrap("arrow", this.#arrow.node, true));
     this.#last = new Price(last);
@@ -121,6 +121,7 @@ export class RowView {
     this.#cell("percent").append(wrap("arrow", this.#percentArrow.node, true), this.#percent.node);
     const bar = document.createElement("span");
     bar.className = "bar";
+    this.#mark.hidden = true;
     bar.append(this.#mark);
     this.#cell("range").append(wrap("low", this.#low.node), bar, wrap("high", this.#high.node));
     this.#cell("volume").append(this.#volume.node);
@@ -128,7 +129,7 @@ export class RowView {
   }
 
   /** Becomes the row of a symbol. */
-  show(row: SymbolRow, index: number): void {
+  show(row: SymbolRow, index: number, flashes: Flashes): void {
     const isOther = this.row?.symbol !== row.symbol;
     this.row = row;
     this.element.setAttribute("aria-rowindex", String(index + 2));
@@ -139,14 +140,21 @@ export class RowView {
     this.#name.text = row.symbol.slice(colon + 1);
     this.#venue.text = colon > 0 ? row.symbol.slice(0, colon) : "";
     this.element.dataset.symbol = row.symbol;
-    this.calm();
+    this.calm(flashes);
     this.#drawn = undefined;
     this.#instrument = undefined;
   }
 
+  /** @param top its place in the list, CSS pixels */
+  moveTo(top: number): void {
+    if (top === this.#top) return;
+    this.#top = top;
+    this.element.style.top = `${top}px`;
+  }
+
   /** Ends the flashes: what comes next is not compared with what was there. */
-  calm(): void {
-    for (const price of [this.#last, this.#bid, this.#ask]) price.forget();
+  calm(flashes: Flashes): void {
+    for (const price of [this.#last, this.#bid, this.#ask]) price.forget(flashes);
   }
 
   /** Paints what is known of the symbol now. */
@@ -156,9 +164,9 @@ export class RowView {
     this.#instrument = instrument;
     const quote = instrument?.quote;
     const decimals = instrument?.decimals.count ?? 2;
-    if (!isSame || now - this.#paintedAt > PAUSE) this.calm();
+    if (!isSame || now - this.#paintedAt > PAUSE) this.calm(scene.flashes);
     this.#paintedAt = now;
-    this.#last.paint(instrument?.price ?? null, decimals);
+    this.#last.paint(instrument?.price ?? null, decimals, scene);
     this.#arrow.text = ARROWS[instrument?.direction ?? 0];
     const change = instrument?.change ?? null;
     const sign = change === null || change === 0 ? "none" : change > 0 ? "up" : "down";
@@ -169,8 +177,8 @@ export class RowView {
     this.#percentArrow.text = ARROWS[change === null ? 0 : Math.sign(change)];
     this.#percent.text = percentText(instrument?.share ?? null);
     if (isShown("change")) this.#change.text = changeText(change, decimals);
-    if (isShown("bid")) this.#bid.paint(quote?.bid ?? null, decimals);
-    if (isShown("ask")) this.#ask.paint(quote?.ask ?? null, decimals);
+    if (isShown("bid")) this.#bid.paint(quote?.bid ?? null, decimals, scene);
+    if (isShown("ask")) this.#ask.paint(quote?.ask ?? null, decimals, scene);
     if (isShown("volume")) this.#volume.text = shortText(quote?.volume ?? null);
     if (isShown("range")) this.#paintRange(instrument, decimals);
     if (isShown("time")) this.#time.text = quote?.eventTime ? clockText(quote.eventTime / 1_000, now) : NOTHING;
@@ -213,17 +221,17 @@ export class RowView {
     this.#mark.style.left = `${at}%`;
   }
 
-  #paintTrend(instrument: Instrument | undefined, { now, palette, trendWidth, trendHeight }: Scene): void {
+  #paintTrend(instrument: Instrument | undefined, { now, trendWidth, trendHeight }: Scene): void {
     const drawn = this.#drawn;
     const price = instrument?.price ?? null;
     const length = instrument?.trend.length ?? 0;
-    if (drawn?.palette === palette) {
+    if (drawn?.width === trendWidth) {
       if (drawn.price === price && drawn.length === length) return;
       if (now - drawn.at < TREND_PAUSE) return;
     }
-    this.#drawn = { price, length, at: now, palette };
-    this.#trend.resize(trendWidth, trendHeight);
-    if (instrument) this.#trend.draw(instrument.trend, instrument.quote?.open ?? null, palette);
+    this.#drawn = { price, length, at: now, width: trendWidth };
+    if (instrument) this.#trend.draw(instrument.trend, instrument.quote?.open ?? null, trendWidth, trendHeight);
+    else this.#trend.clear();
   }
 
   #cell(id: ColumnId): HTMLElement {
@@ -237,9 +245,4 @@ function wrap(name: string, node: Node, isHidden = false): HTMLElement {
   if (isHidden) element.setAttribute("aria-hidden", "true");
   element.append(node);
   return element;
-}
-
-/** Something for the mouse, of which the keyboard has its own. */
-function part(name: string, text: string): HTMLElement {
-  return wrap(name, document.createTextNode(text), true);
 }

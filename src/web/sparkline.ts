@@ -1,42 +1,35 @@
-/** A row's trend as a line: where the price has been since the page first saw it. */
+/**
+ * A row's trend as a line: where the price has been since the page first saw it. Drawn as SVG, which is painted with
+ * the row: each canvas would be a layer of its own, and fifty of them are more work than all the rest of the grid.
+ */
 import type { History } from "./history.ts";
-import type { Palette } from "./palette.ts";
 
+const SVG = "http://www.w3.org/2000/svg";
 /** Room for the line's own width at the edges, CSS pixels. */
 const MARGIN = 2;
 
 export class Sparkline {
-  readonly canvas: HTMLCanvasElement;
-  readonly #context: CanvasRenderingContext2D;
-  #width = 0;
-  #height = 0;
+  readonly element = document.createElementNS(SVG, "svg");
+  readonly #level = document.createElementNS(SVG, "path");
+  readonly #line = document.createElementNS(SVG, "path");
+  readonly #dot = document.createElementNS(SVG, "path");
 
   constructor() {
-    this.canvas = document.createElement("canvas");
-    this.canvas.setAttribute("aria-hidden", "true");
-    this.#context = this.canvas.getContext("2d") as CanvasRenderingContext2D;
+    this.element.setAttribute("aria-hidden", "true");
+    this.#level.setAttribute("class", "level");
+    this.#dot.setAttribute("class", "dot");
+    this.element.append(this.#level, this.#line, this.#dot);
   }
 
-  /** @param width and height in CSS pixels */
-  resize(width: number, height: number): void {
-    if (width === this.#width && height === this.#height) return;
-    this.#width = width;
-    this.#height = height;
-    const scale = Math.min(window.devicePixelRatio, 2);
-    this.canvas.width = Math.round(width * scale);
-    this.canvas.height = Math.round(height * scale);
-    this.canvas.style.width = `${width}px`;
-    this.canvas.style.height = `${height}px`;
-    this.#context.setTransform(scale, 0, 0, scale, 0, 0);
-  }
-
-  /** @param reference the price that decides the colour and is drawn as a level: the open */
-  draw(history: History, reference: number | null, palette: Palette): void {
-    const context = this.#context;
-    const [width, height] = [this.#width, this.#height];
-    context.clearRect(0, 0, width, height);
+  /**
+   * @param reference a price whose level is shown, where it is among the others: the open
+   * @param width and height in CSS pixels
+   */
+  draw(history: History, reference: number | null, width: number, height: number): void {
+    this.element.setAttribute("width", String(width));
+    this.element.setAttribute("height", String(height));
     const count = history.length;
-    if (count === 0) return;
+    if (count === 0) return this.clear();
     let [lowest, highest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
     for (let index = 0; index < count; index++) {
       const price = history.closeAt(index);
@@ -46,32 +39,24 @@ export class Sparkline {
     const first = history.timeAt(0);
     const span = Math.max(history.timeAt(count - 1) - first, 1);
     const rise = highest - lowest;
-    const x = (index: number) => MARGIN + ((history.timeAt(index) - first) / span) * (width - 2 * MARGIN - 2);
+    const x = (index: number) => tenth(MARGIN + ((history.timeAt(index) - first) / span) * (width - 3 * MARGIN));
     // A price that has not moved is a line in the middle.
     const y = (price: number) =>
-      rise === 0 ? height / 2 : MARGIN + ((highest - price) / rise) * (height - 2 * MARGIN);
+      tenth(rise === 0 ? height / 2 : MARGIN + ((highest - price) / rise) * (height - 2 * MARGIN));
 
-    if (reference !== null && reference >= lowest && reference <= highest && rise > 0) {
-      context.strokeStyle = palette.line;
-      context.lineWidth = 1;
-      context.beginPath();
-      context.moveTo(0, y(reference));
-      context.lineTo(width, y(reference));
-      context.stroke();
-    }
-    const last = history.closeAt(count - 1);
-    const isUp = reference === null || last === reference ? undefined : last > reference;
-    const colour = isUp === undefined ? palette.dim : isUp ? palette.up : palette.down;
-    context.strokeStyle = colour;
-    context.lineWidth = 1.25;
-    context.lineJoin = "round";
-    context.beginPath();
-    context.moveTo(x(0), y(history.closeAt(0)));
-    for (let index = 1; index < count; index++) context.lineTo(x(index), y(history.closeAt(index)));
-    context.stroke();
-    context.fillStyle = colour;
-    context.beginPath();
-    context.arc(count === 1 ? MARGIN : x(count - 1), y(last), 1.75, 0, 7);
-    context.fill();
+    let line = `M${x(0)} ${y(history.closeAt(0))}`;
+    for (let index = 1; index < count; index++) line += `L${x(index)} ${y(history.closeAt(index))}`;
+    this.#line.setAttribute("d", line);
+    this.#dot.setAttribute("d", `M${x(count - 1)} ${y(history.closeAt(count - 1))}h0`);
+    const hasLevel = reference !== null && reference >= lowest && reference <= highest && rise > 0;
+    this.#level.setAttribute("d", hasLevel ? `M0 ${y(reference)}H${width}` : "");
   }
+
+  clear(): void {
+    for (const path of [this.#level, this.#line, this.#dot]) path.setAttribute("d", "");
+  }
+}
+
+function tenth(value: number): number {
+  return Math.round(value * 10) / 10;
 }

@@ -37,7 +37,7 @@ const WORDS: Readonly<Record<LinkState["phase"], string>> = {
   refused: "Refused",
 };
 
-export function Strip({ page }: { page: Page }) {
+export function Strip({ page, isCovered }: { page: Page; isCovered: boolean }) {
   const [isWide, setWide] = useState(false);
   const { phase, node } = useCell(page.market.link);
   const slowness = useCell(page.market.slowness);
@@ -47,7 +47,7 @@ export function Strip({ page }: { page: Page }) {
   const isLive = phase === "live";
   const value = (text: string) => (isLive ? text : "–");
   return (
-    <footer class="strip" data-wide={isWide}>
+    <footer class="strip" data-wide={isWide} inert={isCovered}>
       <div class="state" data-phase={phase} title={node ? `Node ${node}` : undefined}>
         <i aria-hidden="true" />
         <span>{WORDS[phase]}</span>
