@@ -5,11 +5,6 @@
  *
  *     node loadtest/bench_encoder.ts
  */
-import { Random } from "../src/feed/random.ts";
-import { Frame } from "../src/gateway/frame.ts";
-import { MSGPACK } from "../src/market/format.ts";
-import { FIELD_COUNT } from "../src/tick.ts";
-import { type Walked, walkChanges, walkSubscription } from "./changed_list.ts";
 import { CodecClients } from "./codec_clients.ts";
 import { MemoryGateway } from "./memory_gateway.ts";
 
@@ -125,34 +120,6 @@ function largePass(changed: number): number {
   return nanos;
 }
 
-/** Both ways of finding what has changed, of a subscription of `size` in a market with so many changes; nanoseconds. */
-function walks(size: number, ticks: number): { subscription: number; changes: number; told: number } {
-  const { context } = new MemoryGateway(LARGE);
-  const { table, encoders } = context;
-  const step = Math.floor(LARGE / size);
-  const rows = Int32Array.from({ length: size }, (_, index) => index * step);
-  const positions = new Int32Array(LARGE).fill(-1);
-  rows.forEach((row, index) => {
-    positions[row] = index;
-  });
-  const encoder = encoders.acquire(
-    MSGPACK,
-    Uint8Array.from({ length: FIELD_COUNT }, (_, field) => field),
-  );
-  const frame = new Frame();
-  const random = new Random(1);
-  const changes = Int32Array.from({ length: ticks }, () => Math.floor(random.unit() * LARGE));
-  const walked: Walked = { table, encoder, frame, rows, told: table.seq.slice(0, size) };
-  const prepare = () => {
-    frame.begin(MSGPACK, Number.POSITIVE_INFINITY, 0);
-    for (let index = 0; index < size; index++) walked.told[index] = table.seq[rows[index]];
-    for (const row of changes) if (positions[row] >= 0) walked.told[positions[row]] = 0;
-  };
-  const subscription = timed(200, () => walkSubscription(walked), prepare);
-  const changed = timed(200, () => walkChanges(walked, changes, positions), prepare);
-  return { subscription, changes: changed, told: frame.count };
-}
-
 /** The look at one session, nanoseconds. */
 function sweep(): number {
   const gateway = new MemoryGateway(SYMBOLS);
@@ -172,14 +139,4 @@ say(`\na pass of a subscription of ${LARGE} symbols`);
 // More would not fit into one frame of the window that every connection has.
 for (const changed of [0, 50, 150])
   say(`${String(changed).padStart(6)} changed  ${(largePass(changed) / 1_000).toFixed(1)} µs`);
-say("\nwalking the subscription, or the market's changes since the last pass");
-for (const size of [50, 1_000, LARGE])
-  for (const ticks of [100, 500]) {
-    const { subscription, changes, told } = walks(size, ticks);
-    say(
-      `${String(size).padStart(6)} of ${LARGE} symbols, ${String(ticks).padStart(3)} changes (${String(told).padStart(3)} told)  ` +
-        `subscription ${(subscription / 1_000).toFixed(1)} µs, changes ${(changes / 1_000).toFixed(1)} µs, ` +
-        `ratio ${(subscription / changes).toFixed(2)}`,
-    );
-  }
 say(`\nthe look at a session, four times a second: ${sweep().toFixed(0)} ns`);

@@ -48,7 +48,7 @@ test("frames decode to what the gateway's encoder wrote, in both forms", () => {
         const target = createTarget(65_536);
         let end = format.headBytes;
         for (let row = 0; row < ticks.length; row++) end = format.writeTick(target, end, table, row, FIELD_POSITIONS);
-        const bytes = format.finish(target, end, ticks.length, 1_700_000_000_000_001);
+        const bytes = format.finish(target, 0, end, ticks.length, 1_700_000_000_000_001);
         const data = format.binary ? arrayBuffer(bytes) : Buffer.from(bytes).toString();
         assert.deepEqual(decodeMessage(data), expected);
       }

@@ -51,7 +51,7 @@ export class DeliveryWatch {
       return;
     }
     const table = this.#table;
-    const row = frame.rows[from + draw];
+    const row = frame.rowAt(from + draw);
     if (Number.isNaN(table.busTime[row])) return;
     const waited = Math.max(0, frame.sentAt - table.appliedAt[row]);
     // What was due before the tick came was not due for it.
@@ -77,17 +77,16 @@ export class DeliveryWatch {
 
   /**
    * A ping was answered, and with it all before it.
-   * @param trip how long it took, ms
-   * @param bare how long a ping takes when nothing is on the way, ms: half of it is the pong's
+   * @param way how long it took to get there, ms
    */
-  arrived(number: number, trip: number, bare: number): void {
+  arrived(number: number, way: number): void {
     // Numbers count to 2^32 and begin again.
     if (this.#ping < 0 || (number - this.#ping) >>> 0 > 0x7fffffff) return;
     this.#ping = -1;
     const kept = this.#kept;
     const { stages, age } = this.#latency;
     const weight = kept[LENGTH + WEIGHT];
-    const network = Math.max(0, trip - bare / 2) * 1_000;
+    const network = way * 1_000;
     let total = network;
     for (let stage = 0; stage < LENGTH - FIRST_STAGE; stage++) {
       const time = kept[LENGTH + FIRST_STAGE + stage];

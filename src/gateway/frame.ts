@@ -1,46 +1,54 @@
 /** One frame under construction: ticks copied one behind the other. One of it serves all connections in turn. */
-import type { TickEncoder } from "../market/encoder.ts";
+import type { Filling } from "../market/encoder.ts";
 import { MSGPACK, type TickFormat } from "../market/format.ts";
+import type { Heap } from "../market/heap.ts";
 import { MAX_FRAME_BYTES } from "../protocol/messages.ts";
-import { createTarget } from "../protocol/msgpack.ts";
 
 /** The shortest that a tick can be: an array's head and four numbers of one byte each. */
 const MIN_TICK_BYTES = 5;
 
-export class Frame {
-  readonly #target = createTarget(MAX_FRAME_BYTES);
-  /** The rows of the ticks in the frame, as many as {@link count}. */
-  readonly rows = new Int32Array(Math.ceil(MAX_FRAME_BYTES / MIN_TICK_BYTES));
-  #format: TickFormat = MSGPACK;
-  #at = 0;
-  #limit = 0;
+/** What is copied too much of the last tick, bytes. */
+const SLACK = 16;
+
+export class Frame implements Filling {
   /** Ticks in the frame. */
   count = 0;
-
+  /** Ticks left out since one in the frame replaced them. */
+  conflated = 0;
+  at = 0;
+  limit = 0;
+  readonly noted: number;
+  readonly result: number;
   /** When the frame is written, microseconds since the Unix epoch. */
   sentAt = 0;
+  readonly #heap: Heap;
+  readonly #start: number;
+  #format: TickFormat = MSGPACK;
+
+  constructor(heap: Heap) {
+    this.#heap = heap;
+    this.result = heap.alloc(16);
+    this.noted = heap.alloc(Math.ceil(MAX_FRAME_BYTES / MIN_TICK_BYTES) * 4);
+    this.#start = heap.alloc(MAX_FRAME_BYTES + SLACK);
+  }
 
   /** Starts a frame of at most `limit` bytes, and never more than a frame may have. */
   begin(format: TickFormat, limit: number, sentAt: number): void {
     this.sentAt = sentAt;
     this.#format = format;
-    this.#at = format.headBytes;
-    this.#limit = Math.min(limit, MAX_FRAME_BYTES) - format.tailBytes;
+    this.at = this.#start + format.headBytes;
+    this.limit = this.#start + Math.min(limit, MAX_FRAME_BYTES) - format.tailBytes;
     this.count = 0;
+    this.conflated = 0;
   }
 
-  /** Whether one more tick of this encoder fits; the first always does, or a narrow window would stop all. */
-  fits(encoder: TickEncoder): boolean {
-    return this.#at + encoder.maxTickBytes <= this.#limit || this.count === 0;
-  }
-
-  add(encoder: TickEncoder, row: number): void {
-    this.#at = encoder.write(row, this.#target, this.#at);
-    this.rows[this.count++] = row;
+  /** The row of a tick in the frame. */
+  rowAt(index: number): number {
+    return this.#heap.i32[(this.noted >> 2) + index];
   }
 
   /** The frame's bytes, good until the next `begin`. */
   finish(): Uint8Array {
-    return this.#format.finish(this.#target, this.#at, this.count, this.sentAt);
+    return this.#format.finish(this.#heap, this.#start, this.at, this.count, this.sentAt);
   }
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { MSGPACK } from "../market/format.ts";
+import { HeapFull } from "../market/heap.ts";
 import { Portfolio } from "./portfolio.ts";
 import type { Grant } from "./rules.ts";
 import { type Hearer, SessionBench } from "./session.testing.ts";
@@ -180,4 +181,27 @@ test("there is an end to patterns", () => {
     [["P256:*", "too_many_symbols"]],
   );
   assert.deepEqual(portfolio.subscribe(["P7:*"], GRANTS[2]).rejected, [], "one more of the same takes its place");
+});
+
+test("where memory has run out symbols are rejected, and those held before stay", () => {
+  const { bench, portfolio } = open();
+  const { heap } = bench.context.table;
+  portfolio.subscribe(["A", "B"], GRANTS[0]);
+  for (let block = 2 ** 31; block >= 64; block /= 2)
+    try {
+      for (;;) heap.alloc(block);
+    } catch (error) {
+      assert.ok(error instanceof HeapFull);
+    }
+  const { rows, rejected } = portfolio.subscribe(["C"], GRANTS[1]);
+  assert.deepEqual(rows, []);
+  assert.deepEqual(
+    rejected.map(({ symbol, code }) => [symbol, code]),
+    [["C", "too_many_symbols"]],
+  );
+  assert.deepEqual(
+    [...portfolio.subscriptions].map(({ count }) => count),
+    [2],
+  );
+  assert.equal(portfolio.count, 2);
 });

@@ -23,6 +23,8 @@ export interface Granted {
   readonly rejected: Rejection[];
 }
 
+const NO_MEMORY: Refusal = { code: "too_many_symbols", message: "the gateway holds as many symbols as its memory can" };
+
 export class Portfolio {
   readonly #context: GatewayContext;
   readonly #way: Way;
@@ -220,6 +222,13 @@ export class Portfolio {
     for (const symbol of refused) rejected.push({ symbol, ...this.#full() });
     if (moved.size === 0) return [];
     const subscription = this.#subscription(grant);
+    if (!subscription.reserve(moved.size)) {
+      for (const row of moved) this.#drop(row);
+      for (const text of new Set(wanted.values()))
+        if (!refused.has(text)) rejected.push({ symbol: text, ...NO_MEMORY });
+      this.#endEmpty();
+      return [];
+    }
     subscription.add(moved);
     this.#count += moved.size;
     counts.subscriptions += moved.size;
@@ -243,8 +252,8 @@ export class Portfolio {
 
   #remove(rows: RowSet, removed: (row: number) => void): void {
     if (rows.size === 0) return;
-    const { counts, immediate, encoders, pacer } = this.#context;
-    for (const [key, subscription] of this.#subscriptions) {
+    const { counts, immediate } = this.#context;
+    for (const subscription of this.#subscriptions.values())
       subscription.remove(rows, (row) => {
         this.#count--;
         counts.subscriptions--;
@@ -252,8 +261,15 @@ export class Portfolio {
         removed(row);
         this.#drop(row);
       });
+    this.#endEmpty();
+  }
+
+  /** Ends the subscriptions that hold nothing. */
+  #endEmpty(): void {
+    const { encoders, pacer } = this.#context;
+    for (const [key, subscription] of this.#subscriptions) {
       if (subscription.count > 0) continue;
-      subscription.closed = true;
+      subscription.close();
       pacer.cancel(subscription);
       encoders.release(subscription.encoder);
       this.#subscriptions.delete(key);

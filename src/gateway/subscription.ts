@@ -8,6 +8,7 @@
  * how many ticks were conflated is a subtraction.
  */
 import type { TickEncoder } from "../market/encoder.ts";
+import { HeapFull } from "../market/heap.ts";
 import type { MarketTable } from "../market/table.ts";
 import type { Field } from "../tick.ts";
 import type { GatewayCounts } from "./counts.ts";
@@ -63,10 +64,11 @@ export class Subscription extends Paced {
   readonly encoder: TickEncoder;
   readonly #way: Way;
   readonly #table: MarketTable;
-  /** Rows of the market table. */
-  #rows: Int32Array = new Int32Array(FIRST_CAPACITY);
-  /** The `seq` last told of each; 0 for none. */
-  #told: Float64Array = new Float64Array(FIRST_CAPACITY);
+  /** Rows of the market table: the address of an Int32Array. */
+  rows = 0;
+  /** The `seq` last told of each, 0 for none: the address of a Float64Array. */
+  told = 0;
+  #capacity = 0;
   #count = 0;
   /** Entries before this one have had their snapshot. */
   #snapshotted = 0;
@@ -115,20 +117,37 @@ export class Subscription extends Paced {
 
   /** The row of an entry. */
   rowAt(index: number): number {
-    return this.#rows[index];
+    return this.#table.heap.i32[(this.rows >> 2) + index];
   }
 
   has(row: number): boolean {
-    const index = this.#rows.indexOf(row);
-    return index >= 0 && index < this.#count;
+    const first = this.rows >> 2;
+    return this.#table.heap.i32.subarray(first, first + this.#count).includes(row);
   }
 
-  /** Adds rows that are not in it; each gets a snapshot on the next turn. */
+  /**
+   * Makes room for so many rows more.
+   * @returns whether there is room
+   */
+  reserve(rows: number): boolean {
+    const needed = this.#count + rows;
+    if (needed <= this.#capacity) return true;
+    try {
+      // One that grows by and by is not moved each time.
+      this.#resize(Math.max(FIRST_CAPACITY, needed, Math.ceil(this.#count * 1.5)));
+      return true;
+    } catch (error) {
+      if (error instanceof HeapFull) return false;
+      throw error;
+    }
+  }
+
+  /** Adds rows that are not in it, for which room has been reserved; each gets a snapshot on the next turn. */
   add(rows: Iterable<number>): void {
+    const { i32, f64 } = this.#table.heap;
     for (const row of rows) {
-      if (this.#count === this.#rows.length) this.#resize(this.#count * 2);
-      this.#rows[this.#count] = row;
-      this.#told[this.#count] = 0;
+      i32[(this.rows >> 2) + this.#count] = row;
+      f64[(this.told >> 3) + this.#count] = 0;
       this.#count++;
     }
   }
@@ -140,12 +159,14 @@ export class Subscription extends Paced {
   remove(rows: RowSet, removed: (row: number) => void): void {
     const [settled, snapshotted, hand] = [this.#settled, this.#snapshotted, this.#hand];
     const ends = this.#joins.map((join) => join.end);
+    const { i32, f64 } = this.#table.heap;
+    const [firstRow, firstTold] = [this.rows >> 2, this.told >> 3];
     let kept = 0;
     for (let index = 0; index < this.#count; index++) {
-      const row = this.#rows[index];
+      const row = i32[firstRow + index];
       if (!rows.has(row)) {
-        this.#rows[kept] = row;
-        this.#told[kept] = this.#told[index];
+        i32[firstRow + kept] = row;
+        f64[firstTold + kept] = f64[firstTold + index];
         kept++;
         continue;
       }
@@ -158,7 +179,7 @@ export class Subscription extends Paced {
       removed(row);
     }
     this.#count = kept;
-    if (kept < this.#rows.length / 4 && this.#rows.length > FIRST_CAPACITY) this.#resize(this.#rows.length / 2);
+    if (kept < this.#capacity / 4 && this.#capacity > FIRST_CAPACITY) this.#shrink();
   }
 
   flush(now: number): number {
@@ -184,18 +205,11 @@ export class Subscription extends Paced {
     const from = this.#snapshotted;
     if (from === this.#count) return true;
     const { frame, counts } = this.#way;
-    const { seq } = this.#table;
-    let index = from;
-    for (; index < this.#count; index++) {
-      const row = this.#rows[index];
-      if (seq[row] === 0) continue;
-      if (!frame.fits(this.encoder)) break;
-      frame.add(this.encoder, row);
-      this.#told[index] = seq[row];
-      // Its age is not counted: a snapshot may have been at rest for hours.
-      counts.ticksOut++;
-      counts.snapshotsOut++;
-    }
+    const before = frame.count;
+    // Nothing was told of them; its age is not counted: a snapshot may have been at rest for hours.
+    const index = this.encoder.copyChanged(this, from, this.#count, frame);
+    counts.ticksOut += frame.count - before;
+    counts.snapshotsOut += frame.count - before;
     this.#snapshotted = index;
     if (index > from) this.#joined(index, now);
     if (index < this.#count) return false;
@@ -234,24 +248,13 @@ export class Subscription extends Paced {
       this.#settle(now);
     }
     const { frame, counts } = this.#way;
-    const { seq } = this.#table;
-    const rows = this.#rows;
-    const told = this.#told;
     const end = this.#settled;
     const before = frame.count;
-    let conflated = 0;
-    let index = this.#hand;
-    for (; index < end; index++) {
-      const row = rows[index];
-      if (seq[row] === told[index]) continue;
-      if (!frame.fits(this.encoder)) break;
-      frame.add(this.encoder, row);
-      if (told[index] > 0) conflated += seq[row] - told[index] - 1;
-      told[index] = seq[row];
-    }
+    const index = this.encoder.copyChanged(this, this.#hand, end, frame);
     if (frame.count > before) {
       const due = this.#passDue;
       counts.ticksOut += frame.count - before;
+      const { conflated } = frame;
       if (conflated > 0) this.#way.replaced(conflated, this.interval, this.#passAfter, now - due, this.#held);
       this.#way.delivers(before, now, due, this.#held);
       this.#sentInPass = true;
@@ -297,24 +300,59 @@ export class Subscription extends Paced {
     const since = this.#statusClock;
     this.#statusClock = table.statusClock;
     const teller = this.#way.status;
+    const { i32, f64 } = table.heap;
     for (let index = 0; index < this.#count; index++) {
-      const row = this.#rows[index];
+      const row = i32[(this.rows >> 2) + index];
       if (table.gapVersion[row] > since || table.resetVersion[row] > since) {
         teller.gap(row, table.resetVersion[row] > since);
         // What was told belongs to another count: it is no longer compared with.
-        this.#told[index] = 0;
+        f64[(this.told >> 3) + index] = 0;
       }
       if (table.stateVersion[row] > since) teller.state(row);
     }
     this.#way.tellStatus();
   }
 
+  /** Ends it, and gives its memory back. */
+  close(): void {
+    this.closed = true;
+    this.#giveBack();
+    this.#count = 0;
+  }
+
+  #giveBack(): void {
+    if (this.#capacity === 0) return;
+    const { heap } = this.#table;
+    heap.free(this.rows, this.#capacity * 4);
+    heap.free(this.told, this.#capacity * 8);
+    this.#capacity = 0;
+  }
+
+  #shrink(): void {
+    try {
+      this.#resize(Math.ceil(this.#capacity / 2));
+    } catch (error) {
+      // What it has is larger than it needs: it can stay there.
+      if (!(error instanceof HeapFull)) throw error;
+    }
+  }
+
+  /** @throws HeapFull, and it is as it was */
   #resize(capacity: number): void {
-    const rows = new Int32Array(capacity);
-    rows.set(this.#rows.subarray(0, this.#count));
-    this.#rows = rows;
-    const told = new Float64Array(capacity);
-    told.set(this.#told.subarray(0, this.#count));
-    this.#told = told;
+    const { heap } = this.#table;
+    const rows = heap.alloc(capacity * 4);
+    let told: number;
+    try {
+      told = heap.alloc(capacity * 8);
+    } catch (error) {
+      heap.free(rows, capacity * 4);
+      throw error;
+    }
+    heap.bytes.copyWithin(rows, this.rows, this.rows + this.#count * 4);
+    heap.bytes.copyWithin(told, this.told, this.told + this.#count * 8);
+    this.#giveBack();
+    this.rows = rows;
+    this.told = told;
+    this.#capacity = capacity;
   }
 }

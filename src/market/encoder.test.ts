@@ -2,17 +2,62 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { BusRecord } from "../bus/bus.ts";
-import { createTarget } from "../protocol/msgpack.ts";
 import { FIELD_COUNT, FIELDS } from "../tick.ts";
-import { EncoderPool, TickEncoder } from "./encoder.ts";
+import { EncoderPool, type Filling, TickEncoder } from "./encoder.ts";
 import { JSON_TEXT, MSGPACK } from "./format.ts";
+import type { Heap } from "./heap.ts";
 import { MarketTable } from "./table.ts";
 
-function written(encoder: TickEncoder, row: number): Buffer {
-  const target = createTarget(encoder.maxTickBytes + 5);
-  const end = encoder.write(row, target, 5);
-  assert.ok(end <= target.bytes.length);
-  return target.bytes.subarray(5, end);
+/** A frame of some rows, each once, and what was told of them before: nothing but for those named. */
+class Pass implements Filling {
+  at: number;
+  limit: number;
+  count = 0;
+  conflated = 0;
+  readonly noted: number;
+  readonly result: number;
+  readonly rows: number;
+  readonly told: number;
+  readonly start: number;
+  readonly #heap: Heap;
+  readonly #size: number;
+
+  constructor(heap: Heap, rows: readonly number[], room = 65_536) {
+    this.#heap = heap;
+    this.#size = rows.length;
+    this.result = heap.alloc(16);
+    this.noted = heap.alloc(rows.length * 4);
+    this.rows = heap.alloc(rows.length * 4);
+    this.told = heap.alloc(rows.length * 8);
+    this.start = heap.alloc(room + 400);
+    this.at = this.start;
+    this.limit = this.start + room;
+    heap.i32.set(rows, this.rows >> 2);
+  }
+
+  toldOf(index: number): number {
+    return this.#heap.f64[(this.told >> 3) + index];
+  }
+
+  /** Begins another frame. */
+  again(): void {
+    this.at = this.start;
+    this.count = this.conflated = 0;
+  }
+
+  copy(encoder: TickEncoder, from = 0): number {
+    return encoder.copyChanged(this, from, this.#size, this);
+  }
+
+  get bytes(): Buffer {
+    return Buffer.from(this.#heap.bytes.subarray(this.start, this.at));
+  }
+}
+
+function written(table: MarketTable, encoder: TickEncoder, row: number): Buffer {
+  const pass = new Pass(table.heap, [row]);
+  assert.equal(pass.copy(encoder), 1);
+  return pass.bytes;
 }
 
 const update = fc.record({
@@ -34,7 +79,8 @@ test("cached and uncached encoders give equal bytes after any updates", () => {
           );
           const [cached, uncached] = encoders;
           const check = () => {
-            for (let row = 0; row < table.rows; row++) assert.deepEqual(written(cached, row), written(uncached, row));
+            for (let row = 0; row < table.rows; row++)
+              assert.deepEqual(written(table, cached, row), written(table, uncached, row));
           };
           updates.forEach(({ symbol, values, look }, index) => {
             const record = new BusRecord();
@@ -55,15 +101,62 @@ test("cached and uncached encoders give equal bytes after any updates", () => {
   }
 });
 
+test("a pass copies what has changed, all of it and once, in frames of any size, and counts what was left out", () => {
+  const step = fc.record({
+    ticks: fc.array(fc.integer({ min: 0, max: 7 }), { maxLength: 12 }),
+    room: fc.integer({ min: 20, max: 700 }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 12 }), fc.constantFrom(MSGPACK, JSON_TEXT), (steps, format) => {
+      const table = new MarketTable(8);
+      for (let row = 0; row < 8; row++) table.add(`S${row}`);
+      const rows = [5, 2, 7, 0, 3];
+      const told = new Map<number, number>();
+      const encoders = [true, false].map((cached) => new TickEncoder(table, format, Uint8Array.of(0, 3), cached));
+      const passes = encoders.map(() => new Pass(table.heap, rows, 700));
+      for (const { ticks, room } of steps) {
+        for (const row of ticks) table.merge(row, { bid: table.clock / 8, askSize: row }, 1_700_000_000_000_000);
+        const due = rows.filter((row) => table.seq[row] !== (told.get(row) ?? 0));
+        const frames = passes.map((pass, which) => {
+          pass.limit = pass.start + room;
+          const all: { noted: number[]; bytes: string; count: number; conflated: number }[] = [];
+          for (let from = 0; from < rows.length; ) {
+            pass.again();
+            from = pass.copy(encoders[which], from);
+            assert.ok(pass.count <= 1 || pass.at <= pass.limit, "a frame is no larger than it may be");
+            assert.ok(pass.count > 0 || from === rows.length, "the first tick always fits");
+            const noted = Array.from({ length: pass.count }, (_, index) => table.heap.i32[(pass.noted >> 2) + index]);
+            all.push({ noted, bytes: pass.bytes.toString("latin1"), count: pass.count, conflated: pass.conflated });
+          }
+          return all;
+        });
+        assert.deepEqual(frames[0], frames[1], "shared bytes are those that would be written anew");
+        const sum = (key: "count" | "conflated") => frames[0].reduce((total, frame) => total + frame[key], 0);
+        assert.equal(sum("count"), due.length);
+        const left = due.filter((row) => told.has(row)).map((row) => table.seq[row] - (told.get(row) as number) - 1);
+        assert.equal(
+          sum("conflated"),
+          left.reduce((total, count) => total + count, 0),
+        );
+        for (const row of due) told.set(row, table.seq[row]);
+        rows.forEach((row, index) => {
+          for (const pass of passes) assert.equal(pass.toldOf(index), table.seq[row]);
+        });
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
 test("the longest tick does not spill into the next one's place", () => {
   const table = new MarketTable(3);
   const longest = Object.fromEntries(FIELDS.map((field) => [field, -0.0000012345678901234567]));
   const encoder = new TickEncoder(table, JSON_TEXT, Uint8Array.from(FIELDS.keys()), true);
   for (const symbol of ["A", "B", "C"]) table.merge(table.add(symbol), longest, 2 ** 53 - 1);
   // Last to first: what spilled would be seen in the one behind.
-  for (const row of [2, 1, 0]) written(encoder, row);
+  for (const row of [2, 1, 0]) written(table, encoder, row);
   for (const row of [0, 1, 2]) {
-    const [handle] = JSON.parse(written(encoder, row).toString().slice(1)) as number[];
+    const [handle] = JSON.parse(written(table, encoder, row).toString().slice(1)) as number[];
     assert.equal(handle, row);
   }
 });
@@ -73,10 +166,10 @@ test("the cache follows the table as it grows", () => {
   const encoder = new TickEncoder(table, JSON_TEXT, Uint8Array.of(0), true);
   for (let index = 0; index < 5_000; index++) {
     table.merge(table.add(`S${index}`), { bid: index }, 1);
-    assert.equal(written(encoder, index).toString(), `,[${index},1,1,${index}]`);
+    assert.equal(written(table, encoder, index).toString(), `,[${index},1,1,${index}]`);
   }
   for (let index = 0; index < 5_000; index += 499)
-    assert.equal(written(encoder, index).toString(), `,[${index},1,1,${index}]`);
+    assert.equal(written(table, encoder, index).toString(), `,[${index},1,1,${index}]`);
 });
 
 test("equal field lists share an encoder while somebody uses it", () => {
@@ -103,7 +196,7 @@ test("beyond its limit the pool gives encoders that are not shared, and forgets 
   const extra = pool.acquire(JSON_TEXT, Uint8Array.of(2));
   assert.notEqual(pool.acquire(JSON_TEXT, Uint8Array.of(2)), extra);
   assert.equal(pool.size, 1);
-  assert.equal(written(extra, 0).toString(), ",[0,1,1,2]");
+  assert.equal(written(table, extra, 0).toString(), ",[0,1,1,2]");
   pool.release(extra);
   pool.release(kept);
   assert.equal(pool.size, 0);

@@ -2,9 +2,29 @@
  * Encoded ticks, shared: the bytes of a tick are the same for every client with the same fields, so they are written
  * once per change, when somebody first wants them, and copied for everyone else.
  */
-import { createTarget, type Target } from "../protocol/msgpack.ts";
 import type { TickFormat } from "./format.ts";
 import type { MarketTable } from "./table.ts";
+
+/** Some rows, and what was last told of each: the addresses of an Int32Array and a Float64Array. */
+export interface Entries {
+  readonly rows: number;
+  readonly told: number;
+}
+
+/** A frame being filled. */
+export interface Filling {
+  /** Where the next tick goes, and what the last one must not go beyond: addresses. */
+  at: number;
+  readonly limit: number;
+  /** Ticks in it. */
+  count: number;
+  /** Ticks left out since one in it replaced them. */
+  conflated: number;
+  /** The rows of the ticks in it, as many as {@link count}: the address of an Int32Array. */
+  readonly noted: number;
+  /** 16 bytes for what the kernel tells: an address. */
+  readonly result: number;
+}
 
 export class TickEncoder {
   readonly format: TickFormat;
@@ -14,11 +34,11 @@ export class TickEncoder {
   readonly maxTickBytes: number;
   readonly #table: MarketTable;
   readonly #cached: boolean;
-  /** A slot of `maxTickBytes` a row. */
-  #slots: Target = createTarget(0);
-  #lengths: Uint16Array = new Uint16Array(0);
-  /** The version that each slot holds; 0 for none. */
-  #versions: Float64Array = new Float64Array(0);
+  /** Addresses: a slot of `maxTickBytes` a row, its length in bytes (two bytes), and the version that it holds. */
+  #slots = 0;
+  #lengths = 0;
+  #versions = 0;
+  #capacity = 0;
 
   /** @param cached whether to keep what was encoded, at `maxTickBytes` a row; else each tick is encoded each time */
   constructor(table: MarketTable, format: TickFormat, fields: Uint8Array, cached: boolean) {
@@ -30,34 +50,89 @@ export class TickEncoder {
   }
 
   /**
-   * Writes the row's tick as it stands.
-   * @returns the position behind it
+   * Copies the ticks of changed entries into a frame, from an entry on, until the frame is full or all are through.
+   * @param frame what {@link Frame} is to an encoder
+   * @returns the entry where it stopped
    */
-  write(row: number, target: Target, at: number): number {
-    if (!this.#cached) return this.format.writeTick(target, at, this.#table, row, this.fields);
-    if (row >= this.#lengths.length) this.#grow();
-    const start = row * this.maxTickBytes;
-    const version = this.#table.version[row];
-    if (this.#versions[row] !== version) {
-      this.#versions[row] = version;
-      this.#lengths[row] = this.format.writeTick(this.#slots, start, this.#table, row, this.fields) - start;
+  copyChanged(entries: Entries, from: number, end: number, frame: Filling): number {
+    if (!this.#cached) return this.#writeChanged(entries, from, end, frame);
+    const table = this.#table;
+    const { heap } = table;
+    let index = from;
+    for (;;) {
+      if (this.#capacity < table.seq.length) this.#grow();
+      const { i32, f64 } = heap;
+      const { result } = frame;
+      i32[(result >> 2) + 1] = frame.count;
+      f64[(result >> 3) + 1] = frame.conflated;
+      frame.at = heap.copyChanged(
+        index,
+        end,
+        entries.rows,
+        entries.told,
+        table.seqAt,
+        table.versionAt,
+        this.#slots,
+        this.maxTickBytes,
+        this.#lengths,
+        this.#versions,
+        frame.at,
+        frame.limit,
+        frame.noted,
+        result,
+      );
+      index = i32[result >> 2];
+      frame.count = i32[(result >> 2) + 1];
+      frame.conflated = f64[(result >> 3) + 1];
+      if (index === end) return index;
+      const row = i32[(entries.rows >> 2) + index];
+      if (f64[(this.#versions >> 3) + row] === table.version[row]) return index;
+      this.#encode(row);
     }
-    const length = this.#lengths[row];
-    this.#slots.bytes.copy(target.bytes, at, start, start + length);
-    return at + length;
+  }
+
+  #writeChanged({ rows, told }: Entries, from: number, end: number, frame: Filling): number {
+    const { heap, seq } = this.#table;
+    const { i32, f64 } = heap;
+    for (let index = from; index < end; index++) {
+      const row = i32[(rows >> 2) + index];
+      const before = f64[(told >> 3) + index];
+      if (seq[row] === before) continue;
+      if (frame.at + this.maxTickBytes > frame.limit && frame.count > 0) return index;
+      frame.at = this.format.writeTick(heap, frame.at, this.#table, row, this.fields);
+      i32[(frame.noted >> 2) + frame.count++] = row;
+      if (before > 0) frame.conflated += seq[row] - before - 1;
+      f64[(told >> 3) + index] = seq[row];
+    }
+    return end;
+  }
+
+  #encode(row: number): void {
+    const { heap, version } = this.#table;
+    const start = this.#slots + row * this.maxTickBytes;
+    heap.u16[(this.#lengths >> 1) + row] = this.format.writeTick(heap, start, this.#table, row, this.fields) - start;
+    heap.f64[(this.#versions >> 3) + row] = version[row];
   }
 
   #grow(): void {
-    const capacity = this.#table.seq.length;
-    const slots = createTarget(capacity * this.maxTickBytes);
-    this.#slots.bytes.copy(slots.bytes);
-    this.#slots = slots;
-    const lengths = new Uint16Array(capacity);
-    lengths.set(this.#lengths);
-    this.#lengths = lengths;
-    const versions = new Float64Array(capacity);
-    versions.set(this.#versions);
-    this.#versions = versions;
+    const { heap } = this.#table;
+    const [before, after] = [this.#capacity, this.#table.seq.length];
+    const slot = this.maxTickBytes;
+    // The kernel reads 16 bytes at a time, beyond the last slot too.
+    this.#slots = heap.resize(this.#slots, before * slot + 16, after * slot + 16);
+    this.#lengths = heap.resize(this.#lengths, before * 2, after * 2);
+    this.#versions = heap.resize(this.#versions, before * 8, after * 8);
+    this.#capacity = after;
+  }
+
+  /** Gives its memory back. */
+  close(): void {
+    const { heap } = this.#table;
+    if (this.#capacity === 0) return;
+    heap.free(this.#slots, this.#capacity * this.maxTickBytes + 16);
+    heap.free(this.#lengths, this.#capacity * 2);
+    heap.free(this.#versions, this.#capacity * 8);
+    this.#capacity = 0;
   }
 }
 
@@ -104,5 +179,6 @@ export class EncoderPool {
     if (key === undefined || !shared || --shared.uses > 0) return;
     this.#encoders.delete(key);
     this.#keys.delete(encoder);
+    encoder.close();
   }
 }

@@ -20,11 +20,11 @@ export interface TickFormat {
    */
   writeTick(target: Target, at: number, table: MarketTable, row: number, fields: Uint8Array): number;
   /**
-   * Makes a frame of the ticks that stand from `headBytes` to `end`.
+   * Makes a frame of the ticks that stand from `start + headBytes` to `end`.
    * @param sentAt microseconds since the Unix epoch
    * @returns the frame, a view on the target
    */
-  finish(target: Target, end: number, count: number, sentAt: number): Uint8Array;
+  finish(target: Target, start: number, end: number, count: number, sentAt: number): Uint8Array;
 }
 
 /** Largest head: array 16 (3 bytes) and `sentAt` as a double (9). */
@@ -45,13 +45,13 @@ export const MSGPACK: TickFormat = {
       end = writeNumber(view, end, table.values[base + fields[index]]);
     return end;
   },
-  finish({ bytes, view }, end, count, sentAt) {
+  finish({ bytes, view }, start, end, count, sentAt) {
     // The head of a short frame is two bytes shorter: it starts later.
-    const start = count + 1 < 16 ? 2 : 0;
-    view.setUint8(MSGPACK_HEAD - 9, 0xcb);
-    view.setFloat64(MSGPACK_HEAD - 8, sentAt);
-    writeArrayHead(view, start, count + 1);
-    return bytes.subarray(start, end);
+    const first = count + 1 < 16 ? start + 2 : start;
+    view.setUint8(start + MSGPACK_HEAD - 9, 0xcb);
+    view.setFloat64(start + MSGPACK_HEAD - 8, sentAt);
+    writeArrayHead(view, first, count + 1);
+    return bytes.subarray(first, end);
   },
 };
 
@@ -76,10 +76,10 @@ export const JSON_TEXT: TickFormat = {
     }
     return at + bytes.write(`${text}]`, at, "latin1");
   },
-  finish({ bytes }, end, _count, sentAt) {
-    bytes[0] = 0x5b;
-    bytes.write(String(sentAt), 1, "latin1");
+  finish({ bytes }, start, end, _count, sentAt) {
+    bytes[start] = 0x5b;
+    bytes.write(String(sentAt), start + 1, "latin1");
     bytes[end] = 0x5d;
-    return bytes.subarray(0, end + 1);
+    return bytes.subarray(start, end + 1);
   },
 };

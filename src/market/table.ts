@@ -5,6 +5,7 @@
  */
 import type { BusRecord } from "../bus/bus.ts";
 import { FIELD_COUNT, FIELDS, LIVE, type TickPatch } from "../tick.ts";
+import { Heap } from "./heap.ts";
 
 /** What {@link MarketTable.apply} made of a record. */
 export const IGNORED = 0;
@@ -18,6 +19,12 @@ export const FULL = 3;
 const FIRST_CAPACITY = 1_024;
 
 export class MarketTable {
+  /** Where {@link seq} and {@link version} are, with what else a pass works on. */
+  readonly heap = new Heap();
+  /** Their addresses. */
+  seqAt = 0;
+  #capacity = 0;
+  versionAt = 0;
   /** The most rows. A row costs about 200 bytes here. */
   readonly limit: number;
   /** Counts every change of any row: a value of it is a moment in the life of the market. */
@@ -82,6 +89,7 @@ export class MarketTable {
 
   constructor(limit: number) {
     this.limit = limit;
+    this.heap.onGrow(() => this.#look());
     this.#grow(Math.min(FIRST_CAPACITY, limit));
   }
 
@@ -260,6 +268,21 @@ export class MarketTable {
     this.version[row] = ++this.clock;
   }
 
+  #growColumns(capacity: number): void {
+    const { heap } = this;
+    const [before, after] = [this.#capacity * 8, capacity * 8];
+    this.seqAt = heap.resize(this.seqAt, before, after);
+    this.versionAt = heap.resize(this.versionAt, before, after);
+    this.#capacity = capacity;
+    this.#look();
+  }
+
+  #look(): void {
+    const { buffer } = this.heap.f64;
+    this.seq = new Float64Array(buffer, this.seqAt, this.#capacity);
+    this.version = new Float64Array(buffer, this.versionAt, this.#capacity);
+  }
+
   #first(row: number): void {
     this.known[this.knownCount++] = row;
     if (this.#awaited[row] > 0) {
@@ -271,7 +294,7 @@ export class MarketTable {
 
   #grow(capacity: number): void {
     this.known = copied(new Int32Array(capacity), this.known);
-    this.seq = copied(new Float64Array(capacity), this.seq);
+    this.#growColumns(capacity);
     this.epoch = copied(new Float64Array(capacity), this.epoch);
     this.eventTime = copied(new Float64Array(capacity), this.eventTime);
     this.appliedAt = copied(new Float64Array(capacity), this.appliedAt);
@@ -279,7 +302,6 @@ export class MarketTable {
     this.feedTime = copied(new Float32Array(capacity), this.feedTime);
     this.busTime = copied(new Float32Array(capacity), this.busTime);
     this.values = copied(new Float64Array(capacity * FIELD_COUNT), this.values);
-    this.version = copied(new Float64Array(capacity), this.version);
     this.state = copied(new Uint8Array(capacity), this.state);
     this.since = copied(new Float64Array(capacity), this.since);
     this.stateVersion = copied(new Float64Array(capacity), this.stateVersion);
