@@ -33,7 +33,10 @@ export class HeardFeed {
     return this.#uncertainty;
   }
 
-  /** What is taken from the publisher's times to have them by our clock, microseconds: the skew where it is certain that there is one. */
+  /**
+   * What is taken from the publisher's times to have them by our clock, microseconds: as much of the skew as is certain, so
+   * that answers of Redis that are slow on one way do not hide that the bus is.
+   */
   get correction(): number {
     return this.#correction;
   }
@@ -44,7 +47,7 @@ export class HeardFeed {
     if (Number.isNaN(skew)) return;
     this.#skew = skew;
     this.#uncertainty = theirs.uncertainty + ours.uncertainty;
-    this.#correction = Math.abs(this.#skew) > this.#uncertainty ? this.#skew : 0;
+    this.#correction = Math.sign(skew) * Math.max(0, Math.abs(skew) - this.#uncertainty);
   }
 }
 

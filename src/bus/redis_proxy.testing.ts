@@ -1,10 +1,12 @@
-/** A TCP proxy before a Redis that loses messages of channels, or holds them back: the network at its worst. */
+/** A TCP proxy before a Redis that loses messages of channels, holds them back, or takes its time: the network at its worst. */
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
 export class RedisProxy {
   /** Whether a message is lost; asked for each one. */
   loses: () => boolean = () => false;
+  /** How long what Redis says takes on its way, in milliseconds. */
+  delay = 0;
   /** Messages lost so far. */
   lost = 0;
   readonly #server: Server;
@@ -46,6 +48,14 @@ export class RedisProxy {
     this.#sockets.add(socket);
     this.#upstreams.add(upstream);
     let rest: Buffer = Buffer.alloc(0);
+    // What was sent first arrives first, however the delay changes.
+    let arrivesAt = 0;
+    const forward = (frame: Buffer) => {
+      const now = performance.now();
+      arrivesAt = Math.max(arrivesAt, now + this.delay);
+      if (arrivesAt > now) setTimeout(() => socket.write(frame), arrivesAt - now);
+      else socket.write(frame);
+    };
     socket.on("data", (chunk) => upstream.write(chunk));
     upstream.on("data", (chunk) => {
       rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
@@ -54,7 +64,7 @@ export class RedisProxy {
         const frame = rest.subarray(at, end);
         at = end;
         if (frame[0] === 0x3e && frame.includes("message") && this.loses()) this.lost++;
-        else socket.write(frame);
+        else forward(frame);
       }
       rest = rest.subarray(at);
     });

@@ -209,11 +209,9 @@ export class Outlet implements Way {
     if (payload.byteLength !== 4) return;
     const now = this.#context.clock.millis();
     const number = new DataView(payload).getUint32(0);
-    const bare = this.#window.roundTrip;
     const roundTrip = this.#window.pong(number, now);
     if (roundTrip < 0) return;
-    // This trip may just have made the bare one look longer.
-    this.#delivery?.arrived(number, roundTrip, Math.min(bare, this.#window.roundTrip));
+    this.#delivery?.arrived(number, this.#window.lastWay);
     this.counts.roundTrip.observe(roundTrip * 1_000);
     this.resume();
   }

@@ -172,6 +172,36 @@ test("a reader that stops is soon sent nothing more, and is current within a sec
   assert.ok(network.pass(5_000) >= 5_000 * 300 * 0.95, "and gets all that there is again");
 });
 
+test("the way there is half of a bare trip and half of what noise adds to it, but all of what queues", () => {
+  const window = new ArrivalWindow(MIN, MAX, DELAY, 0);
+  const wayOf = (trip: number, sentAt: number) => {
+    const number = window.ping(sentAt);
+    window.pong(number, sentAt + trip);
+    return window.lastWay;
+  };
+  assert.equal(wayOf(40, 0), 20);
+  assert.equal(wayOf(30, 100), 15);
+  assert.ok(Math.abs(wayOf(34, 200) - 17) < 0.1, `${window.lastWay}`);
+  window.sent(30_000);
+  assert.ok(Math.abs(wayOf(1_030, 300) - 1_015) < 1, `${window.lastWay}`);
+});
+
+test("of a slow reader the way there is as long as its frames are old", () => {
+  for (const roundTrip of [2, 80]) {
+    const network = new Network(20, 200, roundTrip);
+    network.pass(10_000);
+    const ages: number[] = [];
+    const ways: number[] = [];
+    for (let second = 0; second < 20; second++) {
+      network.pass(500);
+      ages.push(network.age);
+      ways.push(network.window.lastWay);
+    }
+    const mean = (all: number[]) => all.reduce((sum, one) => sum + one, 0) / all.length;
+    assert.ok(Math.abs(mean(ways) - mean(ages)) < 0.15 * mean(ages), `${mean(ways)} ms instead of ${mean(ages)} ms`);
+  }
+});
+
 test("before the first pong no more than a screen of prices is sent", () => {
   const window = new ArrivalWindow(MIN, MAX, DELAY, 0);
   window.ping(0);

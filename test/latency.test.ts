@@ -1,0 +1,208 @@
+/**
+ * The stages of a tick's life, of real processes, against clients that measure for themselves. Everything is on one
+ * machine and so on one clock; what the machine does to one of two measurements it does to the other, so that they are
+ * compared with each other and not with what would be good.
+ */
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { RedisProxy } from "../src/bus/redis_proxy.testing.ts";
+import { RedisServer } from "../src/bus/redis_server.testing.ts";
+import { SystemClock } from "../src/clock.ts";
+import { STAGES } from "../src/gateway/counts.ts";
+import { AgeClient } from "./age_client.ts";
+import { polled, ServerProcess } from "./gateway_process.ts";
+import { merged, quantileBucket, Scrape } from "./metrics_page.ts";
+import { SlowLink } from "./slow_link.ts";
+
+const SYMBOLS = Array.from({ length: 100 }, (_, index) => `V:${index}`);
+/** How long things run before they are measured, and how long they are, ms: pings follow once a second. */
+const WARM = 2_500;
+const MEASURED = 8_000;
+
+const clock = new SystemClock();
+
+type Stage = (typeof STAGES)[number];
+
+/** A feed in a process of its own, whose lines the test writes. */
+class Feed extends ServerProcess {
+  /** How long ago ticks happened, by what they say, microseconds. */
+  delay = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #round = 0;
+
+  static override async open(redisUrl: string): Promise<Feed> {
+    const feed = new Feed(["feed", "--redis-url", redisUrl, "--feed", "ndjson:-?name=pump", "--admin-port", "0"]);
+    await feed.untilListening();
+    return feed;
+  }
+
+  /** Every symbol ticks every so often, ms, not all at once. */
+  pump(every: number): void {
+    const PARTS = 10;
+    clearInterval(this.#timer);
+    this.#timer = setInterval(() => {
+      const part = this.#round++ % PARTS;
+      let lines = "";
+      for (let index = part; index < SYMBOLS.length; index += PARTS)
+        lines += `${JSON.stringify({ symbol: SYMBOLS[index], time: clock.micros() - this.delay, last: this.#round })}\n`;
+      this.input.write(lines);
+    }, every / PARTS);
+  }
+
+  override async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await super.close();
+  }
+}
+
+function gateway(redisUrl: string): Promise<ServerProcess> {
+  return ServerProcess.open("gateway", "--redis-url", redisUrl, "--port", "0", "--admin-port", "0");
+}
+
+async function start(t: TestContext): Promise<{ redis: RedisServer; feed: Feed }> {
+  const redis = await RedisServer.start();
+  t.after(() => redis.stop());
+  const feed = await Feed.open(redis.url);
+  t.after(() => feed.close());
+  feed.pump(50);
+  return { redis, feed };
+}
+
+/** Waits until the gateway has had a tick of every symbol. */
+async function whole(process: ServerProcess): Promise<void> {
+  const symbols = async () => (await Scrape.of(adminOf(process))).value("tickgate_symbols") === SYMBOLS.length;
+  await polled(symbols, (isWhole) => isWhole, "the market to be known");
+}
+
+async function join(t: TestContext, url: string, intervals: readonly number[]): Promise<AgeClient[]> {
+  const clients = intervals.map((interval) => new AgeClient(url, SYMBOLS, interval));
+  t.after(() => {
+    for (const client of clients) client.close();
+  });
+  await Promise.all(clients.map((client) => client.served));
+  return clients;
+}
+
+const adminOf = (process: ServerProcess) => `http://127.0.0.1:${process.adminPort}`;
+
+/** Seconds of each stage, the mean of the ticks that arrived meanwhile; and of their whole age. */
+async function measure(process: ServerProcess, millis = MEASURED): Promise<Record<Stage | "age", number>> {
+  await sleep(WARM);
+  const before = await Scrape.of(adminOf(process));
+  await sleep(millis);
+  const after = await Scrape.of(adminOf(process));
+  const age = after.histogram(before, "tickgate_tick_age_seconds");
+  assert.ok(age.count > 0, "ticks were confirmed");
+  const means = STAGES.map((stage) => {
+    const { sum, count } = after.histogram(before, "tickgate_tick_stage_seconds", { stage });
+    assert.equal(count, age.count, stage);
+    return [stage, sum / count] as const;
+  });
+  return { ...(Object.fromEntries(means) as Record<Stage, number>), age: age.sum / age.count };
+}
+
+const milli = (seconds: number) => Math.round(seconds * 10_000) / 10;
+
+test("stages add up to the age, and the age is what clients measure for themselves", {
+  timeout: 120_000,
+}, async (t) => {
+  const { redis } = await start(t);
+  const gateways = await Promise.all([gateway(redis.url), gateway(redis.url)]);
+  t.after(() => Promise.all(gateways.map((one) => one.close())));
+  await Promise.all(gateways.map(whole));
+  const clients: AgeClient[] = [];
+  for (const one of gateways) clients.push(...(await join(t, one.url, [0, 50, 100, 100, 250, 1_000])));
+  await sleep(WARM);
+  const before = await Promise.all(gateways.map((one) => Scrape.of(adminOf(one))));
+  for (const client of clients) client.begin();
+  await sleep(MEASURED);
+  const own = clients.flatMap(({ ages }) => ages).sort((a, b) => a - b);
+  const after = await Promise.all(gateways.map((one) => Scrape.of(adminOf(one))));
+  const all = (name: string, labels = {}) =>
+    merged(after.map((scrape, index) => scrape.histogram(before[index], name, labels)));
+  const age = all("tickgate_tick_age_seconds");
+  const stages = STAGES.map((stage) => all("tickgate_tick_stage_seconds", { stage }));
+  const sum = stages.reduce((total, stage) => total + stage.sum, 0);
+  const shown = STAGES.map((stage, index) => `${stage} ${milli(stages[index].sum / age.count)}`);
+  t.diagnostic(`means, ms: ${shown.join(", ")}; age ${milli(age.sum / age.count)}`);
+  assert.ok(Math.abs(sum - age.sum) <= 0.01 * age.sum, `${sum} instead of ${age.sum}`);
+
+  const sent = after.reduce(
+    (total, scrape, index) => total + scrape.gain(before[index], "tickgate_ticks_out_total"),
+    0,
+  );
+  assert.ok(age.count > 0.5 * sent && age.count < 1.5 * sent, `${age.count} of ${sent} were confirmed`);
+
+  const mean = own.reduce((total, one) => total + one, 0) / own.length / 1e6;
+  const [p50, p99] = [0.5, 0.99].map((share) => own[Math.floor(own.length * share)] / 1e6);
+  t.diagnostic(`clients' own, ms: mean ${milli(mean)}, p50 ${milli(p50)}, p99 ${milli(p99)}; ${own.length} ticks`);
+  const measured = age.sum / age.count;
+  // One in about thirty ticks is looked at on the gateway's side, and all on the other.
+  assert.ok(Math.abs(measured - mean) <= 0.25 * mean + 0.002, `${measured} s instead of ${mean} s`);
+  for (const [share, clientsOwn] of [
+    [0.5, p50],
+    [0.99, p99],
+  ] as const) {
+    const [from, to] = quantileBucket(age, share);
+    t.diagnostic(`p${share * 100} between ${milli(from)} and ${milli(to)} ms`);
+    assert.ok(clientsOwn >= from / 1.5 - 0.002 && clientsOwn <= to * 1.5 + 0.002, `${clientsOwn} s: ${from} to ${to}`);
+  }
+});
+
+test("what is slow stands out in its own stage: the source, the bus, the interval, the client", {
+  timeout: 180_000,
+}, async (t) => {
+  const { redis, feed } = await start(t);
+  const proxy = await RedisProxy.start(redis.port);
+  t.after(() => proxy.close());
+  const one = await gateway(proxy.url);
+  t.after(() => one.close());
+  await whole(one);
+  const report = (what: string, means: Record<string, number>) =>
+    t.diagnostic(
+      `${what}: ${Object.entries(means)
+        .map(([name, mean]) => `${name} ${milli(mean)}`)
+        .join(", ")}`,
+    );
+
+  const [client] = await join(t, one.url, [100]);
+  feed.delay = 300_000;
+  const source = await measure(one, 4_000);
+  report("source", source);
+  assert.ok(source.source >= 0.3 && source.source < 0.5, "the source's 300 ms");
+  assert.ok(source.age > source.source);
+  assert.ok(source.bus < 0.15);
+  feed.delay = 0;
+
+  proxy.delay = 200;
+  const bus = await measure(one, 4_000);
+  report("bus", bus);
+  assert.ok(bus.bus >= 0.195, "the bus's 200 ms");
+  assert.ok(bus.source < 0.15);
+  proxy.delay = 0;
+  client.close();
+
+  // What is sent is the latest: on average as old as half of what lies between two ticks.
+  feed.pump(1_000);
+  const [patient] = await join(t, one.url, [2_000]);
+  const interval = await measure(one, 6_000);
+  report("interval", interval);
+  assert.ok(interval.interval > 0.25 && interval.interval < 0.9, "half of a second");
+  assert.ok(interval.interval > 0.7 * interval.age);
+  patient.close();
+  feed.pump(50);
+
+  const link = await SlowLink.open(one.port, 8_000);
+  t.after(() => link.close());
+  const before = await Scrape.of(adminOf(one));
+  await join(t, link.url, [100]);
+  const slow = await measure(one);
+  report("client", slow);
+  assert.ok(slow.client > 0.1, "held back");
+  assert.ok(slow.client + slow.network > 0.7 * slow.age, "and the rest queues on the way");
+  const after = await Scrape.of(adminOf(one));
+  const by = (cause: string) => after.gain(before, "tickgate_ticks_conflated_total", { by: cause });
+  assert.ok(by("client") > by("server"), `${by("client")} by the client, ${by("server")} by the server`);
+  assert.equal(after.value("tickgate_connections_conflating", { by: "client" }), 1);
+});
