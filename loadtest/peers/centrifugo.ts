@@ -71,7 +71,7 @@ function centrifugoPeer(name: string, title: string, use: string, format: "json"
 }
 
 const BUS =
-  "a publisher → `batch` of the HTTP API of one node (“Server API walkthrough”) → Redis engine → another node, which has the clients; a channel a symbol, no history, no presence";
+  "a publisher → `batch` with `parallel` of the HTTP API of one node (“Server API walkthrough”), a symbol once in each → Redis engine → another node, which has the clients; a channel a symbol, no history, no presence";
 
 /** In the more compact of its two client protocols, and in the other. */
 export const CENTRIFUGO: readonly Peer[] = [

@@ -13,8 +13,9 @@ import { help, type Options, readOptions } from "./options.ts";
 import { installPackages } from "./packages.ts";
 import type { Peer } from "./peer.ts";
 import { PEERS } from "./peers.ts";
-import type { Comparison, Turn } from "./results.ts";
+import { type Comparison, readComparison, type Turn } from "./results.ts";
 import { type Load, type Scenario, scenariosOf } from "./scenarios.ts";
+import { tickgate } from "./tickgate.ts";
 import { playTurn } from "./turn.ts";
 
 const LOADS: readonly Load[] = [
@@ -41,7 +42,8 @@ function chosenPeers({ peers: names }: Options): Peer[] {
   if (names === "") return PEERS.filter(({ isVariant }) => !isVariant);
   if (names === "all") return [...PEERS];
   return names.split(",").map((name) => {
-    const peer = PEERS.find((some) => some.name === name);
+    const [, interval] = /^tickgate-(\d{1,5})$/.exec(name) ?? [];
+    const peer = PEERS.find((some) => some.name === name) ?? (interval && tickgate(Number(interval)));
     if (!peer) throw new UsageError(`--peers names ${name}; there are ${PEERS.map((some) => some.name).join(", ")}`);
     return peer;
   });
@@ -108,14 +110,15 @@ async function compare(options: Options): Promise<Comparison> {
 
 function machine(): string {
   const all = cpus();
-  return `${all[0]?.model.trim() || "unknown processor"}, ${all.length} cores; Linux ${release()}, Node ${process.version.slice(1)}`;
+  return `${all[0]?.model.trim() || "unknown processor"}, ${all.length} cores; Linux ${release().split("-")[0]}, Node ${process.version.slice(1)}`;
 }
 
 try {
   const options = readOptions(process.argv.slice(2));
   if (!options) process.stdout.write(help());
   else {
-    const comparison = await compare(options);
+    const comparison =
+      options.from === "" ? await compare(options) : readComparison(readFileSync(options.from, "utf8"));
     process.stdout.write(`${results(comparison)}\n`);
     if (options.json !== "") writeFileSync(options.json, `${JSON.stringify(comparison, null, 1)}\n`);
     if (options.document) {

@@ -13,7 +13,7 @@ const OPTIONS = {
   peers: option(
     text("NAMES", "names with commas between", /^[a-z0-9,-]*$/),
     "",
-    "Who takes part; nobody named: all that are no variants. `all`: those too",
+    "Who takes part (`tickgate-MS`: any interval); `all`: variants too; nobody named: all that are none",
   ),
   loads: option(
     text("NAMES", "names with commas between", /^[a-z,]+$/),
@@ -30,6 +30,7 @@ const OPTIONS = {
   "server-cores": option(text("CORES", "cores as taskset takes them", /^[\d,-]+$/), "0", "Where the server runs"),
   "load-cores": option(text("CORES", "cores as taskset takes them", /^[\d,-]+$/), "1", "Where everything else runs"),
   json: option(text("FILE", "a file", /./), "", "Write the results there as well"),
+  from: option(text("FILE", "a file", /./), "", "Measure nothing: take the results from there"),
 } as const;
 
 type Values = { [Name in keyof typeof OPTIONS]: (typeof OPTIONS)[Name]["default"] };

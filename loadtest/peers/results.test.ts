@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { picture, results, withResults } from "./document.ts";
 import { age, bytes, percent, short } from "./numbers.ts";
-import { type Comparison, rowsOf, spreadOf } from "./results.ts";
+import { type Comparison, readComparison, rowsOf, spreadOf } from "./results.ts";
 import { offered, scenariosOf } from "./scenarios.ts";
 import { table } from "./table.ts";
 import type { TurnResult } from "./turn.ts";
@@ -95,6 +95,12 @@ test("the page keeps what a person wrote, and takes new results again and again"
   assert.ok(once.includes(results(comparison())));
   assert.equal(withResults(once, comparison()), once);
   assert.throws(() => withResults("no markers", comparison()), /no markers/);
+});
+
+test("results that were written as JSON make the same page and picture", () => {
+  const read = readComparison(JSON.stringify(comparison()));
+  assert.equal(results(read), results(comparison()));
+  assert.equal(picture(read), picture(comparison()));
 });
 
 test("the results name versions, and who did not take part and why", () => {

@@ -38,6 +38,11 @@ export interface Comparison {
   readonly turns: readonly Turn[];
 }
 
+/** Reads what was written as JSON, where a number that is none has become null. */
+export function readComparison(json: string): Comparison {
+  return JSON.parse(json, (_, value) => (value === null ? Number.NaN : value)) as Comparison;
+}
+
 /** A value over the rounds. */
 export interface Spread {
   readonly median: number;

@@ -183,7 +183,7 @@ function turnResult({ scenario, idle, before, after, result }: Measured): TurnRe
   const seconds = after.at - before.at;
   const ages = new Ages();
   ages.add(healthy.ages);
-  const millis = (share: number) => ages.quantile(share) / 1_000;
+  const millis = (share: number) => (ages.count > 0 ? ages.quantile(share) / 1_000 : Number.NaN);
   const cores = (name: "server" | "redis" | "others" | "swarm" | "machine") => (after[name] - before[name]) / seconds;
   const fresh = (healthy.fresh + slow.fresh) / result.seconds;
   const ticks = healthy.ticks + slow.ticks;
