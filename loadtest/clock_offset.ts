@@ -1,6 +1,7 @@
 /** How far another machine's clock is off from ours, as the protocol's own ping and pong tell it. */
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
+import { pack, unpack } from "msgpackr";
 import { WebSocket } from "ws";
 import { type Clock, SystemClock } from "../src/clock.ts";
 import { UsageError } from "../src/option.ts";
@@ -16,16 +17,16 @@ const PATIENCE = 10_000;
  * @throws UsageError when there is no gateway
  */
 export async function clockOffset(url: string, clock: Clock = new SystemClock()): Promise<ClockOffset> {
-  const socket = new WebSocket(url, ["tickgate.v1.json"], { handshakeTimeout: PATIENCE });
+  const socket = new WebSocket(url, ["tickgate.v1.msgpack"], { handshakeTimeout: PATIENCE });
   const signal = AbortSignal.timeout(PATIENCE);
   const samples: Sample[] = [];
   try {
     await once(socket, "message", { signal });
     for (let ping = 0; ping < PINGS; ping++) {
       const sent = clock.micros();
-      socket.send(JSON.stringify({ op: "ping" }));
+      socket.send(pack({ op: "ping" }));
       const [data] = (await once(socket, "message", { signal })) as [Buffer];
-      const message = JSON.parse(data.toString()) as { op: string; time: number };
+      const message = unpack(data) as { op: string; time: number };
       if (message.op === "pong") samples.push({ sent, received: clock.micros(), time: message.time });
       await sleep(PAUSE);
     }

@@ -37,23 +37,28 @@ export class FakeServer {
   readonly #http: Server;
   readonly #sockets: WebSocketServer;
   readonly port: number;
+  /** What its clock is ahead of ours, ms. */
+  ahead = 0;
   /** What is told over HTTP to hold. */
   seqs: readonly number[] = [1, 1];
   values = valuesOf;
 
-  private constructor(http: Server, script: Script) {
+  #connections = 0;
+
+  private constructor(http: Server, scriptOf: (index: number) => Script) {
     this.#http = http;
     this.port = (http.address() as AddressInfo).port;
     http.on("request", (request, response) => response.end(JSON.stringify(this.#answer(request.url ?? ""))));
     this.#sockets = new WebSocketServer({ server: http, handleProtocols: () => "tickgate.v1.msgpack" });
-    this.#sockets.on("connection", (socket) => this.#serve(socket, script));
+    this.#sockets.on("connection", (socket) => this.#serve(socket, scriptOf(this.#connections++)));
   }
 
-  static async start(script: Script): Promise<FakeServer> {
+  /** @param script what is done with every connection, or with each by its number */
+  static async start(script: Script | ((index: number) => Script)): Promise<FakeServer> {
     const http = createServer();
     http.listen(0, "127.0.0.1");
     await once(http, "listening");
-    return new FakeServer(http, script);
+    return new FakeServer(http, typeof script === "function" ? script : () => script);
   }
 
   stop(): void {
@@ -76,12 +81,13 @@ export class FakeServer {
   }
 
   #serve(socket: WebSocket, script: Script): void {
-    const start = Date.now() * 1_000;
+    const micros = () => (Date.now() + this.ahead) * 1_000;
+    const start = micros();
     let grants = 0;
     const client: Client = {
       socket,
       frame: (sentAt, ...ticks) => socket.send(pack([start + 0.5 + sentAt * 1_000, ...ticks])),
-      tick: (handle, seq) => [handle, seq, Date.now() * 1_000 - 0.5, ...valuesOf(seq)],
+      tick: (handle, seq) => [handle, seq, micros() - 0.5, ...valuesOf(seq)],
       control: (message) => socket.send(pack(message)),
     };
     const hello = { op: "hello", protocol: 1, session: "s", node: "n", time: start, heartbeat: 15_000, limits: {} };
@@ -94,7 +100,8 @@ export class FakeServer {
         if (script.grant) script.grant(client, symbols);
         else client.control({ op: "subscribed", interval: INTERVAL, fields: FIELDS, symbols: pairs, rejected: [] });
         script.play(client, grants++);
-      } else if (script.end) script.end(client, symbols);
+      } else if (op === "ping") client.control({ op: "pong", time: micros() });
+      else if (script.end) script.end(client, symbols);
       else client.control({ op: "unsubscribed", symbols });
     });
   }

@@ -342,6 +342,38 @@ test("against a server that lies, the exit code is 1 and the lie is named", asyn
   }
 });
 
+test("of a server whose clock is another, the difference is measured and taken into account", async () => {
+  const server = await FakeServer.start({
+    play: (client) => {
+      let seq = 1;
+      const timer = setInterval(() => client.frame(INTERVAL * seq, client.tick(0, seq), client.tick(1, seq++)), 20);
+      client.socket.on("close", () => clearInterval(timer));
+    },
+  });
+  server.ahead = -7_000;
+  try {
+    // This machine by a name that is not known to be it.
+    const url = `ws://[::ffff:127.0.0.1]:${server.port}/v1/stream`;
+    const { out, err } = await runMain(
+      "--url",
+      url,
+      "--connections",
+      "1",
+      "--symbols",
+      "2",
+      "--duration",
+      "1",
+      "--json",
+      "-",
+    );
+    const { clock, readers } = JSON.parse(out || err);
+    assert.ok(clock.offset < -6_900_000 && clock.offset > -7_100_000, JSON.stringify(clock));
+    assert.ok(readers[0].age.count > 0 && readers[0].age.p50 < 3_000, JSON.stringify(readers));
+  } finally {
+    server.stop();
+  }
+});
+
 test("wrong flags, and servers that are none, end with exit code 2 and a sentence", async () => {
   const cases: [string[], RegExp][] = [
     [["--connections", "0"], /--connections must be a whole number from 1 to 500000/],

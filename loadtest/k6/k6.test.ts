@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { FIELDS } from "../../src/tick.ts";
+import { type Client, FakeServer, INTERVAL, type Script, SYMBOLS } from "../swarm/fake_server.testing.ts";
+import { findK6, HOW_TO_GET_IT } from "./find.ts";
+import type { Promised } from "./promises.ts";
+import type { Report } from "./report.ts";
+
+const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
+/** Where everything must be had, a missing k6 fails; elsewhere it is said what is left out. */
+const skip = findK6() === undefined && process.env.TICKGATE_TEST_ALL !== "1" && `left out: ${HOW_TO_GET_IT}`;
+/** A busy machine is slow, which breaks no promise. */
+const PATIENT = ["--max-age", "60000", "--max-connect", "60000", "--max-snapshot", "60000"];
+
+const folder = mkdtempSync(join(tmpdir(), "tickgate-loadtest-"));
+after(() => rmSync(folder, { recursive: true }));
+
+interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+  /** What it wrote, where it did. */
+  readonly report: Report;
+  readonly page: string;
+}
+
+async function loadtest(args: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<Ended> {
+  const reports = mkdtempSync(join(folder, "reports-"));
+  const command = [MAIN, ...args, ...(args[0] === "install" ? [] : ["--reports", reports])];
+  const child = spawn(process.execPath, command, { env, stdio: ["ignore", "pipe", "pipe"] });
+  let [out, err] = ["", ""];
+  child.stdout.on("data", (data) => (out += data));
+  child.stderr.on("data", (data) => (err += data));
+  const [code] = (await once(child, "close")) as [number];
+  const read = (ending: string) => {
+    const name = readdirSync(reports).find((file) => file.endsWith(ending));
+    return name === undefined ? "" : readFileSync(join(reports, name), "utf8");
+  };
+  return { code, out, err, report: JSON.parse(read(".json") || "{}"), page: read(".html") };
+}
+
+const SHORT = ["--connections", "10", "--symbols", "5", "--market", "100", "--ticks", "2000", "--rate", "100"];
+for (const [scenario, ...args] of [
+  ["smoke", "--duration", "4", "--stay", "1"],
+  ["steady", "--duration", "4", "--sample", "100"],
+  ["ramp", "--duration", "4", "--sample", "100"],
+  ["spike", "--duration", "8", "--within", "1", "--sample", "50"],
+  ["soak", "--duration", "6", "--stay", "1", "--sample", "50"],
+])
+  test(`${scenario}: against a real gateway every promise is kept, and the report says so`, { skip }, async () => {
+    const { code, out, err, report, page } = await loadtest([scenario, ...SHORT, ...args, ...PATIENT]);
+    assert.equal(code, 0, `${out}\n${err}`);
+    assert.equal(report.scenario, scenario);
+    assert.deepEqual([report.isKept, report.promises.filter(({ broken }) => broken > 0)], [true, []]);
+    const { connected, refused, ticks, read, conflated } = report.counts;
+    const visits = scenario === "steady" || scenario === "ramp" ? 10 : 15;
+    assert.ok(connected >= visits && refused === 0, `${connected} connections`);
+    assert.ok(
+      ticks > 100 && read > 50 && read <= ticks && conflated > 0 && conflated < 1,
+      JSON.stringify(report.counts),
+    );
+    assert.ok(report.times.length >= 3 && report.times.every(({ count, p50, max }) => count > 0 && p50 <= max));
+    assert.ok(report.gateway[0].p50 > 10, "its memory, MB");
+    assert.match(page, /^<!doctype html>[\s\S]*every threshold kept[\s\S]*<\/html>\n$/);
+    assert.match(out, /promises +all kept, on \d+ ticks/);
+  });
+
+const snapshot = (client: Client) => client.frame(0, client.tick(0, 1), client.tick(1, 1));
+const grant = (client: Client, other: Record<string, unknown>) => {
+  const symbols = SYMBOLS.map((symbol, handle) => [symbol, handle]);
+  client.control({ op: "subscribed", interval: INTERVAL, fields: FIELDS, symbols, rejected: [], ...other });
+};
+
+/** Of each promise a server that breaks it, on a connection of its own. */
+const BREAKERS: Record<Promised, Partial<Script>> = {
+  hello: { greet: () => {} },
+  readable: { play: (client) => client.socket.send("[1]") },
+  granted: { grant: (client) => grant(client, { interval: INTERVAL - 1 }) },
+  snapshot: { play: (client) => client.frame(0, client.tick(0, 1)) },
+  whole: { play: (client) => client.frame(200, client.tick(0, 2).slice(0, -1)) },
+  once: { play: (client) => client.frame(200, client.tick(1, 2), client.tick(0, 2), client.tick(1, 3)) },
+  interval: { play: (client) => client.frame(INTERVAL - 0.001, client.tick(0, 2)) },
+  seq: {
+    play: (client) => {
+      client.frame(200, client.tick(0, 5));
+      client.control({ op: "status", symbols: SYMBOLS, state: "gap", since: 0 });
+      client.frame(400, client.tick(0, 4));
+    },
+  },
+  error: { play: (client) => client.control({ op: "error", code: "internal", message: "no", retryable: true }) },
+  open: { play: (client) => client.socket.close(1011) },
+};
+
+test("against a server that lies, every broken promise is named, and the exit code says so", { skip }, async () => {
+  const promises = Object.keys(BREAKERS) as Promised[];
+  const server = await FakeServer.start((index) => {
+    const breaker = BREAKERS[promises[index]] ?? {};
+    return {
+      ...breaker,
+      play: (client, grants) => {
+        if (promises[index] !== "snapshot") snapshot(client);
+        breaker.play?.(client, grants);
+      },
+    };
+  });
+  try {
+    const url = `ws://127.0.0.1:${server.port}/v1/stream`;
+    const count = String(promises.length);
+    const args = ["smoke", "--url", url, "--connections", count, "--symbols", "2", "--duration", "4", "--stay", "600"];
+    const { code, out, report, page } = await loadtest([...args, ...PATIENT]);
+    assert.equal(code, 99, out);
+    const broken = report.promises.filter((promise) => promise.broken > 0).map(({ promise }) => promise);
+    assert.deepEqual(broken.sort(), [...promises].sort());
+    assert.equal(report.isKept, false);
+    assert.match(out, /BROKEN \d+ times: two ticks of a handle are an interval apart/);
+    assert.match(page, /thresholds crossed/);
+  } finally {
+    server.stop();
+  }
+});
+
+test("a server whose clock is another: the difference is measured and taken into account", { skip }, async () => {
+  const server = await FakeServer.start({
+    play: (client) => {
+      let seq = 1;
+      const timer = setInterval(() => client.frame(INTERVAL * seq, client.tick(0, seq), client.tick(1, seq++)), 50);
+      client.socket.on("close", () => clearInterval(timer));
+    },
+  });
+  server.ahead = 70_000;
+  try {
+    // This machine by a name that is not known to be it.
+    const url = `ws://[::ffff:127.0.0.1]:${server.port}/v1/stream`;
+    const args = ["steady", "--url", url, "--connections", "1", "--symbols", "2", "--duration", "4", "--sample", "100"];
+    const { report, out, err } = await loadtest([...args, ...PATIENT]);
+    const [age] = report.times;
+    assert.ok(age.count > 10 && Math.abs(age.p50) < 30_000, `${out}\n${err}`);
+  } finally {
+    server.stop();
+  }
+});
+
+test("a gateway that refuses everyone crosses a threshold; one that is not there is said not to be", {
+  skip,
+}, async () => {
+  const refused = await loadtest(["smoke", "--url", "ws://127.0.0.1:9/v1/stream", "--duration", "4"]);
+  assert.notEqual(refused.code, 0);
+  assert.match(refused.err, /does not answer as a gateway does/);
+});
+
+test("without k6 the message says how to get it, and the exit code is 2", async () => {
+  const { code, err } = await loadtest(["smoke"], { PATH: "", HOME: folder, XDG_CACHE_HOME: folder });
+  assert.equal(code, 2);
+  assert.match(err, /^loadtest: k6 2\.x is neither in PATH .* "npm run loadtest -- install"/);
+  const install = await loadtest(["install"], { PATH: "", HOME: folder, XDG_CACHE_HOME: folder });
+  assert.equal(install.code, 2);
+  assert.match(install.err, /Go is needed to build k6 \(on Debian: sudo apt-get install golang-go\)/);
+});
