@@ -31,8 +31,8 @@ const NAMES = 150;
 const GAP = 24;
 const LINE = 26;
 const BAR = 16;
-const HEAD = 56;
-const FOOT = 12;
+const HEAD = 76;
+const MARGIN = 12;
 /** Room for the number behind the longest bar. */
 const NUMBER = 66;
 /** A bar of a logarithmic scale is at least so long, as a share. */
@@ -41,11 +41,13 @@ const LEAST = 0.04;
 const STYLE = `
 text { font: 13px system-ui, sans-serif; fill: #24292f }
 .title { font-weight: 600; font-size: 15px }
+.page { fill: #ffffff }
 .panel { fill: #57606a }
 .bar { fill: #8c959f }
 .own { fill: #0969da }
 .none { fill: #cf222e }
 @media (prefers-color-scheme: dark) {
+.page { fill: #0d1117 }
 text { fill: #e6edf3 }
 .panel { fill: #9198a1 }
 .bar { fill: #6e7681 }
@@ -57,33 +59,38 @@ text { fill: #e6edf3 }
 /** A block of the picture: a scenario. */
 export interface Block {
   readonly title: string;
+  readonly subtitle: string;
   readonly rows: readonly Row[];
 }
 
 /** The whole picture. */
 export function chart(blocks: readonly Block[]): string {
   const heights = blocks.map(({ rows }) => HEAD + rows.length * LINE + GAP);
-  const height = heights.reduce((total, some) => total + some, 0) + FOOT;
-  const tops = heights.map((_, index) => heights.slice(0, index).reduce((total, some) => total + some, 0));
+  const sum = (some: readonly number[]) => some.reduce((total, one) => total + one, 0);
+  const [width, height] = [WIDTH + 2 * MARGIN, sum(heights) + MARGIN];
+  const tops = heights.map((_, index) => sum(heights.slice(0, index)));
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${-MARGIN} 0 ${width} ${height}" role="img">`,
     `<title>${escaped(blocks.map(({ title }) => title).join("; "))}</title>`,
     `<style>${STYLE}</style>`,
+    // Pages that are dark where the system is light, or the other way round, show it legibly all the same.
+    `<rect class="page" x="${-MARGIN}" width="${width}" height="${height}"/>`,
     ...blocks.flatMap((block, index) => drawBlock(block, tops[index])),
     "</svg>",
     "",
   ].join("\n");
 }
 
-function drawBlock({ title, rows }: Block, top: number): string[] {
+function drawBlock({ title, subtitle, rows }: Block, top: number): string[] {
   const width = (WIDTH - NAMES - PANELS.length * GAP) / PANELS.length;
   const y = (row: number) => top + HEAD + row * LINE;
   return [
-    `<text class="title" x="0" y="${top + 20}">${escaped(title)}</text>`,
+    `<text class="title" x="0" y="${top + 22}">${escaped(title)}</text>`,
+    `<text class="panel" x="0" y="${top + 40}">${escaped(subtitle)}</text>`,
     ...rows.map(({ peer }, row) => `<text x="0" y="${y(row) + BAR - 3}">${escaped(peer.title)}</text>`),
     ...PANELS.flatMap((panel, index) => {
       const x = NAMES + GAP + index * (width + GAP);
-      return drawPanel(panel, rows, { x, width, head: top + 42, y });
+      return drawPanel(panel, rows, { x, width, head: top + 64, y });
     }),
   ];
 }

@@ -34,14 +34,19 @@ export function picture(comparison: Comparison): string {
   const blocks = comparison.scenarios
     .filter(({ slow }) => slow === 0)
     .map((scenario) => ({
-      title: heading(scenario),
+      title: scenario.title,
+      subtitle: size(scenario),
       rows: rowsOf(comparison, scenario.name).filter(({ peer, results }) => !peer.isVariant && results.length > 0),
     }));
   return chart(blocks);
 }
 
 function heading(scenario: Scenario): string {
-  const { title, connections, perConnection, symbols, rate } = scenario;
-  const size = `${short(connections)} × ${perConnection} of ${short(symbols)} symbols, ${short(rate)} ticks/s`;
-  return `${title}: ${size}: ${short(offered(scenario))} updates/s to deliver`;
+  return `${scenario.title}: ${size(scenario)}`;
+}
+
+function size(scenario: Scenario): string {
+  const { connections, perConnection, symbols, rate } = scenario;
+  const market = `${short(connections)} connections × ${perConnection} of ${short(symbols)} symbols, ${short(rate)} ticks/s`;
+  return `${market}; ${short(offered(scenario))} updates/s to deliver`;
 }

@@ -97,9 +97,10 @@ async function compare(options: Options): Promise<Comparison> {
               `${result.cpuPerMillion.toFixed(2)} CPU s a million, p99 ${result.p99.toFixed(1)} ms`,
           );
         } catch (error) {
-          if (!(error instanceof UsageError)) throw error;
-          turns.push({ ...turn, failure: error.message });
-          say(`round ${round}, ${scenario.name}, ${peer.title}: ${error.message}`);
+          // Whatever it is, the others have their turns.
+          const failure = (error as Error).message;
+          turns.push({ ...turn, failure });
+          say(`round ${round}, ${scenario.name}, ${peer.title}: ${failure}`);
         }
       }
   return {
@@ -113,6 +114,8 @@ function machine(): string {
   return `${all[0]?.model.trim() || "unknown processor"}, ${all.length} cores; Linux ${release().split("-")[0]}, Node ${process.version.slice(1)}`;
 }
 
+// What a turn has started ends with this process.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 try {
   const options = readOptions(process.argv.slice(2));
   if (!options) process.stdout.write(help());

@@ -112,7 +112,7 @@ test("the results name versions, and who did not take part and why", () => {
 
 test("the picture has a bar for each value that there is, names that are escaped, and no variants", () => {
   const svg = picture(comparison());
-  assert.match(svg, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" viewBox="0 0 1000 \d+" role="img">/);
+  assert.match(svg, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" viewBox="-12 0 1024 \d+" role="img">/);
   assert.match(svg, /prefers-color-scheme: dark/);
   assert.ok(svg.includes("X &amp; &lt;Y&gt;"));
   assert.doesNotMatch(svg, /Variant|NaN|Infinity/);

@@ -86,11 +86,15 @@ export class StageProcess {
     return processUsage(pid);
   }
 
+  /** Nothing is to be kept, and a server that is far behind would take long to leave. */
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+
   async stop(): Promise<void> {
     if (this.hasEnded) return;
     const gone = once(this.#child, "exit");
-    // Nothing is to be kept, and a server that is far behind would take long to leave.
-    this.#child.kill("SIGKILL");
+    this.kill();
     await gone;
   }
 }
@@ -99,9 +103,15 @@ export class Stage {
   readonly #cores: Cores;
   readonly #processes: StageProcess[] = [];
   readonly #folder = mkdtempSync(join(tmpdir(), "tickgate-peers-"));
+  /** When this process ends before the stage is closed. */
+  readonly #atExit = () => {
+    for (const started of this.#processes) started.kill();
+    rmSync(this.#folder, { recursive: true, force: true });
+  };
 
   constructor(cores: Cores) {
     this.#cores = cores;
+    process.once("exit", this.#atExit);
   }
 
   /** Starts a process on a side. */
@@ -138,6 +148,7 @@ export class Stage {
   }
 
   async close(): Promise<void> {
+    process.off("exit", this.#atExit);
     await Promise.all(this.#processes.map((started) => started.stop()));
     rmSync(this.#folder, { recursive: true, force: true });
   }

@@ -85,6 +85,8 @@ export async function playTurn(peer: Peer, scenario: Scenario, measure: Measure)
     crew = new Crew(planOf(running, scenario, measure), connectionsPossible());
     // The market begins when everybody is there: a server that it is too much for would let nobody in.
     const opened = crew.open();
+    // Who looks at it comes later; a refusal in between is not to end the run.
+    opened.catch(() => {});
     await arrival(running.port, connections);
     await rest(running.server);
     const connected = running.server.usage().memory;
