@@ -12,8 +12,8 @@ class FeedProcess extends ServerProcess {
     return feed;
   }
 
-  write(line: object): void {
-    this.input.write(`${JSON.stringify(line)}\n`);
+  write(lines: readonly object[]): void {
+    this.input.write(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
   }
 
   end(): void {
@@ -85,16 +85,18 @@ export class ExampleMarket {
     this.#gateway = undefined;
   }
 
-  /** So many ticks of a symbol in one go. A tick's bid and last are its seq and a half: what a client shows can be checked. */
+  /**
+   * So many ticks of a symbol in one go, of which the bus sees the last. A tick's bid and last are its seq and a half, so
+   * that what a client shows can be checked.
+   * @returns the seq of the last
+   */
   tick(symbol: string, count = 1): number {
     assert.ok(this.#feed);
-    let seq = this.#seqs.get(symbol) ?? 0;
-    for (const end = seq + count; seq < end; ) {
-      seq++;
-      this.#feed.write({ symbol, bid: seq + 0.5, last: seq + 0.5 });
-    }
-    this.#seqs.set(symbol, seq);
-    return seq;
+    const before = this.#seqs.get(symbol) ?? 0;
+    const seqs = Array.from({ length: count }, (_, index) => before + index + 1);
+    this.#feed.write(seqs.map((seq) => ({ symbol, bid: seq + 0.5, last: seq + 0.5 })));
+    this.#seqs.set(symbol, before + count);
+    return before + count;
   }
 
   /** Waits until the gateway knows a symbol. */
