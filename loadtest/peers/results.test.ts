@@ -76,9 +76,9 @@ test("a table has a row for each peer that had a turn, and tells what is to be k
   assert.match(head, /fresh updates\/s \|.*CPU s a million fresh/);
   assert.match(
     lines[0],
-    /^\| Tickgate \| 100,000 \| 0 \| 10 % \| 50 % \| 2 \(1–3\) \| 1 \/ 10 \/ 20 \| 20 KB \| 120 MB \| 10 %; 20 % \| 0 \|$/,
+    /^\| Tickgate \| 100,000 \| 0 \| 10 % \| 50 % \| 2 \(1–3\) \| 5 \| 1 \/ 10 \/ 20 \| 20 KB \| 120 MB \| 10 %; 20 % \| 0 \|$/,
   );
-  assert.match(lines[1], /^\| X & <Y> \| 0 \| 50,000 \| 0 % \| 50 % \| – \| 1 \/ 4.5 s \/ 20 .*\| 7 \|$/);
+  assert.match(lines[1], /^\| X & <Y> \| 0 \| 50,000 \| 0 % \| 50 % \| – \| 10 \| 1 \/ 4.5 s \/ 20 .*\| 7 \|$/);
   assert.match(text, /X & <Y>: no turn; it has ended$/m);
   assert.match(text, /Variant: readers, publisher and Redis had used up their core/);
   assert.match(text, /Variant: other programs took 50 % of a core/);

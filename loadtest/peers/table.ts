@@ -19,6 +19,7 @@ const COLUMNS: readonly Column[] = [
   { head: "of what there was", cell: (row) => percent(row.median("fresh") / row.median("offered")) },
   { head: "server, of a core", cell: (row) => percent(row.median("serverCores")) },
   { head: "**CPU s a million fresh**", cell: (row) => withSpread(row, "cpuPerMillion", short) },
+  { head: "of any age", cell: (row) => short(anyAge(row)) },
   { head: "age p50 / p99 / p99.9, ms", cell: (row) => AGES.map((metric) => age(row.median(metric))).join(" / ") },
   { head: "memory a connection", cell: (row) => bytes(row.median("memoryPerConnection")) },
   { head: "server at the end", cell: (row) => bytes(row.median("memory")) },
@@ -41,6 +42,11 @@ export function table(rows: readonly Row[]): string {
   ];
   const notes = rows.flatMap(remarks);
   return [...lines, ...(notes.length > 0 ? ["", ...notes.map((note) => `- ${note}`)] : [])].join("\n");
+}
+
+/** CPU seconds for a million updates, too old ones among them: what sending costs where hardly anything is fresh. */
+function anyAge(row: Row): number {
+  return (row.median("serverCores") * 1_000_000) / (row.median("fresh") + row.median("late"));
 }
 
 function withSpread(row: Row, metric: "fresh" | "cpuPerMillion", format: (value: number) => string): string {
