@@ -1,11 +1,14 @@
 /**
  * What the tests need from the system: real servers, not stand-ins. On Debian as root they are installed; elsewhere
- * the command that installs them is named, and the exit code is 2. The languages of the clients in examples/ may be
+ * the command that installs them is named, and the exit code is 2. The languages of the clients in examples/ and k6 may be
  * missing: it is said what is left out, unless TICKGATE_TEST_ALL=1 says that nothing may be.
  */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { findK6 } from "../loadtest/k6/find.ts";
+import { installK6 } from "../loadtest/k6/install.ts";
+import { UsageError } from "../src/option.ts";
 
 /** Something that a test runs, and the Debian package that it comes in. */
 interface Need {
@@ -100,3 +103,15 @@ if (missing.length > 0) {
     process.exitCode = 2;
   }
 }
+
+// Debian has no package of k6: it is built with the Go that the examples need as well.
+if (findK6() === undefined && !isAllNeeded)
+  say("left out: the load test, for which k6 is missing (npm run loadtest -- install)");
+else if (findK6() === undefined && process.exitCode !== 2)
+  try {
+    say(`installed: ${installK6(say)}`);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    say(`missing: k6 (the load test). ${error.message}`);
+    process.exitCode = 2;
+  }
