@@ -37,7 +37,7 @@ export function createMetrics(parts: MetricsParts): () => Promise<MetricsPage> {
   const page = new Page(parts.labels);
   showProcess(page, () => parts.unready());
   if (gateway) {
-    showGateway(page, gateway, parts.settings.maxConnections);
+    showGateway(page, gateway, bus, parts.settings.maxConnections);
     showHeard(page, bus);
   }
   if (feeds.length > 0) showFeeds(page, feeds);

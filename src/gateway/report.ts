@@ -42,11 +42,12 @@ export async function reportGateway(
   const { settings, counts, pacer, clock, bus, table } = context;
   const clients = await slowestClients(sessions, settings.statusClients, () => clock.millis());
   const markets = await lookAtMarket(table);
+  const streams = bus.heard();
   return {
     gateway: {
       connections: counts.connections,
       connectionsLimit: settings.maxConnections,
-      symbols: totalOf(markets),
+      symbols: totalOf(markets, new Set(streams.map(({ stream }) => stream))),
       ...lately,
       lag: pacer.lag,
       waiting: pacer.waiting,
@@ -55,7 +56,7 @@ export async function reportGateway(
       refused: { ...counts.refused },
       closed: { ...counts.closes },
     },
-    heard: feedsOf(bus.heard(), markets, clock.millis(), clock.micros()),
+    heard: feedsOf(streams, markets, clock.millis(), clock.micros()),
   };
 }
 
@@ -79,11 +80,12 @@ async function lookAtMarket(table: MarketTable): Promise<Map<number, StreamMarke
   return markets;
 }
 
-function totalOf(markets: ReadonlyMap<number, StreamMarket>): SymbolsReport {
+/** @param followed the streams that are listened to: on others, which no client wants, symbols are stale to nobody */
+function totalOf(markets: ReadonlyMap<number, StreamMarket>, followed: ReadonlySet<number>): SymbolsReport {
   const total = { known: 0, stale: 0, closed: 0 };
-  for (const { symbols, stale, closed } of markets.values()) {
+  for (const [stream, { symbols, stale, closed }] of markets) {
     total.known += symbols;
-    total.stale += stale;
+    if (followed.has(stream)) total.stale += stale;
     total.closed += closed;
   }
   return total;

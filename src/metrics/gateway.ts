@@ -1,4 +1,6 @@
 /** What a gateway shows. */
+import type { HeardStream } from "../bus/bus.ts";
+import type { Bus } from "../bus/open.ts";
 import { type GatewayCounts, STAGES } from "../gateway/counts.ts";
 import type { Gateway } from "../gateway/gateway.ts";
 import type { MarketTable } from "../market/table.ts";
@@ -6,7 +8,7 @@ import { CLOSED, STALE } from "../tick.ts";
 import type { Page } from "./page.ts";
 
 /** @param connectionsLimit connections that are let in */
-export function showGateway(page: Page, gateway: Gateway, connectionsLimit: number): void {
+export function showGateway(page: Page, gateway: Gateway, bus: Pick<Bus, "reader">, connectionsLimit: number): void {
   const { counts, table, pacer, encoders } = gateway;
   page.gauge("tickgate_connections", "Open connections", () => counts.connections);
   page.gauge("tickgate_connections_limit", "The most connections that are let in", () => connectionsLimit);
@@ -18,8 +20,12 @@ export function showGateway(page: Page, gateway: Gateway, connectionsLimit: numb
   );
   page.gauge("tickgate_subscriptions", "Symbols held by connections", () => counts.subscriptions);
   page.gauge("tickgate_symbols", "Symbols that have had a tick", () => table.knownCount);
-  page.gauge("tickgate_stale_symbols", "Symbols whose feed has gone silent", () => symbolsThatAre(STALE, table));
-  page.gauge("tickgate_closed_symbols", "Symbols whose feed has ended", () => symbolsThatAre(CLOSED, table));
+  page.gauge(
+    "tickgate_stale_symbols",
+    "Symbols whose feed has gone silent, of the parts of the bus that are listened to",
+    () => staleSymbols(table, bus.reader().heard()),
+  );
+  page.gauge("tickgate_closed_symbols", "Symbols whose feed has ended", () => closedSymbols(table));
   page.gauge("tickgate_awaited_symbols", "Symbols that are waited for", () => table.awaitedRows);
   page.gauge("tickgate_pacer_waiting", "Subscriptions whose turn has come", () => pacer.waiting);
   page.gauge("tickgate_pacer_lag_seconds", "How late the last turn was", () => pacer.lag / 1_000);
@@ -61,9 +67,20 @@ export function showGateway(page: Page, gateway: Gateway, connectionsLimit: numb
   );
 }
 
-function symbolsThatAre(state: number, { known, knownCount, state: states }: MarketTable): number {
+/** On parts of the bus that no client wants symbols are stale as well, but to nobody. */
+function staleSymbols({ known, knownCount, state, stream }: MarketTable, heard: readonly HeardStream[]): number {
+  const followed = new Set(heard.map((each) => each.stream));
   let count = 0;
-  for (let index = 0; index < knownCount; index++) if (states[known[index]] === state) count++;
+  for (let index = 0; index < knownCount; index++) {
+    const row = known[index];
+    if (state[row] === STALE && followed.has(stream[row])) count++;
+  }
+  return count;
+}
+
+function closedSymbols({ known, knownCount, state }: MarketTable): number {
+  let count = 0;
+  for (let index = 0; index < knownCount; index++) if (state[known[index]] === CLOSED) count++;
   return count;
 }
 
