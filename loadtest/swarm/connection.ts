@@ -1,5 +1,5 @@
 /** One connection of the swarm: shakes hands, reads as fast as it may, answers pings, and judges what ticks are worth. */
-import { connect, type Socket } from "node:net";
+import { connect, isIP, type Socket } from "node:net";
 import { connect as connectSecurely } from "node:tls";
 import { createTarget, type Target } from "../../src/protocol/msgpack.ts";
 import { clientFrame, type FrameListener, FrameReader, MAX_FRAME } from "../frame_reader.ts";
@@ -97,7 +97,9 @@ export class Connection implements Wire, FrameListener {
     const { host, port, secure } = around.plan;
     const onread = { buffer: this.#buffer.bytes, callback: (length: number) => this.#read(length) };
     const common = { host, port, onread, ...localAddress(host, index) };
-    this.#socket = secure ? connectSecurely({ ...common, servername: host }) : connect({ ...common, noDelay: true });
+    this.#socket = secure
+      ? connectSecurely({ ...common, ...(isIP(host) ? {} : { servername: host }) })
+      : connect({ ...common, noDelay: true });
     this.#socket.on("error", (error: NodeJS.ErrnoException) => {
       this.#refusal ||= error.code ?? error.message;
     });
