@@ -12,6 +12,8 @@ export interface ClockReading {
   readonly uncertainty: number;
 }
 
+export const UNKNOWN_CLOCK: ClockReading = { offset: Number.NaN, uncertainty: Number.NaN };
+
 /** Answers that are looked at: one a second, so that a clock that drifts is not held to what it was. */
 const SAMPLES = 10;
 

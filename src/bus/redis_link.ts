@@ -161,9 +161,9 @@ export class RedisLink {
     this.#lastError = "";
     this.#loggedError = undefined;
     this.#log.info({ redis: this.#what }, "Redis is connected");
-    for (const listener of this.#upListeners) listener();
-    // What Redis' clock says should be known before the first batch comes.
+    // What Redis' clock says is to be known before the first value comes.
     this.#probe();
+    for (const listener of this.#upListeners) listener();
   }
 
   #down(): void {

@@ -45,8 +45,8 @@ test("a password, in the address or beside it; a wrong one is named as the reaso
 });
 
 // The rules that docs/bus.md gives.
-const FEED_RULES = "+@connection +info +evalsha +eval +hget +hset +hvals +get +set +del +publish +spublish";
-const GATEWAY_RULES = "+@connection +info +hvals +subscribe +unsubscribe +ssubscribe +sunsubscribe";
+const FEED_RULES = "+@connection +info +time +evalsha +eval +hget +hset +hvals +get +set +del +publish +spublish";
+const GATEWAY_RULES = "+@connection +info +time +hvals +subscribe +unsubscribe +ssubscribe +sunsubscribe";
 
 test("ACL users with only the rights that each needs", async () => {
   const server = await RedisServer.start([
@@ -60,6 +60,8 @@ test("ACL users with only the rights that each needs", async () => {
     await Promise.all([feed.started, gateway.started]);
     feed.tick(50);
     await gateway.settles(feed);
+    for (const { bus } of [feed, gateway])
+      await until("its clock is compared", () => bus.links()[0].offset.uncertainty > 0);
   } finally {
     await Promise.all([feed.close(), gateway.close()]);
     await server.stop();

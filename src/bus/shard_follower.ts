@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../clock.ts";
 import { type BusListener, BusRecord, type HeardStream } from "./bus.ts";
-import type { ClockReading } from "./clock_offset.ts";
+import { type ClockReading, UNKNOWN_CLOCK } from "./clock_offset.ts";
 import { FeedStream } from "./feed_stream.ts";
 import type { HeardFeed } from "./heard_feed.ts";
 import { WireError } from "./unpack.ts";
@@ -135,10 +135,9 @@ export class ShardFollower {
     counts.batches++;
     counts.records += head.records;
     const { feed } = stream;
-    if (this.#apply(head, stream)) {
-      const theirs = decoder.end();
-      if (theirs) feed.compare(theirs, offset);
-    }
+    // From the first batch on its times are to be right; later what the one before told will do.
+    if (Number.isNaN(feed.skew)) feed.compare(decoder.peekEnd() ?? UNKNOWN_CLOCK, offset);
+    if (this.#apply(head, stream)) feed.compare(decoder.end() ?? UNKNOWN_CLOCK, offset);
     listener?.batchEnd();
     feed.transit.observe(clock.micros() - head.sentAt + feed.correction);
     if (this.#reading > 0) this.#keep(message);

@@ -50,6 +50,8 @@ test("what is written is read again, and is plain MessagePack to everyone else",
       const decoder = new BatchDecoder();
       const head = decoder.begin(message);
       assert.equal(head.records, records.length);
+      const isKnown = !Number.isNaN(clock.offset);
+      assert.deepEqual(decoder.peekEnd(), isKnown ? { ...clock } : undefined);
       const back = new BusRecord();
       let at = start;
       for (const [index, one] of records.entries()) {
@@ -76,7 +78,6 @@ test("what is written is read again, and is plain MessagePack to everyone else",
           [one.symbol, epoch, one.seq, one.receivedAt],
         );
       }
-      const isKnown = !Number.isNaN(clock.offset);
       assert.deepEqual(decoder.end(), isKnown ? { ...clock } : undefined);
       assert.deepEqual(plain.slice(7), isKnown ? [clock.offset, clock.uncertainty] : [null, null]);
     }),
@@ -119,6 +120,7 @@ test("any bytes at all are read or refused with a WireError", () => {
     fc.property(broken, (bytes) => {
       try {
         const head = decoder.begin(bytes);
+        decoder.peekEnd();
         for (let left = head.records; left > 0; left--) decoder.next(new BusRecord());
         decoder.value(bytes, new BusRecord());
       } catch (error) {

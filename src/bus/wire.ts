@@ -4,7 +4,7 @@
  */
 import { FIELD_COUNT } from "../tick.ts";
 import type { BusRecord } from "./bus.ts";
-import type { ClockReading } from "./clock_offset.ts";
+import { type ClockReading, UNKNOWN_CLOCK } from "./clock_offset.ts";
 import { Packer } from "./pack.ts";
 import { SymbolCache } from "./symbol_cache.ts";
 import { Unpacker, WireError } from "./unpack.ts";
@@ -24,8 +24,6 @@ const FULL_RECORD_LENGTH = RECORD_LENGTH + 1;
 /** The longest record: 64 characters of symbol, 255 of reason, 15 numbers of 9 bytes, and the heads. */
 const MAX_RECORD_BYTES = 512;
 const MAX_HEAD_BYTES = 512;
-
-const UNKNOWN: ClockReading = { offset: Number.NaN, uncertainty: Number.NaN };
 
 /** What a batch says before its records. */
 export interface BatchHead {
@@ -93,7 +91,7 @@ export class BatchEncoder {
   }
 
   /** @param clock how the publisher's clock stands */
-  end(clock: ClockReading = UNKNOWN): EncodedBatch {
+  end(clock: ClockReading = UNKNOWN_CLOCK): EncodedBatch {
     const packer = this.#packer;
     packer.number(Math.round(clock.offset));
     packer.number(Math.round(clock.uncertainty));
@@ -186,6 +184,22 @@ export class BatchDecoder {
     const delay = length > RECORD_LENGTH ? unpacker.numberOrSkip() : Number.NaN;
     record.receivedAt = Number.isFinite(delay) ? record.eventTime + delay : Number.NaN;
     for (let index = FULL_RECORD_LENGTH; index < length; index++) unpacker.skip();
+  }
+
+  /** Reads what stands behind the records ({@link end}) before any of them; they are to be read afterwards. */
+  peekEnd(): ClockReading | undefined {
+    if (this.#behind < 2) return undefined;
+    const unpacker = this.#unpacker;
+    const { position } = unpacker;
+    try {
+      for (let left = this.head.records; left > 0; left--) unpacker.skip();
+      return this.end();
+    } catch (error) {
+      if (error instanceof WireError) return undefined;
+      throw error;
+    } finally {
+      unpacker.position = position;
+    }
   }
 
   /**

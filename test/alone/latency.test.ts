@@ -6,14 +6,14 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { RedisProxy } from "../src/bus/redis_proxy.testing.ts";
-import { RedisServer } from "../src/bus/redis_server.testing.ts";
-import { SystemClock } from "../src/clock.ts";
-import { STAGES } from "../src/gateway/counts.ts";
-import { AgeClient } from "./age_client.ts";
-import { polled, ServerProcess } from "./gateway_process.ts";
-import { merged, quantileBucket, Scrape } from "./metrics_page.ts";
-import { SlowLink } from "./slow_link.ts";
+import { RedisProxy } from "../../src/bus/redis_proxy.testing.ts";
+import { RedisServer } from "../../src/bus/redis_server.testing.ts";
+import { SystemClock } from "../../src/clock.ts";
+import { STAGES } from "../../src/gateway/counts.ts";
+import { AgeClient } from "../age_client.ts";
+import { polled, ServerProcess } from "../gateway_process.ts";
+import { merged, quantileBucket, Scrape } from "../metrics_page.ts";
+import { SlowLink } from "../slow_link.ts";
 
 const SYMBOLS = Array.from({ length: 100 }, (_, index) => `V:${index}`);
 /** How long things run before they are measured, and how long they are, ms: pings follow once a second. */
@@ -199,8 +199,10 @@ test("what is slow stands out in its own stage: the source, the bus, the interva
   await join(t, link.url, [100]);
   const slow = await measure(one);
   report("client", slow);
-  assert.ok(slow.client > 0.1, "held back");
+  // What is sent when there is room is the latest: most of the time goes on the way, and little in waiting for room.
+  assert.ok(slow.client > 0, "held back");
   assert.ok(slow.client + slow.network > 0.7 * slow.age, "and the rest queues on the way");
+  assert.ok(slow.network > 0.1);
   const after = await Scrape.of(adminOf(one));
   const by = (cause: string) => after.gain(before, "tickgate_ticks_conflated_total", { by: cause });
   assert.ok(by("client") > by("server"), `${by("client")} by the client, ${by("server")} by the server`);
