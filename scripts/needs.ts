@@ -30,6 +30,7 @@ const NEEDS: readonly Need[] = [
   { program: "haproxy", packages: ["haproxy"], why: "the balancer before the gateways" },
   { program: "prometheus", packages: ["prometheus"], why: "the dashboards' queries and the alert rules" },
   { program: "script", packages: ["bsdutils"], why: "a terminal for tickgate watch" },
+  { program: "chromium", packages: ["chromium"], why: "the watchlist, and the page in examples/" },
   { program: "openssl", packages: ["openssl"], why: "the certificate of the TLS tests" },
   { program: "python3", packages: ["python3"], why: "the publisher in examples/" },
   {

@@ -22,7 +22,7 @@ export function App({ page }: { page: Page }) {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || dialog) return;
-      const isWriting = (event.target as HTMLElement).closest("input, select, textarea") !== null;
+      const isWriting = (event.target as HTMLElement).closest("input:not([type=radio])") !== null;
       if (event.key === "Escape" && !isWriting && page.opened.value !== undefined) page.close();
       else if (isWriting) return;
       else if (event.key === "/") focusOn("search");

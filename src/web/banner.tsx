@@ -1,7 +1,7 @@
 /** What the page says of its connection when prices may be old, and when they are live again. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { clockText, spanText } from "./duration.ts";
-import type { LinkState } from "./market.ts";
+import { isRestart, type LinkState } from "./market.ts";
 import type { Page } from "./page.ts";
 import { useCell, useNow } from "./use.ts";
 
@@ -95,7 +95,7 @@ function titleOf({ phase, reason }: LinkState): string {
     case "connecting":
       return "Connecting to the gateway.";
     default:
-      return reason.includes("restarting") ? "The gateway is restarting." : "Connection lost.";
+      return isRestart(reason) ? "The gateway is restarting." : "Connection lost.";
   }
 }
 

@@ -19,7 +19,7 @@ export class GroupView {
     this.cell.tabIndex = -1;
     this.element.append(this.cell);
     this.#fold.setAttribute("aria-hidden", "true");
-    this.cell.append(this.#fold, this.#name, this.#count);
+    this.cell.append(this.#fold, this.#name, " ", this.#count);
   }
 
   /** @param top its place in the list, CSS pixels */

@@ -17,6 +17,8 @@ const PING = 1_000;
 const SILENCE = 2_500;
 /** How often that is looked at, ms. */
 const LOOK = 500;
+/** How long a restart may take until it is told as a loss, ms. */
+const RESTART_TIME = 60_000;
 /** Charts that are kept, and the bars of each: the first half hour to the second, and the whole day to the minute. */
 const MOST_CHARTS = 32;
 const CHART_BARS = 1_800;
@@ -36,6 +38,11 @@ export interface LinkState {
   readonly retryAt: number | undefined;
   /** The gateway's name for itself, as it last said. */
   readonly node: string;
+}
+
+/** Whether a reason is that the gateway goes and will be back: it said goodbye. */
+export function isRestart(reason: string): boolean {
+  return reason.includes("restarting");
 }
 
 /** Whether updates come as often as granted. */
@@ -203,10 +210,12 @@ export class Market {
         return;
       case "waiting":
         this.slowness.value = undefined;
-        this.link.value =
-          phase === "connecting" && node === ""
-            ? { ...before, phase, since, reason: state.reason, retryAt: state.retryAt / 1_000 }
-            : { ...before, phase: "lost", since: heardAt, reason: state.reason, retryAt: state.retryAt / 1_000 };
+        this.link.value = {
+          ...before,
+          ...(phase === "connecting" && node === "" ? { phase, since } : { phase: "lost", since: heardAt }),
+          reason: this.#reasonOf(state.reason, now),
+          retryAt: state.retryAt / 1_000,
+        };
         return;
       case "ended":
         this.link.value = { ...before, phase: "refused", since: heardAt, reason: state.reason };
@@ -214,6 +223,12 @@ export class Market {
       default:
         this.link.value = { ...this.link.value, retryAt: undefined };
     }
+  }
+
+  /** Why there is no connection: of a gateway that has said that it restarts this holds until it has had time for it. */
+  #reasonOf(reason: string, now: number): string {
+    const { phase, since, reason: first } = this.link.value;
+    return phase === "lost" && isRestart(first) && now - since < RESTART_TIME ? first : reason;
   }
 
   /** Whether something has been heard of late. The client asks the gateway every second, so there is an answer. */

@@ -108,7 +108,7 @@ export class RowView {
     for (const cell of this.cells.values()) this.element.append(cell);
 
     const symbol = this.#cell("symbol");
-    symbol.append(wrap("name", this.#name.node), wrap("venue", this.#venue.node), this.#badge);
+    symbol.append(wrap("name", this.#name.node), " ", wrap("venue", this.#venue.node), " ", this.#badge);
     this.#badge.className = "badge";
     this.#badge.append(this.#badgeText.node);
     this.#cell("trend").append(this.#trend.element);

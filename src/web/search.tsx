@@ -76,7 +76,9 @@ export function Search({ page }: { page: Page }) {
           }}
           onKeyDown={onKey}
         />
-        <kbd>/</kbd>
+        <span class="key" aria-hidden="true">
+          /
+        </span>
       </label>
       <div class="suggestions" hidden={!isShown}>
         <div role="listbox" id="suggestions" aria-label="Symbols to add">

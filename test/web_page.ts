@@ -1,0 +1,150 @@
+/** The watchlist in a real Chromium, as a person uses it: what the tests of the page share. */
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import type { TestContext } from "node:test";
+import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core";
+import { polled } from "./gateway_process.ts";
+
+/** The browser; scripts/needs.ts sees to it that there is one. */
+export const BROWSER = (process.env.PATH ?? "")
+  .split(delimiter)
+  .map((folder) => join(folder, "chromium"))
+  .find((path) => existsSync(path));
+/** A browser in a test: without a screen, without a sandbox of its own, and without a word to its maker. */
+export const BROWSER_ARGS: readonly string[] = [
+  ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
+  ...["--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"],
+];
+/** How long a test waits for what must come, ms: generous, for a machine that does something else meanwhile. */
+export const PATIENCE = 30_000;
+
+/** What is seen of a row. */
+export interface ShownRow {
+  readonly symbol: string;
+  readonly state: string;
+  readonly last: string;
+  readonly bid: string;
+  readonly ask: string;
+  readonly badge: string;
+}
+
+export class WatchlistPage {
+  readonly page: Page;
+  /** What went wrong in it: nothing may. */
+  readonly errors: string[] = [];
+  /** Every address that was asked for. */
+  readonly requests: string[] = [];
+
+  private constructor(page: Page) {
+    this.page = page;
+    page.setDefaultTimeout(PATIENCE);
+    page.on("pageerror", (error) => this.errors.push(String(error)));
+    page.on("console", (message) => {
+      // That there is no gateway is said by the browser itself, for as long as there is none.
+      if (message.type() === "error" && !/ERR_CONNECTION|WebSocket/.test(message.text()))
+        this.errors.push(message.text());
+    });
+    page.on("request", (request) => this.requests.push(request.url()));
+  }
+
+  static async launch(t: TestContext): Promise<Browser> {
+    const browser = await chromium.launch({ executablePath: BROWSER, args: [...BROWSER_ARGS] });
+    t.after(() => browser.close());
+    return browser;
+  }
+
+  /** Opens a gateway's page as a new visitor has it. It is closed with the test. */
+  static async open(
+    t: TestContext,
+    port: number,
+    { hash = "", browser, ...options }: BrowserContextOptions & { hash?: string; browser?: Browser } = {},
+  ): Promise<WatchlistPage> {
+    const context = await (browser ?? (await WatchlistPage.launch(t))).newContext(options);
+    const own = new WatchlistPage(await context.newPage());
+    await own.page.goto(`http://127.0.0.1:${port}/${hash}`);
+    await own.page.locator(".grid").waitFor();
+    return own;
+  }
+
+  row(symbol: string): Locator {
+    return this.page.locator(`.rows > .row[data-symbol="${symbol}"]`);
+  }
+
+  cell(symbol: string, column: string): Locator {
+    return this.row(symbol).locator(`.${column}`);
+  }
+
+  /** The numbers of a row as numbers. */
+  async prices(symbol: string): Promise<{ bid: number; ask: number; last: number }> {
+    const [row] = (await this.rows()).filter((shown) => shown.symbol === symbol);
+    assert.ok(row, `${symbol} is shown`);
+    return { bid: numberOf(row.bid), ask: numberOf(row.ask), last: numberOf(row.last) };
+  }
+
+  /** The rows that are on the screen, or near it, from the top down. */
+  async rows(): Promise<ShownRow[]> {
+    return this.page.evaluate(() => {
+      const rows = [...document.querySelectorAll<HTMLElement>(".rows > .row:not(.group)")];
+      rows.sort((a, b) => a.offsetTop - b.offsetTop);
+      return rows.map((row) => {
+        const text = (selector: string) => row.querySelector(selector)?.textContent ?? "";
+        const state = row.dataset.state ?? "";
+        return {
+          ...{ symbol: row.dataset.symbol ?? "", state, badge: text(".badge") },
+          ...{ last: text(".last"), bid: text(".bid"), ask: text(".ask") },
+        };
+      });
+    });
+  }
+
+  /** The symbols and patterns on the screen, from the top down. */
+  async keys(): Promise<string[]> {
+    return this.page.evaluate(() =>
+      [...document.querySelectorAll<HTMLElement>(".rows > .row")]
+        .sort((a, b) => a.offsetTop - b.offsetTop)
+        .map((row) => row.dataset.symbol ?? ""),
+    );
+  }
+
+  async untilKeys(wanted: readonly string[]): Promise<void> {
+    const isWanted = (keys: readonly string[]) => keys.join() === wanted.join();
+    await polled(() => this.keys(), isWanted, `the rows ${wanted.join()}`);
+  }
+
+  /** Waits until a symbol has a live price. */
+  async untilLive(symbol: string): Promise<void> {
+    await this.page.locator(`.rows > .row[data-symbol="${symbol}"][data-state="live"]`).waitFor();
+  }
+
+  /** Types into the search box and takes what is offered first. */
+  async add(text: string): Promise<void> {
+    await this.page.keyboard.press("/");
+    await this.page.keyboard.type(text);
+    await this.page.getByRole("option").first().waitFor();
+    await this.page.keyboard.press("Enter");
+  }
+
+  /** A number of the strip, as it is written. */
+  async figure(id: string): Promise<string> {
+    return (await this.page.locator(`[data-figure="${id}"] dd`).textContent()) ?? "";
+  }
+
+  /** What has the keyboard: its row and its column. */
+  async focus(): Promise<{ row: string; column: string }> {
+    return this.page.evaluate(() => {
+      const element = document.activeElement as HTMLElement;
+      const row = element.closest<HTMLElement>(".row")?.dataset.symbol ?? "";
+      return { row, column: element.dataset.column ?? element.id };
+    });
+  }
+
+  assertNoErrors(): void {
+    assert.deepEqual(this.errors, []);
+  }
+}
+
+/** What a text says as a number, whatever sign stands before it. */
+export function numberOf(text: string): number {
+  return Number(text.replace(/[▲▼,\s]/g, "").replace("−", "-"));
+}
