@@ -24,7 +24,8 @@ async function run(options: Run): Promise<number> {
   if (k6 === undefined) throw new UsageError(HOW_TO_GET_IT);
   const { flags, settings } = options;
   if (flags.url !== "") return await runAgainst(k6, flags.url, flags.metrics, options);
-  const most = String(settings.connections + 10);
+  // Room enough that the gateway does not warn of being nearly full.
+  const most = String(settings.connections * 2);
   const gateway = await GatewayProcess.start([
     ...["--feed", `sim:?symbols=${flags.market}&rate=${flags.ticks}`],
     ...["--max-connections", most, "--max-connections-per-address", most],

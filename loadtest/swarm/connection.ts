@@ -45,7 +45,7 @@ export interface Surroundings {
   /** The connection is open, or will never be. */
   settled(connection: Connection): void;
   /** Every slot has had a tick. */
-  complete(connection: Connection): void;
+  complete(): void;
   ended(connection: Connection): void;
 }
 
@@ -284,7 +284,7 @@ export class Connection implements Wire, FrameListener {
 
   #complete(): void {
     this.#around.tally.snapshotTime.observe(this.now - this.#startedAt);
-    this.#around.complete(this);
+    this.#around.complete();
   }
 
   #end(): void {

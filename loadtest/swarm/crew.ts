@@ -2,14 +2,12 @@
 import { UsageError } from "../../src/option.ts";
 import { Child } from "../child.ts";
 import { type Plan, shares } from "./plan.ts";
-import type { Comparison, ValueComparison } from "./swarm.ts";
+import { type Comparison, MAX_OPENING, OPEN_TIME, type ValueComparison } from "./swarm.ts";
 import { addUp, type SwarmResult } from "./tally.ts";
 import type { WorkerOrder, WorkerReport } from "./worker.ts";
 
 /** Besides its connections a process has some files open. */
 const OTHER_FILES = 100;
-/** How much longer than its rate says the opening may take, ms: connections that do not answer are waited for. */
-const OPEN_PATIENCE = 60_000;
 const MAX_EXAMPLES = 3;
 
 /**
@@ -49,7 +47,9 @@ export class Crew {
   /** Opens the connections, at the rate of the plan. */
   async open(): Promise<void> {
     const parts = shares(this.#plan);
-    const patience = (this.#plan.connections / this.#plan.rate) * 2_000 + OPEN_PATIENCE;
+    // The longest that it can take: a server that answers nobody.
+    const { connections, rate } = this.#plan;
+    const patience = Math.ceil((connections / rate) * 1_000 + (connections / MAX_OPENING + 4) * OPEN_TIME);
     const open = (worker: Child<WorkerOrder, WorkerReport>, index: number) =>
       worker.order({ order: "open", share: parts[index] }, "opened", patience);
     await Promise.all(this.#workers.map(open));

@@ -39,7 +39,7 @@ const FLAGS = {
   rate: flag(integer(1, 100_000, "a second"), 3_000, "How fast connections are opened"),
   slow: flag(part(), NONE, "Connections that read slowly"),
   "slow-bytes": flag(integer(512, 100_000_000, "bytes a second"), 10_000, "How slowly each of those"),
-  stalled: flag(part(), NONE, "Connections that do not read once they have their snapshots"),
+  stalled: flag(part(), NONE, "Connections that do not read once all are open"),
   stall: flag(
     integer(0, 3_600, "seconds"),
     0,

@@ -25,6 +25,7 @@ export interface Plan {
   readonly slow: number;
   /** Bytes a second that each slow one reads. */
   readonly slowBytes: number;
+  /** Those stall when everyone is open. */
   readonly stalled: number;
   /** How long stalled ones do not read, and how long they read before they stall again, seconds; 0: they never read again. */
   readonly stallSeconds: number;

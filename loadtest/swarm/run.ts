@@ -62,13 +62,12 @@ export async function runSwarm(options: SwarmOptions, say: (text: string) => voi
   checkFiles(options.connections, options.processes, fileLimit());
   if (options.url !== "") return runAgainst(options.url, options.pid, options, say);
   const { market, ticks, connections } = options;
-  const limits = [
-    "--max-connections",
-    String(connections + 1),
-    "--max-connections-per-address",
-    String(connections + 1),
-  ];
-  const gateway = await GatewayProcess.start([...["--feed", `sim:?symbols=${market}&rate=${ticks}`], ...limits]);
+  // Room enough that the gateway does not warn of being nearly full.
+  const most = String(connections * 2);
+  const gateway = await GatewayProcess.start([
+    ...["--feed", `sim:?symbols=${market}&rate=${ticks}`],
+    ...["--max-connections", most, "--max-connections-per-address", most],
+  ]);
   try {
     const url = `ws://127.0.0.1:${gateway.port}/v1/stream`;
     return await runAgainst(url, [gateway.pid, ...options.pid], options, say);

@@ -10,13 +10,13 @@ import { type SwarmResult, Tally } from "./tally.ts";
 
 /** How often slow connections get the bytes that they may read, and stalled ones are looked at, ms. */
 const ROUND = 20;
-/** How long a connection may take to open, ms, and how long the last ones may take to get their snapshots. */
-const OPEN_TIME = 30_000;
+/** How long each connection may take to open, ms, and how long the last ones may take to get their snapshots. */
+export const OPEN_TIME = 30_000;
 const SNAPSHOT_TIME = 5_000;
 /** How long the other side may take to close, ms. */
 const CLOSE_TIME = 3_000;
 /** Connections that have been started and have not answered: a server that is slow to accept is not flooded. */
-const MAX_OPENING = 1_000;
+export const MAX_OPENING = 1_000;
 /** The period of the timer whose lateness is measured, ms. */
 const TIMER = 10;
 const MAX_EXAMPLES = 3;
@@ -43,6 +43,9 @@ export class Swarm {
   readonly #connections = new Set<Connection>();
   readonly #slow = new Set<Connection>();
   readonly #stalled = new Set<Connection>();
+  /** Those that have been started, in this order; those before the hand are open, or will not be. */
+  readonly #started: { connection: Connection; at: number }[] = [];
+  #hand = 0;
   #opening = 0;
   #incomplete = 0;
   #isStalling = true;
@@ -67,7 +70,7 @@ export class Swarm {
       seqs: this.#seqs,
       micros: () => clock.micros() + plan.clockOffset,
       settled: () => void this.#opening--,
-      complete: (connection) => this.#complete(connection),
+      complete: () => void this.#incomplete--,
       ended: (connection) => this.#ended(connection),
     };
   }
@@ -84,15 +87,9 @@ export class Swarm {
       for (; local < due && this.#opening < MAX_OPENING; local++) this.#start(local);
       await sleep(ROUND / 2);
     }
-    await this.#until(() => this.#opening === 0, OPEN_TIME);
-    for (const connection of this.#connections) {
-      if (connection.isOpen) continue;
-      this.#tally.refused.add(`not open after ${OPEN_TIME / 1_000} s`);
-      connection.destroy();
-    }
+    await this.#until(() => this.#opening === 0, 2 * OPEN_TIME);
     await this.#until(() => this.#incomplete === 0, SNAPSHOT_TIME);
-    // Whoever has not had all snapshots stalls all the same.
-    for (const connection of this.#stalled) if (this.#isStalling) connection.stall();
+    for (const connection of this.#stalled) connection.stall();
   }
 
   /** From now on what comes is counted. */
@@ -186,13 +183,9 @@ export class Swarm {
     this.#incomplete++;
     const connection = new Connection(this.#around, local, index, readerOf(plan, index), selection);
     this.#connections.add(connection);
+    this.#started.push({ connection, at: performance.now() });
     if (connection.reader === "slow") this.#slow.add(connection);
     else if (connection.reader === "stalled") this.#stalled.add(connection);
-  }
-
-  #complete(connection: Connection): void {
-    this.#incomplete--;
-    if (connection.reader === "stalled" && this.#isStalling) connection.stall();
   }
 
   #ended(connection: Connection): void {
@@ -207,6 +200,7 @@ export class Swarm {
     const { slowBytes, stallSeconds, churn, connections: all } = this.#share.plan;
     const passed = now - this.#lastRound;
     this.#lastRound = now;
+    this.#giveUp(now);
     for (const connection of this.#slow) connection.allow((passed * slowBytes) / 1_000);
     if (now >= this.#stallTurn) {
       this.#stallTurn = now + stallSeconds * 1_000;
@@ -216,6 +210,17 @@ export class Swarm {
         else connection.resume();
     }
     if (this.#tally.counting) this.#churn((passed * churn * this.#share.connections) / all / 1_000);
+  }
+
+  /** Gives up those that have not been answered for too long. */
+  #giveUp(now: number): void {
+    for (; this.#hand < this.#started.length; this.#hand++) {
+      const { connection, at } = this.#started[this.#hand];
+      if (connection.isOpen || !this.#connections.has(connection)) continue;
+      if (now - at < OPEN_TIME) return;
+      this.#tally.refused.add(`not open after ${OPEN_TIME / 1_000} s`);
+      connection.destroy();
+    }
   }
 
   #churn(commands: number): void {
