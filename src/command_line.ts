@@ -73,7 +73,9 @@ function read(setting: Setting, where: string, given: unknown): unknown {
   const results = values.map((value) => {
     const result = typeof value === "object" ? undefined : setting.kind.read(String(value));
     if (result === undefined)
-      throw new UsageError(`${where} must be ${setting.kind.range}, not ${JSON.stringify(value)}`);
+      throw new UsageError(
+        `${where} must be ${setting.kind.range}${setting.secret ? "" : `, not ${JSON.stringify(value)}`}`,
+      );
     return result;
   });
   return Array.isArray(setting.default) ? results.flat() : results.at(-1);

@@ -1,12 +1,59 @@
-/** The log: pino, to standard error, so that standard output is the commands' own. */
-import { type Logger, pino } from "pino";
-import pretty from "pino-pretty";
+/**
+ * The log: pino, to standard error, so that standard output is the commands' own. Secrets are taken out of every line,
+ * and a reader that is slow or gone neither holds the process up nor ends it.
+ */
+import { type Logger, type LoggerOptions, pino } from "pino";
+import { prettyFactory } from "pino-pretty";
+import { type LogOutput, LogStream, outputTo } from "./log_stream.ts";
+import { secretsRemover } from "./secrets.ts";
 import type { Settings } from "./settings.ts";
 
-/** A logger as the settings want it. It writes synchronously: the last line before an exit is not lost. */
-export function createLog(settings: Pick<Settings, "logLevel" | "logFormat">): Logger {
-  const { logLevel: level, logFormat: format } = settings;
-  if (format === "json" || (format === "auto" && !process.stderr.isTTY))
-    return pino({ level }, pino.destination({ fd: 2, sync: true }));
-  return pino({ level }, pretty({ destination: 2, sync: true, ignore: "pid,hostname", translateTime: "HH:MM:ss.l" }));
+/** The settings that the log has. */
+export type LogSettings = Pick<Settings, "logLevel" | "logFormat" | "node" | "redisUrl" | "redisPassword">;
+
+/** pino's number for a warning. */
+const WARN = 40;
+/** Causes of causes that are logged. */
+const MOST_CAUSES = 3;
+
+/**
+ * A logger as the settings want it. What it was given last is written before the process ends.
+ * @param isTerminal whether people read it as it is written
+ */
+export function createLog(
+  settings: LogSettings,
+  output: LogOutput = outputTo(2),
+  isTerminal: boolean = process.stderr.isTTY,
+): Logger {
+  const { logLevel: level, logFormat: format, node } = settings;
+  const clean = secretsRemover(settings);
+  const isPretty = format === "pretty" || (format === "auto" && isTerminal);
+  const shown = isPretty ? prettifier(isTerminal) : (line: string) => line;
+  const base = { pid: process.pid, node };
+  const stream = new LogStream(output, (count) =>
+    shown(`${JSON.stringify({ level: WARN, time: Date.now(), ...base, count, msg: "lines of the log were lost" })}\n`),
+  );
+  process.on("exit", () => stream.flushSync());
+  const options: LoggerOptions = { level, base, serializers: { err: described } };
+  return pino(options, {
+    write: (line: string) => stream.write(shown(clean(line))),
+    // pino calls it after a fatal line.
+    flushSync: () => stream.flushSync(),
+  } as pino.DestinationStream);
+}
+
+function prettifier(colorize: boolean): (line: string) => string {
+  return prettyFactory({ colorize, ignore: "pid,node", translateTime: "HH:MM:ss.l" });
+}
+
+/**
+ * An error as it is logged: what it is and where it came from, and nothing of what a library has attached to it, such as
+ * the command that failed with its arguments.
+ */
+function described(error: unknown, depth = 0): unknown {
+  if (!(error instanceof Error)) return String(error);
+  const { name, message, stack, cause } = error;
+  const code = "code" in error && typeof error.code === "string" ? { code: error.code } : {};
+  const because = cause === undefined || depth === MOST_CAUSES ? {} : { cause: described(cause, depth + 1) };
+  return { type: name, message, ...code, stack, ...because };
 }

@@ -3,6 +3,7 @@ import { commandHelp, overview } from "./command/help.ts";
 import { runServers } from "./command/servers.ts";
 import { type CommandLine, readSettings } from "./command_line.ts";
 import { UsageError } from "./option.ts";
+import { withoutSecrets } from "./secrets.ts";
 import type { CommandName } from "./settings.ts";
 import { VERSION } from "./version.ts";
 
@@ -38,6 +39,6 @@ try {
   await main(process.argv.slice(2));
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
-  process.stderr.write(`tickgate: ${error.message}\n`);
+  process.stderr.write(`tickgate: ${withoutSecrets(error.message)}\n`);
   process.exitCode = 2;
 }

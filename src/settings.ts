@@ -18,6 +18,8 @@ export interface Setting<T = unknown> {
   /** What it does, and why it has the limit that it has. */
   readonly help: string;
   readonly commands: readonly CommandName[];
+  /** Whether its value holds a secret: one that is wrong is not shown. */
+  readonly secret?: boolean;
 }
 
 const GATEWAY: readonly CommandName[] = ["all", "gateway"];
@@ -34,6 +36,11 @@ function setting<T>(
   env = `TICKGATE_${flag.toUpperCase().replaceAll("-", "_")}`,
 ): Setting<T> {
   return { flag, env, kind, default: fallback, help, commands };
+}
+
+/** A setting whose value holds a secret. */
+function secret<T>(...parts: Parameters<typeof setting<T>>): Setting<T> {
+  return { ...setting(...parts), secret: true };
 }
 
 const word = text("NAME", "1 to 64 letters, digits, dots, dashes or underscores", /^[\w.-]{1,64}$/);
@@ -217,7 +224,7 @@ export const SETTINGS = {
     500,
     "On SIGTERM, clients are told to come back after 0 to so many ms, each another time",
   ),
-  redisUrl: setting(
+  redisUrl: secret(
     SERVERS,
     "redis-url",
     text("URL", "an address without spaces", /^\S*$/),
@@ -231,7 +238,7 @@ export const SETTINGS = {
     "",
     "The ACL user at Redis, instead of the one in the address",
   ),
-  redisPassword: setting(
+  redisPassword: secret(
     SERVERS,
     "redis-password",
     text("PASSWORD", "a text", /^/),

@@ -11,6 +11,8 @@ import { createMetrics } from "../metrics.ts";
 import { UsageError } from "../option.ts";
 import { Reporter } from "../report/reporter.ts";
 import { SETTINGS, type Settings } from "../settings.ts";
+import { VERSION } from "../version.ts";
+import { announce, endOnFault } from "./announce.ts";
 import { connectionsPossible } from "./file_limit.ts";
 import { untilSignal } from "./signals.ts";
 import { WorkerLink, workerNumber } from "./worker_link.ts";
@@ -43,9 +45,13 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
     );
   const specs = parts.feeds ? parseFeeds(wantedFeeds(settings, parts)) : [];
   const log = worker === undefined ? createLog(settings) : createLog(settings).child({ worker });
+  endOnFault(log);
   if (parts.gateway && settings.maxConnections < line.settings.maxConnections)
-    log.warn(`the limit on open files leaves room for ${settings.maxConnections} connections: raise it (ulimit -n)`);
-  for (const name of line.unknownEnv) log.warn(`the environment names ${name}, which is no setting`);
+    log.warn(
+      { connections: settings.maxConnections, wanted: line.settings.maxConnections },
+      "the limit on open files leaves room for fewer connections: raise it (ulimit -n)",
+    );
+  for (const name of line.unknownEnv) log.warn({ name }, "a name in the environment is no setting");
   const clock = new SystemClock();
   const bus = openBus(settings, clock, log);
   const gateway = parts.gateway ? new Gateway(settings, bus.reader(), clock, log) : undefined;
@@ -74,7 +80,8 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
     for (const feed of feeds) feed.start();
     reporter.start();
     if (link) link.listening();
-    else announce({ settings, port, adminPort, feeds: specs.map((spec) => spec.text) });
+    else announce(whereToLook({ settings, port, adminPort, feeds: specs.map((spec) => spec.text) }));
+    log.info({ version: VERSION, port, adminPort, feeds: specs.map((spec) => spec.name) }, "started");
   } catch (error) {
     await stop();
     throw error;
@@ -107,7 +114,7 @@ interface Running {
   readonly feeds: readonly string[];
 }
 
-function announce({ settings, port, adminPort, feeds }: Running): void {
+function whereToLook({ settings, port, adminPort, feeds }: Running): string[] {
   const host = settings.host.includes(":") ? `[${settings.host}]` : settings.host;
   const lines = ["Tickgate is running.", ""];
   if (port !== undefined) {
@@ -125,5 +132,5 @@ function announce({ settings, port, adminPort, feeds }: Running): void {
       `Watch it in another terminal: npx tickgate watch '*'${isDefault ? "" : ` --url ws://${host}:${port}/v1/stream`}`,
     );
   }
-  process.stdout.write(`${lines.join("\n")}\n`);
+  return lines;
 }

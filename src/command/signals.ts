@@ -7,7 +7,7 @@ export function untilSignal(log: Logger): Promise<void> {
     let signals = 0;
     const onSignal = (signal: NodeJS.Signals) => {
       if (++signals > 1) process.exit(1);
-      log.info(`${signal}: ending; once more to end at once`);
+      log.info({ signal }, "ending; one more signal ends at once");
       resolve();
     };
     process.on("SIGTERM", onSignal);

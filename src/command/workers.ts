@@ -15,6 +15,7 @@ import { mergeReports, type NodeHead } from "../report/merge.ts";
 import { type NodeReport, REPORT_VERSION } from "../report/report.ts";
 import type { Settings } from "../settings.ts";
 import { VERSION } from "../version.ts";
+import { announce, endOnFault } from "./announce.ts";
 import { untilSignal } from "./signals.ts";
 import { type Answers, type Ask, type Tell, WORKER_ENV } from "./worker_link.ts";
 
@@ -44,6 +45,7 @@ interface Place {
 export async function runWorkers(line: CommandLine): Promise<void> {
   const { settings } = line;
   const log = createLog(settings);
+  endOnFault(log);
   const supervisor = new Supervisor(settings, await freePort(settings.host, settings.port), log);
   const admin = new AdminServer(supervisor);
   const adminPort = await admin.listen(settings.host, settings.adminPort);
@@ -113,7 +115,7 @@ class Supervisor implements AdminSource {
       `  metrics  http://${host}:${adminPort}/metrics`,
       `  status   http://${host}:${adminPort}/status`,
     ];
-    process.stdout.write(`${lines.join("\n")}\n`);
+    announce(lines);
   }
 
   /** Ready when a worker was, the last time that one was asked: the kernel sends nobody to one that is not there. */

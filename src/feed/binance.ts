@@ -5,9 +5,9 @@
  * connections in 5 minutes; the venue pings at least every 3 minutes and closes each connection after 24 hours.
  * Streams are named in the address, so that nothing need be sent but the pongs.
  */
+import { LogLimit } from "../log_limit.ts";
 import type { TickPatch } from "../tick.ts";
 import type { Adapter, FeedContext, OptionValues } from "./adapter.ts";
-import { Complaints } from "./complaints.ts";
 import type { Outcome, Venue } from "./connection.ts";
 import { ExchangeFeed, exchangeOptions, venueSymbols } from "./exchange.ts";
 import { Freshness } from "./freshness.ts";
@@ -65,7 +65,7 @@ export class BinanceVenue implements Venue {
   /** The identifier of the newest trade that was told of, by pair. */
   readonly #tradeOf = new Map<string, number>();
   readonly #context: FeedContext;
-  readonly #complaints: Complaints;
+  readonly #events: LogLimit;
   readonly #freshness: Freshness;
 
   constructor(url: string, pairs: readonly string[], context: FeedContext) {
@@ -76,7 +76,7 @@ export class BinanceVenue implements Venue {
     this.#symbolOf = new Map(pairs.map((pair) => [pair, `BINANCE:${pair}`]));
     this.symbols = [...this.#symbolOf.values()];
     this.#context = context;
-    this.#complaints = new Complaints(context.log);
+    this.#events = new LogLimit(context.log, context.clock);
     this.#freshness = new Freshness(context.clock);
   }
 
@@ -144,7 +144,7 @@ export class BinanceVenue implements Venue {
   /** Answers to commands, and errors. */
   #conversation(message: Readonly<Record<string, unknown>>): Outcome {
     if (message.error !== undefined || message.code !== undefined) {
-      this.#complaints.add({}, `the venue says: ${JSON.stringify(message).slice(0, 500)}`);
+      this.#events.add("warn", { says: JSON.stringify(message).slice(0, 500) }, "the venue complains");
       return "control";
     }
     return "result" in message ? "control" : "unknown";

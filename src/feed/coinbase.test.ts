@@ -147,7 +147,7 @@ test("a product that the venue does not know is named in the log, and the others
   const values = expected(own);
   for (const product of ["ETH-USD", "BTC-USD"])
     await until(market.changed, () => holds(market, product, values.get(product)), product);
-  assert.ok(market.kept.messages().some((message) => message.includes("NO-SUCH is not a valid product")));
+  assert.ok(market.kept.lines.some(({ says }) => String(says).includes("NO-SUCH is not a valid product")));
   assert.equal(player.connections, 1);
 });
 

@@ -5,9 +5,9 @@
  * product is refused as a whole. The book (level2) needs authentication, so bid and ask are the ticker's.
  */
 import type { Clock } from "../clock.ts";
+import { LogLimit } from "../log_limit.ts";
 import type { TickPatch } from "../tick.ts";
 import type { Adapter, FeedContext, OptionValues } from "./adapter.ts";
-import { Complaints } from "./complaints.ts";
 import type { Outcome, Venue } from "./connection.ts";
 import { ExchangeFeed, exchangeOptions, venueSymbols } from "./exchange.ts";
 import { Freshness } from "./freshness.ts";
@@ -52,7 +52,7 @@ export class CoinbaseVenue implements Venue {
   /** The symbol of each product that is asked for. */
   readonly #symbolOf: Map<string, string>;
   readonly #context: FeedContext;
-  readonly #complaints: Complaints;
+  readonly #events: LogLimit;
   readonly #freshness: Freshness;
 
   constructor(url: string, products: readonly string[], context: FeedContext) {
@@ -60,7 +60,7 @@ export class CoinbaseVenue implements Venue {
     this.#symbolOf = new Map(products.map((product) => [product, `COINBASE:${product}`]));
     this.symbols = [...this.#symbolOf.values()];
     this.#context = context;
-    this.#complaints = new Complaints(context.log);
+    this.#events = new LogLimit(context.log, context.clock);
     this.#freshness = new Freshness(context.clock);
   }
 
@@ -112,7 +112,7 @@ export class CoinbaseVenue implements Venue {
   /** Says what the venue says, and asks again without the product that it does not know. */
   #error(message: Readonly<Record<string, unknown>>, send: (text: string) => void): Outcome {
     const said = [message.message, message.reason].filter((part) => typeof part === "string").join(": ");
-    this.#complaints.add({}, `the venue says: ${said || JSON.stringify(message)}`);
+    this.#events.add("warn", { says: said || JSON.stringify(message) }, "the venue complains");
     const words = said.split(/[\s,"'[\]]+/);
     const refused = new Set(words.filter((word) => this.#symbolOf.has(word)));
     if (refused.size === 0) return "control";

@@ -163,7 +163,7 @@ export class Connection {
     const why = this.#reason || `closed by the venue (${code}${reason && ` ${reason}`})`;
     if (this.#wasOpen) sink.disconnected();
     sink.stale(`connection lost: ${why}`, this.#venue.symbols);
-    log.warn({ url: shown(this.#venue.url), wait }, `connection lost: ${why}; connecting again in ${wait} ms`);
+    log.warn({ url: shown(this.#venue.url), reason: why, wait }, "connection lost; connecting again");
     this.#retry = setTimeout(() => this.start(), wait);
   }
 
@@ -195,7 +195,7 @@ export class Connection {
   }
 }
 
-/** An address for the log: without its query, which may name a thousand streams. */
+/** An address for the log: without its query, which may name a thousand streams. Logins are taken out of every line. */
 function shown(url: string): string {
   return url.replace(/\?.*$/s, "");
 }

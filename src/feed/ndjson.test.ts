@@ -4,12 +4,12 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
-import { after, mock, test } from "node:test";
+import { after, test } from "node:test";
 import fc from "fast-check";
 import { ManualClock } from "../clock.ts";
+import { EVENT_LIMIT } from "../log_limit.ts";
 import { FIELDS, isSymbol } from "../tick.ts";
-import { COMPLAINTS_PER_SECOND, Complaints } from "./complaints.ts";
-import { FarMarket, KeptLog, keptContext, until } from "./feed.testing.ts";
+import { FarMarket, keptContext, until } from "./feed.testing.ts";
 import { LineSplitter } from "./lines.ts";
 import { LINE_BYTES, NdjsonFeed } from "./ndjson.ts";
 import { BadLine, parseLine } from "./ndjson_line.ts";
@@ -54,10 +54,10 @@ test("a bad line is logged with file and number, and skipped", async () => {
   const { sink, kept, file } = await read('{"symbol":"A","bid":1}\nrubbish\n\n{"symbol":"a","bid":1}\n');
   assert.equal(sink.ticks.length, 1);
   assert.deepEqual(sink.skipped, ["malformed", "invalid_symbol"]);
-  const warnings = kept.lines.filter((line) => line.level === 40).map((line) => line.msg);
+  const warnings = kept.lines.filter((line) => line.level === 40).map(({ msg, from, reason }) => [msg, from, reason]);
   assert.deepEqual(warnings, [
-    `${file}:2: the line is not JSON; skipped`,
-    `${file}:4: the line "symbol" must be 1 to 64 of A-Z 0-9 . _ - :; skipped`,
+    ["skipping a line", `${file}:2`, "the line is not JSON"],
+    ["skipping a line", `${file}:4`, 'the line "symbol" must be 1 to 64 of A-Z 0-9 . _ - :'],
   ]);
 });
 
@@ -70,32 +70,15 @@ test("a line that is too long is one bad line, and the next one is read", async 
     ["A", "B"],
   );
   assert.deepEqual(sink.skipped, ["malformed", "malformed"]);
-  assert.ok(kept.messages().some((message) => message.includes(`:3: the line is longer than ${LINE_BYTES} bytes`)));
+  assert.ok(kept.lines.some(({ reason }) => reason === `the line is longer than ${LINE_BYTES} bytes`));
 });
 
 test("a flood of bad lines is a few lines of log and a count", async () => {
   const { sink, kept } = await read("rubbish\n".repeat(1_000));
   assert.equal(sink.skipped.length, 1_000);
   const warnings = kept.lines.filter((line) => line.level === 40);
-  assert.equal(warnings.length, COMPLAINTS_PER_SECOND + 1);
-  assert.equal(warnings.at(-1)?.count, 1_000 - COMPLAINTS_PER_SECOND);
-});
-
-test("the count is said within a second, though no more goes wrong", () => {
-  mock.timers.enable({ apis: ["setTimeout"] });
-  try {
-    const kept = new KeptLog();
-    const complaints = new Complaints(kept.log);
-    for (let i = 0; i < COMPLAINTS_PER_SECOND + 3; i++) complaints.add({}, "bad");
-    assert.equal(kept.lines.length, COMPLAINTS_PER_SECOND);
-    mock.timers.tick(1_000);
-    assert.equal(kept.lines.at(-1)?.count, 3);
-    complaints.add({}, "bad again");
-    assert.equal(kept.lines.at(-1)?.msg, "bad again");
-    complaints.close();
-  } finally {
-    mock.timers.reset();
-  }
+  assert.equal(warnings.length, EVENT_LIMIT.lines + 1);
+  assert.equal(warnings.at(-1)?.more, 1_000 - EVENT_LIMIT.lines);
 });
 
 test("a named pipe is read as it is written to, and closing does not wait for a writer", async () => {

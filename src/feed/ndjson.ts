@@ -2,9 +2,9 @@
 import { accessSync, constants, createReadStream, openSync, type Stats, statSync } from "node:fs";
 import { Socket } from "node:net";
 import type { Readable } from "node:stream";
+import { LogLimit } from "../log_limit.ts";
 import { UsageError } from "../option.ts";
 import type { Adapter, Feed, FeedContext } from "./adapter.ts";
-import { Complaints } from "./complaints.ts";
 import { LineSplitter } from "./lines.ts";
 import { BadLine, parseLine } from "./ndjson_line.ts";
 
@@ -44,7 +44,7 @@ export class NdjsonFeed implements Feed {
   readonly #target: string;
   readonly #open: () => Readable;
   readonly #context: FeedContext;
-  readonly #complaints: Complaints;
+  readonly #events: LogLimit;
   readonly #splitter: LineSplitter;
   #input: Readable | undefined;
   #resuming: NodeJS.Immediate | undefined;
@@ -56,7 +56,7 @@ export class NdjsonFeed implements Feed {
     this.#target = target;
     this.#open = open;
     this.#context = context;
-    this.#complaints = new Complaints(context.log);
+    this.#events = new LogLimit(context.log, context.clock);
     this.#splitter = new LineSplitter(LINE_BYTES, (line) => this.#take(line));
   }
 
@@ -87,7 +87,7 @@ export class NdjsonFeed implements Feed {
     this.#closed = true;
     this.#isReading = false;
     clearImmediate(this.#resuming);
-    this.#complaints.close();
+    this.#events.close();
     this.#input?.removeAllListeners("data").removeAllListeners("end").destroy();
   }
 
@@ -113,16 +113,16 @@ export class NdjsonFeed implements Feed {
 
   #bad(line: BadLine): void {
     this.#context.sink.skip(line.reason);
-    this.#complaints.add({ line: this.#line }, `${this.#target}:${this.#line}: the line ${line.message}; skipped`);
+    const details = { from: `${this.#target}:${this.#line}`, reason: `the line ${line.message}` };
+    this.#events.add("warn", details, "skipping a line");
   }
 
   #end(reason: string): void {
     if (this.#closed) return;
-    this.#complaints.close();
-    if (reason === "end of input") this.#context.log.info({ lines: this.#line }, reason);
-    else this.#context.log.error({ lines: this.#line }, reason);
-    if (this.#isReading) this.#context.sink.disconnected();
-    this.#isReading = false;
+    this.#events.close();
+    const { log } = this.#context;
+    if (reason === "end of input") log.info({ from: this.#target, lines: this.#line }, reason);
+    else log.error({ from: this.#target, lines: this.#line, reason }, "the input cannot be read");
     this.#context.sink.closed(reason);
   }
 }

@@ -78,7 +78,7 @@ export class Player {
       if (playing || !conversation.asked) return;
       playing = true;
       this.#play(socket, conversation, ended.signal).catch((error) => {
-        if (!ended.signal.aborted) log.error(error, "playing failed");
+        if (!ended.signal.aborted) log.error({ err: error }, "playing failed");
         socket.terminate();
       });
     };
@@ -90,7 +90,7 @@ export class Player {
         this.#say(socket, conversation.take(data.toString()));
         play();
       })
-      .on("error", (error) => log.warn(`a client's connection failed: ${error.message}`))
+      .on("error", (error) => log.warn({ reason: error.message }, "a client's connection failed"))
       .on("close", () => {
         ended.abort();
         clearInterval(beat);

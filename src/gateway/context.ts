@@ -2,6 +2,7 @@
 import type { Logger } from "pino";
 import type { BusReader } from "../bus/bus.ts";
 import type { Clock } from "../clock.ts";
+import { LogLimit } from "../log_limit.ts";
 import { EncoderPool } from "../market/encoder.ts";
 import { MarketTable } from "../market/table.ts";
 import type { Settings } from "../settings.ts";
@@ -15,6 +16,8 @@ export interface GatewayContext {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly log: Logger;
+  /** The log of what clients cause: it has a limit. */
+  readonly events: LogLimit;
   readonly bus: BusReader;
   readonly table: MarketTable;
   readonly encoders: EncoderPool;
@@ -33,6 +36,7 @@ export function createContext(settings: Settings, bus: BusReader, clock: Clock, 
     settings,
     clock,
     log,
+    events: new LogLimit(log, clock),
     bus,
     table,
     encoders: new EncoderPool(table, settings.maxFieldLists),

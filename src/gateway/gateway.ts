@@ -7,6 +7,7 @@ import type { MarketTable } from "../market/table.ts";
 import type { Settings } from "../settings.ts";
 import { createContext, type GatewayContext } from "./context.ts";
 import type { GatewayCounts } from "./counts.ts";
+import { HealthWatch } from "./health_watch.ts";
 import { Ingest } from "./ingest.ts";
 import type { Pacer } from "./pacer.ts";
 import { type GatewayView, type Lately, reportGateway } from "./report.ts";
@@ -26,6 +27,7 @@ export class Gateway {
   readonly encoders: EncoderPool;
   readonly #context: GatewayContext;
   readonly #server: GatewayServer;
+  readonly #watch: HealthWatch;
   readonly #timers: NodeJS.Timeout[] = [];
   #statusClock = 0;
   #known = 0;
@@ -39,6 +41,7 @@ export class Gateway {
     this.pacer = this.#context.pacer;
     this.encoders = this.#context.encoders;
     this.#server = new GatewayServer(this.#context);
+    this.#watch = new HealthWatch(log, this.#context.events);
   }
 
   /**
@@ -64,6 +67,7 @@ export class Gateway {
       },
     );
     this.#listening = true;
+    this.#lookAtHealth(clock.millis());
     return port;
   }
 
@@ -102,11 +106,30 @@ export class Gateway {
     for (const timer of this.#timers) clearInterval(timer);
     this.pacer.stop();
     this.#server.close();
+    this.#context.events.close();
   }
 
   #tick(): void {
     const now = this.#context.clock.millis();
     for (const session of this.#server.sessions) session.tick(now);
+    this.#lookAtHealth(now);
+  }
+
+  #lookAtHealth(now: number): void {
+    const { settings, bus } = this.#context;
+    const { connections, conflating, recordsRefused } = this.counts;
+    this.#watch.look(
+      {
+        unready: this.unready(),
+        late: conflating.server,
+        lag: this.pacer.lag,
+        connections,
+        connectionsLimit: settings.maxConnections,
+        streams: bus.heard(),
+        recordsRefused,
+      },
+      now,
+    );
   }
 
   #tellNews(): void {

@@ -271,7 +271,16 @@ export class Outlet implements Way {
     if (this.#counted) this.counts.conflating[this.#counted]--;
     this.#counted = this.conflating;
     if (this.#counted) this.counts.conflating[this.#counted]++;
+    // That the node itself is late is told once, not for each client.
+    if (quality.state === "conflating" && quality.reason === "client") this.#logSlow(quality);
     this.send(quality);
+  }
+
+  #logSlow({ interval }: Quality): void {
+    const { session, address, agent } = this.#socket.getUserData();
+    const { inFlight, roundTrip, lastTrip } = this.#window;
+    const flow = { interval, inFlight, roundTrip: Math.round(lastTrip), bare: Math.round(roundTrip) };
+    this.#context.events.add("info", { session: session?.id, address, agent, ...flow }, "a client reads slowly");
   }
 
   /** Bytes are on their way: unless a ping is as well, nobody would say when they have arrived. */

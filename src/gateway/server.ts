@@ -140,6 +140,7 @@ export class GatewayServer {
     const refusal = this.#refusal(isOurs ? undefined : origin, address, subprotocol);
     if (refusal) {
       countOne(this.#context.counts.refused, refusal.reason);
+      this.#logRefusal(refusal.reason, address, req);
       const retry: Record<string, string> = refusal.status.startsWith("503")
         ? { "Retry-After": String(RETRY_AFTER) }
         : {};
@@ -159,6 +160,13 @@ export class GatewayServer {
       req.getHeader("sec-websocket-extensions"),
       context,
     );
+  }
+
+  /** What is short is for us to mend, what is wrong with a client is not. */
+  #logRefusal(reason: string, address: string, req: HttpRequest): void {
+    const level = reason === "connections" || reason === "address" ? "warn" : "info";
+    const agent = shortAgent(req.getHeader("user-agent"));
+    this.#context.events.add(level, { reason, address, agent }, "refusing a connection", reason);
   }
 
   /** @param foreign the origin of a page that may not connect */

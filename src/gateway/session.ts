@@ -24,6 +24,8 @@ const BAD_MESSAGES = 20;
 /** Commands over the limit that a connection may send, in seconds' worth of its limit, before it is closed. */
 const EXCESS_SECONDS = 3;
 
+const CLOSING = "closing a connection";
+
 /** How a session gets its outlet. */
 export type CreateOutlet = (...args: ConstructorParameters<typeof Outlet>) => Outlet;
 
@@ -161,9 +163,19 @@ export class Session {
     if (this.#outlet.closed) return;
     const { code } = CLOSE_CODES[name];
     countOne(this.#context.counts.closes, name);
-    this.#context.log.debug({ session: this.id, address: this.address, code, reason }, "closing a connection");
+    this.#logClose(name, reason);
     this.#release();
     this.#socket.end(code, reason);
+  }
+
+  #logClose(name: CloseName, reason: string): void {
+    const { log, events, clock } = this.#context;
+    const { code } = CLOSE_CODES[name];
+    const who = { session: this.id, address: this.address, agent: this.agent };
+    // Everyone is, when a node goes.
+    if (name === "restarting" || name === "goingAway") return log.debug({ ...who, code, reason }, CLOSING);
+    const slow = name === "tooSlow" ? flowOf(this.#outlet, clock.millis()) : {};
+    events.add(name === "tooSlow" ? "warn" : "info", { ...who, code, reason, ...slow }, CLOSING, name);
   }
 
   /** The socket has been closed, by whomever. */
@@ -236,6 +248,11 @@ export class Session {
     countOne(this.#context.counts.errors, code);
     this.#outlet.send({ op: "error", ...idOf({ id }), code, message, retryable: ERROR_CODES[code].retryable });
   }
+}
+
+/** What tells how slow a client was: how far it was behind, ms, and how many bytes it had not taken. */
+function flowOf(outlet: Outlet, now: number): { behind: number; inFlight: number } {
+  return { behind: Math.round(outlet.behind(now)), inFlight: outlet.window.inFlight };
 }
 
 function idOf(command: { id?: CommandId }): { id?: CommandId } {

@@ -1,0 +1,96 @@
+/**
+ * Notices when a node begins to do badly, and when it does well again, and logs each once: what whoever is on call acts
+ * upon. It is looked at a few times a second; what flaps is told as often as it may be.
+ */
+import type { Logger } from "pino";
+import type { HeardStream } from "../bus/bus.ts";
+import type { LogLimit } from "../log_limit.ts";
+
+/** How a node does, as far as it is watched. */
+export interface Health {
+  /** Why clients should not be sent here, or undefined when they should. */
+  readonly unready: string | undefined;
+  /** Connections that get less than granted because the node is late, and how late it is, ms. */
+  readonly late: number;
+  readonly lag: number;
+  readonly connections: number;
+  readonly connectionsLimit: number;
+  readonly streams: readonly HeardStream[];
+  /** Records of symbols that found the market table full, since the start. */
+  readonly recordsRefused: number;
+}
+
+/** A node that is in time for so long, ms, is so again. */
+const CALM = 5_000;
+/** From which part of the limit on connections on it is told that they run out, and from which down that they do not. */
+const SCARCE = 0.9;
+const ENOUGH = 0.8;
+
+export class HealthWatch {
+  readonly #log: Logger;
+  readonly #limit: LogLimit;
+  /** Undefined before the first look. */
+  #ready: boolean | undefined;
+  #isLate = false;
+  /** When it was last late, ms of the clock. */
+  #lateAt = 0;
+  #isScarce = false;
+  #recordsRefused = 0;
+  /** Feeds of which nothing is heard on some part of the bus. */
+  readonly #silent = new Set<string>();
+
+  /** @param limit for what may come again and again */
+  constructor(log: Logger, limit: LogLimit) {
+    this.#log = log;
+    this.#limit = limit;
+  }
+
+  /** @param now ms of the clock */
+  look(health: Health, now: number): void {
+    this.#lookAtReadiness(health.unready);
+    this.#lookAtLateness(health, now);
+    this.#lookAtRoom(health);
+    this.#lookAtFeeds(health.streams);
+  }
+
+  #lookAtReadiness(reason: string | undefined): void {
+    const ready = reason === undefined;
+    if (ready === this.#ready) return;
+    if (ready) this.#limit.add("info", {}, "ready");
+    // Not yet is no news at the start.
+    else if (this.#ready !== undefined) this.#limit.add("warn", { reason }, "not ready");
+    if (ready || this.#ready !== undefined) this.#ready = ready;
+  }
+
+  #lookAtLateness({ late, lag, connections }: Health, now: number): void {
+    if (late > 0) {
+      if (!this.#isLate)
+        this.#log.warn({ connections, late, lag: Math.round(lag) }, "saturated: clients get less than granted");
+      this.#isLate = true;
+      this.#lateAt = now;
+    } else if (this.#isLate && now - this.#lateAt >= CALM) {
+      this.#isLate = false;
+      this.#log.info({ connections }, "no longer saturated");
+    }
+  }
+
+  #lookAtRoom({ connections, connectionsLimit, recordsRefused }: Health): void {
+    if (!this.#isScarce && connections >= connectionsLimit * SCARCE) {
+      this.#isScarce = true;
+      this.#limit.add("warn", { connections, connectionsLimit }, "nearly as many connections as are let in");
+    } else if (connections < connectionsLimit * ENOUGH) this.#isScarce = false;
+    const refused = recordsRefused - this.#recordsRefused;
+    this.#recordsRefused = recordsRefused;
+    if (refused > 0) this.#limit.add("warn", { refused }, "the market table is full: symbols are left out");
+  }
+
+  #lookAtFeeds(streams: readonly HeardStream[]): void {
+    for (const [feed, own] of Map.groupBy(streams, (stream) => stream.feed)) {
+      const silent = own.filter(({ isSilent }) => isSilent).length;
+      if (silent > 0 && !this.#silent.has(feed)) {
+        this.#silent.add(feed);
+        this.#limit.add("warn", { feed, silent, shards: own.length }, "nothing heard from a feed");
+      } else if (silent === 0 && this.#silent.delete(feed)) this.#limit.add("info", { feed }, "a feed is heard again");
+    }
+  }
+}
