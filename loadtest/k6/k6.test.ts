@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -143,6 +145,28 @@ test("a server whose clock is another: the difference is measured and taken into
     assert.ok(age.count > 10 && Math.abs(age.p50) < 30_000, `${out}\n${err}`);
   } finally {
     server.stop();
+  }
+});
+
+test("a gateway whose memory grows does not pass a soak", { skip }, async () => {
+  const server = await FakeServer.start({ play: snapshot });
+  let memory = 100_000_000;
+  const metrics = createServer((_request, response) => {
+    memory += 40_000_000;
+    response.end(`process_resident_memory_bytes ${memory}\nprocess_cpu_seconds_total 1.5\n`);
+  });
+  metrics.listen(0, "127.0.0.1");
+  await once(metrics, "listening");
+  try {
+    const [url, page] = [server.port, (metrics.address() as AddressInfo).port];
+    const where = ["--url", `ws://127.0.0.1:${url}/v1/stream`, "--metrics", `http://127.0.0.1:${page}/metrics`];
+    const { code, report, out } = await loadtest(["soak", ...where, "--symbols", "2", "--duration", "6", ...PATIENT]);
+    assert.equal(code, 99, out);
+    const crossed = report.thresholds.filter(({ isKept }) => !isKept).map(({ metric }) => metric);
+    assert.deepEqual(crossed, ["memory_over"]);
+  } finally {
+    server.stop();
+    metrics.close();
   }
 });
 
