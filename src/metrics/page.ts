@@ -6,6 +6,17 @@ import { Counter, collectDefaultMetrics, Gauge, type MetricConfiguration, Regist
 import type { Histogram } from "../histogram.ts";
 import { histogramText } from "./text.ts";
 
+/** Of prom-client's own: names that break Prometheus' conventions, and what they tell is told by others. */
+const MISNAMED = [
+  "nodejs_active_handles_total",
+  "nodejs_active_requests_total",
+  "nodejs_active_resources_total",
+  "nodejs_eventloop_utilization_histogram",
+  "nodejs_eventloop_utilization_summary",
+];
+/** How often what is left out of these would be looked at, ms. */
+const HARDLY_EVER = 86_400_000;
+
 /** Values by a label's value; NaN for one that there is none of now. */
 export type Labelled = Iterable<readonly [value: string, number: number]>;
 
@@ -18,7 +29,9 @@ export class Page {
   constructor(labels: Readonly<Record<string, string>>) {
     this.#labels = labels;
     this.#registry.setDefaultLabels(labels);
-    collectDefaultMetrics({ register: this.#registry });
+    const defaults = { register: this.#registry, eventLoopUtilizationTimeout: HARDLY_EVER };
+    collectDefaultMetrics(defaults);
+    for (const name of MISNAMED) this.#registry.removeSingleMetric(name);
   }
 
   /** @param read NaN where there is no value now */

@@ -1,0 +1,126 @@
+/** The metrics page of every kind of process: Prometheus' conventions, the labels, and the names as the manual has them. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { type TestContext, test } from "node:test";
+import { RedisServer, requireProgram } from "../src/bus/redis_server.testing.ts";
+import { STAGES } from "../src/gateway/counts.ts";
+import { AgeClient } from "./age_client.ts";
+import { read } from "./compose.ts";
+import { GatewayProcess, polled, ServerProcess } from "./gateway_process.ts";
+import { Scrape } from "./metrics_page.ts";
+
+/** What may tell samples of a metric apart: nothing that grows with symbols or clients. */
+const LABELS = new Set(["stage", "feed", "reason", "by", "code", "worker", "le"]);
+/** Prometheus' own program for looking at a page; part of its package. */
+const LINTER = "promtool";
+
+async function pageOf(process: ServerProcess): Promise<string> {
+  const response = await process.admin("/metrics");
+  assert.equal(response.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+  return response.text();
+}
+
+/** A feed, a gateway, and one of two workers, and what their pages say once everything has been heard. */
+async function openPages(t: TestContext): Promise<{ feed: string; gateway: string; workers: string }> {
+  const redis = await RedisServer.start();
+  t.after(() => redis.stop());
+  const bus = ["--redis-url", redis.url, "--admin-port", "0"];
+  const processes = await Promise.all([
+    ServerProcess.open("feed", ...bus, "--feed", "sim:?symbols=20&rate=1000"),
+    ServerProcess.open("gateway", ...bus, "--port", "0"),
+    ServerProcess.open("gateway", ...bus, "--port", "0", "--workers", "2"),
+  ]);
+  t.after(() => Promise.all(processes.map((process) => process.close())));
+  const heard = async () => {
+    const [, ...gateways] = await Promise.all(processes.map(pageOf));
+    const isHeard = (page: string) =>
+      page.includes("tickgate_feed_clock_skew_seconds{") && !/^tickgate_ready.* 0$/m.test(page);
+    return gateways.every(isHeard);
+  };
+  await polled(heard, (isHeard) => isHeard, "the feed to be heard");
+  const [feed, gateway, workers] = await Promise.all(processes.map(pageOf));
+  return { feed, gateway, workers };
+}
+
+function namesOf(page: string): Set<string> {
+  return new Set(Array.from(page.matchAll(/^# TYPE (\S+) /gm), ([, name]) => name));
+}
+
+test("the pages keep Prometheus' conventions, and have what the manual says: names and labels", async (t) => {
+  requireProgram(LINTER, "apt-get install prometheus");
+  const pages = await openPages(t);
+  const all = new Set<string>();
+  for (const [kind, page] of Object.entries(pages)) {
+    const { stdout, stderr } = spawnSync(LINTER, ["check", "metrics"], { input: page, encoding: "utf8" });
+    assert.equal(stdout + stderr, "", kind);
+    for (const [, labels] of page.matchAll(/^tickgate_\w+\{(.*)\} /gm))
+      for (const [, label] of labels.matchAll(/(\w+)="/g)) assert.ok(LABELS.has(label), `${kind}: ${label}`);
+    for (const name of namesOf(page)) if (name.startsWith("tickgate_")) all.add(name);
+  }
+  const [manual] = /^## Metrics$.*?^## /ms.exec(read("docs/operations.md")) ?? [""];
+  const told = new Set(manual.match(/\btickgate_\w+/g));
+  assert.deepEqual(
+    [...all].filter((name) => !told.has(name)),
+    [],
+    "not in the manual",
+  );
+  assert.deepEqual(
+    [...told].filter((name) => !all.has(name)),
+    [],
+    "not on a page",
+  );
+});
+
+test("what workers show is there of each, and every name that can be known begins at 0", async (t) => {
+  const { workers, gateway } = await openPages(t);
+  const [page, single] = [new Scrape(workers), new Scrape(gateway)];
+  for (const worker of ["1", "2"]) {
+    for (const stage of STAGES) {
+      assert.equal(page.value("tickgate_tick_stage_seconds_count", { stage, worker }), 0);
+      assert.equal(page.value("tickgate_tick_stage_seconds_bucket", { stage, worker, le: "0.0001" }), 0);
+    }
+    assert.ok(page.value("tickgate_bus_transit_seconds_count", { feed: "sim", worker }) > 0);
+    assert.equal(page.value("tickgate_ready", { worker }), 1);
+  }
+  assert.equal(page.value("tickgate_workers", { worker: "supervisor" }), 2);
+  for (const by of ["interval", "server", "client"])
+    assert.equal(single.value("tickgate_ticks_conflated_total", { by }), 0);
+  for (const reason of ["tooSlow", "restarting", "client"])
+    assert.equal(single.value("tickgate_closes_total", { reason }), 0);
+});
+
+test("ends of connections are counted by whose doing they are", async (t) => {
+  const gateway = await GatewayProcess.open();
+  t.after(() => gateway.close());
+  gateway.tick("A", { bid: 1 });
+  const closes = async (reason: string) =>
+    (await Scrape.of(`http://127.0.0.1:${gateway.adminPort}`)).value("tickgate_closes_total", { reason });
+  const client = new AgeClient(gateway.url, ["A"], 100);
+  await client.served;
+  client.close();
+  await polled(
+    () => closes("client"),
+    (count) => count === 1,
+    "the client's close",
+  );
+  for (const reason of ["restarting", "tooSlow"]) assert.equal(await closes(reason), 0);
+});
+
+test("--no-metrics serves none, and prices all the same", async (t) => {
+  const gateway = await GatewayProcess.open("--no-metrics");
+  t.after(() => gateway.close());
+  assert.equal(await pageOf(gateway), "# Metrics are off (--no-metrics).\n");
+  gateway.tick("A", { bid: 1 });
+  const client = new AgeClient(gateway.url, ["A"], 0);
+  t.after(() => client.close());
+  await client.served;
+  client.begin();
+  await polled(
+    async () => {
+      gateway.tick("A", { bid: 2 });
+      return client.ages.length;
+    },
+    (count) => count > 0,
+    "a tick",
+  );
+});
