@@ -61,6 +61,35 @@ test("it subscribes on each connection, no faster than the venue allows", async 
   assert.match(context.sink.states[0], /^stale: connection lost: closed by the venue \(1006\)/);
 });
 
+test("connections that came about and were lost are counted, and whether there is one is known", async (t) => {
+  const { server, context, connection, received, changed } = await setUp(t, () => {});
+  const { sink } = context;
+  assert.equal(connection.isOpen, false);
+  await until(changed, () => received.length === 1, "a message");
+  assert.deepEqual([connection.isOpen, sink.connects, sink.disconnects], [true, 1, 0]);
+  for (const client of server.clients) client.terminate();
+  await until(sink.changed, () => sink.states.length === 1, "the loss");
+  assert.deepEqual([connection.isOpen, sink.connects, sink.disconnects], [false, 1, 1]);
+  await until(changed, () => received.length >= 2, "the next one's message");
+  assert.deepEqual([connection.isOpen, sink.connects, sink.disconnects], [true, 2, 1]);
+  await connection.close();
+  assert.equal(connection.isOpen, false);
+});
+
+test("a venue that is not there is no connection that was lost", async (t) => {
+  const context = keptContext();
+  const venue: Venue = {
+    ...{ url: "ws://127.0.0.1:9", symbols: ["A"], messagesPerSecond: 1, subscribe: () => [] },
+    message: () => "unknown",
+  };
+  const connection = new Connection(venue, context, { silence: 1_000, maxBackoff: 20, minBackoff: 10 });
+  t.after(() => connection.close());
+  connection.start();
+  const { sink } = context;
+  await until(sink.changed, () => sink.states.length === 2, "two tries");
+  assert.deepEqual([sink.connects, sink.disconnects], [0, 0]);
+});
+
 test("a venue that says nothing is given up and tried again", async (t) => {
   const { context, connections, changed } = await setUp(t, () => {}, { silence: 100 });
   await until(changed, () => connections() === 3, "the third connection");

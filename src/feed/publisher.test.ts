@@ -11,7 +11,8 @@ function setUp(limit = 100) {
   const table = new MarketTable(limit);
   const changed: number[] = [];
   const bus: BusWriter = { start: async () => {}, changed: (row) => void changed.push(row), close: async () => {} };
-  return { table, changed, publisher: new Publisher(table, bus, new ManualClock()) };
+  const clock = new ManualClock();
+  return { table, changed, clock, bus, publisher: new Publisher(table, bus, clock) };
 }
 
 const symbolArbitrary = fc.constantFrom("A", "B:X-Y", "C");
@@ -76,4 +77,30 @@ test("what cannot be a tick is counted by its reason", () => {
   assert.deepEqual(publisher.counts.skipped, { unknown: 1, malformed: 0, invalid_symbol: 1, table_full: 1 });
   assert.equal(publisher.counts.ticks, 1);
   assert.equal(table.rows, 1);
+});
+
+test("how long ticks took to get here is measured, and those that are ahead of our clock are counted", () => {
+  const { table, clock, publisher } = setUp();
+  const { counts } = publisher;
+  assert.ok(Number.isNaN(counts.lastTick));
+  publisher.tick("A", { bid: 1 }, clock.micros() - 40_000);
+  clock.advance(10);
+  publisher.tick("B", { bid: 1 }, clock.micros() - 20_000);
+  assert.deepEqual([counts.receipt.count, counts.receipt.sum, counts.lastTick], [2, 60_000, clock.micros()]);
+  assert.deepEqual([...table.appliedAt.subarray(0, 2)], [clock.micros() - 10_000, clock.micros()]);
+  // A millisecond is what clocks that agree may differ by.
+  publisher.tick("A", { bid: 2 }, clock.micros() + 1_000);
+  assert.equal(counts.future, 0);
+  publisher.tick("A", { bid: 3 }, clock.micros() + 1_001);
+  assert.deepEqual([counts.future, counts.receipt.sum], [1, 60_000]);
+  publisher.tick("not a symbol", { bid: 1 }, 0);
+  assert.equal(counts.receipt.count, 4);
+});
+
+test("where latencies are not measured a tick does not tell when it was received", () => {
+  const { table, clock, bus } = setUp();
+  const publisher = new Publisher(table, bus, clock, { metrics: false });
+  publisher.tick("A", { bid: 1 }, 1);
+  assert.ok(Number.isNaN(table.appliedAt[0]));
+  assert.deepEqual([publisher.counts.ticks, publisher.counts.receipt.count, publisher.counts.future], [1, 0, 0]);
 });

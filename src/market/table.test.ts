@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { BusRecord } from "../bus/bus.ts";
+import { HeardFeed } from "../bus/heard_feed.ts";
 import { CLOSED, FIELD_COUNT, LIVE, STALE } from "../tick.ts";
 import { FULL, IGNORED, MarketTable, RESTATED, TICKED } from "./table.ts";
 
@@ -192,4 +193,54 @@ test("a publisher's patch changes the fields that it names, and null takes a val
   const values = [...out.values.subarray(out.offset, out.offset + 5)];
   assert.deepEqual(values, [Number.NaN, Number.NaN, 2, Number.NaN, -3]);
   assert.deepEqual([out.symbol, out.seq, out.eventTime], ["A", 2, 11]);
+});
+
+test("where a tick's time went is kept by stage, by clocks that agree and by clocks that do not", () => {
+  const table = new MarketTable(10);
+  const times = () => [table.sourceTime[0], table.feedTime[0], table.busTime[0]];
+  const at = { eventTime: 1_000, receivedAt: 1_200, sentAt: 1_250 };
+  table.apply(record("A", { seq: 1, ...at }), 1_300);
+  assert.deepEqual(times(), [200, 50, Number.NaN], "the first may have rested for hours");
+  table.apply(record("A", { seq: 2, ...at }), 1_300);
+  assert.deepEqual(times(), [200, 50, 50]);
+  const feed = new HeardFeed("F");
+  const ours = { offset: 0, uncertainty: 0 };
+  feed.compare({ offset: 10_000, uncertainty: 0 }, ours);
+  table.apply(record("A", { seq: 3, eventTime: 11_000, receivedAt: 11_200, sentAt: 11_250, feed }), 1_300);
+  assert.deepEqual(times(), [200, 50, 50], "a publisher that is ahead");
+  feed.compare({ offset: -1_000, uncertainty: 0 }, ours);
+  table.apply(record("A", { seq: 4, eventTime: 0, receivedAt: 200, sentAt: 250, feed }), 1_300);
+  assert.deepEqual(times(), [200, 50, 50], "a publisher that is behind");
+  table.apply(record("A", { seq: 5, eventTime: 9_000, receivedAt: 1_200, sentAt: 1_100 }), 1_000);
+  assert.deepEqual(times(), [0, 0, 0], "none is negative");
+});
+
+test("what was read from the store has taken its time only where it had been missed", () => {
+  const table = new MarketTable(10);
+  const stored = { eventTime: 1_000, receivedAt: 1_200, sentAt: Number.NaN };
+  table.apply(record("A", { seq: 1, ...stored, sentAt: 1_200 }), 1_300);
+  table.apply(record("A", { seq: 2, ...stored }), 9_200);
+  assert.ok(Number.isNaN(table.busTime[0]));
+  table.apply(record("A", { seq: 3, ...stored, healed: true }), 9_200);
+  assert.deepEqual([table.sourceTime[0], table.feedTime[0], table.busTime[0]], [200, 0, 8_000]);
+  table.apply(record("A", { seq: 4, ...stored, receivedAt: Number.NaN, healed: true }), 9_200);
+  assert.ok(Number.isNaN(table.busTime[0]), "nobody knows when it was received");
+});
+
+test("a publisher tells when it received a tick, and of what it takes over when the one before did", () => {
+  const table = new MarketTable(10);
+  const told = new BusRecord();
+  const receipt = () => {
+    table.read(0, told);
+    return told.receivedAt;
+  };
+  table.merge(table.add("A"), { bid: 1 }, 1_000, 1_200);
+  assert.equal(receipt(), 1_200);
+  table.adopt(record("A", { seq: 5, eventTime: 2_000, receivedAt: 2_100 }));
+  assert.equal(receipt(), 2_100);
+  table.merge(0, { bid: 2 }, 3_000, 3_050);
+  table.adopt(record("A", { seq: 9, eventTime: 2_500, receivedAt: 2_600 }));
+  assert.equal(receipt(), 3_050, "it has heard something later itself");
+  table.merge(0, { bid: 3 }, 3_000);
+  assert.ok(Number.isNaN(receipt()));
 });
