@@ -118,8 +118,10 @@ export class MemoryGateway {
 
   #tick(symbol: number, patch: Parameters<MarketTable["merge"]>[1]): void {
     const row = this.#near.add(this.#market.symbols[symbol]);
-    this.#near.merge(row, patch, this.clock.micros());
+    const now = this.clock.micros();
+    this.#near.merge(row, patch, now, now);
     this.#near.read(row, this.#record);
+    this.#record.sentAt = now;
     this.#ingest.record(this.#record);
   }
 }
