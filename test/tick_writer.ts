@@ -8,6 +8,8 @@ export class TickWriter {
   readonly symbols: readonly string[];
   /** What was written last of each symbol, in the order of {@link FIELDS}. */
   readonly last = new Map<string, number[]>();
+  /** How old ticks say they are when they are written, in milliseconds. */
+  age = 0;
   readonly #inputs: () => readonly Writable[];
   readonly #perPeriod: number;
   #next = 0;
@@ -43,7 +45,7 @@ export class TickWriter {
 
   /** Writes one tick of these symbols. */
   tick(symbols: readonly string[]): void {
-    const time = Math.round((performance.timeOrigin + performance.now()) * 1_000);
+    const time = Math.round((performance.timeOrigin + performance.now() - this.age) * 1_000);
     let lines = "";
     for (const symbol of symbols) {
       const { price } = this;

@@ -11,6 +11,7 @@ import { Crowd } from "../crowd.ts";
 import { Prometheus } from "../prometheus.ts";
 import { SlowLink } from "../slow_link.ts";
 import { Throttle } from "../throttle.ts";
+import { TickWriter } from "../tick_writer.ts";
 
 /** How soon a fault must have raised its alert, in milliseconds. */
 const RAISED = 60_000;
@@ -19,29 +20,38 @@ const CALM = 120_000;
 /** How long all must have been well before the first fault, by Prometheus' own clock, in seconds. */
 const WELL = 30;
 const HEALTHY = 40;
-const SYMBOLS = ["SIM:*"];
+const SYMBOLS = ["SIM:*", "TEST:*"];
+/** Of the feed that the tests write themselves, and its ticks a second. */
+const WRITTEN = Array.from({ length: 20 }, (_, index) => `TEST:S${index}`);
+const RATE = 200;
 
 interface Scene {
   readonly cluster: Cluster;
   readonly prometheus: Prometheus;
   readonly crowd: Crowd;
+  readonly writer: TickWriter;
 }
 
 /** A cluster that serves clients, and has done so for a while without an alert. */
 async function quietDay(t: TestContext): Promise<Scene> {
   const cluster = await Cluster.create({
     port: 0,
-    feeds: ["sim:?symbols=100&rate=1000"],
+    feeds: ["sim:?symbols=100&rate=1000", "ndjson:-?name=lines"],
+    feedInput: true,
     env: { TICKGATE_LOG_LEVEL: "warn", TICKGATE_LOG_FORMAT: "json" },
   });
   const crowd = new Crowd();
+  const inputs = () => cluster.feeds.filter((feed) => feed.isRunning).map((feed) => feed.input);
+  const writer = new TickWriter(inputs, WRITTEN, RATE);
   t.after(async () => {
+    writer.rest();
     crowd.leave();
     // A part that a failed test has left stopped would not hear that it is to end.
     for (const part of cluster.parts) part.signal("SIGCONT");
     await cluster.stop();
   });
   await cluster.start();
+  writer.start();
   const prometheus = await Prometheus.start(cluster);
   await crowd.join(HEALTHY, { url: cluster.url, symbols: SYMBOLS, interval: 100 });
   const hasSeen = `count_over_time(tickgate:server_stage_seconds:mean[5m]) >= ${WELL / 5}`;
@@ -50,7 +60,7 @@ async function quietDay(t: TestContext): Promise<Scene> {
     "Prometheus has seen all gateways serve for a while",
   );
   assert.deepEqual(await firing(prometheus), []);
-  return { cluster, prometheus, crowd };
+  return { cluster, prometheus, crowd, writer };
 }
 
 async function firing(prometheus: Prometheus): Promise<string[]> {
@@ -58,8 +68,17 @@ async function firing(prometheus: Prometheus): Promise<string[]> {
   return [...new Set(alerts.filter(({ state }) => state === "firing").map(({ name }) => name))];
 }
 
-/** Waits for the alert of a fault that has just begun, ends the fault, and waits for the alert to go. */
-async function raises(t: TestContext, { prometheus }: Scene, alert: string, end: () => unknown): Promise<void> {
+/**
+ * Waits for the alert of a fault that has just begun, ends the fault, and waits for the alert to go.
+ * @param where the labels that the alert has, each once: what it blames
+ */
+async function raises(
+  t: TestContext,
+  { prometheus }: Scene,
+  alert: string,
+  where: readonly Readonly<Record<string, string>>[],
+  end: () => unknown,
+): Promise<void> {
   const from = performance.now();
   const since = Date.now() / 1_000;
   const isRaised = async () => (await firing(prometheus)).includes(alert);
@@ -72,14 +91,14 @@ async function raises(t: TestContext, { prometheus }: Scene, alert: string, end:
   assert.ok(await comesTrue(async () => !(await isRaised()), CALM), `${alert} goes`);
   t.diagnostic(`${alert}: raised after ${seconds(raised)} s, gone after ${seconds(performance.now() - over)} s`);
 
-  const now = Date.now() / 1_000;
+  const lasted = Math.ceil(Date.now() / 1_000 - since);
   const told = await prometheus.query(
-    `count by (alertname) (max_over_time(ALERTS{alertstate="firing"}[${Math.ceil(now - since)}s]))`,
+    `count by (alertname, instance, feed) (max_over_time(ALERTS{alertstate="firing"}[${lasted}s]))`,
   );
   assert.deepEqual(
-    told.map(({ labels }) => labels.alertname),
-    [alert],
-    "no other alert",
+    told.map(({ labels }) => JSON.stringify(labels)).toSorted(),
+    where.map((labels) => JSON.stringify({ alertname: alert, ...labels })).toSorted(),
+    "this alert and no other",
   );
 }
 
@@ -91,29 +110,45 @@ const options = { timeout: 600_000, skip: process.platform !== "linux" };
 
 // Two clusters side by side: they wait more than they work.
 describe("faults", { concurrency: 2 }, () => {
-  test("all feeds are killed; then a gateway gets too little CPU", options, async (t) => {
-    const scene = await quietDay(t);
-    const { cluster, prometheus } = scene;
-    await Promise.all(cluster.feeds.map((feed) => feed.kill()));
-    await raises(t, scene, "TickgateFeedSilent", () => Promise.all(cluster.feeds.map((feed) => feed.start())));
+  test(
+    "feeds are killed; a gateway gets too little CPU; a gateway is killed; a source falls silent",
+    options,
+    async (t) => {
+      const scene = await quietDay(t);
+      const { cluster, writer } = scene;
+      const { feeds, gateways } = cluster;
+      await Promise.all(feeds.map((feed) => feed.kill()));
+      await raises(t, scene, "TickgateFeedSilent", [{ feed: "lines" }, { feed: "sim" }], () =>
+        Promise.all(feeds.map((feed) => feed.start())),
+      );
 
-    // A fifteenth of a core, in periods that cannot be taken for a slow network.
-    const throttle = new Throttle(cluster.gateways[0].pid, 30, 420);
-    t.after(() => throttle.end());
-    await raises(t, scene, "TickgateSaturated", () => throttle.end());
-    const [saturated] = await prometheus.query('max_over_time(ALERTS{alertname="TickgateSaturated"}[5m])');
-    assert.equal(saturated.labels.instance, "gateway1:9090", "it names the node");
-  });
+      // A fifteenth of a core, in periods that cannot be taken for a slow network.
+      const throttle = new Throttle(gateways[0].pid, 30, 420);
+      t.after(() => throttle.end());
+      await raises(t, scene, "TickgateSaturated", [{ instance: "gateway1:9090" }], () => throttle.end());
 
-  test("Redis hangs; then clients read slowly", options, async (t) => {
+      await gateways[1].kill();
+      await raises(t, scene, "TickgateGatewayDown", [{ instance: "gateway2:9090" }], () => gateways[1].start());
+
+      writer.rest();
+      await raises(t, scene, "TickgateSourceSilent", [{ feed: "lines" }], () => writer.start());
+    },
+  );
+
+  test("Redis hangs; clients read slowly; a source is late", options, async (t) => {
     const scene = await quietDay(t);
-    const { cluster, crowd } = scene;
+    const { cluster, crowd, writer } = scene;
     cluster.redis.signal("SIGSTOP");
-    await raises(t, scene, "TickgateRedisDown", () => cluster.redis.signal("SIGCONT"));
+    await raises(t, scene, "TickgateRedisDown", [{}], () => cluster.redis.signal("SIGCONT"));
 
     const link = await SlowLink.open(cluster.port, 3_000);
     t.after(() => link.close());
     await crowd.join(8, { url: link.url, symbols: SYMBOLS, interval: 100 });
-    await raises(t, scene, "TickgateSlowClients", () => link.close());
+    await raises(t, scene, "TickgateSlowClients", [{}], () => link.close());
+
+    writer.age = 3_000;
+    await raises(t, scene, "TickgatePricesOld", [{ feed: "lines" }], () => {
+      writer.age = 0;
+    });
   });
 });
