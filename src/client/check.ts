@@ -19,7 +19,7 @@ export function checkSymbols(symbols: Symbols, patterns: boolean): readonly stri
 /** @throws RangeError */
 export function checkInterval(interval: number | undefined): void {
   if (interval !== undefined && !(interval >= 0 && interval <= MAX_INTERVAL))
-    throw new RangeError(`the interval must be from 0 to ${MAX_INTERVAL} ms, not ${interval}`);
+    throw new RangeError(`an interval is from 0 to ${MAX_INTERVAL} ms, not ${interval}`);
 }
 
 /** @throws RangeError */

@@ -40,7 +40,7 @@ export class Claim implements Subscription, Follower, Wisher {
   interval = DEFAULT_INTERVAL;
   fields: readonly Field[] | undefined;
   closed = false;
-  readonly quotes = new Map<string, Quote>();
+  readonly quotes = new Map<string, View>();
   readonly #host: ClaimHost;
   readonly #options: SubscribeOptions;
   readonly #callback: QuoteCallback | undefined;
@@ -131,12 +131,14 @@ export class Claim implements Subscription, Follower, Wisher {
     });
     if (this.closed) loop.end();
     else this.#loops.add(loop);
-    for (const quote of this.quotes.values()) if (quote.state !== "unknown") loop.push(quote);
+    // What waits will come by itself.
+    for (const view of this.quotes.values()) if (view.state !== "unknown" && !this.#waiting.has(view)) loop.push(view);
     return loop;
   }
 
-  get hasLoops(): boolean {
-    return this.#loops.size > 0;
+  /** The gateway will not have this client: loops end with that. */
+  refuse(error: Error): void {
+    if (this.#loops.size > 0) this.close(error);
   }
 
   /** The symbols that a change of terms is about; undefined where patterns are as well. */

@@ -336,7 +336,7 @@ export class TickgateClient {
     this.#unfollow = undefined;
     if (!refused) return;
     const error = new TickgateError("refused", reason);
-    for (const claim of this.#claims) if (claim.hasLoops) claim.close(error);
+    for (const claim of this.#claims) claim.refuse(error);
     this.#failed(error);
   }
 

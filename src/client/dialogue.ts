@@ -54,8 +54,7 @@ export class Dialogue {
 
   /** What is wanted of these symbols, or of all and of patterns, may have changed. */
   open(symbols?: Iterable<string>): void {
-    if (symbols) for (const symbol of symbols) this.#negotiation.open(symbol);
-    else this.#negotiation.openAll();
+    this.#negotiation.open(symbols);
     if (this.#isFlushing) return;
     // Once for all calls that are made in a row.
     this.#isFlushing = true;
@@ -140,7 +139,7 @@ export class Dialogue {
     this.#cancelAgain?.();
     this.#cancelAgain = this.#options.time.after(wait, () => {
       this.#cancelAgain = undefined;
-      this.#negotiation.again([...this.#again]);
+      this.#negotiation.again(this.#again);
       this.#again.clear();
       this.#outbox.kick();
     });

@@ -38,6 +38,18 @@ export class LiveGateway {
     return new LiveGateway(gateway, new Publisher(table, writer, clock), port);
   }
 
+  /** Connections that are open, and symbols that they are subscribed to in all. */
+  get load(): { connections: number; subscriptions: number } {
+    const { connections, subscriptions } = this.#gateway.counts;
+    return { connections, subscriptions };
+  }
+
+  /** What `/v1/ticks` says of some symbols. */
+  async ticks(symbols: readonly string[]): Promise<{ symbol: string; seq: number; [field: string]: unknown }[]> {
+    const answer = await fetch(`http://127.0.0.1:${this.port}/v1/ticks?symbols=${symbols.join()}`);
+    return ((await answer.json()) as { ticks: { symbol: string; seq: number }[] }).ticks;
+  }
+
   get url(): string {
     return `ws://127.0.0.1:${this.port}/v1/stream`;
   }

@@ -34,32 +34,22 @@ export class Negotiation {
   constructor(wishes: Wishes, messageBytes: number) {
     this.#wishes = wishes;
     this.#messageBytes = messageBytes;
-    this.openAll();
+    this.open();
   }
 
-  /** What is wanted of a symbol may have changed. */
-  open(symbol: string): void {
-    this.#open.add(symbol);
-  }
-
-  /** What is wanted of patterns may have changed, and with it of any symbol. */
-  openAll(): void {
-    this.#wantedPatterns = undefined;
-    for (const symbol of this.#wishes.named) this.#open.add(symbol);
-    for (const symbol of this.#symbols.keys()) this.#open.add(symbol);
+  /** What is wanted of these symbols may have changed; where none are named, of patterns, and with them of any symbol. */
+  open(symbols?: Iterable<string>): void {
+    if (!symbols) this.#wantedPatterns = undefined;
+    for (const symbol of symbols ?? [...this.#wishes.named, ...this.#symbols.keys()]) this.#open.add(symbol);
   }
 
   /** A command that named these has failed, or the gateway refused them: they are to be asked for again. */
-  again(texts: readonly string[]): void {
+  again(texts: Iterable<string>): void {
     for (const text of texts) {
-      if (text.endsWith("*")) {
-        this.#patterns.set(text.slice(0, -1), UNSURE);
-        this.openAll();
-      } else {
-        this.#symbols.set(text, UNSURE);
-        this.#open.add(text);
-      }
+      if (text.endsWith("*")) this.#patterns.set(text.slice(0, -1), UNSURE);
+      else this.#symbols.set(text, UNSURE);
     }
+    this.open();
   }
 
   /** The next command; undefined when all is as wanted. It counts as sent. */

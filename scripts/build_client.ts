@@ -1,0 +1,103 @@
+/**
+ * Builds the client library: one module without imports, as small as it gets, and its types. What a package's user loads
+ * as `tickgate/client`; the server and the tests use the sources. Runs alone as well:
+ *
+ *     node scripts/build_client.ts
+ */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { brotliCompressSync, gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+const SOURCE = fileURLToPath(new URL("../src/client/", import.meta.url));
+const TARGET = fileURLToPath(new URL("../dist/client/", import.meta.url));
+const TSC = fileURLToPath(new URL("bin/tsc", import.meta.resolve("typescript/package.json")));
+
+/** What `tickgate/client` may have at most, bytes as gzip. */
+export const CLIENT_BUDGET = 10_340;
+
+/** How large a module is, bytes. */
+export interface ModuleSize {
+  readonly name: string;
+  readonly bytes: number;
+  readonly gzip: number;
+  readonly brotli: number;
+}
+
+/**
+ * Builds the library. Who loads it meanwhile finds each file whole, old or new.
+ * @param target the folder for it
+ * @throws Error when the sources have an error, or are over the budget
+ */
+export async function buildClient(target = TARGET): Promise<ModuleSize[]> {
+  const result = await build({
+    absWorkingDir: SOURCE,
+    entryPoints: { index: "client.ts", observe: "observe.ts" },
+    outdir: target,
+    bundle: true,
+    format: "esm",
+    target: "es2022",
+    // Whatever is of Node's alone is an error here.
+    platform: "browser",
+    minify: true,
+    legalComments: "none",
+    write: false,
+    logLevel: "warning",
+  });
+  const files = new Map<string, Uint8Array | string>(typesOf(SOURCE));
+  const sizes: ModuleSize[] = [];
+  for (const { path, contents } of result.outputFiles) {
+    const name = path.slice(join(target, "/").length);
+    files.set(name, contents);
+    sizes.push({
+      name,
+      bytes: contents.length,
+      gzip: gzipSync(contents, { level: 9 }).length,
+      brotli: brotliCompressSync(contents).length,
+    });
+  }
+  const [{ name, gzip }] = sizes;
+  if (gzip > CLIENT_BUDGET) throw new Error(`${name} has ${gzip} bytes as gzip, and may have ${CLIENT_BUDGET}`);
+  for (const [path, contents] of files) writeWhole(join(target, path), contents);
+  for (const path of readdirSync(target, { recursive: true, withFileTypes: true })) {
+    const file = join(path.parentPath, path.name);
+    if (path.isFile() && !files.has(file.slice(join(target, "/").length))) rmSync(file, { force: true });
+  }
+  return sizes;
+}
+
+/** The types as the compiler writes them, by path. */
+function typesOf(source: string): Map<string, string> {
+  const folder = mkdtempSync(join(tmpdir(), "tickgate-types-"));
+  try {
+    const args = [TSC, "-p", join(source, "tsconfig.build.json"), "--outDir", folder];
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+    if (status !== 0) throw new Error(`the types of the client library cannot be built:\n${stdout}${stderr}`);
+    const types = new Map<string, string>();
+    for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+      if (!name.endsWith(".d.ts")) continue;
+      const text = readFileSync(join(folder, name), "utf8");
+      // As others import it: by what a build makes of it.
+      types.set(join("types", name), text.replaceAll(/(from|import\()( ?")(\.[^"]+)\.ts"/g, '$1$2$3.js"'));
+    }
+    return types;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Writes a file so that nobody sees half of it. */
+function writeWhole(path: string, contents: Uint8Array | string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const half = `${path}.${process.pid}`;
+  writeFileSync(half, contents);
+  renameSync(half, path);
+}
+
+if (import.meta.main) {
+  for (const { name, bytes, gzip, brotli } of await buildClient())
+    process.stdout.write(`${name}: ${bytes} bytes, ${gzip} as gzip, ${brotli} as brotli\n`);
+}

@@ -1,0 +1,214 @@
+/**
+ * A gateway as docs/protocol.md has it, as simple as it can be: no windows, no turns, everything at once or after a
+ * fixed delay. Written from that page and from nothing of the library's, to hold the library against.
+ */
+import assert from "node:assert/strict";
+import type { Command, Subscribe } from "../protocol/messages.ts";
+import { FIELDS, type Field, isPattern } from "../tick.ts";
+import type { ManualTime } from "./fake.testing.ts";
+import type { ClientSocket, SocketEvent } from "./socket.ts";
+
+/** How the gateway has a symbol for a connection. */
+export interface ModelTerms {
+  readonly interval: number;
+  readonly fields: readonly Field[];
+}
+
+/** One symbol of the market. */
+interface ModelRow {
+  readonly handle: number;
+  seq: number;
+  values: (number | null)[];
+}
+
+const LIMITS = { symbols: 1_000, commandsPerSecond: 20, messageBytes: 1_000 };
+const HEARTBEAT = 1_000;
+
+export class ModelGateway {
+  readonly time: ManualTime;
+  /** How long a message is on its way, ms. */
+  readonly delay: number;
+  /** Whether connections are refused. */
+  isDown = false;
+  readonly rows = new Map<string, ModelRow>();
+  readonly connections = new Set<ModelConnection>();
+  commands = 0;
+
+  constructor(time: ManualTime, delay: number) {
+    this.time = time;
+    this.delay = delay;
+  }
+
+  /** The constructor of sockets that lead here. */
+  get WebSocket(): new (
+    url: string,
+    protocols: string[],
+  ) => ClientSocket {
+    const gateway = this;
+    return class extends ModelConnection {
+      constructor() {
+        super(gateway);
+      }
+    };
+  }
+
+  row(symbol: string): ModelRow {
+    let row = this.rows.get(symbol);
+    if (!row) {
+      row = { handle: this.rows.size, seq: 0, values: FIELDS.map(() => null) };
+      this.rows.set(symbol, row);
+    }
+    return row;
+  }
+
+  /** A tick of the market. */
+  tick(symbol: string, values: (number | null)[]): void {
+    const row = this.row(symbol);
+    row.seq++;
+    row.values = values;
+    if (row.seq === 1) for (const connection of this.connections) connection.meet(symbol);
+  }
+
+  /** Sends what is due. */
+  turn(): void {
+    for (const connection of this.connections) connection.turn();
+  }
+
+  /** Cuts all connections. */
+  cut(): void {
+    for (const connection of this.connections) connection.cut();
+  }
+
+  /** How the one connection that there is has a symbol; undefined when it does not. */
+  terms(symbol: string): ModelTerms | undefined {
+    assert.equal(this.connections.size, 1);
+    const [connection] = this.connections;
+    return connection.held.get(symbol)?.terms;
+  }
+}
+
+/** A connection, both ends of it. */
+export class ModelConnection implements ClientSocket {
+  binaryType = "";
+  readonly protocol = "tickgate.v1.json";
+  /** What is subscribed to, and what was last sent of it. */
+  readonly held = new Map<string, { terms: ModelTerms; toldSeq: number; sentAt: number }>();
+  readonly #gateway: ModelGateway;
+  /** The last that matches a symbol decides; no terms: not wanted. */
+  #rules: { text: string; terms: ModelTerms | undefined }[] = [];
+  readonly #listeners = new Map<string, (event: SocketEvent) => void>();
+  /** When commands came, ms. */
+  #commandTimes: number[] = [];
+  #spokeAt = 0;
+
+  constructor(gateway: ModelGateway) {
+    this.#gateway = gateway;
+    gateway.time.after(gateway.delay, () => {
+      if (gateway.isDown) return this.#listeners.get("error")?.({ type: "error", message: "no gateway" });
+      gateway.connections.add(this);
+      const now = gateway.time.micros();
+      this.#say({ op: "hello", protocol: 1, session: "s", node: "n", time: now, heartbeat: HEARTBEAT, limits: LIMITS });
+    });
+  }
+
+  addEventListener(type: string, listener: (event: SocketEvent) => void): void {
+    this.#listeners.set(type, listener);
+  }
+
+  send(data: string | Uint8Array): void {
+    assert.ok(data.length <= LIMITS.messageBytes, `${data.length} bytes`);
+    this.#gateway.time.after(this.#gateway.delay, () => {
+      if (this.#gateway.connections.has(this)) this.#obey(JSON.parse(String(data)));
+    });
+  }
+
+  close(): void {
+    this.#gateway.connections.delete(this);
+  }
+
+  cut(): void {
+    this.#gateway.connections.delete(this);
+    this.#listeners.get("close")?.({ type: "close", code: 1006 });
+  }
+
+  /** A symbol has had its first tick. */
+  meet(symbol: string): void {
+    const rule = this.#rules.findLast(({ text }) => matches(text, symbol));
+    if (!rule?.terms || this.held.has(symbol)) return;
+    this.#hold([symbol], rule.terms, undefined);
+  }
+
+  turn(): void {
+    const { time, rows } = this.#gateway;
+    const now = time.millis();
+    const ticks: unknown[] = [];
+    for (const [symbol, held] of this.held) {
+      const row = rows.get(symbol);
+      const { fields, interval } = held.terms;
+      if (!row || row.seq === 0 || row.seq === held.toldSeq || now - held.sentAt < interval) continue;
+      held.toldSeq = row.seq;
+      held.sentAt = now;
+      ticks.push([row.handle, row.seq, time.micros(), ...fields.map((field) => row.values[FIELDS.indexOf(field)])]);
+    }
+    if (ticks.length > 0) this.#say([time.micros(), ...ticks]);
+    else if (now - this.#spokeAt >= HEARTBEAT) this.#say({ op: "heartbeat", time: time.micros() });
+  }
+
+  #obey(command: Command): void {
+    const now = this.#gateway.time.millis();
+    this.#gateway.commands++;
+    this.#commandTimes = [...this.#commandTimes.filter((at) => at > now - 1_000), now];
+    assert.ok(this.#commandTimes.length <= LIMITS.commandsPerSecond, "too many commands");
+    if (command.op === "ping") return this.#say({ op: "pong", id: command.id, time: this.#gateway.time.micros() });
+    if (command.op === "subscribe") return this.#subscribe(command);
+    const ended: string[] = [];
+    for (const text of command.symbols) {
+      const isWider = this.#rules.some((rule) => rule.terms && isWiderThan(rule.text, text));
+      this.#rules = this.#rules.filter((rule) => !matches(text, rule.text));
+      if (isWider) this.#rules.push({ text, terms: undefined });
+      for (const symbol of this.held.keys()) if (matches(text, symbol)) ended.push(symbol);
+    }
+    for (const symbol of ended) this.held.delete(symbol);
+    this.#say({ op: "unsubscribed", id: command.id, symbols: ended });
+  }
+
+  #subscribe({ id, symbols, interval = 100, fields = [...FIELDS] }: Subscribe): void {
+    const terms: ModelTerms = { interval, fields: fields as Field[] };
+    const wanted = new Set<string>();
+    for (const text of symbols) {
+      if (!isPattern(text)) {
+        this.#gateway.row(text);
+        wanted.add(text);
+        continue;
+      }
+      this.#rules = this.#rules.filter((rule) => !matches(text, rule.text));
+      this.#rules.push({ text, terms });
+      for (const [symbol, { seq }] of this.#gateway.rows)
+        if (matches(text, symbol) && (seq > 0 || this.held.has(symbol))) wanted.add(symbol);
+    }
+    this.#hold([...wanted], terms, id);
+  }
+
+  #hold(symbols: string[], terms: ModelTerms, id: unknown): void {
+    for (const symbol of symbols) this.held.set(symbol, { terms, toldSeq: 0, sentAt: Number.NEGATIVE_INFINITY });
+    const granted = symbols.map((symbol) => [symbol, this.#gateway.row(symbol).handle]);
+    this.#say({ op: "subscribed", ...(id === undefined ? {} : { id }), ...terms, symbols: granted, rejected: [] });
+  }
+
+  #say(message: unknown): void {
+    const { time, delay, connections } = this.#gateway;
+    this.#spokeAt = time.millis();
+    time.after(delay, () => {
+      if (connections.has(this)) this.#listeners.get("message")?.({ type: "message", data: JSON.stringify(message) });
+    });
+  }
+}
+
+/** Whether a text (a symbol or a pattern) covers a symbol or all of a narrower pattern. */
+export function matches(text: string, other: string): boolean {
+  return isPattern(text) ? other.startsWith(text.slice(0, -1)) : text === other;
+}
+
+function isWiderThan(text: string, other: string): boolean {
+  return text !== other && matches(text, other);
+}
