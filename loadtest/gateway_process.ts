@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 import { UsageError } from "../src/option.ts";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
-/** How long it may take to start, and to end, ms. */
-const PATIENCE = 15_000;
+/** How long it may take to start, and to end, ms: generous, for a machine that builds something else meanwhile. */
+const PATIENCE = 60_000;
 
 export class GatewayProcess {
   readonly #child: ChildProcess;

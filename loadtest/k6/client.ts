@@ -13,6 +13,8 @@ const STRETCH = 1_000;
 const AGES_PER_FRAME = 8;
 /** What is told of a client's faults. */
 const MAX_FAULTS = 5;
+/** A connection that ended sooner than this, ms, or that k6 was behind with for so long, may lack what was on its way. */
+const TIME_TO_ANSWER = 2_000;
 
 /** What all clients of a virtual user share. */
 export interface Surroundings {
@@ -26,6 +28,8 @@ export interface Surroundings {
   readonly counts: metrics.Counts;
   /** The tags of an age, when it is counted. */
   tags(isInStorm: boolean): Readonly<Record<string, string>>;
+  /** Says what a client has found. */
+  tell(faults: string): void;
 }
 
 export class Client {
@@ -36,18 +40,23 @@ export class Client {
   readonly #socket: WebSocket;
   readonly #startedAt = Date.now();
   readonly #ended: (isRefused: boolean) => void;
-  readonly #seq = new Map<number, number>();
-  /** When each handle last had a tick that was read, by the gateway's clock, microseconds; and in which stretch. */
-  readonly #sentAt = new Map<number, number>();
-  readonly #stretchOf = new Map<number, number>();
-  /** Handles whose ticks were missed or start anew, as the gateway has said: whether `seq` may go back. */
+  /** From symbols and handles to slots, a symbol's place among those asked for. */
+  readonly #slots = new Map<number, number>();
+  readonly #places: ReadonlyMap<string, number>;
+  /** By slot: the last `seq`, 0 for none; the `sentAt` of its frame, microseconds, and its number; and its stretch. */
+  readonly #seq: number[];
+  readonly #sentAt: number[];
+  readonly #frameOf: number[];
+  readonly #stretchOf: number[];
+  /** Slots whose ticks were missed or start anew, as the gateway has said: whether `seq` may go back. */
   readonly #excused = new Map<number, boolean>();
-  readonly #handles = new Map<string, number>();
   readonly #faults: string[] = [];
+  #missing: number;
+  #frame = 0;
   #interval = 0;
   #fields = FIELDS;
+  #openedAt = 0;
   #isGreeted = false;
-  #isOpen = false;
   #isClosing = false;
 
   /**
@@ -64,12 +73,18 @@ export class Client {
     this.#seat = seat;
     this.#isInStorm = isInStorm;
     this.#symbols = symbols;
+    this.#places = new Map(symbols.map((symbol, slot) => [symbol, slot]));
+    this.#seq = symbols.map(() => 0);
+    this.#sentAt = symbols.map(() => 0);
+    this.#frameOf = symbols.map(() => 0);
+    this.#stretchOf = symbols.map(() => 0);
+    this.#missing = symbols.length;
     this.#ended = ended;
     this.#socket = new WebSocket(around.url, "tickgate.v1.msgpack");
     this.#socket.binaryType = "arraybuffer";
     this.#socket.onopen = () => this.#open();
     this.#socket.onmessage = ({ data, timestamp }) => this.#message(data, timestamp);
-    // An error before the connection is open is told by its end; one after that, by its end as well.
+    // An error is told by the end that follows it.
     this.#socket.onerror = () => {};
     this.#socket.onclose = ({ code }) => this.#end(code);
   }
@@ -81,26 +96,26 @@ export class Client {
   }
 
   #open(): void {
-    this.#isOpen = true;
+    this.#openedAt = Date.now();
     metrics.connected.add(1);
-    metrics.connectTime.add(Date.now() - this.#startedAt);
+    metrics.connectTime.add(this.#openedAt - this.#startedAt);
     this.#socket.send(packCommand({ op: "subscribe", symbols: this.#symbols, interval: this.#around.interval }));
   }
 
   #message(data: ArrayBuffer | string, receivedAt: number): void {
     if (typeof data === "string") return this.#fault("readable", "text on a binary subprotocol");
+    const { counts, oneOf } = this.#around;
     try {
-      if (isControl(data)) return this.#control(readControl(data));
+      const bytes = new Uint8Array(data);
+      if (isControl(bytes[0])) return this.#control(readControl(data));
       if (!this.#isGreeted) this.#fault("hello", "a data frame came first");
-      const { counts } = this.#around;
       counts.frames++;
-      counts.ticks += tickCount(data);
-      counts.delay = Math.max(counts.delay, Date.now() - receivedAt);
-      if (data.byteLength > MAX_FRAME) this.#fault("readable", `a frame of ${data.byteLength} bytes`);
+      counts.ticks += tickCount(bytes);
+      counts.longest = Math.max(counts.longest, Date.now() - receivedAt);
+      if (bytes.length > MAX_FRAME) this.#fault("readable", `a frame of ${bytes.length} bytes`);
       const stretch = Math.floor(receivedAt / STRETCH);
       // Everything is read until there is a snapshot of each symbol; after that, everyone has other stretches.
-      const isRead = this.#seq.size < this.#symbols.length || (stretch + this.#seat) % this.#around.oneOf === 0;
-      if (isRead) this.#data(data, receivedAt, stretch);
+      if (this.#missing > 0 || (stretch + this.#seat) % oneOf === 0) this.#data(data, receivedAt, stretch);
     } catch (error) {
       this.#fault("readable", String(error));
     }
@@ -117,7 +132,7 @@ export class Client {
       case "status":
         if (message.state !== "gap") return;
         for (const symbol of message.symbols as string[])
-          this.#excused.set(this.#handles.get(symbol) ?? -1, message.reason === "reset");
+          this.#excused.set(this.#places.get(symbol) ?? -1, message.reason === "reset");
         return;
       case "error":
         return this.#fault("error", `${message.code}: ${message.message}`);
@@ -130,39 +145,47 @@ export class Client {
     if (interval < this.#around.interval) this.#fault("granted", `an interval of ${interval} ms`);
     if (fields.length !== FIELDS) this.#fault("granted", `${fields.length} fields`);
     if (rejected.length > 0) this.#fault("granted", `${rejected[0].symbol} was rejected: ${rejected[0].code}`);
-    for (const [symbol, handle] of symbols) this.#handles.set(symbol, handle);
+    for (const [symbol, handle] of symbols) this.#slots.set(handle, this.#places.get(symbol) ?? -1);
   }
 
+  /** Reads and checks a frame. In locals, since k6 takes longer for a field than for a sum. */
   #data(data: ArrayBuffer, receivedAt: number, stretch: number): void {
     const { sentAt, ticks } = readFrame(data);
-    const count = ticks.length / TICK_NUMBERS;
+    const { counts, clockOffset } = this.#around;
+    const slots = this.#slots;
+    const seqs = this.#seq;
+    const sentAts = this.#sentAt;
+    const frames = this.#frameOf;
+    const stretches = this.#stretchOf;
+    const [interval, fields, isExcusing] = [this.#interval, this.#fields, this.#excused.size > 0];
+    const frame = ++this.#frame;
     const tags = this.#around.tags(this.#isInStorm);
-    const ageEvery = Math.ceil(count / AGES_PER_FRAME);
-    const seen = new Set<number>();
-    const { counts } = this.#around;
-    counts.read += count;
-    for (let tick = 0; tick < count; tick++) {
-      const at = tick * TICK_NUMBERS;
-      const [handle, seq, eventTime, fields] = [ticks[at], ticks[at + 1], ticks[at + 2], ticks[at + 3]];
-      if (fields !== this.#fields) this.#fault("whole", `${fields} of ${this.#fields} fields`);
-      if (seen.has(handle)) this.#fault("once", `handle ${handle}`);
-      seen.add(handle);
-      const before = this.#seq.get(handle);
-      const gap = sentAt - (this.#sentAt.get(handle) ?? Number.NEGATIVE_INFINITY);
-      const isFollowing = this.#stretchOf.get(handle) === stretch;
-      this.#seq.set(handle, seq);
-      this.#sentAt.set(handle, sentAt);
-      this.#stretchOf.set(handle, stretch);
-      if (gap < this.#interval) this.#fault("interval", `${gap / 1_000} ms`);
-      if (before === undefined) {
-        // The snapshot, which has no age.
-        if (this.#seq.size === this.#symbols.length) metrics.snapshotTime.add(receivedAt - this.#startedAt);
+    const ageEvery = Math.ceil(ticks.length / TICK_NUMBERS / AGES_PER_FRAME) * TICK_NUMBERS;
+    counts.read += ticks.length / TICK_NUMBERS;
+    for (let at = 0; at < ticks.length; at += TICK_NUMBERS) {
+      const slot = slots.get(ticks[at]);
+      if (slot === undefined) {
+        this.#fault("granted", `a tick of handle ${ticks[at]}, which was not`);
         continue;
       }
-      const mayGoBack = this.#excused.get(handle);
-      if (mayGoBack !== undefined) {
-        this.#excused.delete(handle);
-        if (seq < before && !mayGoBack) this.#fault("seq", `${before} to ${seq} after a gap`);
+      const seq = ticks[at + 1];
+      const before = seqs[slot];
+      if (ticks[at + 3] !== fields) this.#fault("whole", `${ticks[at + 3]} of ${fields} fields`);
+      if (frames[slot] === frame) this.#fault("once", this.#symbols[slot]);
+      else if (sentAt - sentAts[slot] < interval) this.#fault("interval", `${(sentAt - sentAts[slot]) / 1_000} ms`);
+      const isFollowing = stretches[slot] === stretch;
+      seqs[slot] = seq;
+      sentAts[slot] = sentAt;
+      frames[slot] = frame;
+      stretches[slot] = stretch;
+      if (before === 0) {
+        // The snapshot, which has no age.
+        if (--this.#missing === 0) metrics.snapshotTime.add(receivedAt - this.#startedAt);
+        continue;
+      }
+      if (isExcusing && this.#excused.has(slot)) {
+        if (seq < before && !this.#excused.get(slot)) this.#fault("seq", `${before} to ${seq} after a gap`);
+        this.#excused.delete(slot);
         continue;
       }
       if (seq <= before) this.#fault("seq", `${before} to ${seq}`);
@@ -170,24 +193,31 @@ export class Client {
         counts.following++;
         counts.conflated += seq - before - 1;
       }
-      if (tick % ageEvery === 0) metrics.tickAge.add(receivedAt + this.#around.clockOffset - eventTime / 1_000, tags);
+      if (at % ageEvery === 0) metrics.tickAge.add(receivedAt + clockOffset - ticks[at + 2] / 1_000, tags);
     }
   }
 
   #end(code: number): void {
-    if (!this.#isOpen) {
+    if (this.#openedAt === 0) {
       if (!this.#isClosing) metrics.refused.add(1);
       return this.#ended(true);
     }
     if (!this.#isClosing) this.#fault("open", `closed with ${code}`);
-    const symbols = this.#symbols.length;
-    if (this.#handles.size < symbols) this.#fault("granted", `${this.#handles.size} of ${symbols} symbols`);
-    if (this.#seq.size < symbols) this.#fault("snapshot", `${this.#seq.size} of ${symbols} symbols`);
+    this.#checkEnd();
     check(this, { "every promise kept": (client) => client.#faults.length === 0 });
     this.#ended(false);
-    // An exception would end the other connections of the virtual user as well.
-    // biome-ignore lint/suspicious/noConsole: k6 says it on standard error
-    if (this.#faults.length > 0) console.error(`seat ${this.#seat}: ${this.#faults.join("; ")}`);
+    if (this.#faults.length > 0) this.#around.tell(`seat ${this.#seat}: ${this.#faults.join("; ")}`);
+  }
+
+  /** Whether all is there that must be. */
+  #checkEnd(): void {
+    const symbols = this.#symbols.length;
+    if (this.#slots.size === symbols && this.#missing === 0) return;
+    const { longest, delay } = this.#around.counts;
+    const stay = Date.now() - this.#openedAt - Math.max(longest, delay);
+    if (stay < TIME_TO_ANSWER) metrics.unfinished.add(1);
+    else if (this.#slots.size < symbols) this.#fault("granted", `${this.#slots.size} of ${symbols} symbols`);
+    else this.#fault("snapshot", `${symbols - this.#missing} of ${symbols} symbols`);
   }
 
   #fault(promise: Promised, detail: string): void {

@@ -17,6 +17,8 @@ const conflatedTicks = new Counter("conflated_ticks");
 const ownDelay = new Trend("own_delay", true);
 export const connected = new Counter("connected");
 export const refused = new Counter("refused");
+/** Connections that ended before they had everything, too soon to say whose fault it was. */
+export const unfinished = new Counter("unfinished");
 export const broken = new Counter("broken_promises");
 /** The gateway's process, where its metrics page is known. */
 export const gatewayMemory = new Trend("gateway_memory");
@@ -31,7 +33,8 @@ export class Counts {
   read = 0;
   following = 0;
   conflated = 0;
-  /** The longest, ms. */
+  /** The longest delay since it was told, ms; and the one that was told last. */
+  longest = 0;
   delay = 0;
 
   tell(): void {
@@ -41,7 +44,8 @@ export class Counts {
     readTicks.add(this.read);
     followingTicks.add(this.following);
     conflatedTicks.add(this.conflated);
-    ownDelay.add(this.delay);
-    this.frames = this.ticks = this.read = this.following = this.conflated = this.delay = 0;
+    ownDelay.add(this.longest);
+    this.delay = this.longest;
+    this.frames = this.ticks = this.read = this.following = this.conflated = this.longest = 0;
   }
 }

@@ -33,6 +33,9 @@ const SIZES = [
   [0xd3, 9],
 ] as const;
 for (const [first, size] of SIZES) NUMBER_BYTES[first] = size;
+/** The same, but what is no number leads out of every frame: one look at its end tells. */
+const OUTSIDE = 1 << 24;
+const STEPS = Array.from(NUMBER_BYTES, (size) => (size === 0 ? OUTSIDE : size));
 
 /** Where a read is. */
 interface Cursor {
@@ -40,42 +43,50 @@ interface Cursor {
   at: number;
 }
 
-/** Whether a message is a control message: those are maps. */
-export function isControl(message: ArrayBuffer): boolean {
-  const first = new Uint8Array(message)[0];
+/** Whether a message is a control message, by its first byte: those are maps. */
+export function isControl(first: number): boolean {
   return (first & 0xf0) === 0x80 || first === 0xde;
 }
 
 /** How many ticks a data frame has, without reading them; 0 when it is none. */
-export function tickCount(message: ArrayBuffer): number {
-  const [first, high, low] = new Uint8Array(message, 0, Math.min(3, message.byteLength));
+export function tickCount(bytes: Uint8Array): number {
+  const first = bytes[0];
   if ((first & 0xf0) === 0x90) return (first & 0x0f) - 1;
-  return first === 0xdc ? (high << 8) + low - 1 : 0;
+  return first === 0xdc ? (bytes[1] << 8) + bytes[2] - 1 : 0;
 }
 
 /**
- * Reads a data frame.
+ * Reads a data frame. Written without calls and objects where it can be: k6 takes half a microsecond for each.
  * @throws Error when it is none
  */
 export function readFrame(message: ArrayBuffer): DataFrame {
   const bytes = new Uint8Array(message);
-  const cursor: Cursor = { view: new DataView(message), at: 0 };
-  const elements = arrayHead(cursor);
-  const sentAt = number(cursor);
+  const view = new DataView(message);
+  const end = bytes.length;
+  const elements = tickCount(bytes);
   const ticks: number[] = [];
-  for (let element = 1; element < elements; element++) {
-    const values = arrayHead(cursor) - 3;
-    if (values < 0) throw new Error("a tick without handle, seq and eventTime");
-    ticks.push(number(cursor), number(cursor), number(cursor), values);
-    let at = cursor.at;
-    for (let value = 0; value < values; value++) {
-      const size = NUMBER_BYTES[bytes[at]];
-      if (size === 0) throw new Error("a value that is no number");
-      at += size;
+  let at = bytes[0] === 0xdc ? 3 : 1;
+  if (elements < 0 || (bytes[0] !== 0xdc && (bytes[0] & 0xf0) !== 0x90)) throw new Error("no array");
+  const sentAt = numberAt(view, at);
+  at += STEPS[bytes[at]];
+  for (let tick = 0; tick < elements; tick++) {
+    const head = bytes[at];
+    if ((head & 0xf0) !== 0x90 || head < 0x93) throw new Error("a tick without handle, seq and eventTime");
+    at++;
+    for (let number = 0; number < 2; number++) {
+      const first = bytes[at];
+      if (first < 0x80) ticks.push(first);
+      else if (first === 0xcd) ticks.push((bytes[at + 1] << 8) | bytes[at + 2]);
+      else ticks.push(numberAt(view, at));
+      at += STEPS[first];
     }
-    cursor.at = at;
+    ticks.push(bytes[at] === 0xcb && at + 9 <= end ? view.getFloat64(at + 1) : numberAt(view, at));
+    at += STEPS[bytes[at]];
+    const values = head - 0x93;
+    for (let value = 0; value < values; value++) at += STEPS[bytes[at]];
+    ticks.push(values);
   }
-  if (cursor.at !== bytes.length) throw new Error("a frame that does not end with its last tick");
+  if (at !== end) throw new Error("a frame that does not end with its last tick");
   return { sentAt, ticks };
 }
 
@@ -125,20 +136,15 @@ function pushDouble(bytes: number[], value: number): void {
   for (let index = 0; index < 8; index++) bytes.push(view.getUint8(index));
 }
 
-function arrayHead(cursor: Cursor): number {
-  const first = cursor.view.getUint8(cursor.at++);
-  if ((first & 0xf0) === 0x90) return first & 0x0f;
-  if (first !== 0xdc) throw new Error("no array");
-  cursor.at += 2;
-  return cursor.view.getUint16(cursor.at - 2);
+function number(cursor: Cursor): number {
+  const value = numberAt(cursor.view, cursor.at);
+  cursor.at += NUMBER_BYTES[cursor.view.getUint8(cursor.at)];
+  return value;
 }
 
-function number(cursor: Cursor): number {
-  const { view, at } = cursor;
+function numberAt(view: DataView, at: number): number {
   const first = view.getUint8(at);
-  const size = NUMBER_BYTES[first];
-  if (size === 0 || first === 0xc0) throw new Error("no number");
-  cursor.at += size;
+  if (NUMBER_BYTES[first] === 0 || first === 0xc0) throw new Error("no number");
   if (first < 0x80) return first;
   if (first >= 0xe0) return first - 0x100;
   switch (first) {

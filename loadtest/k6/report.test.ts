@@ -42,7 +42,15 @@ test("what k6 tells becomes data: times, counts, thresholds, promises", () => {
     ["age of ticks", 20.5, 61.5],
     ["age, those who stay, in the storm", 40, 120],
   ]);
-  assert.deepEqual(report.counts, { connected: 9, refused: 0, frames: 30, ticks: 300, read: 60, conflated: 0.75 });
+  assert.deepEqual(report.counts, {
+    connected: 9,
+    refused: 0,
+    unfinished: 0,
+    frames: 30,
+    ticks: 300,
+    read: 60,
+    conflated: 0.75,
+  });
   assert.equal(report.gateway[0].max, 7);
   assert.ok(report.promises.every(({ broken }) => broken === 0) && report.promises.length >= 10);
 });

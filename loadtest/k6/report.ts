@@ -46,6 +46,8 @@ export interface Report extends Asked {
   readonly counts: {
     readonly connected: number;
     readonly refused: number;
+    /** Connections that ended before they had everything, too soon to say whose fault it was. */
+    readonly unfinished: number;
     readonly frames: number;
     readonly ticks: number;
     /** Ticks that were read and checked. */
@@ -93,7 +95,11 @@ export function reportOf(data: unknown, asked: Asked): Report {
     gateway: spreads(GATEWAY),
     counts: {
       ...{ connected: count("connected"), refused: count("refused"), frames: count("frames"), ticks: count("ticks") },
-      ...{ read: count("read_ticks"), conflated: conflated / Math.max(1, conflated + following) },
+      ...{
+        unfinished: count("unfinished"),
+        read: count("read_ticks"),
+        conflated: conflated / Math.max(1, conflated + following),
+      },
     },
     doubts:
       delay > LATE
@@ -235,7 +241,7 @@ function asked({ settings }: Report): string[] {
 
 function countsOf({ counts, settings }: Report): string[] {
   return [
-    `${counts.connected} connections made, ${counts.refused} refused`,
+    `${counts.connected} connections made, ${counts.refused} refused${counts.unfinished > 0 ? `, ${counts.unfinished} ended before they had everything` : ""}`,
     `${counts.frames} frames, ${counts.ticks} ticks (${number(counts.ticks / settings.duration)} a second)`,
     `${counts.read} of the ticks read and checked`,
     `${(counts.conflated * 100).toFixed(1)} % conflated`,

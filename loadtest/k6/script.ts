@@ -96,6 +96,7 @@ export const options = {
     connect_time: [`p(95)<${SETTINGS["max-connect"]}`],
     snapshot_time: [`p(95)<${SETTINGS["max-snapshot"]}`],
     refused: ["count==0"],
+    unfinished: ["count==0"],
     ...Object.fromEntries(Object.keys(PROMISES).map((name) => [`broken_promises{promise:${name}}`, ["count==0"]])),
     ticks: ["count>0"],
     checks: ["rate==1"],
@@ -130,6 +131,7 @@ export function clients({ market, clockOffset: offset }: Known): void {
     { role: "storm", phase: "calm" },
   ];
   const stormy = calm.map(({ role }) => ({ role, phase: "storm" }));
+  let hasTold = false;
   const around: Surroundings = {
     url: URL,
     interval: SETTINGS.interval,
@@ -140,6 +142,13 @@ export function clients({ market, clockOffset: offset }: Known): void {
       const time = Date.now() - began;
       const tags = storm && time >= storm.from && time < storm.to ? stormy : calm;
       return tags[isStormy ? 1 : 0];
+    },
+    tell(faults) {
+      // Of each virtual user one client's: a thousand say the same.
+      if (hasTold) return;
+      hasTold = true;
+      // biome-ignore lint/suspicious/noConsole: k6 says it on standard error
+      console.error(faults);
     },
   };
   // The users' seats are mixed, so that those of one do not all open at once.
@@ -152,7 +161,7 @@ export function clients({ market, clockOffset: offset }: Known): void {
   for (let time = TELL; time < END; time += TELL) steps.push({ at: began + time, act: () => around.counts.tell() });
   steps.push({ at: began + END + TELL, act: () => around.counts.tell() });
   steps.sort((one, other) => one.at - other.at);
-  follow(steps, 0);
+  follow(steps, 0, around.counts);
 }
 
 /** Something that a virtual user does at a time, ms since the Unix epoch. */
@@ -161,11 +170,14 @@ interface Step {
   act(): void;
 }
 
-/** Does one step after the other, each at its time. */
-function follow(steps: readonly Step[], from: number): void {
+/** Does one step after the other, each at its time; how late it is says how far behind k6 is. */
+function follow(steps: readonly Step[], from: number, counts: metrics.Counts): void {
   let next = from;
-  while (next < steps.length && steps[next].at <= Date.now()) steps[next++].act();
-  if (next < steps.length) setTimeout(() => follow(steps, next), Math.max(1, steps[next].at - Date.now()));
+  for (; next < steps.length && steps[next].at <= Date.now(); next++) {
+    counts.longest = Math.max(counts.longest, Date.now() - steps[next].at);
+    steps[next].act();
+  }
+  if (next < steps.length) setTimeout(() => follow(steps, next, counts), Math.max(1, steps[next].at - Date.now()));
 }
 
 /** One stay of a seat: who is refused or cut off comes back. */
