@@ -53,7 +53,7 @@ export class Publisher implements FeedSink {
     this.#now = settings.metrics ? () => clock.micros() : () => Number.NaN;
   }
 
-  tick(symbol: string, patch: TickPatch, eventTime: number): void {
+  tick(symbol: string, patch: TickPatch, eventTime: number, receivedAt = this.#now()): void {
     const table = this.#table;
     let row = table.rowOf(symbol);
     if (row < 0) {
@@ -61,7 +61,6 @@ export class Publisher implements FeedSink {
       row = table.add(symbol);
       if (row < 0) return this.skip("table_full");
     }
-    const receivedAt = this.#now();
     table.merge(row, patch, eventTime, receivedAt);
     if (table.state[row] !== LIVE) table.restate(row, LIVE, this.#clock.micros(), "");
     const { counts } = this;

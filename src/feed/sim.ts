@@ -76,7 +76,8 @@ export class SimFeed implements Feed {
     const micros = clock.micros();
     if (this.#told < market.symbols.length) {
       const until = Math.min(market.symbols.length, this.#told + FIRST_PER_TURN);
-      for (; this.#told < until; this.#told++) sink.tick(market.symbols[this.#told], market.first(this.#told), micros);
+      for (; this.#told < until; this.#told++)
+        sink.tick(market.symbols[this.#told], market.first(this.#told), micros, micros);
       this.#producedUntil = millis;
       return;
     }
@@ -84,7 +85,7 @@ export class SimFeed implements Feed {
     this.#producedUntil = millis;
     for (; this.#carry >= 1; this.#carry--) {
       const patch = market.next();
-      sink.tick(market.symbols[market.symbol], patch, micros);
+      sink.tick(market.symbols[market.symbol], patch, micros, micros);
     }
   }
 }
