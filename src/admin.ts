@@ -1,12 +1,14 @@
 /**
- * The admin port, for balancers, Prometheus and people: /healthz, /readyz, /metrics and /status. Every server command
- * has one. Nothing here changes anything.
+ * The admin port, for balancers, Prometheus and people: /healthz, /readyz, /metrics, /status and /trace. Every server
+ * command has one. Nothing here changes anything.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { TraceOutput, TraceRequest } from "./gateway/tracer.ts";
 import { UsageError } from "./option.ts";
 import { PAGE_POLICY, PAGE_SCRIPT, statusPage } from "./report/page.ts";
 import type { NodeReport } from "./report/report.ts";
+import { isSymbol } from "./tick.ts";
 
 /** What the admin port tells. */
 export interface AdminSource {
@@ -16,11 +18,20 @@ export interface AdminSource {
   metrics(): Promise<{ contentType: string; body: string }>;
   /** What /status shows. */
   report(): Promise<NodeReport>;
+  /**
+   * Follows a symbol's ticks through the node; absent where none go through.
+   * @returns what ends it, or why it is not done
+   */
+  trace?(request: TraceRequest, output: TraceOutput): Promise<(() => void) | string>;
 }
+
+/** How long a trace may take, ms: one that was forgotten ends by itself. */
+const TRACE_TIME = 600_000;
 
 const TEXT = "text/plain; charset=utf-8";
 const JSON_TYPE = "application/json; charset=utf-8";
 const HTML = "text/html; charset=utf-8";
+const NDJSON = "application/x-ndjson; charset=utf-8";
 const SCRIPT = "text/javascript; charset=utf-8";
 
 export class AdminServer {
@@ -83,9 +94,41 @@ export class AdminServer {
         return this.#json(response);
       case "/status.js":
         return answer(response, 200, SCRIPT, PAGE_SCRIPT);
+      case "/trace":
+        return this.#trace(new URLSearchParams(request.url?.split("?")[1]), response);
       default:
-        return answer(response, 404, TEXT, "there are /status, /status.json, /metrics, /healthz and /readyz\n");
+        return answer(
+          response,
+          404,
+          TEXT,
+          "there are /status, /status.json, /trace?symbol=, /metrics, /healthz and /readyz\n",
+        );
     }
+  }
+
+  /** One JSON object a line, until whoever asks has enough. */
+  async #trace(query: URLSearchParams, response: ServerResponse): Promise<void> {
+    const symbol = query.get("symbol") ?? "";
+    if (!isSymbol(symbol)) return answer(response, 400, TEXT, "symbol must be one symbol: /trace?symbol=ACME\n");
+    if (!this.#source.trace) return answer(response, 404, TEXT, "no ticks go through this process; ask a gateway\n");
+    const output: TraceOutput = {
+      get ready() {
+        return !response.writableNeedDrain;
+      },
+      line(line) {
+        if (!response.headersSent) response.writeHead(200, { "Content-Type": NDJSON, "Cache-Control": "no-store" });
+        response.write(`${JSON.stringify(line)}\n`);
+      },
+      end: () => void response.end(),
+    };
+    const end = await this.#source.trace({ symbol, session: query.get("session") ?? undefined }, output);
+    if (typeof end === "string") return answer(response, 409, TEXT, `${end}\n`);
+    if (response.destroyed) return end();
+    const timer = setTimeout(() => response.end(), TRACE_TIME);
+    response.on("close", () => {
+      clearTimeout(timer);
+      end();
+    });
   }
 
   async #json(response: ServerResponse): Promise<void> {

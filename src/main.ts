@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<CommandName, Run>> = {
   feed: (line) => runServers(line, { gateway: false, feeds: true }),
   watch: async (line) => (await import("./command/watch.ts")).run(line),
   top: async (line) => (await import("./command/top.ts")).run(line),
+  trace: async (line) => (await import("./command/trace.ts")).run(line),
   play: async (line) => (await import("./command/play.ts")).run(line),
 };
 

@@ -6,7 +6,7 @@ import { hostname } from "node:os";
 import { boolean, choice, integer, type Kind, list, network, text, url } from "./option.ts";
 
 /** The commands that have settings. */
-export type CommandName = "all" | "gateway" | "feed" | "watch" | "play" | "top";
+export type CommandName = "all" | "gateway" | "feed" | "watch" | "play" | "top" | "trace";
 
 /** One setting. */
 export interface Setting<T = unknown> {
@@ -25,7 +25,7 @@ export interface Setting<T = unknown> {
 const GATEWAY: readonly CommandName[] = ["all", "gateway"];
 const FEED: readonly CommandName[] = ["all", "feed"];
 const SERVERS: readonly CommandName[] = ["all", "gateway", "feed"];
-const EVERY: readonly CommandName[] = ["all", "gateway", "feed", "watch", "play", "top"];
+const EVERY: readonly CommandName[] = ["all", "gateway", "feed", "watch", "play", "top", "trace"];
 
 function setting<T>(
   commands: readonly CommandName[],
@@ -294,7 +294,13 @@ export const SETTINGS = {
     1,
     "Processes that share the port, one a core; the admin port shows them all, and one that crashes is started again",
   ),
-  url: setting(["watch"], "url", url(["ws", "wss"]), "ws://127.0.0.1:8080/v1/stream", "The gateway to watch"),
+  url: setting(
+    ["watch", "trace"],
+    "url",
+    url(["ws", "wss"]),
+    "ws://127.0.0.1:8080/v1/stream",
+    "The gateway, as clients reach it",
+  ),
   watchInterval: setting(
     ["watch"],
     "interval",
@@ -311,7 +317,14 @@ export const SETTINGS = {
     "In what order the table on a terminal is; the key s changes it",
     "TICKGATE_WATCH_SORT",
   ),
-  json: setting(["watch"], "json", boolean(), false, "One line of JSON a tick, for a pipe", "TICKGATE_WATCH_JSON"),
+  json: setting(
+    ["watch", "trace"],
+    "json",
+    boolean(),
+    false,
+    "One line of JSON a tick, for a pipe",
+    "TICKGATE_WATCH_JSON",
+  ),
   topOnce: setting(["top"], "once", boolean(), false, "Show everything once, and end", "TICKGATE_TOP_ONCE"),
   topSort: setting(
     ["top"],
@@ -320,6 +333,30 @@ export const SETTINGS = {
     "behind",
     "By what clients are sorted, the largest first: how far they are behind, their round trip, what is on its way to them, their symbols, how long they have been connected; the key s changes it",
     "TICKGATE_TOP_SORT",
+  ),
+  traceAdmin: setting(
+    ["trace"],
+    "admin",
+    url(["http", "https"]),
+    "http://127.0.0.1:9090",
+    "The admin port of the gateway that --url leads to: it tells what it does with each tick",
+    "TICKGATE_TRACE_ADMIN",
+  ),
+  traceInterval: setting(
+    ["trace"],
+    "interval",
+    integer(0, 60_000, "ms"),
+    0,
+    "The interval of the trace's own subscription: what a client that asks for it waits for",
+    "TICKGATE_TRACE_INTERVAL",
+  ),
+  traceCount: setting(
+    ["trace"],
+    "count",
+    integer(1, 1_000_000),
+    10,
+    "How many ticks are traced",
+    "TICKGATE_TRACE_COUNT",
   ),
   playPort: setting(
     ["play"],

@@ -16,6 +16,10 @@ const TEXTS: Readonly<Record<CommandName, CommandText>> = {
     usage: "tickgate top [ADMIN-URL]…",
     help: "Shows nodes and their slowest clients: tickgate top gateway1:9090 gateway2:9090",
   },
+  trace: {
+    usage: "tickgate trace SYMBOL",
+    help: "Follows a symbol's next ticks through every stage: tickgate trace SIM:S0000",
+  },
   play: { usage: "tickgate play FILE", help: "Plays a capture of an exchange's traffic as the exchange would" },
 };
 

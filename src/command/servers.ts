@@ -61,7 +61,12 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
   const labels: Record<string, string> = worker === undefined ? {} : { worker: String(worker) };
   const metrics = createMetrics({ settings, bus, gateway, feeds, unready, labels });
   const reporter = new Reporter({ node: settings.node, clock, gateway, feeds, bus, unready });
-  const source: AdminSource = { unready, metrics, report: () => reporter.report() };
+  const source: AdminSource = {
+    unready,
+    metrics,
+    report: () => reporter.report(),
+    ...(gateway && { trace: async (request, output) => gateway.trace(request, output) }),
+  };
   const link = worker === undefined ? undefined : new WorkerLink(source);
   const admin = new AdminServer(source);
 

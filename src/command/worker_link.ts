@@ -1,6 +1,7 @@
 /** What the processes of `tickgate gateway --workers N` say to each other, over the channel that Node gives them. */
 import cluster from "node:cluster";
 import type { AdminSource } from "../admin.ts";
+import type { TraceLine, TraceOutput, TraceRequest } from "../gateway/tracer.ts";
 import type { NodeReport } from "../report/report.ts";
 
 /** Which worker a process is, in its environment: 1 to N. It stays when the worker is started again. */
@@ -16,12 +17,22 @@ export interface Answers {
 }
 
 /** From the supervisor to a worker. */
-export type Ask = { readonly ask: keyof Answers; readonly number: number } | { readonly ask: "stop" };
+export type Ask =
+  | { readonly ask: keyof Answers; readonly number: number }
+  | { readonly ask: "trace"; readonly number: number; readonly request: TraceRequest }
+  | { readonly ask: "untrace"; readonly number: number }
+  | { readonly ask: "stop" };
 
 /** From a worker to the supervisor; an answer carries the number of what was asked, and nothing where that failed. */
 export type Tell =
   | { readonly tell: "listening" }
-  | { readonly tell: "answer"; readonly number: number; readonly answer?: Answers[keyof Answers] };
+  | { readonly tell: "answer"; readonly number: number; readonly answer?: Answers[keyof Answers] }
+  | TraceTell;
+
+/** Of a trace: a line of it, or why there is none. */
+export type TraceTell =
+  | { readonly tell: "trace"; readonly number: number; readonly line: TraceLine }
+  | { readonly tell: "no trace"; readonly number: number; readonly reason: string };
 
 /** The number of this worker, or undefined in a process that is none. */
 export function workerNumber(env: NodeJS.ProcessEnv = process.env): number | undefined {
@@ -32,6 +43,8 @@ export function workerNumber(env: NodeJS.ProcessEnv = process.env): number | und
 export class WorkerLink {
   readonly #source: AdminSource;
   readonly #stopped: Promise<void>;
+  /** What ends each trace, by its number. */
+  readonly #traces = new Map<number, () => void>();
 
   constructor(source: AdminSource) {
     this.#source = source;
@@ -43,6 +56,8 @@ export class WorkerLink {
       process.on("message", (message: Ask) => {
         if (message.ask === "stop") return resolve();
         const { number } = message;
+        if (message.ask === "untrace") return this.#untrace(number);
+        if (message.ask === "trace") return void this.#trace(number, message.request);
         this.#answer(message.ask).then(
           (answer) => this.#tell({ tell: "answer", number, answer }),
           () => this.#tell({ tell: "answer", number }),
@@ -66,6 +81,28 @@ export class WorkerLink {
     if (process.connected) process.disconnect();
   }
 
+  async #trace(number: number, request: TraceRequest): Promise<void> {
+    let ready = true;
+    const output: TraceOutput = {
+      get ready() {
+        return ready;
+      },
+      line: (line) => {
+        ready = this.#tell({ tell: "trace", number, line });
+        if (!ready) setImmediate(() => (ready = true));
+      },
+      end: () => {},
+    };
+    const end = (await this.#source.trace?.(request, output)) ?? "no ticks go through this process";
+    if (typeof end === "string") this.#tell({ tell: "no trace", number, reason: end });
+    else this.#traces.set(number, end);
+  }
+
+  #untrace(number: number): void {
+    this.#traces.get(number)?.();
+    this.#traces.delete(number);
+  }
+
   async #answer(question: keyof Answers): Promise<Answers[keyof Answers]> {
     switch (question) {
       case "unready":
@@ -77,7 +114,8 @@ export class WorkerLink {
     }
   }
 
-  #tell(message: Tell): void {
-    if (process.connected) process.send?.(message);
+  /** @returns whether the channel takes more now */
+  #tell(message: Tell): boolean {
+    return process.connected && process.send?.(message) === true;
   }
 }

@@ -8,6 +8,7 @@ import { AdminServer, type AdminSource } from "../admin.ts";
 import { Backoff } from "../backoff.ts";
 import type { CommandLine } from "../command_line.ts";
 import { freePort } from "../gateway/server.ts";
+import type { TraceOutput, TraceRequest } from "../gateway/tracer.ts";
 import { createLog } from "../log.ts";
 import { mergePages } from "../metrics/merge.ts";
 import { createSupervisorMetrics, type MetricsPage } from "../metrics.ts";
@@ -17,7 +18,7 @@ import type { Settings } from "../settings.ts";
 import { VERSION } from "../version.ts";
 import { announce, endOnFault } from "./announce.ts";
 import { untilSignal } from "./signals.ts";
-import { type Answers, type Ask, type Tell, WORKER_ENV } from "./worker_link.ts";
+import { type Answers, type Ask, type Tell, type TraceTell, WORKER_ENV } from "./worker_link.ts";
 
 /** How long a worker has to answer, ms; one that does not is left out. */
 const ANSWER_TIME = 2_000;
@@ -70,6 +71,8 @@ class Supervisor implements AdminSource {
   readonly #places: Place[];
   readonly #metrics: () => Promise<MetricsPage>;
   readonly #answers = new Map<number, (answer: Answer) => void>();
+  /** Who is told of each trace, by its number. */
+  readonly #traces = new Map<number, (tell: TraceTell) => void>();
   #nextAsk = 1;
   #restarts = 0;
   #stopping = false;
@@ -149,6 +152,38 @@ class Supervisor implements AdminSource {
     return mergeReports(head, answers, this.#settings.statusClients);
   }
 
+  /** A trace is of one worker: the one that has the session, or, where none is named, the first that runs. */
+  async trace(request: TraceRequest, output: TraceOutput): Promise<(() => void) | string> {
+    const { node } = this.#settings;
+    const { session } = request;
+    const place = this.#places.find(
+      ({ number, listening }) => listening && (session === undefined || session.startsWith(`${node}-${number}-`)),
+    );
+    const { worker } = place ?? {};
+    if (!worker)
+      return session === undefined ? "no worker is running" : `no worker of ${node} has the session ${session}`;
+    const number = this.#nextAsk++;
+    const ended = () => output.end();
+    const end = () => {
+      this.#traces.delete(number);
+      worker.off("exit", ended);
+      this.#ask(worker, { ask: "untrace", number });
+    };
+    worker.once("exit", ended);
+    return new Promise((resolve) => {
+      this.#traces.set(number, (tell) => {
+        if (tell.tell === "trace") {
+          if (output.ready) output.line(tell.line);
+          return resolve(end);
+        }
+        end();
+        resolve(tell.reason);
+      });
+      setTimeout(() => resolve(end), ANSWER_TIME).unref();
+      this.#ask(worker, { ask: "trace", number, request });
+    });
+  }
+
   /** Ends all workers: each drains; what has not ended by then is killed. */
   async stop(): Promise<void> {
     this.#stopping = true;
@@ -172,6 +207,7 @@ class Supervisor implements AdminSource {
     const startedAt = performance.now();
     worker.on("message", (message: Tell) => {
       if (message.tell === "answer") return this.#answers.get(message.number)?.(message.answer);
+      if (message.tell !== "listening") return this.#traces.get(message.number)?.(message);
       place.listening = true;
       if (this.#places.every((other) => other.listening)) this.#listened(true);
       this.#lookAgain(0);

@@ -11,6 +11,7 @@ import { Frame } from "./frame.ts";
 import { Pacer } from "./pacer.ts";
 import { StatusTeller } from "./status.ts";
 import type { Subscription } from "./subscription.ts";
+import { Tracer } from "./tracer.ts";
 
 export interface GatewayContext {
   readonly settings: Settings;
@@ -26,6 +27,7 @@ export interface GatewayContext {
   readonly status: StatusTeller;
   readonly counts: GatewayCounts;
   readonly immediate: ImmediateIndex;
+  readonly tracer: Tracer;
 }
 
 /** Makes what sessions share, with an empty market. */
@@ -45,6 +47,7 @@ export function createContext(settings: Settings, bus: BusReader, clock: Clock, 
     status: new StatusTeller(table, () => clock.micros()),
     counts: new GatewayCounts(settings),
     immediate: new ImmediateIndex(),
+    tracer: new Tracer(table),
   };
 }
 

@@ -12,6 +12,8 @@ import { Ingest } from "./ingest.ts";
 import type { Pacer } from "./pacer.ts";
 import { type GatewayView, type Lately, reportGateway } from "./report.ts";
 import { GatewayServer } from "./server.ts";
+import type { Session } from "./session.ts";
+import { MOST_TRACES, type TraceOutput, type TraceRequest } from "./tracer.ts";
 
 /** How often sessions are looked at for heartbeats and the like, ms. */
 const TICK = 250;
@@ -51,7 +53,7 @@ export class Gateway {
    * @throws UsageError when the address cannot be listened on
    */
   async start(sharedPort = false): Promise<number> {
-    const { settings, bus, clock, log, immediate } = this.#context;
+    const { settings, bus, clock, log, immediate, tracer } = this.#context;
     const port = await this.#server.listen(settings.host, settings.port, sharedPort);
     this.pacer.start();
     this.#timers.push(
@@ -60,7 +62,7 @@ export class Gateway {
     );
     // All of the market is read once, so that patterns and /v1/symbols know it; later only what somebody wants is followed.
     bus.follow();
-    bus.start(new Ingest(this.table, this.pacer, immediate, this.counts, clock)).then(
+    bus.start(new Ingest(this.table, this.pacer, immediate, this.counts, clock, tracer)).then(
       () => bus.unfollow(),
       (error: unknown) => {
         if (!this.#draining) log.error({ err: error }, "the bus cannot be listened to");
@@ -81,6 +83,31 @@ export class Gateway {
   /** What it tells of itself. @param lately what takes two looks to know */
   report(lately: Lately): Promise<GatewayView> {
     return reportGateway(this.#context, this.#server.sessions, lately);
+  }
+
+  /**
+   * Follows a symbol's ticks through this node.
+   * @returns what ends it, or why it is not done
+   */
+  trace({ symbol, session: id }: TraceRequest, output: TraceOutput): (() => void) | string {
+    const { settings, table, tracer, bus, clock } = this.#context;
+    let session: Session | undefined;
+    if (id !== undefined) for (const each of this.#server.sessions) if (each.id === id) session = each;
+    if (id !== undefined && !session) return `no session ${id} is open at this node, which is ${settings.node}`;
+    const row = table.hold(symbol, settings.maxAwaitedSymbols);
+    if (row < 0) return "the market table is full";
+    const end = tracer.follow(row, session, output);
+    if (!end) {
+      table.release(row);
+      return `${MOST_TRACES} traces are under way: one must end first`;
+    }
+    output.line({ line: "trace", node: settings.node, symbol, time: clock.micros() });
+    bus.follow(symbol);
+    return () => {
+      end();
+      bus.unfollow(symbol);
+      table.release(row);
+    };
   }
 
   /** Goes: unready first, then goodbye to everyone, each told another time to come back. */

@@ -6,6 +6,7 @@ import { LIVE, STALE } from "../tick.ts";
 import type { ImmediateIndex } from "./context.ts";
 import type { GatewayCounts } from "./counts.ts";
 import type { Pacer } from "./pacer.ts";
+import { Tracer } from "./tracer.ts";
 
 /** Why symbols are stale whose stream is silent: the word of the gateway, not of their feed. */
 const SILENCE = "nothing heard from the feed";
@@ -16,17 +17,26 @@ export class Ingest implements BusListener {
   readonly #immediate: ImmediateIndex;
   readonly #counts: GatewayCounts;
   readonly #clock: Clock;
+  readonly #tracer: Tracer;
   /** Since when streams are silent, by stream; undefined where they speak. */
   readonly #silentSince: (number | undefined)[] = [];
   /** The time of the batch under way, microseconds; 0 between batches: the clock is read once a batch. */
   #now = 0;
 
-  constructor(table: MarketTable, pacer: Pacer, immediate: ImmediateIndex, counts: GatewayCounts, clock: Clock) {
+  constructor(
+    table: MarketTable,
+    pacer: Pacer,
+    immediate: ImmediateIndex,
+    counts: GatewayCounts,
+    clock: Clock,
+    tracer = new Tracer(table),
+  ) {
     this.#table = table;
     this.#pacer = pacer;
     this.#immediate = immediate;
     this.#counts = counts;
     this.#clock = clock;
+    this.#tracer = tracer;
   }
 
   record(record: BusRecord): void {
@@ -56,6 +66,7 @@ export class Ingest implements BusListener {
     const age = table.sourceTime[row] + table.feedTime[row] + table.busTime[row];
     // What was read from the store has no time of its own.
     if (!Number.isNaN(record.sentAt) && !Number.isNaN(age)) record.feed.inboundAge.observe(age);
+    if (this.#tracer.active) this.#tracer.applied(row);
     this.#wake(row);
   }
 

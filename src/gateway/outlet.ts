@@ -14,6 +14,7 @@ import { QualityWatch } from "./quality.ts";
 import type { Session } from "./session.ts";
 import type { StatusTeller } from "./status.ts";
 import type { Subscription, Way } from "./subscription.ts";
+import type { FrameTrace } from "./tracer.ts";
 import { ArrivalWindow } from "./window.ts";
 
 /** What is kept at a socket by the server. */
@@ -60,6 +61,8 @@ export class Outlet implements Way {
   /** Closes the session. */
   readonly #giveUp: (name: CloseName, reason: string) => void;
   #lastSent: number;
+  /** Who follows what is sent, if anyone does. */
+  #trace: FrameTrace | undefined;
   #ticks = 0;
   #conflated = 0;
   #closed = false;
@@ -187,9 +190,15 @@ export class Outlet implements Way {
     return this.#context.clock.microsAt(now);
   }
 
+  /** Follows what is sent from now on; undefined: no longer. */
+  trace(follow: FrameTrace | undefined): void {
+    this.#trace = follow;
+  }
+
   /** Chooses those of the ticks in the frame that are followed to their arrival. */
   delivers(from: number, now: number, due: number, held: number): void {
     this.#ticks += this.frame.count - from;
+    this.#trace?.(this.frame, from, now, due, held);
     this.#delivery?.sent(this.frame, from, now, due, held);
   }
 

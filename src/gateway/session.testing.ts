@@ -134,7 +134,7 @@ export class SessionBench {
     const { clock, bus } = this;
     this.context = createContext(settings, bus, clock, pino({ level: "silent" }));
     const { table, pacer, immediate, counts } = this.context;
-    this.ingest = new Ingest(table, pacer, immediate, counts, clock);
+    this.ingest = new Ingest(table, pacer, immediate, counts, clock, this.context.tracer);
     this.socket = new MemorySocket(subprotocol, hearer, () => this.session.ended());
     this.outlet = new NarrowOutlet(this.context, this.socket, (name, reason) => this.session.close(name, reason));
     this.session = new Session(this.context, this.socket, "session", () => this.outlet);

@@ -18,6 +18,7 @@ import { TokenBucket } from "./limiter.ts";
 import { Outlet, type Socket } from "./outlet.ts";
 import { type Granted, Portfolio } from "./portfolio.ts";
 import type { Grant } from "./rules.ts";
+import type { FrameTrace } from "./tracer.ts";
 
 /** Unreadable messages that a connection may send at once, and one more a second, before it is closed. */
 const BAD_MESSAGES = 20;
@@ -66,6 +67,11 @@ export class Session {
   /** Its way out, to be looked at. */
   get outlet(): Readonly<Outlet> {
     return this.#outlet;
+  }
+
+  /** Follows what is sent to it from now on; undefined: no longer. */
+  trace(follow: FrameTrace | undefined): void {
+    this.#outlet.trace(follow);
   }
 
   /** Symbols that it holds. */
