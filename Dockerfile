@@ -2,10 +2,19 @@
 FROM node:22.23.2-bookworm-slim AS packages
 WORKDIR /app
 COPY package.json package-lock.json ./
-# uWebSockets.js comes with its binaries for every platform and Node, 130 MB of them; one is used.
-RUN npm ci --omit=dev --no-audit --no-fund \
+# uWebSockets.js comes with its binaries for every platform and Node, 130 MB of them; one is used. No package needs its
+# install script: their binaries come as packages too, and the watchlist is built below.
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
   && find node_modules/uWebSockets.js/dist/bin -type f \
     ! -name "uws_$(node -p '[process.platform, process.arch, process.versions.modules].join("_")').node" -delete
+
+FROM node:22.23.2-bookworm-slim AS watchlist
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY scripts ./scripts
+COPY src ./src
+RUN node scripts/build.ts web
 
 FROM node:22.23.2-bookworm-slim
 ENV NODE_ENV=production
@@ -16,6 +25,7 @@ ENV TICKGATE_ADMIN_PORT=9090
 WORKDIR /app
 COPY --from=packages /app/node_modules ./node_modules
 COPY package.json ./
+COPY --from=watchlist /app/dist ./dist
 COPY bin ./bin
 COPY src ./src
 USER node

@@ -1,18 +1,19 @@
-// Runs after `npm ci`: builds what browsers load, where that can be built. Plain JavaScript, because a Node that runs no
-// TypeScript installs packages too; without the packages for development there is nothing to build with.
+// Runs after `npm ci`: builds what browsers load, where it can be built. Plain JavaScript, because a Node that runs no
+// TypeScript installs packages too; and where there are no packages for development there is nothing to build with.
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const [major, minor] = process.versions.node.split(".").map(Number);
+const runsTypeScript = major > 22 || (major === 22 && minor >= 18);
+const build = new URL("./build.ts", import.meta.url);
 
-if (!canResolve("esbuild") || !(major > 22 || (major === 22 && minor >= 18))) {
-  process.stdout.write("The watchlist is not built: that needs the packages for development (npm ci) and Node 22.\n");
-} else {
-  await import(new URL("./build.ts", import.meta.url));
-}
+if (runsTypeScript && existsSync(build) && canResolve("esbuild")) await import(build);
+else
+  process.stdout.write("The watchlist is not built: that takes Node 22 and the packages for development (npm ci).\n");
 
 function canResolve(name) {
   try {
-    return fileURLToPath(import.meta.resolve(name)) !== "";
+    return existsSync(fileURLToPath(import.meta.resolve(name)));
   } catch {
     return false;
   }

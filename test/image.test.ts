@@ -1,7 +1,9 @@
 /** The Dockerfile, as far as it can be tried without Docker: what it copies and runs is here, and runs. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { Part } from "../scripts/cluster/part.ts";
 import { answersOk, freePorts } from "../scripts/cluster/probe.ts";
@@ -30,6 +32,21 @@ test("what it copies is here and is let through by .dockerignore", () => {
   const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, paths]) => paths.split(" "));
   assert.deepEqual([...new Set(copied)].toSorted(), kept.toSorted());
   for (const path of copied) assert.ok(existsSync(`${ROOT}${path}`), path);
+});
+
+test("what it copies is enough to build the watchlist", (t) => {
+  const [stage] = dockerfile.split("AS watchlist")[1].split(/^FROM/m);
+  const folder = mkdtempSync(join(tmpdir(), "tickgate-image-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  for (const [, paths] of stage.matchAll(/^COPY (.+) \S+$/gm))
+    for (const path of paths.split(" ")) cpSync(`${ROOT}${path}`, join(folder, path), { recursive: true });
+  symlinkSync(`${ROOT}node_modules`, join(folder, "node_modules"));
+  const [, ...command] = (/^RUN (node .+)$/m.exec(stage)?.[1] ?? "").split(" ");
+  const { status, stderr } = spawnSync(process.execPath, command, { cwd: folder, encoding: "utf8" });
+  assert.equal(stderr, "");
+  assert.equal(status, 0);
+  const [, built] = /^COPY --from=watchlist \/app\/(\S+) \.\/\1$/m.exec(dockerfile) ?? [];
+  assert.ok(existsSync(join(folder, built, "web/index.html")));
 });
 
 test("it runs as an ordinary user, and ends at SIGTERM", () => {

@@ -29,6 +29,8 @@ const SHOWN_PAUSE = 150;
 const REST = 400;
 /** How often all visible rows are looked at, for ages and trends, ms. */
 const LOOK = 1_000;
+/** How long the rows of a pattern may take to come, ms. */
+const ARRIVAL = 3_000;
 /** How often flashes are looked at, ms. */
 const FADE = 120;
 /** Heights of a row: on a phone in two lines, for a finger, for a mouse. CSS pixels. */
@@ -73,6 +75,8 @@ export class Grid {
   /** Where the keyboard is; the head is the empty key. */
   #activeKey = "";
   #activeColumn = 0;
+  /** The row that was asked for at the top, until its pattern's rows have come; ms by the page's clock. */
+  #wanted: { readonly key: string; readonly until: number } | undefined;
   /** The cell that the Tab key comes to. */
   #roving: HTMLElement | undefined;
   /** Whether the cell that had the focus has left the page. */
@@ -114,6 +118,9 @@ export class Grid {
       onChange: () => this.#layoutLater(),
     });
     followMouse(this.#canvas);
+    // Who moves the list wants it elsewhere.
+    for (const event of ["wheel", "pointerdown", "keydown"])
+      this.element.addEventListener(event, () => this.#leaveWanted(), { passive: true });
     this.element.addEventListener("click", (event) => this.#click(event));
     this.element.addEventListener("keydown", (event) => this.#key(event));
     this.element.addEventListener("focusin", (event) => this.#focused(event.target as HTMLElement));
@@ -153,6 +160,11 @@ export class Grid {
     this.element.setAttribute("aria-rowcount", String(rows.length + 1));
     this.#virtual.setOptions({ ...this.#virtual.options, count: rows.length });
     this.#virtual._willUpdate();
+    // A list that was too short to have it at the top may be long enough now.
+    if (this.#wanted && performance.now() < this.#wanted.until) {
+      this.#canvas.style.height = `${rows.length * this.#rowHeight}px`;
+      this.#scrollTo(this.#wanted.key, true);
+    }
     this.#layoutLater();
   }
 
@@ -186,9 +198,10 @@ export class Grid {
     this.#frameLater();
   }
 
-  /** Brings a row into view and the keyboard to it. */
-  focus(key: string = this.#activeKey): void {
-    this.#activate(key, this.#activeColumn);
+  /** Brings the keyboard to a row, and the row into view: at the edge that it lies beyond, or at the top. */
+  focus(key: string = this.#activeKey, isTop = false): void {
+    this.#activate(key, this.#activeColumn, isTop);
+    this.#wanted = isTop ? { key, until: performance.now() + ARRIVAL } : undefined;
   }
 
   #frameLater(): void {
@@ -402,10 +415,10 @@ export class Grid {
   }
 
   /** Brings the keyboard to a cell, and the cell onto the screen. */
-  #activate(key: string, column: number): void {
+  #activate(key: string, column: number, isTop = false): void {
     this.#activeKey = key;
     this.#activeColumn = column;
-    this.#scrollTo(key);
+    this.#scrollTo(key, isTop);
     // Its element must be there before it can have the focus: another function makes the range be asked for anew.
     this.#virtual.setOptions({ ...this.#virtual.options, rangeExtractor: (range) => this.#range(range) });
     this.#layout();
@@ -413,15 +426,20 @@ export class Grid {
     this.#activeCell()?.focus({ preventScroll: true });
   }
 
-  #scrollTo(key: string): void {
+  #leaveWanted(): void {
+    this.#wanted = undefined;
+  }
+
+  #scrollTo(key: string, isTop: boolean): void {
     const index = this.#indexes.get(key);
     if (index === undefined) return;
     const top = index * this.#rowHeight;
     // The head stands over the list and is as high as the list begins further down.
     const height = this.element.clientHeight - this.#head.element.offsetHeight;
-    if (top < this.element.scrollTop) this.element.scrollTop = top;
-    else if (top + this.#rowHeight > this.element.scrollTop + height)
-      this.element.scrollTop = top + this.#rowHeight - height;
+    const isBelow = top + this.#rowHeight > this.element.scrollTop + height;
+    if (isTop && (isBelow || this.#wanted)) this.element.scrollTop = top;
+    else if (top < this.element.scrollTop) this.element.scrollTop = top;
+    else if (isBelow) this.element.scrollTop = top + this.#rowHeight - height;
   }
 
   #activeCell(): HTMLElement | undefined {

@@ -45,6 +45,7 @@ export function KeysDialog({ onClose }: { onClose: () => void }) {
         <a href="https://www.tradingview.com/" rel="noreferrer" target="_blank">
           www.tradingview.com
         </a>
+        . <a href="/licenses.txt">Licences of what is used here</a>.
       </p>
     </Dialog>
   );

@@ -123,7 +123,8 @@ export class Page {
     const owner = ownerOf(now, first);
     if (owner?.isFolded) this.#change(fold(now, owner.text, false));
     this.#makeRows();
-    this.grid.focus(first);
+    // What follows is to be seen as well: the rows of a pattern, or the others that were added.
+    this.grid.focus(first, true);
   }
 
   remove(text: string): void {

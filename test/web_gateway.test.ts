@@ -1,0 +1,185 @@
+/** What a user of the watchlist sees of a gateway that goes, hangs and comes back; and what a hidden tab costs it. */
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "../src/bus/redis_server.testing.ts";
+import { polled, ServerProcess } from "./gateway_process.ts";
+import { numberOf, WatchlistPage } from "./web_page.ts";
+import { TabBrowser } from "./web_tab.ts";
+
+const options = { timeout: 180_000 };
+/** Within this the page must say that it is cut off, ms. */
+const NOTICE = 3_000;
+/** How long hidden tabs are watched, s: longer than the client's interval for them. */
+const HIDDEN = 36;
+
+/** A gateway that can be killed and started again where it was. */
+class Place {
+  readonly #args: readonly string[];
+  server!: ServerProcess;
+
+  private constructor(args: readonly string[]) {
+    this.#args = args;
+  }
+
+  static async open(t: TestContext, feed: string): Promise<Place> {
+    const port = String(await freePort());
+    const place = new Place(["all", "--port", port, "--admin-port", "0", "--feed", feed]);
+    t.after(() => place.server.close());
+    await place.start();
+    return place;
+  }
+
+  async start(): Promise<void> {
+    this.server = await ServerProcess.open(...this.#args);
+  }
+
+  async stop(signal: NodeJS.Signals): Promise<void> {
+    this.server.signal(signal);
+    await this.server.ended();
+  }
+}
+
+test(
+  "a gateway that is killed: the page says so, shows prices as old ones, and is live again by itself",
+  options,
+  async (t) => {
+    const place = await Place.open(t, "sim:?symbols=40&rate=400");
+    const watchlist = await WatchlistPage.open(t, place.server.port, { viewport: { width: 1_400, height: 800 } });
+    const { page } = watchlist;
+    await watchlist.untilLive("SIM:S0010");
+    const banner = page.locator(".banner");
+
+    await place.stop("SIGKILL");
+    const killedAt = performance.now();
+    await banner.getByText("Connection lost.").waitFor({ timeout: NOTICE * 5 });
+    const noticed = performance.now() - killedAt;
+    t.diagnostic(`said ${Math.round(noticed)} ms after the gateway was dead`);
+    assert.ok(noticed < NOTICE, `it said so after ${noticed} ms`);
+    assert.match((await banner.textContent()) ?? "", /Prices are from \d\d:\d\d:\d\d, \d+ s old\. Trying again/);
+    assert.match((await page.locator("#connection-said").textContent()) ?? "", /^Connection lost\./);
+    assert.match(await page.title(), /^Disconnected/);
+    const rows = await watchlist.rows();
+    assert.ok(rows.length > 10);
+    for (const { symbol, state, last } of rows) {
+      assert.equal(state, "stale", symbol);
+      assert.notEqual(last, "–", "the last price stands");
+    }
+    await polled(
+      async () => (await watchlist.rows()).map((row) => row.badge),
+      (badges) => badges.every((badge) => /^stale [2-9] s$/.test(badge)),
+      "every row to say how old it is",
+    );
+    assert.equal(await watchlist.figure("updates"), "–");
+
+    // It is tried again by itself, less and less often; or now.
+    await place.start();
+    await page
+      .getByRole("button", { name: "Try now" })
+      .click({ timeout: 5_000 })
+      .catch(() => {});
+    await banner.getByText(/^Live again, after \d+ s\.$/).waitFor();
+    await polled(
+      async () => (await watchlist.rows()).map((row) => row.state),
+      (states) => states.every((state) => state === "live"),
+      "every row to be live",
+    );
+    await polled(
+      () => watchlist.figure("updates"),
+      (text) => numberOf(text.replace("/s", "")) > 0,
+      "updates",
+    );
+    await banner.waitFor({ state: "detached" });
+    assert.equal(await page.title(), "Tickgate");
+    watchlist.assertNoErrors();
+  },
+);
+
+test("without a hand on it the page comes back too; a restart is told as one", options, async (t) => {
+  const place = await Place.open(t, "sim:?symbols=10&rate=100");
+  const watchlist = await WatchlistPage.open(t, place.server.port);
+  await watchlist.untilLive("SIM:S0001");
+  await place.stop("SIGTERM");
+  await watchlist.page.locator(".banner").getByText("The gateway is restarting.").waitFor();
+  await place.start();
+  await watchlist.untilLive("SIM:S0001");
+  watchlist.assertNoErrors();
+});
+
+test(
+  "a gateway that hangs with its connections open: the page says within seconds that it does not answer",
+  options,
+  async (t) => {
+    const place = await Place.open(t, "sim:?symbols=10&rate=100");
+    const watchlist = await WatchlistPage.open(t, place.server.port);
+    await watchlist.untilLive("SIM:S0001");
+    await polled(
+      () => watchlist.figure("roundTrip"),
+      (text) => text.endsWith("ms"),
+      "a round trip",
+    );
+    place.server.signal("SIGSTOP");
+    const stoppedAt = performance.now();
+    const banner = watchlist.page.locator(".banner");
+    await banner.getByText("The gateway does not answer.").waitFor();
+    t.diagnostic(`said ${Math.round(performance.now() - stoppedAt)} ms after the gateway had stopped`);
+    await watchlist.page.locator('.grid[data-old="true"]').waitFor();
+    place.server.signal("SIGCONT");
+    await banner.getByText(/^Live again/).waitFor();
+    await watchlist.page.locator('.grid[data-old="false"]').waitFor();
+    watchlist.assertNoErrors();
+  },
+);
+
+test(
+  "hidden tabs cost a fifth at most: one of fifty symbols, and one of a pattern of two thousand",
+  options,
+  async (t) => {
+    const place = await Place.open(t, "sim:?symbols=2000&rate=10000");
+    const browser = await TabBrowser.launch(t);
+    const tabs = [];
+    for (const hash of ["", "#symbols=SIM:*"]) {
+      const tab = await browser.open(`http://127.0.0.1:${place.server.port}/${hash}`);
+      await tab.show();
+      const live = () => tab.value<number>(`document.querySelectorAll('.row[data-state="live"]').length`);
+      await polled(live, (count) => count > 10, "rows to be live");
+      await sleep(2_000);
+      assert.equal(await tab.value("document.visibilityState"), "visible");
+      const before = tab.bytes;
+      await sleep(6_000);
+      tabs.push({ tab, seen: (tab.bytes - before) / 6 });
+    }
+
+    const other = await browser.open("about:blank");
+    await other.show();
+    for (const { tab } of tabs)
+      await polled(
+        () => tab.value<string>("document.visibilityState"),
+        (state) => state === "hidden",
+        "the tab to be hidden",
+      );
+    // What goes over to the slower pace is told once more, as it stands. Then each symbol is told twice in a minute.
+    await sleep(3_000);
+    const before = tabs.map(({ tab }) => tab.bytes);
+    await sleep(HIDDEN * 1_000);
+    for (const [index, { tab, seen }] of tabs.entries()) {
+      const hidden = (tab.bytes - before[index]) / HIDDEN;
+      t.diagnostic(
+        `${Math.round(seen)} bytes/s seen, ${Math.round(hidden)} hidden: ${(seen / hidden).toFixed(1)} times less`,
+      );
+      assert.ok(hidden * 5 <= seen, `${hidden} bytes/s hidden, ${seen} seen`);
+    }
+
+    const [{ tab, seen }] = tabs;
+    await tab.show();
+    await polled(
+      async () => {
+        const from = tab.bytes;
+        await sleep(500);
+        return (tab.bytes - from) / 0.5;
+      },
+      (now) => now > seen / 3,
+      "the traffic to be back",
+    );
+  },
+);
