@@ -99,7 +99,7 @@ export class Book implements FrameReader {
       entry.positions = positions;
       // What is not granted will not be told any more.
       for (let index = 0; index < entry.values.length; index++)
-        if (!positions.includes(index)) entry.values[index] = Number.NaN;
+        if (!positions.includes(index)) entry.values[index] = NaN;
       this.#options.granted(entry);
     }
   }
@@ -141,7 +141,7 @@ export class Book implements FrameReader {
     }
   }
 
-  /** @throws BadMessage */
+  /** @throws Error where it is malformed */
   frame(data: unknown): void {
     const link = this.#link;
     readFrame(data, this);

@@ -19,10 +19,8 @@ export interface ClaimHost {
   readonly time: ClientTime;
   /** How often something is wanted, ms, with the client itself out of sight or not. */
   pace(interval: number, hiddenInterval: number | undefined, isHidden: boolean): number;
-  /** What is wanted has changed of some symbols; of all and of patterns where none are named. */
+  /** What is wanted has changed of some symbols; of all and of patterns where none are named. It may have been closed. */
   changed(claim: Claim, symbols: readonly string[] | undefined): void;
-  /** It has been closed: what it wanted, it does not want any more. */
-  left(claim: Claim, symbols: readonly string[] | undefined): void;
 }
 
 const DEFAULT_INTERVAL = 100;
@@ -51,7 +49,7 @@ export class Claim implements Subscription, Follower, Wisher {
   /** What has left the screen of late. */
   readonly #leaving = new Set<string>();
   /** When what waits is looked through next, ms. */
-  #lookAt = Number.POSITIVE_INFINITY;
+  #lookAt = Infinity;
   #cancelLook = () => {};
   #cancelLeaving = () => {};
   readonly #close = () => this.close();
@@ -119,7 +117,7 @@ export class Claim implements Subscription, Follower, Wisher {
     this.#waiting.clear();
     const all = this.all();
     this.selection.clear();
-    this.#host.left(this, all);
+    this.#host.changed(this, all);
     for (const loop of this.#loops) loop.end(error);
     this.#loops.clear();
   }
@@ -193,7 +191,7 @@ export class Claim implements Subscription, Follower, Wisher {
   /** Tells of what has waited long enough, and looks again when the next will have. */
   look(): void {
     const now = this.#host.time.millis();
-    let next = Number.POSITIVE_INFINITY;
+    let next = Infinity;
     this.#cancelLook();
     this.#lookAt = next;
     for (const view of this.#waiting) {

@@ -134,11 +134,7 @@ export class TickgateClient {
     this.#host = {
       time,
       pace: (...terms) => this.#pace(...terms),
-      changed: (claim, symbols) => this.#changed(claim, symbols),
-      left: (claim, symbols) => {
-        this.#claims.delete(claim);
-        this.#changed(claim, symbols);
-      },
+      changed: (...told) => this.#changed(...told),
     };
     this.#book = new Book({
       time,
@@ -268,6 +264,7 @@ export class TickgateClient {
   /** What a claim wants has changed: of these symbols, or of all and of patterns. */
   #changed(claim: Claim, symbols: readonly string[] | undefined): void {
     const wishes = this.#wishes;
+    if (claim.closed) this.#claims.delete(claim);
     for (const symbol of symbols ?? [...wishes.named, ...claim.selection.named]) {
       wishes.look(claim, symbol);
       // What is named has a quote before it is granted.

@@ -1,13 +1,11 @@
 /**
  * Messages from bytes and to bytes, in both subprotocols. What a gateway sends is checked as far as the client relies
- * on it: a message that has not its shape is a {@link BadMessage}, one with an unknown `op` is of a newer gateway.
+ * on it: to read a message that has not its shape throws, one with an unknown `op` is of a newer gateway.
  */
 import type { Command, Control } from "../protocol/messages.ts";
 import { FIELD_COUNT } from "../tick.ts";
 import { type Packable, pack } from "./pack.ts";
-import { BadMessage, bad, unpacker } from "./unpack.ts";
-
-export { BadMessage } from "./unpack.ts";
+import { bad, unpacker } from "./unpack.ts";
 
 /** Who is told what stands in a data frame. */
 export interface FrameReader {
@@ -39,13 +37,11 @@ const VALUES = new Float64Array(FIELD_COUNT);
 
 /**
  * Reads a data frame: `[sentAt, [handle, seq, eventTime, value, …], …]`. No object is made on the way.
- * @throws BadMessage; what stood before has been told by then
+ * @throws Error where it is none; what stood before has been told by then
  */
 export function readFrame(data: unknown, reader: FrameReader): void {
-  readingBytes(() => {
-    if (typeof data === "string") readText(data, reader);
-    else readBytes(data as ArrayBuffer, reader);
-  });
+  if (typeof data === "string") readText(data, reader);
+  else readBytes(data as ArrayBuffer, reader);
 }
 
 function readBytes(data: ArrayBuffer, reader: FrameReader): void {
@@ -68,7 +64,7 @@ function readText(data: string, reader: FrameReader): void {
   reader.begin(known(sentAt), data.length);
   // What is no list of values cannot be taken apart: that is a TypeError.
   for (const [handle, seq, eventTime, ...values] of ticks as Iterable<unknown>[]) {
-    for (const [index, value] of values.entries()) VALUES[index] = value === null ? Number.NaN : known(value);
+    for (const [index, value] of values.entries()) VALUES[index] = value === null ? NaN : known(value);
     reader.tick(known(handle), known(seq), known(eventTime), VALUES, values.length);
   }
 }
@@ -80,30 +76,22 @@ function known(value: unknown): number {
 /**
  * A control message of a gateway's.
  * @returns undefined when its `op` is unknown
- * @throws BadMessage
+ * @throws Error where it is none
  */
 export function decodeControl(data: unknown): Control | undefined {
-  const value = readingBytes(() => {
-    if (typeof data === "string") return JSON.parse(data) as unknown;
-    const { value, end } = unpacker(data as ArrayBuffer);
-    const read = value();
-    end();
-    return read;
-  });
-  if (!fits(value, { op: "" })) bad();
-  const message = value as Control;
-  if (!Object.hasOwn(SHAPES, message.op)) return undefined;
-  if (!fits(message, SHAPES[message.op])) throw new BadMessage(`not the shape of ${message.op}`);
-  return message;
+  const message = decode(data);
+  if (!fits(message, { op: "" })) bad();
+  const control = message as Control;
+  if (!Object.hasOwn(SHAPES, control.op)) return undefined;
+  return fits(control, SHAPES[control.op]) ? control : bad();
 }
 
-/** Whatever goes wrong with the bytes is a BadMessage. */
-function readingBytes<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw error instanceof BadMessage ? error : new BadMessage("not decodable", { cause: error });
-  }
+function decode(data: unknown): unknown {
+  if (typeof data === "string") return JSON.parse(data);
+  const { value, end } = unpacker(data as ArrayBuffer);
+  const read = value();
+  end();
+  return read;
 }
 
 /** Messages of each kind by example: of a list of one, every element must be like that one. */

@@ -12,7 +12,7 @@ import {
   PROTOCOL_VERSION,
   type Subprotocol,
 } from "../protocol/messages.ts";
-import { BadMessage, decodeControl, encodeCommand, isFrame, sizeOf } from "./codec.ts";
+import { decodeControl, encodeCommand, isFrame, sizeOf } from "./codec.ts";
 import { type ClientSocket, errorText, isFinalRefusal, type SocketConstructor, type SocketEvent } from "./socket.ts";
 import type { ClientTime } from "./time.ts";
 import type { ViolationCounter } from "./violations.ts";
@@ -43,7 +43,7 @@ export interface ConnectionOptions {
   readonly state: (state: ConnectionState) => void;
   /** Is told what the gateway says. */
   readonly message: (message: Exclude<Control, Hello | Bye>) => void;
-  /** Is given data frames. @throws BadMessage */
+  /** Is given data frames. @throws Error where one is malformed */
   readonly frame: (data: unknown) => void;
 }
 
@@ -154,10 +154,9 @@ export class Connection {
         else if (message) this.#options.message(message);
       }
     } catch (error) {
-      if (!(error instanceof BadMessage)) throw error;
-      violations.add("malformed", error.message);
+      violations.add("malformed", String(error));
       // What it said is not known, so what is known may be wrong: only a new connection puts that right.
-      this.#lost(`a message of the gateway is ${error.message}`);
+      this.#lost("a message of the gateway is malformed");
     }
   }
 
@@ -214,7 +213,7 @@ export class Connection {
   #lost(reason: string): void {
     const { time } = this.#options;
     if (this.#hello && time.millis() - this.#openedAt >= LASTING) this.#backoff.reset();
-    const asked = this.#bye?.retryAfter ?? Number.NaN;
+    const asked = this.#bye?.retryAfter ?? NaN;
     this.#letGo();
     // What a gateway asks for differs from client to client already.
     const retryIn = asked >= 0 ? Math.min(asked, LONGEST_RETRY_AFTER) : this.#backoff.next();

@@ -26,7 +26,7 @@ export class Entry implements Standing {
   readonly symbol: string;
   readonly time: GatewayTime;
   /** The latest tick's value of each of {@link FIELDS}; NaN where not known or not granted. */
-  readonly values = new Float64Array(FIELD_COUNT).fill(Number.NaN);
+  readonly values = new Float64Array(FIELD_COUNT).fill(NaN);
   /** Of the latest tick; 0 before the first. */
   seq = 0;
   eventTime = 0;

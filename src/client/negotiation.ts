@@ -108,7 +108,7 @@ export class Negotiation {
   /** @param unwanted whether to give up symbols, or to ask for some */
   #askSymbols(unwanted: boolean): Subscribe | Unsubscribe | undefined {
     this.#sort();
-    let terms = Number.POSITIVE_INFINITY;
+    let terms = Infinity;
     // The quickest first: they are on a screen.
     for (const other of this.#due.values()) if ((other === UNWANTED) === unwanted) terms = Math.min(terms, other);
     const due: string[] = [];

@@ -63,7 +63,7 @@ export class View implements Quote {
   readonly entry: Entry;
   readonly follower: Follower;
   /** When the owner was last called with it, ms. */
-  toldAt = Number.NEGATIVE_INFINITY;
+  toldAt = -Infinity;
   declare readonly symbol: string;
   declare readonly state: QuoteState;
   declare readonly interval: number;

@@ -8,17 +8,12 @@
 const MAX_DEPTH = 8;
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The bytes are not what they should be. */
-export class BadMessage extends Error {
-  override name = "BadMessage";
-}
-
-/** What exactly is wrong with the bytes helps nobody: the gateway's own log is where to look. */
+/** What exactly is wrong with the bytes helps nobody: the gateway's log is where to look. */
 export function bad(): never {
-  throw new BadMessage("not decodable");
+  throw new RangeError("malformed");
 }
 
-/** Reads one message from its beginning. All of it throws a {@link BadMessage}, or a RangeError beyond the end. */
+/** Reads one message from its beginning. All of it throws where there stands what should not, and beyond the end. */
 export interface Unpacker {
   /** A number, or NaN for nil. */
   number(): number;
@@ -108,7 +103,7 @@ export function unpacker(data: ArrayBuffer): Unpacker {
       if (head === 0xcb) return view.getFloat64(take(9) + 1);
       if (head === 0xce) return view.getUint32(take(5) + 1);
       const found = value();
-      if (found === null) return Number.NaN;
+      if (found === null) return NaN;
       return typeof found === "number" ? found : bad();
     },
     array() {

@@ -14,7 +14,7 @@ const HIDDEN_FOR = 1_000;
 /** @returns what ends it */
 export function followVisibility(time: ClientTime, tell: (visible: boolean) => void): () => void {
   const page = (globalThis as { document?: Page }).document;
-  if (!page?.addEventListener) return () => {};
+  if (!page) return () => {};
   let cancel = () => {};
   const look = () => {
     cancel();
