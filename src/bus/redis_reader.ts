@@ -11,6 +11,7 @@ import type { RedisLink } from "./redis_link.ts";
 import type { Subscriber, SubscriberEvents } from "./redis_subscriber.ts";
 import type { RedisKeys } from "./shard.ts";
 import { type FollowerOptions, ReaderCounts, ShardFollower } from "./shard_follower.ts";
+import { SkewWatch } from "./skew_watch.ts";
 import { BatchDecoder } from "./wire.ts";
 
 /** What a reader is made of. */
@@ -64,8 +65,7 @@ export class RedisReader implements BusReader {
   readonly #following: FollowerOptions;
   readonly #streams = new Map<string, number>();
   readonly #feeds = new Map<string, HeardFeed>();
-  /** Those whose clocks have been said to be off. */
-  readonly #skewed = new Set<HeardFeed>();
+  readonly #skews: SkewWatch;
   #isStarted = false;
   #isKnown = false;
   #known: (() => void) | undefined;
@@ -80,6 +80,7 @@ export class RedisReader implements BusReader {
 
   constructor(options: ReaderOptions) {
     this.#options = options;
+    this.#skews = new SkewWatch(options.skewWarning, options.log);
     this.#complaint = new Complaint("the bus cannot be read; trying again", options.clock, options.log);
     this.#subscriber = options.subscriber({
       message: (shard, message) => this.#message(shard, message),
@@ -296,21 +297,6 @@ export class RedisReader implements BusReader {
     if (this.counts.mismatched > this.#loggedMismatch && this.#loggedMismatch === 0)
       this.#options.log.error("a feed has another number of bus shards: its ticks are left out; see --bus-shards");
     this.#loggedMismatch = this.counts.mismatched;
-    for (const feed of this.#feeds.values()) this.#warnOfSkew(feed);
-  }
-
-  /** One line when a feed's clock is found to be off, and one when it is so no more. */
-  #warnOfSkew(feed: HeardFeed): void {
-    const { log, skewWarning } = this.#options;
-    const about = { feed: feed.name, skew: Math.round(feed.skew / 1_000) };
-    const excess = (Math.abs(feed.skew) - feed.uncertainty) / 1_000 - skewWarning;
-    if (excess > 0 && !this.#skewed.has(feed)) {
-      this.#skewed.add(feed);
-      log.warn(
-        about,
-        `the clock of the feed ${feed.name} is ${about.skew} ms off ours; one of them is wrong (chronyc tracking)`,
-      );
-    } else if (excess < -skewWarning / 2 && this.#skewed.delete(feed))
-      log.info(about, `the clock of the feed ${feed.name} agrees with ours again`);
+    for (const feed of this.#feeds.values()) this.#skews.look(feed);
   }
 }
