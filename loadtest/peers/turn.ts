@@ -14,7 +14,7 @@ import { type Cores, established, Stage, type StageProcess } from "./stage.ts";
 
 /** A server is at rest when it uses less than this share of a core, over so long, ms; it is waited for at most so long, ms. */
 const REST_CORES = 0.1;
-const REST_TIME = 300;
+const REST_TIME = 200;
 const REST_PATIENCE = 20_000;
 /** Connections that are opened a second. */
 const CONNECT_RATE = 3_000;
