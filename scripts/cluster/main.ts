@@ -122,9 +122,19 @@ function greeting(cluster: Cluster): string {
     ...gateways,
     "",
     `Watch it in another terminal: npx tickgate watch --url ${cluster.url} 'SIM:*'`,
+    `See how its nodes do: npx tickgate top ${adminPorts(cluster)}`,
     "Ctrl-C ends everything.",
     "",
   ].join("\n");
+}
+
+/** The admin ports of all nodes, as `tickgate top` takes them. */
+function adminPorts(cluster: Cluster): string {
+  const urls = [
+    ...cluster.gateways.map((_, index) => cluster.gatewayAdminUrl(index)),
+    ...cluster.feeds.map((_, index) => cluster.feedAdminUrl(index)),
+  ];
+  return urls.map((url) => new URL(url).host).join(" ");
 }
 
 function say(stream: NodeJS.WriteStream, text: string): void {

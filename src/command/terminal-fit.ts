@@ -15,7 +15,8 @@ export interface FittedColumn {
 export type Fitted = readonly [index: number, space: number];
 
 const GAP = 2;
-/** The least that an elastic column is cut to. */
+/** What an elastic column is cut to before columns that are less wanted are left out, and before it is itself. */
+const COMFORT = 40;
 const LEAST = 16;
 
 export class TableFit {
@@ -36,10 +37,12 @@ export class TableFit {
       return [index, widest];
     });
     const isElastic = (index: number) => this.#columns[index].elastic === true;
-    const least = (index: number, space: number) => (isElastic(index) ? Math.min(LEAST, space) : space);
+    let elastic = COMFORT;
+    const least = (index: number, space: number) => (isElastic(index) ? Math.min(elastic, space) : space);
     const total = () => columns.reduce((sum, [index, space]) => sum + least(index, space) + GAP, -GAP);
     const dropping = [...columns].sort(([a], [b]) => this.#columns[b].rank - this.#columns[a].rank);
     for (const [dropped] of dropping) {
+      if (isElastic(dropped)) elastic = LEAST;
       if (total() <= width || columns.length === 1) break;
       columns = columns.filter(([index]) => index !== dropped);
     }
