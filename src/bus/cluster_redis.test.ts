@@ -65,6 +65,9 @@ for (const signal of ["SIGKILL", "SIGSTOP"] as const)
     try {
       await Promise.all([feed.started, gateway.started]);
       await until("the gateway hears", () => gateway.table.knownCount === 300);
+      await until("their clocks are compared", () =>
+        [...gateway.bus.heardFeeds()].every(({ skew }) => Math.abs(skew) >= 0),
+      );
       const slot = slotOf(keys.channel(0));
       const first = await masterOf(slot, servers[0]);
       const owners = new Set<number>();

@@ -58,6 +58,9 @@ for (const signal of ["SIGKILL", "SIGSTOP"] as const)
       ticking = setInterval(() => feed.tick(100), 20);
       await Promise.all([feed.started, gateway.started]);
       await until("the gateway hears", () => gateway.table.knownCount === 100);
+      await until("their clocks are compared", () =>
+        [...gateway.bus.heardFeeds()].every(({ skew }) => Math.abs(skew) >= 0),
+      );
 
       master.signal(signal);
       const address = () => sentinel.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "prices");
