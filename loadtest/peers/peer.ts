@@ -36,7 +36,7 @@ export interface Peer {
   readonly name: string;
   /** As tables name it. */
   readonly title: string;
-  /** Another way of using a peer: shown in a table of its own. */
+  /** Another way of using a peer: not in the picture, and in a run only when it is asked for. */
   readonly isVariant: boolean;
   /** How it is used, for the page. */
   readonly use: string;
