@@ -48,8 +48,8 @@ export class WatchlistPage {
     page.on("request", (request) => this.requests.push(request.url()));
   }
 
-  static async launch(t: TestContext): Promise<Browser> {
-    const browser = await chromium.launch({ executablePath: BROWSER, args: [...BROWSER_ARGS] });
+  static async launch(t: TestContext, ...args: string[]): Promise<Browser> {
+    const browser = await chromium.launch({ executablePath: BROWSER, args: [...BROWSER_ARGS, ...args] });
     t.after(() => browser.close());
     return browser;
   }

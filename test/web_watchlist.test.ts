@@ -443,6 +443,35 @@ test("the theme is the system's until one is chosen, and who wants no motion has
   watchlist.assertNoErrors();
 });
 
+test(
+  "the page is the gateway's own where others may not connect; under a name that is not listed it says so",
+  options,
+  async (t) => {
+    const gateway = await simulator(t, "--feed", "sim:?symbols=5&rate=50", "--origin", "https://ours.example");
+    const watchlist = await WatchlistPage.open(t, gateway.port);
+    await watchlist.untilLive("SIM:S0001");
+    watchlist.assertNoErrors();
+    const browser = await WatchlistPage.launch(t, "--host-resolver-rules=MAP prices.example 127.0.0.1");
+    const page = await browser.newPage();
+    const response = await page.goto(`http://prices.example:${gateway.port}/`);
+    assert.equal(response?.status(), 403);
+    await page.getByText(`--origin https://prices.example:${gateway.port}`).waitFor();
+  },
+);
+
+test("it can be left out", options, async (t) => {
+  const gateway = await simulator(t, "--no-watchlist");
+  const response = await gateway.get("/");
+  assert.equal(response.status, 404);
+  assert.match(response.headers.get("content-type") ?? "", /^application\/json/);
+  const other = await simulator(t);
+  const page = await other.get("/");
+  assert.equal(page.status, 200);
+  assert.match(page.headers.get("content-type") ?? "", /^text\/html/);
+  other.signal("SIGTERM");
+  assert.match((await other.ended()).stdout, new RegExp(`page +http://127.0.0.1:${other.port}/\n`));
+});
+
 test("without a store, or with rubbish in it, the page works", options, async (t) => {
   const gateway = await market(t, ["V:A"]);
   const browser = await WatchlistPage.launch(t);

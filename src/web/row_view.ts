@@ -133,7 +133,6 @@ export class RowView {
     const isOther = this.row?.symbol !== row.symbol;
     this.row = row;
     this.element.setAttribute("aria-rowindex", String(index + 2));
-    this.element.dataset.parity = index % 2 === 0 ? "even" : "odd";
     this.element.dataset.member = String(row.pattern !== undefined);
     if (!isOther) return;
     const colon = row.symbol.indexOf(":");
@@ -187,12 +186,13 @@ export class RowView {
   }
 
   #paintState(instrument: Instrument | undefined, now: number): void {
-    const state = instrument?.refusal ? "refused" : (instrument?.quote?.state ?? "unknown");
+    // Before the gateway has answered there is nothing to say of it.
+    const state = instrument?.refusal ? "refused" : (instrument?.quote?.state ?? "awaited");
     if (state !== this.#state) {
       this.#state = state;
       this.element.dataset.state = state;
     }
-    if (state === "live") {
+    if (state === "live" || state === "awaited") {
       this.#badgeText.text = "";
       return;
     }
