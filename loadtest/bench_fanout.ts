@@ -10,12 +10,14 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { UsageError } from "../src/option.ts";
+import { loadOf } from "./bench_load.ts";
 import { Child } from "./child.ts";
 import { help, type Options, readOptions } from "./fanout_options.ts";
 import type { FloorOrder, FloorReport } from "./floor.ts";
 import { GatewayProcess } from "./gateway_process.ts";
-import type { LoadOrder, LoadReport } from "./load.ts";
-import type { LoadResult } from "./load_tally.ts";
+import type { Crew } from "./swarm/crew.ts";
+import { type Summary, summaryOf } from "./swarm/report.ts";
+import type { SwarmResult } from "./swarm/tally.ts";
 
 /** How long the market is measured alone, ms. */
 const ALONE = 2_000;
@@ -29,8 +31,19 @@ const COMPANY = 20;
 /** From this share of a core on, the load measures itself. */
 const LOAD_LIMIT = 0.9;
 
+/** What has arrived, of all readers. */
+interface Arrived {
+  readonly seconds: number;
+  readonly frames: number;
+  readonly ticks: number;
+  readonly bytes: number;
+  readonly age: Summary;
+  readonly slowAge: Summary;
+}
+
 interface GatewayRun {
-  readonly load: LoadResult;
+  readonly arrived: Arrived;
+  readonly load: SwarmResult;
   /** Seconds of CPU a second, of the market alone: the simulator, the bus and the market table, with no connection. */
   readonly aloneCores: number;
   readonly cpuSeconds: number;
@@ -41,35 +54,46 @@ interface GatewayRun {
   readonly memory: readonly [begin: number, end: number];
 }
 
-type Load = Child<LoadOrder, LoadReport>;
+function arrivedOf({ seconds, classes: { healthy, slow } }: SwarmResult): Arrived {
+  return {
+    seconds,
+    frames: healthy.frames + slow.frames,
+    ticks: healthy.ticks + slow.ticks,
+    bytes: healthy.bytes + slow.bytes,
+    age: summaryOf(healthy.ages),
+    slowAge: summaryOf(slow.ages),
+  };
+}
 
-async function measureGateway(options: Options, profile: string | undefined): Promise<GatewayRun> {
-  const { connections, symbols, rate } = options;
+async function measureGateway(options: Options): Promise<GatewayRun> {
+  const { connections, symbols, rate, profile } = options;
   const flags = [
     "--feed",
     `sim:?symbols=${symbols}&rate=${rate}`,
     "--max-connections-per-address",
     String(connections),
   ];
-  const nodeFlags = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
+  const nodeFlags = profile === "" ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
   const gateway = await GatewayProcess.start(flags, nodeFlags);
-  const load: Load = new Child("load.ts");
+  let load: Crew | undefined;
   try {
+    load = loadOf(loadTarget(options, gateway.port));
     await sleep(1_000);
     const idle = [await gateway.metrics(), await sleep(ALONE), await gateway.metrics()] as const;
-    await load.order({ order: "open", target: loadTarget(options, gateway.port) }, "open");
+    await load.open();
     await sleep(options.warm * 1_000);
     const before = await gateway.metrics();
-    await load.order({ order: "count" }, "counting");
+    await load.count();
     const start = performance.now();
     await sleep(options.seconds * 1_000);
     const after = await gateway.metrics();
     const seconds = (performance.now() - start) / 1_000;
-    const { result } = await load.order({ order: "tell" }, "result");
+    const result = await load.tell();
     const grown = (name: string) => (after.get(name) ?? Number.NaN) - (before.get(name) ?? Number.NaN);
     const memory = "process_resident_memory_bytes";
     const cpu = "process_cpu_seconds_total";
     return {
+      arrived: arrivedOf(result),
       load: result,
       aloneCores: ((idle[2].get(cpu) ?? Number.NaN) - (idle[0].get(cpu) ?? Number.NaN)) / (ALONE / 1_000),
       cpuSeconds: grown(cpu),
@@ -80,7 +104,7 @@ async function measureGateway(options: Options, profile: string | undefined): Pr
       memory: [before.get(memory) ?? Number.NaN, after.get(memory) ?? Number.NaN],
     };
   } finally {
-    load.stop();
+    load?.stop();
     await gateway.stop();
   }
 }
@@ -88,21 +112,28 @@ async function measureGateway(options: Options, profile: string | undefined): Pr
 /** Microseconds of CPU a frame, of a server that only sends; and how many frames a second it sent. */
 async function measureFloor(options: Options, run: GatewayRun): Promise<{ micros: number; framesPerSecond: number }> {
   const floor = new Child<FloorOrder, FloorReport>("floor.ts");
-  const load: Load = new Child("load.ts");
+  const framesPerSecond = run.framesOut / run.seconds;
+  const frame = Buffer.alloc(Math.round(run.arrived.bytes / run.arrived.frames));
   try {
-    const framesPerSecond = run.framesOut / run.seconds;
-    const serving = await floor.order({ order: "serve", frame: run.load.sample, framesPerSecond }, "serving");
+    const { port } = await floor.order({ order: "serve", frame, framesPerSecond }, "serving");
     // Everyone reads: what a socket that is not read from costs is no floor.
-    await load.order({ order: "open", target: { ...loadTarget(options, serving.port), slow: 0 } }, "open");
+    return await countFloor(options, floor, loadOf({ ...loadTarget(options, port), perConnection: 0, slow: 0 }));
+  } finally {
+    floor.stop();
+  }
+}
+
+async function countFloor(options: Options, floor: Child<FloorOrder, FloorReport>, load: Crew) {
+  try {
+    await load.open();
     await sleep(1_000);
-    await load.order({ order: "count" }, "counting");
+    await load.count();
     await floor.order({ order: "count" }, "counting");
     await sleep(options.seconds * 1_000);
     const { frames, cpuSeconds } = await floor.order({ order: "tell" }, "result");
     return { micros: (cpuSeconds * 1_000_000) / frames, framesPerSecond: frames / options.seconds };
   } finally {
     load.stop();
-    floor.stop();
   }
 }
 
@@ -115,36 +146,38 @@ function loadTarget(options: Options, port: number) {
   };
 }
 
-function brokenPromises(options: Options, { load, memory }: GatewayRun): string[] {
+function brokenPromises(options: Options, { arrived: { age }, load, memory }: GatewayRun): string[] {
   const [begin, end] = memory;
   const limit = options.interval + MARGIN;
   const checks: [boolean, string][] = [
-    [load.age.count > 0 || options.slow === options.connections, "no tick has arrived"],
-    [load.age.p99 <= limit, `age p99 of ${load.age.p99.toFixed(1)} ms, more than ${limit} ms`],
+    [age.count > 0 || options.slow === options.connections, "no tick has arrived"],
+    [age.p99 <= limit, `age p99 of ${age.p99.toFixed(1)} ms, more than ${limit} ms`],
     [end - begin <= begin * GROWTH_SHARE + GROWTH_BYTES, "memory has grown"],
-    [load.closed === 0, `${load.closed} connections were closed`],
-    [load.malformed === 0, `${load.malformed} messages could not be read`],
-    [load.errors === 0, `${load.errors} errors or rejected symbols`],
+    [load.open === options.connections, `${options.connections - load.open} connections were refused or closed`],
+    ...load.faults.map(({ name, count }): [boolean, string] => [false, `${name}: ${count} times`]),
   ];
   return checks.filter(([kept]) => !kept).map(([, broken]) => broken);
 }
 
 function report(options: Options, run: GatewayRun, floor: { micros: number; framesPerSecond: number }): string {
-  const { load } = run;
+  const { arrived, load } = run;
   const perFrame = (run.cpuSeconds * 1_000_000) / run.framesOut;
   const aloneSeconds = run.aloneCores * run.seconds;
   const fanOut = ((run.cpuSeconds - aloneSeconds) * 1_000_000) / run.framesOut;
-  const ticksOut = load.ticks / load.seconds;
+  const ticksOut = arrived.ticks / arrived.seconds;
   const share = (cores: number) => `${(cores * 100).toFixed(1)} % of a core`;
   const megabytes = (bytes: number) => `${(bytes / 1_000_000).toFixed(1)} MB`;
-  const ages = ({ p50, p99, p999 }: LoadResult["age"]) =>
+  const ages = ({ p50, p99, p999 }: Summary) =>
     `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, p99.9 ${p999.toFixed(1)} ms`;
   const loadCores = load.cpuSeconds / load.seconds;
   const rows: [string, string][] = [
-    ["arrived", `${(load.frames / load.seconds).toFixed(0)} frames/s, ${ticksOut.toFixed(0)} ticks/s`],
-    ["", `${(load.ticks / load.frames).toFixed(1)} ticks and ${(load.bytes / load.frames).toFixed(0)} bytes a frame`],
-    ["age", ages(load.age)],
-    ...(options.slow > 0 ? ([["age, slow", ages(load.slowAge)]] as [string, string][]) : []),
+    ["arrived", `${(arrived.frames / arrived.seconds).toFixed(0)} frames/s, ${ticksOut.toFixed(0)} ticks/s`],
+    [
+      "",
+      `${(arrived.ticks / arrived.frames).toFixed(1)} ticks and ${(arrived.bytes / arrived.frames).toFixed(0)} bytes a frame`,
+    ],
+    ["age", ages(arrived.age)],
+    ...(options.slow > 0 ? ([["age, slow", ages(arrived.slowAge)]] as [string, string][]) : []),
     ["gateway", `${share(run.cpuSeconds / run.seconds)}, of it the market alone ${share(run.aloneCores)}`],
     [
       "all in all",
@@ -166,9 +199,9 @@ function report(options: Options, run: GatewayRun, floor: { micros: number; fram
     ["memory", `${megabytes(run.memory[0])} at the begin, ${megabytes(run.memory[1])} at the end`],
     [
       "machine",
-      `timers of the load late by ${load.timerLate.toFixed(1)} ms at p99${load.timerLate > COMPANY ? ": it has other work, ages say little" : ""}`,
+      `timers of the load late by ${load.loopLate.toFixed(1)} ms at p99${load.loopLate > COMPANY ? ": it has other work, ages say little" : ""}`,
     ],
-    ["quality", `${load.quality} messages`],
+    ["notes", load.notes.map(([name, count]) => `${name}: ${count}`).join("; ") || "none"],
     [
       "load",
       `${share(loadCores)}${loadCores > LOAD_LIMIT ? ": saturated, it makes ages look older than they are" : ""}`,
@@ -178,16 +211,15 @@ function report(options: Options, run: GatewayRun, floor: { micros: number; fram
 }
 
 try {
-  const read = readOptions();
-  if (!read) process.stdout.write(help());
+  const options = readOptions();
+  if (!options) process.stdout.write(help());
   else {
-    const { options, profile } = read;
     const { connections, symbols, rate, interval } = options;
     process.stdout.write(
       `${connections} connections × ${options["per-connection"]} of ${symbols} symbols, ${rate} ticks/s, ${interval} ms` +
         `${options.slow > 0 ? `, ${options.slow} of them reading ${options["slow-rate"]} bytes/s` : ""}\n`,
     );
-    const run = await measureGateway(options, profile);
+    const run = await measureGateway(options);
     process.stdout.write(report(options, run, await measureFloor(options, run)));
     const broken = brokenPromises(options, run);
     process.stdout.write(broken.length === 0 ? "every promise kept\n" : `BROKEN: ${broken.join("; ")}\n`);

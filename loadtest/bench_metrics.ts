@@ -9,10 +9,10 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { integer, UsageError } from "../src/option.ts";
-import { Child } from "./child.ts";
+import { loadOf } from "./bench_load.ts";
 import { type FlagValues, flag, flagsHelp, readFlags } from "./flags.ts";
 import { GatewayProcess } from "./gateway_process.ts";
-import type { LoadOrder, LoadReport } from "./load.ts";
+import type { Crew } from "./swarm/crew.ts";
 import { processUsage } from "./swarm/process_usage.ts";
 
 /** What it may cost, as a share. */
@@ -49,7 +49,8 @@ async function run(options: Options, isOn: boolean): Promise<Run> {
     ...["--feed", `sim:?symbols=${symbols}&rate=${rate}`, "--max-connections-per-address", String(connections)],
     ...(isOn ? [] : ["--no-metrics"]),
   ]);
-  const load = new Child<LoadOrder, LoadReport>("load.ts");
+  const target = { port: gateway.port, connections, symbols, interval, slow: 0, slowRate: 512 };
+  let load: Crew | undefined;
   const scrapes: number[] = [];
   const scrape = async () => {
     const from = performance.now();
@@ -58,24 +59,25 @@ async function run(options: Options, isOn: boolean): Promise<Run> {
   };
   const timer = isOn ? setInterval(() => void scrape().catch(() => {}), SCRAPE_TIME) : undefined;
   try {
-    const target = { port: gateway.port, connections, symbols, interval, slow: 0, slowRate: 0 };
-    await load.order({ order: "open", target: { ...target, perConnection: options["per-connection"] } }, "open");
+    load = loadOf({ ...target, perConnection: options["per-connection"] });
+    await load.open();
     await sleep(warm * 1_000);
-    await load.order({ order: "count" }, "counting");
+    await load.count();
     const before = processUsage(gateway.pid);
     await sleep(seconds * 1_000);
     const after = processUsage(gateway.pid);
-    const { result } = await load.order({ order: "tell" }, "result");
+    const result = await load.tell();
+    const { ticks } = result.classes.healthy;
     const cpu = after.user + after.system - before.user - before.system;
     return {
-      cost: (cpu / result.ticks) * 1e6,
-      ticksPerSecond: result.ticks / result.seconds,
+      cost: (cpu / ticks) * 1e6,
+      ticksPerSecond: ticks / result.seconds,
       cores: cpu / result.seconds,
       scrapes,
     };
   } finally {
     clearInterval(timer);
-    load.stop();
+    load?.stop();
     await gateway.stop();
   }
 }

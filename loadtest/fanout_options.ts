@@ -1,57 +1,33 @@
-/** The options of the fan-out benchmark: what is measured, and its bounds. */
-import { parseArgs } from "node:util";
-import { integer, type Kind, UsageError } from "../src/option.ts";
+/** The flags of the fan-out benchmark: what is measured, and its bounds. */
+import { integer, text, UsageError } from "../src/option.ts";
+import { type FlagValues, flag, flagsHelp, readFlags } from "./flags.ts";
 
-interface Option {
-  readonly kind: Kind<number>;
-  readonly default: number;
-  readonly help: string;
-}
-
-const OPTIONS = {
-  connections: { kind: integer(1, 20_000), default: 1_000, help: "Connections" },
-  symbols: { kind: integer(1, 100_000), default: 1_000, help: "Symbols in the market" },
-  "per-connection": { kind: integer(1, 20_000), default: 50, help: "Symbols that each connection subscribes to" },
-  rate: { kind: integer(1, 1_000_000, "ticks a second"), default: 20_000, help: "Ticks of the whole market" },
-  interval: { kind: integer(0, 60_000, "ms"), default: 100, help: "The interval of every subscription" },
-  seconds: { kind: integer(1, 86_400), default: 10, help: "How long is measured" },
-  warm: { kind: integer(1, 600, "seconds"), default: 3, help: "How long to wait before, with everyone connected" },
-  slow: { kind: integer(0, 20_000), default: 0, help: "How many of the connections read slowly" },
-  "slow-rate": { kind: integer(512, 10_000_000, "bytes a second"), default: 10_000, help: "How slowly each of those" },
-} as const satisfies Record<string, Option>;
-export type Options = Record<keyof typeof OPTIONS, number>;
+const FLAGS = {
+  connections: flag(integer(1, 20_000), 1_000, "Connections"),
+  symbols: flag(integer(1, 100_000), 1_000, "Symbols in the market"),
+  "per-connection": flag(integer(1, 20_000), 50, "Symbols that each connection subscribes to"),
+  rate: flag(integer(1, 1_000_000, "ticks a second"), 20_000, "Ticks of the whole market"),
+  interval: flag(integer(0, 60_000, "ms"), 100, "The interval of every subscription"),
+  seconds: flag(integer(1, 86_400), 10, "How long is measured"),
+  warm: flag(integer(1, 600, "seconds"), 3, "How long to wait before, with everyone connected"),
+  slow: flag(integer(0, 20_000), 0, "How many of the connections read slowly"),
+  "slow-rate": flag(integer(512, 10_000_000, "bytes a second"), 10_000, "How slowly each of those"),
+  profile: flag(text("FOLDER", "a folder's name", /./), "", "Write a CPU profile of the gateway there"),
+} as const;
+export type Options = FlagValues<typeof FLAGS>;
 
 /**
  * Reads the command line. Undefined when the help is wanted.
- * @throws UsageError that names the option and its range
+ * @throws UsageError that names the flag and its range
  */
-export function readOptions(): { options: Options; profile: string | undefined } | undefined {
-  const names = Object.keys(OPTIONS) as (keyof Options)[];
-  let values: Record<string, string | boolean | undefined>;
-  try {
-    const flags = Object.fromEntries(names.map((name) => [name, { type: "string" as const }]));
-    ({ values } = parseArgs({ options: { ...flags, profile: { type: "string" }, help: { type: "boolean" } } }));
-  } catch (error) {
-    throw new UsageError((error as Error).message.split(". ")[0], { cause: error });
-  }
-  if (values.help === true) return undefined;
-  const options = {} as Options;
-  for (const name of names) {
-    const { kind, default: fallback } = OPTIONS[name];
-    const text = values[name];
-    const value = text === undefined ? fallback : kind.read(String(text));
-    if (value === undefined) throw new UsageError(`--${name} must be ${kind.range}, not ${JSON.stringify(text)}`);
-    options[name] = value;
-  }
-  if (options["per-connection"] > options.symbols)
+export function readOptions(): Options | undefined {
+  const options = readFlags(FLAGS, process.argv.slice(2))?.values;
+  if (options && options["per-connection"] > options.symbols)
     throw new UsageError("--per-connection must not be more than --symbols");
-  if (options.slow > options.connections) throw new UsageError("--slow must not be more than --connections");
-  return { options, profile: values.profile as string | undefined };
+  if (options && options.slow > options.connections) throw new UsageError("--slow must not be more than --connections");
+  return options;
 }
 
 export function help(): string {
-  const lines = Object.entries(OPTIONS).map(
-    ([name, option]) => `${`  --${name} N`.padEnd(24)}${option.help}: ${option.kind.range}; ${option.default}`,
-  );
-  return `${["node loadtest/bench_fanout.ts", ...lines, "  --profile FOLDER      Write a CPU profile of the gateway there"].join("\n")}\n`;
+  return `node loadtest/bench_fanout.ts [flags]\n\n${flagsHelp(FLAGS)}`;
 }

@@ -180,7 +180,7 @@ export class Swarm {
     const index = first + local;
     const selection = new Selection(plan.market, index, plan.perConnection);
     this.#opening++;
-    this.#incomplete++;
+    if (plan.perConnection > 0) this.#incomplete++;
     const connection = new Connection(this.#around, local, index, readerOf(plan, index), selection);
     this.#connections.add(connection);
     this.#started.push({ connection, at: performance.now() });
