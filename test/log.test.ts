@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { openSync } from "node:fs";
+import { openSync, readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { type TestContext, test } from "node:test";
@@ -12,7 +12,8 @@ import { GatewayProcess, polled, runTickgate } from "./gateway_process.ts";
 import { frame, RawSocket } from "./raw_socket.ts";
 import { WireClient } from "./wire_client.ts";
 
-const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const MAIN = `${ROOT}src/main.ts`;
 
 type Line = Readonly<Record<string, unknown>>;
 
@@ -94,6 +95,22 @@ test("a log and an output that nobody reads any more, or a disk that is full, is
     const [code, signal] = await ended;
     assert.deepEqual([code, signal], [0, null]);
   }
+});
+
+test("the messages that the operations page lists are the ones that are logged", () => {
+  const page = readFileSync(`${ROOT}docs/operations.md`, "utf8");
+  const [, table = ""] = /^## Logs$.*?(^\|.*?)^$/ms.exec(page) ?? [];
+  const rows = table.split("\n").filter((row) => row.startsWith("| `"));
+  const listed = rows.flatMap((row) => row.split("|")[1].match(/`[^`]+`/g) ?? []).map((text) => text.slice(1, -1));
+  assert.ok(listed.length > 25, `${listed.length} messages`);
+  const files = readdirSync(`${ROOT}src`, { recursive: true, encoding: "utf8" });
+  const sources = files.filter((file) => /(?<!\.test|\.testing)\.ts$/.test(file));
+  const code = sources.map((file) => readFileSync(`${ROOT}src/${file}`, "utf8")).join("\n");
+  for (const message of listed) if (message !== "msg") assert.ok(code.includes(`"${message}"`), message);
+  // Every warning is there; an error with a stack is one of ours.
+  for (const [, details, message] of code.matchAll(/\blog\.(?:warn|error|fatal)\(([^;"]*)"([^"]{12,})"/g))
+    if (!details.includes("err"))
+      assert.ok(page.includes(`\`${message}\``) || message.startsWith("a client's"), message);
 });
 
 test("secrets are in no line, whatever goes wrong with them", { timeout: 60_000 }, async (t) => {
