@@ -198,8 +198,7 @@ export class Book implements FrameReader {
     entry.link = link;
     entry.frame = this.counts.frames;
     entry.isNew = entry.isSnapshotDue = entry.isUntold = entry.hasGap = entry.hasReset = false;
-    const [view] = entry.views;
-    if (view) this.#options.ticked(view, conflated);
+    if (entry.views.length > 0) this.#options.ticked(entry.views[0], conflated);
     const isTurn = entry.state !== before;
     if (isNews || isTurn) this.#changed(entry, isTurn);
   }

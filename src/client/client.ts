@@ -133,7 +133,7 @@ export class TickgateClient {
     };
     this.#host = {
       time,
-      pace: (...terms) => this.#pace(...terms),
+      pace: (interval, hiddenInterval, isHidden) => this.#pace(interval, hiddenInterval, isHidden),
       changed: (...told) => this.#changed(...told),
     };
     this.#book = new Book({
@@ -142,7 +142,7 @@ export class TickgateClient {
       violations,
       tolerance: this.#options.intervalTolerance,
       granted: (entry) => this.#granted(entry),
-      ticked: (...told) => listeners.tell("tick", ...told),
+      ticked: (quote, conflated) => listeners.tell("tick", quote, conflated),
       frame: (...told) => listeners.tell("frame", ...told),
     });
     this.#connection = new Connection(url, {
@@ -256,7 +256,7 @@ export class TickgateClient {
     this.#dialogue?.ping();
   }
 
-  #pace(interval: number, hiddenInterval = this.#options.hiddenInterval, isHidden = false): number {
+  #pace(interval: number, hiddenInterval = this.#options.hiddenInterval, isHidden: boolean): number {
     if (!this.#isVisible) return Math.ceil(Math.max(interval, hiddenInterval, this.#options.backgroundInterval));
     return isHidden ? Math.ceil(Math.max(interval, hiddenInterval)) : interval;
   }
