@@ -65,7 +65,7 @@ export const SETTINGS = {
     "admin-port",
     integer(0, 65_535),
     9090,
-    "The port for /healthz, /readyz and /metrics; 0 takes a free one",
+    "The port for /status, /healthz, /readyz and /metrics; 0 takes a free one",
   ),
   node: setting(SERVERS, "node", word, nodeName(), "The name of this node, as clients and /status tell it"),
   origins: setting(
