@@ -114,10 +114,10 @@ export class LiveChart {
       topColor: isLine ? `${accent}40` : "transparent",
       bottomColor: isLine ? `${accent}00` : "transparent",
       crosshairMarkerVisible: isLine,
-      lastValueVisible: true,
+      lastValueVisible: isLine,
     });
     this.#bars.applyOptions({
-      ...{ upColor: up, borderUpColor: up, wickUpColor: up, lastValueVisible: false },
+      ...{ upColor: up, borderUpColor: up, wickUpColor: up, lastValueVisible: !isLine },
       ...{ downColor: down, borderDownColor: down, wickDownColor: down },
     });
     this.#silence.applyOptions({ color: `${palette.warn}2e` });
