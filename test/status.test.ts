@@ -1,6 +1,9 @@
 /** What a node tells of itself at /status, and `tickgate top`, as whoever is on call looks at them while something is wrong. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { RedisServer } from "../src/bus/redis_server.testing.ts";
 import { problemsOf } from "../src/report/problems.ts";
 import type { NodeReport } from "../src/report/report.ts";
@@ -129,6 +132,37 @@ test("a feed that has stopped, and Redis that is away, can be read from the node
   assert.ok(texts(lost)[0].startsWith("not ready: Redis is not connected"));
   const waiting = await told(feed, ({ redis }) => redis?.connected === false, "the feed to miss Redis");
   assert.ok(texts(waiting).some((text) => text.includes("Redis")));
+});
+
+test("on a terminal top gives the screen back, and obeys its keys", async (t) => {
+  const gateway = await GatewayProcess.open("--node", "gateway1");
+  t.after(() => gateway.close());
+  const client = await WireClient.open(gateway.url);
+  t.after(() => client.close());
+  const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+  const command = `stty cols 100 rows 20; exec '${process.execPath}' '${main}' top 127.0.0.1:${gateway.adminPort}`;
+  const child = spawn("script", ["-qefc", command, "/dev/null"], {
+    stdio: ["pipe", "pipe", "inherit"],
+    env: { ...process.env, TERM: "xterm", SHELL: "/bin/sh" },
+  });
+  t.after(() => child.kill("SIGKILL"));
+  let shown = "";
+  child.stdout.on("data", (text) => (shown += text));
+  const shows = (text: string) =>
+    polled(
+      async () => shown,
+      (all) => all.includes(text),
+      text,
+    );
+  await shows("1 client, by behind");
+  assert.ok(shown.includes("\x1b[?1049h") && shown.includes("1 node: all is well"));
+  child.stdin.write("s");
+  await shows("1 client, by trip");
+  const ended = once(child, "close");
+  child.stdin.write("\x1b[B\x1b[Aq");
+  const [code] = await ended;
+  assert.equal(code, 0);
+  assert.ok(shown.endsWith("\x1b[?7h\x1b[?25h\x1b[?1049l"), JSON.stringify(shown.slice(-80)));
 });
 
 test("when no node answers, top says so in one line for each, with exit code 1", async () => {

@@ -6,7 +6,9 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { after, before, test } from "node:test";
 import { RedisServer } from "../src/bus/redis_server.testing.ts";
+import type { NodeReport } from "../src/report/report.ts";
 import { polled, runTickgate, ServerProcess } from "./gateway_process.ts";
+import { assertReport } from "./status_schema.ts";
 import { WireClient } from "./wire_client.ts";
 
 let redis: RedisServer;
@@ -89,6 +91,40 @@ test("clients are spread over the workers, each gets prices, and one scrape show
     assert.equal((await client.untilClosed()).code, 1012);
   }
   assert.equal((await workers.ended()).code, 0);
+});
+
+test("one look at /status shows them all: what they have together, and each of them", async (t) => {
+  const workers = await openWorkers();
+  t.after(() => workers.signal("SIGKILL"));
+  const clients = await Promise.all(Array.from({ length: 6 }, () => WireClient.open(workers.url)));
+  for (const client of clients) await client.subscribe(["SIM:*"]);
+  const status = async () => {
+    const report: unknown = await (await workers.admin("/status.json")).json();
+    assertReport(report);
+    return report;
+  };
+  const is = ({ workers: each, feeds }: NodeReport) =>
+    each.every(({ unready }) => unready === null) && (feeds[0]?.heard?.ticks ?? 0) > 0;
+  const report = await polled(status, is, "the workers to hear the feed");
+  assert.equal(report.gateway?.connections, 6);
+  assert.equal(report.gateway?.clients.length, 6);
+  assert.deepEqual(
+    report.workers.map(({ worker, unready }) => [worker, unready]),
+    [
+      [1, null],
+      [2, null],
+    ],
+  );
+  assert.equal(
+    report.workers.reduce((sum, { connections }) => sum + connections, 0),
+    6,
+  );
+  const [one] = report.workers;
+  process.kill(one.pid, "SIGSTOP");
+  t.after(() => process.kill(one.pid, "SIGCONT"));
+  const partial = await status();
+  assert.equal(partial.workers[0].unready, "does not run, or does not answer");
+  assert.equal(partial.workers[1].unready, null);
 });
 
 test("a worker that is killed is started again; the others' clients notice nothing", async (t) => {
