@@ -60,9 +60,10 @@ test("what is held back by a full window is the client's", () => {
   one.advance(500);
   one.outlet.narrow = Number.POSITIVE_INFINITY;
   one.advance(500);
-  const sent = trace.lines.find((line) => line.line === "sent");
-  assert.ok(sent?.line === "sent");
+  const [applied, sent] = trace.lines;
+  assert.ok(applied.line === "applied" && sent.line === "sent");
   assert.ok(sent.client > 400_000, `${sent.client} µs`);
+  assert.equal(sent.interval + sent.server + sent.client, sent.sentAt - applied.appliedAt);
 });
 
 test("who does not read is told how much was left out; more than so many traces are refused", () => {

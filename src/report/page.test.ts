@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { PAGE_POLICY, PAGE_SCRIPT, statusPage } from "./page.ts";
-import { clientReport, feedReport, gatewayReport, heardReport, nodeReport, shardReport } from "./report.testing.ts";
+import {
+  clientReport,
+  feedReport,
+  gatewayReport,
+  heardReport,
+  nodeReport,
+  publishedReport,
+  shardReport,
+} from "./report.testing.ts";
 
 test("a slow client is the first row, with its address, what it calls itself and what is wrong", () => {
   const slow = clientReport({ address: "198.51.100.7", agent: "acme/3", behind: 13_200, why: "client: reads 10 KB/s" });
@@ -42,12 +50,23 @@ test("of many shards those are listed that are silent, missing batches or late",
   const part = page.slice(page.indexOf('data-part="shards"'));
   assert.equal(part.split("<tr>").length, 3, "a head and one row");
   assert.match(part, /data-title="shard">17</);
+  const allSilent = heardReport({ silent: 32, shards: shards.map((shard) => ({ ...shard, silent: true })) });
+  const silent = statusPage(nodeReport({ feeds: [feedReport({ heard: allSilent })] }));
+  assert.ok(silent.includes("nothing heard for"));
+  assert.ok(!silent.includes('data-title="shard"'), "that is said of the feed, once");
+});
+
+test("a process that only publishes has no columns of what gateways hear", () => {
+  const feeds = [feedReport({ heard: null, published: publishedReport() })];
+  const page = statusPage(nodeReport({ gateway: null, feeds }));
+  for (const title of ["source", "ticks made"]) assert.ok(page.includes(`data-title="${title}"`), title);
+  for (const title of ["stale", "bus", "silent shards"]) assert.ok(!page.includes(`data-title="${title}"`), title);
 });
 
 test("every part that the script replaces has a name of its own, whatever the node is", () => {
   for (const report of [nodeReport(), nodeReport({ gateway: null, redis: null, feeds: [] })]) {
     const names = [...statusPage(report).matchAll(/data-part="(\w+)"/g)].map(([, name]) => name);
     assert.equal(new Set(names).size, names.length);
-    for (const name of ["head", "problems", "tiles", "feeds", "shards"]) assert.ok(names.includes(name), name);
+    for (const name of ["head", "problems", "tiles", "feeds"]) assert.ok(names.includes(name), name);
   }
 });

@@ -82,8 +82,8 @@ export function statusPage(report: NodeReport): string {
 <dl class="tiles" data-part="tiles">${tiles(report).map(([name, value, more]) => tile(name, value, more))}</dl>
 ${gateway ? section("ages", "Where the time of ticks goes, from the event to the arrival", table(AGES, gateway.ages ? [gateway.ages] : [], "no tick has arrived lately")) : ""}
 ${gateway ? section("clients", clientsTitle(gateway), table(CLIENTS, gateway.clients, "nobody is connected")) : ""}
-${section("feeds", "Feeds", table(FEEDS, feeds, "no feed is known"))}
-${section("shards", "Shards that are worth a look", table(SHARDS, notable(feeds), "every shard has been heard lately"))}
+${section("feeds", "Feeds", feedTable(feeds))}
+${gateway ? section("shards", "Shards that are worth a look", table(SHARDS, notable(feeds), "no shard is otherwise than its feed")) : ""}
 ${workers.length > 0 ? section("workers", "Workers", table(WORKERS, workers, "")) : ""}
 ${gateway ? section("counts", "Since the start", counts(gateway)) : ""}
 </body>
@@ -201,24 +201,40 @@ const CLIENTS: readonly Column<ClientReport>[] = [
   { title: "session", kind: "left", cell: ({ session }) => session },
 ];
 
-const FEEDS: readonly Column<FeedReport>[] = [
+/** A column of feeds that says something only where a feed is published, or heard. */
+interface FeedColumn extends Column<FeedReport> {
+  readonly of?: "published" | "heard";
+}
+
+function feedTable(feeds: readonly FeedReport[]): Html {
+  const columns = FEEDS.filter(({ of }) => of === undefined || feeds.some((feed) => feed[of] !== null));
+  return table(columns, feeds, "no feed is known");
+}
+
+const FEEDS: readonly FeedColumn[] = [
   { title: "feed", kind: "left", cell: ({ feed }) => feed },
   { title: "here", kind: "left", cell: role },
-  { title: "source", kind: "left", cell: ({ published }) => source(published) },
+  { title: "source", kind: "left", of: "published", cell: ({ published }) => source(published) },
   { title: "epoch", cell: ({ published, heard }) => published?.epoch ?? heard?.epoch ?? "-" },
   { title: "symbols", cell: ({ published, heard }) => whole(heard?.symbols ?? published?.symbols ?? 0) },
   {
     title: "stale",
+    of: "heard",
     cell: ({ heard }) => (heard ? marked(whole(heard.stale), heard.stale > 0 ? "warning state" : "") : "-"),
   },
-  { title: "ticks made", cell: ({ published }) => (published ? `${amount(published.ticks)}/s` : "-") },
-  { title: "heard", cell: ({ heard }) => (heard ? `${amount(heard.ticks)}/s` : "-") },
-  { title: "bus", cell: ({ heard }) => (heard === null || heard.transit === null ? "-" : duration(heard.transit)) },
-  { title: "clock ahead by", cell: ({ heard }) => skew(heard?.clockSkew ?? null) },
+  { title: "ticks made", of: "published", cell: ({ published }) => (published ? `${amount(published.ticks)}/s` : "-") },
+  { title: "heard", of: "heard", cell: ({ heard }) => (heard ? `${amount(heard.ticks)}/s` : "-") },
+  {
+    title: "bus",
+    of: "heard",
+    cell: ({ heard }) => (heard === null || heard.transit === null ? "-" : duration(heard.transit)),
+  },
+  { title: "clock ahead by", of: "heard", cell: ({ heard }) => skew(heard?.clockSkew ?? null) },
   { title: "last tick", cell: ({ published, heard }) => ago(heard ? heard.lastTick : (published?.lastTick ?? null)) },
-  { title: "last batch heard", cell: ({ heard }) => ago(heard?.lastBatch ?? null) },
+  { title: "last batch heard", of: "heard", cell: ({ heard }) => ago(heard?.lastBatch ?? null) },
   {
     title: "silent shards",
+    of: "heard",
     cell: ({ heard }) =>
       heard ? marked(`${heard.silent} of ${heard.shards.length}`, heard.silent > 0 ? "critical state" : "") : "-",
   },
@@ -258,12 +274,13 @@ interface NotableShard extends ShardReport {
   readonly feed: string;
 }
 
+/** Of a feed that is silent altogether, that is said once, and not for each shard. */
 function notable(feeds: readonly FeedReport[]): NotableShard[] {
-  return feeds.flatMap(({ feed, heard }) =>
-    (heard?.shards ?? [])
-      .filter(({ silent, missing, age }) => silent || missing || age > OLD_BATCH)
-      .map((shard) => ({ feed, ...shard })),
-  );
+  return feeds.flatMap(({ feed, heard }) => {
+    if (!heard || heard.silent === heard.shards.length) return [];
+    const shards = heard.shards.filter(({ silent, missing, age }) => silent || missing || age > OLD_BATCH);
+    return shards.map((shard) => ({ feed, ...shard }));
+  });
 }
 
 const SHARDS: readonly Column<NotableShard>[] = [
