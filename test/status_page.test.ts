@@ -1,8 +1,8 @@
 /** The page at /status in a real Chromium, as whoever is on call has it open while something happens. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { launchBrowser, PATIENCE } from "./browser.ts";
 import { GatewayProcess } from "./gateway_process.ts";
-import { PATIENCE, WatchlistPage } from "./web_page.ts";
 import { WireClient } from "./wire_client.ts";
 
 test("the page keeps itself current, stays where it was scrolled to, and says when the node is gone", {
@@ -12,7 +12,7 @@ test("the page keeps itself current, stays where it was scrolled to, and says wh
   t.after(() => gateway.close());
   gateway.tick("V:A", { bid: 1 });
   await gateway.known("V:A");
-  const browser = await WatchlistPage.launch(t);
+  const browser = await launchBrowser(t);
   // A phone's screen: the page is longer than it.
   const page = await browser.newPage({ viewport: { width: 390, height: 600 } });
   page.setDefaultTimeout(PATIENCE);

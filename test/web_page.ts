@@ -1,23 +1,9 @@
 /** The watchlist in a real Chromium, as a person uses it: what the tests of the page share. */
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
 import type { TestContext } from "node:test";
-import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
+import { launchBrowser, PATIENCE } from "./browser.ts";
 import { polled } from "./gateway_process.ts";
-
-/** The browser; scripts/needs.ts sees to it that there is one. */
-export const BROWSER = (process.env.PATH ?? "")
-  .split(delimiter)
-  .map((folder) => join(folder, "chromium"))
-  .find((path) => existsSync(path));
-/** A browser in a test: without a screen, without a sandbox of its own, and without a word to its maker. */
-export const BROWSER_ARGS: readonly string[] = [
-  ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
-  ...["--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"],
-];
-/** How long a test waits for what must come, ms: generous, for a machine that does something else meanwhile. */
-export const PATIENCE = 30_000;
 
 /** What is seen of a row. */
 export interface ShownRow {
@@ -48,19 +34,13 @@ export class WatchlistPage {
     page.on("request", (request) => this.requests.push(request.url()));
   }
 
-  static async launch(t: TestContext, ...args: string[]): Promise<Browser> {
-    const browser = await chromium.launch({ executablePath: BROWSER, args: [...BROWSER_ARGS, ...args] });
-    t.after(() => browser.close());
-    return browser;
-  }
-
   /** Opens a gateway's page as a new visitor has it. It is closed with the test. */
   static async open(
     t: TestContext,
     port: number,
     { hash = "", browser, ...options }: BrowserContextOptions & { hash?: string; browser?: Browser } = {},
   ): Promise<WatchlistPage> {
-    const context = await (browser ?? (await WatchlistPage.launch(t))).newContext(options);
+    const context = await (browser ?? (await launchBrowser(t))).newContext(options);
     const own = new WatchlistPage(await context.newPage());
     await own.page.goto(`http://127.0.0.1:${port}/${hash}`);
     await own.page.locator(".grid").waitFor();

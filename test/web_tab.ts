@@ -8,8 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { WebSocket } from "ws";
+import { BROWSER, BROWSER_ARGS } from "./browser.ts";
 import { polled } from "./gateway_process.ts";
-import { BROWSER, BROWSER_ARGS } from "./web_page.ts";
 
 type Answer = Readonly<Record<string, unknown>>;
 

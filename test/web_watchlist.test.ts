@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { launchBrowser, PATIENCE } from "./browser.ts";
 import { ExampleMarket } from "./example_market.ts";
 import { GatewayProcess, polled, ServerProcess } from "./gateway_process.ts";
-import { numberOf, PATIENCE, WatchlistPage } from "./web_page.ts";
+import { numberOf, WatchlistPage } from "./web_page.ts";
 
 const options = { timeout: 120_000 };
 /** What a page, a gateway and a browser on one busy machine may add to an interval, ms. */
@@ -451,7 +452,7 @@ test(
     const watchlist = await WatchlistPage.open(t, gateway.port);
     await watchlist.untilLive("SIM:S0001");
     watchlist.assertNoErrors();
-    const browser = await WatchlistPage.launch(t, "--host-resolver-rules=MAP prices.example 127.0.0.1");
+    const browser = await launchBrowser(t, "--host-resolver-rules=MAP prices.example 127.0.0.1");
     const page = await browser.newPage();
     const response = await page.goto(`http://prices.example:${gateway.port}/`);
     assert.equal(response?.status(), 403);
@@ -474,7 +475,7 @@ test("it can be left out", options, async (t) => {
 
 test("without a store, or with rubbish in it, the page works", options, async (t) => {
   const gateway = await market(t, ["V:A"]);
-  const browser = await WatchlistPage.launch(t);
+  const browser = await launchBrowser(t);
   const context = await browser.newContext();
   await context.addInitScript(() => {
     localStorage.setItem("tickgate.watchlist", '{"version":1,"entries":[{"text":7},{"text":"V:A","without":"x"}]}');
