@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { STAGES } from "../gateway/counts.ts";
 import { amount, bytes, duration, percent, whole } from "./format.ts";
 import { Html, type HtmlValue, html } from "./html.ts";
-import { problemsOf } from "./problems.ts";
+import { problemsOf, SKEWED } from "./problems.ts";
 import type {
   AgesReport,
   ClientReport,
@@ -36,9 +36,6 @@ export const PAGE_POLICY = [
 
 /** A shard whose last batch is older, ms, is shown: heartbeats come twice a second. */
 const OLD_BATCH = 1_000;
-
-/** A clock that is further off, ms, is one that nobody keeps. */
-const SKEWED = 50;
 
 /** What each stage is, for whoever points at it. */
 const STAGE_WORDS: Readonly<Record<(typeof STAGES)[number], string>> = {

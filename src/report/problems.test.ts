@@ -45,6 +45,9 @@ test("a feed that has stopped, Redis that is away and a process that is saturate
   assert.deepEqual(texts({ feeds: [feedReport({ heard: heardReport({ stale: 40 }) })] }), [
     "warning: feed sim: 40 of 1,000 symbols are stale",
   ]);
+  assert.deepEqual(texts({ feeds: [feedReport({ heard: heardReport({ clockSkew: -3_000 }) })] }), [
+    "warning: feed sim: its clock is 3.0 s behind ours",
+  ]);
   const published = publishedReport({ connected: false, lastTick: 61_000 });
   assert.deepEqual(texts({ feeds: [feedReport({ published, heard: null })] }), [
     "critical: feed sim: not connected to its source",

@@ -12,6 +12,8 @@ export interface Problem {
 const BUSY = 0.95;
 const SCARCE = 0.9;
 const LATE = 100;
+/** A clock that is further off, ms, is one that nobody keeps. */
+export const SKEWED = 50;
 /** A leading feed without a tick for so long, ms, is worth a look; a market that is closed has none. */
 const QUIET = 10_000;
 
@@ -39,6 +41,11 @@ function feedProblems({ feed, published, heard }: FeedReport): Problem[] {
     problems.push({ severity: "critical", text: `feed ${feed}: waits for Redis, and publishes nothing` });
   if (published?.role === "leading" && published.lastTick !== null && published.lastTick > QUIET)
     problems.push({ severity: "warning", text: `feed ${feed}: no tick for ${duration(published.lastTick)}` });
+  if (heard && Math.abs(heard.clockSkew ?? 0) > SKEWED) {
+    const skew = heard.clockSkew ?? 0;
+    const way = skew > 0 ? "ahead of" : "behind";
+    problems.push({ severity: "warning", text: `feed ${feed}: its clock is ${duration(Math.abs(skew))} ${way} ours` });
+  }
   if (heard && heard.silent > 0) {
     const all = heard.silent === heard.shards.length;
     const where = all ? "" : ` on ${heard.silent} of ${heard.shards.length} shards`;
