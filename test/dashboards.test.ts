@@ -7,65 +7,15 @@ import { Cluster } from "../scripts/cluster/cluster.ts";
 import { comesTrue } from "../scripts/cluster/probe.ts";
 import { ROOT, read } from "./compose.ts";
 import { Crowd } from "./crowd.ts";
+import { dashboards, substituted } from "./dashboard.ts";
 import { Prometheus } from "./prometheus.ts";
 import { SlowLink } from "./slow_link.ts";
-
-interface Source {
-  readonly type: string;
-  readonly uid: string;
-}
-
-interface Panel {
-  readonly id: number;
-  readonly title: string;
-  readonly description?: string;
-  readonly type: string;
-  readonly datasource?: Source;
-  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
-  readonly fieldConfig?: { readonly defaults: { readonly unit?: string } };
-  readonly targets?: readonly {
-    readonly refId: string;
-    readonly expr: string;
-    readonly legendFormat: string;
-    readonly datasource: Source;
-  }[];
-}
-
-interface Variable {
-  readonly name: string;
-  readonly type: string;
-  readonly query: string | { readonly query: string };
-  readonly allValue?: string;
-}
-
-interface Dashboard {
-  readonly uid: string;
-  readonly title: string;
-  readonly description: string;
-  readonly schemaVersion: number;
-  readonly tags: readonly string[];
-  readonly links: readonly { readonly type: string; readonly tags: readonly string[] }[];
-  readonly templating: { readonly list: readonly Variable[] };
-  readonly annotations: { readonly list: readonly { readonly expr: string }[] };
-  readonly panels: readonly Panel[];
-}
-
-const files = readdirSync(`${ROOT}dashboards`).filter((name) => name.endsWith(".json"));
-const dashboards = files.map((name) => JSON.parse(read(`dashboards/${name}`)) as Dashboard);
 
 /** How long the run is that Prometheus sees, in milliseconds, and how often it asks. */
 const RUN = 25_000;
 const INTERVAL = "1s";
 /** What Grafana puts in for `$__rate_interval`: four times the interval between two scrapes, at least. */
 const RATE_INTERVAL = "10s";
-
-/** An expression as Grafana asks it, with every variable at All. */
-function substituted(expression: string, variables: readonly Variable[]): string {
-  let text = expression.replaceAll("$__rate_interval", RATE_INTERVAL);
-  for (const { name, allValue } of variables) text = text.replaceAll(`$${name}`, allValue ?? "");
-  assert.ok(!text.includes("$"), text);
-  return text;
-}
 
 test("there are four dashboards, each with an address that stays and links to the others", () => {
   assert.deepEqual(dashboards.map(({ uid }) => uid).toSorted(), [
@@ -164,7 +114,7 @@ test("every panel's query has an answer, ages are those of clients, and every me
     for (const { title, targets = [] } of panels)
       for (const { expr, refId } of targets) {
         asked++;
-        const answer = await prometheus.query(substituted(expr, variables));
+        const answer = await prometheus.query(substituted(expr, variables, RATE_INTERVAL));
         if (!answer.some(({ value }) => !Number.isNaN(value))) silent.push(`${uid}: ${title} ${refId}: ${expr}`);
       }
     // In a healthy run it has no answer, but it must be one that Prometheus understands.

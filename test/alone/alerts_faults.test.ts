@@ -8,7 +8,8 @@ import { describe, type TestContext, test } from "node:test";
 import { Cluster } from "../../scripts/cluster/cluster.ts";
 import { comesTrue } from "../../scripts/cluster/probe.ts";
 import { Crowd } from "../crowd.ts";
-import { Prometheus } from "../prometheus.ts";
+import { redOn } from "../dashboard.ts";
+import { Prometheus, type Series } from "../prometheus.ts";
 import { SlowLink } from "../slow_link.ts";
 import { Throttle } from "../throttle.ts";
 import { TickWriter } from "../tick_writer.ts";
@@ -20,6 +21,8 @@ const CALM = 120_000;
 /** How long all must have been well before the first fault, by Prometheus' own clock, in seconds. */
 const WELL = 30;
 const HEALTHY = 40;
+/** What Grafana puts in for `$__rate_interval` where Prometheus asks every 5 s. */
+const RATE_INTERVAL = "20s";
 const SYMBOLS = ["SIM:*", "TEST:*"];
 /** Of the feed that the tests write themselves, and its ticks a second. */
 const WRITTEN = Array.from({ length: 20 }, (_, index) => `TEST:S${index}`);
@@ -68,15 +71,20 @@ async function firing(prometheus: Prometheus): Promise<string[]> {
   return [...new Set(alerts.filter(({ state }) => state === "firing").map(({ name }) => name))];
 }
 
-/**
- * Waits for the alert of a fault that has just begun, ends the fault, and waits for the alert to go.
- * @param where the labels that the alert has, each once: what it blames
- */
+/** What a fault must come to. */
+interface Told {
+  readonly alert: string;
+  /** Whom it blames: the labels of the alert, once for each. */
+  readonly where: readonly Readonly<Record<string, string>>[];
+  /** The panel on which the same is red, and nothing else: the address of its dashboard, and its title. */
+  readonly panel: readonly [uid: string, title: string];
+}
+
+/** Waits for the alert of a fault that has just begun, looks at the dashboard, ends the fault, and waits for the alert to go. */
 async function raises(
   t: TestContext,
   { prometheus }: Scene,
-  alert: string,
-  where: readonly Readonly<Record<string, string>>[],
+  { alert, where, panel }: Told,
   end: () => unknown,
 ): Promise<void> {
   const from = performance.now();
@@ -85,6 +93,8 @@ async function raises(
   const wasRaised = await comesTrue(isRaised, RAISED);
   const raised = performance.now() - from;
   if (!wasRaised) assert.fail(`${alert} is not raised: ${JSON.stringify(await prometheus.alerts())}`);
+  const red = await redOn(prometheus, ...panel, RATE_INTERVAL);
+  assert.deepEqual(red.map(blamed).toSorted(), where.map((labels) => blamed({ labels })).toSorted(), panel[1]);
 
   await end();
   const over = performance.now();
@@ -102,9 +112,42 @@ async function raises(
   );
 }
 
+/** The labels that say whose fault it is. */
+function blamed({ labels: { instance, feed } }: Pick<Series, "labels">): string {
+  return `${instance ?? ""} ${feed ?? ""}`;
+}
+
 function seconds(millis: number): string {
   return (millis / 1_000).toFixed(1);
 }
+
+const SILENT: Told = {
+  alert: "TickgateFeedSilent",
+  where: [{ feed: "lines" }, { feed: "sim" }],
+  panel: ["tickgate-feeds", "Silent at"],
+};
+const SATURATED: Told = {
+  alert: "TickgateSaturated",
+  where: [{ instance: "gateway1:9090" }],
+  panel: ["tickgate-node", "Wait for a turn, mean"],
+};
+const DOWN: Told = {
+  alert: "TickgateGatewayDown",
+  where: [{ instance: "gateway2:9090" }],
+  panel: ["tickgate-overview", "Who answers"],
+};
+const QUIET: Told = {
+  alert: "TickgateSourceSilent",
+  where: [{ feed: "lines" }],
+  panel: ["tickgate-feeds", "Since the last tick"],
+};
+const REDIS: Told = { alert: "TickgateRedisDown", where: [{}], panel: ["tickgate-feeds", "Without Redis"] };
+const SLOW: Told = { alert: "TickgateSlowClients", where: [{}], panel: ["tickgate-clients", "Slow clients"] };
+const OLD: Told = {
+  alert: "TickgatePricesOld",
+  where: [{ feed: "lines" }],
+  panel: ["tickgate-overview", "Age at the gateways by feed, p99"],
+};
 
 const options = { timeout: 600_000, skip: process.platform !== "linux" };
 
@@ -118,20 +161,18 @@ describe("faults", { concurrency: 2 }, () => {
       const { cluster, writer } = scene;
       const { feeds, gateways } = cluster;
       await Promise.all(feeds.map((feed) => feed.kill()));
-      await raises(t, scene, "TickgateFeedSilent", [{ feed: "lines" }, { feed: "sim" }], () =>
-        Promise.all(feeds.map((feed) => feed.start())),
-      );
+      await raises(t, scene, SILENT, () => Promise.all(feeds.map((feed) => feed.start())));
 
       // A fifteenth of a core, in periods that cannot be taken for a slow network.
       const throttle = new Throttle(gateways[0].pid, 30, 420);
       t.after(() => throttle.end());
-      await raises(t, scene, "TickgateSaturated", [{ instance: "gateway1:9090" }], () => throttle.end());
+      await raises(t, scene, SATURATED, () => throttle.end());
 
       await gateways[1].kill();
-      await raises(t, scene, "TickgateGatewayDown", [{ instance: "gateway2:9090" }], () => gateways[1].start());
+      await raises(t, scene, DOWN, () => gateways[1].start());
 
       writer.rest();
-      await raises(t, scene, "TickgateSourceSilent", [{ feed: "lines" }], () => writer.start());
+      await raises(t, scene, QUIET, () => writer.start());
     },
   );
 
@@ -139,15 +180,15 @@ describe("faults", { concurrency: 2 }, () => {
     const scene = await quietDay(t);
     const { cluster, crowd, writer } = scene;
     cluster.redis.signal("SIGSTOP");
-    await raises(t, scene, "TickgateRedisDown", [{}], () => cluster.redis.signal("SIGCONT"));
+    await raises(t, scene, REDIS, () => cluster.redis.signal("SIGCONT"));
 
     const link = await SlowLink.open(cluster.port, 3_000);
     t.after(() => link.close());
     await crowd.join(8, { url: link.url, symbols: SYMBOLS, interval: 100 });
-    await raises(t, scene, "TickgateSlowClients", [{}], () => link.close());
+    await raises(t, scene, SLOW, () => link.close());
 
     writer.age = 3_000;
-    await raises(t, scene, "TickgatePricesOld", [{ feed: "lines" }], () => {
+    await raises(t, scene, OLD, () => {
       writer.age = 0;
     });
   });
