@@ -22,8 +22,9 @@ const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 /** Fewer bytes than this are not worth a read by a slow connection. */
 const SLOW_READ = 512;
-/** Connections from one local address: a system has some 28,000 ports for them, and is slow to find the last ones. */
-const PER_ADDRESS = 20_000;
+/** Connections from one local address, as many as a gateway lets in from one by default; and the first one's port. */
+const PER_ADDRESS = 10_000;
+const FIRST_PORT = 20_000;
 /** The most that ticks may be early by without being counted, microseconds: two clocks of one machine are read apart. */
 const EARLY = 1_000;
 /** A slot's `seq` before its first tick, and after it was forgotten. */
@@ -40,6 +41,8 @@ export interface Surroundings {
   readonly tally: Tally;
   /** The last `seq` of every slot of every connection. */
   readonly seqs: Float64Array;
+  /** The longest time that the process was held up, microseconds. */
+  heldUp: number;
   /** Microseconds since the Unix epoch, by the server's clock. */
   micros(): number;
   /** The connection is open, or will never be. */
@@ -96,7 +99,7 @@ export class Connection implements Wire, FrameListener {
     this.#startedAt = around.micros();
     const { host, port, secure } = around.plan;
     const onread = { buffer: this.#buffer.bytes, callback: (length: number) => this.#read(length) };
-    const common = { host, port, onread, ...localAddress(host, index) };
+    const common = { host, port, onread, ...ownAddress(host, local) };
     this.#socket = secure
       ? connectSecurely({ ...common, ...(isIP(host) ? {} : { servername: host }) })
       : connect({ ...common, noDelay: true });
@@ -105,6 +108,10 @@ export class Connection implements Wire, FrameListener {
     });
     this.#socket.once("close", () => this.#end());
     this.#socket.write(request(around.plan, around.protocol.upgrade));
+  }
+
+  get heldUp(): number {
+    return this.#around.heldUp;
   }
 
   /** Slow: so many more bytes may be read. */
@@ -158,7 +165,7 @@ export class Connection implements Wire, FrameListener {
   }
 
   send(payload: Uint8Array, isText = false): void {
-    this.#socket.write(clientFrame(isText ? TEXT : BINARY, payload));
+    if (!this.#isClosing) this.#socket.write(clientFrame(isText ? TEXT : BINARY, payload));
   }
 
   tick(slot: number, seq: number, eventTime: number): void {
@@ -218,13 +225,14 @@ export class Connection implements Wire, FrameListener {
       case CONTINUATION:
         return this.#part(opcode, target, start, end, isFinal);
       case PING:
-        this.#socket.write(clientFrame(PONG, target.bytes.subarray(start, end)));
+        if (!this.#isClosing) this.#socket.write(clientFrame(PONG, target.bytes.subarray(start, end)));
         return;
       case PONG:
         return;
       case CLOSE:
         this.#closeCode = end - start >= 2 ? target.bytes.readUInt16BE(start) : 1005;
-        this.#socket.end(clientFrame(CLOSE, target.bytes.subarray(start, Math.min(end, start + 2))));
+        if (!this.#isClosing)
+          this.#socket.end(clientFrame(CLOSE, target.bytes.subarray(start, Math.min(end, start + 2))));
         return;
       default:
         this.fault("a frame with an opcode that WebSocket does not have", String(opcode));
@@ -305,9 +313,16 @@ function targetOf(bytes: Buffer): Target {
   return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) };
 }
 
-/** Towards this machine there are as many local addresses as are needed; elsewhere the system chooses. */
-function localAddress(host: string, index: number): { localAddress?: string } {
-  return host === "127.0.0.1" ? { localAddress: `127.0.0.${2 + Math.floor(index / PER_ADDRESS)}` } : {};
+/**
+ * Towards this machine every process has addresses of its own, and its connections have their ports: left to find one, the
+ * system takes milliseconds for each when some thousands are taken. Elsewhere it chooses, which it does by the whole
+ * pair of addresses, and fast. Only Linux has all of 127.0.0.0/8.
+ */
+function ownAddress(host: string, local: number): { localAddress?: string; localPort?: number } {
+  if (host !== "127.0.0.1" || process.platform !== "linux") return {};
+  const [block, place] = [Math.floor(local / PER_ADDRESS), local % PER_ADDRESS];
+  const { pid } = process;
+  return { localAddress: `127.${1 + block}.${(pid >> 8) & 0xff}.${pid & 0xff}`, localPort: FIRST_PORT + place };
 }
 
 function request({ host, port, secure }: Plan, { path, subprotocol, headers = [] }: Upgrade): string {

@@ -4,6 +4,7 @@
  * same cost.
  */
 import type { Target } from "../../src/protocol/msgpack.ts";
+import type { Reader } from "./plan.ts";
 import type { Selection } from "./selection.ts";
 
 /** What the swarm asks for when it connects. */
@@ -42,8 +43,12 @@ export interface Wire {
   readonly local: number;
   /** The symbols it is to subscribe to. A **slot** is a symbol's place among them. */
   readonly selection: Selection;
+  /** How it reads. */
+  readonly reader: Reader;
   /** When what is gone through now arrived, microseconds since the Unix epoch by the server's clock. */
   readonly now: number;
+  /** The longest time that the swarm itself was held up, microseconds: by so much anything may seem late. */
+  readonly heldUp: number;
   /** Sends a message. */
   send(payload: Uint8Array, isText?: boolean): void;
   /**

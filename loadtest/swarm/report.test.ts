@@ -95,6 +95,8 @@ test("it is said when the numbers may be the swarm's own, or the clocks'", () =>
     ).doubts;
   assert.match(doubts({ cpuSeconds: 9.5 })[0], /^the swarm took 95\.0 % of a core a process: .* --processes$/);
   assert.match(doubts({ loopLate: 30 })[0], /late by 30\.0 ms at p99/);
+  const slow = counted(({ classes }) => void Array.from({ length: 20 }, () => classes.healthy.ages.observe(9e5)));
+  assert.match(report({ ...slow, loopLate: 60 }).doubts[0], /late by 60\.0 ms/);
   assert.match(doubts({}, { clock: { offset: 5, error: 50_000 } })[0], /clock is known to 50\.0 ms only/);
   const early = counted(({ classes }) => {
     classes.slow.early = 3;

@@ -9,9 +9,10 @@ import type { Names } from "./tally.ts";
 const MARGIN = 100;
 /** From this share of a core a process on, the swarm measures itself. */
 const SATURATED = 0.9;
-/** Timers that are late by more than this share of the healthy readers' p99 age, and ms, are part of it. */
+/** Timers that are late by more than this share of the healthy readers' p99 age are part of it; ms, from and to. */
 const LATE_SHARE = 0.2;
 const LATE = 5;
+const MOST_LATE = 50;
 
 /** Ages or durations, ms. */
 export interface Summary {
@@ -122,7 +123,7 @@ function doubts({ result, plan, clock }: Run): string[] {
       `the swarm took ${percent(cores)} of a core a process: ages and rates are its own, not the server's; give it more --processes`,
     ],
     [
-      result.loopLate > Math.max(LATE, p99 * LATE_SHARE),
+      result.loopLate > Math.min(MOST_LATE, Math.max(LATE, p99 * LATE_SHARE)),
       `the swarm's timers were late by ${result.loopLate.toFixed(1)} ms at p99: by so much ages may be too large`,
     ],
     [

@@ -18,6 +18,7 @@ for (const [symbols, count] of [
       const slots = names.map((_, symbol) => selection.slotOf(symbol));
       for (let slot = 0; slot < count; slot++) assert.equal(slots.indexOf(slot), selection.symbolAt(slot));
       assert.equal(slots.filter((slot) => slot >= 0).length, count);
+      for (const none of [-1, symbols, symbols + 1, Number.NaN]) assert.equal(selection.slotOf(none), -1);
       assert.equal(selection.nameAt(0), `S${index % symbols}`);
     }
   });

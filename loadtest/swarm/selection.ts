@@ -27,6 +27,7 @@ export class Selection {
   /** The slot of a symbol, given as its place in the market; -1 when it is not among them. */
   slotOf(symbol: number): number {
     const { length } = this.#market;
+    if (!(symbol >= 0 && symbol < length)) return -1;
     const distance = (symbol - this.#first + length) % length;
     const slot = distance / this.#step;
     return Number.isInteger(slot) && slot < this.count ? slot : -1;

@@ -68,6 +68,7 @@ export class Swarm {
       protocol,
       tally: this.#tally,
       seqs: this.#seqs,
+      heldUp: 0,
       micros: () => clock.micros() + plan.clockOffset,
       settled: () => void this.#opening--,
       complete: () => void this.#incomplete--,
@@ -120,8 +121,9 @@ export class Swarm {
   settle(): void {
     this.#tally.counting = false;
     this.#churnHand = undefined;
-    clearInterval(this.#rounds);
+    this.#stallTurn = Number.POSITIVE_INFINITY;
     for (const connection of [...this.#slow, ...this.#stalled]) connection.hurry();
+    this.#slow.clear();
     let remembering = 0;
     for (const connection of this.#connections) if (remembering++ < REMEMBERING) connection.remember();
   }
@@ -200,6 +202,7 @@ export class Swarm {
     const { slowBytes, stallSeconds, churn, connections: all } = this.#share.plan;
     const passed = now - this.#lastRound;
     this.#lastRound = now;
+    this.#around.heldUp = Math.max(this.#around.heldUp, (passed - ROUND) * 1_000);
     this.#giveUp(now);
     for (const connection of this.#slow) connection.allow((passed * slowBytes) / 1_000);
     if (now >= this.#stallTurn) {

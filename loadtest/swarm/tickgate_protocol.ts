@@ -163,8 +163,9 @@ class TickgateDecoder implements Decoder {
   }
 
   message(target: Target, start: number, end: number, isText: boolean): void {
-    const { now } = this.#wire;
-    if (now - this.#heardAt > this.#silence)
+    const { now, reader, heldUp } = this.#wire;
+    // The silence of one that does not read is its own.
+    if (reader === "healthy" && now - this.#heardAt > this.#silence + heldUp)
       this.#wire.fault(FAULTS.silent, `${((now - this.#heardAt) / 1_000).toFixed(0)} ms`);
     this.#heardAt = now;
     if (isText) return this.#wire.fault(FAULTS.text);

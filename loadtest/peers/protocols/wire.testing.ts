@@ -7,7 +7,9 @@ export const MARKET = ["SIM:S0000", "SIM:S0001"];
 
 export class RecordingWire implements Wire {
   readonly local = 0;
+  readonly reader = "healthy";
   readonly now = 0;
+  readonly heldUp = 0;
   readonly selection = new Selection(MARKET, 0, MARKET.length);
   readonly decoder: Decoder;
   readonly sent: (string | Buffer)[] = [];
