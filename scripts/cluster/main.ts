@@ -115,6 +115,7 @@ function greeting(cluster: Cluster): string {
   return [
     "The cluster is running.",
     "",
+    `  page     http://${new URL(cluster.url).host}/`,
     `  stream   ${cluster.url}`,
     `  haproxy  ${cluster.adminUrl}/  pid ${cluster.balancer.pid}`,
     `  redis    redis://127.0.0.1:${cluster.redisPort}  pid ${cluster.redis.pid}`,
