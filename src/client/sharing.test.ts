@@ -337,3 +337,26 @@ test("what is asked for is what all owners want together, and each gets its own"
     { numRuns: 200, includeErrorInReport: true },
   );
 });
+
+test("what is asked for is what all owners want together, on one connection that lasts", async () => {
+  const calm = fc.oneof(
+    { weight: 3, arbitrary: subscribe },
+    { weight: 3, arbitrary: fc.record({ do: of("add", "remove"), owner, texts }) },
+    fc.record({ do: of("change"), owner, interval, fields }, { requiredKeys: ["do", "owner"] }),
+    fc.record({ do: of("hide", "show", "showOnly"), owner, symbols }),
+    { weight: 2, arbitrary: fc.record({ do: of("hideAll", "showAll", "close"), owner }) },
+    { weight: 3, arbitrary: fc.record({ do: of("wait"), millis: fc.constantFrom(0, 40, 600) }) },
+  );
+  await fc.assert(
+    fc.asyncProperty(subscribe, fc.array(calm, { maxLength: 25 }), async (first, steps) => {
+      const run = new Run(5);
+      // What never ticks and what ticks are asked for alike.
+      for (const symbol of SYMBOLS.slice(5, 7)) run.tick(symbol);
+      for (const step of [first, ...steps]) await run.take(step.do === "subscribe" ? { ...step, loops: false } : step);
+      await run.wait(3_000, LONG_TURN);
+      run.check();
+      run.client.close();
+    }),
+    { numRuns: 300, includeErrorInReport: true },
+  );
+});
