@@ -6,6 +6,7 @@ import { offered, type Scenario } from "./scenarios.ts";
 import { table } from "./table.ts";
 
 const BEGIN = "<!-- results: npm run bench:peers -- --document -->";
+const IMAGE = "![Fresh updates, CPU and age of each](comparison.svg)";
 const END = "<!-- /results -->";
 
 /** The page with other results. @throws Error when it has no markers */
@@ -13,7 +14,7 @@ export function withResults(page: string, comparison: Comparison): string {
   const begin = page.indexOf(BEGIN);
   const end = page.indexOf(END);
   if (begin < 0 || end < begin) throw new Error("the page has no markers to put the results between");
-  return `${page.slice(0, begin + BEGIN.length)}\n\n${results(comparison)}\n\n${page.slice(end)}`;
+  return `${page.slice(0, begin + BEGIN.length)}\n\n${IMAGE}\n\n${results(comparison)}\n\n${page.slice(end)}`;
 }
 
 /** The results in Markdown. */
