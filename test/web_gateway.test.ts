@@ -4,6 +4,7 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePort } from "../src/bus/redis_server.testing.ts";
 import { polled, ServerProcess } from "./gateway_process.ts";
+import { SlowLink } from "./slow_link.ts";
 import { numberOf, WatchlistPage } from "./web_page.ts";
 import { TabBrowser } from "./web_tab.ts";
 
@@ -130,6 +131,23 @@ test(
     watchlist.assertNoErrors();
   },
 );
+
+test("a line that is too slow for what was asked: the strip says to what it is slowed, and why", options, async (t) => {
+  const place = await Place.open(t, "sim:?symbols=20&rate=20000");
+  const link = await SlowLink.open(place.server.port, 30_000);
+  t.after(() => link.close());
+  const { port } = new URL(link.url);
+  const watchlist = await WatchlistPage.open(t, Number(port), { viewport: { width: 1_500, height: 800 } });
+  await watchlist.untilLive("SIM:S0001");
+  await watchlist.page.getByText("tick", { exact: true }).click();
+  const slowed = watchlist.page.getByText(/^Slowed to \d+ m?s: slow connection$/);
+  await slowed.waitFor();
+  assert.equal(await watchlist.page.locator(".banner").count(), 0, "nothing is lost");
+  // Asked for less, it is as granted again.
+  await watchlist.page.getByText("5 s", { exact: true }).click();
+  await slowed.waitFor({ state: "detached" });
+  watchlist.assertNoErrors();
+});
 
 test(
   "hidden tabs cost a fifth at most: one of fifty symbols, and one of a pattern of two thousand",

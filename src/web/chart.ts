@@ -1,7 +1,6 @@
 /**
  * The chart of one symbol, live. Loaded when the first one is opened: the charting library is larger than all the rest
- * of the page. Its time axis would leave out what has no bar, so here every moment has one, whether there was a tick or
- * not: a price that stands still is a level line, and a time of silence is as long as it was.
+ * of the page.
  */
 import {
   AreaSeries,
@@ -19,23 +18,15 @@ import {
   type UTCTimestamp,
 } from "lightweight-charts";
 import { clockText } from "./duration.ts";
-import type { Bar, History } from "./history.ts";
+import type { History } from "./history.ts";
 import type { Instrument } from "./instrument.ts";
+import { type Moment, momentsOf } from "./moments.ts";
 import type { Palette } from "./palette.ts";
 
 export type ChartKind = "line" | "bars";
 
 /** Moments that are drawn at most: more than there are pixels. */
 const MOST_MOMENTS = 3_600;
-
-/** One moment as it is drawn. */
-interface Moment {
-  readonly time: UTCTimestamp;
-  readonly bar: Bar | undefined;
-  /** The price that stands at its end. */
-  readonly close: number;
-  readonly isSilent: boolean;
-}
 
 export class LiveChart {
   readonly #chart: IChartApi;
@@ -142,11 +133,11 @@ export class LiveChart {
       this.#line.applyOptions({ priceFormat });
       this.#bars.applyOptions({ priceFormat });
     }
-    const moments = momentsOf(instrument, history, step, isSame ? drawn.until : undefined, now);
+    const moments = momentsOf(history, instrument.silences, step, isSame ? drawn.until : undefined, now);
     if (isSame) for (const moment of moments) this.#add(moment);
     else this.#fill(moments);
     const until = moments.at(-1);
-    this.#drawn = { history, edition: history.edition, step, decimals, until: until ? until.time * 1_000 : first };
+    this.#drawn = { history, edition: history.edition, step, decimals, until: until ? until.start : first };
     this.#level(this.#bid, instrument.quote?.bid ?? null);
     this.#level(this.#ask, instrument.quote?.ask ?? null);
   }
@@ -160,7 +151,7 @@ export class LiveChart {
   }
 
   #fill(moments: readonly Moment[]): void {
-    this.#line.setData(moments.map(({ time, close }) => ({ time, value: close })));
+    this.#line.setData(moments.map((moment) => point(moment)));
     this.#bars.setData(moments.map((moment) => candle(moment)));
     this.#silence.setData(moments.map((moment) => shade(moment)));
     // The latest minutes at first; the user may look further back.
@@ -169,50 +160,26 @@ export class LiveChart {
   }
 
   #add(moment: Moment): void {
-    this.#line.update({ time: moment.time, value: moment.close });
+    this.#line.update(point(moment));
     this.#bars.update(candle(moment));
     this.#silence.update(shade(moment));
   }
 }
 
-function candle({ time, bar }: Moment) {
-  if (!bar) return { time };
-  const { open, high, low, close } = bar;
-  return { time, open, high, low, close };
+function timeOf({ start }: Moment): UTCTimestamp {
+  return Math.floor(start / 1_000) as UTCTimestamp;
 }
 
-function shade({ time, isSilent }: Moment) {
-  return isSilent ? { time, value: 1 } : { time };
+function point(moment: Moment) {
+  return { time: timeOf(moment), value: moment.close };
 }
 
-/** The moments from one on, up to now: each as long as a step, with the price that stood, and whether it was heard. */
-function momentsOf(
-  { silences }: Instrument,
-  history: History,
-  step: number,
-  from: number | undefined,
-  now: number,
-): Moment[] {
-  const moments: Moment[] = [];
-  const first = history.timeAt(0);
-  const begin = from ?? first - (first % step);
-  let index = 0;
-  let close = history.bar(0).open;
-  // What was before the first moment is known by its last price.
-  while (index < history.length && history.timeAt(index) < begin) close = history.closeAt(index++);
-  let silence = 0;
-  for (let start = begin; start <= now; start += step) {
-    let bar: Bar | undefined;
-    for (; index < history.length && history.timeAt(index) < start + step; index++) {
-      const next = history.bar(index);
-      bar = bar
-        ? { ...bar, high: Math.max(bar.high, next.high), low: Math.min(bar.low, next.low), close: next.close }
-        : next;
-      close = next.close;
-    }
-    while (silence < silences.length && (silences[silence].to ?? now) < start) silence++;
-    const isSilent = silence < silences.length && silences[silence].from < start + step && bar === undefined;
-    moments.push({ time: Math.floor(start / 1_000) as UTCTimestamp, bar, close, isSilent });
-  }
-  return moments;
+function candle(moment: Moment) {
+  const { bar } = moment;
+  if (!bar) return { time: timeOf(moment) };
+  return { time: timeOf(moment), open: bar.open, high: bar.high, low: bar.low, close: bar.close };
+}
+
+function shade(moment: Moment) {
+  return moment.isSilent ? { time: timeOf(moment), value: 1 } : { time: timeOf(moment) };
 }
