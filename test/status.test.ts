@@ -67,12 +67,16 @@ test("a slow client among healthy ones is named: address, user agent, how far be
   t.after(() => link.close());
   await visit(t, link.url, "198.51.100.7", "acme <terminal>/3.1");
 
-  const isNamed = ({ gateway }: NodeReport) => /^client: reads .*B\/s/.test(gateway?.clients[0]?.why ?? "");
+  // On a busy machine any client is behind for a moment.
+  const isNamed = ({ gateway }: NodeReport) => {
+    const [first] = gateway?.clients ?? [];
+    return first?.address === "198.51.100.7" && /^client: reads .*B\/s/.test(first.why);
+  };
   const report = await told(gateway, isNamed, "the slow client to be the first");
   const [slowest, ...others] = report.gateway!.clients;
-  assert.deepEqual([slowest.address, slowest.agent], ["198.51.100.7", "acme <terminal>/3.1"]);
+  assert.equal(slowest.agent, "acme <terminal>/3.1");
   assert.ok(slowest.behind > 100, `${slowest.behind} ms behind`);
-  assert.ok(slowest.reads! > 5_000 && slowest.reads! < 20_000, `reads ${slowest.reads} bytes a second`);
+  assert.ok(slowest.reads! > 2_000 && slowest.reads! < 50_000, `reads ${slowest.reads} bytes a second`);
   assert.equal(others.length, 5);
   assert.deepEqual(new Set(others.map(({ agent }) => agent)), new Set(["healthy/1.0"]));
   assert.ok(texts(report).some((text) => /slow.*198\.51\.100\.7 \(acme <terminal>\/3\.1\)/.test(text)));
@@ -84,9 +88,11 @@ test("a slow client among healthy ones is named: address, user agent, how far be
   assert.ok(html.includes("198.51.100.7") && html.includes("acme &lt;terminal&gt;/3.1"));
   assert.equal((await gateway.admin("/status.js")).headers.get("content-type"), "text/javascript; charset=utf-8");
 
-  const { code, stdout, stderr } = await top(gateway);
-  assert.equal(code, 0, stderr);
-  assert.match(stdout, /^ ! gateway1: .*slow.*198\.51\.100\.7 \(acme <terminal>\/3\.1\)/m);
+  const { stdout } = await polled(
+    () => top(gateway),
+    ({ code, stdout }) => code === 0 && /^ ! gateway1: .*slow.*198\.51\.100\.7 \(acme <terminal>\/3\.1\)/m.test(stdout),
+    "top to name the slow client",
+  );
   const rows = stdout.slice(stdout.indexOf("clients, by behind")).split("\n");
   assert.match(rows[2], /198\.51\.100\.7 +acme <terminal>\/3\.1 +client: /);
 });
