@@ -9,7 +9,7 @@ test("a scenario has its own defaults, and flags say otherwise", () => {
   assert.equal(read?.command, "run");
   assert.ok(read?.command === "run");
   assert.equal(read.scenario, "steady");
-  assert.deepEqual([read.settings.connections, read.settings.rate, read.settings.sample], [2_000, 500, 20]);
+  assert.deepEqual([read.settings.connections, read.settings.rate, read.settings.sample], [2_000, 500, 5]);
   const none = readOptions([]);
   assert.ok(none?.command === "run" && none.scenario === "smoke" && none.settings.connections === 20);
   assert.deepEqual(readOptions(["install"]), { command: "install" });

@@ -83,6 +83,8 @@ export function reportOf(data: unknown, asked: Asked): Report {
   const thresholds = Object.entries(metrics).flatMap(([metric, value]) =>
     Object.entries(value?.thresholds ?? {}).map(([limit, { ok }]) => ({ metric, limit, isKept: ok })),
   );
+  // What was crossed comes first.
+  thresholds.sort((a, b) => Number(a.isKept) - Number(b.isKept) || (a.metric < b.metric ? -1 : 1));
   const spreads = (which: readonly [metric: string, name: string, unit?: number][]) =>
     which.flatMap(([metric, name, unit = 1]) => spreadOf(name, metrics[metric], unit) ?? []);
   const delay = metrics.own_delay?.values["p(99)"] ?? 0;

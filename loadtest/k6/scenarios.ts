@@ -97,12 +97,12 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   },
   steady: {
     help: "Clients that stay",
-    defaults: { connections: 200, sample: 20 },
+    defaults: { connections: 200, sample: 5 },
     visits: (seat, settings) => [{ from: openedAt(seat, settings), to: end(settings) }],
   },
   ramp: {
     help: "Clients that become more for half of the time, stay for a quarter, and become fewer",
-    defaults: { connections: 400, duration: 40, sample: 20 },
+    defaults: { connections: 400, duration: 40, sample: 5 },
     visits: (seat, settings) => {
       const place = seat / settings.connections;
       return [{ from: (place * end(settings)) / 2, to: end(settings) * (1 - place / 4) }];
@@ -110,7 +110,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   },
   spike: {
     help: "A reconnect storm: some of the clients are cut off at once and come back within seconds; the others must not feel it",
-    defaults: { connections: 400, duration: 30, sample: 20, "max-connect": 2_000, "max-snapshot": 3_000 },
+    defaults: { connections: 400, duration: 30, sample: 5, "max-connect": 2_000, "max-snapshot": 3_000 },
     visits: (seat, settings) => {
       const all = { from: openedAt(seat, settings), to: end(settings) };
       if (!isInStorm(seat, settings)) return [all];
