@@ -16,7 +16,7 @@ const gzipped = promisify(gzipCompress);
 /** At its best, which is its default. */
 const brotlied = promisify(brotliCompress);
 
-const BROWSERS = ["chrome111", "edge111", "firefox115", "safari16.4"];
+const BROWSERS = ["chrome111", "edge111", "firefox121", "safari16.4"];
 /** What is worth compressing has more bytes than this. */
 const SMALL = 512;
 

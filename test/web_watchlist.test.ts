@@ -460,6 +460,23 @@ test(
   },
 );
 
+test("what the gateway does not give is on the list with the reason, and without a price", options, async (t) => {
+  const gateway = await GatewayProcess.open("--max-symbols-per-connection", "2");
+  t.after(() => gateway.close());
+  for (const symbol of ["V:A", "V:B", "V:C"]) gateway.tick(symbol, { last: 5 });
+  await gateway.known("V:C");
+  const watchlist = await WatchlistPage.open(t, gateway.port, { hash: "#symbols=V:A,V:B,V:C,NOPE" });
+  await watchlist.untilLive("V:B");
+  await watchlist.row("V:C").getByText("refused").waitFor();
+  assert.match((await watchlist.row("V:C").locator(".badge").getAttribute("title")) ?? "", /2 symbols/);
+  assert.equal(await watchlist.cell("V:C", "last").textContent(), "–");
+  // One that makes room is taken up by the next.
+  await watchlist.row("V:A").hover();
+  await watchlist.page.locator(".remove").click();
+  await watchlist.untilLive("V:C");
+  watchlist.assertNoErrors();
+});
+
 test("it can be left out", options, async (t) => {
   const gateway = await simulator(t, "--no-watchlist");
   const response = await gateway.get("/");

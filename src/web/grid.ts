@@ -41,7 +41,8 @@ const MOUSE_ROW = 30;
 /** What the grid shows and asks for. */
 export interface GridHost {
   instrumentOf(symbol: string): Instrument | undefined;
-  refusalOf(pattern: string): string | undefined;
+  /** Why the gateway does not give a symbol or pattern. */
+  refusalOf(text: string): string | undefined;
   /** These symbols are on the screen. */
   shown(symbols: readonly string[]): void;
   open(symbol: string): void;
@@ -239,7 +240,7 @@ export class Grid {
     };
     for (const key of this.#dirty) {
       const view = this.#views.get(key);
-      if (view instanceof RowView) view.paint(this.#host.instrumentOf(key), scene);
+      if (view instanceof RowView) view.paint(this.#host.instrumentOf(key), this.#host.refusalOf(key), scene);
     }
     this.#dirty.clear();
     this.painted++;

@@ -22,8 +22,6 @@ export class Instrument {
   readonly trend = new History(TREND_BARS, TREND_STEP);
   /** Undefined until the symbol is granted. */
   quote: Quote | undefined;
-  /** Why the gateway does not give it; empty where it does. */
-  refusal = "";
   /** Which way the price went when it last changed: 1 up, -1 down, 0 not yet. */
   direction = 0;
   /** The latest of them, in order. */

@@ -67,6 +67,8 @@ export class Market {
   readonly slowness = new Cell<Slowness | undefined>(undefined);
   /** All symbols that are watched and that there are. */
   readonly instruments = new Map<string, Instrument>();
+  /** By symbol or pattern of the list: why the gateway does not give it. */
+  readonly refusals = new Map<string, string>();
   readonly #handler: MarketHandler;
   readonly #subscription: Subscription;
   /** Kept for what was looked at: the latest last. */
@@ -98,8 +100,7 @@ export class Market {
       this.#charts.delete(quote.symbol);
     });
     this.client.on("rejected", ({ symbol, message }) => {
-      const instrument = this.instruments.get(symbol);
-      if (instrument) instrument.refusal = message;
+      if (this.#texts.has(symbol)) this.refusals.set(symbol, message);
       handler.refused(message, symbol);
     });
     this.client.on("error", (error) => {
@@ -128,6 +129,7 @@ export class Market {
     const gone = [...this.#texts].filter((text) => !texts.has(text));
     const come = [...texts].filter((text) => !this.#texts.has(text));
     this.#texts = texts;
+    for (const text of gone) this.refusals.delete(text);
     if (gone.length > 0) this.#subscription.remove(gone);
     if (come.length > 0) this.#subscription.add(come);
     this.#handler.membersChanged();
@@ -181,6 +183,7 @@ export class Market {
   }
 
   #granted({ symbol }: Quote): void {
+    this.refusals.delete(symbol);
     if (this.instruments.has(symbol)) return;
     this.instruments.set(symbol, new Instrument(symbol));
     this.#handler.membersChanged();
@@ -203,6 +206,8 @@ export class Market {
     switch (state.phase) {
       case "open":
         this.#heardAt = now;
+        // Each connection is asked anew.
+        this.refusals.clear();
         this.link.value = { ...before, phase: "live", since: now, node: state.hello.node };
         return;
       case "silent":

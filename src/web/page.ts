@@ -38,14 +38,13 @@ export class Page {
   readonly said = new Cell("");
   /** Whether the list is one of a link, which is not kept until the user says so. */
   readonly isShared: Cell<boolean>;
-  /** Whether nothing is known of the gateway's symbols yet on a first visit; then what to do about an empty market. */
+  /** Whether this is a first visit, with a list that is still to be filled. */
   readonly isFirstVisit: Cell<boolean>;
   /** The theme's colours. */
   readonly palette = new Cell(readPalette());
   readonly market: Market;
   readonly grid: Grid;
   readonly #store: Store | undefined;
-  readonly #refusals = new Map<string, string>();
   /** Who draws the open chart. */
   #chartTouched: () => void = () => {};
   #rowsTimer: ReturnType<typeof setTimeout> | undefined;
@@ -65,7 +64,7 @@ export class Page {
     this.view = new Cell(readView(store));
     this.grid = new Grid({
       instrumentOf: (symbol) => this.market.instruments.get(symbol),
-      refusalOf: (pattern) => this.#refusals.get(pattern),
+      refusalOf: (text) => this.market.refusals.get(text),
       shown: (symbols) => this.market.showOnly(symbols),
       open: (symbol) => this.open(symbol),
       remove: (text) => this.remove(text),
@@ -285,7 +284,6 @@ export class Page {
 
   #refused(message: string, text: string | undefined): void {
     if (text === undefined || text.endsWith("*")) this.say({ text: text ? `${text}: ${message}` : message });
-    if (text !== undefined) this.#refusals.set(text, message);
     this.grid.touchAll();
   }
 

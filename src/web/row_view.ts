@@ -157,7 +157,7 @@ export class RowView {
   }
 
   /** Paints what is known of the symbol now. */
-  paint(instrument: Instrument | undefined, scene: Scene): void {
+  paint(instrument: Instrument | undefined, refusal: string | undefined, scene: Scene): void {
     const { now, isShown } = scene;
     const isSame = this.#instrument === instrument;
     this.#instrument = instrument;
@@ -181,13 +181,13 @@ export class RowView {
     if (isShown("volume")) this.#volume.text = shortText(quote?.volume ?? null);
     if (isShown("range")) this.#paintRange(instrument, decimals);
     if (isShown("time")) this.#time.text = quote?.eventTime ? clockText(quote.eventTime / 1_000, now) : NOTHING;
-    this.#paintState(instrument, now);
+    this.#paintState(instrument, refusal, now);
     if (isShown("trend")) this.#paintTrend(instrument, scene);
   }
 
-  #paintState(instrument: Instrument | undefined, now: number): void {
+  #paintState(instrument: Instrument | undefined, refusal: string | undefined, now: number): void {
     // Before the gateway has answered there is nothing to say of it.
-    const state = instrument?.refusal ? "refused" : (instrument?.quote?.state ?? "awaited");
+    const state = refusal ? "refused" : (instrument?.quote?.state ?? "awaited");
     if (state !== this.#state) {
       this.#state = state;
       this.element.dataset.state = state;
@@ -204,7 +204,7 @@ export class RowView {
       this.#badge.title = `${reason || "Its feed has gone silent"}.${from}`;
     } else {
       this.#badgeText.text = state === "refused" ? "refused" : "no tick yet";
-      this.#badge.title = instrument?.refusal || "The gateway has had no tick of it";
+      this.#badge.title = refusal ?? "The gateway has had no tick of it";
     }
   }
 
