@@ -19,6 +19,9 @@ const TSC = fileURLToPath(new URL("bin/tsc", import.meta.resolve("typescript/pac
 /** What `tickgate/client` may have at most, bytes as gzip. */
 export const CLIENT_BUDGET = 10_240;
 
+/** Names of files that are being written. */
+const HALF = /\.half\d+$/;
+
 /** How large a module is, bytes. */
 export interface ModuleSize {
   readonly name: string;
@@ -62,9 +65,11 @@ export async function buildClient(target = TARGET): Promise<ModuleSize[]> {
   const [{ name, gzip }] = sizes;
   if (gzip > CLIENT_BUDGET) throw new Error(`${name} has ${gzip} bytes as gzip, and may have ${CLIENT_BUDGET}`);
   for (const [path, contents] of files) writeWhole(join(target, path), contents);
-  for (const path of readdirSync(target, { recursive: true, withFileTypes: true })) {
-    const file = join(path.parentPath, path.name);
-    if (path.isFile() && !files.has(file.slice(join(target, "/").length))) rmSync(file, { force: true });
+  for (const entry of readdirSync(target, { recursive: true, withFileTypes: true })) {
+    const file = join(entry.parentPath, entry.name);
+    // What another build is writing is not of an older one.
+    const isOld = entry.isFile() && !HALF.test(file) && !files.has(file.slice(join(target, "/").length));
+    if (isOld) rmSync(file, { force: true });
   }
   return sizes;
 }
@@ -92,7 +97,7 @@ function typesOf(source: string): Map<string, string> {
 /** Writes a file so that nobody sees half of it. */
 function writeWhole(path: string, contents: Uint8Array | string): void {
   mkdirSync(dirname(path), { recursive: true });
-  const half = `${path}.${process.pid}`;
+  const half = `${path}.half${process.pid}`;
   writeFileSync(half, contents);
   renameSync(half, path);
 }

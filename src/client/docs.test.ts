@@ -1,41 +1,101 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { test } from "node:test";
+import { before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { buildClient } from "../../scripts/build_client.ts";
+import { VIOLATIONS } from "./client.ts";
 import { LiveGateway } from "./gateway.testing.ts";
 
 const DOCS = new URL("../../docs/", import.meta.url);
+const PAGE = readFileSync(new URL("client.md", DOCS), "utf8");
+const URL_IN_DOCS = "wss://prices.example.com/v1/stream";
+/** How long an example may take, ms. */
+const DEADLINE = 30_000;
 
-test("the first example of docs/client.md runs as it stands", async (t) => {
-  const [, program] = /```ts\n(.*?)```/s.exec(readFileSync(new URL("client.md", DOCS), "utf8")) ?? [];
-  assert.ok(program);
-  const gateway = await LiveGateway.open();
-  t.after(() => gateway.cut());
-  gateway.tick("SIM:A", 10, 10.5);
-  const child = spawn(process.execPath, ["--input-type=module-typescript", "--eval", program], {
-    cwd: fileURLToPath(DOCS),
-    env: { ...process.env, TICKGATE_URL: gateway.url },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  t.after(() => child.kill("SIGKILL"));
-  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
-  const deadline = setTimeout(() => child.kill("SIGKILL"), 20_000);
-  t.after(() => clearTimeout(deadline));
-  assert.equal((await lines.next()).value, "SIM:A 10 10.5 seq 1 live");
-  gateway.publisher.stale("silent");
-  assert.equal((await lines.next()).value, "SIM:A stale silent");
-  child.kill("SIGINT");
-  assert.deepEqual(await once(child, "exit"), [0, null]);
+/** What an example may count on: a page, and a client where it makes none. */
+const PAGE_OF_EXAMPLES = `
+  globalThis.document = {
+    visibilityState: "visible",
+    addEventListener() {},
+    removeEventListener() {},
+    getElementById: (id: string) => ({ set textContent(text: string) { console.log("#" + id + " " + text); } }),
+  };
+  globalThis.IntersectionObserver = class { observe() {} unobserve() {} disconnect() {} };
+`;
+
+before(() => buildClient());
+
+/** The examples of the page, and what each says that it prints. */
+const examples = [...PAGE.matchAll(/```ts\n(.*?)```/gs)].map(([, code], index) => {
+  const expected = [...code.matchAll(/^\/\/ → (.*)$/gm)].map(([, line]) => line);
+  const heading = PAGE.slice(0, PAGE.indexOf(code))
+    .match(/^## .*$/gm)
+    ?.at(-1)
+    ?.slice(3);
+  return { name: `${index + 1}, ${heading}`, code, expected };
+});
+
+/** Whether all that is expected has been printed, in whatever order. */
+function holds(lines: readonly string[], expected: readonly string[]): boolean {
+  return expected.every((line) => lines.includes(line));
+}
+
+// At the same time: most of it is waiting for a process to start.
+test("the examples of docs/client.md print what they say", { concurrency: 4 }, async (t) => {
+  assert.ok(examples.length >= 10);
+  const run = async ({ name, code, expected }: (typeof examples)[number]) => {
+    assert.ok(expected.length > 0, `example ${name} says nothing`);
+    const gateway = await LiveGateway.open(code.includes("too_many_symbols") ? { maxSymbolsPerConnection: 2 } : {});
+    gateway.tick("SIM:A", 10, 10.5);
+    gateway.tick("SIM:B", 20, 20.5);
+    gateway.publisher.tick("COINBASE:BTC-USD", { bid: 64_000, ask: 64_001, last: 64_000.5 }, Date.now() * 1_000);
+    const own = code.includes("new TickgateClient(")
+      ? ""
+      : `import { TickgateClient } from "tickgate/client"; const client = new TickgateClient("${URL_IN_DOCS}");\n`;
+    const program = (PAGE_OF_EXAMPLES + own + code).replaceAll(URL_IN_DOCS, gateway.url);
+    const child = spawn(process.execPath, ["--input-type=module-typescript", "--eval", program], {
+      cwd: fileURLToPath(DOCS),
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const deadline = setTimeout(() => child.kill("SIGKILL"), DEADLINE);
+    const lines: string[] = [];
+    for await (const line of createInterface(child.stdout)) {
+      lines.push(line);
+      if (holds(lines, expected)) break;
+    }
+    clearTimeout(deadline);
+    child.kill("SIGKILL");
+    gateway.cut();
+    assert.ok(holds(lines, expected), `example ${name} printed ${JSON.stringify(lines)}`);
+  };
+  await Promise.all(examples.map((example) => t.test(`example ${example.name}`, () => run(example))));
+});
+
+test("docs/client.md tells of every option, event, member and violation", () => {
+  const names = (file: string, from: RegExp) => {
+    const [, body] = from.exec(readFileSync(new URL(file, import.meta.url), "utf8")) ?? [];
+    return [...(body ?? "").matchAll(/^ {2}(?:readonly )?([a-zA-Z]+)[?(:]/gm)].map(([, name]) => name);
+  };
+  const all = [
+    ...names("client.ts", /export interface ClientOptions \{(.*?)\n\}/s),
+    ...names("client.ts", /export interface ClientStats \{(.*?)\n\}/s),
+    ...names("subscription.ts", /export interface SubscribeOptions [^{]*\{(.*?)\n\}/s),
+    ...names("subscription.ts", /export interface Subscription [^{]*\{(.*?)\n\}/s),
+    ...names("events.ts", /export interface ClientEvents \{(.*?)\n\}/s),
+    ...names("quote.ts", /export interface Quote [^{]*\{(.*?)\n\}/s),
+    ...VIOLATIONS,
+  ];
+  assert.ok(all.length > 60, String(all.length));
+  for (const name of all) assert.match(PAGE, new RegExp(`\\b${name}\\b`), `${name} is not told of`);
 });
 
 test("the library imports nothing of Node's, and of the server only what is shared", () => {
   const folder = new URL("./", import.meta.url);
-  const files = readdirSync(folder).filter((name) => /^[a-z]+\.ts$/.test(name));
-  assert.ok(files.includes("client.ts"));
-  const allowed = [/^\.\/[a-z]+\.ts$/, /^\.\.\/protocol\/(codes|messages)\.ts$/, /^\.\.\/(tick|backoff)\.ts$/];
+  const files = readdirSync(folder).filter((name) => /^[a-z_]+\.ts$/.test(name));
+  assert.ok(files.includes("client.ts") && files.includes("observe.ts"));
+  const allowed = [/^\.\/[a-z_]+\.ts$/, /^\.\.\/protocol\/(codes|messages)\.ts$/, /^\.\.\/(tick|backoff)\.ts$/];
   for (const file of files) {
     const text = readFileSync(new URL(file, folder), "utf8");
     for (const [, from] of text.matchAll(/\bfrom "([^"]+)"/g))
