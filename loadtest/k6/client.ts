@@ -13,8 +13,9 @@ const STRETCH = 1_000;
 const AGES_PER_FRAME = 8;
 /** What is told of a client's faults. */
 const MAX_FAULTS = 5;
-/** A connection that ended sooner than this, ms, or that k6 was behind with for so long, may lack what was on its way. */
+/** A connection that ended sooner than this, ms, may lack what was on its way; or any, where k6 was behind by so much. */
 const TIME_TO_ANSWER = 2_000;
+const KEEPING_UP = 500;
 
 /** What all clients of a virtual user share. */
 export interface Surroundings {
@@ -111,7 +112,7 @@ export class Client {
       if (!this.#isGreeted) this.#fault("hello", "a data frame came first");
       counts.frames++;
       counts.ticks += tickCount(bytes);
-      counts.longest = Math.max(counts.longest, Date.now() - receivedAt);
+      counts.behind(Date.now() - receivedAt);
       if (bytes.length > MAX_FRAME) this.#fault("readable", `a frame of ${bytes.length} bytes`);
       const stretch = Math.floor(receivedAt / STRETCH);
       // Everything is read until there is a snapshot of each symbol; after that, everyone has other stretches.
@@ -213,9 +214,8 @@ export class Client {
   #checkEnd(): void {
     const symbols = this.#symbols.length;
     if (this.#slots.size === symbols && this.#missing === 0) return;
-    const { longest, delay } = this.#around.counts;
-    const stay = Date.now() - this.#openedAt - Math.max(longest, delay);
-    if (stay < TIME_TO_ANSWER) metrics.unfinished.add(1);
+    const stay = Date.now() - this.#openedAt;
+    if (stay < TIME_TO_ANSWER || this.#around.counts.worst > KEEPING_UP) metrics.unfinished.add(1);
     else if (this.#slots.size < symbols) this.#fault("granted", `${this.#slots.size} of ${symbols} symbols`);
     else this.#fault("snapshot", `${symbols - this.#missing} of ${symbols} symbols`);
   }

@@ -33,9 +33,15 @@ export class Counts {
   read = 0;
   following = 0;
   conflated = 0;
-  /** The longest delay since it was told, ms; and the one that was told last. */
-  longest = 0;
-  delay = 0;
+  /** The longest delay since it was told, and of all, ms. */
+  #longest = 0;
+  worst = 0;
+
+  /** k6 was behind by so much, ms. */
+  behind(delay: number): void {
+    if (delay > this.#longest) this.#longest = delay;
+    if (delay > this.worst) this.worst = delay;
+  }
 
   tell(): void {
     if (this.frames === 0) return;
@@ -44,8 +50,7 @@ export class Counts {
     readTicks.add(this.read);
     followingTicks.add(this.following);
     conflatedTicks.add(this.conflated);
-    ownDelay.add(this.longest);
-    this.delay = this.longest;
-    this.frames = this.ticks = this.read = this.following = this.conflated = this.longest = 0;
+    ownDelay.add(this.#longest);
+    this.frames = this.ticks = this.read = this.following = this.conflated = this.#longest = 0;
   }
 }

@@ -174,7 +174,7 @@ interface Step {
 function follow(steps: readonly Step[], from: number, counts: metrics.Counts): void {
   let next = from;
   for (; next < steps.length && steps[next].at <= Date.now(); next++) {
-    counts.longest = Math.max(counts.longest, Date.now() - steps[next].at);
+    counts.behind(Date.now() - steps[next].at);
     steps[next].act();
   }
   if (next < steps.length) setTimeout(() => follow(steps, next, counts), Math.max(1, steps[next].at - Date.now()));
