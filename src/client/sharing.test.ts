@@ -5,124 +5,28 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { FIELDS, type Field, isPattern } from "../tick.ts";
-import { type Quote, type Subscription, TickgateClient } from "./client.ts";
+import { FIELDS } from "../tick.ts";
+import { type Quote, TickgateClient } from "./client.ts";
 import { ManualTime } from "./fake.testing.ts";
-import { ModelGateway, matches } from "./model.testing.ts";
+import { LiveGateway, until } from "./gateway.testing.ts";
+import { ModelGateway } from "./model.testing.ts";
+import {
+  BACKGROUND_INTERVAL,
+  calm,
+  HIDDEN_INTERVAL,
+  Owner,
+  type Step,
+  SYMBOLS,
+  step,
+  subscribe,
+  wantedOf,
+} from "./owner.testing.ts";
 
-const SYMBOLS = ["A:1", "A:2", "A:3", "AB:1", "AB:2", "B:1", "B:2", "C"];
-const TEXTS = [...SYMBOLS, "*", "A*", "A:*", "AB:*", "B:*"];
-const HIDDEN_INTERVAL = 2_000;
-const BACKGROUND_INTERVAL = 4_000;
 /** Microtasks that a loop takes for all symbols. */
 const ROUNDS = 40;
-/** How long what has left the screen keeps its pace, ms. */
-const LEAVING = 500;
 /** Steps of time, ms, while things happen and while all settles. */
 const TURN = 5;
 const LONG_TURN = 50;
-
-/** One owner, and what it must get: in words of its own, not the library's. */
-class Owner {
-  /** The text that was said last of those that match best decides. */
-  readonly said = new Map<string, boolean>();
-  readonly shown = new Set<string>();
-  readonly hidden = new Set<string>();
-  /** What holds of symbols in neither. */
-  isHidden = false;
-  interval: number;
-  fields: readonly Field[] | undefined;
-  subscription: Subscription | undefined;
-  isClosed = false;
-  /** By symbol: what it was last told. */
-  readonly last = new Map<string, { at: number; seq: number; state: string; values: (number | null)[]; era: number }>();
-  /** Counts what may change its pace; and when it last changed its fields, which by itself is nothing to be told. */
-  era = 0;
-  fieldsEra = 0;
-  /** Until when what has left the screen may have its old pace, ms. */
-  leavesUntil = 0;
-
-  constructor(interval: number, fields: readonly Field[] | undefined) {
-    this.interval = interval;
-    this.fields = fields;
-  }
-
-  covers(symbol: string): boolean {
-    const matching = [...this.said].filter(([text]) => matches(text, symbol));
-    return matching.sort(([a], [b]) => rank(b) - rank(a))[0]?.[1] ?? false;
-  }
-
-  pace(symbol: string, isVisible: boolean): number {
-    if (!isVisible) return Math.max(this.interval, BACKGROUND_INTERVAL);
-    const isHidden = this.isHidden ? !this.shown.has(symbol) : this.hidden.has(symbol);
-    return isHidden ? Math.max(this.interval, HIDDEN_INTERVAL) : this.interval;
-  }
-
-  add(texts: readonly string[]): void {
-    for (const text of texts) {
-      this.said.set(text, true);
-      if (isPattern(text))
-        for (const [other, wanted] of this.said) if (!wanted && matches(text, other)) this.said.delete(other);
-    }
-  }
-
-  remove(texts: readonly string[]): void {
-    for (const text of texts) {
-      if (this.said.get(text)) this.said.delete(text);
-      else {
-        if (isPattern(text)) for (const other of this.said.keys()) if (matches(text, other)) this.said.delete(other);
-        if ([...this.said].some(([other, wanted]) => wanted && isPattern(other) && matches(other, text)))
-          this.said.set(text, false);
-      }
-      this.shown.delete(text);
-      this.hidden.delete(text);
-    }
-  }
-}
-
-/** A symbol goes before patterns, a longer pattern before a shorter one. */
-function rank(text: string): number {
-  return isPattern(text) ? text.length : 1_000;
-}
-
-type Step =
-  | {
-      readonly do: "subscribe";
-      readonly texts: string[];
-      readonly interval: number;
-      readonly fields?: Field[];
-      readonly loops: boolean;
-    }
-  | { readonly do: "add" | "remove"; readonly owner: number; readonly texts: string[] }
-  | { readonly do: "change"; readonly owner: number; readonly interval?: number; readonly fields?: Field[] }
-  | { readonly do: "hide" | "show" | "showOnly"; readonly owner: number; readonly symbols: string[] }
-  | { readonly do: "hideAll" | "showAll" | "close"; readonly owner: number }
-  | { readonly do: "see"; readonly visible: boolean }
-  | { readonly do: "tick"; readonly symbols: string[] }
-  | { readonly do: "cut" | "down" | "up" }
-  | { readonly do: "wait"; readonly millis: number };
-
-const owner = fc.nat(5);
-const symbols = fc.uniqueArray(fc.constantFrom(...SYMBOLS), { minLength: 1, maxLength: 4 });
-const texts = fc.uniqueArray(fc.constantFrom(...TEXTS), { minLength: 1, maxLength: 3 });
-const interval = fc.constantFrom(0, 50, 100, 250, 1_000);
-const fields = fc.uniqueArray(fc.constantFrom<Field>("bid", "ask", "last"), { minLength: 1 });
-const of = <D extends string>(...names: D[]) => fc.constantFrom(...names);
-const subscribe: fc.Arbitrary<Step> = fc.record(
-  { do: of("subscribe"), texts, interval, fields, loops: fc.boolean() },
-  { requiredKeys: ["do", "texts", "interval", "loops"] },
-);
-const step: fc.Arbitrary<Step> = fc.oneof(
-  subscribe,
-  fc.record({ do: of("add", "remove"), owner, texts }),
-  fc.record({ do: of("change"), owner, interval, fields }, { requiredKeys: ["do", "owner"] }),
-  fc.record({ do: of("hide", "show", "showOnly"), owner, symbols }),
-  fc.record({ do: of("hideAll", "showAll", "close"), owner }),
-  fc.record({ do: of("see"), visible: fc.boolean() }),
-  { weight: 4, arbitrary: fc.record({ do: of("tick"), symbols }) },
-  fc.record({ do: of("cut", "down", "up") }),
-  { weight: 4, arbitrary: fc.record({ do: of("wait"), millis: fc.constantFrom(0, 5, 40, 120, 600, 3_000) }) },
-);
 
 /** How long messages are on their way, ms. */
 const delay = fc.constantFrom(0, 10, 60);
@@ -156,7 +60,7 @@ class Run {
   async take(step: Step): Promise<void> {
     if (step.do === "subscribe") return this.#subscribe(step);
     if (step.do === "wait") return this.wait(step.millis, TURN);
-    if ("owner" in step) this.#use(step);
+    if ("owner" in step) this.owners[step.owner]?.take(step, this.time.millis());
     else if (step.do === "tick") for (const symbol of step.symbols) this.tick(symbol);
     else if (step.do === "cut") this.gateway.cut();
     else if (step.do === "see") {
@@ -213,55 +117,6 @@ class Run {
       })().catch((error) => this.errors.push(error));
   }
 
-  #use(step: Extract<Step, { owner: number }>): void {
-    const owner = this.owners[step.owner];
-    const subscription = owner?.subscription;
-    if (!subscription || owner.isClosed) return;
-    owner.era++;
-    if (step.do === "hide" || step.do === "showOnly") owner.leavesUntil = this.time.millis() + LEAVING;
-    switch (step.do) {
-      case "add":
-        owner.add(step.texts);
-        return subscription.add(step.texts);
-      case "remove":
-        owner.remove(step.texts);
-        return subscription.remove(step.texts);
-      case "change": {
-        if (step.interval !== undefined) owner.interval = step.interval;
-        if (step.fields) {
-          owner.fields = step.fields;
-          owner.fieldsEra = owner.era;
-        }
-        const { interval, fields } = step;
-        return subscription.change({ ...(interval === undefined ? {} : { interval }), ...(fields ? { fields } : {}) });
-      }
-      case "hide":
-        for (const symbol of step.symbols) {
-          owner.hidden.add(symbol);
-          owner.shown.delete(symbol);
-        }
-        return subscription.hide(step.symbols);
-      case "show":
-        for (const symbol of step.symbols) {
-          owner.shown.add(symbol);
-          owner.hidden.delete(symbol);
-        }
-        return subscription.show(step.symbols);
-      case "showOnly":
-      case "hideAll":
-      case "showAll":
-        owner.hidden.clear();
-        owner.shown.clear();
-        owner.isHidden = step.do !== "showAll";
-        if (step.do !== "showOnly") return step.do === "hideAll" ? subscription.hide() : subscription.show();
-        for (const symbol of step.symbols) owner.shown.add(symbol);
-        return subscription.showOnly(step.symbols);
-      case "close":
-        owner.isClosed = true;
-        return subscription.close();
-    }
-  }
-
   #told(owner: Owner, quote: Quote): void {
     assert.ok(!owner.isClosed, "told after the end");
     assert.ok(owner.covers(quote.symbol), `told of ${quote.symbol}, which it does not want`);
@@ -279,16 +134,6 @@ class Run {
     owner.last.set(symbol, { at: this.time.millis(), seq, state, values, era: owner.era });
   }
 
-  /** What the wire must have of a symbol. */
-  wanted(symbol: string): { interval: number; fields: readonly Field[] } | undefined {
-    const wanting = this.owners.filter((owner) => !owner.isClosed && owner.covers(symbol));
-    if (wanting.length === 0) return undefined;
-    return {
-      interval: Math.min(...wanting.map((owner) => owner.pace(symbol, this.isVisible))),
-      fields: FIELDS.filter((field) => wanting.some(({ fields = FIELDS }) => fields.includes(field))),
-    };
-  }
-
   /** That all is as it must be when all has settled. */
   check(): void {
     assert.deepEqual(this.errors, []);
@@ -298,7 +143,7 @@ class Run {
     assert.equal(this.client.state, "live");
     for (const symbol of SYMBOLS) {
       const row = this.gateway.rows.get(symbol);
-      const wanted = this.wanted(symbol);
+      const wanted = wantedOf(this.owners, symbol, this.isVisible);
       const isNamed = open.some((owner) => owner.said.get(symbol));
       if ((row && row.seq > 0) || !wanted) assert.deepEqual(this.gateway.terms(symbol), wanted, symbol);
       if (!wanted || isNamed || (row && row.seq > 0)) assert.equal(this.client.quotes.has(symbol), !!wanted, symbol);
@@ -339,14 +184,6 @@ test("what is asked for is what all owners want together, and each gets its own"
 });
 
 test("what is asked for is what all owners want together, on one connection that lasts", async () => {
-  const calm = fc.oneof(
-    { weight: 3, arbitrary: subscribe },
-    { weight: 3, arbitrary: fc.record({ do: of("add", "remove"), owner, texts }) },
-    fc.record({ do: of("change"), owner, interval, fields }, { requiredKeys: ["do", "owner"] }),
-    fc.record({ do: of("hide", "show", "showOnly"), owner, symbols }),
-    { weight: 2, arbitrary: fc.record({ do: of("hideAll", "showAll", "close"), owner }) },
-    { weight: 3, arbitrary: fc.record({ do: of("wait"), millis: fc.constantFrom(0, 40, 600) }) },
-  );
   await fc.assert(
     fc.asyncProperty(subscribe, fc.array(calm, { maxLength: 25 }), async (first, steps) => {
       const run = new Run(5);
@@ -358,5 +195,51 @@ test("what is asked for is what all owners want together, on one connection that
       run.client.close();
     }),
     { numRuns: 300, includeErrorInReport: true },
+  );
+});
+
+test("a real gateway has what all owners want together", async (t) => {
+  const gateway = await LiveGateway.open();
+  t.after(() => gateway.cut());
+  for (const [index, symbol] of SYMBOLS.entries()) gateway.tick(symbol, index, index + 1);
+  await fc.assert(
+    fc.asyncProperty(subscribe, fc.array(calm, { maxLength: 20 }), async (first, steps) => {
+      const client = new TickgateClient(gateway.url, { hiddenInterval: HIDDEN_INTERVAL });
+      const owners: Owner[] = [];
+      for (const step of [first, ...steps]) {
+        if ("owner" in step) owners[step.owner]?.take(step, 0);
+        else if (step.do === "wait") await new Promise((resolve) => setTimeout(resolve, step.millis / 10));
+        else if (step.do === "subscribe") {
+          const { texts, interval, fields } = step;
+          const owner = new Owner(interval, fields);
+          owner.add(texts);
+          owner.subscription = client.subscribe(texts, { interval, fields });
+          owners.push(owner);
+        }
+      }
+      const wanted = new Map(SYMBOLS.map((symbol) => [symbol, wantedOf(owners, symbol, true)]));
+      const isGranted = (symbol: string) => {
+        const [quote, terms] = [client.get(symbol), wanted.get(symbol)];
+        if (!quote || !terms) return quote === undefined && terms === undefined;
+        return quote.state === "live" && quote.interval === terms.interval && `${quote.fields}` === `${terms.fields}`;
+      };
+      // Pongs come when nothing else does.
+      const pinging = setInterval(() => client.ping(), 50);
+      await until(client, () => SYMBOLS.every(isGranted), "the grants");
+      const subscriptions = [...wanted.values()].filter((terms) => terms).length;
+      await until(client, () => gateway.load.subscriptions === subscriptions, "what nobody wants to be given up");
+      for (const owner of owners)
+        for (const [symbol, quote] of owner.subscription?.quotes ?? []) {
+          const index = SYMBOLS.indexOf(symbol);
+          const seen = (owner.fields ?? FIELDS).map((field) =>
+            field === "bid" ? index : field === "ask" ? index + 1 : null,
+          );
+          assert.deepEqual(quote.values, seen);
+        }
+      assert.ok(Object.values(client.violations).every((count) => count === 0));
+      clearInterval(pinging);
+      client.close();
+    }),
+    { numRuns: 12, includeErrorInReport: true },
   );
 });
