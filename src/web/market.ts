@@ -14,9 +14,11 @@ const ROW_FIELDS: readonly Field[] = ["bid", "ask", "last", "open", "high", "low
 /** How often the round trip is measured, ms. Also how it is noticed that nothing is answered any more. */
 const PING = 1_000;
 /** How long nothing may be heard, answers to pings included, before the page says that prices may be old, ms. */
-const SILENCE = 2_500;
+const SILENCE = 2_000;
 /** How often that is looked at, ms. */
-const LOOK = 500;
+const LOOK = 250;
+/** A look that is later than this was held up, or the page was asleep, ms. */
+const LATE = 1_000;
 /** How long a restart may take until it is told as a loss, ms. */
 const RESTART_TIME = 60_000;
 /** Charts that are kept, and the bars of each: the first half hour to the second, and the whole day to the minute. */
@@ -242,7 +244,7 @@ export class Market {
     const { bytes } = this.client.stats;
     const { phase, node } = this.link.value;
     // A page that was asleep, or held up, heard nothing because it did not listen.
-    const wasAway = now - this.#lookedAt > LOOK * 3 || document.visibilityState === "hidden";
+    const wasAway = now - this.#lookedAt > LATE || document.visibilityState === "hidden";
     if (bytes !== this.#heardBytes || wasAway) this.#heardAt = now;
     this.#heardBytes = bytes;
     this.#lookedAt = now;
