@@ -22,7 +22,7 @@ import { keyOf, type Row } from "./rows.ts";
 import { followMouse } from "./tools.ts";
 
 /** Rows beyond the edges that have elements, so that scrolling finds them there. */
-const OVERSCAN = 8;
+const OVERSCAN = 4;
 /** How often it is told which rows are on the screen at most, ms. */
 const SHOWN_PAUSE = 150;
 /** How long nothing must have moved before the elements are put in order, ms. */
