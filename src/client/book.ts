@@ -3,7 +3,7 @@
  * is granted belongs to one connection and is gone with it; entries live on.
  */
 import { MAX_FRAME_BYTES, type Status, type Subscribed, type Unsubscribed } from "../protocol/messages.ts";
-import { fieldIndex } from "../tick.ts";
+import { FIELDS, fieldIndex } from "../tick.ts";
 import { Ages } from "./ages.ts";
 import { type FrameReader, readFrame } from "./codec.ts";
 import { Entry, type GatewayTime, NO_LINK } from "./entry.ts";
@@ -80,6 +80,7 @@ export class Book implements FrameReader {
 
   granted({ symbols, interval, fields }: Subscribed): void {
     const positions = fields.map(fieldIndex);
+    const missing = [...FIELDS.keys()].filter((position) => !positions.includes(position));
     for (const [symbol, handle] of symbols) {
       const entry = this.entry(symbol);
       const holder = this.#byHandle.get(handle);
@@ -98,8 +99,7 @@ export class Book implements FrameReader {
       entry.fields = fields;
       entry.positions = positions;
       // What is not granted will not be told any more.
-      for (let index = 0; index < entry.values.length; index++)
-        if (!positions.includes(index)) entry.values[index] = NaN;
+      for (const position of missing) entry.values[position] = NaN;
       this.#options.granted(entry);
     }
   }

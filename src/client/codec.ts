@@ -118,7 +118,7 @@ type Shape = string | number | readonly Shape[] | { readonly [name: string]: Sha
 
 /** Whether a value has at least what the shape has, each of the same type. */
 function fits(value: unknown, shape: Shape): boolean {
-  if (typeof value !== typeof shape || value === null) return false;
+  if (typeof value !== typeof shape || value === null || Number.isNaN(value)) return false;
   if (typeof shape !== "object") return true;
   if (Array.isArray(value) && Array.isArray(shape) && shape.length === 1)
     return value.every((element) => fits(element, shape[0]));

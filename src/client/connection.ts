@@ -101,7 +101,7 @@ export class Connection {
   /** Ends for good. */
   end(reason: string): void {
     if (this.#state.phase === "ended") return;
-    this.#letGo();
+    this.#letGo(false);
     this.#change({ phase: "ended", reason, refused: false });
   }
 
@@ -205,7 +205,7 @@ export class Connection {
   }
 
   #refused(reason: string): void {
-    this.#letGo();
+    this.#letGo(false);
     this.#change({ phase: "ended", reason, refused: true });
   }
 
@@ -214,19 +214,21 @@ export class Connection {
     const { time } = this.#options;
     if (this.#hello && time.millis() - this.#openedAt >= LASTING) this.#backoff.reset();
     const asked = this.#bye?.retryAfter ?? NaN;
-    this.#letGo();
+    this.#letGo(true);
     // What a gateway asks for differs from client to client already.
     const retryIn = asked >= 0 ? Math.min(asked, LONGEST_RETRY_AFTER) : this.#backoff.next();
     this.#cancel = time.after(retryIn, () => this.#attempt());
     this.#change({ phase: "waiting", reason, retryIn, retryAt: time.micros() + retryIn * 1_000 });
   }
 
-  #letGo(): void {
+  /** @param isLost whether there may be nobody at the other end to take leave of */
+  #letGo(isLost: boolean): void {
     const socket = this.#socket;
     this.#cancel();
     this.#socket = undefined;
     this.#hello = undefined;
-    socket?.close(1000);
+    if (isLost && socket?.terminate) socket.terminate();
+    else socket?.close(1000);
   }
 
   #change(state: ConnectionState): void {

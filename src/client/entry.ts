@@ -1,5 +1,5 @@
 /** An entry of the book: all that the client knows of one symbol, through ticks and reconnects. Quotes show it. */
-import { FIELD_COUNT, FIELDS, type Field, type State } from "../tick.ts";
+import { FIELDS, type Field, type State } from "../tick.ts";
 import type { QuoteState, View } from "./quote.ts";
 
 /** Why something stands as it does, and since when, microseconds since the Unix epoch. */
@@ -26,7 +26,7 @@ export class Entry implements Standing {
   readonly symbol: string;
   readonly time: GatewayTime;
   /** The latest tick's value of each of {@link FIELDS}; NaN where not known or not granted. */
-  readonly values = new Float64Array(FIELD_COUNT).fill(NaN);
+  readonly values: number[] = FIELDS.map(() => NaN);
   /** Of the latest tick; 0 before the first. */
   seq = 0;
   eventTime = 0;

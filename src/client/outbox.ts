@@ -29,7 +29,7 @@ export class Outbox {
     next: () => Command | undefined,
     send: (command: Command) => void,
   ) {
-    const perSecond = commandsPerSecond * SHARE;
+    const perSecond = Math.max(commandsPerSecond, 1) * SHARE;
     this.#time = time;
     this.#next = next;
     this.#send = send;

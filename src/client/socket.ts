@@ -8,6 +8,8 @@ export interface ClientSocket {
   readonly protocol: string;
   send(data: string | Uint8Array<ArrayBuffer>): void;
   close(code?: number, reason?: string): void;
+  /** Where there is one, as in the package `ws`: lets go at once, without a word to the other end. */
+  terminate?(): void;
   addEventListener(type: "open" | "message" | "error" | "close", listener: (event: SocketEvent) => void): void;
 }
 

@@ -35,7 +35,8 @@ export class Wishes<W extends Wisher = Wisher> {
 
   /** All that cover a symbol. */
   of(symbol: string): W[] {
-    const wishers = new Set([...(this.#bySymbol.get(symbol) ?? []), ...this.#patterned]);
+    const named = this.#bySymbol.get(symbol);
+    const wishers = named ? new Set([...named, ...this.#patterned]) : this.#patterned;
     return [...wishers].filter((wisher) => wisher.selection.covers(symbol));
   }
 
