@@ -465,8 +465,9 @@ test("what the gateway does not give is on the list with the reason, and without
   t.after(() => gateway.close());
   for (const symbol of ["V:A", "V:B", "V:C"]) gateway.tick(symbol, { last: 5 });
   await gateway.known("V:C");
-  const watchlist = await WatchlistPage.open(t, gateway.port, { hash: "#symbols=V:A,V:B,V:C,NOPE" });
-  await watchlist.untilLive("V:B");
+  const watchlist = await WatchlistPage.open(t, gateway.port, { hash: "#symbols=V:A,NOPE,V:C" });
+  await watchlist.untilLive("V:A");
+  await watchlist.row("NOPE").getByText("no tick yet").waitFor();
   await watchlist.row("V:C").getByText("refused").waitFor();
   assert.match((await watchlist.row("V:C").locator(".badge").getAttribute("title")) ?? "", /2 symbols/);
   assert.equal(await watchlist.cell("V:C", "last").textContent(), "–");

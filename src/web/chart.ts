@@ -4,6 +4,7 @@
  */
 import {
   AreaSeries,
+  type AutoscaleInfo,
   CandlestickSeries,
   ColorType,
   CrosshairMode,
@@ -35,6 +36,8 @@ export class LiveChart {
   readonly #silence: ISeriesApi<"Histogram">;
   readonly #bid: IPriceLine;
   readonly #ask: IPriceLine;
+  /** Bid and ask. */
+  #levels: readonly [number | null, number | null] = [null, null];
   #palette: Palette;
   #kind: ChartKind = "line";
   /** What is drawn: of which history, in which edition, with moments how long (ms), and up to when. */
@@ -69,6 +72,7 @@ export class LiveChart {
       priceLineVisible: false,
     });
     this.#bars = this.#chart.addSeries(CandlestickSeries, { visible: false, priceLineVisible: false });
+    this.#line.applyOptions({ autoscaleInfoProvider: (own: () => AutoscaleInfo | null) => this.#withLevels(own()) });
     const level = {
       price: 0,
       lineWidth: 1,
@@ -138,8 +142,9 @@ export class LiveChart {
     else this.#fill(moments);
     const until = moments.at(-1);
     this.#drawn = { history, edition: history.edition, step, decimals, until: until ? until.start : first };
-    this.#level(this.#bid, instrument.quote?.bid ?? null);
-    this.#level(this.#ask, instrument.quote?.ask ?? null);
+    this.#levels = [instrument.quote?.bid ?? null, instrument.quote?.ask ?? null];
+    this.#level(this.#bid, this.#levels[0]);
+    this.#level(this.#ask, this.#levels[1]);
   }
 
   close(): void {
@@ -148,6 +153,15 @@ export class LiveChart {
 
   #level(level: IPriceLine, price: number | null): void {
     level.applyOptions({ price: price ?? 0, lineVisible: price !== null, axisLabelVisible: price !== null });
+  }
+
+  /** What is shown of the prices: bid and ask as well. */
+  #withLevels(info: AutoscaleInfo | null): AutoscaleInfo | null {
+    if (!info?.priceRange) return info;
+    const { minValue, maxValue } = info.priceRange;
+    const levels = this.#levels.filter((price) => price !== null);
+    const priceRange = { minValue: Math.min(minValue, ...levels), maxValue: Math.max(maxValue, ...levels) };
+    return { ...info, priceRange };
   }
 
   #fill(moments: readonly Moment[]): void {

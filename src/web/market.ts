@@ -184,10 +184,14 @@ export class Market {
     this.client.connect();
   }
 
-  #granted({ symbol }: Quote): void {
+  #granted(quote: Quote): void {
+    const { symbol } = quote;
     this.refusals.delete(symbol);
     if (this.instruments.has(symbol)) return;
-    this.instruments.set(symbol, new Instrument(symbol));
+    const instrument = new Instrument(symbol);
+    // It may be long until there is a tick: meanwhile it is known that there was none.
+    instrument.see(quote, Date.now());
+    this.instruments.set(symbol, instrument);
     this.#handler.membersChanged();
   }
 
