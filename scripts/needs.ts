@@ -1,7 +1,7 @@
 /**
  * What the tests need from the system: real servers, not stand-ins. On Debian as root they are installed; elsewhere
  * the command that installs them is named, and the exit code is 2. The languages of the clients in examples/ and k6 may be
- * missing: it is said what is left out, unless TICKGATE_TEST_ALL=1 says that nothing may be.
+ * missing: it is said what is left out, unless TEST_ALL=1 says that nothing may be.
  */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
@@ -80,7 +80,7 @@ function run(command: string, ...args: string[]): void {
   spawnSync(command, args, { stdio: ["ignore", "inherit", "inherit"], env });
 }
 
-const isAllNeeded = process.env.TICKGATE_TEST_ALL === "1";
+const isAllNeeded = process.env.TEST_ALL === "1";
 const absent = NEEDS.filter((need) => !found(need));
 const missing = absent.filter(({ isOptional = false }) => isAllNeeded || !isOptional);
 for (const { program, packages, why } of absent.filter((need) => !missing.includes(need)))

@@ -10,7 +10,7 @@ import { FakeGateway } from "./fake_gateway.ts";
 /** A tick as all examples print it. */
 const TICK = /^(\S+) bid=(\S+) ask=(\S+) last=(\S+) seq=(\d+) (?:snapshot|conflated=(\d+))$/;
 /** Where nothing may be left out, a missing language is a failure. */
-const IS_ALL_NEEDED = process.env.TICKGATE_TEST_ALL === "1";
+const IS_ALL_NEEDED = process.env.TEST_ALL === "1";
 
 const all = languages();
 const here = all.filter((language) => "command" in language);

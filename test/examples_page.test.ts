@@ -26,7 +26,7 @@ const browserPath = (process.env.PATH ?? "")
       return false;
     }
   });
-const skip = browserPath === undefined && process.env.TICKGATE_TEST_ALL !== "1" && "left out: apt-get install chromium";
+const skip = browserPath === undefined && process.env.TEST_ALL !== "1" && "left out: apt-get install chromium";
 const options = { skip, timeout: 300_000 };
 
 /** Keeps what the page says of the connection, and whether prices are shown as old: some of it stands for a moment only. */

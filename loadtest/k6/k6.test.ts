@@ -17,7 +17,7 @@ import type { Report } from "./report.ts";
 
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
 /** Where everything must be had, a missing k6 fails; elsewhere it is said what is left out. */
-const skip = findK6() === undefined && process.env.TICKGATE_TEST_ALL !== "1" && `left out: ${HOW_TO_GET_IT}`;
+const skip = findK6() === undefined && process.env.TEST_ALL !== "1" && `left out: ${HOW_TO_GET_IT}`;
 /** A busy machine is slow, which breaks no promise. */
 const PATIENT = ["--max-age", "60000", "--max-connect", "60000", "--max-snapshot", "60000"];
 

@@ -10,7 +10,7 @@ import type { RedisWriter } from "./redis_writer.ts";
 import type { ReaderCounts } from "./shard_follower.ts";
 
 const clock = new SystemClock();
-export const quiet = pino({ level: process.env.TICKGATE_TEST_LOG ?? "silent" }, pino.destination(2));
+export const quiet = pino({ level: process.env.TEST_LOG ?? "silent" }, pino.destination(2));
 
 /** Settings of the bus for tests: few shards, so that each has several symbols. */
 export function busSettings(redisUrl: string, more: Partial<BusSettings> = {}): BusSettings {
