@@ -16,7 +16,7 @@ async function answers(what: string, ask: () => Promise<unknown>, expected: RegE
   }
 }
 
-async function startAll(servers: RedisServer[]): Promise<{ master: RedisServer; sentinel: Redis; url: string }> {
+async function startAll(servers: RedisServer[]): Promise<{ master: RedisServer; sentinels: Redis[]; url: string }> {
   const start = async (config: string[]) => {
     const server = await RedisServer.start(["repl-diskless-sync-delay 0", ...config]);
     servers.push(server);
@@ -29,6 +29,7 @@ async function startAll(servers: RedisServer[]): Promise<{ master: RedisServer; 
     client.disconnect();
   }
   const hosts: string[] = [];
+  const sentinels: Redis[] = [];
   for (let count = 0; count < 3; count++) {
     const server = await RedisServer.startSentinel([
       `sentinel monitor prices 127.0.0.1 ${master.port} 2`,
@@ -37,12 +38,14 @@ async function startAll(servers: RedisServer[]): Promise<{ master: RedisServer; 
     ]);
     servers.push(server);
     hosts.push(`127.0.0.1:${server.port}`);
+    sentinels.push(server.client());
   }
-  const sentinel = (servers.at(-1) as RedisServer).client();
   // They must know of each other and of the replicas before one of them can act.
-  const known = () => sentinel.call("SENTINEL", "MASTER", "prices");
-  await answers("the Sentinels know all", known, /num-slaves,2,num-other-sentinels,2/);
-  return { master, sentinel, url: `redis+sentinel://${hosts.join(",")}/prices` };
+  for (const sentinel of sentinels) {
+    const known = () => sentinel.call("SENTINEL", "MASTER", "prices");
+    await answers("the Sentinels know all", known, /num-slaves,2,num-other-sentinels,2/);
+  }
+  return { master, sentinels, url: `redis+sentinel://${hosts.join(",")}/prices` };
 }
 
 for (const signal of ["SIGKILL", "SIGSTOP"] as const)
@@ -51,10 +54,10 @@ for (const signal of ["SIGKILL", "SIGSTOP"] as const)
     const parts: { close(): Promise<void> }[] = [];
     let ticking: NodeJS.Timeout | undefined;
     try {
-      const { master, sentinel, url } = await startAll(servers);
+      const { master, sentinels, url } = await startAll(servers);
       const feed = new TestFeed(busSettings(url));
       const gateway = new TestGateway(busSettings(url));
-      parts.push(feed, gateway, { close: async () => sentinel.disconnect() });
+      parts.push(feed, gateway, { close: async () => sentinels.forEach((sentinel) => sentinel.disconnect()) });
       ticking = setInterval(() => feed.tick(100), 20);
       await Promise.all([feed.started, gateway.started]);
       await until("the gateway hears", () => gateway.table.knownCount === 100);
@@ -63,8 +66,11 @@ for (const signal of ["SIGKILL", "SIGSTOP"] as const)
       );
 
       master.signal(signal);
-      const address = () => sentinel.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "prices");
-      await answers("a replica is promoted", address, new RegExp(`^127.0.0.1,(?!${master.port}$)`));
+      // The others hear from the one that promoted it up to two seconds later: until then they send us to the old one.
+      for (const sentinel of sentinels) {
+        const address = () => sentinel.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "prices");
+        await answers("a replica is promoted", address, new RegExp(`^127.0.0.1,(?!${master.port}$)`));
+      }
       const row = gateway.table.rowOf("SIM:0");
       const seq = gateway.table.seq[row];
       await until("ticks come through", () => gateway.table.seq[row] > seq && gateway.isHeard, 2_000);
