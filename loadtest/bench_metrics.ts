@@ -1,7 +1,7 @@
 /**
- * What measuring costs: a real gateway under the load of bench_fanout.ts, with metrics and without (--no-metrics), turn and
- * turn about, each in a process of its own. With metrics it is scraped as Prometheus would. Times differ between machines,
- * and from one minute to the next: what is compared is one run with the one beside it.
+ * What measuring costs: two real gateways, one with metrics and one without (--no-metrics), side by side under the load of
+ * bench_fanout.ts, in new processes each round. What a machine has for one of them at a time it has for the other: run one
+ * after the other they differ by more than what is measured. The one with metrics is scraped as Prometheus would.
  *
  *     node loadtest/bench_metrics.ts [--rounds N] [--seconds N] … (--help)
  *
@@ -23,8 +23,8 @@ const SCRAPE_TIME = 5_000;
 const CERTAINTY = 2;
 
 const FLAGS = {
-  rounds: flag(integer(2, 100), 6, "How often each is measured"),
-  seconds: flag(integer(2, 3_600), 15, "How long each time"),
+  rounds: flag(integer(2, 100), 6, "How often the two are measured"),
+  seconds: flag(integer(2, 3_600), 20, "How long each time"),
   warm: flag(integer(1, 600, "seconds"), 4, "How long to wait before, with everyone connected"),
   connections: flag(integer(1, 20_000), 1_000, "Connections"),
   symbols: flag(integer(1, 100_000), 1_000, "Symbols in the market"),
@@ -39,46 +39,86 @@ interface Run {
   readonly cost: number;
   readonly ticksPerSecond: number;
   readonly cores: number;
-  /** How long the page took to come, ms. */
-  readonly scrapes: readonly number[];
 }
 
-async function run(options: Options, isOn: boolean): Promise<Run> {
-  const { connections, symbols, rate, interval, seconds, warm } = options;
-  const gateway = await GatewayProcess.start([
-    ...["--feed", `sim:?symbols=${symbols}&rate=${rate}`, "--max-connections-per-address", String(connections)],
-    ...(isOn ? [] : ["--no-metrics"]),
-  ]);
-  const target = { port: gateway.port, connections, symbols, interval, slow: 0, slowRate: 512 };
-  let load: Crew | undefined;
-  const scrapes: number[] = [];
-  const scrape = async () => {
+/** A gateway and its load. */
+class Side {
+  readonly #gateway: GatewayProcess;
+  readonly #load: Crew;
+  #cpu = 0;
+
+  private constructor(gateway: GatewayProcess, load: Crew) {
+    this.#gateway = gateway;
+    this.#load = load;
+  }
+
+  static async start(options: Options, more: readonly string[]): Promise<Side> {
+    const { symbols, rate, connections, interval, "per-connection": perConnection } = options;
+    const feed = ["--feed", `sim:?symbols=${symbols}&rate=${rate}`];
+    const limit = ["--max-connections-per-address", String(connections)];
+    const gateway = await GatewayProcess.start([...feed, ...limit, "--log-level", "error", ...more]);
+    const { port } = gateway;
+    return new Side(gateway, loadOf({ port, connections, symbols, perConnection, interval, slow: 0, slowRate: 512 }));
+  }
+
+  async open(): Promise<void> {
+    await this.#load.open();
+  }
+
+  /** From now on what arrives counts, and what it costs. */
+  async begin(): Promise<void> {
+    await this.#load.count();
+    this.#cpu = this.#used();
+  }
+
+  async end(): Promise<Run> {
+    const cpu = this.#used() - this.#cpu;
+    const { classes, seconds } = await this.#load.tell();
+    const { ticks } = classes.healthy;
+    return { cost: (cpu / ticks) * 1e6, ticksPerSecond: ticks / seconds, cores: cpu / seconds };
+  }
+
+  /** @returns how long it took, ms */
+  async scrape(): Promise<number> {
     const from = performance.now();
-    await (await fetch(gateway.metricsUrl)).arrayBuffer();
-    scrapes.push(performance.now() - from);
-  };
-  const timer = isOn ? setInterval(() => void scrape().catch(() => {}), SCRAPE_TIME) : undefined;
+    await (await fetch(this.#gateway.metricsUrl)).arrayBuffer();
+    return performance.now() - from;
+  }
+
+  async stop(): Promise<void> {
+    this.#load.stop();
+    await this.#gateway.stop();
+  }
+
+  #used(): number {
+    const { user, system } = processUsage(this.#gateway.pid);
+    return user + system;
+  }
+}
+
+/** @param scrapes how long the page took, ms, is added to these */
+async function round(options: Options, isOnFirst: boolean, scrapes: number[]): Promise<{ off: Run; on: Run }> {
+  const sides: Side[] = [];
+  let timer: NodeJS.Timeout | undefined;
   try {
-    load = loadOf({ ...target, perConnection: options["per-connection"] });
-    await load.open();
-    await sleep(warm * 1_000);
-    await load.count();
-    const before = processUsage(gateway.pid);
-    await sleep(seconds * 1_000);
-    const after = processUsage(gateway.pid);
-    const result = await load.tell();
-    const { ticks } = result.classes.healthy;
-    const cpu = after.user + after.system - before.user - before.system;
-    return {
-      cost: (cpu / ticks) * 1e6,
-      ticksPerSecond: ticks / result.seconds,
-      cores: cpu / result.seconds,
-      scrapes,
-    };
+    for (const isOn of isOnFirst ? [true, false] : [false, true])
+      sides.push(await Side.start(options, isOn ? [] : ["--no-metrics"]));
+    const [on, off] = isOnFirst ? sides : sides.toReversed();
+    for (const side of sides) await side.open();
+    await sleep(options.warm * 1_000);
+    timer = setInterval(() => {
+      on.scrape().then(
+        (took) => scrapes.push(took),
+        () => {},
+      );
+    }, SCRAPE_TIME);
+    await Promise.all(sides.map((side) => side.begin()));
+    await sleep(options.seconds * 1_000);
+    const [onRun, offRun] = await Promise.all([on.end(), off.end()]);
+    return { off: offRun, on: onRun };
   } finally {
     clearInterval(timer);
-    load?.stop();
-    await gateway.stop();
+    await Promise.all(sides.map((side) => side.stop()));
   }
 }
 
@@ -95,13 +135,10 @@ function standardError(values: readonly number[]): number {
 
 async function compare(options: Options): Promise<boolean> {
   const ratios: number[] = [];
+  const scrapes: number[] = [];
   const runs: { off: Run; on: Run }[] = [];
-  for (let round = 0; round < options.rounds; round++) {
-    // Which is first changes: a machine that gets slower by and by does so to both.
-    const isOnFirst = round % 2 === 1;
-    const first = await run(options, isOnFirst);
-    const second = await run(options, !isOnFirst);
-    const [off, on] = isOnFirst ? [second, first] : [first, second];
+  for (let index = 0; index < options.rounds; index++) {
+    const { off, on } = await round(options, index % 2 === 1, scrapes);
     runs.push({ off, on });
     ratios.push(on.cost / off.cost);
     const shown = ({ cost, cores, ticksPerSecond }: Run) =>
@@ -111,7 +148,7 @@ async function compare(options: Options): Promise<boolean> {
   const percent = (share: number) => `${share >= 0 ? "+" : "−"}${Math.abs(share * 100).toFixed(1)} %`;
   const [cost, error] = [mean(ratios) - 1, standardError(ratios)];
   const sorted = ratios.toSorted((a, b) => a - b).map((ratio) => percent(ratio - 1));
-  const scrapes = runs.flatMap(({ on }) => on.scrapes).toSorted((a, b) => a - b);
+  scrapes.sort((a, b) => a - b);
   process.stdout.write(
     `off ${mean(runs.map(({ off }) => off.cost)).toFixed(3)}, on ${mean(runs.map(({ on }) => on.cost)).toFixed(3)} s of CPU a million ticks\n` +
       `metrics cost ${percent(cost)} ± ${(error * CERTAINTY * 100).toFixed(1)} %; from ${sorted[0]} to ${sorted.at(-1)}\n` +
