@@ -8,10 +8,12 @@ import { MarketTable } from "../market/table.ts";
 import type { Settings } from "../settings.ts";
 import { GatewayCounts } from "./counts.ts";
 import { Frame } from "./frame.ts";
+import { Numbers } from "./numbers.ts";
 import { Pacer } from "./pacer.ts";
 import { StatusTeller } from "./status.ts";
-import type { Subscription } from "./subscription.ts";
+import { SUBSCRIPTION_NUMBERS, type Subscription } from "./subscription.ts";
 import { Tracer } from "./tracer.ts";
+import { WINDOW_NUMBERS } from "./window.ts";
 
 export interface GatewayContext {
   readonly settings: Settings;
@@ -23,6 +25,8 @@ export interface GatewayContext {
   readonly table: MarketTable;
   readonly encoders: EncoderPool;
   readonly pacer: Pacer;
+  /** What there is one of for each connection and each subscription. */
+  readonly numbers: { readonly windows: Numbers; readonly subscriptions: Numbers };
   readonly frame: Frame;
   readonly status: StatusTeller;
   readonly counts: GatewayCounts;
@@ -43,6 +47,7 @@ export function createContext(settings: Settings, bus: BusReader, clock: Clock, 
     table,
     encoders: new EncoderPool(table, settings.maxFieldLists),
     pacer: new Pacer(clock, settings.sliceTime),
+    numbers: { windows: new Numbers(WINDOW_NUMBERS), subscriptions: new Numbers(SUBSCRIPTION_NUMBERS) },
     frame: new Frame(table.heap),
     status: new StatusTeller(table, () => clock.micros()),
     counts: new GatewayCounts(settings),

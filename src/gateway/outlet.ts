@@ -39,6 +39,13 @@ export interface Socket {
   getBufferedAmount(): number;
 }
 
+/** The number of a ping: what is sent is copied at once, so one does for all. */
+const pingPayload = new DataView(new ArrayBuffer(4));
+const pingBytes = new Uint8Array(pingPayload.buffer);
+
+/** What a socket's `send` tells where it keeps what it could not give to the kernel. */
+const BACKPRESSURE = 0;
+
 /** Heartbeats without an answer before a connection is given up. */
 const UNANSWERED_HEARTBEATS = 3;
 
@@ -57,10 +64,10 @@ export class Outlet implements Way {
   #counted: QualityReason | undefined;
   /** Subscriptions whose turn came while the window was full. */
   readonly #waiting = new Set<Subscription>();
-  readonly #pingPayload = new DataView(new ArrayBuffer(4));
   /** Closes the session. */
   readonly #giveUp: (name: CloseName, reason: string) => void;
-  #lastSent: number;
+  /** Whether the socket keeps bytes that the kernel has not taken, as far as has been seen. */
+  #blocked = false;
   /** Who follows what is sent, if anyone does. */
   #trace: FrameTrace | undefined;
   #ticks = 0;
@@ -80,9 +87,8 @@ export class Outlet implements Way {
     this.#giveUp = giveUp;
     // Frames alone must not fill what would close the connection.
     const windowMax = Math.min(settings.windowMax, settings.maxUnreadBytes / 2);
-    this.#window = new ArrivalWindow(settings.windowMin, windowMax, settings.windowDelay, now);
+    this.#window = new ArrivalWindow(settings.windowMin, windowMax, settings.windowDelay, now, context.numbers.windows);
     this.#delivery = settings.metrics ? new DeliveryWatch(context.table, context.counts.latency) : undefined;
-    this.#lastSent = now;
   }
 
   get closed(): boolean {
@@ -116,7 +122,7 @@ export class Outlet implements Way {
   /** How long the turn that has waited longest for room has waited, ms. */
   held(now: number): number {
     let held = 0;
-    for (const { due } of this.#waiting) held = Math.max(held, now - due);
+    for (const { due, closed } of this.#waiting) if (!closed) held = Math.max(held, now - due);
     return held;
   }
 
@@ -135,11 +141,10 @@ export class Outlet implements Way {
     if (this.#closed) return;
     const bytes = this.format.binary ? pack(message) : JSON.stringify(message);
     const length = typeof bytes === "string" ? Buffer.byteLength(bytes) : bytes.length;
-    this.#window.sent(length);
-    this.#lastSent = this.#context.clock.millis();
+    this.#window.sent(length, this.#context.clock.millis());
     this.counts.controlOut++;
     this.counts.bytesOut += length;
-    this.#socket.send(bytes, this.format.binary, false);
+    this.#write(bytes);
     if (this.#window.inFlight > this.#context.settings.maxUnreadBytes) this.#giveUp("tooSlow", "too many bytes unread");
   }
 
@@ -147,18 +152,19 @@ export class Outlet implements Way {
   sendFrame(frame: Frame, now: number): void {
     if (this.#closed) return;
     const bytes = frame.finish();
-    this.#window.sent(bytes.length);
-    this.#lastSent = now;
+    this.#window.sent(bytes.length, now);
     this.counts.framesOut++;
     this.counts.bytesOut += bytes.length;
     if (!this.#window.pingDue(now)) {
-      this.#socket.send(bytes, this.format.binary, false);
+      this.#write(bytes);
       return;
     }
     this.#socket.cork(() => {
-      this.#socket.send(bytes, this.format.binary, false);
+      this.#write(bytes);
       this.ping(now);
     });
+    // What is written in one go is written after `send` has answered.
+    if (this.#socket.getBufferedAmount() > 0) this.#blocked = true;
   }
 
   /** Sends what has been gathered of how symbols stand. */
@@ -168,9 +174,8 @@ export class Outlet implements Way {
 
   /** Bytes that a data frame may have now; 0 when nothing may be sent. */
   room(now: number): number {
-    const room = this.#window.room(now);
     // A socket that has backpressure of its own would buffer whatever it is given.
-    return room > 0 && this.#socket.getBufferedAmount() === 0 ? room : 0;
+    return this.#blocked ? 0 : this.#window.room(now);
   }
 
   /** The subscription gets a turn when there is room. */
@@ -215,13 +220,20 @@ export class Outlet implements Way {
 
   /** The client has answered a ping. */
   pong(payload: ArrayBuffer): void {
-    if (payload.byteLength !== 4) return;
+    if (this.#closed || payload.byteLength !== 4) return;
     const now = this.#context.clock.millis();
     const number = new DataView(payload).getUint32(0);
     const roundTrip = this.#window.pong(number, now);
     if (roundTrip < 0) return;
     this.#delivery?.arrived(number, this.#window.lastWay);
     this.counts.roundTrip.observe(roundTrip * 1_000);
+    this.resume();
+  }
+
+  /** The socket has given bytes to the kernel that it had kept. */
+  drained(): void {
+    if (this.#closed) return;
+    this.#blocked = this.#socket.getBufferedAmount() > 0;
     this.resume();
   }
 
@@ -243,7 +255,7 @@ export class Outlet implements Way {
     const since = this.#window.unansweredSince;
     if (since !== undefined && now - since > heartbeat * UNANSWERED_HEARTBEATS)
       return this.#giveUp("tooSlow", "no answer to pings");
-    const silent = now - this.#lastSent >= heartbeat;
+    const silent = now - this.#window.lastSent >= heartbeat;
     // In a full window a heartbeat would only queue behind what it is to prove.
     if (silent && this.#window.room(now) > 0) this.send({ op: "heartbeat", time: this.#context.clock.micros() });
     if (silent ? since === undefined : this.#window.pingDue(now)) this.ping(now);
@@ -260,10 +272,10 @@ export class Outlet implements Way {
   ping(now: number): void {
     if (this.#closed || !this.#window.canPing) return;
     const number = this.#window.ping(now);
-    this.#pingPayload.setUint32(0, number);
+    pingPayload.setUint32(0, number);
     this.#delivery?.pinged(number);
     this.counts.pingsOut++;
-    this.#socket.ping(new Uint8Array(this.#pingPayload.buffer));
+    if (this.#socket.ping(pingBytes) === BACKPRESSURE) this.#blocked = true;
   }
 
   /** Nothing leaves from now on. */
@@ -271,7 +283,12 @@ export class Outlet implements Way {
     if (this.#closed) return;
     this.#closed = true;
     this.#waiting.clear();
+    this.#window.close();
     if (this.#counted) this.counts.conflating[this.#counted]--;
+  }
+
+  #write(message: Uint8Array | string): void {
+    if (this.#socket.send(message, this.format.binary, false) === BACKPRESSURE) this.#blocked = true;
   }
 
   /** Tells the client how it does, if there is anything to tell, and counts it among those that do so. */

@@ -121,6 +121,32 @@ test("a slice ends when its time is over, and the next one goes on where it was"
   );
 });
 
+test("who has ended gets no turn and takes no place, however often it is asked for", () => {
+  const { clock, taken, pacer } = bench();
+  const before = new Turn("before", taken);
+  pacer.schedule(before, 10);
+  const { place } = before;
+  for (let round = 0; round < 1_000; round++) {
+    const turn = new Turn("ended", taken);
+    if (round % 2 === 0) pacer.hurry(turn);
+    pacer.schedule(turn, 5);
+    turn.closed = true;
+    pacer.cancel(turn);
+    pacer.hurry(turn);
+    pacer.schedule(turn, 5);
+    pacer.run();
+  }
+  pacer.cancel(before);
+  const after = new Turn("after", taken);
+  pacer.schedule(after, 10);
+  assert.ok(after.place <= place + 1, `place ${after.place}`);
+  pass(clock, pacer, 20);
+  assert.deepEqual(
+    taken.map(({ name }) => name),
+    ["after"],
+  );
+});
+
 test("lag tells how late turns are when the process is busy", () => {
   const { clock, taken, pacer } = bench();
   pacer.schedule(new Turn("a", taken), 10);
@@ -171,6 +197,7 @@ test("under any sequence of schedule, hurry and cancel no turn is lost, doubled 
           pacer.hurry(turns[who]);
         } else if (kind === "cancel") {
           due[who] = undefined;
+          hurried[who] = false;
           pacer.cancel(turns[who]);
         } else if (kind === "advance") clock.advance(millis);
         else run();

@@ -10,17 +10,15 @@ export const DONE = 0;
 /** There is more to send and room for it: another turn, behind everyone else. */
 export const AGAIN = 1;
 
-/** Something that gets turns. The pacer keeps its place in the fields below. */
+/** Nobody's place. */
+const NONE = -1;
+
+/** Something that gets turns. */
 export abstract class Paced {
-  /** When the next turn is due, ms of the clock; for one that is hurried, since when it would have been in time. */
-  due = 0;
-  /** Neighbours in a slot of the wheel. */
-  next: Paced | undefined;
-  previous: Paced | undefined;
-  /** The slot of the wheel, or -1. */
-  slot = -1;
-  /** Whether it stands in the queue. */
-  queued = false;
+  /** Its place in the pacer's columns; -1 while it has none. */
+  place = NONE;
+  /** Once it is, it gets no more turns. */
+  closed = false;
 
   /**
    * Takes a turn, at `now`, ms of the clock: the moment that its next turn is counted from and its frame tells, so that
@@ -34,15 +32,32 @@ export abstract class Paced {
 const SLOT_TIME = 4;
 /** Slots of the wheel; what is due later than a whole revolution (65 s) is passed by until it is. */
 const SLOTS = 16_384;
+const FIRST_PLACES = 256;
 
 export class Pacer {
   readonly #clock: Clock;
   readonly #sliceTime: number;
-  readonly #wheel: (Paced | undefined)[] = new Array(SLOTS).fill(undefined);
+  readonly #run = () => this.run();
+  /** The first place of each slot. */
+  readonly #wheel = new Int32Array(SLOTS).fill(NONE);
   /** The number of the last slot time that was gone through. */
   #slotTime: number;
-  /** First in, first out; a ring that grows to the number of subscriptions. */
-  #queue: (Paced | undefined)[] = new Array(1_024).fill(undefined);
+  /**
+   * Who gets turns, by place, and what the wheel knows of each in columns: to go through a slot is to go through a few
+   * numbers, not through thousands of objects that lie anywhere in memory.
+   */
+  #paced: (Paced | undefined)[] = [];
+  readonly #free: number[] = [];
+  #due = new Float64Array(FIRST_PLACES);
+  /** Neighbours in a slot of the wheel. */
+  #next = new Int32Array(FIRST_PLACES);
+  #previous = new Int32Array(FIRST_PLACES);
+  /** The slot of the wheel, or `NONE`. */
+  #slot = new Int32Array(FIRST_PLACES);
+  /** Whether it stands in the queue. */
+  #queued = new Uint8Array(FIRST_PLACES);
+  /** Places, first in, first out: a ring with room for all, since nobody stands in it twice. */
+  #queue = new Int32Array(FIRST_PLACES);
   #head = 0;
   #length = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -63,7 +78,7 @@ export class Pacer {
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => this.run(), SLOT_TIME);
+    this.#timer ??= setInterval(this.#run, SLOT_TIME);
   }
 
   stop(): void {
@@ -75,31 +90,37 @@ export class Pacer {
 
   /** Gives it a turn at `due`, ms; a turn that it had coming at another time is moved. */
   schedule(paced: Paced, due: number): void {
-    this.#unlink(paced);
-    paced.due = due;
+    if (paced.closed) return;
+    const place = this.#placeOf(paced);
+    this.#unlink(place);
+    this.#due[place] = due;
     // Never into a slot that has been gone through: it would wait for a whole revolution.
     const slotTime = Math.max(Math.ceil(due / SLOT_TIME), this.#slotTime + 1);
     const slot = slotTime % SLOTS;
     const first = this.#wheel[slot];
-    paced.slot = slot;
-    paced.next = first;
-    paced.previous = undefined;
-    if (first) first.previous = paced;
-    this.#wheel[slot] = paced;
+    this.#slot[place] = slot;
+    this.#next[place] = first;
+    this.#previous[place] = NONE;
+    if (first !== NONE) this.#previous[first] = place;
+    this.#wheel[slot] = place;
   }
 
   /** Gives it a turn as soon as possible, besides the one that it has coming. */
   hurry(paced: Paced): void {
-    if (paced.queued) return;
-    paced.queued = true;
-    if (this.#length === this.#queue.length) this.#growQueue();
-    this.#queue[(this.#head + this.#length++) % this.#queue.length] = paced;
-    if (this.#timer) this.#immediate ??= setImmediate(() => this.run());
+    if (paced.closed) return;
+    this.#enqueue(this.#placeOf(paced));
+    if (this.#timer) this.#immediate ??= setImmediate(this.#run);
   }
 
-  /** Takes back the turn it has coming on the wheel. One in the queue comes still: a closed one lets it pass. */
+  /** Takes back all turns that it has coming, and its place: what is closed must be cancelled. */
   cancel(paced: Paced): void {
-    this.#unlink(paced);
+    const { place } = paced;
+    if (place === NONE) return;
+    this.#unlink(place);
+    this.#paced[place] = undefined;
+    paced.place = NONE;
+    // One that stands in the queue is free when its turn has come.
+    if (!this.#queued[place]) this.#free.push(place);
   }
 
   /** One slice: queues what has become due, and gives turns until the slice's time is over. */
@@ -110,16 +131,20 @@ export class Pacer {
     let now = start;
     // What comes into the queue during the slice waits for the next one.
     for (let turns = this.#length; turns > 0; turns--) {
-      const paced = this.#queue[this.#head] as Paced;
-      this.#queue[this.#head] = undefined;
+      const place = this.#queue[this.#head];
       this.#head = (this.#head + 1) % this.#queue.length;
       this.#length--;
-      paced.queued = false;
+      this.#queued[place] = 0;
+      const paced = this.#paced[place];
+      if (!paced) {
+        this.#free.push(place);
+        continue;
+      }
       if (paced.flush(now) === AGAIN) this.hurry(paced);
       now = this.#clock.millis();
       if (now - start >= this.#sliceTime) break;
     }
-    if (this.#length > 0 && this.#timer) this.#immediate ??= setImmediate(() => this.run());
+    if (this.#length > 0 && this.#timer) this.#immediate ??= setImmediate(this.#run);
   }
 
   #turnWheel(now: number): void {
@@ -127,35 +152,61 @@ export class Pacer {
     // After a standstill longer than a revolution each slot is visited once.
     const from = Math.max(this.#slotTime + 1, until - SLOTS + 1);
     for (let slotTime = from; slotTime <= until; slotTime++) {
-      let paced = this.#wheel[slotTime % SLOTS];
-      while (paced) {
-        const next = paced.next;
-        if (paced.due <= now) {
-          this.lag = now - paced.due;
-          this.#unlink(paced);
-          this.hurry(paced);
+      let place = this.#wheel[slotTime % SLOTS];
+      while (place !== NONE) {
+        const next = this.#next[place];
+        if (this.#due[place] <= now) {
+          this.lag = now - this.#due[place];
+          this.#unlink(place);
+          this.#enqueue(place);
         }
-        paced = next;
+        place = next;
       }
     }
     this.#slotTime = Math.max(this.#slotTime, until);
   }
 
-  #unlink(paced: Paced): void {
-    if (paced.slot < 0) return;
-    if (paced.previous) paced.previous.next = paced.next;
-    else this.#wheel[paced.slot] = paced.next;
-    if (paced.next) paced.next.previous = paced.previous;
-    paced.next = undefined;
-    paced.previous = undefined;
-    paced.slot = -1;
+  #enqueue(place: number): void {
+    if (this.#queued[place]) return;
+    this.#queued[place] = 1;
+    this.#queue[(this.#head + this.#length++) % this.#queue.length] = place;
   }
 
-  #growQueue(): void {
-    const larger: (Paced | undefined)[] = new Array(this.#queue.length * 2).fill(undefined);
+  #unlink(place: number): void {
+    const slot = this.#slot[place];
+    if (slot === NONE) return;
+    const [next, previous] = [this.#next[place], this.#previous[place]];
+    if (previous !== NONE) this.#next[previous] = next;
+    else this.#wheel[slot] = next;
+    if (next !== NONE) this.#previous[next] = previous;
+    this.#slot[place] = NONE;
+  }
+
+  #placeOf(paced: Paced): number {
+    if (paced.place !== NONE) return paced.place;
+    const place = this.#free.pop() ?? this.#paced.length;
+    if (place === this.#due.length) this.#grow(place * 2);
+    this.#paced[place] = paced;
+    this.#slot[place] = NONE;
+    paced.place = place;
+    return place;
+  }
+
+  #grow(places: number): void {
+    this.#due = grown(new Float64Array(places), this.#due);
+    this.#next = grown(new Int32Array(places), this.#next);
+    this.#previous = grown(new Int32Array(places), this.#previous);
+    this.#slot = grown(new Int32Array(places), this.#slot);
+    this.#queued = grown(new Uint8Array(places), this.#queued);
+    const queue = new Int32Array(places);
     for (let index = 0; index < this.#length; index++)
-      larger[index] = this.#queue[(this.#head + index) % this.#queue.length];
-    this.#queue = larger;
+      queue[index] = this.#queue[(this.#head + index) % this.#queue.length];
+    this.#queue = queue;
     this.#head = 0;
   }
+}
+
+function grown<T extends Int32Array | Float64Array | Uint8Array>(to: T, from: T): T {
+  to.set(from);
+  return to;
 }

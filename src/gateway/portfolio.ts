@@ -241,11 +241,11 @@ export class Portfolio {
     const key = `${grant.interval} ${grant.positions}`;
     const found = this.#subscriptions.get(key);
     if (found) return found;
-    const { table, encoders, clock } = this.#context;
+    const { table, encoders, clock, numbers } = this.#context;
     const encoder = encoders.acquire(this.#format, grant.positions);
-    const subscription = new Subscription(this.#way, table, grant.interval, grant.fields, encoder);
     // Its first turn would be in time now.
-    subscription.due = clock.millis();
+    const due = clock.millis();
+    const subscription = new Subscription(this.#way, table, grant, encoder, due, numbers.subscriptions);
     this.#subscriptions.set(key, subscription);
     return subscription;
   }

@@ -68,7 +68,7 @@ export class GatewayServer {
         },
         message: (socket, message, binary) => socket.getUserData().session?.message(new Uint8Array(message), binary),
         pong: (socket, payload) => socket.getUserData().session?.pong(payload),
-        drain: (socket) => socket.getUserData().session?.resume(),
+        drain: (socket) => socket.getUserData().session?.drained(),
         close: (socket) => {
           const { session, address } = socket.getUserData();
           session?.ended();

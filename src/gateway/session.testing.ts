@@ -71,7 +71,7 @@ export class MemorySocket implements Socket {
     const value: unknown = isBinary ? decode(bytes) : JSON.parse(bytes.toString());
     if (Array.isArray(value)) this.#hearer.frame(value[0], value.slice(1), bytes.length);
     else this.#hearer.control(value as Control);
-    return 1;
+    return this.buffered > 0 ? 0 : 1;
   }
 
   ping(payload: Uint8Array): number {

@@ -133,9 +133,9 @@ export class Session {
     this.#outlet.pong(payload);
   }
 
-  /** The socket may be written to again. */
-  resume(): void {
-    this.#outlet.resume();
+  /** The socket has written what it had kept. */
+  drained(): void {
+    this.#outlet.drained();
   }
 
   /** Grants symbols that have appeared to the patterns that wait for them. */

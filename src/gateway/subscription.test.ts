@@ -242,7 +242,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       (narrow): Step =>
         (client) => {
           client.bench.outlet.narrow = narrow;
-          client.bench.session.resume();
+          client.bench.session.drained();
         },
     ),
   },
@@ -252,7 +252,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       (buffered): Step =>
         (client) => {
           client.bench.socket.buffered = buffered;
-          if (buffered === 0) client.bench.session.resume();
+          if (buffered === 0) client.bench.session.drained();
         },
     ),
   },
@@ -284,6 +284,7 @@ function play(subprotocol: Subprotocol, steps: readonly Step[]): Client {
   }
   bench.outlet.narrow = 65_536;
   bench.socket.buffered = 0;
+  bench.session.drained();
   bench.advance(2_000);
   client.checkConverged();
   assert.equal(counts.ticksConflated, client.conflated);

@@ -1,19 +1,22 @@
 /**
  * A subscription: the symbols that one connection gets at one interval with one field list. It keeps no ticks. Beside
- * each symbol stands the `seq` that the client was last told; a turn copies the ticks of those whose `seq` differs.
+ * each symbol stands the mark of the `seq` that the client was last told; a turn copies the ticks of those whose mark
+ * differs.
  *
  * One cursor (a moment of the market's clock) for the whole list would do for the most part. One number a symbol costs
- * 8 bytes more and buys what one cursor cannot: a pass that is cut short by a full window resumes where it was, without
+ * 4 bytes more and buys what one cursor cannot: a pass that is cut short by a full window resumes where it was, without
  * sending anything twice; a symbol that joins gets its snapshot at once, without breaking the interval of the others; and
  * how many ticks were conflated is a subtraction.
  */
-import type { TickEncoder } from "../market/encoder.ts";
+import { ENTRY_BYTES, type TickEncoder } from "../market/encoder.ts";
 import { HeapFull } from "../market/heap.ts";
 import type { MarketTable } from "../market/table.ts";
 import type { Field } from "../tick.ts";
 import type { GatewayCounts } from "./counts.ts";
 import type { Frame } from "./frame.ts";
+import type { Numbers } from "./numbers.ts";
 import { AGAIN, DONE, Paced } from "./pacer.ts";
+import type { Grant } from "./rules.ts";
 import type { StatusTeller } from "./status.ts";
 
 /**
@@ -24,6 +27,24 @@ const IDLE_LOOK = 20;
 /** The most by which a first pass is delayed, ms, so that clients that came at once do not stay in step. */
 const MAX_SPREAD = 250;
 const FIRST_CAPACITY = 16;
+
+/** Where a subscription's numbers are among them. */
+const DUE = 0;
+/** When the pass under way or the last one began, ms. */
+const PASS_START = 1;
+/** When that was due, ms, and how long after the one before that was. */
+const PASS_DUE = 2;
+const PASS_AFTER = 3;
+/** Since when it waits for room, ms; negative when it does not. */
+const HELD_SINCE = 4;
+/** How long it has waited for room since the pass under way or the next one was due, ms; and of that, before the pass began. */
+const HELD = 5;
+const HELD_BEFORE = 6;
+/** The clock up to which the states of the symbols have been told. */
+const STATUS_CLOCK = 7;
+
+/** How many numbers a subscription has. */
+export const SUBSCRIPTION_NUMBERS = STATUS_CLOCK + 1;
 
 /** Some rows, however they are kept. */
 export type RowSet = Pick<ReadonlySet<number>, "has" | "size">;
@@ -64,10 +85,8 @@ export class Subscription extends Paced {
   readonly encoder: TickEncoder;
   readonly #way: Way;
   readonly #table: MarketTable;
-  /** Rows of the market table: the address of an Int32Array. */
-  rows = 0;
-  /** The `seq` last told of each, 0 for none: the address of a Float64Array. */
-  told = 0;
+  /** Where its entries are in the market table's heap. */
+  entries = 0;
   #capacity = 0;
   #count = 0;
   /** Entries before this one have had their snapshot. */
@@ -82,33 +101,54 @@ export class Subscription extends Paced {
   #passing = false;
   #hand = 0;
   #sentInPass = false;
-  /** When the pass under way or the last one began, ms. */
-  #passStart = Number.POSITIVE_INFINITY;
-  /** The clock up to which the states of the symbols have been told. */
-  #statusClock: number;
-  /** When the pass under way or the last one was due, ms, and how long after the one before that was. */
-  #passDue = 0;
-  #passAfter = 0;
   /** Whether its turn came and the window was full. */
   #heldBack = false;
-  /** Since when it waits for room, ms; negative when it does not. */
-  #heldSince = -1;
-  /** How long it has waited for room since the pass under way or the next one was due, ms. */
-  #held = 0;
-  /** And of that, before the pass began. */
-  #heldBefore = 0;
   /** Interval 0: whether something has changed since the last pass began. */
   changed = false;
-  closed = false;
+  readonly #numbers: Numbers;
+  readonly #at: number;
 
-  constructor(way: Way, table: MarketTable, interval: number, fields: readonly Field[], encoder: TickEncoder) {
+  /**
+   * @param due when its first turn is due, ms
+   * @param numbers where its numbers are to be, of {@link SUBSCRIPTION_NUMBERS} each
+   */
+  constructor(
+    way: Way,
+    table: MarketTable,
+    grant: Pick<Grant, "interval" | "fields">,
+    encoder: TickEncoder,
+    due: number,
+    numbers: Numbers,
+  ) {
     super();
     this.#way = way;
     this.#table = table;
-    this.interval = interval;
-    this.fields = fields;
+    this.interval = grant.interval;
+    this.fields = grant.fields;
     this.encoder = encoder;
-    this.#statusClock = table.statusClock;
+    this.#numbers = numbers;
+    this.#at = numbers.take();
+    this.due = due;
+    this.#set(PASS_START, Number.POSITIVE_INFINITY);
+    this.#set(HELD_SINCE, -1);
+    this.#set(STATUS_CLOCK, table.statusClock);
+  }
+
+  /** When its next turn is due, ms; for one that is hurried, since when it would have been in time. */
+  get due(): number {
+    return this.#get(DUE);
+  }
+
+  set due(due: number) {
+    this.#set(DUE, due);
+  }
+
+  #get(number: number): number {
+    return this.#numbers.f64[this.#at + number];
+  }
+
+  #set(number: number, value: number): void {
+    this.#numbers.f64[this.#at + number] = value;
   }
 
   get count(): number {
@@ -117,12 +157,7 @@ export class Subscription extends Paced {
 
   /** The row of an entry. */
   rowAt(index: number): number {
-    return this.#table.heap.i32[(this.rows >> 2) + index];
-  }
-
-  has(row: number): boolean {
-    const first = this.rows >> 2;
-    return this.#table.heap.i32.subarray(first, first + this.#count).includes(row);
+    return this.#table.heap.i32[(this.entries >> 2) + index * 2];
   }
 
   /**
@@ -144,11 +179,11 @@ export class Subscription extends Paced {
 
   /** Adds rows that are not in it, for which room has been reserved; each gets a snapshot on the next turn. */
   add(rows: Iterable<number>): void {
-    const { i32, f64 } = this.#table.heap;
+    const { i32 } = this.#table.heap;
     for (const row of rows) {
-      i32[(this.rows >> 2) + this.#count] = row;
-      f64[(this.told >> 3) + this.#count] = 0;
-      this.#count++;
+      const at = (this.entries >> 2) + this.#count++ * 2;
+      i32[at] = row;
+      i32[at + 1] = 0;
     }
   }
 
@@ -159,14 +194,14 @@ export class Subscription extends Paced {
   remove(rows: RowSet, removed: (row: number) => void): void {
     const [settled, snapshotted, hand] = [this.#settled, this.#snapshotted, this.#hand];
     const ends = this.#joins.map((join) => join.end);
-    const { i32, f64 } = this.#table.heap;
-    const [firstRow, firstTold] = [this.rows >> 2, this.told >> 3];
+    const { i32 } = this.#table.heap;
+    const first = this.entries >> 2;
     let kept = 0;
     for (let index = 0; index < this.#count; index++) {
-      const row = i32[firstRow + index];
+      const row = i32[first + index * 2];
       if (!rows.has(row)) {
-        i32[firstRow + kept] = row;
-        f64[firstTold + kept] = f64[firstTold + index];
+        i32[first + kept * 2] = row;
+        i32[first + kept * 2 + 1] = i32[first + index * 2 + 1];
         kept++;
         continue;
       }
@@ -187,12 +222,13 @@ export class Subscription extends Paced {
     const room = this.#way.room(now);
     if (room === 0) {
       this.#heldBack = true;
-      if (this.#heldSince < 0) this.#heldSince = now;
+      if (this.#get(HELD_SINCE) < 0) this.#set(HELD_SINCE, now);
       this.#way.wait(this);
       return DONE;
     }
-    if (this.#heldSince >= 0) this.#release(now);
+    if (this.#get(HELD_SINCE) >= 0) this.#release(now);
     this.tellStatus();
+    if (this.closed) return DONE;
     const { frame } = this.#way;
     frame.begin(this.encoder.format, room, this.#way.sentAt(now));
     const complete = this.#snapshot(now) && this.#pass(now);
@@ -214,7 +250,7 @@ export class Subscription extends Paced {
     if (index > from) this.#joined(index, now);
     if (index < this.#count) return false;
     if (!this.#started && this.interval > 0)
-      this.#way.schedule(this, now + this.interval + Math.random() * Math.min(this.interval, MAX_SPREAD));
+      this.#schedule(now + this.interval + Math.random() * Math.min(this.interval, MAX_SPREAD));
     this.#started = true;
     return true;
   }
@@ -238,12 +274,14 @@ export class Subscription extends Paced {
       if (this.interval > 0 ? this.due > now : !this.changed) return true;
       this.#passing = true;
       this.changed = false;
-      this.#passDue = this.#nextDue();
+      const due = this.#nextDue();
+      this.#set(PASS_DUE, due);
       // Before the first there was none.
-      this.#passAfter = Math.max(0, this.#passDue - this.#passStart);
-      this.#way.punctual(now - this.#passDue, this.interval, this.#heldBack, now);
-      this.#passStart = now;
-      this.#heldBefore = this.#held;
+      this.#set(PASS_AFTER, Math.max(0, due - this.#get(PASS_START)));
+      this.#way.punctual(now - due, this.interval, this.#heldBack, now);
+      if (this.closed) return true;
+      this.#set(PASS_START, now);
+      this.#set(HELD_BEFORE, this.#get(HELD));
       this.#heldBack = false;
       this.#settle(now);
     }
@@ -252,11 +290,11 @@ export class Subscription extends Paced {
     const before = frame.count;
     const index = this.encoder.copyChanged(this, this.#hand, end, frame);
     if (frame.count > before) {
-      const due = this.#passDue;
+      const [due, held] = [this.#get(PASS_DUE), this.#get(HELD)];
       counts.ticksOut += frame.count - before;
       const { conflated } = frame;
-      if (conflated > 0) this.#way.replaced(conflated, this.interval, this.#passAfter, now - due, this.#held);
-      this.#way.delivers(before, now, due, this.#held);
+      if (conflated > 0) this.#way.replaced(conflated, this.interval, this.#get(PASS_AFTER), now - due, held);
+      this.#way.delivers(before, now, due, held);
       this.#sentInPass = true;
     }
     if (index < end) {
@@ -266,23 +304,29 @@ export class Subscription extends Paced {
     this.#passing = false;
     this.#hand = 0;
     if (this.interval > 0)
-      this.#way.schedule(this, now + (this.#sentInPass ? this.interval : Math.min(this.interval, IDLE_LOOK)));
+      this.#schedule(now + (this.#sentInPass ? this.interval : Math.min(this.interval, IDLE_LOOK)));
     this.#sentInPass = false;
     // The next one is counted from the beginning of this one: what it was held back in between is part of its lateness.
-    this.#held = this.interval > 0 ? this.#held - this.#heldBefore : 0;
+    this.#set(HELD, this.interval > 0 ? this.#get(HELD) - this.#get(HELD_BEFORE) : 0);
     return !this.changed;
   }
 
   /** When the next pass is due: one that took long is late as well, though its successor is counted from its end. */
   #nextDue(): number {
-    return this.interval > 0 ? Math.min(this.due, this.#passStart + this.interval) : this.due;
+    return this.interval > 0 ? Math.min(this.due, this.#get(PASS_START) + this.interval) : this.due;
+  }
+
+  #schedule(due: number): void {
+    this.due = due;
+    this.#way.schedule(this, due);
   }
 
   /** There is room again: notes how long what was due had to wait for it. */
   #release(now: number): void {
-    const from = this.#passing ? this.#heldSince : Math.max(this.#heldSince, this.#nextDue());
-    this.#held += Math.max(0, now - from);
-    this.#heldSince = -1;
+    const since = this.#get(HELD_SINCE);
+    const from = this.#passing ? since : Math.max(since, this.#nextDue());
+    this.#set(HELD, this.#get(HELD) + Math.max(0, now - from));
+    this.#set(HELD_SINCE, -1);
   }
 
   /** Lets entries take part in passes whose snapshot is one interval old. */
@@ -295,18 +339,20 @@ export class Subscription extends Paced {
 
   /** Tells how symbols stand that have changed in that: before any tick of them, and before they move elsewhere. */
   tellStatus(): void {
+    if (this.closed) return;
     const table = this.#table;
-    if (table.statusClock === this.#statusClock) return;
-    const since = this.#statusClock;
-    this.#statusClock = table.statusClock;
+    const since = this.#get(STATUS_CLOCK);
+    if (table.statusClock === since) return;
+    this.#set(STATUS_CLOCK, table.statusClock);
     const teller = this.#way.status;
-    const { i32, f64 } = table.heap;
+    const { i32 } = table.heap;
     for (let index = 0; index < this.#count; index++) {
-      const row = i32[(this.rows >> 2) + index];
+      const at = (this.entries >> 2) + index * 2;
+      const row = i32[at];
       if (table.gapVersion[row] > since || table.resetVersion[row] > since) {
         teller.gap(row, table.resetVersion[row] > since);
         // What was told belongs to another count: it is no longer compared with.
-        f64[(this.told >> 3) + index] = 0;
+        i32[at + 1] = 0;
       }
       if (table.stateVersion[row] > since) teller.state(row);
     }
@@ -315,16 +361,16 @@ export class Subscription extends Paced {
 
   /** Ends it, and gives its memory back. */
   close(): void {
+    if (this.closed) return;
     this.closed = true;
     this.#giveBack();
+    this.#numbers.give(this.#at);
     this.#count = 0;
   }
 
   #giveBack(): void {
     if (this.#capacity === 0) return;
-    const { heap } = this.#table;
-    heap.free(this.rows, this.#capacity * 4);
-    heap.free(this.told, this.#capacity * 8);
+    this.#table.heap.free(this.entries, this.#capacity * ENTRY_BYTES);
     this.#capacity = 0;
   }
 
@@ -340,19 +386,10 @@ export class Subscription extends Paced {
   /** @throws HeapFull, and it is as it was */
   #resize(capacity: number): void {
     const { heap } = this.#table;
-    const rows = heap.alloc(capacity * 4);
-    let told: number;
-    try {
-      told = heap.alloc(capacity * 8);
-    } catch (error) {
-      heap.free(rows, capacity * 4);
-      throw error;
-    }
-    heap.bytes.copyWithin(rows, this.rows, this.rows + this.#count * 4);
-    heap.bytes.copyWithin(told, this.told, this.told + this.#count * 8);
+    const entries = heap.alloc(capacity * ENTRY_BYTES);
+    heap.bytes.copyWithin(entries, this.entries, this.entries + this.#count * ENTRY_BYTES);
     this.#giveBack();
-    this.rows = rows;
-    this.told = told;
+    this.entries = entries;
     this.#capacity = capacity;
   }
 }

@@ -86,7 +86,7 @@ class Network {
       }
       const bytes = Math.min(room, left, 65_536);
       left -= bytes;
-      window.sent(bytes);
+      window.sent(bytes, this.now);
       this.#queue.push({ bytes, sentAt: now, ping: undefined });
       if (window.pingDue(now)) this.#ping();
     }
@@ -182,7 +182,7 @@ test("the way there is half of a bare trip and half of what noise adds to it, bu
   assert.equal(wayOf(40, 0), 20);
   assert.equal(wayOf(30, 100), 15);
   assert.ok(Math.abs(wayOf(34, 200) - 17) < 0.1, `${window.lastWay}`);
-  window.sent(30_000);
+  window.sent(30_000, 300);
   assert.ok(Math.abs(wayOf(1_030, 300) - 1_015) < 1, `${window.lastWay}`);
 });
 
@@ -207,7 +207,7 @@ test("before the first pong no more than a screen of prices is sent", () => {
   window.ping(0);
   for (let now = 0; now < 60_000; now += 10) {
     const room = window.room(now);
-    window.sent(Math.min(room, 1_000));
+    window.sent(Math.min(room, 1_000), now);
   }
   assert.ok(window.inFlight <= 32_768);
 });
@@ -215,9 +215,9 @@ test("before the first pong no more than a screen of prices is sent", () => {
 test("pongs nobody asked for, old ones and doubles change nothing", () => {
   const window = new ArrivalWindow(MIN, MAX, DELAY, 0);
   assert.equal(window.pong(0, 1), -1);
-  window.sent(100);
+  window.sent(100, 1);
   const first = window.ping(1);
-  window.sent(100);
+  window.sent(100, 1);
   const second = window.ping(2);
   for (const number of [second + 1, 0xffffffff, 12_345]) assert.equal(window.pong(number, 3), -1);
   assert.equal(window.inFlight, 200);
@@ -245,7 +245,7 @@ test("whatever a client answers, arrived is never more than sent, pings stay wit
         const room = window.room(now);
         assert.ok(room >= 0 && room <= window.size);
         if (kind === "send") {
-          window.sent(room);
+          window.sent(room, now);
           sent += room;
           if (window.pingDue(now)) {
             assert.ok(window.canPing);

@@ -10,6 +10,8 @@
  * would not do: it counts the times in which we had nothing to say as if the reader had been slow.
  */
 
+import { Numbers } from "./numbers.ts";
+
 /** Pings that may be unanswered at once: one a quarter of the window, and some for windows that shrank. */
 const MAX_PINGS = 8;
 /** A connection that is not held back has at least this window: a screen of prices in one go. */
@@ -31,68 +33,96 @@ const PING_TIME = 1_000;
 /** How much of what was measured of the pace is kept with each pong. */
 const PACE_KEPT = 0.8;
 
+/** Where a window's numbers are among them; first those that each frame needs. */
+const SIZE = 0;
+const SENT = 1;
+const ARRIVED = 2;
+const BYTES_AT_PING = 3;
+/** When the oldest unanswered ping was sent. */
+const OLDEST_PING = 4;
+const LAST_PING = 5;
+const ROUND_TRIP = 6;
+/** When a ping was last sent on a way as good as empty, ms. */
+const CLEAN_AT = 7;
+const LAST_SENT = 8;
+/** How long the last ping took that was answered, and when that was, ms. */
+const LAST_TRIP = 9;
+const LAST_WAY = 10;
+const LAST_PONG = 11;
+/** Bytes taken, and in how many ms, while there was always more to take; what is past fades. */
+const BUSY_BYTES = 12;
+const BUSY_TIME = 13;
+/** When the window last changed, ms. */
+const CHANGED_AT = 14;
+/** Unanswered pings, oldest at `#first`: what had been sent before each, and when it was sent. */
+const PING_BYTES = 15;
+const PING_SENT = PING_BYTES + MAX_PINGS;
+/** What was on its way when it was sent, bytes. */
+const PING_LOAD = PING_SENT + MAX_PINGS;
+
+/** How many numbers a window has. */
+export const WINDOW_NUMBERS = PING_LOAD + MAX_PINGS;
+
 export class ArrivalWindow {
   readonly #min: number;
   readonly #max: number;
   readonly #delay: number;
-  #size = IDLE_WINDOW;
-  #sent = 0;
-  #arrived = 0;
-  /** Unanswered pings, oldest at `#first`: what had been sent before each, and when it was sent. */
-  readonly #pingBytes = new Float64Array(MAX_PINGS);
-  readonly #pingTime = new Float64Array(MAX_PINGS);
-  /** What was on its way when it was sent, bytes. */
-  readonly #pingLoad = new Float64Array(MAX_PINGS);
+  readonly #numbers: Numbers;
+  readonly #at: number;
   #first = 0;
   #pings = 0;
   #nextPing = 0;
-  #bytesAtPing = 0;
-  #lastPing = Number.NEGATIVE_INFINITY;
-  #roundTrip = Number.POSITIVE_INFINITY;
-  /** How long the last ping took that was answered, and when that was, ms. */
-  #lastTrip = 0;
-  #lastWay = 0;
-  #lastPong = Number.NEGATIVE_INFINITY;
-  /** Bytes taken, and in how many ms, while there was always more to take; what is past fades. */
-  #busyBytes = 0;
-  #busyTime = 0;
   #heldBack = false;
-  /** When the window last changed, ms. */
-  #changedAt: number;
-  /** When a ping was last sent on a way as good as empty, ms. */
-  #cleanAt: number;
 
   /**
    * @param min the window of the slowest reader, bytes
    * @param max the window of the fastest, bytes
    * @param delay how long bytes may queue on their way, ms
+   * @param numbers where its numbers are to be, of {@link WINDOW_NUMBERS} each
    */
-  constructor(min: number, max: number, delay: number, now: number) {
+  constructor(min: number, max: number, delay: number, now: number, numbers = new Numbers(WINDOW_NUMBERS)) {
     this.#min = min;
     this.#max = max;
     this.#delay = delay;
-    this.#changedAt = now;
-    this.#cleanAt = now;
+    this.#numbers = numbers;
+    this.#at = numbers.take();
+    this.#set(SIZE, IDLE_WINDOW);
+    this.#set(LAST_PING, Number.NEGATIVE_INFINITY);
+    this.#set(ROUND_TRIP, Number.POSITIVE_INFINITY);
+    this.#set(LAST_PONG, Number.NEGATIVE_INFINITY);
+    this.#set(CHANGED_AT, now);
+    this.#set(CLEAN_AT, now);
+    this.#set(LAST_SENT, now);
+  }
+
+  /** Gives its numbers back: it must not be used any more. */
+  close(): void {
+    this.#numbers.give(this.#at);
   }
 
   /** The window, bytes. */
   get size(): number {
-    return this.#size;
+    return this.#get(SIZE);
   }
 
   /** Bytes sent that have not been confirmed to have arrived. */
   get inFlight(): number {
-    return this.#sent - this.#arrived;
+    return this.#get(SENT) - this.#get(ARRIVED);
+  }
+
+  /** When anything was last sent, ms. */
+  get lastSent(): number {
+    return this.#get(LAST_SENT);
   }
 
   /** The bare round trip, ms; infinite before the first pong. */
   get roundTrip(): number {
-    return this.#roundTrip;
+    return this.#get(ROUND_TRIP);
   }
 
   /** How long the last ping took that was answered, ms; 0 before the first. */
   get lastTrip(): number {
-    return this.#lastTrip;
+    return this.#get(LAST_TRIP);
   }
 
   /**
@@ -101,17 +131,18 @@ export class ArrivalWindow {
    * the window lets it be was long because of that, and any trip is where the window had to become small.
    */
   get lastWay(): number {
-    return this.#lastWay;
+    return this.#get(LAST_WAY);
   }
 
   /** How fast the other end takes what is sent, while there is always more to take: bytes a second, 0 where unknown. */
   get pace(): number {
-    return this.#busyTime > 0 ? (this.#busyBytes / this.#busyTime) * 1_000 : 0;
+    const time = this.#get(BUSY_TIME);
+    return time > 0 ? (this.#get(BUSY_BYTES) / time) * 1_000 : 0;
   }
 
   /** Since when the oldest unanswered ping is out, ms; undefined when all are answered. */
   get unansweredSince(): number | undefined {
-    return this.#pings === 0 ? undefined : this.#pingTime[this.#first];
+    return this.#pings === 0 ? undefined : this.#get(OLDEST_PING);
   }
 
   /**
@@ -120,16 +151,17 @@ export class ArrivalWindow {
    * and not less than a quarter, so that frames do not get tiny.
    */
   room(now: number): number {
-    if (this.#pings > 0 && now - this.#pingTime[this.#first] > this.#patience()) return 0;
-    const { inFlight } = this;
-    if (inFlight > 0 && this.#size === this.#min && now - this.#cleanAt > DRY_TIME) return 0;
-    const room = this.#size - inFlight;
-    return room * 4 < this.#size ? 0 : Math.min(room, Math.max(Math.ceil(this.#size / this.#parts), SMALL_FRAME));
+    if (this.#pings > 0 && now - this.#get(OLDEST_PING) > this.#patience()) return 0;
+    const { inFlight, size } = this;
+    if (inFlight > 0 && size === this.#min && now - this.#get(CLEAN_AT) > DRY_TIME) return 0;
+    const room = size - inFlight;
+    return room * 4 < size ? 0 : Math.min(room, Math.max(Math.ceil(size / this.#parts), SMALL_FRAME));
   }
 
   /** Bytes have been given to the socket. */
-  sent(bytes: number): void {
-    this.#sent += bytes;
+  sent(bytes: number, now: number): void {
+    this.#set(SENT, this.#get(SENT) + bytes);
+    this.#set(LAST_SENT, now);
   }
 
   /** Somebody would have sent and had no room. */
@@ -140,8 +172,10 @@ export class ArrivalWindow {
   /** Whether a ping should follow what has been sent. */
   pingDue(now: number): boolean {
     if (this.#pings === MAX_PINGS) return false;
-    const bytes = this.#sent - this.#bytesAtPing;
-    return bytes * this.#parts >= this.#size || (bytes > 0 && this.#pings === 0 && now - this.#lastPing >= PING_TIME);
+    const bytes = this.#get(SENT) - this.#get(BYTES_AT_PING);
+    return (
+      bytes * this.#parts >= this.size || (bytes > 0 && this.#pings === 0 && now - this.#get(LAST_PING) >= PING_TIME)
+    );
   }
 
   /**
@@ -149,13 +183,14 @@ export class ArrivalWindow {
    * @returns its number, which the pong must carry
    */
   ping(now: number): number {
-    const slot = (this.#first + this.#pings++) % MAX_PINGS;
-    this.#pingBytes[slot] = this.#sent;
-    this.#pingTime[slot] = now;
-    this.#pingLoad[slot] = this.inFlight;
-    if (this.#isClean(slot)) this.#cleanAt = now;
-    this.#bytesAtPing = this.#sent;
-    this.#lastPing = now;
+    const slot = (this.#first + this.#pings) % MAX_PINGS;
+    if (this.#pings++ === 0) this.#set(OLDEST_PING, now);
+    this.#set(PING_BYTES + slot, this.#get(SENT));
+    this.#set(PING_SENT + slot, now);
+    this.#set(PING_LOAD + slot, this.inFlight);
+    if (this.#isClean(slot)) this.#set(CLEAN_AT, now);
+    this.#set(BYTES_AT_PING, this.#get(SENT));
+    this.#set(LAST_PING, now);
     const number = this.#nextPing;
     this.#nextPing = (number + 1) >>> 0;
     return number;
@@ -179,58 +214,72 @@ export class ArrivalWindow {
     const slot = (this.#first + position) % MAX_PINGS;
     this.#first = (slot + 1) % MAX_PINGS;
     this.#pings -= position + 1;
+    this.#set(OLDEST_PING, this.#get(PING_SENT + this.#first));
     this.#measurePace(slot, now);
-    this.#arrived = this.#pingBytes[slot];
-    const roundTrip = now - this.#pingTime[slot];
-    this.#lastTrip = roundTrip;
-    const bare = Math.min(this.#roundTrip, roundTrip);
+    this.#set(ARRIVED, this.#get(PING_BYTES + slot));
+    const roundTrip = now - this.#get(PING_SENT + slot);
+    this.#set(LAST_TRIP, roundTrip);
+    const known = this.roundTrip;
+    const bare = Math.min(known, roundTrip);
     const excess = roundTrip - bare;
-    const queued = this.#size < IDLE_WINDOW ? 1 : Math.min(1, excess / this.#delay);
-    this.#lastWay = bare / 2 + (excess * (1 + queued)) / 2;
-    if (roundTrip < this.#roundTrip) this.#roundTrip = roundTrip;
-    else if (this.#isClean(slot)) this.#roundTrip += (roundTrip - this.#roundTrip) / 4;
+    const queued = this.size < IDLE_WINDOW ? 1 : Math.min(1, excess / this.#delay);
+    this.#set(LAST_WAY, bare / 2 + (excess * (1 + queued)) / 2);
+    if (roundTrip < known) this.#set(ROUND_TRIP, roundTrip);
+    else if (this.#isClean(slot)) this.#set(ROUND_TRIP, known + (roundTrip - known) / 4);
     this.#adapt(slot, roundTrip, now);
     return roundTrip;
   }
 
+  #get(number: number): number {
+    return this.#numbers.f64[this.#at + number];
+  }
+
+  #set(number: number, value: number): void {
+    this.#numbers.f64[this.#at + number] = value;
+  }
+
   /** How long a ping may be out before nothing more is sent, ms. */
   #patience(): number {
-    return this.#roundTrip === Number.POSITIVE_INFINITY ? Number.POSITIVE_INFINITY : this.#roundTrip + 2 * this.#delay;
+    return this.roundTrip + 2 * this.#delay;
   }
 
   /** In how many parts the window is sent, a ping behind each: one costs as much as a frame. */
   get #parts(): number {
-    return this.#size < IDLE_WINDOW ? 4 : 2;
+    return this.size < IDLE_WINDOW ? 4 : 2;
   }
 
   /** Whether a ping was sent on a way as good as empty: the smallest window's first part does not count. */
   #isClean(slot: number): boolean {
-    return this.#pingLoad[slot] <= Math.max(CLEAN_BYTES, Math.min(SMALL_FRAME, this.#min / 2));
+    return this.#get(PING_LOAD + slot) <= Math.max(CLEAN_BYTES, Math.min(SMALL_FRAME, this.#min / 2));
   }
 
   /** Two pongs in a row of which the second ping was out when the first came: in between, the other end was busy. */
   #measurePace(slot: number, now: number): void {
-    if (this.#pingTime[slot] < this.#lastPong) {
+    const last = this.#get(LAST_PONG);
+    if (this.#get(PING_SENT + slot) < last) {
       // Two sums rather than a mean of rates: what comes in a burst counts for as long as it took, which is nothing.
-      this.#busyBytes = this.#busyBytes * PACE_KEPT + this.#pingBytes[slot] - this.#arrived;
-      this.#busyTime = this.#busyTime * PACE_KEPT + now - this.#lastPong;
+      const bytes = this.#get(PING_BYTES + slot) - this.#get(ARRIVED);
+      this.#set(BUSY_BYTES, this.#get(BUSY_BYTES) * PACE_KEPT + bytes);
+      this.#set(BUSY_TIME, this.#get(BUSY_TIME) * PACE_KEPT + now - last);
     }
-    this.#lastPong = now;
+    this.#set(LAST_PONG, now);
   }
 
   /** Draws the conclusion from a ping's round trip. */
   #adapt(slot: number, roundTrip: number, now: number): void {
-    if (this.#pingTime[slot] < this.#changedAt) return;
-    const wanted = (this.#size * (this.#roundTrip + this.#delay)) / Math.max(roundTrip, 1);
-    if (wanted < this.#size) this.#size = Math.max(this.#min, wanted);
-    else if (now - this.#changedAt < GROWTH_TIME) return;
+    if (this.#get(PING_SENT + slot) < this.#get(CHANGED_AT)) return;
+    const { size } = this;
+    const load = this.#get(PING_LOAD + slot);
+    const wanted = (size * (this.roundTrip + this.#delay)) / Math.max(roundTrip, 1);
+    if (wanted < size) this.#set(SIZE, Math.max(this.#min, wanted));
+    else if (now - this.#get(CHANGED_AT) < GROWTH_TIME) return;
     else if (this.#heldBack) {
       // On an empty way every trip is short: that says nothing about a larger window.
-      if (this.#pingLoad[slot] * 4 < this.#size) return;
-      this.#size = Math.min(this.#max, wanted, this.#size * 2);
-    } else if (this.#size < IDLE_WINDOW) this.#size = Math.min(IDLE_WINDOW, this.#size * 1.25);
-    else if (this.#pingLoad[slot] * 2 < this.#size) this.#size = Math.max(IDLE_WINDOW, this.#size * 0.95);
+      if (load * 4 < size) return;
+      this.#set(SIZE, Math.min(this.#max, wanted, size * 2));
+    } else if (size < IDLE_WINDOW) this.#set(SIZE, Math.min(IDLE_WINDOW, size * 1.25));
+    else if (load * 2 < size) this.#set(SIZE, Math.max(IDLE_WINDOW, size * 0.95));
     this.#heldBack = false;
-    this.#changedAt = now;
+    this.#set(CHANGED_AT, now);
   }
 }

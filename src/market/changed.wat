@@ -3,28 +3,28 @@
 (module
   (import "heap" "memory" (memory 1))
 
-  ;; From entry $from up to $end: where `seq` of the row differs from what was told, its encoded tick is copied to $at
-  ;; and noted as told. Stops before an entry whose tick is not encoded as it stands, and before one that may not fit.
-  ;; The rows of all ticks in the frame are noted at $noted. Returns the position behind the last tick. At $result: the entry where it stopped (i32), ticks in the frame (i32),
-  ;; ticks left out since newer ones replaced them, added up (f64).
+  ;; From entry $from up to $end: where the row's mark (mark.ts) differs from the one told, its encoded tick is copied to
+  ;; $at and its mark noted as told. Stops before an entry whose tick is not encoded as it stands, and before one that may
+  ;; not fit. The rows of all ticks in the frame are noted at $noted. Returns the position behind the last tick. At $result:
+  ;; the entry where it stopped (i32), ticks in the frame (i32), ticks left out since newer ones replaced them, added up (f64).
   (func (export "copy")
-    (param $from i32) (param $end i32) (param $rows i32) (param $told i32)
-    (param $seq i32) (param $version i32)
+    (param $from i32) (param $end i32) (param $entries i32)
+    (param $marks i32) (param $version i32)
     (param $slots i32) (param $slotSize i32) (param $lengths i32) (param $versions i32)
     (param $at i32) (param $limit i32) (param $noted i32) (param $result i32)
     (result i32)
-    (local $row i32) (local $now f64) (local $before f64) (local $toldAt i32)
+    (local $row i32) (local $now i32) (local $before i32) (local $entry i32)
     (local $source i32) (local $length i32) (local $copied i32) (local $count i32) (local $conflated f64)
     (local.set $count (i32.load offset=4 (local.get $result)))
     (local.set $conflated (f64.load offset=8 (local.get $result)))
     (block $stop
-      (loop $entry
+      (loop $each
         (br_if $stop (i32.ge_u (local.get $from) (local.get $end)))
-        (local.set $row (i32.load (i32.add (local.get $rows) (i32.shl (local.get $from) (i32.const 2)))))
-        (local.set $now (f64.load (i32.add (local.get $seq) (i32.shl (local.get $row) (i32.const 3)))))
-        (local.set $toldAt (i32.add (local.get $told) (i32.shl (local.get $from) (i32.const 3))))
-        (local.set $before (f64.load (local.get $toldAt)))
-        (if (f64.ne (local.get $now) (local.get $before))
+        (local.set $entry (i32.add (local.get $entries) (i32.shl (local.get $from) (i32.const 3))))
+        (local.set $row (i32.load (local.get $entry)))
+        (local.set $before (i32.load offset=4 (local.get $entry)))
+        (local.set $now (i32.load (i32.add (local.get $marks) (i32.shl (local.get $row) (i32.const 2)))))
+        (if (i32.ne (local.get $now) (local.get $before))
           (then
             (br_if $stop
               (f64.ne
@@ -48,15 +48,18 @@
             (local.set $at (i32.add (local.get $at) (local.get $length)))
             (i32.store (i32.add (local.get $noted) (i32.shl (local.get $count) (i32.const 2))) (local.get $row))
             (local.set $count (i32.add (local.get $count) (i32.const 1)))
-            ;; A first tick replaces none.
-            (if (f64.gt (local.get $before) (f64.const 0))
+            ;; A first tick replaces none. The mark after the largest is 1.
+            (if (local.get $before)
               (then
                 (local.set $conflated
                   (f64.add (local.get $conflated)
-                    (f64.sub (f64.sub (local.get $now) (local.get $before)) (f64.const 1))))))
-            (f64.store (local.get $toldAt) (local.get $now))))
+                    (f64.convert_i32_u
+                      (i32.sub
+                        (i32.sub (i32.sub (local.get $now) (local.get $before)) (i32.const 1))
+                        (i32.lt_u (local.get $now) (local.get $before))))))))
+            (i32.store offset=4 (local.get $entry) (local.get $now))))
         (local.set $from (i32.add (local.get $from) (i32.const 1)))
-        (br $entry)))
+        (br $each)))
     (i32.store (local.get $result) (local.get $from))
     (i32.store offset=4 (local.get $result) (local.get $count))
     (f64.store offset=8 (local.get $result) (local.get $conflated))

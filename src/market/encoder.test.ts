@@ -3,9 +3,10 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { BusRecord } from "../bus/bus.ts";
 import { FIELD_COUNT, FIELDS } from "../tick.ts";
-import { EncoderPool, type Filling, TickEncoder } from "./encoder.ts";
+import { ENTRY_BYTES, EncoderPool, type Filling, TickEncoder } from "./encoder.ts";
 import { JSON_TEXT, MSGPACK } from "./format.ts";
 import type { Heap } from "./heap.ts";
+import { markOf } from "./mark.ts";
 import { MarketTable } from "./table.ts";
 
 /** A frame of some rows, each once, and what was told of them before: nothing but for those named. */
@@ -16,8 +17,7 @@ class Pass implements Filling {
   conflated = 0;
   readonly noted: number;
   readonly result: number;
-  readonly rows: number;
-  readonly told: number;
+  readonly entries: number;
   readonly start: number;
   readonly #heap: Heap;
   readonly #size: number;
@@ -27,16 +27,17 @@ class Pass implements Filling {
     this.#size = rows.length;
     this.result = heap.alloc(16);
     this.noted = heap.alloc(rows.length * 4);
-    this.rows = heap.alloc(rows.length * 4);
-    this.told = heap.alloc(rows.length * 8);
+    this.entries = heap.alloc(rows.length * ENTRY_BYTES);
     this.start = heap.alloc(room + 400);
     this.at = this.start;
     this.limit = this.start + room;
-    heap.i32.set(rows, this.rows >> 2);
+    rows.forEach((row, index) => {
+      heap.i32[(this.entries >> 2) + index * 2] = row;
+    });
   }
 
   toldOf(index: number): number {
-    return this.#heap.f64[(this.told >> 3) + index];
+    return this.#heap.u32[(this.entries >> 2) + index * 2 + 1];
   }
 
   /** Begins another frame. */
@@ -140,7 +141,7 @@ test("a pass copies what has changed, all of it and once, in frames of any size,
         );
         for (const row of due) told.set(row, table.seq[row]);
         rows.forEach((row, index) => {
-          for (const pass of passes) assert.equal(pass.toldOf(index), table.seq[row]);
+          for (const pass of passes) assert.equal(pass.toldOf(index), table.seq[row] > 0 ? markOf(table.seq[row]) : 0);
         });
       }
     }),

@@ -3,12 +3,16 @@
  * once per change, when somebody first wants them, and copied for everyone else.
  */
 import type { TickFormat } from "./format.ts";
+import { ticksBetween } from "./mark.ts";
 import type { MarketTable } from "./table.ts";
 
-/** Some rows, and what was last told of each: the addresses of an Int32Array and a Float64Array. */
+/** What an entry takes, bytes: a row (an Int32) and the mark (mark.ts) that was last told of it (a Uint32), 0 for none. */
+export const ENTRY_BYTES = 8;
+
+/** Some rows, each with what was last told of it. */
 export interface Entries {
-  readonly rows: number;
-  readonly told: number;
+  /** The address of the first. */
+  readonly entries: number;
 }
 
 /** A frame being filled. */
@@ -60,7 +64,7 @@ export class TickEncoder {
     const { heap } = table;
     let index = from;
     for (;;) {
-      if (this.#capacity < table.seq.length) this.#grow();
+      if (this.#capacity < table.version.length) this.#grow();
       const { i32, f64 } = heap;
       const { result } = frame;
       i32[(result >> 2) + 1] = frame.count;
@@ -68,9 +72,8 @@ export class TickEncoder {
       frame.at = heap.copyChanged(
         index,
         end,
-        entries.rows,
-        entries.told,
-        table.seqAt,
+        entries.entries,
+        table.markAt,
         table.versionAt,
         this.#slots,
         this.maxTickBytes,
@@ -85,24 +88,26 @@ export class TickEncoder {
       frame.count = i32[(result >> 2) + 1];
       frame.conflated = f64[(result >> 3) + 1];
       if (index === end) return index;
-      const row = i32[(entries.rows >> 2) + index];
+      const row = i32[(entries.entries >> 2) + index * 2];
       if (f64[(this.#versions >> 3) + row] === table.version[row]) return index;
       this.#encode(row);
     }
   }
 
-  #writeChanged({ rows, told }: Entries, from: number, end: number, frame: Filling): number {
-    const { heap, seq } = this.#table;
-    const { i32, f64 } = heap;
+  #writeChanged({ entries }: Entries, from: number, end: number, frame: Filling): number {
+    const { heap, markAt } = this.#table;
+    const { i32, u32 } = heap;
     for (let index = from; index < end; index++) {
-      const row = i32[(rows >> 2) + index];
-      const before = f64[(told >> 3) + index];
-      if (seq[row] === before) continue;
+      const at = (entries >> 2) + index * 2;
+      const row = i32[at];
+      const before = u32[at + 1];
+      const now = u32[(markAt >> 2) + row];
+      if (now === before) continue;
       if (frame.at + this.maxTickBytes > frame.limit && frame.count > 0) return index;
       frame.at = this.format.writeTick(heap, frame.at, this.#table, row, this.fields);
       i32[(frame.noted >> 2) + frame.count++] = row;
-      if (before > 0) frame.conflated += seq[row] - before - 1;
-      f64[(told >> 3) + index] = seq[row];
+      if (before > 0) frame.conflated += ticksBetween(before, now);
+      u32[at + 1] = now;
     }
     return end;
   }
@@ -116,7 +121,7 @@ export class TickEncoder {
 
   #grow(): void {
     const { heap } = this.#table;
-    const [before, after] = [this.#capacity, this.#table.seq.length];
+    const [before, after] = [this.#capacity, this.#table.version.length];
     const slot = this.maxTickBytes;
     // The kernel reads 16 bytes at a time, beyond the last slot too.
     this.#slots = heap.resize(this.#slots, before * slot + 16, after * slot + 16);

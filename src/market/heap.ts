@@ -19,9 +19,8 @@ const MAX_PAGES = 65_536;
 export type CopyChanged = (
   from: number,
   end: number,
-  rows: number,
-  told: number,
-  seq: number,
+  entries: number,
+  marks: number,
   version: number,
   slots: number,
   slotSize: number,
@@ -45,6 +44,7 @@ export class Heap implements Target {
   view!: DataView;
   f64!: Float64Array;
   i32!: Int32Array;
+  u32!: Uint32Array;
   u16!: Uint16Array;
   readonly copyChanged: CopyChanged;
   readonly #memory = new WebAssembly.Memory({ initial: FIRST_PAGES, maximum: MAX_PAGES });
@@ -127,6 +127,7 @@ export class Heap implements Target {
     this.view = new DataView(buffer);
     this.f64 = new Float64Array(buffer);
     this.i32 = new Int32Array(buffer);
+    this.u32 = new Uint32Array(buffer);
     this.u16 = new Uint16Array(buffer);
   }
 }

@@ -6,6 +6,7 @@
 import type { BusRecord } from "../bus/bus.ts";
 import { FIELD_COUNT, FIELDS, LIVE, type TickPatch } from "../tick.ts";
 import { Heap } from "./heap.ts";
+import { markOf } from "./mark.ts";
 
 /** What {@link MarketTable.apply} made of a record. */
 export const IGNORED = 0;
@@ -19,12 +20,12 @@ export const FULL = 3;
 const FIRST_CAPACITY = 1_024;
 
 export class MarketTable {
-  /** Where {@link seq} and {@link version} are, with what else a pass works on. */
+  /** Where marks and {@link version} are, with what else a pass works on. */
   readonly heap = new Heap();
-  /** Their addresses. */
-  seqAt = 0;
-  #capacity = 0;
+  /** The addresses of a Uint32Array of marks (mark.ts), and of {@link version}. */
+  markAt = 0;
   versionAt = 0;
+  #capacity = 0;
   /** The most rows. A row costs about 200 bytes here. */
   readonly limit: number;
   /** Counts every change of any row: a value of it is a moment in the life of the market. */
@@ -264,23 +265,22 @@ export class MarketTable {
   #ticked(row: number, seq: number, eventTime: number): void {
     if (this.seq[row] === 0) this.#first(row);
     this.seq[row] = seq;
+    this.heap.u32[(this.markAt >> 2) + row] = markOf(seq);
     this.eventTime[row] = eventTime;
     this.version[row] = ++this.clock;
   }
 
   #growColumns(capacity: number): void {
     const { heap } = this;
-    const [before, after] = [this.#capacity * 8, capacity * 8];
-    this.seqAt = heap.resize(this.seqAt, before, after);
-    this.versionAt = heap.resize(this.versionAt, before, after);
+    const before = this.#capacity;
+    this.markAt = heap.resize(this.markAt, before * 4, capacity * 4);
+    this.versionAt = heap.resize(this.versionAt, before * 8, capacity * 8);
     this.#capacity = capacity;
     this.#look();
   }
 
   #look(): void {
-    const { buffer } = this.heap.f64;
-    this.seq = new Float64Array(buffer, this.seqAt, this.#capacity);
-    this.version = new Float64Array(buffer, this.versionAt, this.#capacity);
+    this.version = new Float64Array(this.heap.f64.buffer, this.versionAt, this.#capacity);
   }
 
   #first(row: number): void {
@@ -295,6 +295,7 @@ export class MarketTable {
   #grow(capacity: number): void {
     this.known = copied(new Int32Array(capacity), this.known);
     this.#growColumns(capacity);
+    this.seq = copied(new Float64Array(capacity), this.seq);
     this.epoch = copied(new Float64Array(capacity), this.epoch);
     this.eventTime = copied(new Float64Array(capacity), this.eventTime);
     this.appliedAt = copied(new Float64Array(capacity), this.appliedAt);

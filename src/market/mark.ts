@@ -1,0 +1,16 @@
+/**
+ * A mark is a symbol's `seq` in 32 bits: what is kept for each symbol of each connection, so it must be small. Marks are
+ * equal where numbers differ by a multiple of 2^32 - 1, which is more ticks than a symbol has between two passes. 0 is no
+ * symbol's mark: it says that nothing was told.
+ */
+const MARKS = 2 ** 32 - 1;
+
+/** The mark of a `seq`, from 1 to 2^32 - 1. */
+export function markOf(seq: number): number {
+  return seq < MARKS ? seq + 1 : (seq % MARKS) + 1;
+}
+
+/** How many ticks were left out between two that have these marks. */
+export function ticksBetween(before: number, now: number): number {
+  return (now > before ? now - before : now - before + MARKS) - 1;
+}
