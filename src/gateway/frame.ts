@@ -7,6 +7,9 @@ import { MAX_FRAME_BYTES } from "../protocol/messages.ts";
 /** The shortest that a tick can be: an array's head and four numbers of one byte each. */
 const MIN_TICK_BYTES = 5;
 
+/** Views of so many bytes are kept: to make one takes a tenth of what sending a small frame does. */
+const KEPT_VIEWS = 8_192;
+
 /** What is copied too much of the last tick, bytes. */
 const SLACK = 16;
 
@@ -24,12 +27,17 @@ export class Frame implements Filling {
   readonly #heap: Heap;
   readonly #start: number;
   #format: TickFormat = MSGPACK;
+  /** By length; of frames that begin where frames begin, and of those with a shorter head. */
+  #views: Uint8Array[][] = [[], []];
 
   constructor(heap: Heap) {
     this.#heap = heap;
     this.result = heap.alloc(16);
     this.noted = heap.alloc(Math.ceil(MAX_FRAME_BYTES / MIN_TICK_BYTES) * 4);
     this.#start = heap.alloc(MAX_FRAME_BYTES + SLACK);
+    heap.onGrow(() => {
+      this.#views = [[], []];
+    });
   }
 
   /** Starts a frame of at most `limit` bytes, and never more than a frame may have. */
@@ -49,6 +57,17 @@ export class Frame implements Filling {
 
   /** The frame's bytes, good until the next `begin`. */
   finish(): Uint8Array {
-    return this.#format.finish(this.#heap, this.#start, this.at, this.count, this.sentAt);
+    const { tailBytes } = this.#format;
+    const first = this.#format.finish(this.#heap, this.#start, this.at, this.count, this.sentAt);
+    return this.#view(first, this.at + tailBytes - first);
+  }
+
+  #view(first: number, length: number): Uint8Array {
+    const views = this.#views[first === this.#start ? 0 : 1];
+    const kept = views[length];
+    if (kept) return kept;
+    const view = new Uint8Array(this.#heap.bytes.buffer, first, length);
+    if (length < KEPT_VIEWS) views[length] = view;
+    return view;
   }
 }

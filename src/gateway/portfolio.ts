@@ -34,6 +34,7 @@ export class Portfolio {
   /** How many of the table's known rows the rules have been asked about. */
   #known = 0;
   #count = 0;
+  #interval = Number.POSITIVE_INFINITY;
   /** Symbols without a tick that are held, as far as the command under way has asked. */
   #awaited: number | undefined;
 
@@ -46,6 +47,11 @@ export class Portfolio {
   /** Symbols held. */
   get count(): number {
     return this.#count;
+  }
+
+  /** The shortest interval of them, ms; infinite where there are none. */
+  get interval(): number {
+    return this.#interval;
   }
 
   get subscriptions(): Iterable<Subscription> {
@@ -247,6 +253,7 @@ export class Portfolio {
     const due = clock.millis();
     const subscription = new Subscription(this.#way, table, grant, encoder, due, numbers.subscriptions);
     this.#subscriptions.set(key, subscription);
+    this.#interval = Math.min(this.#interval, grant.interval);
     return subscription;
   }
 
@@ -274,6 +281,8 @@ export class Portfolio {
       encoders.release(subscription.encoder);
       this.#subscriptions.delete(key);
     }
+    this.#interval = Number.POSITIVE_INFINITY;
+    for (const { interval } of this.#subscriptions.values()) this.#interval = Math.min(this.#interval, interval);
   }
 
   #drop(row: number): void {

@@ -81,9 +81,7 @@ export class Session {
 
   /** The shortest interval that it was granted, ms; infinite where it holds nothing. */
   get interval(): number {
-    let shortest = Number.POSITIVE_INFINITY;
-    for (const { interval } of this.#portfolio.subscriptions) shortest = Math.min(shortest, interval);
-    return shortest;
+    return this.#portfolio.interval;
   }
 
   /** Greets the client, and measures the way to it while it is empty. */

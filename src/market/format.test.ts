@@ -25,7 +25,7 @@ function frame(format: TickFormat, table: MarketTable, row: number, fields: Uint
     assert.ok(end - at <= format.maxTickBytes(fields.length), `${end - at} bytes`);
     at = end;
   }
-  return read(format, format.finish(target, 0, at, count, SENT_AT));
+  return read(format, target.bytes.subarray(format.finish(target, 0, at, count, SENT_AT), at + format.tailBytes));
 }
 
 /** Equal as numbers are: the sign of a zero is no price. */

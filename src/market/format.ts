@@ -22,9 +22,9 @@ export interface TickFormat {
   /**
    * Makes a frame of the ticks that stand from `start + headBytes` to `end`.
    * @param sentAt microseconds since the Unix epoch
-   * @returns the frame, a view on the target
+   * @returns where the frame begins, which ends at `end + tailBytes`
    */
-  finish(target: Target, start: number, end: number, count: number, sentAt: number): Uint8Array;
+  finish(target: Target, start: number, end: number, count: number, sentAt: number): number;
 }
 
 /** Largest head: array 16 (3 bytes) and `sentAt` as a double (9). */
@@ -45,13 +45,13 @@ export const MSGPACK: TickFormat = {
       end = writeNumber(view, end, table.values[base + fields[index]]);
     return end;
   },
-  finish({ bytes, view }, start, end, count, sentAt) {
+  finish({ view }, start, _end, count, sentAt) {
     // The head of a short frame is two bytes shorter: it starts later.
     const first = count + 1 < 16 ? start + 2 : start;
     view.setUint8(start + MSGPACK_HEAD - 9, 0xcb);
     view.setFloat64(start + MSGPACK_HEAD - 8, sentAt);
     writeArrayHead(view, first, count + 1);
-    return bytes.subarray(first, end);
+    return first;
   },
 };
 
@@ -80,6 +80,6 @@ export const JSON_TEXT: TickFormat = {
     bytes[start] = 0x5b;
     bytes.write(String(sentAt), start + 1, "latin1");
     bytes[end] = 0x5d;
-    return bytes.subarray(start, end + 1);
+    return start;
   },
 };
