@@ -64,8 +64,8 @@ export class MemoryGateway {
     const defaults = Object.fromEntries(Object.entries(SETTINGS).map(([name, { default: value }]) => [name, value]));
     const settings = defaults as unknown as Settings;
     this.context = createContext(settings, new MemoryBus(), clock, pino({ level: "silent" }));
-    const { table, pacer, immediate, counts } = this.context;
-    this.#ingest = new Ingest(table, pacer, immediate, counts, clock);
+    const { table, immediate, counts } = this.context;
+    this.#ingest = new Ingest(table, immediate, counts, clock);
     this.#market = new SimMarket(symbols, 1, "SIM");
     this.#near = new MarketTable(symbols);
     this.#record.epoch = 1;

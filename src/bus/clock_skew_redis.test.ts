@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Clock, SystemClock } from "../clock.ts";
 import { Publisher } from "../feed/publisher.ts";
-import { ImmediateIndex } from "../gateway/context.ts";
 import { GatewayCounts } from "../gateway/counts.ts";
+import { ImmediateIndex } from "../gateway/immediate.ts";
 import { Ingest } from "../gateway/ingest.ts";
 import { Pacer } from "../gateway/pacer.ts";
 import { MarketTable } from "../market/table.ts";
@@ -62,7 +62,7 @@ for (const [who, publisherAhead, gatewayAhead] of [
       const reader = far.reader();
       reader.follow();
       const counts = new GatewayCounts({ metrics: true });
-      await reader.start(new Ingest(market, new Pacer(ours, 4), new ImmediateIndex(), counts, ours));
+      await reader.start(new Ingest(market, new ImmediateIndex(new Pacer(ours, 4), ours), counts, ours));
       for (let bid = 2; bid <= 5; bid++) {
         round(bid);
         await until("the ticks are there", () => SYMBOLS.every((symbol) => market.seq[market.rowOf(symbol)] === bid));

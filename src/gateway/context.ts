@@ -8,10 +8,11 @@ import { MarketTable } from "../market/table.ts";
 import type { Settings } from "../settings.ts";
 import { GatewayCounts } from "./counts.ts";
 import { Frame } from "./frame.ts";
+import { ImmediateIndex } from "./immediate.ts";
 import { Numbers } from "./numbers.ts";
 import { Pacer } from "./pacer.ts";
 import { StatusTeller } from "./status.ts";
-import { SUBSCRIPTION_NUMBERS, type Subscription } from "./subscription.ts";
+import { SUBSCRIPTION_NUMBERS } from "./subscription.ts";
 import { Tracer } from "./tracer.ts";
 import { WINDOW_NUMBERS } from "./window.ts";
 
@@ -36,6 +37,7 @@ export interface GatewayContext {
 
 /** Makes what sessions share, with an empty market. */
 export function createContext(settings: Settings, bus: BusReader, clock: Clock, log: Logger): GatewayContext {
+  const pacer = new Pacer(clock, settings.sliceTime);
   // Symbols that are only awaited take no room from those that tick.
   const table = new MarketTable(settings.maxSymbols + settings.maxAwaitedSymbols);
   return {
@@ -46,34 +48,12 @@ export function createContext(settings: Settings, bus: BusReader, clock: Clock, 
     bus,
     table,
     encoders: new EncoderPool(table, settings.maxFieldLists),
-    pacer: new Pacer(clock, settings.sliceTime),
+    pacer,
     numbers: { windows: new Numbers(WINDOW_NUMBERS), subscriptions: new Numbers(SUBSCRIPTION_NUMBERS) },
     frame: new Frame(table.heap),
     status: new StatusTeller(table, () => clock.micros()),
     counts: new GatewayCounts(settings),
-    immediate: new ImmediateIndex(),
+    immediate: new ImmediateIndex(pacer, clock),
     tracer: new Tracer(table),
   };
-}
-
-/**
- * Who wants a row's ticks as soon as possible (interval 0): the one place where the fan-out starts at the symbol.
- */
-export class ImmediateIndex {
-  readonly #subscriptions = new Map<number, Set<Subscription>>();
-
-  of(row: number): ReadonlySet<Subscription> | undefined {
-    return this.#subscriptions.get(row);
-  }
-
-  add(row: number, subscription: Subscription): void {
-    const subscriptions = this.#subscriptions.get(row);
-    if (subscriptions) subscriptions.add(subscription);
-    else this.#subscriptions.set(row, new Set([subscription]));
-  }
-
-  remove(row: number, subscription: Subscription): void {
-    const subscriptions = this.#subscriptions.get(row);
-    if (subscriptions?.delete(subscription) && subscriptions.size === 0) this.#subscriptions.delete(row);
-  }
 }

@@ -62,7 +62,7 @@ export class Gateway {
     );
     // All of the market is read once, so that patterns and /v1/symbols know it; later only what somebody wants is followed.
     bus.follow();
-    bus.start(new Ingest(this.table, this.pacer, immediate, this.counts, clock, tracer)).then(
+    bus.start(new Ingest(this.table, immediate, this.counts, clock, tracer)).then(
       () => bus.unfollow(),
       (error: unknown) => {
         if (!this.#draining) log.error({ err: error }, "the bus cannot be listened to");

@@ -3,9 +3,8 @@ import type { BusListener, BusRecord } from "../bus/bus.ts";
 import type { Clock } from "../clock.ts";
 import { IGNORED, type MarketTable, TICKED } from "../market/table.ts";
 import { LIVE, STALE } from "../tick.ts";
-import type { ImmediateIndex } from "./context.ts";
 import type { GatewayCounts } from "./counts.ts";
-import type { Pacer } from "./pacer.ts";
+import type { ImmediateIndex } from "./immediate.ts";
 import { Tracer } from "./tracer.ts";
 
 /** Why symbols are stale whose stream is silent: the word of the gateway, not of their feed. */
@@ -13,7 +12,6 @@ const SILENCE = "nothing heard from the feed";
 
 export class Ingest implements BusListener {
   readonly #table: MarketTable;
-  readonly #pacer: Pacer;
   readonly #immediate: ImmediateIndex;
   readonly #counts: GatewayCounts;
   readonly #clock: Clock;
@@ -25,14 +23,12 @@ export class Ingest implements BusListener {
 
   constructor(
     table: MarketTable,
-    pacer: Pacer,
     immediate: ImmediateIndex,
     counts: GatewayCounts,
     clock: Clock,
     tracer = new Tracer(table),
   ) {
     this.#table = table;
-    this.#pacer = pacer;
     this.#immediate = immediate;
     this.#counts = counts;
     this.#clock = clock;
@@ -67,7 +63,7 @@ export class Ingest implements BusListener {
     // What was read from the store has no time of its own.
     if (!Number.isNaN(record.sentAt) && !Number.isNaN(age)) record.feed.inboundAge.observe(age);
     if (this.#tracer.active) this.#tracer.applied(row);
-    this.#wake(row);
+    this.#immediate.wake(row);
   }
 
   batchEnd(): void {
@@ -95,17 +91,5 @@ export class Ingest implements BusListener {
     const table = this.#table;
     if (table.gapVersion[row] === table.version[row]) this.#counts.gaps++;
     else if (table.resetVersion[row] === table.version[row]) this.#counts.resets++;
-  }
-
-  /** Gives a turn to those who want the row's ticks as soon as possible, once for all that changes until then. */
-  #wake(row: number): void {
-    const subscriptions = this.#immediate.of(row);
-    if (!subscriptions) return;
-    for (const subscription of subscriptions) {
-      if (subscription.changed) continue;
-      subscription.changed = true;
-      subscription.due = this.#clock.millis();
-      this.#pacer.hurry(subscription);
-    }
   }
 }

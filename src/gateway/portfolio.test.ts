@@ -102,7 +102,7 @@ test("any sequence of subscribes and unsubscribes comes to what was said last of
           [...held.keys()].sort().map((symbol) => [symbol, 1]),
         );
         for (const symbol of SYMBOLS)
-          assert.equal(immediate.of(table.rowOf(symbol))?.size ?? 0, held.get(symbol) === 0 ? 1 : 0);
+          assert.equal(immediate.countOf(table.rowOf(symbol)), held.get(symbol) === 0 ? 1 : 0);
       }
       portfolio.close();
       assert.equal(portfolio.count + counts.subscriptions + table.awaitedRows + encoders.size, 0);

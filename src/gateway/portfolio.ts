@@ -206,7 +206,7 @@ export class Portfolio {
    * @returns the rows that were moved
    */
   #move(wanted: Wanted, grant: Grant, rejected: Rejection[]): number[] {
-    const { table, bus, counts, settings, immediate, pacer } = this.#context;
+    const { table, bus, counts, settings, pacer } = this.#context;
     const moved = new Set<number>();
     const refused = new Set<string>();
     // Followed anew before the old is given up, so that a row never has nobody waiting for it in between.
@@ -238,7 +238,6 @@ export class Portfolio {
     subscription.add(moved);
     this.#count += moved.size;
     counts.subscriptions += moved.size;
-    if (subscription.interval === 0) for (const row of moved) immediate.add(row, subscription);
     pacer.hurry(subscription);
     return [...moved];
   }
@@ -247,11 +246,10 @@ export class Portfolio {
     const key = `${grant.interval} ${grant.positions}`;
     const found = this.#subscriptions.get(key);
     if (found) return found;
-    const { table, encoders, clock, numbers } = this.#context;
+    const { encoders, clock } = this.#context;
     const encoder = encoders.acquire(this.#format, grant.positions);
     // Its first turn would be in time now.
-    const due = clock.millis();
-    const subscription = new Subscription(this.#way, table, grant, encoder, due, numbers.subscriptions);
+    const subscription = new Subscription(this.#way, this.#context, grant, encoder, clock.millis());
     this.#subscriptions.set(key, subscription);
     this.#interval = Math.min(this.#interval, grant.interval);
     return subscription;
@@ -259,12 +257,11 @@ export class Portfolio {
 
   #remove(rows: RowSet, removed: (row: number) => void): void {
     if (rows.size === 0) return;
-    const { counts, immediate } = this.#context;
+    const { counts } = this.#context;
     for (const subscription of this.#subscriptions.values())
       subscription.remove(rows, (row) => {
         this.#count--;
         counts.subscriptions--;
-        if (subscription.interval === 0) immediate.remove(row, subscription);
         removed(row);
         this.#drop(row);
       });

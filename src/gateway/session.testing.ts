@@ -133,8 +133,8 @@ export class SessionBench {
     const settings = testSettings(own);
     const { clock, bus } = this;
     this.context = createContext(settings, bus, clock, pino({ level: "silent" }));
-    const { table, pacer, immediate, counts } = this.context;
-    this.ingest = new Ingest(table, pacer, immediate, counts, clock, this.context.tracer);
+    const { table, immediate, counts } = this.context;
+    this.ingest = new Ingest(table, immediate, counts, clock, this.context.tracer);
     this.socket = new MemorySocket(subprotocol, hearer, () => this.session.ended());
     this.outlet = new NarrowOutlet(this.context, this.socket, (name, reason) => this.session.close(name, reason));
     this.session = new Session(this.context, this.socket, "session", () => this.outlet);

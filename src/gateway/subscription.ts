@@ -12,8 +12,10 @@ import { ENTRY_BYTES, type TickEncoder } from "../market/encoder.ts";
 import { HeapFull } from "../market/heap.ts";
 import type { MarketTable } from "../market/table.ts";
 import type { Field } from "../tick.ts";
+import type { GatewayContext } from "./context.ts";
 import type { GatewayCounts } from "./counts.ts";
 import type { Frame } from "./frame.ts";
+import type { ImmediateIndex } from "./immediate.ts";
 import type { Numbers } from "./numbers.ts";
 import { AGAIN, DONE, Paced } from "./pacer.ts";
 import type { Grant } from "./rules.ts";
@@ -27,6 +29,7 @@ const IDLE_LOOK = 20;
 /** The most by which a first pass is delayed, ms, so that clients that came at once do not stay in step. */
 const MAX_SPREAD = 250;
 const FIRST_CAPACITY = 16;
+const NOT_IMMEDIATE = -1;
 
 /** Where a subscription's numbers are among them. */
 const DUE = 0;
@@ -103,31 +106,25 @@ export class Subscription extends Paced {
   #sentInPass = false;
   /** Whether its turn came and the window was full. */
   #heldBack = false;
-  /** Interval 0: whether something has changed since the last pass began. */
-  changed = false;
+  /** Interval 0: its id there. */
+  readonly #id: number = NOT_IMMEDIATE;
+  readonly #immediate: ImmediateIndex;
   readonly #numbers: Numbers;
   readonly #at: number;
 
-  /**
-   * @param due when its first turn is due, ms
-   * @param numbers where its numbers are to be, of {@link SUBSCRIPTION_NUMBERS} each
-   */
-  constructor(
-    way: Way,
-    table: MarketTable,
-    grant: Pick<Grant, "interval" | "fields">,
-    encoder: TickEncoder,
-    due: number,
-    numbers: Numbers,
-  ) {
+  /** @param due when its first turn is due, ms */
+  constructor(way: Way, context: GatewayContext, grant: Grant, encoder: TickEncoder, due: number) {
     super();
+    const { table, numbers, immediate } = context;
     this.#way = way;
     this.#table = table;
     this.interval = grant.interval;
     this.fields = grant.fields;
     this.encoder = encoder;
-    this.#numbers = numbers;
-    this.#at = numbers.take();
+    this.#numbers = numbers.subscriptions;
+    this.#at = this.#numbers.take();
+    this.#immediate = immediate;
+    if (grant.interval === 0) this.#id = immediate.enter(this);
     this.due = due;
     this.#set(PASS_START, Number.POSITIVE_INFINITY);
     this.#set(HELD_SINCE, -1);
@@ -184,6 +181,7 @@ export class Subscription extends Paced {
       const at = (this.entries >> 2) + this.#count++ * 2;
       i32[at] = row;
       i32[at + 1] = 0;
+      if (this.interval === 0) this.#immediate.add(row, this.#id);
     }
   }
 
@@ -211,6 +209,7 @@ export class Subscription extends Paced {
       this.#joins.forEach((join, at) => {
         if (index < ends[at]) join.end--;
       });
+      if (this.interval === 0) this.#immediate.remove(row, this.#id);
       removed(row);
     }
     this.#count = kept;
@@ -271,9 +270,9 @@ export class Subscription extends Paced {
   /** Goes through the entries for what has changed, from where it was cut short. Returns whether it is through. */
   #pass(now: number): boolean {
     if (!this.#passing) {
-      if (this.interval > 0 ? this.due > now : !this.changed) return true;
+      if (this.interval > 0 ? this.due > now : !this.#immediate.hasChanged(this.#id)) return true;
       this.#passing = true;
-      this.changed = false;
+      if (this.interval === 0) this.#immediate.take(this.#id);
       const due = this.#nextDue();
       this.#set(PASS_DUE, due);
       // Before the first there was none.
@@ -308,7 +307,7 @@ export class Subscription extends Paced {
     this.#sentInPass = false;
     // The next one is counted from the beginning of this one: what it was held back in between is part of its lateness.
     this.#set(HELD, this.interval > 0 ? this.#get(HELD) - this.#get(HELD_BEFORE) : 0);
-    return !this.changed;
+    return this.interval > 0 || !this.#immediate.hasChanged(this.#id);
   }
 
   /** When the next pass is due: one that took long is late as well, though its successor is counted from its end. */
@@ -363,6 +362,7 @@ export class Subscription extends Paced {
   close(): void {
     if (this.closed) return;
     this.closed = true;
+    if (this.interval === 0) this.#immediate.leave(this.#id);
     this.#giveBack();
     this.#numbers.give(this.#at);
     this.#count = 0;
