@@ -16,6 +16,8 @@ import { Numbers } from "./numbers.ts";
 const MAX_PINGS = 8;
 /** A connection that is not held back has at least this window: a screen of prices in one go. */
 const IDLE_WINDOW = 32_768;
+/** What part of a window that holds nobody back is sent before a ping follows. */
+const UNHURRIED = 3 / 4;
 /** A frame costs as much as a thousand bytes: below this a part is not made smaller. */
 const SMALL_FRAME = 2_048;
 /** Bytes on their way that do not disturb the measuring of the bare round trip. */
@@ -173,9 +175,9 @@ export class ArrivalWindow {
   pingDue(now: number): boolean {
     if (this.#pings === MAX_PINGS) return false;
     const bytes = this.#get(SENT) - this.#get(BYTES_AT_PING);
-    return (
-      bytes * this.#parts >= this.size || (bytes > 0 && this.#pings === 0 && now - this.#get(LAST_PING) >= PING_TIME)
-    );
+    // Where nobody waits for a pong, they are few: one costs as much as half a frame.
+    const part = this.#heldBack || this.size < IDLE_WINDOW ? this.size / this.#parts : this.size * UNHURRIED;
+    return bytes >= part || (bytes > 0 && this.#pings === 0 && now - this.#get(LAST_PING) >= PING_TIME);
   }
 
   /**
