@@ -25,6 +25,11 @@ const LOADS: readonly Load[] = [
     ...{ connections: 500, perConnection: 20, symbols: 500, rate: 2_000 },
   },
   {
+    name: "brisk",
+    title: "A load that the lean can bear",
+    ...{ connections: 1_000, perConnection: 20, symbols: 1_000, rate: 5_000 },
+  },
+  {
     name: "heavy",
     title: "A load that is more than a core can send tick by tick",
     ...{ connections: 1_000, perConnection: 50, symbols: 1_000, rate: 20_000 },
