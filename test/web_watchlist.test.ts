@@ -281,7 +281,7 @@ test("the chart is live, tells since when, and closes to where one was", options
   );
   gateway.tick("V:B", { bid: 77.25, bidSize: 300, last: 78 });
   await panel.getByText("77.25 × 300").waitFor();
-  await panel.getByText("78.00 × –").waitFor();
+  await panel.locator("dd", { hasText: /^78\.00$/ }).waitFor();
   await panel.getByText("Candles").click();
   assert.ok(await panel.getByRole("radio", { name: "Candles" }).isChecked());
   await page.keyboard.press("Escape");

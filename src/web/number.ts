@@ -56,9 +56,9 @@ export class Decimals {
   }
 }
 
-/** `67,123.50` */
+/** `67,123.50`, `−37.63` */
 export function priceText(price: number | null, decimals: number): string {
-  return price === null ? NOTHING : fixedFormat(decimals).format(price);
+  return price === null ? NOTHING : fixedFormat(decimals).format(price).replace("-", "−");
 }
 
 /** `+1.20`, `−0.35`, `0.00` */
@@ -87,6 +87,11 @@ export function shortText(value: number | null): string {
   // A number that is whole and small has no decimals to show.
   const text = unit === 0 && Number.isInteger(value) ? String(value) : fixedFormat(digits).format(part);
   return text + UNITS[unit];
+}
+
+/** Bytes as `899 B`, `8.00 KB`. */
+export function bytesText(bytes: number): string {
+  return shortText(bytes).replace(/[A-Z]?$/, (unit) => ` ${unit}B`);
 }
 
 /** `1,234` */
