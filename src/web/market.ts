@@ -111,6 +111,11 @@ export class Market {
     this.#subscription = this.client.subscribe([], { interval, fields: ROW_FIELDS }, (quote) => this.#see(quote));
     this.client.connect();
     setInterval(() => this.#look(), LOOK);
+    // Who opens the lid, or has a network again, does not wait for the next attempt.
+    addEventListener("online", () => this.#retryIfLost());
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible") this.#retryIfLost();
+    });
   }
 
   get interval(): number {
@@ -182,6 +187,12 @@ export class Market {
   /** Tries now what would be tried later. */
   retry(): void {
     this.client.connect();
+  }
+
+  /** Not where a gateway has said when to come back. */
+  #retryIfLost(): void {
+    const { phase, reason } = this.link.value;
+    if (phase === "lost" && !isRestart(reason)) this.retry();
   }
 
   #granted(quote: Quote): void {

@@ -1,11 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { bytesText, changeText, Decimals, NOTHING, percentText, priceText, shortText, usualDecimals } from "./number.ts";
+import {
+  bytesText,
+  changeText,
+  Decimals,
+  NOTHING,
+  percentText,
+  priceText,
+  shortText,
+  usualDecimals,
+} from "./number.ts";
 
-test("cheap prices are shown with more decimals", () => {
-  const sizes = [67_123.5, 1, 0.99, 0.1, 0.05, 0.000_45];
-  assert.deepEqual(sizes.map(usualDecimals), [2, 2, 4, 4, 6, 8]);
+test("cheap prices are shown with more decimals, and millions with none", () => {
+  const sizes = [1_234_567_890, 67_123.5, 1, 0.99, 0.1, 0.05, 0.000_45];
+  assert.deepEqual(sizes.map(usualDecimals), [0, 2, 2, 4, 4, 6, 8]);
 });
 
 test("a symbol's decimals grow with what its prices need, and never shrink", () => {

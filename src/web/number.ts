@@ -25,6 +25,7 @@ function signedFormat(decimals: number): Intl.NumberFormat {
 /** How many decimals a price of such a size is shown with at least, so that its steps can be seen. */
 export function usualDecimals(price: number): number {
   const size = Math.abs(price);
+  if (size >= 1_000_000) return 0;
   if (size >= 1 || size === 0) return 2;
   if (size >= 0.1) return 4;
   return size >= 0.001 ? 6 : MOST_DECIMALS;
@@ -43,7 +44,7 @@ function fits(value: number, decimals: number): boolean {
 export class Decimals {
   #count: number | undefined;
 
-  /** At least 2, and at most 8. */
+  /** At most 8; 2 before there is a price. */
   get count(): number {
     return this.#count ?? 2;
   }
