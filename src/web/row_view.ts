@@ -92,7 +92,7 @@ export class RowView {
   readonly #name = new Label();
   readonly #arrow = new Label();
   readonly #change: Sized;
-  readonly #percent = new Label();
+  readonly #percent: Sized;
   readonly #percentArrow = new Label();
   readonly #low = new Label();
   readonly #high = new Label();
@@ -141,7 +141,8 @@ export class RowView {
     this.#bid = new Price(this.#cell("bid"));
     this.#ask = new Price(this.#cell("ask"));
     this.#change = new Sized(this.#cell("change"));
-    this.#cell("percent").append(wrap("arrow", this.#percentArrow.node, true), this.#percent.node);
+    this.#cell("percent").append(wrap("arrow", this.#percentArrow.node, true));
+    this.#percent = new Sized(this.#cell("percent"));
     const bar = document.createElement("span");
     bar.className = "bar";
     this.#mark.hidden = true;
