@@ -47,6 +47,11 @@ export function isRestart(reason: string): boolean {
   return reason.includes("restarting");
 }
 
+/** Whether a reason is the gateway's own: then its close code stands behind it. */
+export function isGiven(reason: string): boolean {
+  return /\(\d{4}\)$/.test(reason);
+}
+
 /** Whether updates come as often as granted. */
 export interface Slowness {
   readonly interval: number;
@@ -189,10 +194,10 @@ export class Market {
     this.client.connect();
   }
 
-  /** Not where a gateway has said when to come back. */
+  /** Not where the gateway has closed the connection itself: it may have said when to come back. */
   #retryIfLost(): void {
     const { phase, reason } = this.link.value;
-    if (phase === "lost" && !isRestart(reason)) this.retry();
+    if (phase === "lost" && !isGiven(reason)) this.retry();
   }
 
   #granted(quote: Quote): void {
