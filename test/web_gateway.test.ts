@@ -107,6 +107,30 @@ test("without a hand on it the page comes back too; a restart is told as one", o
   watchlist.assertNoErrors();
 });
 
+test("a network that is back is tried at once, but not before a gateway wants it", options, async (t) => {
+  const place = await Place.open(t, "sim:?symbols=10&rate=100");
+  const watchlist = await WatchlistPage.open(t, place.server.port);
+  const { page } = watchlist;
+  await watchlist.untilLive("SIM:S0001");
+  await place.stop("SIGKILL");
+  const waiting = page.locator(".banner .retry").getByText(/in ([3-9]|\d\d) s/);
+  await waiting.waitFor();
+  await page.evaluate(() => dispatchEvent(new Event("online")));
+  await waiting.waitFor({ state: "detached" });
+  await place.start();
+  await page.getByRole("button", { name: "Try now" }).click();
+  await watchlist.untilLive("SIM:S0001");
+  await place.stop("SIGTERM");
+  await page.locator(".banner").getByText("The gateway is restarting.").waitFor();
+  await waiting.waitFor();
+  const shown = await page.evaluate(async () => {
+    dispatchEvent(new Event("online"));
+    for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
+    return document.querySelector(".retry")?.textContent;
+  });
+  assert.notEqual(shown, "Trying again now…");
+});
+
 test(
   "a gateway that hangs with its connections open: the page says within seconds that it does not answer",
   options,

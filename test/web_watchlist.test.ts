@@ -281,7 +281,7 @@ test("the chart is live, tells since when, and closes to where one was", options
   );
   gateway.tick("V:B", { bid: 77.25, bidSize: 300, last: 78 });
   await panel.getByText("77.25 × 300").waitFor();
-  await panel.getByText("78.00 × –").waitFor();
+  await panel.locator("dd", { hasText: /^78\.00$/ }).waitFor();
   await panel.getByText("Candles").click();
   assert.ok(await panel.getByRole("radio", { name: "Candles" }).isChecked());
   await page.keyboard.press("Escape");
@@ -513,4 +513,68 @@ test("without a store, or with rubbish in it, the page works", options, async (t
   const other = await denied.newPage();
   await other.goto(`http://127.0.0.1:${gateway.port}/`);
   await other.locator('.row[data-symbol="V:A"][data-state="live"]').waitFor({ timeout: PATIENCE });
+  await other.locator('.row[data-symbol="V:A"] .symbol').focus();
+  await other.keyboard.press("Delete");
+  await other.locator(".toast").getByText("This browser keeps nothing for this page").waitFor({ timeout: PATIENCE });
+});
+
+test("however long names and prices are, nothing runs into its neighbour, at any width", options, async (t) => {
+  const long = `VENUE-OF-A-LONG-NAME:${"X".repeat(43)}`;
+  const gateway = await market(t, [long, "V:CHEAP", "V:DEAR", "V:BELOW"]);
+  gateway.tick(long, { bid: 123_456_789.123_456, ask: 123_456_790.5, last: 123_456_789.9, low: 1e-8, high: 1e9 });
+  gateway.tick("V:CHEAP", { bid: 0.000_012_34, ask: 0.000_012_4, last: 0.000_012_345, open: 0.000_02 });
+  gateway.tick("V:DEAR", { bid: 1_234_567_890, ask: 1_234_567_999, last: 1_234_567_891, open: 1_234_000_000 });
+  gateway.tick("V:BELOW", { bid: -37.63, ask: -37.6, last: -37.61 });
+  const watchlist = await WatchlistPage.open(t, gateway.port, { viewport: { width: 1_440, height: 700 } });
+  const { page } = watchlist;
+  await watchlist.untilLive("V:BELOW");
+  await polled(
+    () => watchlist.cell("V:BELOW", "last").textContent(),
+    (text) => text === "−37.61" || text === "▼−37.61",
+    "a price below nought",
+  );
+  const outside = () =>
+    page.evaluate(() => {
+      const spills = [...document.querySelectorAll<HTMLElement>(".rows > .row > .cell")].filter(
+        (cell) => getComputedStyle(cell).overflow !== "hidden" && cell.scrollWidth > cell.clientWidth,
+      );
+      const signs = [...document.querySelectorAll<HTMLElement>(".strip > *, .badge:not(:empty)")].filter((sign) => {
+        const around = sign.closest(".symbol, .strip")?.getBoundingClientRect();
+        return sign.checkVisibility() && around && sign.getBoundingClientRect().right > around.right;
+      });
+      return [...spills, ...signs].map((element) => `${element.className}: ${element.textContent}`);
+    });
+  const widths = [1_440, 1_000, 820, 600, 390, 320];
+  const look = async (when: string) => {
+    for (const width of widths) {
+      await page.setViewportSize({ width, height: 700 });
+      await polled(outside, (found) => found.length === 0, `nothing outside ${when}, ${width} pixels wide`);
+    }
+  };
+  await look("while it is live");
+  await gateway.close();
+  await page.locator(".banner.warn").waitFor();
+  await polled(
+    () => watchlist.cell(long, "symbol").locator(".badge").textContent(),
+    (text) => /^stale \d+ s$/.test(text ?? ""),
+    "how old it is",
+  );
+  await look("while the gateway is away");
+  watchlist.assertNoErrors();
+});
+
+test("on a small screen the chart stands beside the list, whose rows stay where they are", options, async (t) => {
+  const gateway = await simulator(t, "--feed", "sim:?symbols=60&rate=600");
+  const watchlist = await WatchlistPage.open(t, gateway.port, { viewport: { width: 760, height: 600 } });
+  await watchlist.untilLive("SIM:S0000");
+  await watchlist.page.locator(".grid").evaluate((grid) => grid.scrollTo({ top: 600 }));
+  await watchlist.cell("SIM:S0025", "last").click();
+  const panel = watchlist.page.getByRole("complementary");
+  await panel.locator("canvas").first().waitFor();
+  const [row, side, list] = await Promise.all(
+    [watchlist.row("SIM:S0025"), panel, watchlist.page.locator(".grid")].map((part) => part.boundingBox()),
+  );
+  assert.ok(row && side && list);
+  assert.ok(row.x + row.width <= side.x, "beside it");
+  assert.ok(row.y >= list.y && row.y + row.height <= list.y + list.height + 1, "on the screen");
 });

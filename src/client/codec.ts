@@ -15,7 +15,7 @@ export interface FrameReader {
 }
 
 /** A command as it is sent. */
-export function encodeCommand(command: Command, json: boolean): string | Uint8Array<ArrayBuffer> {
+export function encodeCommand(command: Command, json: boolean): string | Uint8Array {
   return json ? JSON.stringify(command) : pack(command as unknown as Packable);
 }
 

@@ -3,7 +3,7 @@
 /** What a command is made of. */
 export type Packable = string | number | readonly Packable[] | { readonly [key: string]: Packable };
 
-export function pack(value: Packable): Uint8Array<ArrayBuffer> {
+export function pack(value: Packable): Uint8Array {
   return Uint8Array.from(bytesOf(value));
 }
 

@@ -6,7 +6,7 @@ export interface ClientSocket {
   binaryType: string;
   /** The subprotocol that the gateway chose. */
   readonly protocol: string;
-  send(data: string | Uint8Array<ArrayBuffer>): void;
+  send(data: string | Uint8Array): void;
   close(code?: number, reason?: string): void;
   /** Where there is one, as in the package `ws`: lets go at once, without a word to the other end. */
   terminate?(): void;

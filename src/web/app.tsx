@@ -100,7 +100,7 @@ function Filter({ page }: { page: Page }) {
       <input
         id="filter"
         type="search"
-        placeholder="Filter rows"
+        placeholder="Filter"
         autocomplete="off"
         spellcheck={false}
         value={filter}

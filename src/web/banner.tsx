@@ -1,7 +1,7 @@
 /** What the page says of its connection when prices may be old, and when they are live again. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { clockText, spanText } from "./duration.ts";
-import { isRestart, type LinkState } from "./market.ts";
+import { isGiven, isRestart, type LinkState } from "./market.ts";
 import type { Page } from "./page.ts";
 import { useCell, useNow } from "./use.ts";
 
@@ -95,7 +95,8 @@ function titleOf({ phase, reason }: LinkState): string {
     case "connecting":
       return "Connecting to the gateway.";
     default:
-      return isRestart(reason) ? "The gateway is restarting." : "Connection lost.";
+      if (isRestart(reason)) return "The gateway is restarting.";
+      return isGiven(reason) ? "The gateway has closed the connection." : "Connection lost.";
   }
 }
 
@@ -107,7 +108,9 @@ function textOf({ phase, since, reason }: LinkState, now: number): string {
       return `It says: ${reason}.`;
     case "connecting":
       return reason ? "It does not answer yet." : "";
-    default:
-      return `Prices are from ${clockText(since, now)}, ${spanText(now - since)} old.`;
+    default: {
+      const why = isGiven(reason) && !isRestart(reason) ? `It says: ${reason}. ` : "";
+      return `${why}Prices are from ${clockText(since, now)}, ${spanText(now - since)} old.`;
+    }
   }
 }

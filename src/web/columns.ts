@@ -22,13 +22,13 @@ export interface Column {
 const OPEN = "Since the open";
 
 export const COLUMNS: readonly Column[] = [
-  { id: "symbol", title: "Symbol", sort: "symbol", from: 0, width: 226, grows: 2 },
+  { id: "symbol", title: "Symbol", sort: "symbol", from: 0, width: 196, grows: 2 },
   { id: "trend", title: "Trend", hint: "Since this page first saw it", from: 0, width: 112, grows: 0 },
   { id: "last", title: "Last", sort: "last", from: 0, width: 108, grows: 1 },
   { id: "change", title: "Change", hint: OPEN, sort: "change", from: 640, width: 88, grows: 1 },
   { id: "percent", title: "Change %", hint: OPEN, sort: "percent", from: 0, width: 94, grows: 1 },
-  { id: "bid", title: "Bid", sort: "bid", from: 840, width: 100, grows: 1 },
-  { id: "ask", title: "Ask", sort: "ask", from: 840, width: 100, grows: 1 },
+  { id: "bid", title: "Bid", sort: "bid", from: 798, width: 100, grows: 1 },
+  { id: "ask", title: "Ask", sort: "ask", from: 798, width: 100, grows: 1 },
   { id: "range", title: "Low – high", hint: "The mark is the price", from: 1_240, width: 220, grows: 1 },
   { id: "volume", title: "Volume", sort: "volume", from: 930, width: 84, grows: 0.7 },
   { id: "time", title: "Updated", hint: "Time of the latest tick", sort: "time", from: 1_010, width: 90, grows: 0.7 },

@@ -22,16 +22,24 @@ test("a pattern is offered with what it stands for", () => {
   assert.deepEqual(pattern, { texts: ["SIM:S00*"], title: "SIM:S00*", hint: "100 symbols now, and every new one" });
   assert.equal(first.title, "SIM:S0000");
   assert.ok(titles("SIM:S00").includes("SIM:S00*"));
+  assert.deepEqual(titles("s00").slice(0, 2), ["SIM:S0000", "SIM:S00*"], "without the venue as well");
+  assert.ok(!titles("BTC").some((title) => title.endsWith("*")), "but not for one symbol alone");
 });
 
 test("a star elsewhere is what matches now", () => {
   const [all] = suggest("*:BTC*USD*", SYMBOLS);
   assert.deepEqual(all.texts, ["BINANCE:BTCUSDT", "COINBASE:BTC-USD"]);
   assert.deepEqual(suggest("*.nothing", SYMBOLS), []);
+  assert.equal(all.title, "All 2 that match *:BTC*USD*");
+  const many = Array.from({ length: 800 }, (_, index) => `X${index}`);
+  assert.equal(suggest("*X*", many)[0].title, "500 of 800 that match *X*");
 });
 
 test("several are added in one go, and what is unknown is offered as such", () => {
-  assert.deepEqual(suggest("a, B:*  bad!", SYMBOLS)[0].texts, ["A", "B:*"]);
+  const [some] = suggest("a, B:*  bad!", SYMBOLS);
+  assert.deepEqual(some.texts, ["A", "B:*"]);
+  assert.equal(`${some.title}: ${some.hint}`, "2 of 3: the others are no symbols: BAD!");
+  assert.equal(suggest("A B", SYMBOLS)[0].title, "All 2");
   assert.match(suggest("ACME", SYMBOLS)[0].hint, /not known yet/);
   assert.deepEqual(suggest("bad!", SYMBOLS), []);
   assert.deepEqual(suggest("  ", SYMBOLS), []);

@@ -12,6 +12,8 @@ export interface Suggestion {
 
 /** Suggestions shown at once. */
 const MOST_SUGGESTIONS = 50;
+/** Patterns among the suggestions for a word. */
+const MOST_PATTERNS = 3;
 /** Symbols that one suggestion adds. */
 const MOST_AT_ONCE = 500;
 const SEPARATORS = /[\s,;]+/;
@@ -34,9 +36,12 @@ export function suggest(input: string, symbols: readonly string[]): Suggestion[]
 }
 
 function several(words: readonly string[]): Suggestion[] {
-  const good = words.filter((word) => isSymbol(word) || isPattern(word)).slice(0, MOST_AT_ONCE);
+  const good = words.filter((word) => isSymbol(word) || isPattern(word));
   if (good.length === 0) return [];
-  return [{ texts: good, title: `All ${good.length}`, hint: good.slice(0, 8).join(", ") }];
+  const texts = good.slice(0, MOST_AT_ONCE);
+  const bad = words.find((word) => !good.includes(word));
+  const hint = bad === undefined ? texts.slice(0, 4).join(", ") : `the others are no symbols: ${shortened(bad)}`;
+  return [{ texts, title: amountOf(texts, words), hint }];
 }
 
 function ofPattern(word: string, symbols: readonly string[]): Suggestion[] {
@@ -51,9 +56,18 @@ function ofPattern(word: string, symbols: readonly string[]): Suggestion[] {
   if (found.length === 0) return [];
   const texts = found.slice(0, MOST_AT_ONCE);
   return [
-    { texts, title: `All ${texts.length} that match ${word}`, hint: "those there are now" },
+    { texts, title: `${amountOf(texts, found)} that match ${word}`, hint: "those there are now" },
     ...found.map(single),
   ];
+}
+
+/** How many of what was meant are added: `All 7`, `500 of 812`. */
+function amountOf(added: readonly string[], meant: readonly string[]): string {
+  return added.length === meant.length ? `All ${meant.length}` : `${added.length} of ${meant.length}`;
+}
+
+function shortened(text: string): string {
+  return text.length > 16 ? `${text.slice(0, 15)}…` : text;
 }
 
 /** Whether a symbol begins with the first part, ends with the last one, and has the others in between, in their order. */
@@ -80,20 +94,27 @@ function ofText(word: string, symbols: readonly string[]): Suggestion[] {
     else ranked[3].push(symbol);
   }
   const found = ranked.flat();
-  const suggestions = found.slice(0, MOST_SUGGESTIONS - 1).map(single);
-  const pattern = `${word}*`;
+  const suggestions = found.slice(0, MOST_SUGGESTIONS - MOST_PATTERNS).map(single);
   // After a venue's colon, or with many to choose from, all of them is a likely wish.
-  if (ranked[1].length > 1 && isPattern(pattern)) {
-    const hint = `${ranked[1].length} symbols now, and every new one`;
-    suggestions.splice(word.endsWith(":") ? 0 : 1, 0, {
-      texts: [pattern],
-      title: pattern,
-      hint,
-    });
-  }
+  const patterns = [ranked[1], ranked[2]].flatMap((symbols) => patternsOf(symbols, word));
+  suggestions.splice(word.endsWith(":") ? 0 : 1, 0, ...patterns.slice(0, MOST_PATTERNS));
   if (found.length === 0 && isSymbol(word))
     suggestions.push({ texts: [word], title: word, hint: "not known yet: shown as soon as it has a tick" });
   return suggestions;
+}
+
+/** For each venue of which several symbols have a word where their names begin: the pattern of those. */
+function patternsOf(symbols: readonly string[], word: string): Suggestion[] {
+  const counts = new Map<string, number>();
+  for (const symbol of symbols) {
+    const pattern = `${symbol.slice(0, symbol.indexOf(word) + word.length)}*`;
+    counts.set(pattern, (counts.get(pattern) ?? 0) + 1);
+  }
+  return [...counts].flatMap(([pattern, count]) =>
+    count > 1 && isPattern(pattern)
+      ? [{ texts: [pattern], title: pattern, hint: `${count} symbols now, and every new one` }]
+      : [],
+  );
 }
 
 function single(symbol: string): Suggestion {

@@ -362,10 +362,20 @@ export class Grid {
       .join(" ");
     const height = isPhone ? PHONE_ROW : isFinger ? FINGER_ROW : MOUSE_ROW;
     this.element.style.setProperty("--row", `${height}px`);
+    const before = this.#rowHeight;
     this.#rowHeight = height;
     this.#virtual.measure();
+    if (height !== before) this.#keepPlace(before);
     this.#layoutLater();
     this.touchAll();
+  }
+
+  /** Where rows have become higher or lower, the same ones are on the screen, and the one that is open. */
+  #keepPlace(heightBefore: number): void {
+    const { scrollTop } = this.element;
+    this.#canvas.style.height = `${this.#virtual.getTotalSize()}px`;
+    this.element.scrollTop = (scrollTop / heightBefore) * this.#rowHeight;
+    if (this.#opened !== undefined) this.#scrollTo(this.#opened, false);
   }
 
   #click({ target }: Event): void {

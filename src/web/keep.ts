@@ -49,8 +49,9 @@ export function readList(store: Store | undefined): Watchlist | undefined {
   return [...entries.values()];
 }
 
-export function writeList(store: Store | undefined, list: Watchlist): void {
-  writeJson(store, LIST_KEY, { version: VERSION, entries: list });
+/** @returns whether it is kept */
+export function writeList(store: Store | undefined, list: Watchlist): boolean {
+  return writeJson(store, LIST_KEY, { version: VERSION, entries: list });
 }
 
 export function readView(store: Store | undefined): View {
@@ -107,10 +108,11 @@ function readJson(store: Store | undefined, key: string): Record<string, unknown
   }
 }
 
-function writeJson(store: Store | undefined, key: string, value: object): void {
+function writeJson(store: Store | undefined, key: string, value: object): boolean {
   try {
     store?.setItem(key, JSON.stringify(value));
+    return store !== undefined;
   } catch {
-    // As above: what cannot be kept is gone with the page.
+    return false;
   }
 }

@@ -47,6 +47,11 @@ export function isRestart(reason: string): boolean {
   return reason.includes("restarting");
 }
 
+/** Whether a reason is the gateway's own: then its close code stands behind it. */
+export function isGiven(reason: string): boolean {
+  return /\(\d{4}\)$/.test(reason);
+}
+
 /** Whether updates come as often as granted. */
 export interface Slowness {
   readonly interval: number;
@@ -111,6 +116,11 @@ export class Market {
     this.#subscription = this.client.subscribe([], { interval, fields: ROW_FIELDS }, (quote) => this.#see(quote));
     this.client.connect();
     setInterval(() => this.#look(), LOOK);
+    // Who opens the lid, or has a network again, does not wait for the next attempt.
+    addEventListener("online", () => this.#retryIfLost());
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible") this.#retryIfLost();
+    });
   }
 
   get interval(): number {
@@ -182,6 +192,12 @@ export class Market {
   /** Tries now what would be tried later. */
   retry(): void {
     this.client.connect();
+  }
+
+  /** Not where the gateway has closed the connection itself: it may have said when to come back. */
+  #retryIfLost(): void {
+    const { phase, reason } = this.link.value;
+    if (phase === "lost" && !isGiven(reason)) this.retry();
   }
 
   #granted(quote: Quote): void {

@@ -1,11 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { changeText, Decimals, NOTHING, percentText, priceText, shortText, usualDecimals } from "./number.ts";
+import {
+  bytesText,
+  changeText,
+  Decimals,
+  NOTHING,
+  percentText,
+  priceText,
+  shortText,
+  usualDecimals,
+} from "./number.ts";
 
-test("cheap prices are shown with more decimals", () => {
-  const sizes = [67_123.5, 1, 0.99, 0.1, 0.05, 0.000_45];
-  assert.deepEqual(sizes.map(usualDecimals), [2, 2, 4, 4, 6, 8]);
+test("cheap prices are shown with more decimals, and millions with none", () => {
+  const sizes = [1_234_567_890, 67_123.5, 1, 0.99, 0.1, 0.05, 0.000_45];
+  assert.deepEqual(sizes.map(usualDecimals), [0, 2, 2, 4, 4, 6, 8]);
 });
 
 test("a symbol's decimals grow with what its prices need, and never shrink", () => {
@@ -25,7 +34,7 @@ test("a shown price is the price, to the last digit of eight", () => {
       const decimals = new Decimals();
       decimals.see(price);
       const text = priceText(price, decimals.count);
-      assert.equal(Number(text.replaceAll(",", "")), price);
+      assert.equal(Number(text.replaceAll(",", "").replace("−", "-")), price);
     }),
   );
 });
@@ -38,6 +47,10 @@ test("a change says its direction by its sign, and nothing where there is none",
   assert.equal(percentText(0.0128), "+1.28%");
   assert.equal(percentText(null), NOTHING);
   assert.equal(priceText(null, 2), NOTHING);
+});
+
+test("bytes have their unit apart", () => {
+  assert.deepEqual([0, 899, 8_000, 1_234_567].map(bytesText), ["0 B", "899 B", "8.00 KB", "1.23 MB"]);
 });
 
 test("large numbers are short", () => {

@@ -25,6 +25,7 @@ function signedFormat(decimals: number): Intl.NumberFormat {
 /** How many decimals a price of such a size is shown with at least, so that its steps can be seen. */
 export function usualDecimals(price: number): number {
   const size = Math.abs(price);
+  if (size >= 1_000_000) return 0;
   if (size >= 1 || size === 0) return 2;
   if (size >= 0.1) return 4;
   return size >= 0.001 ? 6 : MOST_DECIMALS;
@@ -43,7 +44,7 @@ function fits(value: number, decimals: number): boolean {
 export class Decimals {
   #count: number | undefined;
 
-  /** At least 2, and at most 8. */
+  /** At most 8; 2 before there is a price. */
   get count(): number {
     return this.#count ?? 2;
   }
@@ -56,9 +57,9 @@ export class Decimals {
   }
 }
 
-/** `67,123.50` */
+/** `67,123.50`, `−37.63` */
 export function priceText(price: number | null, decimals: number): string {
-  return price === null ? NOTHING : fixedFormat(decimals).format(price);
+  return price === null ? NOTHING : fixedFormat(decimals).format(price).replace("-", "−");
 }
 
 /** `+1.20`, `−0.35`, `0.00` */
@@ -87,6 +88,11 @@ export function shortText(value: number | null): string {
   // A number that is whole and small has no decimals to show.
   const text = unit === 0 && Number.isInteger(value) ? String(value) : fixedFormat(digits).format(part);
   return text + UNITS[unit];
+}
+
+/** Bytes as `899 B`, `8.00 KB`. */
+export function bytesText(bytes: number): string {
+  return shortText(bytes).replace(/[A-Z]?$/, (unit) => ` ${unit}B`);
 }
 
 /** `1,234` */

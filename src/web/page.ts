@@ -47,6 +47,7 @@ export class Page {
   readonly #store: Store | undefined;
   /** Who draws the open chart. */
   #chartTouched: () => void = () => {};
+  #saidNotKept = false;
   #rowsTimer: ReturnType<typeof setTimeout> | undefined;
   #noteTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -213,7 +214,7 @@ export class Page {
   /** Makes the list of a link the user's own. */
   keepShared(): void {
     this.isShared.value = false;
-    writeList(this.#store, this.list.value);
+    this.#keep(this.list.value);
     history.replaceState(null, "", location.pathname);
   }
 
@@ -266,9 +267,18 @@ export class Page {
 
   /** The list is another one by the user's will: it is kept, unless it is somebody else's. */
   #change(list: Watchlist): void {
-    if (!this.isShared.value && list !== this.list.value) writeList(this.#store, list);
+    if (!this.isShared.value && list !== this.list.value) this.#keep(list);
     this.isFirstVisit.value &&= list.length === 0;
     this.#show(list);
+  }
+
+  /** That the browser keeps nothing is said once, with the first change of the user's that is lost with the page. */
+  #keep(list: Watchlist): void {
+    if (writeList(this.#store, list) || this.isFirstVisit.value || this.#saidNotKept) return;
+    this.#saidNotKept = true;
+    setTimeout(() =>
+      this.say({ text: "This browser keeps nothing for this page: the list is gone when it is closed." }),
+    );
   }
 
   #show(list: Watchlist): void {

@@ -100,18 +100,19 @@ function Details({ page, instrument }: { page: Page; instrument: Instrument }) {
   // What rows do not show, such as sizes, comes with the panel's own subscription.
   const full = page.market.lookedAt ?? quote;
   const price = (value: number | null | undefined) => priceText(value ?? null, decimals.count);
-  const size = (value: number | null | undefined) => shortText(value ?? null);
+  const of = (value: number | null | undefined, size: number | null | undefined) =>
+    typeof size === "number" ? `${price(value)} × ${shortText(size)}` : price(value);
   const spread = full && full.bid !== null && full.ask !== null ? full.ask - full.bid : null;
   const now = Date.now();
   const facts: readonly (readonly [string, string])[] = [
-    ["Bid", `${price(full?.bid)} × ${size(full?.bidSize)}`],
-    ["Ask", `${price(full?.ask)} × ${size(full?.askSize)}`],
+    ["Bid", of(full?.bid, full?.bidSize)],
+    ["Ask", of(full?.ask, full?.askSize)],
     ["Spread", price(spread)],
-    ["Last", `${price(full?.last)} × ${size(full?.lastSize)}`],
+    ["Last", of(full?.last, full?.lastSize)],
     ["Open", price(full?.open)],
     ["High", price(full?.high)],
     ["Low", price(full?.low)],
-    ["Volume", size(full?.volume)],
+    ["Volume", shortText(full?.volume ?? null)],
     ["Time", full?.eventTime ? clockText(full.eventTime / 1_000, now) : "–"],
     ["Age", full?.seq ? measureText(full.age()) : "–"],
     ["Tick no.", full?.seq ? countText(full.seq) : "–"],

@@ -11,6 +11,9 @@ import { Sparkline } from "./sparkline.ts";
 const TREND_PAUSE = 250;
 /** What changed in so long a pause of the painting is no news, ms. */
 const PAUSE = 10_000;
+/** Characters of a price that are written as usual, and smaller. */
+const LONG = 9;
+const LONGEST = 13;
 const ARROWS: Readonly<Record<number, string>> = { [-1]: "▼", 0: "", 1: "▲" };
 
 /** What a row needs to be painted. */
@@ -37,15 +40,35 @@ class Label {
   }
 }
 
-/** A price that flashes when it changes. */
-class Price {
+/** A number that must not run into the next column: of many digits it is smaller, and at last cut off with a sign of it. */
+class Sized {
   readonly #cell: HTMLElement;
   readonly #label = new Label();
-  #value: number | null = null;
+  #size = "";
 
   constructor(cell: HTMLElement) {
     this.#cell = cell;
     cell.append(this.#label.node);
+  }
+
+  set text(text: string) {
+    this.#label.text = text;
+    const size = text.length <= LONG ? "" : text.length <= LONGEST ? "long" : "longest";
+    if (size === this.#size) return;
+    this.#size = size;
+    this.#cell.dataset.size = size;
+  }
+}
+
+/** A price that flashes when it changes. */
+class Price {
+  readonly #cell: HTMLElement;
+  readonly #label: Sized;
+  #value: number | null = null;
+
+  constructor(cell: HTMLElement) {
+    this.#cell = cell;
+    this.#label = new Sized(cell);
   }
 
   paint(value: number | null, decimals: number, { flashes, now }: Scene): void {
@@ -68,8 +91,8 @@ export class RowView {
   readonly #venue = new Label();
   readonly #name = new Label();
   readonly #arrow = new Label();
-  readonly #change = new Label();
-  readonly #percent = new Label();
+  readonly #change: Sized;
+  readonly #percent: Sized;
   readonly #percentArrow = new Label();
   readonly #low = new Label();
   readonly #high = new Label();
@@ -117,8 +140,9 @@ export class RowView {
     this.#last = new Price(last);
     this.#bid = new Price(this.#cell("bid"));
     this.#ask = new Price(this.#cell("ask"));
-    this.#cell("change").append(this.#change.node);
-    this.#cell("percent").append(wrap("arrow", this.#percentArrow.node, true), this.#percent.node);
+    this.#change = new Sized(this.#cell("change"));
+    this.#cell("percent").append(wrap("arrow", this.#percentArrow.node, true));
+    this.#percent = new Sized(this.#cell("percent"));
     const bar = document.createElement("span");
     bar.className = "bar";
     this.#mark.hidden = true;

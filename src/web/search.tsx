@@ -39,7 +39,10 @@ export function Search({ page }: { page: Page }) {
     if (event.key === "Enter") choose(suggestions[active]);
     else if (event.key === "Escape") {
       if (isShown) setOpen(false);
-      else page.grid.focus();
+      else {
+        setText("");
+        page.grid.focus();
+      }
     } else if (event.key === "ArrowDown") {
       if (!isShown) page.grid.focus();
       else setActive(Math.min(active + 1, suggestions.length - 1));

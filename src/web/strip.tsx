@@ -5,7 +5,7 @@ import { Gauge } from "./gauge.ts";
 import { Icon } from "./icons.tsx";
 import { INTERVALS } from "./keep.ts";
 import type { LinkState } from "./market.ts";
-import { countText, shortText } from "./number.ts";
+import { bytesText, countText, shortText } from "./number.ts";
 import type { Page } from "./page.ts";
 import { useCell } from "./use.ts";
 
@@ -90,7 +90,7 @@ export function Strip({ page, isCovered }: { page: Page; isCovered: boolean }) {
         <Figure
           id="bytes"
           title="Data"
-          text={value(`${shortText(Math.round(numbers.bytes))}B/s`)}
+          text={value(`${bytesText(Math.round(numbers.bytes))}/s`)}
           hint="All that came from the gateway"
         />
         <Figure
