@@ -57,7 +57,11 @@ for (const signal of ["SIGKILL", "SIGSTOP"] as const)
       const { master, sentinels, url } = await startAll(servers);
       const feed = new TestFeed(busSettings(url));
       const gateway = new TestGateway(busSettings(url));
-      parts.push(feed, gateway, { close: async () => sentinels.forEach((sentinel) => sentinel.disconnect()) });
+      parts.push(feed, gateway, {
+        close: async () => {
+          for (const sentinel of sentinels) sentinel.disconnect();
+        },
+      });
       ticking = setInterval(() => feed.tick(100), 20);
       await Promise.all([feed.started, gateway.started]);
       await until("the gateway hears", () => gateway.table.knownCount === 100);
