@@ -3,11 +3,14 @@
  * any two can be compared; adding one costs a look into a table, since it is done on the paths of ticks.
  */
 
-/** Upper bounds, microseconds: 100 µs, then six steps to a decade up to 10 s, then 30 s and 60 s. */
+/**
+ * Upper bounds, microseconds: 100 µs, then seven steps to a decade up to 10 s, then 30 s and 60 s. The intervals that
+ * clients usually ask for are bounds: else a quantile just above one would seem to be far above.
+ */
 export const BOUNDS: readonly number[] = [
   100,
   ...[100, 1_000, 10_000, 100_000, 1_000_000].flatMap((decade) =>
-    [1.5, 2, 3, 5, 7, 10].map((step) => Math.round(decade * step)),
+    [1.5, 2, 2.5, 3, 5, 7, 10].map((step) => Math.round(decade * step)),
   ),
   30_000_000,
   60_000_000,

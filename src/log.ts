@@ -43,7 +43,7 @@ export function createLog(
 }
 
 function prettifier(colorize: boolean): (line: string) => string {
-  return prettyFactory({ colorize, ignore: "pid,node", translateTime: "HH:MM:ss.l" });
+  return prettyFactory({ colorize, ignore: "pid,node", translateTime: "HH:MM:ss.l", singleLine: true });
 }
 
 /**

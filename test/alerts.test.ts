@@ -39,7 +39,7 @@ const CALLED: Readonly<Record<string, string>> = {
   Clients: "tickgate-clients",
 };
 /** Flags in the runbook that are other programs'. */
-const FOREIGN_FLAGS = ["--latency", "--cpu-prof", "--heapsnapshot-signal"];
+const FOREIGN_FLAGS = ["--latency", "--scan", "--pattern", "--cpu-prof", "--heapsnapshot-signal"];
 
 function promtool(...args: string[]): void {
   const result = spawnSync("promtool", args, { cwd: ROOT, encoding: "utf8" });

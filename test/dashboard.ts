@@ -23,8 +23,11 @@ export interface Panel {
       readonly thresholds?: { readonly steps: readonly { readonly color: string; readonly value: number | null }[] };
     };
   };
+  readonly options?: { readonly reduceOptions?: { readonly calcs: readonly string[] } };
   readonly targets?: readonly {
     readonly refId: string;
+    /** Asked for now alone, not for every moment on the screen. */
+    readonly instant?: boolean;
     readonly expr: string;
     readonly legendFormat: string;
     readonly datasource: Source;

@@ -53,6 +53,16 @@ test("every panel says what it shows and what a wrong value means, in a unit", (
   }
 });
 
+test("a number that is gone is not shown as it was", () => {
+  for (const { panels } of dashboards)
+    for (const { title, type, options, targets = [] } of panels) {
+      if (type !== "stat") continue;
+      // Grafana's lastNotNull would find the last good one, of half an hour ago.
+      assert.deepEqual(options?.reduceOptions?.calcs, ["last"], title);
+      for (const { expr, instant } of targets) assert.ok(instant || /or on \(\) vector\((0|NaN)\)$/.test(expr), title);
+    }
+});
+
 test("no panel lies on another", () => {
   for (const { uid, panels } of dashboards) {
     const taken = new Set<string>();

@@ -6,7 +6,7 @@ import type { FittedColumn } from "./terminal-fit.ts";
 import type { TopNode } from "./top-node.ts";
 
 /** How a cell is to be coloured. */
-export type Mood = "good" | "warn" | "bad" | "old" | undefined;
+export type Mood = "good" | "warn" | "bad" | undefined;
 
 export interface TopColumn<Row> extends FittedColumn {
   text(row: Row): string;
@@ -16,14 +16,19 @@ export interface TopColumn<Row> extends FittedColumn {
 /** What a column shows where there is nothing to show. */
 const NONE = "-";
 
+/** What a node told before it went silent says nothing of now. */
 function ofReport(read: (report: NodeReport) => string): (node: TopNode) => string {
-  return ({ report }) => (report ? read(report) : NONE);
+  return ({ report, silence }) => (report && silence === undefined ? read(report) : NONE);
 }
 
 type Gateway = NonNullable<NodeReport["gateway"]>;
 
 function ofGateway(read: (gateway: Gateway) => string): (node: TopNode) => string {
-  return ({ report }) => (report?.gateway ? read(report.gateway) : NONE);
+  return ofReport(({ gateway }) => (gateway ? read(gateway) : NONE));
+}
+
+function whileItAnswers(mood: (report: NodeReport) => Mood): (node: TopNode) => Mood {
+  return ({ report, silence }) => (report && silence === undefined ? mood(report) : undefined);
 }
 
 export const NODE_COLUMNS: readonly TopColumn<TopNode>[] = [
@@ -35,7 +40,7 @@ export const NODE_COLUMNS: readonly TopColumn<TopNode>[] = [
     title: "loop",
     rank: 2,
     text: ofReport(({ process }) => percent(process.loop)),
-    mood: ({ report }) => (report && report.process.loop >= 0.95 ? "bad" : undefined),
+    mood: whileItAnswers(({ process }) => (process.loop >= 0.95 ? "bad" : undefined)),
   },
   { title: "memory", rank: 6, text: ofReport(({ process }) => bytes(process.memory)) },
   {
@@ -45,7 +50,7 @@ export const NODE_COLUMNS: readonly TopColumn<TopNode>[] = [
   },
   { title: "age p50", rank: 8, text: ofGateway(({ ages }) => (ages ? duration(ages.p50) : NONE)) },
   { title: "p99", rank: 4, text: ofGateway(({ ages }) => (ages ? duration(ages.p99) : NONE)) },
-  { title: "in/s", rank: 7, text: ticksIn },
+  { title: "in/s", rank: 7, text: ofReport(ticksIn) },
   { title: "out/s", rank: 5, text: ofGateway(({ rates }) => amount(rates.ticksOut)) },
   { title: "bytes/s", rank: 12, text: ofGateway(({ rates }) => bytes(rates.bytesOut)) },
   { title: "conflated/s", rank: 9, text: ofGateway(conflated) },
@@ -53,14 +58,14 @@ export const NODE_COLUMNS: readonly TopColumn<TopNode>[] = [
     title: "slow",
     rank: 3,
     text: ofGateway(({ conflating }) => whole(conflating.client + conflating.server)),
-    mood: ({ report }) => (report?.gateway && slow(report.gateway) > 0 ? "warn" : undefined),
+    mood: whileItAnswers(({ gateway }) => (gateway && slow(gateway) > 0 ? "warn" : undefined)),
   },
   { title: "late", rank: 8, text: ofGateway(({ lag }) => duration(lag)) },
   {
     title: "stale",
     rank: 10,
     text: ofGateway(({ symbols }) => whole(symbols.stale)),
-    mood: ({ report }) => ((report?.gateway?.symbols.stale ?? 0) > 0 ? "warn" : undefined),
+    mood: whileItAnswers(({ gateway }) => ((gateway?.symbols.stale ?? 0) > 0 ? "warn" : undefined)),
   },
 ];
 
@@ -83,10 +88,9 @@ function moodOf(node: TopNode): Mood {
 }
 
 /** A gateway hears ticks, a feed makes them. */
-function ticksIn({ report }: TopNode): string {
-  if (!report) return NONE;
-  if (report.gateway) return amount(report.gateway.rates.ticksIn);
-  return amount(report.feeds.reduce((sum, { published }) => sum + (published?.ticks ?? 0), 0));
+function ticksIn({ gateway, feeds }: NodeReport): string {
+  if (gateway) return amount(gateway.rates.ticksIn);
+  return amount(feeds.reduce((sum, { published }) => sum + (published?.ticks ?? 0), 0));
 }
 
 /** A feed as one node publishes or hears it. */

@@ -25,15 +25,21 @@ export class TopNode {
     return this.report?.node ?? this.url.replace(/^https?:\/\//, "");
   }
 
+  /** Its name, if that is known, and where it is. */
+  get place(): string {
+    return this.report ? `${this.report.node} at ${this.url}` : this.url;
+  }
+
   /** Asks once. Never rejects. */
   async ask(): Promise<void> {
+    const asked = performance.now();
     try {
       this.report = await fetchReport(this.url);
       this.silence = undefined;
       this.silentSince = undefined;
     } catch (error) {
       this.silence = reasonOf(error);
-      this.silentSince ??= performance.now();
+      this.silentSince ??= asked;
     }
   }
 }

@@ -55,9 +55,9 @@ test("a node that does not answer is shown as such, and what it told before is n
   gone.silentSince = 1_000;
   const lines = view.draw([node({}), gone, silent("http://10.0.0.3:9090", 2_000)], 160, 40, 13_000);
   assert.equal(lines[0], "!! gateway2 at http://10.0.0.2:9090 has not answered for 12.0 s: no answer within 2 s");
-  assert.equal(lines[1], "!! 10.0.0.3:9090 at http://10.0.0.3:9090 has not answered for 11.0 s: connect ECONNREFUSED");
+  assert.equal(lines[1], "!! http://10.0.0.3:9090 has not answered for 11.0 s: connect ECONNREFUSED");
   assert.ok(lines.some((line) => /^gateway1 +ready/.test(line)));
-  assert.ok(lines.some((line) => /^gateway2 +NO ANSWER/.test(line)));
+  assert.ok(lines.some((line) => /^gateway2 +NO ANSWER( +-)+$/.test(line)));
   assert.ok(!lines.some((line) => line.includes("198.51.100.7")));
 });
 

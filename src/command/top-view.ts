@@ -101,7 +101,7 @@ export class TopView {
     const lines = nodes.flatMap((node) => {
       if (node.silence !== undefined) {
         const since = duration(now - (node.silentSince ?? now));
-        return [{ isBad: true, text: `${node.name} at ${node.url} has not answered for ${since}: ${node.silence}` }];
+        return [{ isBad: true, text: `${node.place} has not answered for ${since}: ${node.silence}` }];
       }
       const problems = node.report ? problemsOf(node.report) : [];
       return problems.map(({ severity, text }) => ({ isBad: severity === "critical", text: `${node.name}: ${text}` }));

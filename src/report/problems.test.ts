@@ -27,6 +27,10 @@ test("a slow client is named, with how far it is behind and why", () => {
   assert.deepEqual(texts({ gateway: gatewayReport({ clients: [slow, clientReport()] }) }), [
     "warning: a client is slow: 198.51.100.7 (acme/3), 13.2 s behind: reads 10 KB/s",
   ]);
+  const nameless = gatewayReport({ clients: [{ ...slow, agent: " " }] });
+  assert.deepEqual(texts({ gateway: nameless }), [
+    "warning: a client is slow: 198.51.100.7, 13.2 s behind: reads 10 KB/s",
+  ]);
   const many = gatewayReport({ clients: [slow, slow], conflating: { client: 40, server: 0 } });
   assert.deepEqual(texts({ gateway: many }), [
     "warning: 40 clients are slow; the slowest is 198.51.100.7 (acme/3), 13.2 s behind: reads 10 KB/s",

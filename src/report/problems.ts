@@ -1,6 +1,6 @@
 /** What stands out in a node's report: what whoever is on call should read first. */
 import { amount, duration, percent, whole } from "./format.ts";
-import type { FeedReport, GatewayReport, NodeReport } from "./report.ts";
+import type { ClientReport, FeedReport, GatewayReport, NodeReport } from "./report.ts";
 
 export interface Problem {
   /** `critical`: somebody has no prices, or old ones. */
@@ -66,7 +66,7 @@ function gatewayProblems(gateway: GatewayReport): string[] {
   const count = Math.max(slow.length, conflating.client);
   if (count > 0) {
     const [worst] = slow;
-    const who = worst ? `${count === 1 ? "" : "; the slowest is "}${worst.address} (${worst.agent || "-"}), ` : "";
+    const who = worst ? `${count === 1 ? "" : "; the slowest is "}${named(worst)}, ` : "";
     const how = worst ? `${duration(worst.behind)} behind: ${worst.why.replace(/^client: /, "")}` : "";
     problems.push(`${count === 1 ? "a client is slow: " : `${whole(count)} clients are slow`}${who}${how}`);
   }
@@ -76,6 +76,12 @@ function gatewayProblems(gateway: GatewayReport): string[] {
     problems.push(`${whole(connections)} of at most ${whole(connectionsLimit)} connections are taken`);
   if (rates.refused > 0) problems.push(`${amount(rates.refused)} connections a second are refused`);
   return problems;
+}
+
+/** A client's address, and what it says that it is. */
+function named({ address, agent }: ClientReport): string {
+  const text = agent.trim();
+  return text === "" ? address : `${address} (${text})`;
 }
 
 function saturation({ process, gateway }: NodeReport): string {
