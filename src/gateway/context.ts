@@ -10,11 +10,11 @@ import { GatewayCounts } from "./counts.ts";
 import { Frame } from "./frame.ts";
 import { ImmediateIndex } from "./immediate.ts";
 import { Numbers } from "./numbers.ts";
+import { CONNECTION_NUMBERS } from "./outlet.ts";
 import { Pacer } from "./pacer.ts";
 import { StatusTeller } from "./status.ts";
 import { SUBSCRIPTION_NUMBERS } from "./subscription.ts";
 import { Tracer } from "./tracer.ts";
-import { WINDOW_NUMBERS } from "./window.ts";
 
 export interface GatewayContext {
   readonly settings: Settings;
@@ -27,7 +27,7 @@ export interface GatewayContext {
   readonly encoders: EncoderPool;
   readonly pacer: Pacer;
   /** What there is one of for each connection and each subscription. */
-  readonly numbers: { readonly windows: Numbers; readonly subscriptions: Numbers };
+  readonly numbers: { readonly connections: Numbers; readonly subscriptions: Numbers };
   readonly frame: Frame;
   readonly status: StatusTeller;
   readonly counts: GatewayCounts;
@@ -49,7 +49,7 @@ export function createContext(settings: Settings, bus: BusReader, clock: Clock, 
     table,
     encoders: new EncoderPool(table, settings.maxFieldLists),
     pacer,
-    numbers: { windows: new Numbers(WINDOW_NUMBERS), subscriptions: new Numbers(SUBSCRIPTION_NUMBERS) },
+    numbers: { connections: new Numbers(CONNECTION_NUMBERS), subscriptions: new Numbers(SUBSCRIPTION_NUMBERS) },
     frame: new Frame(table.heap),
     status: new StatusTeller(table, () => clock.micros()),
     counts: new GatewayCounts(settings),

@@ -8,8 +8,9 @@ import { ENTRY_BYTES, TickEncoder } from "../market/encoder.ts";
 import { MSGPACK } from "../market/format.ts";
 import { MarketTable } from "../market/table.ts";
 import { LatencyCounts, STAGES } from "./counts.ts";
-import { DeliveryWatch } from "./delivery.ts";
+import { DELIVERY_NUMBERS, DeliveryWatch } from "./delivery.ts";
 import { Frame } from "./frame.ts";
+import { Numbers } from "./numbers.ts";
 import { SessionBench } from "./session.testing.ts";
 
 const deaf = { control() {}, frame() {} };
@@ -245,15 +246,21 @@ function watch(rows: number) {
     encoder.copyChanged({ entries }, 0, shown.length, frame);
     return frame;
   };
-  return { latency, fill, watch: new DeliveryWatch(table, latency) };
+  const numbers = new Numbers(DELIVERY_NUMBERS);
+  const at = numbers.take();
+  const delivery = new DeliveryWatch(table, latency, numbers, at);
+  const send = (shown: readonly number[], from: number, now: number, due: number, held: number) => {
+    if (DeliveryWatch.chooses(numbers, at, shown.length - from)) delivery.sent(fill(shown), from, now, due, held);
+  };
+  return { latency, send, watch: delivery };
 }
 
 test("each of the ticks since the last ping is chosen as often as any other, however many are in a frame", () => {
   const ROUNDS = 20_000;
-  const { latency, fill, watch: delivery } = watch(10);
+  const { latency, send, watch: delivery } = watch(10);
   const frames = [[0], [1, 2, 3, 4], [5, 6], [7, 8, 9]];
   for (let round = 0; round < ROUNDS; round++) {
-    for (const rows of frames) delivery.sent(fill(rows), 0, 1_000, 1_000, 0);
+    for (const rows of frames) send(rows, 0, 1_000, 1_000, 0);
     delivery.pinged(round);
     delivery.arrived(round, 1);
   }
@@ -281,7 +288,7 @@ test("whatever is sent, pinged and answered, every tick counts once or is still 
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 100 }), fc.constantFrom(0, 2 ** 32 - 3), (steps, first) => {
-      const { latency, fill, watch: delivery } = watch(10);
+      const { latency, send, watch: delivery } = watch(10);
       let sent = 0;
       let next = first;
       let oldest = first;
@@ -289,7 +296,7 @@ test("whatever is sent, pinged and answered, every tick counts once or is still 
         if (one.kind === "frame") {
           const from = Math.min(one.snapshots, one.rows.length);
           if (from === one.rows.length) continue;
-          delivery.sent(fill(one.rows), from, 10_000, 10_000 - one.late, one.held);
+          send(one.rows, from, 10_000, 10_000 - one.late, one.held);
           sent += one.rows.length - from;
         } else if (one.kind === "ping") {
           delivery.pinged(next);

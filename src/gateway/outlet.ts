@@ -8,14 +8,15 @@ import type { CloseName } from "../protocol/codes.ts";
 import type { Control, Quality, QualityReason, Subprotocol } from "../protocol/messages.ts";
 import type { GatewayContext } from "./context.ts";
 import type { GatewayCounts } from "./counts.ts";
-import { DeliveryWatch } from "./delivery.ts";
+import { DELIVERY_NUMBERS, DeliveryWatch } from "./delivery.ts";
 import type { Frame } from "./frame.ts";
+import type { Numbers } from "./numbers.ts";
 import { QualityWatch } from "./quality.ts";
 import type { Session } from "./session.ts";
 import type { StatusTeller } from "./status.ts";
 import type { Subscription, Way } from "./subscription.ts";
 import type { FrameTrace } from "./tracer.ts";
-import { ArrivalWindow } from "./window.ts";
+import { ArrivalWindow, WINDOW_NUMBERS } from "./window.ts";
 
 /** What is kept at a socket by the server. */
 export interface SocketData {
@@ -46,6 +47,9 @@ const pingBytes = new Uint8Array(pingPayload.buffer);
 /** What a socket's `send` tells where it keeps what it could not give to the kernel. */
 const BACKPRESSURE = 0;
 
+/** How many numbers a connection has. */
+export const CONNECTION_NUMBERS = DELIVERY_NUMBERS + WINDOW_NUMBERS;
+
 /** Heartbeats without an answer before a connection is given up. */
 const UNANSWERED_HEARTBEATS = 3;
 
@@ -57,6 +61,9 @@ export class Outlet implements Way {
   readonly #context: GatewayContext;
   readonly #socket: Socket;
   readonly #window: ArrivalWindow;
+  /** Where the numbers of the window and of the delivery watch are. */
+  readonly #numbers: Numbers;
+  readonly #at: number;
   /** Undefined where latencies are not measured. */
   readonly #delivery: DeliveryWatch | undefined;
   readonly #quality = new QualityWatch();
@@ -87,8 +94,13 @@ export class Outlet implements Way {
     this.#giveUp = giveUp;
     // Frames alone must not fill what would close the connection.
     const windowMax = Math.min(settings.windowMax, settings.maxUnreadBytes / 2);
-    this.#window = new ArrivalWindow(settings.windowMin, windowMax, settings.windowDelay, now, context.numbers.windows);
-    this.#delivery = settings.metrics ? new DeliveryWatch(context.table, context.counts.latency) : undefined;
+    const numbers = context.numbers.connections;
+    const at = numbers.take();
+    this.#numbers = numbers;
+    this.#at = at;
+    const { windowMin, windowDelay, metrics } = settings;
+    this.#window = new ArrivalWindow(windowMin, windowMax, windowDelay, now, numbers, at + DELIVERY_NUMBERS);
+    this.#delivery = metrics ? new DeliveryWatch(context.table, context.counts.latency, numbers, at) : undefined;
   }
 
   get closed(): boolean {
@@ -202,9 +214,11 @@ export class Outlet implements Way {
 
   /** Chooses those of the ticks in the frame that are followed to their arrival. */
   delivers(from: number, now: number, due: number, held: number): void {
-    this.#ticks += this.frame.count - from;
+    const ticks = this.frame.count - from;
+    this.#ticks += ticks;
     this.#trace?.(this.frame, from, now, due, held);
-    this.#delivery?.sent(this.frame, from, now, due, held);
+    if (this.#delivery && DeliveryWatch.chooses(this.#numbers, this.#at, ticks))
+      this.#delivery.sent(this.frame, from, now, due, held);
   }
 
   replaced(ticks: number, interval: number, before: number, late: number, held: number): void {
@@ -283,7 +297,7 @@ export class Outlet implements Way {
     if (this.#closed) return;
     this.#closed = true;
     this.#waiting.clear();
-    this.#window.close();
+    this.#numbers.give(this.#at);
     if (this.#counted) this.counts.conflating[this.#counted]--;
   }
 

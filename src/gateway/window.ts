@@ -80,14 +80,22 @@ export class ArrivalWindow {
    * @param min the window of the slowest reader, bytes
    * @param max the window of the fastest, bytes
    * @param delay how long bytes may queue on their way, ms
-   * @param numbers where its numbers are to be, of {@link WINDOW_NUMBERS} each
+   * @param numbers where its numbers are to be, {@link WINDOW_NUMBERS}
+   * @param at where they begin
    */
-  constructor(min: number, max: number, delay: number, now: number, numbers = new Numbers(WINDOW_NUMBERS)) {
+  constructor(
+    min: number,
+    max: number,
+    delay: number,
+    now: number,
+    numbers = new Numbers(WINDOW_NUMBERS),
+    at = numbers.take(),
+  ) {
     this.#min = min;
     this.#max = max;
     this.#delay = delay;
     this.#numbers = numbers;
-    this.#at = numbers.take();
+    this.#at = at;
     this.#set(SIZE, IDLE_WINDOW);
     this.#set(LAST_PING, Number.NEGATIVE_INFINITY);
     this.#set(ROUND_TRIP, Number.POSITIVE_INFINITY);
@@ -95,11 +103,6 @@ export class ArrivalWindow {
     this.#set(CHANGED_AT, now);
     this.#set(CLEAN_AT, now);
     this.#set(LAST_SENT, now);
-  }
-
-  /** Gives its numbers back: it must not be used any more. */
-  close(): void {
-    this.#numbers.give(this.#at);
   }
 
   /** The window, bytes. */
