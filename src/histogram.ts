@@ -31,11 +31,17 @@ const MOST = 0x7fffffff;
 /** What is longer than a day counts as one: a source that says that it is 1970 must not spoil the sum for good. */
 const LONGEST = 86_400_000_000;
 
+/** How many a sampled duration stands for. */
+const SAMPLE_WEIGHT = 8;
+
 export class Histogram {
   /** How many were at most as long as the bound of the same place and longer than the one before; the last: above all. */
   readonly counts = new Float64Array(BOUNDS.length + 1);
   /** Of all, microseconds. */
   sum = 0;
+  /** How many are still to be added, each one, and how many to be passed by until the next. */
+  #all = 1_000;
+  #passed = 0;
 
   /**
    * Adds a duration.
@@ -53,6 +59,22 @@ export class Histogram {
     this.sum += time * weight;
   }
 
+  /**
+   * Adds some of the durations that it is told, each for about eight: for what there are tens of thousands of a second, which
+   * the others are very much like. Which ones is left to chance, so that they stand for what is regular as well. The first
+   * thousand are all added.
+   * @param micros as for {@link observe}
+   */
+  sample(micros: number): void {
+    if (this.#all > 0) {
+      this.#all--;
+      this.observe(micros);
+    } else if (this.#passed-- <= 0) {
+      this.#passed = Math.floor(Math.random() * (2 * SAMPLE_WEIGHT - 1));
+      this.observe(micros, SAMPLE_WEIGHT);
+    }
+  }
+
   /** How many there were. */
   get count(): number {
     let count = 0;
@@ -64,6 +86,7 @@ export class Histogram {
 /** Counts nothing: where metrics are off. */
 export class NoHistogram extends Histogram {
   override observe(): void {}
+  override sample(): void {}
 }
 
 /** What durations are counted in, where they are counted. */

@@ -36,7 +36,7 @@ export class Handover {
     if (seq === before) return;
     this.#seq[row] = seq;
     if (before > 0 && seq > before) this.conflated += seq - before - 1;
-    this.wait.observe(sentAt - receivedAt);
+    this.wait.sample(sentAt - receivedAt);
   }
 
   #reserve(rows: number): void {

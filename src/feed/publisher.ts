@@ -66,7 +66,7 @@ export class Publisher implements FeedSink {
     const { counts } = this;
     counts.ticks++;
     counts.lastTick = receivedAt;
-    counts.receipt.observe(receivedAt - eventTime);
+    counts.receipt.sample(receivedAt - eventTime);
     if (eventTime - receivedAt > AHEAD) counts.future++;
     this.#bus.changed(row);
   }

@@ -61,7 +61,7 @@ export class Ingest implements BusListener {
     if (table.statusClock !== statusBefore) this.#countStatus(row);
     const age = table.sourceTime[row] + table.feedTime[row] + table.busTime[row];
     // What was read from the store has no time of its own.
-    if (!Number.isNaN(record.sentAt) && !Number.isNaN(age)) record.feed.inboundAge.observe(age);
+    if (!Number.isNaN(record.sentAt) && !Number.isNaN(age)) record.feed.inboundAge.sample(age);
     if (this.#tracer.active) this.#tracer.applied(row);
     this.#immediate.wake(row);
   }
