@@ -183,12 +183,14 @@ test("what is slow stands out in its own stage: the source, the bus, the interva
   proxy.delay = 0;
   client.close();
 
-  // What is sent is the latest: on average as old as half of what lies between two ticks.
-  feed.pump(1_000);
-  const [patient] = await join(t, one.url, [2_000]);
+  // What is sent is the latest: on average as old as half of what lies between two ticks, if turns come at any time in
+  // between. With one a multiple of the other they would always come at the same.
+  feed.pump(370);
+  const [patient] = await join(t, one.url, [500]);
   const interval = await measure(one, 6_000);
   report("interval", interval);
-  assert.ok(interval.interval > 0.25 && interval.interval < 0.9, "half of a second");
+  // A turn comes 130 ms later in that time than the one before; some six of them are followed.
+  assert.ok(interval.interval > 0.1 && interval.interval < 0.3, `about half of 370 ms, not ${interval.interval} s`);
   assert.ok(interval.interval > 0.7 * interval.age);
   patient.close();
   feed.pump(50);
