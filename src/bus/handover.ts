@@ -2,6 +2,7 @@
  * What one feed has handed to the bus: how long its ticks waited for that, and how many were replaced by newer ones while
  * they did. A row that is written again though it has had no tick since (its state changed, or Redis lost it) is no news.
  */
+import { copied } from "../copied.ts";
 import { Histogram } from "../histogram.ts";
 import type { MarketTable } from "../market/table.ts";
 
@@ -41,8 +42,6 @@ export class Handover {
 
   #reserve(rows: number): void {
     if (rows <= this.#seq.length) return;
-    const larger = new Float64Array(Math.max(rows, this.#seq.length * 2));
-    larger.set(this.#seq);
-    this.#seq = larger;
+    this.#seq = copied(new Float64Array(Math.max(rows, this.#seq.length * 2)), this.#seq);
   }
 }

@@ -1,4 +1,5 @@
 /** The shard of each row of a publisher's table: worked out once a row, since a tick must not cost a checksum. */
+import { copied } from "../copied.ts";
 import type { MarketTable } from "../market/table.ts";
 import type { RedisKeys } from "./shard.ts";
 
@@ -15,11 +16,7 @@ export class RowShards {
 
   /** The shard of a row in use. */
   of(row: number): number {
-    if (row >= this.#shards.length) {
-      const larger = new Uint16Array(row * 2);
-      larger.set(this.#shards);
-      this.#shards = larger;
-    }
+    if (row >= this.#shards.length) this.#shards = copied(new Uint16Array(row * 2), this.#shards);
     const known = this.#shards[row];
     if (known > 0) return known - 1;
     const shard = this.#keys.shardOf(this.#table.symbols[row]);

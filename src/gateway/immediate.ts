@@ -4,6 +4,7 @@
  * byte; of five million a second nearly all have been where there is more to send than can be sent.
  */
 import type { Clock } from "../clock.ts";
+import { copied } from "../copied.ts";
 import type { Pacer } from "./pacer.ts";
 import type { Subscription } from "./subscription.ts";
 
@@ -31,9 +32,7 @@ class Members {
   }
 
   #resize(length: number): void {
-    const ids = new Int32Array(length);
-    ids.set(this.ids.subarray(0, this.count));
-    this.ids = ids;
+    this.ids = copied(new Int32Array(length), this.ids.subarray(0, this.count));
   }
 }
 
@@ -54,11 +53,7 @@ export class ImmediateIndex {
   /** A subscription begins. @returns its id, until {@link leave} */
   enter(subscription: Subscription): number {
     const id = this.#free.pop() ?? this.#subscriptions.length;
-    if (id === this.#changed.length) {
-      const larger = new Uint8Array(id * 2);
-      larger.set(this.#changed);
-      this.#changed = larger;
-    }
+    if (id === this.#changed.length) this.#changed = copied(new Uint8Array(id * 2), this.#changed);
     this.#subscriptions[id] = subscription;
     this.#changed[id] = 0;
     return id;

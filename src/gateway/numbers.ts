@@ -2,6 +2,8 @@
  * The numbers of many objects, those of each side by side. As fields, numbers that are no small integers are boxes of
  * their own, anywhere in memory; a turn of one of thousands of connections would mostly wait for them (docs/performance.md).
  */
+import { copied } from "../copied.ts";
+
 const FIRST_OBJECTS = 16;
 
 export class Numbers {
@@ -34,11 +36,7 @@ export class Numbers {
   #append(): number {
     const at = this.#end;
     this.#end += this.#size;
-    if (this.#end > this.f64.length) {
-      const larger = new Float64Array(this.f64.length * 2);
-      larger.set(this.f64);
-      this.f64 = larger;
-    }
+    if (this.#end > this.f64.length) this.f64 = copied(new Float64Array(this.f64.length * 2), this.f64);
     return at;
   }
 }

@@ -4,6 +4,7 @@
  * queue is gone through more slowly, intervals stretch, and the work per second stays the same.
  */
 import type { Clock } from "../clock.ts";
+import { copied } from "../copied.ts";
 
 /** What a flush came to. */
 export const DONE = 0;
@@ -193,20 +194,15 @@ export class Pacer {
   }
 
   #grow(places: number): void {
-    this.#due = grown(new Float64Array(places), this.#due);
-    this.#next = grown(new Int32Array(places), this.#next);
-    this.#previous = grown(new Int32Array(places), this.#previous);
-    this.#slot = grown(new Int32Array(places), this.#slot);
-    this.#queued = grown(new Uint8Array(places), this.#queued);
+    this.#due = copied(new Float64Array(places), this.#due);
+    this.#next = copied(new Int32Array(places), this.#next);
+    this.#previous = copied(new Int32Array(places), this.#previous);
+    this.#slot = copied(new Int32Array(places), this.#slot);
+    this.#queued = copied(new Uint8Array(places), this.#queued);
     const queue = new Int32Array(places);
     for (let index = 0; index < this.#length; index++)
       queue[index] = this.#queue[(this.#head + index) % this.#queue.length];
     this.#queue = queue;
     this.#head = 0;
   }
-}
-
-function grown<T extends Int32Array | Float64Array | Uint8Array>(to: T, from: T): T {
-  to.set(from);
-  return to;
 }

@@ -4,6 +4,7 @@
  * only this file writes them. They are replaced when the table grows: read them from the table at each use.
  */
 import type { BusRecord } from "../bus/bus.ts";
+import { copied } from "../copied.ts";
 import { FIELD_COUNT, LIVE, type TickPatch } from "../tick.ts";
 import { Heap } from "./heap.ts";
 import { markOf } from "./mark.ts";
@@ -323,9 +324,4 @@ export class MarketTable {
 
 function put(values: Float64Array, index: number, value: number | null | undefined): void {
   if (value !== undefined) values[index] = value ?? Number.NaN;
-}
-
-function copied<T extends Int32Array | Float32Array | Float64Array | Uint8Array>(to: T, from: T): T {
-  to.set(from);
-  return to;
 }
