@@ -22,6 +22,10 @@ class SwallowingSocket implements Socket {
   };
   readonly pings: ArrayBuffer[] = [];
 
+  subscribe(): void {}
+
+  unsubscribe(): void {}
+
   getUserData(): SocketData {
     return this.#data;
   }

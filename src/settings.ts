@@ -161,6 +161,13 @@ export const SETTINGS = {
     32,
     "Different field lists whose encoded ticks are shared, at up to 320 bytes a symbol each; ticks of more are encoded for each client",
   ),
+  broadcastSymbols: setting(
+    GATEWAY,
+    "broadcast-symbols",
+    integer(0, 10_000),
+    200,
+    "The most symbols that a connection may have at interval 0 for its ticks to be broadcast, which costs two thirds of sending them in turns, and some 150 bytes a symbol; 0 for never",
+  ),
   maxMessageBytes: setting(
     GATEWAY,
     "max-message-bytes",

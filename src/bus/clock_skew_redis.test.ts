@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { type Clock, SystemClock } from "../clock.ts";
 import { Publisher } from "../feed/publisher.ts";
 import { GatewayCounts } from "../gateway/counts.ts";
+import { Frame } from "../gateway/frame.ts";
 import { ImmediateIndex } from "../gateway/immediate.ts";
 import { Ingest } from "../gateway/ingest.ts";
 import { Pacer } from "../gateway/pacer.ts";
@@ -62,7 +63,9 @@ for (const [who, publisherAhead, gatewayAhead] of [
       const reader = far.reader();
       reader.follow();
       const counts = new GatewayCounts({ metrics: true });
-      await reader.start(new Ingest(market, new ImmediateIndex(new Pacer(ours, 4), ours), counts, ours));
+      const frame = new Frame(market.heap);
+      const immediate = new ImmediateIndex({ pacer: new Pacer(ours, 4), clock: ours, table: market, frame, counts });
+      await reader.start(new Ingest(market, immediate, counts, ours));
       for (let bid = 2; bid <= 5; bid++) {
         round(bid);
         await until("the ticks are there", () => SYMBOLS.every((symbol) => market.seq[market.rowOf(symbol)] === bid));

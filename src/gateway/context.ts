@@ -40,6 +40,8 @@ export function createContext(settings: Settings, bus: BusReader, clock: Clock, 
   const pacer = new Pacer(clock, settings.sliceTime);
   // Symbols that are only awaited take no room from those that tick.
   const table = new MarketTable(settings.maxSymbols + settings.maxAwaitedSymbols);
+  const frame = new Frame(table.heap);
+  const counts = new GatewayCounts(settings);
   return {
     settings,
     clock,
@@ -50,10 +52,10 @@ export function createContext(settings: Settings, bus: BusReader, clock: Clock, 
     encoders: new EncoderPool(table, settings.maxFieldLists),
     pacer,
     numbers: { connections: new Numbers(CONNECTION_NUMBERS), subscriptions: new Numbers(SUBSCRIPTION_NUMBERS) },
-    frame: new Frame(table.heap),
+    frame,
     status: new StatusTeller(table, () => clock.micros()),
-    counts: new GatewayCounts(settings),
-    immediate: new ImmediateIndex(pacer, clock),
+    counts,
+    immediate: new ImmediateIndex({ pacer, clock, table, frame, counts }),
     tracer: new Tracer(table),
   };
 }

@@ -2,9 +2,11 @@
  * What the gateway counts, as plain numbers: the hot path adds to them, and the metrics page reads them
  * (src/metrics/gateway.ts).
  */
+
 import { createHistogram, type Histogram } from "../histogram.ts";
 import { CLOSE_CODES, ERROR_CODES } from "../protocol/codes.ts";
 import type { QualityReason } from "../protocol/messages.ts";
+import type { BroadcastStop } from "./broadcast.ts";
 
 /**
  * The stages of a delivered tick's life. Each begins where the one before ends, from the event at the source to the
@@ -50,6 +52,10 @@ export class GatewayCounts {
   ticksOut = 0;
   /** Those of them that were the first of their handle. */
   snapshotsOut = 0;
+  /** Those of them that were broadcast. */
+  ticksBroadcast = 0;
+  /** How often the broadcast was closed, and why. */
+  readonly broadcastStops: Record<BroadcastStop, number> = { status: 0, busy: 0 };
   framesOut = 0;
   bytesOut = 0;
   controlOut = 0;

@@ -70,6 +70,16 @@ export class DeliveryWatch {
     return false;
   }
 
+  /** How many ticks, the next one included, until one is chosen. */
+  static untilChoice({ f64 }: Numbers, at: number): number {
+    return f64[at + NEXT] - f64[at + SENT];
+  }
+
+  /** So many ticks have been sent, fewer than {@link untilChoice}. */
+  static passed({ f64 }: Numbers, at: number, ticks: number): void {
+    f64[at + SENT] += ticks;
+  }
+
   /**
    * A frame is being sent, one of whose ticks is chosen.
    *
@@ -110,7 +120,8 @@ export class DeliveryWatch {
   pinged(number: number): void {
     const { f64 } = this.#numbers;
     const sent = f64[this.#at + SENT];
-    if (this.#ping >= 0 || sent === 0) return;
+    // None may have been chosen yet where ticks were counted without being looked at.
+    if (this.#ping >= 0 || sent === 0 || f64[this.#at + NEXT] === 1) return;
     f64[this.#at + KEPT + this.#chosen + WEIGHT] = sent;
     this.#chosen = LENGTH - this.#chosen;
     f64[this.#at + SENT] = 0;

@@ -15,9 +15,12 @@ import { GatewayServer } from "./server.ts";
 import type { Session } from "./session.ts";
 import { MOST_TRACES, type TraceOutput, type TraceRequest } from "./tracer.ts";
 
-/** How often sessions are looked at for heartbeats and the like, ms. */
+/** How often each session is looked at for heartbeats and the like, and the node for its health, ms. */
 const TICK = 250;
-/** How often changed states and new symbols are handed to the sessions, ms. */
+/**
+ * How often changed states and new symbols are handed to the sessions, and the next of them looked at, ms: all in one go
+ * would keep the ticks waiting, and so would all the pongs.
+ */
 const NEWS = 25;
 /** Sessions that are said goodbye in one go when draining. */
 const BYES_PER_SLICE = 200;
@@ -31,6 +34,8 @@ export class Gateway {
   readonly #server: GatewayServer;
   readonly #watch: HealthWatch;
   readonly #timers: NodeJS.Timeout[] = [];
+  /** The sessions that are still to be looked at in this round. */
+  #round: Iterator<Session> = [].values();
   #statusClock = 0;
   #known = 0;
   #listening = false;
@@ -57,8 +62,9 @@ export class Gateway {
     const port = await this.#server.listen(settings.host, settings.port, sharedPort);
     this.pacer.start();
     this.#timers.push(
-      setInterval(() => this.#tick(), TICK),
+      setInterval(() => this.#lookAtHealth(clock.millis()), TICK),
       setInterval(() => this.#tellNews(), NEWS),
+      setInterval(() => this.#lookRound(), NEWS),
     );
     // All of the market is read once, so that patterns and /v1/symbols know it; later only what somebody wants is followed.
     bus.follow();
@@ -71,6 +77,11 @@ export class Gateway {
     this.#listening = true;
     this.#lookAtHealth(clock.millis());
     return port;
+  }
+
+  /** Connections whose ticks are broadcast while the node keeps up. */
+  get broadcastConnections(): number {
+    return this.#context.immediate.listeners;
   }
 
   /** Why clients should not be sent here, or undefined when they should. */
@@ -136,10 +147,17 @@ export class Gateway {
     this.#context.events.close();
   }
 
-  #tick(): void {
+  #lookRound(): void {
     const now = this.#context.clock.millis();
-    for (const session of this.#server.sessions) session.tick(now);
-    this.#lookAtHealth(now);
+    const { sessions } = this.#server;
+    for (let left = Math.ceil((sessions.size * NEWS) / TICK); left > 0; left--) {
+      const next = this.#round.next();
+      if (next.done) {
+        this.#round = sessions.values();
+        return;
+      }
+      next.value.tick(now);
+    }
   }
 
   #lookAtHealth(now: number): void {
@@ -160,6 +178,7 @@ export class Gateway {
   }
 
   #tellNews(): void {
+    this.#context.immediate.look(this.#context.clock.millis());
     if (this.table.knownCount !== this.#known) {
       this.#known = this.table.knownCount;
       for (const session of this.#server.sessions) session.meet();

@@ -1,79 +1,276 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { decode } from "@msgpack/msgpack";
 import fc from "fast-check";
 import { ManualClock } from "../clock.ts";
-import { ImmediateIndex } from "./immediate.ts";
-import { Pacer } from "./pacer.ts";
-import type { Subscription } from "./subscription.ts";
+import { EncoderPool, type TickEncoder } from "../market/encoder.ts";
+import { MSGPACK } from "../market/format.ts";
+import { MarketTable } from "../market/table.ts";
+import { GatewayCounts } from "./counts.ts";
+import { Frame } from "./frame.ts";
+import { BUDGET, BYTES_LEFT, type ImmediateHolder, ImmediateIndex, LEFT_OUT, TICKS_LEFT } from "./immediate.ts";
+import { DONE, Paced, Pacer } from "./pacer.ts";
 
-/** What the index knows of a subscription: that it is somebody. */
-class Holder {
-  due = 0;
+const ROWS = 6;
+/** Ticks that a listener gets until it is looked at. */
+const TICKS = 5;
+
+/** A subscription, as far as the index knows it. */
+class Holder extends Paced implements ImmediateHolder {
+  readonly encoder: TickEncoder;
+  readonly index: ImmediateIndex;
   readonly rows = new Set<number>();
-  id = -1;
+  readonly id: number;
+  due = 0;
   changed = false;
+  /** The topics that its socket has subscribed to. */
+  readonly topics = new Set<string>();
+  /** The `seq` of each row that it was told last; of what it holds while it listens. */
+  readonly told = new Map<number, number>();
+  /** Ticks that it got since its last budget. */
+  got = 0;
+  bytes = 0;
+
+  constructor(index: ImmediateIndex, encoder: TickEncoder) {
+    super();
+    this.index = index;
+    this.encoder = encoder;
+    this.id = index.enter(this);
+  }
+
+  flush(): number {
+    return DONE;
+  }
+
+  listen(seqOf: (row: number) => number): void {
+    for (const row of this.rows) {
+      this.topics.add(this.index.topicOf(row, this.id));
+      this.told.set(row, seqOf(row));
+    }
+    this.index.listen(this.id);
+    this.grant();
+  }
+
+  unlisten(): void {
+    this.topics.clear();
+    this.index.unlisten(this.id);
+  }
+
+  spent(): void {
+    assert.equal(this.got, TICKS, "the budget is used up");
+    this.grant();
+  }
+
+  interrupted(_now: number, row: number, seq: number): void {
+    this.checkBudget();
+    if (this.rows.has(row)) assert.equal(this.told.get(row), seq, "what it was told of the row that has changed");
+  }
+
+  resumed(): void {
+    if (this.index.isListening(this.id)) this.grant();
+    else this.unlisten();
+  }
+
+  grant(): void {
+    const at = this.id * BUDGET;
+    this.index.budgets[at + BYTES_LEFT] = 1_000_000;
+    this.index.budgets[at + TICKS_LEFT] = TICKS;
+    this.index.budgets[at + LEFT_OUT] = 0;
+    this.got = this.bytes = 0;
+  }
+
+  checkBudget(): void {
+    const at = this.id * BUDGET;
+    assert.equal(this.index.budgets[at + TICKS_LEFT], TICKS - this.got);
+    assert.equal(this.index.budgets[at + BYTES_LEFT], 1_000_000 - this.bytes);
+    assert.equal(this.index.budgets[at + LEFT_OUT], 0, "the feed left nothing out");
+  }
 }
 
 /** Notes who is hurried, and gives no turns. */
 class NotingPacer extends Pacer {
-  readonly hurried: unknown[] = [];
+  readonly hurried: Paced[] = [];
 
-  override hurry(paced: unknown): void {
+  override hurry(paced: Paced): void {
     this.hurried.push(paced);
   }
 }
 
+function open() {
+  const clock = new ManualClock();
+  const table = new MarketTable(100);
+  const pacer = new NotingPacer(clock, 4);
+  const counts = new GatewayCounts({ metrics: false });
+  const index = new ImmediateIndex({ pacer, clock, table, frame: new Frame(table.heap), counts });
+  index.gate.idleTime = () => clock.millis();
+  for (let row = 0; row < ROWS; row++) assert.equal(table.add(`S${row}`), row);
+  const pool = new EncoderPool(table, 2);
+  const encoders = [[0], [0, 2], [1]].map((fields) => pool.acquire(MSGPACK, Uint8Array.from(fields)));
+  assert.deepEqual(
+    encoders.map(({ isShared }) => isShared),
+    [true, true, false],
+  );
+  return { clock, table, pacer, counts, index, encoders };
+}
+
 const step = fc.record({
-  kind: fc.constantFrom("enter", "leave", "add", "add", "add", "remove", "wake", "wake", "take"),
+  kind: fc.constantFrom(
+    ...["enter", "leave", "add", "add", "add", "remove", "wake", "wake", "wake", "wake", "take", "take"],
+    ...["listen", "listen", "listen", "unlisten", "leave", "restate", "wait", "wait", "wait"],
+  ),
   who: fc.nat(),
-  row: fc.nat(5),
+  row: fc.nat(ROWS - 1),
 });
 
-test("who holds a row that changes is woken, once until it has looked, and nobody else", () => {
+test("who listens is told each tick at once, who else holds its row is woken, once until it has looked; nobody else", () => {
+  let broadcast = 0;
+  let stops = 0;
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
-      const clock = new ManualClock();
-      const pacer = new NotingPacer(clock, 4);
-      const index = new ImmediateIndex(pacer, clock);
+    fc.property(fc.array(step, { maxLength: 300, size: "max" }), (steps) => {
+      const { clock, table, pacer, counts, index, encoders } = open();
       const holders: Holder[] = [];
-      for (const { kind, who, row } of steps) {
+      index.publish = (topic, bytes, isBinary) => {
+        assert.ok(isBinary);
+        const [sentAt, ...ticks] = decode(bytes) as [number, ...[row: number, seq: number][]];
+        assert.equal(sentAt, clock.micros());
+        assert.equal(ticks.length, 1);
+        const [[row, seq]] = ticks;
+        const heard = holders.filter(({ topics }) => topics.has(topic));
+        assert.ok(heard.length > 0, "nobody hears it");
+        for (const holder of heard) {
+          assert.ok(holder.rows.has(row));
+          assert.equal(seq, (holder.told.get(row) ?? 0) + 1);
+          assert.equal(ticks[0].length, 3 + holder.encoder.fields.length);
+          holder.told.set(row, seq);
+          holder.got++;
+          holder.bytes += bytes.length;
+          broadcast++;
+        }
+      };
+      const wake = (row: number) => {
+        const before = table.seq[row];
+        const listening = holders.filter((holder) => holder.rows.has(row) && index.isListening(holder.id));
+        table.merge(row, { bid: before }, clock.micros());
+        index.wake(row, before);
+        for (const holder of listening)
+          if (index.isListening(holder.id)) assert.equal(holder.told.get(row), before + 1, "it was told");
+        const expected = holders.filter(
+          (holder) => holder.rows.has(row) && !index.isListening(holder.id) && !holder.changed,
+        );
+        const hurried = pacer.hurried.splice(0);
+        assert.equal(hurried.length, expected.length);
+        for (const holder of expected) {
+          assert.ok(hurried.includes(holder));
+          assert.equal(holder.due, clock.millis(), "its turn is due now");
+          holder.changed = true;
+        }
+      };
+      const first = ["enter", "enter", "add", "add", "listen", "listen"].map((kind, who) => ({ kind, who, row: 0 }));
+      const take = (holder: Holder) => {
+        if (index.isListening(holder.id)) return;
+        index.take(holder.id);
+        holder.changed = false;
+        for (const each of holder.rows) holder.told.set(each, table.seq[each]);
+      };
+      for (const { kind, who, row } of [...first, ...steps]) {
         clock.advance(1);
         if (kind === "enter") {
-          const holder = new Holder();
-          holder.id = index.enter(holder as unknown as Subscription);
+          const holder = new Holder(index, encoders[who % encoders.length]);
           assert.ok(!holders.some(({ id }) => id === holder.id), "an id is one subscription's");
-          assert.ok(!index.hasChanged(holder.id));
+          assert.ok(!index.hasChanged(holder.id) && !index.isListening(holder.id));
           holders.push(holder);
-        } else if (kind === "wake") {
-          index.wake(row);
-          const expected = holders.filter((holder) => holder.rows.has(row) && !holder.changed);
-          const hurried = pacer.hurried.splice(0);
-          assert.equal(hurried.length, expected.length);
-          for (const holder of expected) {
-            assert.ok(hurried.includes(holder));
-            assert.equal(holder.due, clock.millis(), "its turn is due now");
-            holder.changed = true;
-          }
+        } else if (kind === "wake") wake(row);
+        else if (kind === "restate" && row === 0) table.restate(row, 1, clock.micros(), "silent");
+        else if (kind === "wait") {
+          clock.advance(300);
+          index.look(clock.millis());
         } else if (holders.length > 0) {
           const holder = holders[who % holders.length];
           if (kind === "add" && !holder.rows.has(row)) {
+            holder.unlisten();
             holder.rows.add(row);
             index.add(row, holder.id);
-          } else if (kind === "remove" && holder.rows.delete(row)) index.remove(row, holder.id);
-          else if (kind === "take") {
-            index.take(holder.id);
-            holder.changed = false;
-          } else if (kind === "leave") {
+          } else if (kind === "remove" && holder.rows.has(row)) {
+            holder.unlisten();
+            holder.rows.delete(row);
+            index.remove(row, holder.id);
+          } else if (kind === "take") take(holder);
+          else if (kind === "listen")
+            for (const each of holders) {
+              take(each);
+              if (each.encoder.isShared && each.topics.size === 0 && index.gate.isOpen && each.rows.size > 0)
+                each.listen((held) => table.seq[held]);
+            }
+          else if (kind === "unlisten") holder.unlisten();
+          else if (kind === "leave") {
+            holder.unlisten();
             for (const held of holder.rows) index.remove(held, holder.id);
             index.leave(holder.id);
             holders.splice(holders.indexOf(holder), 1);
           }
         }
-        for (const holder of holders) assert.equal(index.hasChanged(holder.id), holder.changed);
-        for (let each = 0; each <= 5; each++)
+        for (const holder of holders) {
+          assert.equal(index.hasChanged(holder.id), holder.changed);
+          if (index.isListening(holder.id)) holder.checkBudget();
+        }
+        for (let each = 0; each < ROWS; each++)
           assert.equal(index.countOf(each), holders.filter(({ rows }) => rows.has(each)).length);
+        assert.equal(index.listeners, holders.filter(({ topics }) => topics.size > 0).length);
       }
+      assert.equal(counts.ticksOut, counts.ticksBroadcast);
+      stops += counts.broadcastStops.status;
     }),
-    { numRuns: 300 },
+    { numRuns: 500 },
   );
+  assert.ok(broadcast > 300 && stops > 30, `${broadcast} ticks broadcast, ${stops} stops`);
+});
+
+test("an event loop that never rests gives turns, and broadcasts again when all have had theirs", () => {
+  const { clock, table, pacer, counts, index, encoders } = open();
+  const holder = new Holder(index, encoders[0]);
+  holder.rows.add(0);
+  index.add(0, holder.id);
+  let idle = 0;
+  index.gate.idleTime = () => idle;
+  let broadcast = 0;
+  index.publish = () => {
+    broadcast++;
+    holder.told.set(0, table.seq[0]);
+  };
+  const tick = () => {
+    table.merge(0, { bid: 1 }, clock.micros());
+    index.wake(0, table.seq[0] - 1);
+  };
+  tick();
+  index.take(holder.id);
+  holder.listen(() => table.seq[0]);
+  holder.spent = () => holder.grant();
+  holder.interrupted = () => {};
+  for (let time = 0; time < 1_000; time += 10) {
+    idle += 1;
+    tick();
+    clock.advance(10);
+  }
+  assert.equal(broadcast, 100);
+  for (let time = 0; time < 100; time += 10) {
+    tick();
+    clock.advance(10);
+  }
+  assert.ok(index.gate.isOpen, "100 ms of work are no rest missed");
+  tick();
+  assert.ok(!index.gate.isOpen);
+  assert.ok(index.hasChanged(holder.id));
+  assert.deepEqual(counts.broadcastStops, { status: 0, busy: 1 });
+  const before = broadcast;
+  Object.defineProperty(pacer, "waiting", { value: 1, writable: true });
+  clock.advance(1_000);
+  index.look(clock.millis());
+  assert.ok(!index.gate.isOpen, "somebody waits for a turn");
+  Object.assign(pacer, { waiting: 0 });
+  index.take(holder.id);
+  index.look(clock.millis());
+  idle += 1;
+  tick();
+  assert.equal(broadcast, before + 1);
+  assert.ok(index.isListening(holder.id));
 });

@@ -1,34 +1,71 @@
 /**
  * Who wants a row's ticks as soon as possible (interval 0): the one place where the fan-out starts at the symbol. Each
- * tick goes through all who hold its symbol, so they are numbers in a list, and whether one has been woken already is a
- * byte; of five million a second nearly all have been where there is more to send than can be sent.
+ * tick goes through all who hold its symbol, so they are numbers in a list, and how one stands is a byte.
+ *
+ * One that has been told all there is may listen to the broadcast: a tick is then one frame, made once and given to the
+ * WebSocket library once for all who listen, under a topic of its own. What goes to each is counted down from what its
+ * window allows; where that is used up, it is looked at. Everybody else is woken, and gets turns.
  */
 import type { Clock } from "../clock.ts";
 import { copied } from "../copied.ts";
-import type { Pacer } from "./pacer.ts";
-import type { Subscription } from "./subscription.ts";
+import { ENTRY_BYTES, type Entries, type TickEncoder } from "../market/encoder.ts";
+import type { MarketTable } from "../market/table.ts";
+import { BroadcastGate, type BroadcastStop } from "./broadcast.ts";
+import type { GatewayCounts } from "./counts.ts";
+import type { Frame } from "./frame.ts";
+import type { Paced, Pacer } from "./pacer.ts";
 
 const FIRST_IDS = 64;
 const FIRST_MEMBERS = 8;
 
-/** The ids of those who hold a row, in no order. */
+/** How one stands: it has looked at all changes; it is woken and has not looked yet; the broadcast tells it. */
+const QUIET = 0;
+const CHANGED = 1;
+const LISTENING = 2;
+
+/** What is counted for one that listens, by place in its budget: bytes and ticks that it may still get, ticks that the feed left out. */
+export const BYTES_LEFT = 0;
+export const TICKS_LEFT = 1;
+export const LEFT_OUT = 2;
+/** How many numbers a budget has. */
+export const BUDGET = 4;
+
+/** What the index knows of a subscription. */
+export interface ImmediateHolder extends Paced {
+  readonly encoder: TickEncoder;
+  due: number;
+  /** Its budget is used up with the tick that stands in the frame and has just been broadcast. */
+  spent(now: number): void;
+  /** The broadcast is closed: what it was told is all but what has changed of one row since it had `seq`. */
+  interrupted(now: number, row: number, seq: number): void;
+  /** The broadcast is open again: listens, or not any more. */
+  resumed(now: number): void;
+}
+
+/** Those who hold a row with one field list, in no order. */
 class Members {
+  /** Undefined where ticks are encoded for each of them alone. */
+  readonly encoder: TickEncoder | undefined;
+  readonly topic: string;
   ids = new Int32Array(FIRST_MEMBERS);
   count = 0;
+
+  constructor(encoder: TickEncoder | undefined, topic: string) {
+    this.encoder = encoder;
+    this.topic = topic;
+  }
 
   add(id: number): void {
     if (this.count === this.ids.length) this.#resize(this.count * 2);
     this.ids[this.count++] = id;
   }
 
-  /** @returns whether any are left */
-  remove(id: number): boolean {
+  remove(id: number): void {
     // Looking through all is one of the fastest things that a processor does: a million of them a millisecond.
     const index = this.ids.indexOf(id);
-    if (index < 0 || index >= this.count) return this.count > 0;
+    if (index < 0 || index >= this.count) return;
     this.ids[index] = this.ids[--this.count];
     if (this.count < this.ids.length / 4 && this.ids.length > FIRST_MEMBERS) this.#resize(this.ids.length / 2);
-    return this.count > 0;
   }
 
   #resize(length: number): void {
@@ -36,77 +73,227 @@ class Members {
   }
 }
 
-export class ImmediateIndex {
-  readonly #pacer: Pacer;
-  readonly #clock: Clock;
-  readonly #rows = new Map<number, Members>();
-  readonly #subscriptions: (Subscription | undefined)[] = [];
-  readonly #free: number[] = [];
-  /** By id: whether any of its symbols has changed since it was last {@link take}n. */
-  #changed = new Uint8Array(FIRST_IDS);
+/** What an index is made of. */
+export interface ImmediateParts {
+  readonly pacer: Pacer;
+  readonly clock: Clock;
+  readonly table: MarketTable;
+  readonly frame: Frame;
+  readonly counts: GatewayCounts;
+}
 
-  constructor(pacer: Pacer, clock: Clock) {
-    this.#pacer = pacer;
-    this.#clock = clock;
+/** Gives a frame to all whose socket has subscribed to the topic; the bytes are only good until it returns. */
+export type Publish = (topic: string, frame: Uint8Array, isBinary: boolean) => void;
+
+export class ImmediateIndex {
+  readonly gate: BroadcastGate;
+  /** By id, {@link BUDGET} numbers each. Replaced when there are more: read it from here at each use. */
+  budgets = new Int32Array(FIRST_IDS * BUDGET);
+  /** How ticks are broadcast: the server's. */
+  publish: Publish = () => {};
+  readonly #parts: ImmediateParts;
+  readonly #rows = new Map<number, Members[]>();
+  readonly #holders: (ImmediateHolder | undefined)[] = [];
+  readonly #free: number[] = [];
+  #states = new Uint8Array(FIRST_IDS);
+  /** Those whose sockets have subscribed to the topics of their rows, whether the broadcast is open or not. */
+  readonly #listeners = new Map<number, ImmediateHolder>();
+  readonly #spent: number[] = [];
+  /** An entry of somebody who has been told nothing. */
+  readonly #untold: Entries;
+  #topics = 0;
+
+  constructor(parts: ImmediateParts) {
+    this.#parts = parts;
+    this.gate = new BroadcastGate(parts.clock, parts.table);
+    this.#untold = { entries: parts.table.heap.alloc(ENTRY_BYTES) };
+  }
+
+  /** How many listen to the broadcast, or will as soon as it is open. */
+  get listeners(): number {
+    return this.#listeners.size;
   }
 
   /** A subscription begins. @returns its id, until {@link leave} */
-  enter(subscription: Subscription): number {
-    const id = this.#free.pop() ?? this.#subscriptions.length;
-    if (id === this.#changed.length) this.#changed = copied(new Uint8Array(id * 2), this.#changed);
-    this.#subscriptions[id] = subscription;
-    this.#changed[id] = 0;
+  enter(holder: ImmediateHolder): number {
+    const id = this.#free.pop() ?? this.#holders.length;
+    if (id === this.#states.length) {
+      this.#states = copied(new Uint8Array(id * 2), this.#states);
+      this.budgets = copied(new Int32Array(id * 2 * BUDGET), this.budgets);
+    }
+    this.#holders[id] = holder;
+    this.#states[id] = QUIET;
     return id;
   }
 
   /** It has ended, and holds nothing. */
   leave(id: number): void {
-    this.#subscriptions[id] = undefined;
+    this.#holders[id] = undefined;
     this.#free.push(id);
   }
 
   /** It holds a row from now on. */
   add(row: number, id: number): void {
-    const members = this.#rows.get(row);
-    if (members) return members.add(id);
-    const first = new Members();
-    first.add(id);
-    this.#rows.set(row, first);
+    const groups = this.#rows.get(row);
+    const encoder = this.#sharedEncoderOf(id);
+    let members = groups?.find((group) => group.encoder === encoder);
+    if (!members) {
+      members = new Members(encoder, String(this.#topics++));
+      if (groups) groups.push(members);
+      else this.#rows.set(row, [members]);
+    }
+    members.add(id);
   }
 
   /** It does not hold the row any more. */
   remove(row: number, id: number): void {
-    if (this.#rows.get(row)?.remove(id) === false) this.#rows.delete(row);
+    const groups = this.#rows.get(row);
+    const members = groups && this.#membersOf(groups, id);
+    if (!members) return;
+    members.remove(id);
+    if (members.count > 0) return;
+    if (groups.length === 1) this.#rows.delete(row);
+    else groups.splice(groups.indexOf(members), 1);
   }
 
   /** How many hold a row. */
   countOf(row: number): number {
-    return this.#rows.get(row)?.count ?? 0;
+    return this.#rows.get(row)?.reduce((sum, { count }) => sum + count, 0) ?? 0;
   }
 
-  /** A row has changed: who holds it gets a turn, one for all that changes until then. */
-  wake(row: number): void {
-    const members = this.#rows.get(row);
-    if (!members) return;
-    const { ids, count } = members;
-    const changed = this.#changed;
-    for (let index = 0; index < count; index++) {
-      const id = ids[index];
-      if (changed[id]) continue;
-      changed[id] = 1;
-      const subscription = this.#subscriptions[id] as Subscription;
-      subscription.due = this.#clock.millis();
-      this.#pacer.hurry(subscription);
+  /**
+   * A row has had a tick: who listens is told, and who else holds it gets a turn, one for all that changes until then.
+   * @param seq the tick before
+   */
+  wake(row: number, seq: number): void {
+    const groups = this.#rows.get(row);
+    if (!groups) return;
+    const now = this.#parts.clock.millis();
+    if (this.#listeners.size > 0 && this.gate.isOpen) {
+      const stop = this.gate.stop(now);
+      if (stop) this.#close(stop, now, row, seq);
     }
+    for (const members of groups) this.#wake(members, row, seq, now);
   }
 
-  /** Whether anything has changed for it. */
+  /** Whether anything has changed for it that it has not looked at. */
   hasChanged(id: number): boolean {
-    return this.#changed[id] === 1;
+    return this.#states[id] === CHANGED;
   }
 
   /** It looks at what has changed: what changes from now on is news. */
   take(id: number): void {
-    this.#changed[id] = 0;
+    this.#states[id] = QUIET;
+  }
+
+  /** Whether it is the broadcast that tells it. */
+  isListening(id: number): boolean {
+    return this.#states[id] === LISTENING;
+  }
+
+  /** The topic of a row that it holds. */
+  topicOf(row: number, id: number): string {
+    return this.#membersOf(this.#rows.get(row) as Members[], id)?.topic as string;
+  }
+
+  /** It has been told all, and has subscribed to its topics: from now on the broadcast tells it. Its budget must be set. */
+  listen(id: number): void {
+    this.#listeners.set(id, this.#holders[id] as ImmediateHolder);
+    this.#states[id] = LISTENING;
+  }
+
+  /** From now on it gets turns again. */
+  unlisten(id: number): void {
+    this.#listeners.delete(id);
+    if (this.#states[id] === LISTENING) this.#states[id] = QUIET;
+  }
+
+  /** To be called often: opens the broadcast again when the node has nothing in arrears. */
+  look(now: number): void {
+    if (!this.gate.mayOpen(now) || this.#parts.pacer.waiting > 0) return;
+    this.gate.open();
+    for (const [id, holder] of this.#listeners) {
+      if (this.#states[id] === QUIET) this.#states[id] = LISTENING;
+      holder.resumed(now);
+    }
+  }
+
+  #close(stop: BroadcastStop, now: number, row: number, seq: number): void {
+    this.gate.close();
+    this.#parts.counts.broadcastStops[stop]++;
+    for (const [id, holder] of this.#listeners) {
+      if (this.#states[id] !== LISTENING) continue;
+      holder.interrupted(now, row, seq);
+      this.#states[id] = QUIET;
+    }
+  }
+
+  #wake(members: Members, row: number, seq: number, now: number): void {
+    const { ids, count } = members;
+    const { pacer, table } = this.#parts;
+    const states = this.#states;
+    const { budgets } = this;
+    // What the feed left out, or the bus.
+    const leftOut = seq > 0 ? Math.max(0, table.seq[row] - seq - 1) : 0;
+    let listeners = 0;
+    let frame: Uint8Array | undefined;
+    let bytes = 0;
+    for (let index = 0; index < count; index++) {
+      const id = ids[index];
+      const state = states[id];
+      if (state === LISTENING) {
+        if (!frame) {
+          frame = this.#frame(members.encoder as TickEncoder, row, now);
+          bytes = frame.length;
+        }
+        listeners++;
+        const at = id * BUDGET;
+        const bytesLeft = budgets[at + BYTES_LEFT] - bytes;
+        const ticksLeft = budgets[at + TICKS_LEFT] - 1;
+        budgets[at + BYTES_LEFT] = bytesLeft;
+        budgets[at + TICKS_LEFT] = ticksLeft;
+        budgets[at + LEFT_OUT] += leftOut;
+        if (bytesLeft <= 0 || ticksLeft <= 0) this.#spent.push(id);
+      } else if (state === QUIET) {
+        states[id] = CHANGED;
+        const holder = this.#holders[id] as ImmediateHolder;
+        holder.due = now;
+        pacer.hurry(holder);
+      }
+    }
+    if (frame) this.#broadcast(members, frame, listeners, leftOut, now);
+  }
+
+  #frame(encoder: TickEncoder, row: number, now: number): Uint8Array {
+    const { frame, table, clock } = this.#parts;
+    const { i32 } = table.heap;
+    const at = this.#untold.entries >> 2;
+    i32[at] = row;
+    i32[at + 1] = 0;
+    frame.begin(encoder.format, Number.POSITIVE_INFINITY, clock.microsAt(now));
+    encoder.copyChanged(this.#untold, 0, 1, frame);
+    return frame.finish();
+  }
+
+  #broadcast({ topic, encoder }: Members, frame: Uint8Array, listeners: number, leftOut: number, now: number): void {
+    const { counts } = this.#parts;
+    counts.ticksOut += listeners;
+    counts.ticksBroadcast += listeners;
+    counts.framesOut += listeners;
+    counts.bytesOut += listeners * frame.length;
+    if (leftOut > 0) counts.conflated(leftOut * listeners, 0, 0, 0, 0);
+    this.publish(topic, frame, encoder?.format.binary === true);
+    for (const id of this.#spent) this.#holders[id]?.spent(now);
+    this.#spent.length = 0;
+  }
+
+  #sharedEncoderOf(id: number): TickEncoder | undefined {
+    const encoder = this.#holders[id]?.encoder;
+    return encoder?.isShared ? encoder : undefined;
+  }
+
+  #membersOf(groups: Members[], id: number): Members | undefined {
+    const encoder = this.#sharedEncoderOf(id);
+    return groups.find((group) => group.encoder === encoder);
   }
 }

@@ -63,7 +63,7 @@ export class Ingest implements BusListener {
     // What was read from the store has no time of its own.
     if (!Number.isNaN(record.sentAt) && !Number.isNaN(age)) record.feed.inboundAge.sample(age);
     if (this.#tracer.active) this.#tracer.applied(row);
-    this.#immediate.wake(row);
+    this.#immediate.wake(row, seqBefore);
   }
 
   batchEnd(): void {

@@ -33,6 +33,9 @@ export interface Socket {
   getUserData(): SocketData;
   send(message: Uint8Array | string, isBinary: boolean, compress: boolean): number;
   ping(payload: Uint8Array): number;
+  /** What is published under the topic comes to this socket. */
+  subscribe(topic: string): unknown;
+  unsubscribe(topic: string): unknown;
   /** Writes all that is sent meanwhile in one go. */
   cork(write: () => void): unknown;
   end(code: number, reason: string): void;
@@ -79,6 +82,8 @@ export class Outlet implements Way {
   #trace: FrameTrace | undefined;
   #ticks = 0;
   #conflated = 0;
+  /** Whether one of its subscriptions listens to the broadcast. */
+  #listens = false;
   #closed = false;
 
   /** @param giveUp is called when the client has to be given up; it closes this outlet */
@@ -188,6 +193,49 @@ export class Outlet implements Way {
   room(now: number): number {
     // A socket that has backpressure of its own would buffer whatever it is given.
     return this.#blocked ? 0 : this.#window.room(now);
+  }
+
+  /** A subscription may listen to the broadcast: one of a connection, as long as all is well. */
+  mayListen(now: number): boolean {
+    return !this.#listens && !this.#trace && this.#waiting.size === 0 && !this.conflating && this.budget(now) > 0;
+  }
+
+  /** Bytes that may go to the client by broadcast until it is looked at; 0 where it must not listen. */
+  budget(now: number): number {
+    // Nobody is told what becomes of a frame that was broadcast.
+    if (this.#socket.getBufferedAmount() > 0) this.#blocked = true;
+    return Math.min(this.room(now), this.#window.untilPing);
+  }
+
+  /** Ticks that may be broadcast to it until one is chosen to be followed. */
+  get tickBudget(): number {
+    return this.#delivery ? DeliveryWatch.untilChoice(this.#numbers, this.#at) : Number.POSITIVE_INFINITY;
+  }
+
+  /** What is broadcast under a topic goes to the client. */
+  subscribe(topic: string): void {
+    this.#listens = true;
+    this.#socket.subscribe(topic);
+  }
+
+  /** It does not any more. */
+  unsubscribe(topic: string): void {
+    this.#listens = false;
+    if (!this.#closed) this.#socket.unsubscribe(topic);
+  }
+
+  /** So much was broadcast to it, and so many ticks were left out by their feed. */
+  settle(bytes: number, ticks: number, leftOut: number, now: number): void {
+    if (this.#closed) return;
+    this.#window.sent(bytes, now);
+    this.#ticks += ticks;
+    this.#conflated += leftOut;
+    if (this.#delivery) DeliveryWatch.passed(this.#numbers, this.#at, ticks);
+  }
+
+  /** Sends a ping where one is due. */
+  pingIfDue(now: number): void {
+    if (this.#window.pingDue(now)) this.ping(now);
   }
 
   /** The subscription gets a turn when there is room. */

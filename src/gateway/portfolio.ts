@@ -206,7 +206,7 @@ export class Portfolio {
    * @returns the rows that were moved
    */
   #move(wanted: Wanted, grant: Grant, rejected: Rejection[]): number[] {
-    const { table, bus, counts, settings, pacer } = this.#context;
+    const { table, bus, counts, settings, pacer, clock } = this.#context;
     const moved = new Set<number>();
     const refused = new Set<string>();
     // Followed anew before the old is given up, so that a row never has nobody waiting for it in between.
@@ -235,7 +235,7 @@ export class Portfolio {
       this.#endEmpty();
       return [];
     }
-    subscription.add(moved);
+    subscription.add(moved, clock.millis());
     this.#count += moved.size;
     counts.subscriptions += moved.size;
     pacer.hurry(subscription);
@@ -257,9 +257,10 @@ export class Portfolio {
 
   #remove(rows: RowSet, removed: (row: number) => void): void {
     if (rows.size === 0) return;
-    const { counts } = this.#context;
+    const { counts, clock } = this.#context;
+    const now = clock.millis();
     for (const subscription of this.#subscriptions.values())
-      subscription.remove(rows, (row) => {
+      subscription.remove(rows, now, (row) => {
         this.#count--;
         counts.subscriptions--;
         removed(row);

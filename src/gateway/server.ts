@@ -48,6 +48,7 @@ export class GatewayServer {
     const { heartbeat, maxMessageBytes, maxUnreadBytes, trustedProxies } = context.settings;
     this.#proxies = new TrustedProxies(trustedProxies);
     this.#app = App();
+    context.immediate.publish = (topic, frame, isBinary) => this.#app.publish(topic, frame, isBinary);
     this.#serveWatchlist();
     this.#app
       .ws<SocketData>("/v1/stream", {

@@ -213,6 +213,98 @@ test("quiet symbols that come and go at interval 0 leave nothing behind", () => 
   assert.equal(heard.ticks.length, before + 1, "its tick comes in the next slice");
 });
 
+/** A client at interval 0 that listens to the broadcast, and has had one tick by it. */
+function listening(own: Partial<Settings> = {}) {
+  const opened = open(own);
+  const { bench } = opened;
+  for (const symbol of ["A", "B"]) tick(bench, symbol, 1);
+  bench.say({ op: "subscribe", symbols: ["A", "B"], interval: 0 });
+  bench.advance(1_000);
+  tick(bench, "A", 2);
+  bench.advance(10);
+  assert.equal(bench.socket.topics.size, 2);
+  return opened;
+}
+
+test("a client that has had all is told each tick when it comes, without waiting for a turn", () => {
+  const { bench, heard } = listening();
+  const before = heard.ticks.length;
+  for (let seq = 3; seq < 100; seq++) {
+    tick(bench, "A", seq);
+    assert.equal(heard.ticks.length, before + seq - 2);
+    assert.equal(heard.ticks.at(-1)?.[1], seq);
+  }
+  assert.equal(bench.context.counts.ticksBroadcast, 98);
+  bench.advance(250);
+  assert.equal(bench.outlet.ticks, 98);
+  // The feed left out two.
+  tick(bench, "A", 102);
+  bench.advance(250);
+  assert.equal(bench.outlet.conflated, 2);
+  assert.equal(bench.context.counts.conflatedBy.feed, 2);
+});
+
+test("how a symbol stands is told before its tick, and the broadcast goes on after that", () => {
+  const { bench, heard } = listening();
+  const told: string[] = [];
+  heard.control = (message) => message.op === "status" && told.push(`${message.symbols} ${message.state}`);
+  heard.frame = (_sentAt, ticks) => told.push(...ticks.map(([, seq]) => String(seq)));
+  bench.record("A", { epoch: 1, seq: 2, state: 1, reason: "lost" });
+  tick(bench, "B", 2);
+  tick(bench, "A", 3);
+  bench.record("A", { epoch: 1, seq: 7, healed: true });
+  bench.advance(25);
+  // What came at once is told at once: the state that holds now, then the latest ticks.
+  assert.deepEqual(told, ["A gap", "A live", "7", "2"]);
+  bench.advance(500);
+  tick(bench, "A", 8);
+  assert.deepEqual(told.slice(4), ["8"]);
+});
+
+test("a client that stops reading is not broadcast to beyond its window, and has the latest when it reads again", () => {
+  const { bench, heard } = listening();
+  bench.answering = false;
+  const { size } = bench.outlet.window;
+  let bytes = 0;
+  heard.frame = (_sentAt, ticks) => {
+    heard.ticks.push(...ticks);
+    bytes += JSON.stringify(ticks).length;
+  };
+  for (let seq = 3; seq < 5_000; seq++) {
+    tick(bench, "A", seq);
+    if (seq % 10 === 0) bench.advance(5);
+  }
+  assert.ok(bytes > size / 4 && bytes <= size, `${bytes} bytes with a window of ${size}`);
+  assert.equal(bench.socket.topics.size, 0);
+  bench.answering = true;
+  bench.advance(50);
+  assert.equal(heard.ticks.at(-1)?.[1], 4_999);
+  bench.advance(4_000);
+  tick(bench, "A", 5_000);
+  bench.advance(10);
+  assert.equal(bench.socket.topics.size, 2, "it listens again");
+});
+
+test("the broadcast is for screens: neither for more symbols than the setting has it, nor for longer intervals", () => {
+  const { bench, heard } = open({ broadcastSymbols: 2 });
+  const symbols = ["A", "B", "C"];
+  const topicsWith = (command: object) => {
+    bench.say({ op: "unsubscribe", symbols: ["*"] });
+    bench.say({ op: "subscribe", ...command });
+    bench.advance(1_500);
+    const seq = (heard.ticks.at(-1)?.[1] ?? 0) + 1;
+    for (const symbol of symbols) tick(bench, symbol, seq);
+    bench.advance(250);
+    return bench.socket.topics.size;
+  };
+  assert.equal(topicsWith({ symbols, interval: 0 }), 0);
+  assert.equal(topicsWith({ symbols: ["A", "B"], interval: 10 }), 0);
+  assert.equal(topicsWith({ symbols: ["A", "B"], interval: 0 }), 2);
+  bench.say({ op: "unsubscribe", symbols: ["A"] });
+  assert.equal(bench.socket.topics.size, 0);
+  assert.equal(topicsWith({ symbols: ["B"], interval: 0 }), 1);
+});
+
 for (const interval of [7, 20, 100])
   test(`between two frames that tell when they were sent is an interval of ${interval} ms, however long turns take`, (t) => {
     const sent: number[] = [];

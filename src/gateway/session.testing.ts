@@ -2,6 +2,7 @@
  * What the tests of sessions share: a gateway without a network, whose time stands still until it is moved, one session
  * at a socket of memory, and a market that is made up tick by tick.
  */
+import assert from "node:assert/strict";
 import { decode, encode } from "@msgpack/msgpack";
 import { pino } from "pino";
 import { BusRecord } from "../bus/bus.ts";
@@ -52,6 +53,8 @@ export class MemorySocket implements Socket {
   readonly #onEnd: () => void;
   /** Pings that have not been answered, and whether each is answered at once. */
   readonly pings: ArrayBuffer[] = [];
+  /** What it has subscribed to. */
+  readonly topics = new Set<string>();
   buffered = 0;
   ended: { code: number; reason: string } | undefined;
 
@@ -83,6 +86,17 @@ export class MemorySocket implements Socket {
   cork(write: () => void): void {
     this.#open();
     write();
+  }
+
+  subscribe(topic: string): void {
+    this.#open();
+    assert.ok(!this.topics.has(topic), `${topic} twice`);
+    this.topics.add(topic);
+  }
+
+  unsubscribe(topic: string): void {
+    this.#open();
+    assert.ok(this.topics.delete(topic), `not subscribed to ${topic}`);
   }
 
   end(code: number, reason: string): void {
@@ -125,6 +139,8 @@ export class SessionBench {
   readonly outlet: NarrowOutlet;
   /** Whether the client answers pings. */
   answering = true;
+  /** Whether the event loop has something to do all the time. */
+  busy = false;
   #known = 0;
   #statusClock = 0;
   #elapsed = 0;
@@ -134,6 +150,10 @@ export class SessionBench {
     const { clock, bus } = this;
     this.context = createContext(settings, bus, clock, pino({ level: "silent" }));
     const { table, immediate, counts } = this.context;
+    immediate.gate.idleTime = () => (this.busy ? 0 : clock.millis() + 1);
+    immediate.publish = (topic, frame, isBinary) => {
+      if (!this.socket.ended && this.socket.topics.has(topic)) this.socket.send(frame, isBinary);
+    };
     this.ingest = new Ingest(table, immediate, counts, clock, this.context.tracer);
     this.socket = new MemorySocket(subprotocol, hearer, () => this.session.ended());
     this.outlet = new NarrowOutlet(this.context, this.socket, (name, reason) => this.session.close(name, reason));
@@ -169,7 +189,9 @@ export class SessionBench {
       this.context.pacer.run();
       if (this.answering) this.answer();
       if (this.#elapsed % NEWS === 0) this.#tellNews();
-      if (this.#elapsed % TICK === 0) this.session.tick(this.clock.millis());
+      if (this.#elapsed % TICK === 0) {
+        this.session.tick(this.clock.millis());
+      }
     }
   }
 
@@ -179,6 +201,7 @@ export class SessionBench {
   }
 
   #tellNews(): void {
+    this.context.immediate.look(this.clock.millis());
     const { table } = this.context;
     if (table.knownCount !== this.#known) {
       this.#known = table.knownCount;

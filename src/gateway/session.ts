@@ -71,6 +71,9 @@ export class Session {
 
   /** Follows what is sent to it from now on; undefined: no longer. */
   trace(follow: FrameTrace | undefined): void {
+    const now = this.#context.clock.millis();
+    // What is followed is what turns send.
+    for (const subscription of this.#portfolio.subscriptions) subscription.unlisten(now);
     this.#outlet.trace(follow);
   }
 
@@ -146,7 +149,9 @@ export class Session {
   tick(now: number): void {
     if (this.#outlet.closed) return;
     const { interval } = this;
+    for (const subscription of this.#portfolio.subscriptions) subscription.settle(now);
     this.#outlet.tick(now, Number.isFinite(interval) ? interval : 0);
+    for (const subscription of this.#portfolio.subscriptions) subscription.tend(now);
     this.meet();
   }
 

@@ -10,12 +10,13 @@
  */
 import { ENTRY_BYTES, type TickEncoder } from "../market/encoder.ts";
 import { HeapFull } from "../market/heap.ts";
+import { markOf } from "../market/mark.ts";
 import type { MarketTable } from "../market/table.ts";
 import type { Field } from "../tick.ts";
 import type { GatewayContext } from "./context.ts";
 import type { GatewayCounts } from "./counts.ts";
 import type { Frame } from "./frame.ts";
-import type { ImmediateIndex } from "./immediate.ts";
+import { BUDGET, BYTES_LEFT, type ImmediateHolder, type ImmediateIndex, LEFT_OUT, TICKS_LEFT } from "./immediate.ts";
 import type { Numbers } from "./numbers.ts";
 import { AGAIN, DONE, Paced } from "./pacer.ts";
 import type { Grant } from "./rules.ts";
@@ -30,6 +31,13 @@ const IDLE_LOOK = 20;
 const MAX_SPREAD = 250;
 const FIRST_CAPACITY = 16;
 const NOT_IMMEDIATE = -1;
+/**
+ * How long one that has listened to the broadcast gets turns before it listens again, ms: to begin and to end it costs as
+ * much as some turns.
+ */
+const UNLISTENED_TIME = 1_000;
+/** More ticks than are ever broadcast to one until it is looked at. */
+const MANY_TICKS = 1_000_000_000;
 
 /** Where a subscription's numbers are among them. */
 const DUE = 0;
@@ -45,9 +53,13 @@ const HELD = 5;
 const HELD_BEFORE = 6;
 /** The clock up to which the states of the symbols have been told. */
 const STATUS_CLOCK = 7;
+/** Interval 0: until when it does not listen to the broadcast, ms; and of its budget there, what has not been settled. */
+const LISTEN_FROM = 8;
+const BYTES_GIVEN = 9;
+const TICKS_GIVEN = 10;
 
 /** How many numbers a subscription has. */
-export const SUBSCRIPTION_NUMBERS = STATUS_CLOCK + 1;
+export const SUBSCRIPTION_NUMBERS = TICKS_GIVEN + 1;
 
 /** Some rows, however they are kept. */
 export type RowSet = Pick<ReadonlySet<number>, "has" | "size">;
@@ -60,6 +72,19 @@ export interface Way {
   readonly status: StatusTeller;
   /** Bytes that a data frame may have now; 0 when nothing may be sent. */
   room(now: number): number;
+  /** Whether a subscription may begin to listen to the broadcast. */
+  mayListen(now: number): boolean;
+  /** Bytes that may go to the client by broadcast until it is looked at; 0 where it must not listen. */
+  budget(now: number): number;
+  /** Ticks that may be broadcast to it until one is chosen to be followed. */
+  readonly tickBudget: number;
+  /** What is broadcast under a topic goes to the client. */
+  subscribe(topic: string): void;
+  unsubscribe(topic: string): void;
+  /** So much was broadcast to it, and so many ticks were left out by their feed. */
+  settle(bytes: number, ticks: number, leftOut: number, now: number): void;
+  /** Sends a ping where one is due. */
+  pingIfDue(now: number): void;
   /** The subscription gets a turn when there is room. */
   wait(subscription: Subscription): void;
   /** The subscription gets a turn at `due`, ms. */
@@ -82,7 +107,7 @@ export interface Way {
   punctual(late: number, interval: number, heldBack: boolean, now: number): void;
 }
 
-export class Subscription extends Paced {
+export class Subscription extends Paced implements ImmediateHolder {
   readonly interval: number;
   readonly fields: readonly Field[];
   readonly encoder: TickEncoder;
@@ -109,13 +134,17 @@ export class Subscription extends Paced {
   /** Interval 0: its id there. */
   readonly #id: number = NOT_IMMEDIATE;
   readonly #immediate: ImmediateIndex;
+  /** The most symbols of one that listens to the broadcast. */
+  readonly #mostHeard: number;
+  /** Whether the broadcast, while it is open, comes to it. */
+  #listens = false;
   readonly #numbers: Numbers;
   readonly #at: number;
 
   /** @param due when its first turn is due, ms */
   constructor(way: Way, context: GatewayContext, grant: Grant, encoder: TickEncoder, due: number) {
     super();
-    const { table, numbers, immediate } = context;
+    const { table, numbers, immediate, settings } = context;
     this.#way = way;
     this.#table = table;
     this.interval = grant.interval;
@@ -124,6 +153,7 @@ export class Subscription extends Paced {
     this.#numbers = numbers.subscriptions;
     this.#at = this.#numbers.take();
     this.#immediate = immediate;
+    this.#mostHeard = settings.broadcastSymbols;
     if (grant.interval === 0) this.#id = immediate.enter(this);
     this.due = due;
     this.#set(PASS_START, Number.POSITIVE_INFINITY);
@@ -175,7 +205,8 @@ export class Subscription extends Paced {
   }
 
   /** Adds rows that are not in it, for which room has been reserved; each gets a snapshot on the next turn. */
-  add(rows: Iterable<number>): void {
+  add(rows: Iterable<number>, now: number): void {
+    this.unlisten(now);
     const { i32 } = this.#table.heap;
     for (const row of rows) {
       const at = (this.entries >> 2) + this.#count++ * 2;
@@ -189,7 +220,7 @@ export class Subscription extends Paced {
    * Removes rows; the others keep their order and what they were told.
    * @param removed is called with each row that was in it
    */
-  remove(rows: RowSet, removed: (row: number) => void): void {
+  remove(rows: RowSet, now: number, removed: (row: number) => void): void {
     const [settled, snapshotted, hand] = [this.#settled, this.#snapshotted, this.#hand];
     const ends = this.#joins.map((join) => join.end);
     const { i32 } = this.#table.heap;
@@ -203,6 +234,7 @@ export class Subscription extends Paced {
         kept++;
         continue;
       }
+      this.unlisten(now);
       if (index < settled) this.#settled--;
       if (index < snapshotted) this.#snapshotted--;
       if (index < hand) this.#hand--;
@@ -220,6 +252,8 @@ export class Subscription extends Paced {
     if (this.closed) return DONE;
     const room = this.#way.room(now);
     if (room === 0) {
+      if (this.#immediate.isListening(this.#id)) this.due = now;
+      this.unlisten(now);
       this.#heldBack = true;
       if (this.#get(HELD_SINCE) < 0) this.#set(HELD_SINCE, now);
       this.#way.wait(this);
@@ -232,7 +266,95 @@ export class Subscription extends Paced {
     frame.begin(this.encoder.format, room, this.#way.sentAt(now));
     const complete = this.#snapshot(now) && this.#pass(now);
     if (frame.count > 0) this.#way.sendFrame(frame, now);
-    return complete ? DONE : AGAIN;
+    if (!complete) return AGAIN;
+    if (this.interval === 0 && !this.#listens) this.#listen(now);
+    return DONE;
+  }
+
+  /** Listens to the broadcast from now on, if it may. */
+  #listen(now: number): void {
+    if (this.closed || this.#count > this.#mostHeard || now < this.#get(LISTEN_FROM) || !this.encoder.isShared) return;
+    const immediate = this.#immediate;
+    if (!immediate.gate.isOpen || !this.#way.mayListen(now)) return;
+    this.#listens = true;
+    for (let index = 0; index < this.#count; index++)
+      this.#way.subscribe(immediate.topicOf(this.rowAt(index), this.#id));
+    immediate.listen(this.#id);
+    this.#grantBudget(now);
+  }
+
+  /** Gets turns again from now on, if it listens to the broadcast. */
+  unlisten(now: number): void {
+    if (!this.#listens) return;
+    const immediate = this.#immediate;
+    if (immediate.isListening(this.#id)) this.interrupted(now, -1, 0);
+    immediate.unlisten(this.#id);
+    this.#listens = false;
+    this.#set(LISTEN_FROM, now + UNLISTENED_TIME);
+    for (let index = 0; index < this.#count; index++)
+      this.#way.unsubscribe(immediate.topicOf(this.rowAt(index), this.#id));
+  }
+
+  spent(now: number): void {
+    // The last tick is told as one that a turn has sent: it may be the one that is followed.
+    this.settle(now, 1);
+    this.#way.delivers(0, now, now, 0);
+    this.#way.pingIfDue(now);
+    this.#grantBudget(now);
+  }
+
+  interrupted(now: number, row: number, seq: number): void {
+    this.settle(now);
+    this.#set(PASS_START, now);
+    const { i32, u32 } = this.#table.heap;
+    const marks = this.#table.markAt >> 2;
+    for (let index = 0; index < this.#count; index++) {
+      const at = (this.entries >> 2) + index * 2;
+      const each = i32[at];
+      if (each !== row) u32[at + 1] = this.#table.seq[each] > 0 ? u32[marks + each] : 0;
+      else u32[at + 1] = seq > 0 ? markOf(seq) : 0;
+    }
+  }
+
+  resumed(now: number): void {
+    const isToldAll = !this.#immediate.hasChanged(this.#id) && this.#get(STATUS_CLOCK) === this.#table.statusClock;
+    if (isToldAll && this.#get(HELD_SINCE) < 0) this.#grantBudget(now);
+    else this.unlisten(now);
+  }
+
+  /**
+   * Tells the way what has been broadcast since it was last told.
+   * @param but so many ticks of it are told otherwise
+   */
+  settle(now: number, but = 0): void {
+    if (!this.#listens) return;
+    const { budgets } = this.#immediate;
+    const at = this.#id * BUDGET;
+    const bytes = this.#get(BYTES_GIVEN) - budgets[at + BYTES_LEFT];
+    if (bytes === 0) return;
+    this.#way.settle(bytes, this.#get(TICKS_GIVEN) - budgets[at + TICKS_LEFT] - but, budgets[at + LEFT_OUT], now);
+    this.#set(BYTES_GIVEN, budgets[at + BYTES_LEFT]);
+    this.#set(TICKS_GIVEN, budgets[at + TICKS_LEFT]);
+    budgets[at + LEFT_OUT] = 0;
+  }
+
+  /** What has been broadcast to it has been settled, and perhaps a ping been sent: what it may get is counted anew. */
+  tend(now: number): void {
+    if (this.#immediate.isListening(this.#id)) this.#grantBudget(now);
+  }
+
+  /** How much the broadcast may give it; nothing, and it does not listen any more. */
+  #grantBudget(now: number): void {
+    const bytes = this.#way.budget(now);
+    if (bytes <= 0) return this.unlisten(now);
+    const ticks = Math.min(MANY_TICKS, this.#way.tickBudget);
+    const { budgets } = this.#immediate;
+    const at = this.#id * BUDGET;
+    budgets[at + BYTES_LEFT] = bytes;
+    budgets[at + TICKS_LEFT] = ticks;
+    budgets[at + LEFT_OUT] = 0;
+    this.#set(BYTES_GIVEN, budgets[at + BYTES_LEFT]);
+    this.#set(TICKS_GIVEN, ticks);
   }
 
   /** Sends the snapshots that are owed. Returns whether all are in the frame. */

@@ -17,7 +17,7 @@ const MAX_PINGS = 8;
 /** A connection that is not held back has at least this window: a screen of prices in one go. */
 const IDLE_WINDOW = 32_768;
 /** What part of a window that holds nobody back is sent before a ping follows. */
-const UNHURRIED = 3 / 4;
+const UNHURRIED = 5 / 8;
 /** A frame costs as much as a thousand bytes: below this a part is not made smaller. */
 const SMALL_FRAME = 2_048;
 /** Bytes on their way that do not disturb the measuring of the bare round trip. */
@@ -178,9 +178,12 @@ export class ArrivalWindow {
   pingDue(now: number): boolean {
     if (this.#pings === MAX_PINGS) return false;
     const bytes = this.#get(SENT) - this.#get(BYTES_AT_PING);
-    // Where nobody waits for a pong, they are few: one costs as much as half a frame.
-    const part = this.#heldBack || this.size < IDLE_WINDOW ? this.size / this.#parts : this.size * UNHURRIED;
-    return bytes >= part || (bytes > 0 && this.#pings === 0 && now - this.#get(LAST_PING) >= PING_TIME);
+    return bytes >= this.#stride || (bytes > 0 && this.#pings === 0 && now - this.#get(LAST_PING) >= PING_TIME);
+  }
+
+  /** Bytes that may be sent until a ping should follow, or, where none can, until there should be room for one. */
+  get untilPing(): number {
+    return Math.max(0, this.#get(BYTES_AT_PING) + this.#stride - this.#get(SENT));
   }
 
   /**
@@ -246,6 +249,11 @@ export class ArrivalWindow {
   /** How long a ping may be out before nothing more is sent, ms. */
   #patience(): number {
     return this.roundTrip + 2 * this.#delay;
+  }
+
+  /** How many bytes after one ping the next one follows. Where nobody waits for a pong, they are few: one costs as much as half a frame. */
+  get #stride(): number {
+    return this.#heldBack || this.size < IDLE_WINDOW ? this.size / this.#parts : this.size * UNHURRIED;
   }
 
   /** In how many parts the window is sent, a ping behind each: one costs as much as a frame. */

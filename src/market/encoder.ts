@@ -36,21 +36,22 @@ export class TickEncoder {
   readonly fields: Uint8Array;
   /** The largest tick, in bytes. */
   readonly maxTickBytes: number;
+  /** Whether others use it too: what it encodes is kept. */
+  readonly isShared: boolean;
   readonly #table: MarketTable;
-  readonly #cached: boolean;
   /** Addresses: a slot of `maxTickBytes` a row, its length in bytes (two bytes), and the version that it holds. */
   #slots = 0;
   #lengths = 0;
   #versions = 0;
   #capacity = 0;
 
-  /** @param cached whether to keep what was encoded, at `maxTickBytes` a row; else each tick is encoded each time */
-  constructor(table: MarketTable, format: TickFormat, fields: Uint8Array, cached: boolean) {
+  /** @param isShared whether to keep what was encoded, at `maxTickBytes` a row; else each tick is encoded each time */
+  constructor(table: MarketTable, format: TickFormat, fields: Uint8Array, isShared: boolean) {
     this.#table = table;
     this.format = format;
     this.fields = fields;
     this.maxTickBytes = format.maxTickBytes(fields.length);
-    this.#cached = cached;
+    this.isShared = isShared;
   }
 
   /**
@@ -59,7 +60,7 @@ export class TickEncoder {
    * @returns the entry where it stopped
    */
   copyChanged(entries: Entries, from: number, end: number, frame: Filling): number {
-    if (!this.#cached) return this.#writeChanged(entries, from, end, frame);
+    if (!this.isShared) return this.#writeChanged(entries, from, end, frame);
     const table = this.#table;
     const { heap } = table;
     let index = from;

@@ -19,6 +19,11 @@ export function showGateway(page: Page, gateway: Gateway, bus: Pick<Bus, "reader
     () => Object.entries(counts.conflating),
   );
   page.gauge("tickgate_subscriptions", "Symbols held by connections", () => counts.subscriptions);
+  page.gauge(
+    "tickgate_broadcast_connections",
+    "Connections whose ticks are broadcast while the node keeps up",
+    () => gateway.broadcastConnections,
+  );
   page.gauge("tickgate_symbols", "Symbols that have had a tick", () => table.knownCount);
   page.gauge(
     "tickgate_stale_symbols",
@@ -37,6 +42,12 @@ export function showGateway(page: Page, gateway: Gateway, bus: Pick<Bus, "reader
     "by",
     // Shares of frames are no whole numbers.
     () => Object.entries(counts.conflatedBy).map(([by, count]) => [by, Math.round(count)]),
+  );
+  page.counters(
+    "tickgate_broadcast_stops_total",
+    "Times that turns took over from the broadcast: symbols stood otherwise than before, or the node was busy",
+    "reason",
+    () => Object.entries(counts.broadcastStops),
   );
   page.counters("tickgate_errors_total", "Error messages sent, by code", "code", () => Object.entries(counts.errors));
   page.counters(
@@ -93,6 +104,7 @@ const COUNTERS: readonly (readonly [name: string, help: string, read: (counts: G
   ["tickgate_gaps_total", "Symbols that missed ticks and were healed", (c) => c.gaps],
   ["tickgate_resets_total", "Symbols whose seq went back", (c) => c.resets],
   ["tickgate_ticks_out_total", "Ticks sent, snapshots among them", (c) => c.ticksOut],
+  ["tickgate_ticks_broadcast_total", "Ticks sent that were broadcast", (c) => c.ticksBroadcast],
   ["tickgate_snapshots_out_total", "Snapshots sent", (c) => c.snapshotsOut],
   ["tickgate_ticks_confirmed_total", "Ticks that the measured ages stand for", (c) => c.latency.confirmed],
   ["tickgate_frames_out_total", "Data frames sent", (c) => c.framesOut],
