@@ -7,7 +7,7 @@ import type { Clock } from "../clock.ts";
 import type { MarketTable } from "../market/table.ts";
 
 /** An event loop that has had nothing to wait for in so many ms has more to do than it can. */
-const BUSY_TIME = 100;
+const BUSY_TIME = 250;
 /** How often it is asked whether it had, ms. */
 const LOOK_TIME = 4;
 /** How long there are turns at least, ms: what was in arrears is sent by then. */
