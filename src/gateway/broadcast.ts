@@ -1,17 +1,23 @@
 /**
  * When ticks of interval 0 may be broadcast: given to the WebSocket library once for all who want them, instead of once a
- * turn for each (immediate.ts). That costs two thirds of a turn, and nothing is left out; so it is for a node that keeps up,
+ * turn for each (immediate.ts). That costs less than a turn, and nothing is left out; so it is for a node that keeps up,
  * and while all that there is to tell is ticks. Else there are turns, which leave out what newer ticks have replaced.
  */
 import type { Clock } from "../clock.ts";
 import type { MarketTable } from "../market/table.ts";
+import type { Pacer } from "./pacer.ts";
 
-/** An event loop that has had nothing to wait for in so many ms has more to do than it can. */
+/** A node whose pacer has not run for so long is busy, ms: one go of the event loop took that. */
+const LATE_TIME = 50;
+/** So is one whose event loop has had to wait for something to do for less than this share of so many ms: it falls behind. */
+const BUSY_SHARE = 0.01;
 const BUSY_TIME = 250;
-/** How often it is asked whether it had, ms. */
-const LOOK_TIME = 4;
-/** How long there are turns at least, ms: what was in arrears is sent by then. */
-const CLOSED_TIME = 250;
+/** How long there are turns when symbols stand otherwise than before, ms: all have been told by then. */
+const STATUS_TIME = 250;
+/** How long when the node is busy, ms: twice as long as the last time where the broadcast was open for a moment only. */
+const FIRST_REST = 500;
+const LONGEST_REST = 60_000;
+const MOMENT = 5_000;
 
 /** Why the broadcast has been closed: symbols stand otherwise than before, which turns tell; or the node is behind. */
 export type BroadcastStop = "status" | "busy";
@@ -22,42 +28,53 @@ export class BroadcastGate {
   idleTime: () => number = () => performance.nodeTiming.idleTime;
   readonly #clock: Clock;
   readonly #table: MarketTable;
+  readonly #pacer: Pick<Pacer, "ranAt">;
   #statusClock = 0;
-  #idle = Number.NEGATIVE_INFINITY;
-  #idleAt = Number.NEGATIVE_INFINITY;
-  #lookedAt = Number.NEGATIVE_INFINITY;
-  #closedAt = 0;
+  /** What {@link idleTime} was, and when. */
+  #idle = 0;
+  #lookedAt: number;
+  #openedAt = Number.NEGATIVE_INFINITY;
+  #opensAt = Number.POSITIVE_INFINITY;
+  #rest = FIRST_REST;
 
-  constructor(clock: Clock, table: MarketTable) {
+  constructor(clock: Clock, table: MarketTable, pacer: Pick<Pacer, "ranAt">) {
     this.#clock = clock;
     this.#table = table;
+    this.#pacer = pacer;
+    this.#lookedAt = clock.millis();
   }
 
   /** Why an open one must be closed before the next tick, if it must. */
   stop(now: number): BroadcastStop | undefined {
     if (this.#table.statusClock !== this.#statusClock) return "status";
-    if (now - this.#lookedAt < LOOK_TIME) return undefined;
-    this.#lookedAt = now;
+    if (now - this.#pacer.ranAt > LATE_TIME) return "busy";
+    const time = now - this.#lookedAt;
+    if (time < BUSY_TIME) return undefined;
     const idle = this.idleTime();
-    if (idle > this.#idle) {
-      this.#idle = idle;
-      this.#idleAt = now;
-    }
-    return now - this.#idleAt > BUSY_TIME ? "busy" : undefined;
+    const isBusy = idle - this.#idle < time * BUSY_SHARE;
+    this.#idle = idle;
+    this.#lookedAt = now;
+    return isBusy ? "busy" : undefined;
   }
 
-  close(): void {
+  close(stop: BroadcastStop): void {
+    const now = this.#clock.millis();
     this.isOpen = false;
-    this.#closedAt = this.#clock.millis();
+    if (stop === "busy")
+      this.#rest = now - this.#openedAt < MOMENT ? Math.min(this.#rest * 2, LONGEST_REST) : FIRST_REST;
+    this.#opensAt = now + (stop === "busy" ? this.#rest : STATUS_TIME);
   }
 
   /** Whether a closed one has been so for long enough. */
   mayOpen(now: number): boolean {
-    return !this.isOpen && now - this.#closedAt >= CLOSED_TIME;
+    return !this.isOpen && now >= this.#opensAt;
   }
 
   open(): void {
+    const now = this.#clock.millis();
     this.isOpen = true;
+    this.#openedAt = this.#lookedAt = now;
+    this.#idle = this.idleTime();
     this.#statusClock = this.#table.statusClock;
   }
 }

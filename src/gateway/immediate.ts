@@ -18,10 +18,12 @@ import type { Paced, Pacer } from "./pacer.ts";
 const FIRST_IDS = 64;
 const FIRST_MEMBERS = 8;
 
-/** How one stands: it has looked at all changes; it is woken and has not looked yet; the broadcast tells it. */
+/** How one stands: it has looked at all changes; it is woken and has not looked yet. */
 const QUIET = 0;
 const CHANGED = 1;
+/** The broadcast tells it; and besides that a turn is to tell it what had changed when the broadcast was opened again. */
 const LISTENING = 2;
+const ARREARS = 3;
 
 /** What is counted for one that listens, by place in its budget: bytes and ticks that it may still get, ticks that the feed left out. */
 export const BYTES_LEFT = 0;
@@ -36,10 +38,14 @@ export interface ImmediateHolder extends Paced {
   due: number;
   /** Its budget is used up with the tick that stands in the frame and has just been broadcast. */
   spent(now: number): void;
+  /** It has arrears, and the broadcast has told it of a row what stands now. */
+  overtaken(row: number, now: number): void;
   /** The broadcast is closed: what it was told is all but what has changed of one row since it had `seq`. */
   interrupted(now: number, row: number, seq: number): void;
-  /** The broadcast is open again: listens, or not any more. */
-  resumed(now: number): void;
+  /** The broadcast is closed, and it still had arrears. */
+  settle(now: number): void;
+  /** The broadcast is open again: it listens, or it does not any more. @returns whether it has been told all */
+  resumed(now: number): boolean;
 }
 
 /** Those who hold a row with one field list, in no order. */
@@ -105,7 +111,7 @@ export class ImmediateIndex {
 
   constructor(parts: ImmediateParts) {
     this.#parts = parts;
-    this.gate = new BroadcastGate(parts.clock, parts.table);
+    this.gate = new BroadcastGate(parts.clock, parts.table, parts.pacer);
     this.#untold = { entries: parts.table.heap.alloc(ENTRY_BYTES) };
   }
 
@@ -178,17 +184,27 @@ export class ImmediateIndex {
 
   /** Whether anything has changed for it that it has not looked at. */
   hasChanged(id: number): boolean {
-    return this.#states[id] === CHANGED;
+    return this.#states[id] === CHANGED || this.#states[id] === ARREARS;
   }
 
   /** It looks at what has changed: what changes from now on is news. */
   take(id: number): void {
-    this.#states[id] = QUIET;
+    if (this.#states[id] === CHANGED) this.#states[id] = QUIET;
   }
 
-  /** Whether it is the broadcast that tells it. */
+  /** It has been told all that had changed. */
+  caughtUp(id: number): void {
+    if (this.#states[id] === ARREARS) this.#states[id] = LISTENING;
+  }
+
+  /** Whether it is the broadcast that tells it, and nothing else is to be told. */
   isListening(id: number): boolean {
     return this.#states[id] === LISTENING;
+  }
+
+  /** Whether ticks are broadcast to it. */
+  hears(id: number): boolean {
+    return this.#states[id] >= LISTENING;
   }
 
   /** The topic of a row that it holds. */
@@ -205,26 +221,27 @@ export class ImmediateIndex {
   /** From now on it gets turns again. */
   unlisten(id: number): void {
     this.#listeners.delete(id);
-    if (this.#states[id] === LISTENING) this.#states[id] = QUIET;
+    this.#states[id] = this.hasChanged(id) ? CHANGED : QUIET;
   }
 
-  /** To be called often: opens the broadcast again when the node has nothing in arrears. */
+  /** To be called often: opens the broadcast again when it is time. */
   look(now: number): void {
-    if (!this.gate.mayOpen(now) || this.#parts.pacer.waiting > 0) return;
+    if (!this.gate.mayOpen(now)) return;
     this.gate.open();
     for (const [id, holder] of this.#listeners) {
-      if (this.#states[id] === QUIET) this.#states[id] = LISTENING;
-      holder.resumed(now);
+      const isToldAll = holder.resumed(now);
+      if (this.#listeners.has(id)) this.#states[id] = isToldAll ? LISTENING : ARREARS;
     }
   }
 
   #close(stop: BroadcastStop, now: number, row: number, seq: number): void {
-    this.gate.close();
+    this.gate.close(stop);
     this.#parts.counts.broadcastStops[stop]++;
     for (const [id, holder] of this.#listeners) {
-      if (this.#states[id] !== LISTENING) continue;
-      holder.interrupted(now, row, seq);
-      this.#states[id] = QUIET;
+      const state = this.#states[id];
+      if (state === LISTENING) holder.interrupted(now, row, seq);
+      else holder.settle(now);
+      this.#states[id] = state === LISTENING ? QUIET : CHANGED;
     }
   }
 
@@ -236,12 +253,13 @@ export class ImmediateIndex {
     // What the feed left out, or the bus.
     const leftOut = seq > 0 ? Math.max(0, table.seq[row] - seq - 1) : 0;
     let listeners = 0;
+    let inArrears = 0;
     let frame: Uint8Array | undefined;
     let bytes = 0;
     for (let index = 0; index < count; index++) {
       const id = ids[index];
       const state = states[id];
-      if (state === LISTENING) {
+      if (state >= LISTENING) {
         if (!frame) {
           frame = this.#frame(members.encoder as TickEncoder, row, now);
           bytes = frame.length;
@@ -252,7 +270,11 @@ export class ImmediateIndex {
         const ticksLeft = budgets[at + TICKS_LEFT] - 1;
         budgets[at + BYTES_LEFT] = bytesLeft;
         budgets[at + TICKS_LEFT] = ticksLeft;
-        budgets[at + LEFT_OUT] += leftOut;
+        if (state === LISTENING) budgets[at + LEFT_OUT] += leftOut;
+        else {
+          inArrears++;
+          this.#holders[id]?.overtaken(row, now);
+        }
         if (bytesLeft <= 0 || ticksLeft <= 0) this.#spent.push(id);
       } else if (state === QUIET) {
         states[id] = CHANGED;
@@ -261,7 +283,9 @@ export class ImmediateIndex {
         pacer.hurry(holder);
       }
     }
-    if (frame) this.#broadcast(members, frame, listeners, leftOut, now);
+    if (!frame) return;
+    this.#parts.counts.conflated(leftOut * (listeners - inArrears), 0, 0, 0, 0);
+    this.#broadcast(members, frame, listeners, now);
   }
 
   #frame(encoder: TickEncoder, row: number, now: number): Uint8Array {
@@ -275,13 +299,12 @@ export class ImmediateIndex {
     return frame.finish();
   }
 
-  #broadcast({ topic, encoder }: Members, frame: Uint8Array, listeners: number, leftOut: number, now: number): void {
+  #broadcast({ topic, encoder }: Members, frame: Uint8Array, listeners: number, now: number): void {
     const { counts } = this.#parts;
     counts.ticksOut += listeners;
     counts.ticksBroadcast += listeners;
     counts.framesOut += listeners;
     counts.bytesOut += listeners * frame.length;
-    if (leftOut > 0) counts.conflated(leftOut * listeners, 0, 0, 0, 0);
     this.publish(topic, frame, encoder?.format.binary === true);
     for (const id of this.#spent) this.#holders[id]?.spent(now);
     this.#spent.length = 0;

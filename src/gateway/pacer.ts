@@ -65,12 +65,15 @@ export class Pacer {
   #immediate: NodeJS.Immediate | undefined;
   /** How late the last turn was, ms: the saturation of the process. */
   lag = 0;
+  /** When it last ran, ms: every 4 ms, or as soon as the event loop gets to it. */
+  ranAt: number;
 
   /** @param sliceTime how long a slice may hold the event loop, ms */
   constructor(clock: Clock, sliceTime: number) {
     this.#clock = clock;
     this.#sliceTime = sliceTime;
-    this.#slotTime = Math.floor(clock.millis() / SLOT_TIME);
+    this.ranAt = clock.millis();
+    this.#slotTime = Math.floor(this.ranAt / SLOT_TIME);
   }
 
   /** Turns that wait. */
@@ -128,6 +131,7 @@ export class Pacer {
   run(): void {
     this.#immediate = undefined;
     const start = this.#clock.millis();
+    this.ranAt = start;
     this.#turnWheel(start);
     let now = start;
     // What comes into the queue during the slice waits for the next one.

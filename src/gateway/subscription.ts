@@ -10,7 +10,7 @@
  */
 import { ENTRY_BYTES, type TickEncoder } from "../market/encoder.ts";
 import { HeapFull } from "../market/heap.ts";
-import { markOf } from "../market/mark.ts";
+import { markOf, ticksBetween } from "../market/mark.ts";
 import type { MarketTable } from "../market/table.ts";
 import type { Field } from "../tick.ts";
 import type { GatewayContext } from "./context.ts";
@@ -288,6 +288,7 @@ export class Subscription extends Paced implements ImmediateHolder {
     if (!this.#listens) return;
     const immediate = this.#immediate;
     if (immediate.isListening(this.#id)) this.interrupted(now, -1, 0);
+    else this.settle(now);
     immediate.unlisten(this.#id);
     this.#listens = false;
     this.#set(LISTEN_FROM, now + UNLISTENED_TIME);
@@ -316,10 +317,24 @@ export class Subscription extends Paced implements ImmediateHolder {
     }
   }
 
-  resumed(now: number): void {
-    const isToldAll = !this.#immediate.hasChanged(this.#id) && this.#get(STATUS_CLOCK) === this.#table.statusClock;
-    if (isToldAll && this.#get(HELD_SINCE) < 0) this.#grantBudget(now);
+  overtaken(row: number, now: number): void {
+    const { i32, u32 } = this.#table.heap;
+    const first = this.entries >> 2;
+    let index = 0;
+    while (i32[first + index * 2] !== row) index++;
+    const at = first + index * 2 + 1;
+    const before = u32[at];
+    const mark = u32[(this.#table.markAt >> 2) + row];
+    u32[at] = mark;
+    const replaced = before > 0 ? ticksBetween(before, mark) : 0;
+    if (replaced > 0) this.#way.replaced(replaced, 0, 0, now - this.due, 0);
+  }
+
+  resumed(now: number): boolean {
+    const knowsStates = this.#get(STATUS_CLOCK) === this.#table.statusClock;
+    if (knowsStates && this.#get(HELD_SINCE) < 0) this.#grantBudget(now);
     else this.unlisten(now);
+    return !this.#passing && !this.#immediate.hasChanged(this.#id);
   }
 
   /**
@@ -340,7 +355,7 @@ export class Subscription extends Paced implements ImmediateHolder {
 
   /** What has been broadcast to it has been settled, and perhaps a ping been sent: what it may get is counted anew. */
   tend(now: number): void {
-    if (this.#immediate.isListening(this.#id)) this.#grantBudget(now);
+    if (this.#listens && this.#immediate.hears(this.#id)) this.#grantBudget(now);
   }
 
   /** How much the broadcast may give it; nothing, and it does not listen any more. */
@@ -424,6 +439,7 @@ export class Subscription extends Paced implements ImmediateHolder {
     }
     this.#passing = false;
     this.#hand = 0;
+    if (this.interval === 0) this.#immediate.caughtUp(this.#id);
     if (this.interval > 0)
       this.#schedule(now + (this.#sentInPass ? this.interval : Math.min(this.interval, IDLE_LOOK)));
     this.#sentInPass = false;
