@@ -270,8 +270,8 @@ export const SETTINGS = {
     SERVERS,
     "bus-shards",
     integer(1, 1_024),
-    32,
-    "The parts that the bus is cut into; the same for every feed and gateway. More let a gateway listen to less; each costs a feed two heartbeats a second",
+    8,
+    "The parts that the bus is cut into; the same for every feed and gateway. Fewer make larger batches, which cost less; more let a gateway listen to less, and a Cluster be larger",
   ),
   busSilence: setting(
     SERVERS,

@@ -22,7 +22,11 @@ const OPTIONS = {
   ),
   rounds: option(integer(1, 100), 3, "How often everybody has a turn"),
   seconds: option(decimal(0.5, 3_600), 2, "How long is measured"),
-  warm: option(decimal(0, 600), 1, "How long to wait before, with everyone connected, seconds"),
+  warm: option(
+    decimal(0, 600),
+    5,
+    "How long to wait before, with everyone connected, seconds: until compilers have compiled",
+  ),
   slow: option(decimal(0, 50), 5, "Slow readers, in a hundred; 0 leaves the scenarios with them out"),
   "slow-bytes": option(integer(512, 10_000_000), 10_000, "Bytes a second that each of those reads"),
   fresh: option(integer(1, 60_000), 1_000, "Up to which age an update is fresh, ms"),

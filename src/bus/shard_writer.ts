@@ -19,7 +19,7 @@ import { type BatchEncoder, MAX_BATCH_RECORDS, type Mark, parseMark } from "./wi
 /** A shard on which nothing was written for so long gets an empty batch, in milliseconds. */
 export const HEARTBEAT_INTERVAL = 500;
 /**
- * How soon one write may follow another on a shard, in milliseconds. At 100,000 ticks/s on 32 shards this makes
+ * How soon one write may follow another on a shard, in milliseconds. At 100,000 ticks/s on 32 shards this made
  * batches of 17 instead of 4, and a tick cost a publisher 2.5 µs instead of 4; a shard that rested does not wait.
  */
 export const WRITE_GAP = 4;
