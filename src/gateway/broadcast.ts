@@ -67,7 +67,13 @@ export class BroadcastGate {
 
   /** Whether a closed one has been so for long enough. */
   mayOpen(now: number): boolean {
-    return !this.isOpen && now >= this.#opensAt;
+    if (this.isOpen) return false;
+    // As long as that changes there is always somebody who has not been told.
+    if (this.#table.statusClock !== this.#statusClock) {
+      this.#statusClock = this.#table.statusClock;
+      this.#opensAt = Math.max(this.#opensAt, now + STATUS_TIME);
+    }
+    return now >= this.#opensAt;
   }
 
   open(): void {

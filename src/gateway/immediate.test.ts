@@ -19,6 +19,7 @@ const TICKS = 5;
 class Holder extends Paced implements ImmediateHolder {
   readonly encoder: TickEncoder;
   readonly index: ImmediateIndex;
+  readonly listener = this;
   readonly rows = new Set<number>();
   readonly id: number;
   due = 0;

@@ -13,6 +13,7 @@ import type { MarketTable } from "../market/table.ts";
 import { BroadcastGate, type BroadcastStop } from "./broadcast.ts";
 import type { GatewayCounts } from "./counts.ts";
 import type { Frame } from "./frame.ts";
+import type { Listener } from "./listener.ts";
 import type { Paced, Pacer } from "./pacer.ts";
 
 const FIRST_IDS = 64;
@@ -36,16 +37,7 @@ export const BUDGET = 4;
 export interface ImmediateHolder extends Paced {
   readonly encoder: TickEncoder;
   due: number;
-  /** Its budget is used up with the tick that stands in the frame and has just been broadcast. */
-  spent(now: number): void;
-  /** It has arrears, and the broadcast has told it of a row what stands now. */
-  overtaken(row: number, now: number): void;
-  /** The broadcast is closed: what it was told is all but what has changed of one row since it had `seq`. */
-  interrupted(now: number, row: number, seq: number): void;
-  /** The broadcast is closed, and it still had arrears. */
-  settle(now: number): void;
-  /** The broadcast is open again: it listens, or it does not any more. @returns whether it has been told all */
-  resumed(now: number): boolean;
+  readonly listener: Pick<Listener, "spent" | "overtaken" | "interrupted" | "settle" | "resumed"> | undefined;
 }
 
 /** Those who hold a row with one field list, in no order. */
@@ -229,7 +221,7 @@ export class ImmediateIndex {
     if (!this.gate.mayOpen(now)) return;
     this.gate.open();
     for (const [id, holder] of this.#listeners) {
-      const isToldAll = holder.resumed(now);
+      const isToldAll = holder.listener?.resumed(now) === true;
       if (this.#listeners.has(id)) this.#states[id] = isToldAll ? LISTENING : ARREARS;
     }
   }
@@ -239,8 +231,8 @@ export class ImmediateIndex {
     this.#parts.counts.broadcastStops[stop]++;
     for (const [id, holder] of this.#listeners) {
       const state = this.#states[id];
-      if (state === LISTENING) holder.interrupted(now, row, seq);
-      else holder.settle(now);
+      if (state === LISTENING) holder.listener?.interrupted(now, row, seq);
+      else holder.listener?.settle(now);
       this.#states[id] = state === LISTENING ? QUIET : CHANGED;
     }
   }
@@ -273,7 +265,7 @@ export class ImmediateIndex {
         if (state === LISTENING) budgets[at + LEFT_OUT] += leftOut;
         else {
           inArrears++;
-          this.#holders[id]?.overtaken(row, now);
+          this.#holders[id]?.listener?.overtaken(row, now);
         }
         if (bytesLeft <= 0 || ticksLeft <= 0) this.#spent.push(id);
       } else if (state === QUIET) {
@@ -306,7 +298,7 @@ export class ImmediateIndex {
     counts.framesOut += listeners;
     counts.bytesOut += listeners * frame.length;
     this.publish(topic, frame, encoder?.format.binary === true);
-    for (const id of this.#spent) this.#holders[id]?.spent(now);
+    for (const id of this.#spent) this.#holders[id]?.listener?.spent(now);
     this.#spent.length = 0;
   }
 

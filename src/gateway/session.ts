@@ -73,7 +73,7 @@ export class Session {
   trace(follow: FrameTrace | undefined): void {
     const now = this.#context.clock.millis();
     // What is followed is what turns send.
-    for (const subscription of this.#portfolio.subscriptions) subscription.unlisten(now);
+    for (const { listener } of this.#portfolio.subscriptions) listener?.unlisten(now);
     this.#outlet.trace(follow);
   }
 
@@ -149,9 +149,9 @@ export class Session {
   tick(now: number): void {
     if (this.#outlet.closed) return;
     const { interval } = this;
-    for (const subscription of this.#portfolio.subscriptions) subscription.settle(now);
+    for (const { listener } of this.#portfolio.subscriptions) listener?.settle(now);
     this.#outlet.tick(now, Number.isFinite(interval) ? interval : 0);
-    for (const subscription of this.#portfolio.subscriptions) subscription.tend(now);
+    for (const { listener } of this.#portfolio.subscriptions) listener?.tend(now);
     this.meet();
   }
 

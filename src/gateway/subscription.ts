@@ -10,13 +10,13 @@
  */
 import { ENTRY_BYTES, type TickEncoder } from "../market/encoder.ts";
 import { HeapFull } from "../market/heap.ts";
-import { markOf, ticksBetween } from "../market/mark.ts";
 import type { MarketTable } from "../market/table.ts";
 import type { Field } from "../tick.ts";
 import type { GatewayContext } from "./context.ts";
 import type { GatewayCounts } from "./counts.ts";
 import type { Frame } from "./frame.ts";
-import { BUDGET, BYTES_LEFT, type ImmediateHolder, type ImmediateIndex, LEFT_OUT, TICKS_LEFT } from "./immediate.ts";
+import type { ImmediateHolder, ImmediateIndex } from "./immediate.ts";
+import { Listener } from "./listener.ts";
 import type { Numbers } from "./numbers.ts";
 import { AGAIN, DONE, Paced } from "./pacer.ts";
 import type { Grant } from "./rules.ts";
@@ -30,14 +30,6 @@ const IDLE_LOOK = 20;
 /** The most by which a first pass is delayed, ms, so that clients that came at once do not stay in step. */
 const MAX_SPREAD = 250;
 const FIRST_CAPACITY = 16;
-const NOT_IMMEDIATE = -1;
-/**
- * How long one that has listened to the broadcast gets turns before it listens again, ms: to begin and to end it costs as
- * much as some turns.
- */
-const UNLISTENED_TIME = 1_000;
-/** More ticks than are ever broadcast to one until it is looked at. */
-const MANY_TICKS = 1_000_000_000;
 
 /** Where a subscription's numbers are among them. */
 const DUE = 0;
@@ -53,13 +45,9 @@ const HELD = 5;
 const HELD_BEFORE = 6;
 /** The clock up to which the states of the symbols have been told. */
 const STATUS_CLOCK = 7;
-/** Interval 0: until when it does not listen to the broadcast, ms; and of its budget there, what has not been settled. */
-const LISTEN_FROM = 8;
-const BYTES_GIVEN = 9;
-const TICKS_GIVEN = 10;
 
 /** How many numbers a subscription has. */
-export const SUBSCRIPTION_NUMBERS = TICKS_GIVEN + 1;
+export const SUBSCRIPTION_NUMBERS = STATUS_CLOCK + 1;
 
 /** Some rows, however they are kept. */
 export type RowSet = Pick<ReadonlySet<number>, "has" | "size">;
@@ -111,6 +99,8 @@ export class Subscription extends Paced implements ImmediateHolder {
   readonly interval: number;
   readonly fields: readonly Field[];
   readonly encoder: TickEncoder;
+  /** Interval 0: what it is to the broadcast. */
+  readonly listener: Listener | undefined;
   readonly #way: Way;
   readonly #table: MarketTable;
   /** Where its entries are in the market table's heap. */
@@ -131,20 +121,14 @@ export class Subscription extends Paced implements ImmediateHolder {
   #sentInPass = false;
   /** Whether its turn came and the window was full. */
   #heldBack = false;
-  /** Interval 0: its id there. */
-  readonly #id: number = NOT_IMMEDIATE;
   readonly #immediate: ImmediateIndex;
-  /** The most symbols of one that listens to the broadcast. */
-  readonly #mostHeard: number;
-  /** Whether the broadcast, while it is open, comes to it. */
-  #listens = false;
   readonly #numbers: Numbers;
   readonly #at: number;
 
   /** @param due when its first turn is due, ms */
   constructor(way: Way, context: GatewayContext, grant: Grant, encoder: TickEncoder, due: number) {
     super();
-    const { table, numbers, immediate, settings } = context;
+    const { table, numbers, immediate } = context;
     this.#way = way;
     this.#table = table;
     this.interval = grant.interval;
@@ -153,8 +137,7 @@ export class Subscription extends Paced implements ImmediateHolder {
     this.#numbers = numbers.subscriptions;
     this.#at = this.#numbers.take();
     this.#immediate = immediate;
-    this.#mostHeard = settings.broadcastSymbols;
-    if (grant.interval === 0) this.#id = immediate.enter(this);
+    if (grant.interval === 0) this.listener = new Listener(this, way, context);
     this.due = due;
     this.#set(PASS_START, Number.POSITIVE_INFINITY);
     this.#set(HELD_SINCE, -1);
@@ -206,13 +189,13 @@ export class Subscription extends Paced implements ImmediateHolder {
 
   /** Adds rows that are not in it, for which room has been reserved; each gets a snapshot on the next turn. */
   add(rows: Iterable<number>, now: number): void {
-    this.unlisten(now);
+    this.listener?.unlisten(now);
     const { i32 } = this.#table.heap;
     for (const row of rows) {
       const at = (this.entries >> 2) + this.#count++ * 2;
       i32[at] = row;
       i32[at + 1] = 0;
-      if (this.interval === 0) this.#immediate.add(row, this.#id);
+      if (this.listener) this.#immediate.add(row, this.listener.id);
     }
   }
 
@@ -234,14 +217,14 @@ export class Subscription extends Paced implements ImmediateHolder {
         kept++;
         continue;
       }
-      this.unlisten(now);
+      this.listener?.unlisten(now);
       if (index < settled) this.#settled--;
       if (index < snapshotted) this.#snapshotted--;
       if (index < hand) this.#hand--;
       this.#joins.forEach((join, at) => {
         if (index < ends[at]) join.end--;
       });
-      if (this.interval === 0) this.#immediate.remove(row, this.#id);
+      if (this.listener) this.#immediate.remove(row, this.listener.id);
       removed(row);
     }
     this.#count = kept;
@@ -252,8 +235,8 @@ export class Subscription extends Paced implements ImmediateHolder {
     if (this.closed) return DONE;
     const room = this.#way.room(now);
     if (room === 0) {
-      if (this.#immediate.isListening(this.#id)) this.due = now;
-      this.unlisten(now);
+      if (this.listener?.listens && !this.isInArrears) this.due = now;
+      this.listener?.unlisten(now);
       this.#heldBack = true;
       if (this.#get(HELD_SINCE) < 0) this.#set(HELD_SINCE, now);
       this.#way.wait(this);
@@ -267,109 +250,27 @@ export class Subscription extends Paced implements ImmediateHolder {
     const complete = this.#snapshot(now) && this.#pass(now);
     if (frame.count > 0) this.#way.sendFrame(frame, now);
     if (!complete) return AGAIN;
-    if (this.interval === 0 && !this.#listens) this.#listen(now);
+    this.listener?.listen(now);
     return DONE;
   }
 
-  /** Listens to the broadcast from now on, if it may. */
-  #listen(now: number): void {
-    if (this.closed || this.#count > this.#mostHeard || now < this.#get(LISTEN_FROM) || !this.encoder.isShared) return;
-    const immediate = this.#immediate;
-    if (!immediate.gate.isOpen || !this.#way.mayListen(now)) return;
-    this.#listens = true;
-    for (let index = 0; index < this.#count; index++)
-      this.#way.subscribe(immediate.topicOf(this.rowAt(index), this.#id));
-    immediate.listen(this.#id);
-    this.#grantBudget(now);
-  }
-
-  /** Gets turns again from now on, if it listens to the broadcast. */
-  unlisten(now: number): void {
-    if (!this.#listens) return;
-    const immediate = this.#immediate;
-    if (immediate.isListening(this.#id)) this.interrupted(now, -1, 0);
-    else this.settle(now);
-    immediate.unlisten(this.#id);
-    this.#listens = false;
-    this.#set(LISTEN_FROM, now + UNLISTENED_TIME);
-    for (let index = 0; index < this.#count; index++)
-      this.#way.unsubscribe(immediate.topicOf(this.rowAt(index), this.#id));
-  }
-
-  spent(now: number): void {
-    // The last tick is told as one that a turn has sent: it may be the one that is followed.
-    this.settle(now, 1);
-    this.#way.delivers(0, now, now, 0);
-    this.#way.pingIfDue(now);
-    this.#grantBudget(now);
-  }
-
-  interrupted(now: number, row: number, seq: number): void {
-    this.settle(now);
+  /** All that changed up to now has been told, by the broadcast. */
+  toldAll(now: number): void {
     this.#set(PASS_START, now);
-    const { i32, u32 } = this.#table.heap;
-    const marks = this.#table.markAt >> 2;
-    for (let index = 0; index < this.#count; index++) {
-      const at = (this.entries >> 2) + index * 2;
-      const each = i32[at];
-      if (each !== row) u32[at + 1] = this.#table.seq[each] > 0 ? u32[marks + each] : 0;
-      else u32[at + 1] = seq > 0 ? markOf(seq) : 0;
-    }
   }
 
-  overtaken(row: number, now: number): void {
-    const { i32, u32 } = this.#table.heap;
-    const first = this.entries >> 2;
-    let index = 0;
-    while (i32[first + index * 2] !== row) index++;
-    const at = first + index * 2 + 1;
-    const before = u32[at];
-    const mark = u32[(this.#table.markAt >> 2) + row];
-    u32[at] = mark;
-    const replaced = before > 0 ? ticksBetween(before, mark) : 0;
-    if (replaced > 0) this.#way.replaced(replaced, 0, 0, now - this.due, 0);
+  /** Whether it may listen when the broadcast is open again: it knows how symbols stand, and is not held back. */
+  get mayResume(): boolean {
+    return this.#get(STATUS_CLOCK) === this.#table.statusClock && this.#get(HELD_SINCE) < 0;
   }
 
-  resumed(now: number): boolean {
-    const knowsStates = this.#get(STATUS_CLOCK) === this.#table.statusClock;
-    if (knowsStates && this.#get(HELD_SINCE) < 0) this.#grantBudget(now);
-    else this.unlisten(now);
-    return !this.#passing && !this.#immediate.hasChanged(this.#id);
+  /** Whether turns still have to tell what has changed. */
+  get isInArrears(): boolean {
+    return this.#passing || this.#hasChanged;
   }
 
-  /**
-   * Tells the way what has been broadcast since it was last told.
-   * @param but so many ticks of it are told otherwise
-   */
-  settle(now: number, but = 0): void {
-    if (!this.#listens) return;
-    const { budgets } = this.#immediate;
-    const at = this.#id * BUDGET;
-    const bytes = this.#get(BYTES_GIVEN) - budgets[at + BYTES_LEFT];
-    if (bytes === 0) return;
-    this.#way.settle(bytes, this.#get(TICKS_GIVEN) - budgets[at + TICKS_LEFT] - but, budgets[at + LEFT_OUT], now);
-    this.#set(BYTES_GIVEN, budgets[at + BYTES_LEFT]);
-    this.#set(TICKS_GIVEN, budgets[at + TICKS_LEFT]);
-    budgets[at + LEFT_OUT] = 0;
-  }
-
-  /** What has been broadcast to it has been settled, and perhaps a ping been sent: what it may get is counted anew. */
-  tend(now: number): void {
-    if (this.#listens && this.#immediate.hears(this.#id)) this.#grantBudget(now);
-  }
-
-  /** How much the broadcast may give it; nothing, and it does not listen any more. */
-  #grantBudget(now: number): void {
-    const bytes = this.#way.budget(now);
-    if (bytes <= 0) return this.unlisten(now);
-    const ticks = Math.min(MANY_TICKS, this.#way.tickBudget);
-    const { budgets } = this.#immediate;
-    const at = this.#id * BUDGET;
-    budgets[at + BYTES_LEFT] = bytes;
-    budgets[at + TICKS_LEFT] = ticks;
-    budgets[at + LEFT_OUT] = 0;
-    this.#set(BYTES_GIVEN, budgets[at + BYTES_LEFT]);
-    this.#set(TICKS_GIVEN, ticks);
+  get #hasChanged(): boolean {
+    return this.listener !== undefined && this.#immediate.hasChanged(this.listener.id);
   }
 
   /** Sends the snapshots that are owed. Returns whether all are in the frame. */
@@ -407,9 +308,9 @@ export class Subscription extends Paced implements ImmediateHolder {
   /** Goes through the entries for what has changed, from where it was cut short. Returns whether it is through. */
   #pass(now: number): boolean {
     if (!this.#passing) {
-      if (this.interval > 0 ? this.due > now : !this.#immediate.hasChanged(this.#id)) return true;
+      if (this.listener ? !this.#hasChanged : this.due > now) return true;
       this.#passing = true;
-      if (this.interval === 0) this.#immediate.take(this.#id);
+      if (this.listener) this.#immediate.take(this.listener.id);
       const due = this.#nextDue();
       this.#set(PASS_DUE, due);
       // Before the first there was none.
@@ -439,13 +340,13 @@ export class Subscription extends Paced implements ImmediateHolder {
     }
     this.#passing = false;
     this.#hand = 0;
-    if (this.interval === 0) this.#immediate.caughtUp(this.#id);
+    if (this.listener) this.#immediate.caughtUp(this.listener.id);
     if (this.interval > 0)
       this.#schedule(now + (this.#sentInPass ? this.interval : Math.min(this.interval, IDLE_LOOK)));
     this.#sentInPass = false;
     // The next one is counted from the beginning of this one: what it was held back in between is part of its lateness.
     this.#set(HELD, this.interval > 0 ? this.#get(HELD) - this.#get(HELD_BEFORE) : 0);
-    return this.interval > 0 || !this.#immediate.hasChanged(this.#id);
+    return !this.#hasChanged;
   }
 
   /** When the next pass is due: one that took long is late as well, though its successor is counted from its end. */
@@ -500,7 +401,7 @@ export class Subscription extends Paced implements ImmediateHolder {
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    if (this.interval === 0) this.#immediate.leave(this.#id);
+    if (this.listener) this.#immediate.leave(this.listener.id);
     this.#giveBack();
     this.#numbers.give(this.#at);
     this.#count = 0;
