@@ -166,7 +166,7 @@ export const SETTINGS = {
     "broadcast-symbols",
     integer(0, 10_000),
     200,
-    "The most symbols that a connection may have at interval 0 for its ticks to be broadcast: three quarters of the CPU of turns, for some 150 bytes a symbol; 0 for never",
+    "The most symbols that a connection may have at interval 0 for its ticks to be broadcast: three quarters of the CPU of turns, for some 70 bytes a symbol; 0 for never",
   ),
   maxMessageBytes: setting(
     GATEWAY,

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { test } from "node:test";
+import { SETTINGS } from "../settings.ts";
 import { busSettings, TestGateway, until } from "./bus.testing.ts";
 import { RedisServer } from "./redis_server.testing.ts";
 
@@ -16,7 +17,7 @@ function python(): string {
 
 test("the example in Python is heard, and falls silent when it ends", async () => {
   const server = await RedisServer.start();
-  const gateway = new TestGateway(busSettings(server.url, { busShards: 32 }));
+  const gateway = new TestGateway(busSettings(server.url, { busShards: SETTINGS.busShards.default }));
   const example = new URL("../../examples/publisher.py", import.meta.url).pathname;
   const symbols = Array.from({ length: 40 }, (_, index) => `PY:${index}-USD`);
   const publisher = spawn(python(), [example, server.url, ...symbols], { stdio: ["ignore", "ignore", "pipe"] });
@@ -34,7 +35,7 @@ test("the example in Python is heard, and falls silent when it ends", async () =
     assert.ok(gateway.table.values[row * 10] > 50);
     assert.ok(Number.isNaN(gateway.table.values[row * 10 + 6]));
     assert.equal(gateway.counts.malformed + gateway.counts.gaps + gateway.counts.mismatched, 0);
-    const late = new TestGateway(busSettings(server.url, { busShards: 32 }));
+    const late = new TestGateway(busSettings(server.url, { busShards: SETTINGS.busShards.default }));
     await late.started;
     assert.equal(late.table.knownCount, 40);
     await late.close();
