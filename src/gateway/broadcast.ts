@@ -9,6 +9,9 @@ import type { Pacer } from "./pacer.ts";
 
 /** A node whose pacer has not run for so long is busy, ms: one go of the event loop took that. */
 const LATE_TIME = 50;
+/** A node whose turns come that late, ms, in the mean of the last of them, stays closed: to tell everything would make it worse. */
+const LATE_TURN = 25;
+const TURNS_KEPT = 63 / 64;
 /** So is one whose event loop has had to wait for something to do for less than this share of so many ms: it falls behind. */
 const BUSY_SHARE = 0.01;
 const BUSY_TIME = 250;
@@ -36,6 +39,7 @@ export class BroadcastGate {
   #openedAt = Number.NEGATIVE_INFINITY;
   #opensAt = Number.POSITIVE_INFINITY;
   #rest = FIRST_REST;
+  #late = 0;
 
   constructor(clock: Clock, table: MarketTable, pacer: Pick<Pacer, "ranAt">) {
     this.#clock = clock;
@@ -65,7 +69,12 @@ export class BroadcastGate {
     this.#opensAt = now + (stop === "busy" ? this.#rest : STATUS_TIME);
   }
 
-  /** Whether a closed one has been so for long enough. */
+  /** A turn has come, so late, ms. */
+  turned(late: number): void {
+    this.#late = this.#late * TURNS_KEPT + late * (1 - TURNS_KEPT);
+  }
+
+  /** Whether a closed one may be opened. */
   mayOpen(now: number): boolean {
     if (this.isOpen) return false;
     // As long as that changes there is always somebody who has not been told.
@@ -73,7 +82,7 @@ export class BroadcastGate {
       this.#statusClock = this.#table.statusClock;
       this.#opensAt = Math.max(this.#opensAt, now + STATUS_TIME);
     }
-    return now >= this.#opensAt;
+    return now >= this.#opensAt && this.#late <= LATE_TURN;
   }
 
   open(): void {

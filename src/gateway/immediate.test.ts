@@ -299,6 +299,13 @@ test("a node that falls behind gives turns, later than ever broadcasts again, an
   for (let each = 1; each < opens.length; each++)
     assert.ok(opens[each] > opens[each - 1] * 1.5 || opens[each] > 59_000, `${opens}`);
   assert.ok(Math.max(...opens) <= 60_000);
+  // Turns that come late leave out more and more: it stays closed.
+  while (!index.gate.isOpen) pass(10, 0.5);
+  pass(500, 0);
+  for (let turn = 0; turn < 100; turn++) index.gate.turned(60);
+  pass(200_000, 0);
+  assert.ok(!index.gate.isOpen);
+  for (let turn = 0; turn < 100; turn++) index.gate.turned(5);
   // All is well for some time: then a hiccup costs no more than the first one did.
   while (!index.gate.isOpen) pass(10, 0.5);
   pass(10_000, 0.5);

@@ -315,6 +315,7 @@ export class Subscription extends Paced implements ImmediateHolder {
       this.#set(PASS_DUE, due);
       // Before the first there was none.
       this.#set(PASS_AFTER, Math.max(0, due - this.#get(PASS_START)));
+      if (this.listener && !this.#heldBack) this.#immediate.gate.turned(now - due);
       this.#way.punctual(now - due, this.interval, this.#heldBack, now);
       if (this.closed) return true;
       this.#set(PASS_START, now);
