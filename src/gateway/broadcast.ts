@@ -9,9 +9,6 @@ import type { Pacer } from "./pacer.ts";
 
 /** A node whose pacer has not run for so long is busy, ms: one go of the event loop took that. */
 const LATE_TIME = 50;
-/** A node whose turns come that late, ms, in the mean of the last of them, stays closed: to tell everything would make it worse. */
-const LATE_TURN = 25;
-const TURNS_KEPT = 63 / 64;
 /** So is one whose event loop has had to wait for something to do for less than this share of so many ms: it falls behind. */
 const BUSY_SHARE = 0.01;
 const BUSY_TIME = 250;
@@ -21,6 +18,9 @@ const STATUS_TIME = 250;
 const FIRST_REST = 500;
 const LONGEST_REST = 60_000;
 const MOMENT = 5_000;
+/** While turns come that late, ms, in the mean of the last of them, it stays closed: to tell everything would make it worse. */
+const LATE_TURN = 25;
+const TURNS_KEPT = 63 / 64;
 
 /** Why the broadcast has been closed: symbols stand otherwise than before, which turns tell; or the node is behind. */
 export type BroadcastStop = "status" | "busy";
