@@ -261,6 +261,63 @@ test("how a symbol stands is told before its tick, and the broadcast goes on aft
   assert.deepEqual(told.slice(4), ["8"]);
 });
 
+test("who is owed something when the broadcast opens hears it, and gets the rest in a turn; nothing comes twice", () => {
+  const { bench, heard } = listening();
+  const { clock, context } = bench;
+  const { pacer, immediate, counts } = context;
+  bench.record("A", { epoch: 1, seq: 2, state: 1, reason: "lost" });
+  tick(bench, "A", 3);
+  assert.ok(!immediate.gate.isOpen);
+  bench.advance(50);
+  // No turn comes before the broadcast opens.
+  clock.advance(300);
+  pacer.ranAt = clock.millis();
+  tick(bench, "A", 4);
+  tick(bench, "B", 2);
+  const before = heard.ticks.length;
+  const conflated = counts.ticksConflated;
+  immediate.look(clock.millis());
+  assert.ok(immediate.gate.isOpen);
+  tick(bench, "A", 5);
+  assert.deepEqual(
+    heard.ticks.slice(before).map(([, seq]) => seq),
+    [5],
+  );
+  assert.equal(counts.ticksConflated - conflated, 1, "the fourth was replaced");
+  bench.advance(20);
+  assert.deepEqual(
+    heard.ticks.slice(before).map(([, seq]) => seq),
+    [5, 2],
+  );
+  tick(bench, "B", 3);
+  assert.deepEqual(
+    heard.ticks.slice(before).map(([, seq]) => seq),
+    [5, 2, 3],
+  );
+  bench.advance(500);
+  assert.equal(heard.ticks.length, before + 3);
+  assert.equal(bench.outlet.conflated, counts.ticksConflated);
+});
+
+test("who has not been told how a symbol stands when the broadcast opens does not hear it before that", () => {
+  const { bench, heard } = listening();
+  const { clock, context } = bench;
+  bench.record("A", { epoch: 1, seq: 2, state: 1, reason: "lost" });
+  tick(bench, "B", 2);
+  context.immediate.look(clock.millis());
+  // Nobody gets a turn for a while.
+  clock.advance(300);
+  context.pacer.ranAt = clock.millis();
+  context.immediate.look(clock.millis());
+  assert.ok(context.immediate.gate.isOpen);
+  const before = heard.ticks.length;
+  tick(bench, "B", 3);
+  assert.equal(heard.ticks.length, before);
+  bench.advance(25);
+  assert.deepEqual(heard.of("status").at(-1)?.state, "stale");
+  assert.equal(heard.ticks.at(-1)?.[1], 3);
+});
+
 test("a client that stops reading is not broadcast to beyond its window, and has the latest when it reads again", () => {
   const { bench, heard } = listening();
   bench.answering = false;
