@@ -1,5 +1,6 @@
 /** Rows of a market table that have changed and are not written yet, each once: what a busy bus takes less often. */
 import { copied } from "../copied.ts";
+
 export class ChangedRows {
   #rows: number[] = [];
   #isIn: Uint8Array = new Uint8Array(0);
@@ -10,9 +11,7 @@ export class ChangedRows {
 
   /** Adds a row. Returns whether it was not in yet. */
   add(row: number): boolean {
-    if (row >= this.#isIn.length) {
-      this.#isIn = copied(new Uint8Array(Math.max(1_024, row * 2)), this.#isIn);
-    }
+    if (row >= this.#isIn.length) this.#isIn = copied(new Uint8Array(Math.max(1_024, row * 2)), this.#isIn);
     if (this.#isIn[row] === 1) return false;
     this.#isIn[row] = 1;
     this.#rows.push(row);

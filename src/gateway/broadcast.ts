@@ -3,7 +3,6 @@
  * turn for each (immediate.ts). That costs less than a turn, and nothing is left out; so it is for a node that keeps up,
  * and while all that there is to tell is ticks. Else there are turns, which leave out what newer ticks have replaced.
  */
-import type { Clock } from "../clock.ts";
 import type { MarketTable } from "../market/table.ts";
 import type { Pacer } from "./pacer.ts";
 
@@ -29,7 +28,6 @@ export class BroadcastGate {
   isOpen = true;
   /** How long the event loop has waited for something to do, in all, ms. */
   idleTime: () => number = () => performance.nodeTiming.idleTime;
-  readonly #clock: Clock;
   readonly #table: MarketTable;
   readonly #pacer: Pick<Pacer, "ranAt">;
   #statusClock = 0;
@@ -41,11 +39,10 @@ export class BroadcastGate {
   #rest = FIRST_REST;
   #late = 0;
 
-  constructor(clock: Clock, table: MarketTable, pacer: Pick<Pacer, "ranAt">) {
-    this.#clock = clock;
+  constructor(table: MarketTable, pacer: Pick<Pacer, "ranAt">) {
     this.#table = table;
     this.#pacer = pacer;
-    this.#lookedAt = clock.millis();
+    this.#lookedAt = pacer.ranAt;
   }
 
   /** Why an open one must be closed before the next tick, if it must. */
@@ -61,8 +58,7 @@ export class BroadcastGate {
     return isBusy ? "busy" : undefined;
   }
 
-  close(stop: BroadcastStop): void {
-    const now = this.#clock.millis();
+  close(stop: BroadcastStop, now: number): void {
     this.isOpen = false;
     if (stop === "busy")
       this.#rest = now - this.#openedAt < MOMENT ? Math.min(this.#rest * 2, LONGEST_REST) : FIRST_REST;
@@ -74,22 +70,18 @@ export class BroadcastGate {
     this.#late = this.#late * TURNS_KEPT + late * (1 - TURNS_KEPT);
   }
 
-  /** Whether a closed one may be opened. */
-  mayOpen(now: number): boolean {
+  /** Opens a closed one, if it may be. @returns whether it does */
+  tryOpen(now: number): boolean {
     if (this.isOpen) return false;
     // As long as that changes there is always somebody who has not been told.
     if (this.#table.statusClock !== this.#statusClock) {
       this.#statusClock = this.#table.statusClock;
       this.#opensAt = Math.max(this.#opensAt, now + STATUS_TIME);
     }
-    return now >= this.#opensAt && this.#late <= LATE_TURN;
-  }
-
-  open(): void {
-    const now = this.#clock.millis();
+    if (now < this.#opensAt || this.#late > LATE_TURN) return false;
     this.isOpen = true;
     this.#openedAt = this.#lookedAt = now;
     this.#idle = this.idleTime();
-    this.#statusClock = this.#table.statusClock;
+    return true;
   }
 }

@@ -2,7 +2,6 @@
  * What the gateway counts, as plain numbers: the hot path adds to them, and the metrics page reads them
  * (src/metrics/gateway.ts).
  */
-
 import { createHistogram, type Histogram } from "../histogram.ts";
 import { CLOSE_CODES, ERROR_CODES } from "../protocol/codes.ts";
 import type { QualityReason } from "../protocol/messages.ts";

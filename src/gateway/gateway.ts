@@ -36,6 +36,8 @@ export class Gateway {
   readonly #timers: NodeJS.Timeout[] = [];
   /** The sessions that are still to be looked at in this round. */
   #round: Iterator<Session> = [].values();
+  /** How many of them are due, with what is left of the last. */
+  #roundDue = 0;
   #statusClock = 0;
   #known = 0;
   #listening = false;
@@ -150,13 +152,14 @@ export class Gateway {
   #lookRound(): void {
     const now = this.#context.clock.millis();
     const { sessions } = this.#server;
-    for (let left = Math.ceil((sessions.size * NEWS) / TICK); left > 0; left--) {
-      const next = this.#round.next();
+    this.#roundDue += (sessions.size * NEWS) / TICK;
+    for (; this.#roundDue >= 1; this.#roundDue--) {
+      let next = this.#round.next();
       if (next.done) {
         this.#round = sessions.values();
-        return;
+        next = this.#round.next();
       }
-      next.value.tick(now);
+      if (!next.done) next.value.tick(now);
     }
   }
 

@@ -103,7 +103,7 @@ export class ImmediateIndex {
 
   constructor(parts: ImmediateParts) {
     this.#parts = parts;
-    this.gate = new BroadcastGate(parts.clock, parts.table, parts.pacer);
+    this.gate = new BroadcastGate(parts.table, parts.pacer);
     this.#untold = { entries: parts.table.heap.alloc(ENTRY_BYTES) };
   }
 
@@ -133,10 +133,9 @@ export class ImmediateIndex {
   /** It holds a row from now on. */
   add(row: number, id: number): void {
     const groups = this.#rows.get(row);
-    const encoder = this.#sharedEncoderOf(id);
-    let members = groups?.find((group) => group.encoder === encoder);
+    let members = groups && this.#membersOf(groups, id);
     if (!members) {
-      members = new Members(encoder, String(this.#topics++));
+      members = new Members(this.#sharedEncoderOf(id), String(this.#topics++));
       if (groups) groups.push(members);
       else this.#rows.set(row, [members]);
     }
@@ -218,8 +217,7 @@ export class ImmediateIndex {
 
   /** To be called often: opens the broadcast again when it is time. */
   look(now: number): void {
-    if (!this.gate.mayOpen(now)) return;
-    this.gate.open();
+    if (!this.gate.tryOpen(now)) return;
     for (const [id, holder] of this.#listeners) {
       const isToldAll = holder.listener?.resumed(now) === true;
       if (this.#listeners.has(id)) this.#states[id] = isToldAll ? LISTENING : ARREARS;
@@ -227,7 +225,7 @@ export class ImmediateIndex {
   }
 
   #close(stop: BroadcastStop, now: number, row: number, seq: number): void {
-    this.gate.close(stop);
+    this.gate.close(stop, now);
     this.#parts.counts.broadcastStops[stop]++;
     for (const [id, holder] of this.#listeners) {
       const state = this.#states[id];
@@ -276,7 +274,8 @@ export class ImmediateIndex {
       }
     }
     if (!frame) return;
-    this.#parts.counts.conflated(leftOut * (listeners - inArrears), 0, 0, 0, 0);
+    if (leftOut > 0 && listeners > inArrears)
+      this.#parts.counts.conflated(leftOut * (listeners - inArrears), 0, 0, 0, 0);
     this.#broadcast(members, frame, listeners, now);
   }
 

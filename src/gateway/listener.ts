@@ -94,7 +94,7 @@ export class Listener {
       const at = (entries >> 2) + index * 2;
       const each = i32[at];
       if (each === row) u32[at + 1] = seq > 0 ? markOf(seq) : 0;
-      else u32[at + 1] = this.#table.seq[each] > 0 ? u32[(markAt >> 2) + each] : 0;
+      else u32[at + 1] = u32[(markAt >> 2) + each];
     }
   }
 

@@ -139,8 +139,6 @@ export class SessionBench {
   readonly outlet: NarrowOutlet;
   /** Whether the client answers pings. */
   answering = true;
-  /** Whether the event loop has something to do all the time. */
-  busy = false;
   #known = 0;
   #statusClock = 0;
   #elapsed = 0;
@@ -150,7 +148,7 @@ export class SessionBench {
     const { clock, bus } = this;
     this.context = createContext(settings, bus, clock, pino({ level: "silent" }));
     const { table, immediate, counts } = this.context;
-    immediate.gate.idleTime = () => (this.busy ? 0 : clock.millis() + 1);
+    immediate.gate.idleTime = () => clock.millis();
     immediate.publish = (topic, frame, isBinary) => {
       if (!this.socket.ended && this.socket.topics.has(topic)) this.socket.send(frame, isBinary);
     };
@@ -189,9 +187,7 @@ export class SessionBench {
       this.context.pacer.run();
       if (this.answering) this.answer();
       if (this.#elapsed % NEWS === 0) this.#tellNews();
-      if (this.#elapsed % TICK === 0) {
-        this.session.tick(this.clock.millis());
-      }
+      if (this.#elapsed % TICK === 0) this.session.tick(this.clock.millis());
     }
   }
 

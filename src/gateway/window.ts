@@ -177,13 +177,13 @@ export class ArrivalWindow {
   /** Whether a ping should follow what has been sent. */
   pingDue(now: number): boolean {
     if (this.#pings === MAX_PINGS) return false;
-    const bytes = this.#get(SENT) - this.#get(BYTES_AT_PING);
-    return bytes >= this.#stride || (bytes > 0 && this.#pings === 0 && now - this.#get(LAST_PING) >= PING_TIME);
+    if (this.untilPing === 0) return true;
+    return this.#unpinged > 0 && this.#pings === 0 && now - this.#get(LAST_PING) >= PING_TIME;
   }
 
-  /** Bytes that may be sent until a ping should follow, or, where none can, until there should be room for one. */
+  /** Bytes that may be sent until a ping should follow; 0 where it should at once. */
   get untilPing(): number {
-    return Math.max(0, this.#get(BYTES_AT_PING) + this.#stride - this.#get(SENT));
+    return Math.max(0, this.#stride - this.#unpinged);
   }
 
   /**
@@ -249,6 +249,11 @@ export class ArrivalWindow {
   /** How long a ping may be out before nothing more is sent, ms. */
   #patience(): number {
     return this.roundTrip + 2 * this.#delay;
+  }
+
+  /** Bytes sent since the last ping. */
+  get #unpinged(): number {
+    return this.#get(SENT) - this.#get(BYTES_AT_PING);
   }
 
   /** How many bytes after one ping the next one follows. Where nobody waits for a pong, they are few: one costs as much as half a frame. */
