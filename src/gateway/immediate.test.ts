@@ -8,7 +8,15 @@ import { MSGPACK } from "../market/format.ts";
 import { MarketTable } from "../market/table.ts";
 import { GatewayCounts } from "./counts.ts";
 import { Frame } from "./frame.ts";
-import { BUDGET, BYTES_LEFT, type ImmediateHolder, ImmediateIndex, LEFT_OUT, TICKS_LEFT } from "./immediate.ts";
+import {
+  BUDGET,
+  BYTES_LEFT,
+  type ImmediateHolder,
+  ImmediateIndex,
+  type ImmediateListener,
+  LEFT_OUT,
+  TICKS_LEFT,
+} from "./immediate.ts";
 import { DONE, Paced, Pacer } from "./pacer.ts";
 
 const ROWS = 6;
@@ -16,10 +24,9 @@ const ROWS = 6;
 const TICKS = 5;
 
 /** A subscription, as far as the index knows it. */
-class Holder extends Paced implements ImmediateHolder {
+class Holder extends Paced implements ImmediateHolder, ImmediateListener {
   readonly encoder: TickEncoder;
   readonly index: ImmediateIndex;
-  readonly listener = this;
   readonly rows = new Set<number>();
   readonly id: number;
   due = 0;
@@ -48,7 +55,7 @@ class Holder extends Paced implements ImmediateHolder {
       this.topics.add(this.index.topicOf(row, this.id));
       this.told.set(row, seqOf(row));
     }
-    this.index.listen(this.id);
+    this.index.listen(this);
     this.grant();
   }
 

@@ -37,8 +37,10 @@ export const BUDGET = 4;
 export interface ImmediateHolder extends Paced {
   readonly encoder: TickEncoder;
   due: number;
-  readonly listener: Pick<Listener, "spent" | "overtaken" | "interrupted" | "settle" | "resumed"> | undefined;
 }
+
+/** What it tells one that listens. */
+export type ImmediateListener = Pick<Listener, "id" | "spent" | "overtaken" | "interrupted" | "settle" | "resumed">;
 
 /** Those who hold a row with one field list, in no order. */
 class Members {
@@ -95,7 +97,7 @@ export class ImmediateIndex {
   readonly #free: number[] = [];
   #states = new Uint8Array(FIRST_IDS);
   /** Those whose sockets have subscribed to the topics of their rows, whether the broadcast is open or not. */
-  readonly #listeners = new Map<number, ImmediateHolder>();
+  readonly #listeners = new Map<number, ImmediateListener>();
   readonly #spent: number[] = [];
   /** An entry of somebody who has been told nothing. */
   readonly #untold: Entries;
@@ -204,9 +206,9 @@ export class ImmediateIndex {
   }
 
   /** It has been told all, and has subscribed to its topics: from now on the broadcast tells it. Its budget must be set. */
-  listen(id: number): void {
-    this.#listeners.set(id, this.#holders[id] as ImmediateHolder);
-    this.#states[id] = LISTENING;
+  listen(listener: ImmediateListener): void {
+    this.#listeners.set(listener.id, listener);
+    this.#states[listener.id] = LISTENING;
   }
 
   /** From now on it gets turns again. */
@@ -218,8 +220,8 @@ export class ImmediateIndex {
   /** To be called often: opens the broadcast again when it is time. */
   look(now: number): void {
     if (!this.gate.tryOpen(now)) return;
-    for (const [id, holder] of this.#listeners) {
-      const isToldAll = holder.listener?.resumed(now) === true;
+    for (const [id, listener] of this.#listeners) {
+      const isToldAll = listener.resumed(now);
       if (this.#listeners.has(id)) this.#states[id] = isToldAll ? LISTENING : ARREARS;
     }
   }
@@ -227,10 +229,10 @@ export class ImmediateIndex {
   #close(stop: BroadcastStop, now: number, row: number, seq: number): void {
     this.gate.close(stop, now);
     this.#parts.counts.broadcastStops[stop]++;
-    for (const [id, holder] of this.#listeners) {
+    for (const [id, listener] of this.#listeners) {
       const state = this.#states[id];
-      if (state === LISTENING) holder.listener?.interrupted(now, row, seq);
-      else holder.listener?.settle(now);
+      if (state === LISTENING) listener.interrupted(now, row, seq);
+      else listener.settle(now);
       this.#states[id] = state === LISTENING ? QUIET : CHANGED;
     }
   }
@@ -263,7 +265,7 @@ export class ImmediateIndex {
         if (state === LISTENING) budgets[at + LEFT_OUT] += leftOut;
         else {
           inArrears++;
-          this.#holders[id]?.listener?.overtaken(row, now);
+          this.#listeners.get(id)?.overtaken(row, now);
         }
         if (bytesLeft <= 0 || ticksLeft <= 0) this.#spent.push(id);
       } else if (state === QUIET) {
@@ -297,7 +299,7 @@ export class ImmediateIndex {
     counts.framesOut += listeners;
     counts.bytesOut += listeners * frame.length;
     this.publish(topic, frame, encoder?.format.binary === true);
-    for (const id of this.#spent) this.#holders[id]?.listener?.spent(now);
+    for (const id of this.#spent) this.#listeners.get(id)?.spent(now);
     this.#spent.length = 0;
   }
 

@@ -46,7 +46,7 @@ export class Listener {
     if (!this.#immediate.gate.isOpen || !this.#way.mayListen(now)) return;
     this.listens = true;
     for (let index = 0; index < count; index++) this.#way.subscribe(this.#topicAt(index));
-    this.#immediate.listen(this.id);
+    this.#immediate.listen(this);
     this.#grant(now);
   }
 
