@@ -113,6 +113,30 @@ test("a gateway listens only to the shards that are wanted, and a while longer",
   });
 });
 
+test("what has changed on all shards goes to Redis in one go", async () => {
+  const parts: { close(): Promise<void> }[] = [];
+  await run(parts, async () => {
+    const feed = new TestFeed(settings());
+    const gateway = new TestGateway(settings());
+    parts.push(feed, gateway);
+    await feed.started;
+    await gateway.started;
+    const client = server.client();
+    const reads = async () => Number(/total_reads_processed:(\d+)/.exec(await client.info("stats"))?.[1]);
+    const [readsBefore, batchesBefore] = [await reads(), feed.writer.counts.batches];
+    for (let round = 0; round < 20; round++) {
+      feed.tick(100);
+      await gateway.settles(feed);
+    }
+    const read = (await reads()) - readsBefore;
+    const written = feed.writer.counts.batches - batchesBefore;
+    client.disconnect();
+    assert.ok(written >= 160, `${written} batches`);
+    // Besides a read for each round there are some of probes, of the lease and of this test.
+    assert.ok(read < 60, `${read} reads of ${written} batches`);
+  });
+});
+
 test("two feeds share the shards and know nothing of each other", async () => {
   const parts: { close(): Promise<void> }[] = [];
   await run(parts, async () => {

@@ -201,14 +201,19 @@ export class RedisWriter implements BusWriter {
   async #lead(): Promise<void> {
     this.#setRole("leading");
     let holdAt = 0;
-    for (const shard of this.#shards) shard.heartbeat();
+    const { link } = this.#options;
+    link.together(() => {
+      for (const shard of this.#shards) shard.heartbeat();
+    });
     while (this.#role === "leading" && !this.#isClosed) {
       const now = this.#options.clock.millis();
       if (now >= holdAt) {
         holdAt = now + HOLD_INTERVAL;
         this.#hold();
       }
-      for (const shard of this.#shards) shard.tend(now);
+      link.together(() => {
+        for (const shard of this.#shards) shard.tend(now);
+      });
       await this.#sleep(TEND_INTERVAL);
     }
   }
@@ -251,7 +256,10 @@ export class RedisWriter implements BusWriter {
     if (this.#role !== "leading") return;
     const now = this.#options.clock.millis();
     let isHeld = false;
-    for (const shard of this.#shards) if (shard.write(now)) isHeld = true;
+    // Redis runs them one after the other, and what they publish comes to a gateway in one go as well.
+    this.#options.link.together(() => {
+      for (const shard of this.#shards) if (shard.write(now)) isHeld = true;
+    });
     if (!isHeld) return;
     this.#gap ??= setTimeout(() => {
       this.#gap = undefined;
