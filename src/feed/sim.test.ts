@@ -50,6 +50,27 @@ test("ticks come at the rate, and a seed decides them whatever the pace", async 
   assert.notDeepEqual(untimed(third.ticks), untimed(one.ticks));
 });
 
+test("without skew all symbols are alike", () => {
+  const market = new SimMarket(100, 1, "SIM", 0);
+  const counts = new Float64Array(100);
+  for (let i = 0; i < 100_000; i++) {
+    market.next();
+    counts[market.symbol]++;
+  }
+  for (const count of counts) assert.ok(count > 800 && count < 1_200, `${count} of 1,000`);
+});
+
+test("ticks are made once a period", async () => {
+  for (const [period, turns] of [
+    [1, 100],
+    [20, 4],
+  ]) {
+    const { ticks } = await run(`sim:?symbols=1&rate=1000&period=${period}`, 101, 1);
+    const times = new Set(ticks.slice(1).map(({ eventTime }) => eventTime));
+    assert.equal(times.size, turns);
+  }
+});
+
 test("fractions of a tick add up", async () => {
   assert.equal((await run("sim:?symbols=1&rate=3", 2_005)).ticks.length, 1 + 6);
 });

@@ -1,10 +1,8 @@
 /** The simulator as a feed: a market that needs no network and does the same again for the same seed. */
-import { integer, text, UsageError } from "../option.ts";
+import { decimal, integer, text, UsageError } from "../option.ts";
 import type { Adapter, Feed, FeedContext } from "./adapter.ts";
-import { SimMarket } from "./sim_market.ts";
+import { SimMarket, SKEW } from "./sim_market.ts";
 
-/** How often ticks are produced, in milliseconds. */
-const PERIOD_MILLIS = 5;
 /** A process that was held up produces at most this much of what it missed, in milliseconds' worth. */
 const CATCH_UP_MILLIS = 100;
 /** How many symbols tell their whole state in one turn at the start: a few milliseconds' worth. */
@@ -16,6 +14,16 @@ const OPTIONS = {
     kind: integer(0, 1_000_000, "ticks a second"),
     default: 20_000,
     help: "Ticks of all symbols together; with 0 every symbol ticks once and rests",
+  },
+  period: {
+    kind: integer(1, 1_000, "milliseconds"),
+    default: 2,
+    help: "How often ticks are made, milliseconds: all that are due at once",
+  },
+  skew: {
+    kind: decimal(0, 3),
+    default: SKEW,
+    help: "How much more active some symbols are: the k-th has 1/k^skew of the first; with 0 all are alike",
   },
   seed: { kind: integer(0, 999_999_999_999_999), default: 1, help: "The same seed makes the same ticks" },
   prefix: {
@@ -30,9 +38,9 @@ export const sim: Adapter<typeof OPTIONS> = {
   target: "",
   help: "A simulated market",
   options: OPTIONS,
-  create(target, { symbols, rate, seed, prefix }, context) {
+  create(target, { symbols, rate, period, skew, seed, prefix }, context) {
     if (target !== "") throw new UsageError(`sim takes nothing behind the colon, not ${JSON.stringify(target)}`);
-    return new SimFeed(new SimMarket(symbols, seed, prefix), rate, context);
+    return new SimFeed(new SimMarket(symbols, seed, prefix, skew), rate, context, period);
   },
 };
 
@@ -41,6 +49,7 @@ export class SimFeed implements Feed {
   readonly #market: SimMarket;
   readonly #ticksPerMilli: number;
   readonly #context: FeedContext;
+  readonly #period: number;
   #timer: NodeJS.Timeout | undefined;
   /** How many symbols have told their first state. */
   #told = 0;
@@ -48,15 +57,20 @@ export class SimFeed implements Feed {
   /** A part of a tick, left over from the turn before. */
   #carry = 0;
 
-  constructor(market: SimMarket, rate: number, context: FeedContext) {
+  /**
+   * @param rate ticks a second
+   * @param period how often ticks are made, ms
+   */
+  constructor(market: SimMarket, rate: number, context: FeedContext, period: number = OPTIONS.period.default) {
     this.#market = market;
     this.#ticksPerMilli = rate / 1_000;
     this.#context = context;
+    this.#period = period;
   }
 
   start(): void {
     this.#context.log.info({ symbols: this.#market.symbols.length, rate: this.#ticksPerMilli * 1_000 }, "simulating");
-    this.#timer = setInterval(() => this.#turn(), PERIOD_MILLIS);
+    this.#timer = setInterval(() => this.#turn(), this.#period);
     this.#context.sink.connected();
   }
 

@@ -5,8 +5,8 @@
 import type { TickPatch } from "../tick.ts";
 import { AliasTable, Random } from "./random.ts";
 
-/** How strongly activity is concentrated: symbol k's is proportional to 1/(k+1)^s, as in a real market. */
-const ZIPF_EXPONENT = 0.9;
+/** How strongly activity is concentrated in a market of which nothing else is said: see {@link SimMarket}. */
+export const SKEW = 0.9;
 /** How many changes are trades; the others change the quote only. */
 const TRADE_SHARE = 0.35;
 /** Volatility clusters as in a GARCH(1,1) process: what stays of it, and what the last move adds. */
@@ -48,8 +48,10 @@ export class SimMarket {
   /**
    * @param count how many symbols, 1 or more
    * @param prefix the venue part of their names
+   * @param skew how strongly activity is concentrated: of the k-th most active symbol it is proportional to 1/k^skew; with
+   *     0 all are alike
    */
-  constructor(count: number, seed: number, prefix: string) {
+  constructor(count: number, seed: number, prefix: string, skew = SKEW) {
     const digits = Math.max(4, String(count - 1).length);
     this.symbols = Array.from({ length: count }, (_, i) => `${prefix}:S${String(i).padStart(digits, "0")}`);
     this.#random = new Random(seed);
@@ -65,7 +67,7 @@ export class SimMarket {
     [this.#variance, this.#level] = [array(), array()];
     const weights = array();
     for (let i = 0; i < count; i++) {
-      weights[i] = (i + 1) ** -ZIPF_EXPONENT;
+      weights[i] = (i + 1) ** -skew;
       this.#list(i);
     }
     this.#shuffle(weights);

@@ -20,10 +20,10 @@ function refused(spec: string, ...parts: string[]): void {
 test("a specification with defaults and with all", () => {
   const plain = parseFeed("sim:");
   assert.equal(plain.name, "sim");
-  assert.deepEqual(plain.options, { symbols: 1_000, rate: 20_000, seed: 1, prefix: "SIM" });
+  assert.deepEqual(plain.options, { symbols: 1_000, rate: 20_000, period: 2, skew: 0.9, seed: 1, prefix: "SIM" });
   const full = parseFeed("sim:?symbols=10&rate=5&seed=7&prefix=ACME&name=a");
   assert.equal(full.name, "a");
-  assert.deepEqual(full.options, { symbols: 10, rate: 5, seed: 7, prefix: "ACME" });
+  assert.deepEqual(full.options, { symbols: 10, rate: 5, period: 2, skew: 0.9, seed: 7, prefix: "ACME" });
 });
 
 test("escapes in targets and values are read", () => {
@@ -34,7 +34,7 @@ test("escapes in targets and values are read", () => {
 test("what is wrong is named, with what there is", () => {
   refused("nyse:AAPL", '"nyse"', "sim", "ndjson");
   refused("sim", "ADAPTER:SYMBOLS");
-  refused("sim:?speed=1", '"speed"', "symbols, rate, seed, prefix, name");
+  refused("sim:?speed=1", '"speed"', "symbols, rate, period, skew, seed, prefix, name");
   refused("sim:?rate=-1", "rate", "0 to 1000000", '"-1"');
   refused("sim:?rate", "rate", "0 to 1000000");
   refused("sim:?rate=1&rate=2", "rate", "twice");
