@@ -92,7 +92,8 @@ export class ImmediateIndex {
   /** How ticks are broadcast: the server's. */
   publish: Publish = () => {};
   readonly #parts: ImmediateParts;
-  readonly #rows = new Map<number, Members[]>();
+  /** Who holds a row, by row. */
+  readonly #rows: (Members[] | undefined)[] = [];
   readonly #holders: (ImmediateHolder | undefined)[] = [];
   readonly #free: number[] = [];
   #states = new Uint8Array(FIRST_IDS);
@@ -134,30 +135,30 @@ export class ImmediateIndex {
 
   /** It holds a row from now on. */
   add(row: number, id: number): void {
-    const groups = this.#rows.get(row);
+    const groups = this.#rows[row];
     let members = groups && this.#membersOf(groups, id);
     if (!members) {
       members = new Members(this.#sharedEncoderOf(id), String(this.#topics++));
       if (groups) groups.push(members);
-      else this.#rows.set(row, [members]);
+      else this.#hold(row, [members]);
     }
     members.add(id);
   }
 
   /** It does not hold the row any more. */
   remove(row: number, id: number): void {
-    const groups = this.#rows.get(row);
+    const groups = this.#rows[row];
     const members = groups && this.#membersOf(groups, id);
     if (!members) return;
     members.remove(id);
     if (members.count > 0) return;
-    if (groups.length === 1) this.#rows.delete(row);
+    if (groups.length === 1) this.#rows[row] = undefined;
     else groups.splice(groups.indexOf(members), 1);
   }
 
   /** How many hold a row. */
   countOf(row: number): number {
-    return this.#rows.get(row)?.reduce((sum, { count }) => sum + count, 0) ?? 0;
+    return this.#rows[row]?.reduce((sum, { count }) => sum + count, 0) ?? 0;
   }
 
   /**
@@ -165,7 +166,7 @@ export class ImmediateIndex {
    * @param seq the tick before
    */
   wake(row: number, seq: number): void {
-    const groups = this.#rows.get(row);
+    const groups = this.#rows[row];
     if (!groups) return;
     const now = this.#parts.clock.millis();
     if (this.#listeners.size > 0 && this.gate.isOpen) {
@@ -202,7 +203,7 @@ export class ImmediateIndex {
 
   /** The topic of a row that it holds. */
   topicOf(row: number, id: number): string {
-    return this.#membersOf(this.#rows.get(row) as Members[], id)?.topic as string;
+    return this.#membersOf(this.#rows[row] as Members[], id)?.topic as string;
   }
 
   /** It has been told all, and has subscribed to its topics: from now on the broadcast tells it. Its budget must be set. */
@@ -301,6 +302,12 @@ export class ImmediateIndex {
     this.publish(topic, frame, encoder?.format.binary === true);
     for (const id of this.#spent) this.#listeners.get(id)?.spent(now);
     this.#spent.length = 0;
+  }
+
+  #hold(row: number, groups: Members[]): void {
+    // One that begins with a gap would be kept as a hash table.
+    while (this.#rows.length < row) this.#rows.push(undefined);
+    this.#rows[row] = groups;
   }
 
   #sharedEncoderOf(id: number): TickEncoder | undefined {

@@ -266,10 +266,10 @@ export class Subscription extends Paced implements ImmediateHolder {
 
   /** Whether turns still have to tell what has changed. */
   get isInArrears(): boolean {
-    return this.#passing || this.#hasChanged;
+    return this.#passing || this.#hasChanged();
   }
 
-  get #hasChanged(): boolean {
+  #hasChanged(): boolean {
     return this.listener !== undefined && this.#immediate.hasChanged(this.listener.id);
   }
 
@@ -308,7 +308,7 @@ export class Subscription extends Paced implements ImmediateHolder {
   /** Goes through the entries for what has changed, from where it was cut short. Returns whether it is through. */
   #pass(now: number): boolean {
     if (!this.#passing) {
-      if (this.listener ? !this.#hasChanged : this.due > now) return true;
+      if (this.listener ? !this.#hasChanged() : this.due > now) return true;
       this.#passing = true;
       if (this.listener) this.#immediate.take(this.listener.id);
       const due = this.#nextDue();
@@ -347,7 +347,7 @@ export class Subscription extends Paced implements ImmediateHolder {
     this.#sentInPass = false;
     // The next one is counted from the beginning of this one: what it was held back in between is part of its lateness.
     this.#set(HELD, this.interval > 0 ? this.#get(HELD) - this.#get(HELD_BEFORE) : 0);
-    return !this.#hasChanged;
+    return !this.#hasChanged();
   }
 
   /** When the next pass is due: one that took long is late as well, though its successor is counted from its end. */

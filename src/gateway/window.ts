@@ -160,7 +160,7 @@ export class ArrivalWindow {
     const { inFlight, size } = this;
     if (inFlight > 0 && size === this.#min && now - this.#get(CLEAN_AT) > DRY_TIME) return 0;
     const room = size - inFlight;
-    return room * 4 < size ? 0 : Math.min(room, Math.max(Math.ceil(size / this.#parts), SMALL_FRAME));
+    return room * 4 < size ? 0 : Math.min(room, Math.max(Math.ceil(size / this.#parts()), SMALL_FRAME));
   }
 
   /** Bytes have been given to the socket. */
@@ -178,12 +178,12 @@ export class ArrivalWindow {
   pingDue(now: number): boolean {
     if (this.#pings === MAX_PINGS) return false;
     if (this.untilPing === 0) return true;
-    return this.#unpinged > 0 && this.#pings === 0 && now - this.#get(LAST_PING) >= PING_TIME;
+    return this.#unpinged() > 0 && this.#pings === 0 && now - this.#get(LAST_PING) >= PING_TIME;
   }
 
   /** Bytes that may be sent until a ping should follow; 0 where it should at once. */
   get untilPing(): number {
-    return Math.max(0, this.#stride - this.#unpinged);
+    return Math.max(0, this.#stride() - this.#unpinged());
   }
 
   /**
@@ -252,17 +252,17 @@ export class ArrivalWindow {
   }
 
   /** Bytes sent since the last ping. */
-  get #unpinged(): number {
+  #unpinged(): number {
     return this.#get(SENT) - this.#get(BYTES_AT_PING);
   }
 
   /** How many bytes after one ping the next one follows. Where nobody waits for a pong, they are few: one costs as much as half a frame. */
-  get #stride(): number {
-    return this.#heldBack || this.size < IDLE_WINDOW ? this.size / this.#parts : this.size * UNHURRIED;
+  #stride(): number {
+    return this.#heldBack || this.size < IDLE_WINDOW ? this.size / this.#parts() : this.size * UNHURRIED;
   }
 
   /** In how many parts the window is sent, a ping behind each: one costs as much as a frame. */
-  get #parts(): number {
+  #parts(): number {
     return this.size < IDLE_WINDOW ? 4 : 2;
   }
 
