@@ -34,6 +34,11 @@ const LOADS: readonly Load[] = [
     title: "A load that is more than a core can send tick by tick",
     ...{ connections: 1_000, perConnection: 50, symbols: 1_000, rate: 20_000 },
   },
+  {
+    name: "full",
+    title: "What one gateway is made for, many times what a core can send tick by tick",
+    ...{ connections: 5_000, perConnection: 50, symbols: 1_000, rate: 20_000 },
+  },
 ];
 const PAGE = new URL("../../docs/comparison.md", import.meta.url);
 const PICTURE = new URL("../../docs/comparison.svg", import.meta.url);

@@ -17,8 +17,8 @@ const OPTIONS = {
   ),
   loads: option(
     text("NAMES", "names with commas between", /^[a-z,]+$/),
-    "moderate,brisk,heavy",
-    "The loads: moderate, brisk, heavy",
+    "moderate,brisk,heavy,full",
+    "The loads: moderate, brisk, heavy, full",
   ),
   rounds: option(integer(1, 100), 3, "How often everybody has a turn"),
   seconds: option(decimal(0.5, 3_600), 2, "How long is measured"),
