@@ -1,6 +1,7 @@
 /** Gateways that go, with real processes: one killed under the balancer, and all of them restarted one by one. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { GivenTime } from "../loadtest/given_time.ts";
 import { comesTrue } from "../scripts/cluster/probe.ts";
 import { BUSY, CONVERGE, FaultMarket, PATIENCE } from "./fault_market.ts";
 
@@ -27,6 +28,7 @@ test("a gateway that is killed: its clients go on at another", { timeout: 60_000
 test("a rolling restart under 1,000 connections", { timeout: 90_000 }, async (t) => {
   const market = await FaultMarket.open(t);
   await market.follow(1_000, [250], BUSY.slice(0, 20));
+  const given = new GivenTime();
   for (const gateway of market.cluster.gateways) {
     await gateway.stop();
     await gateway.start();
@@ -34,8 +36,10 @@ test("a rolling restart under 1,000 connections", { timeout: 90_000 }, async (t)
   }
   const longest = Math.max(...market.followers.map((follower) => follower.longestGap));
   const refused = Math.max(...market.followers.map((follower) => follower.refused));
+  const share = given.share;
   t.diagnostic(`longest without prices: ${Math.round(longest)} ms; most refusals of one client: ${refused}`);
-  assert.ok(longest < 2_000, `${longest} ms without prices`);
+  t.diagnostic(`the host gave ${Math.round(share * 100)} % of the time that was asked for`);
+  assert.ok(longest < 2_000 / share, `${longest} ms without prices`);
   assert.ok(refused <= 1, `one client was refused ${refused} times`);
   const moved = market.followers.filter((follower) => follower.connections > 1).length;
   assert.equal(moved, 1_000, "everybody was moved");

@@ -12,7 +12,16 @@ const LOAD = { name: "heavy", title: "Much", connections: 1_000, perConnection: 
 function turnResult(changed: Partial<TurnResult>): TurnResult {
   return {
     ...{ fresh: 100_000, late: 0, offered: 1_000_000, serverCores: 0.5, cpuPerMillion: 5, redisCores: 0.1 },
-    ...{ otherCores: 0.2, swarmCores: 0.3, strangerCores: 0, p50: 1, p99: 10, p999: 20, memoryPerConnection: 20_000 },
+    ...{
+      otherCores: 0.2,
+      swarmCores: 0.3,
+      strangerCores: 0,
+      givenShare: 1,
+      p50: 1,
+      p99: 10,
+      p999: 20,
+      memoryPerConnection: 20_000,
+    },
     ...{ memory: 120_000_000, memoryGrowth: 0, bytesPerUpdate: 90, refused: 0, closed: 0, faults: [], loopLate: 1 },
     ...changed,
   };
@@ -40,7 +49,7 @@ function comparison(): Comparison {
       turn("tickgate-0", 3, { cpuPerMillion: 2 }),
       turn("x", 1, { fresh: 0, late: 50_000, cpuPerMillion: Number.POSITIVE_INFINITY, p99: 4_500, closed: 7 }),
       { peer: "x", scenario: "heavy", round: 2, failure: "it has ended\nat once" },
-      turn("v", 1, { strangerCores: 0.5, faults: ["malformed: 3 (x)"], swarmCores: 0.9 }),
+      turn("v", 1, { strangerCores: 0.5, givenShare: 0.8, faults: ["malformed: 3 (x)"], swarmCores: 0.9 }),
     ],
   };
 }
@@ -82,6 +91,7 @@ test("a table has a row for each peer that had a turn, and tells what is to be k
   assert.match(text, /X & <Y>: no turn; it has ended$/m);
   assert.match(text, /Variant: readers, publisher and Redis had used up their core/);
   assert.match(text, /Variant: other programs took 50 % of a core/);
+  assert.match(text, /Variant: the machine's host gave 80 % of the time that was asked for/);
   assert.match(text, /Variant: messages that were wrong: malformed/);
   assert.doesNotMatch(text, /Tickgate: /);
 });

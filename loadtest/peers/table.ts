@@ -6,6 +6,8 @@ import type { Row } from "./results.ts";
 const SATURATED = 0.95;
 /** From so many cores on that others used, a turn tells of them as well. */
 const COMPANY = 0.15;
+/** Where the host gave less than this share of the time that was asked for, a turn tells of that. */
+const GIVEN = 0.9;
 
 interface Column {
   readonly head: string;
@@ -51,7 +53,8 @@ function anyAge(row: Row): number {
 
 function withSpread(row: Row, metric: "fresh" | "cpuPerMillion", format: (value: number) => string): string {
   const { median, least, most } = row.spread(metric);
-  const isOne = row.results.length < 2 || format(least) === format(most);
+  // Of some turns with nothing fresh there is no spread to tell.
+  const isOne = row.results.length < 2 || !Number.isFinite(most) || format(least) === format(most);
   return isOne ? format(median) : `${format(median)} (${format(least)}–${format(most)})`;
 }
 
@@ -66,6 +69,9 @@ function remarks(row: Row): string[] {
       : []),
     ...(row.median("strangerCores") > COMPANY
       ? [`${title}: other programs took ${percent(row.median("strangerCores"))} of a core meanwhile`]
+      : []),
+    ...(row.median("givenShare") < GIVEN
+      ? [`${title}: the machine's host gave ${percent(row.median("givenShare"))} of the time that was asked for`]
       : []),
     ...(faults.size > 0 ? [`${title}: messages that were wrong: ${[...faults].join(", ")}`] : []),
   ];

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { connectionsPossible } from "../../src/command/file_limit.ts";
 import { Ages } from "../ages.ts";
+import { GivenTime } from "../given_time.ts";
 import { Crew } from "../swarm/crew.ts";
 import type { Plan } from "../swarm/plan.ts";
 import { type ProcessUsage, processUsage } from "../swarm/process_usage.ts";
@@ -53,6 +54,8 @@ export interface TurnResult {
   readonly swarmCores: number;
   /** What has nothing to do with the turn. */
   readonly strangerCores: number;
+  /** How much of the time that was asked for the machine's host gave it. */
+  readonly givenShare: number;
   /** Of the healthy readers, milliseconds. */
   readonly p50: number;
   readonly p99: number;
@@ -94,11 +97,12 @@ export async function playTurn(peer: Peer, scenario: Scenario, measure: Measure)
     await opened;
     await sleep(measure.warmSeconds * 1_000);
     const before = usage(processes, crew);
+    const given = new GivenTime();
     await crew.count();
     await sleep(measure.seconds * 1_000);
     const result = await crew.tell();
     const after = usage(processes, crew);
-    return turnResult({ scenario, idle: connected - empty, before, after, result });
+    return turnResult({ scenario, idle: connected - empty, before, after, givenShare: given.share, result });
   } finally {
     crew?.stop();
     await stage.close();
@@ -177,10 +181,11 @@ interface Measured {
   readonly idle: number;
   readonly before: Usage;
   readonly after: Usage;
+  readonly givenShare: number;
   readonly result: SwarmResult;
 }
 
-function turnResult({ scenario, idle, before, after, result }: Measured): TurnResult {
+function turnResult({ scenario, idle, before, after, givenShare, result }: Measured): TurnResult {
   const { healthy, slow } = result.classes;
   const seconds = after.at - before.at;
   const ages = new Ages();
@@ -200,6 +205,7 @@ function turnResult({ scenario, idle, before, after, result }: Measured): TurnRe
     otherCores: cores("others"),
     swarmCores: cores("swarm"),
     strangerCores: cores("machine") - cores("server") - cores("redis") - cores("others") - cores("swarm"),
+    givenShare,
     ...{ p50: millis(0.5), p99: millis(0.99), p999: millis(0.999) },
     memoryPerConnection: idle / scenario.connections,
     memory: after.memory,
