@@ -41,8 +41,9 @@ test("a rolling restart under 1,000 connections", { timeout: 90_000 }, async (t)
   const { share } = given;
   t.diagnostic(`longest without prices: ${Math.round(longest)} ms; most refusals of one client: ${refused}`);
   t.diagnostic(`the host gave ${Math.round(share * 100)} % of the time; to open all took ${Math.round(opening)} ms`);
-  // Up to half of them come back at once. How long a machine takes for so many clients in one process is not the gateways' doing.
-  assert.ok(longest < (2_000 + opening / 2) / share, `${longest} ms without prices`);
+  // What a machine takes longer than a second to let so many clients of one process in is not the gateways' doing.
+  const slowness = Math.max(0, opening - 1_000);
+  assert.ok(longest < (2_000 + slowness) / share, `${longest} ms without prices`);
   assert.ok(refused <= 1, `one client was refused ${refused} times`);
   const moved = market.followers.filter((follower) => follower.connections > 1).length;
   assert.equal(moved, 1_000, "everybody was moved");

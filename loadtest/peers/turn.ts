@@ -1,10 +1,9 @@
 /** One turn: one peer at one load. Everything is started for it and ended after it. */
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { connectionsPossible } from "../../src/command/file_limit.ts";
 import { Ages } from "../ages.ts";
-import { GivenTime } from "../given_time.ts";
+import { GivenTime, machineTime } from "../given_time.ts";
 import { Crew } from "../swarm/crew.ts";
 import type { Plan } from "../swarm/plan.ts";
 import { type ProcessUsage, processUsage } from "../swarm/process_usage.ts";
@@ -22,8 +21,6 @@ const CONNECT_RATE = 3_000;
 const SEED = 1;
 /** How long everybody may take to connect, ms. */
 const ARRIVAL_PATIENCE = 30_000;
-/** The unit of the times in /proc/stat, a second's part. */
-const KERNEL_HERTZ = 100;
 const MICROS = 1_000_000;
 
 /** How turns are measured. */
@@ -162,17 +159,10 @@ function usage({ server, redis, helpers }: RunningPeer, crew: Crew): Usage {
     server: cpu([own]),
     redis: cpu(redis ? [redis.usage()] : []),
     others: cpu(helpers.map((helper) => helper.usage())),
-    machine: machineCpuSeconds(),
+    machine: machineTime().worked,
     swarm: cpu(crew.pids.map(processUsage)),
     memory: own.memory,
   };
-}
-
-/** Seconds of CPU that all processes of the machine have used. */
-function machineCpuSeconds(): number {
-  const [, ...times] = readFileSync("/proc/stat", "utf8").split("\n", 1)[0].split(/ +/).map(Number);
-  const [user, nice, system, , , interrupts, softInterrupts] = times;
-  return (user + nice + system + interrupts + softInterrupts) / KERNEL_HERTZ;
 }
 
 interface Measured {

@@ -127,8 +127,7 @@ export class RedisLink {
 
   /** What is sent meanwhile goes to each node in one go, instead of a write for each command. */
   together(send: () => void): void {
-    const { client } = this;
-    const streams = (client instanceof Cluster ? client.nodes("master") : [client]).map(({ stream }) => stream);
+    const streams = this.#masters().map(({ stream }) => stream);
     // A client that has never connected has none.
     for (const stream of streams) stream?.cork();
     try {
@@ -205,11 +204,17 @@ export class RedisLink {
     this.#log.warn({ redis: this.#what, reason: this.#lastError }, text);
   }
 
+  /** The nodes that take commands. */
+  #masters(): Redis[] {
+    const { client } = this;
+    return client instanceof Cluster ? client.nodes("master") : [client];
+  }
+
   #probe(): void {
     const now = this.#clock.millis();
     const { client } = this;
     if (!this.#isUp && client.status === "ready") this.#ready();
-    const nodes = client instanceof Cluster ? client.nodes("master") : [client];
+    const nodes = this.#masters();
     for (const node of this.#asked.keys()) if (!nodes.includes(node)) this.#asked.delete(node);
     const timekeeper = this.#asksTime ? timekeeperOf(nodes) : undefined;
     if (this.#timekeeper !== nameOf(timekeeper)) this.offset.forget();
