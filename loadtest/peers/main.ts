@@ -16,7 +16,7 @@ import { PEERS } from "./peers.ts";
 import { type Comparison, readComparison, type Turn } from "./results.ts";
 import { type Load, type Scenario, scenariosOf } from "./scenarios.ts";
 import { tickgate } from "./tickgate.ts";
-import { playTurn } from "./turn.ts";
+import { type Measure, playTogether } from "./turn.ts";
 
 const LOADS: readonly Load[] = [
   {
@@ -94,29 +94,36 @@ async function compare(options: Options): Promise<Comparison> {
   const cores = { server: options["server-cores"], load: options["load-cores"] };
   const measure = { cores, warmSeconds, seconds, freshBound, slowBytes };
   const turns: Turn[] = [];
+  const playing = peers.filter((peer) => peer.missing() === undefined);
+  const groups = options.together ? [playing] : playing.map((peer) => [peer]);
   for (let round = 1; round <= rounds; round++)
     for (const scenario of scenarios)
-      for (const peer of peers) {
-        if (peer.missing() !== undefined) continue;
-        const turn = { peer: peer.name, scenario: scenario.name, round };
-        try {
-          const result = await playTurn(peer, scenario, measure);
-          turns.push({ ...turn, result });
-          say(
-            `round ${round}, ${scenario.name}, ${peer.title}: ${result.fresh.toFixed(0)} fresh/s, ` +
-              `${result.cpuPerMillion.toFixed(2)} CPU s a million, p99 ${result.p99.toFixed(1)} ms`,
-          );
-        } catch (error) {
-          // Whatever it is, the others have their turns.
-          const failure = (error as Error).message;
-          turns.push({ ...turn, failure });
-          say(`round ${round}, ${scenario.name}, ${peer.title}: ${failure}`);
-        }
-      }
+      for (const group of groups) turns.push(...(await play(group, scenario, measure, round)));
   return {
     ...{ date: new Date().toISOString().slice(0, 10), machine: machine(), rounds, seconds, warmSeconds },
     ...{ freshBound, slowBytes, scenarios, peers: entries, turns },
   };
+}
+
+/** A turn of some peers at once; of one, as a rule. */
+async function play(peers: readonly Peer[], scenario: Scenario, measure: Measure, round: number): Promise<Turn[]> {
+  const turnOf = ({ name: peer }: Peer) => ({ peer, scenario: scenario.name, round });
+  try {
+    const results = await playTogether(peers, scenario, measure);
+    return peers.map((peer, index) => {
+      const result = results[index];
+      say(
+        `round ${round}, ${scenario.name}, ${peer.title}: ${result.fresh.toFixed(0)} fresh/s, ` +
+          `${result.cpuPerMillion.toFixed(2)} CPU s a million, p99 ${result.p99.toFixed(1)} ms`,
+      );
+      return { ...turnOf(peer), result };
+    });
+  } catch (error) {
+    // Whatever it is, the others have their turns.
+    const failure = (error as Error).message;
+    say(`round ${round}, ${scenario.name}, ${peers.map(({ title }) => title).join(" and ")}: ${failure}`);
+    return peers.map((peer) => ({ ...turnOf(peer), failure }));
+  }
 }
 
 function machine(): string {

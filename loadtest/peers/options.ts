@@ -41,6 +41,8 @@ type Values = { [Name in keyof typeof OPTIONS]: (typeof OPTIONS)[Name]["default"
 
 /** What is asked for. */
 export type Options = Values & {
+  /** Everybody's turn is at the same time. */
+  readonly together: boolean;
   /** Write docs/comparison.md and its picture. */
   readonly document: boolean;
 };
@@ -58,13 +60,21 @@ export function readOptions(args: readonly string[]): Options | undefined {
   let values: Record<string, string | boolean | undefined>;
   try {
     const flags = Object.fromEntries(names.map((name) => [name, { type: "string" as const }]));
-    const options = { ...flags, document: { type: "boolean" as const }, help: { type: "boolean" as const } };
+    const options = {
+      ...flags,
+      document: { type: "boolean" as const },
+      together: { type: "boolean" as const },
+      help: { type: "boolean" as const },
+    };
     ({ values } = parseArgs({ args: [...args], options }));
   } catch (error) {
     throw new UsageError((error as Error).message.split(". ")[0], { cause: error });
   }
   if (values.help === true) return undefined;
-  const read: Record<string, unknown> = { document: values.document === true };
+  const read: Record<string, unknown> = {
+    document: values.document === true,
+    together: values.together === true,
+  };
   for (const name of names) {
     const { kind, default: fallback } = OPTIONS[name];
     const given = values[name];
@@ -86,6 +96,7 @@ export function help(): string {
   return `${[
     "npm run bench:peers -- [--OPTION VALUE …]",
     ...lines,
+    "  --together            All at once on the same cores: ratios hold on a machine whose speed changes; ages say little",
     "  --document            Write docs/comparison.md and its picture",
     "",
     "peers:",

@@ -27,8 +27,8 @@ export interface RunningPeer {
   readonly helpers: readonly StageProcess[];
   readonly redis: StageProcess | undefined;
   readonly client: ClientProtocol;
-  /** Starts the market. Resolves when the publisher publishes. */
-  publish(): Promise<StageProcess>;
+  /** Starts the market. Resolves when the publisher publishes. Not there where the server has the market in itself. */
+  publish?(): Promise<StageProcess>;
 }
 
 export interface Peer {

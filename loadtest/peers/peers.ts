@@ -1,6 +1,7 @@
 /** All peers, in the order in which they take turns and stand in tables. */
 import { UWS, WS } from "./bare.ts";
 import { CENTRIFUGO } from "./centrifugo.ts";
+import { EMBEDDED } from "./embedded.ts";
 import { NATS } from "./nats.ts";
 import type { Peer } from "./peer.ts";
 import { SOCKETIO } from "./socketio.ts";
@@ -16,4 +17,5 @@ export const PEERS: readonly Peer[] = [
   NATS,
   ...SOCKETIO.slice(1),
   ...CENTRIFUGO.slice(1),
+  ...EMBEDDED,
 ];

@@ -3,27 +3,40 @@ import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { productPackageVersion } from "./packages.ts";
 import type { Market, Peer, RunningPeer } from "./peer.ts";
-import type { Stage } from "./stage.ts";
+import type { Stage, StageProcess } from "./stage.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const CLIENT = fileURLToPath(new URL("../swarm/tickgate_protocol.ts", import.meta.url));
+/** What its clients speak. */
+export const TICKGATE_CLIENT = fileURLToPath(new URL("../swarm/tickgate_protocol.ts", import.meta.url));
+
+const QUIET = ["--admin-port", "0", "--log-level", "warn"];
+
+/** Starts a gateway on the server's side, which lets so many connections in. */
+export async function startGateway(
+  stage: Stage,
+  command: "gateway" | "all",
+  connections: number,
+  flags: readonly string[],
+): Promise<{ process: StageProcess; port: number }> {
+  const started = stage.run(`tickgate ${command}`, "server", process.execPath, [
+    ...[MAIN, command, ...QUIET, "--port", "0", "--max-connections-per-address", String(connections), ...flags],
+  ]);
+  const [, port] = await started.said(/stream +ws:\/\/[^/]+:(\d+)\//);
+  return { process: started, port: Number(port) };
+}
 
 async function start(stage: Stage, market: Market, interval: number): Promise<RunningPeer> {
   const redis = await stage.redis();
-  const own = ["--redis-url", redis.url, "--admin-port", "0", "--log-level", "warn"];
-  const most = ["--max-connections-per-address", String(market.connections)];
-  const gateway = stage.run("tickgate gateway", "server", process.execPath, [
-    ...[MAIN, "gateway", ...own, "--port", "0", ...most],
-  ]);
-  const [, port] = await gateway.said(/stream +ws:\/\/[^/]+:(\d+)\//);
+  const from = ["--redis-url", redis.url];
+  const { process: server, port } = await startGateway(stage, "gateway", market.connections, from);
   return {
-    ...{ port: Number(port), server: gateway, helpers: [], redis: redis.process },
-    client: { module: CLIENT, settings: { interval } },
+    ...{ port, server, helpers: [], redis: redis.process },
+    client: { module: TICKGATE_CLIENT, settings: { interval } },
     async publish() {
       const { symbols, rate, seed } = market;
       const feed = stage.run("tickgate feed", "load", process.execPath, [
-        ...[MAIN, "feed", ...own, "--feed", `sim:?symbols=${symbols}&rate=${rate}&seed=${seed}`],
+        ...[MAIN, "feed", ...from, ...QUIET, "--feed", `sim:?symbols=${symbols}&rate=${rate}&seed=${seed}`],
       ]);
       await feed.said(/metrics /);
       return feed;
@@ -31,7 +44,8 @@ async function start(stage: Stage, market: Market, interval: number): Promise<Ru
   };
 }
 
-function version(): string {
+/** Of the package, and the commit. */
+export function tickgateVersion(): string {
   let commit = "";
   try {
     commit = ` (${execFileSync("git", ["rev-parse", "--short", "HEAD"], {
@@ -54,7 +68,7 @@ export function tickgate(interval: number): Peer {
     isVariant: false,
     use: `\`tickgate feed\` → Redis → \`tickgate gateway\`, all defaults; clients subscribe in MessagePack with \`interval\` ${interval}`,
     missing: () => undefined,
-    version,
+    version: tickgateVersion,
     start: (stage, market) => start(stage, market, interval),
   };
 }

@@ -1,4 +1,4 @@
-/** One turn: one peer at one load. Everything is started for it and ended after it. */
+/** One turn: one peer at one load, or several at once. Everything is started for it and ended after it. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { connectionsPossible } from "../../src/command/file_limit.ts";
@@ -75,34 +75,105 @@ export interface TurnResult {
 
 /** @throws UsageError when the peer does not start */
 export async function playTurn(peer: Peer, scenario: Scenario, measure: Measure): Promise<TurnResult> {
-  const stage = new Stage(measure.cores);
-  let crew: Crew | undefined;
+  const [result] = await playTogether([peer], scenario, measure);
+  return result;
+}
+
+/**
+ * All at once, on the same cores: what one of them has of a machine in a minute, the others have too, and ratios are of use
+ * where its speed changes. Each has a publisher and readers of its own.
+ * @throws UsageError when one of them does not start
+ */
+export async function playTogether(
+  peers: readonly Peer[],
+  scenario: Scenario,
+  measure: Measure,
+): Promise<TurnResult[]> {
+  const turns = peers.map((peer) => new OpenTurn(peer, scenario, measure));
   try {
-    const { connections, symbols, rate } = scenario;
-    const running = await peer.start(stage, { symbols, rate, seed: SEED, connections });
-    await rest(running.server);
-    const empty = running.server.usage().memory;
-    crew = new Crew(planOf(running, scenario, measure), connectionsPossible());
+    for (const turn of turns) await turn.start();
+    await sleep(measure.warmSeconds * 1_000);
+    for (const turn of turns) await turn.count();
+    await sleep(measure.seconds * 1_000);
+    const results: TurnResult[] = [];
+    for (const turn of turns) results.push(await turn.tell());
+    return results.map((result, index) => {
+      const others = results.toSpliced(index, 1).reduce((sum, other) => sum + coresOf(other), 0);
+      return { ...result, strangerCores: result.strangerCores - others };
+    });
+  } finally {
+    await Promise.all(turns.map((turn) => turn.close()));
+  }
+}
+
+function coresOf({ serverCores, redisCores, otherCores, swarmCores }: TurnResult): number {
+  return serverCores + redisCores + otherCores + swarmCores;
+}
+
+/** A peer's turn, from its start to the end of all that was started for it. */
+class OpenTurn {
+  readonly #peer: Peer;
+  readonly #scenario: Scenario;
+  readonly #measure: Measure;
+  readonly #stage: Stage;
+  #crew: Crew | undefined;
+  #processes: Processes | undefined;
+  #idle = Number.NaN;
+  #before: Usage | undefined;
+  #given = new GivenTime();
+
+  constructor(peer: Peer, scenario: Scenario, measure: Measure) {
+    this.#peer = peer;
+    this.#scenario = scenario;
+    this.#measure = measure;
+    this.#stage = new Stage(measure.cores);
+  }
+
+  /** Resolves when the market runs and everybody has subscribed. */
+  async start(): Promise<void> {
+    const { connections, symbols, rate } = this.#scenario;
+    const running = await this.#peer.start(this.#stage, { symbols, rate, seed: SEED, connections });
+    const { server, publish } = running;
+    if (publish) await rest(server);
+    const empty = server.usage().memory;
+    const crew = new Crew(planOf(running, this.#scenario, this.#measure), connectionsPossible());
+    this.#crew = crew;
     // The market begins when everybody is there: a server that it is too much for would let nobody in.
     const opened = crew.open();
     // Who looks at it comes later; a refusal in between is not to end the run.
     opened.catch(() => {});
     await arrival(running.port, connections);
-    await rest(running.server);
-    const connected = running.server.usage().memory;
-    const processes = { ...running, helpers: [...running.helpers, await running.publish()] };
+    if (publish) await rest(server);
+    this.#idle = server.usage().memory - empty;
+    const helpers = publish ? [...running.helpers, await publish()] : running.helpers;
+    this.#processes = { server, redis: running.redis, helpers, crew };
     await opened;
-    await sleep(measure.warmSeconds * 1_000);
-    const before = usage(processes, crew);
-    const given = new GivenTime();
-    await crew.count();
-    await sleep(measure.seconds * 1_000);
-    const result = await crew.tell();
-    const after = usage(processes, crew);
-    return turnResult({ scenario, idle: connected - empty, before, after, givenShare: given.share, result });
-  } finally {
-    crew?.stop();
-    await stage.close();
+  }
+
+  /** From now on all counts. */
+  async count(): Promise<void> {
+    const processes = this.#processes as Processes;
+    this.#before = usage(processes);
+    this.#given = new GivenTime();
+    await processes.crew.count();
+  }
+
+  async tell(): Promise<TurnResult> {
+    const processes = this.#processes as Processes;
+    const result = await processes.crew.tell();
+    return turnResult({
+      scenario: this.#scenario,
+      idle: this.#idle,
+      before: this.#before as Usage,
+      after: usage(processes),
+      givenShare: this.#given.share,
+      result,
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#crew?.stop();
+    await this.#stage.close();
   }
 }
 
@@ -151,7 +222,12 @@ interface Usage {
   readonly memory: number;
 }
 
-function usage({ server, redis, helpers }: RunningPeer, crew: Crew): Usage {
+/** Whose usage is told. */
+interface Processes extends Pick<RunningPeer, "server" | "redis" | "helpers"> {
+  readonly crew: Crew;
+}
+
+function usage({ server, redis, helpers, crew }: Processes): Usage {
   const cpu = (of: readonly ProcessUsage[]) => of.reduce((total, { user, system }) => total + user + system, 0);
   const own = server.usage();
   return {

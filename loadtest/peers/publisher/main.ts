@@ -23,6 +23,8 @@ async function open({ to }: PublisherOrder): Promise<Transport> {
       return (await import("./centrifugo.ts")).centrifugoTransport(to.port, to.format);
     case "nats":
       return (await import("./nats.ts")).natsTransport(to.port);
+    case "uws":
+      return (await import("./uws.ts")).uwsTransport();
   }
 }
 

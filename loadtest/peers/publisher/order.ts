@@ -5,7 +5,9 @@ export type Way =
   | { readonly way: "redis"; readonly url: string }
   | { readonly way: "socketio"; readonly url: string; readonly isVolatile: boolean }
   | { readonly way: "centrifugo"; readonly port: number; readonly format: "json" | "msgpack" }
-  | { readonly way: "nats"; readonly port: number };
+  | { readonly way: "nats"; readonly port: number }
+  /** It serves clients itself. */
+  | { readonly way: "uws" };
 
 export interface PublisherOrder {
   readonly symbols: number;

@@ -1,0 +1,48 @@
+/**
+ * The market in the server's process, no Redis: `tickgate all`, and the shortest server that publishes the same simulated
+ * ticks to uWebSockets.js' topics. What lies between them is what Tickgate does for a tick besides sending it.
+ */
+import { fileURLToPath } from "node:url";
+import { productPackageVersion } from "./packages.ts";
+import type { Market, Peer } from "./peer.ts";
+import type { PublisherOrder } from "./publisher/order.ts";
+import type { Stage } from "./stage.ts";
+import { startGateway, TICKGATE_CLIENT, tickgateVersion } from "./tickgate.ts";
+
+const PLAIN = fileURLToPath(new URL("protocols/plain.ts", import.meta.url));
+
+export const EMBEDDED: readonly Peer[] = [
+  {
+    name: "tickgate-embedded",
+    title: "Tickgate embedded, every tick",
+    isVariant: true,
+    use: "`tickgate all` with the simulated market in it; clients subscribe in MessagePack with `interval` 0",
+    missing: () => undefined,
+    version: tickgateVersion,
+    async start(stage: Stage, { symbols, rate, seed, connections }: Market) {
+      const feed = ["--feed", `sim:?symbols=${symbols}&rate=${rate}&seed=${seed}`];
+      const { process: server, port } = await startGateway(stage, "all", connections, feed);
+      return {
+        ...{ port, server, helpers: [], redis: undefined },
+        client: { module: TICKGATE_CLIENT, settings: { interval: 0 } },
+      };
+    },
+  },
+  {
+    name: "uws-embedded",
+    title: "uWebSockets.js embedded",
+    isVariant: true,
+    use: "the publisher is the server: a topic a symbol and one `publish` a tick, MessagePack, all options as they are",
+    missing: () => undefined,
+    version: () => `uws-pack ${productPackageVersion("uWebSockets.js")}`,
+    async start(stage: Stage, { symbols, rate, seed }: Market) {
+      const order: PublisherOrder = { symbols, rate, seed, to: { way: "uws" } };
+      const server = stage.script("uWebSockets.js", "server", "publisher/main.ts", JSON.stringify(order));
+      const [, port] = await server.said(/listening (\d+)/);
+      return {
+        ...{ port: Number(port), server, helpers: [], redis: undefined },
+        client: { module: PLAIN, settings: {} },
+      };
+    },
+  },
+];
