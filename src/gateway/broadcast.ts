@@ -7,17 +7,22 @@ import type { MarketTable } from "../market/table.ts";
 import type { Pacer } from "./pacer.ts";
 
 /** A node whose pacer has not run for so long is busy, ms: one go of the event loop took that. */
-const LATE_TIME = 50;
-/** So is one whose event loop has had to wait for something to do for less than this share of so many ms: it falls behind. */
-const BUSY_SHARE = 0.01;
-const BUSY_TIME = 250;
+const LATE_TIME = 100;
+/**
+ * So is one whose goes took that long in the mean of so many ms: what comes in during a long go makes the next one longer, and
+ * they get this long where hardly anything of the core is left. That it never waits for work says less: on a core that
+ * others use it has some each time that it gets there, and keeps up.
+ */
+const SLOW_GO = 25;
+const LOOK_TIME = 250;
 /** How long there are turns when symbols stand otherwise than before, ms: all have been told by then. */
 const STATUS_TIME = 250;
-/** How long when the node is busy, ms: twice as long as the last time where the broadcast was open for a moment only. */
-const FIRST_REST = 500;
+/** How long when the node is busy, ms: longer than the last time where the broadcast was open for a moment only. */
+const FIRST_REST = 100;
+const REST_GROWTH = 4;
 const LONGEST_REST = 60_000;
-const MOMENT = 5_000;
-/** While turns come that late, ms, in the mean of the last of them, it stays closed: to tell everything would make it worse. */
+const MOMENT = 1_000;
+/** A node whose turns come that late, ms, in the mean of the last of them, is busy too: to tell everything would make it worse. */
 const LATE_TURN = 25;
 const TURNS_KEPT = 63 / 64;
 
@@ -26,20 +31,18 @@ export type BroadcastStop = "status" | "busy";
 
 export class BroadcastGate {
   isOpen = true;
-  /** How long the event loop has waited for something to do, in all, ms. */
-  idleTime: () => number = () => performance.nodeTiming.idleTime;
   readonly #table: MarketTable;
-  readonly #pacer: Pick<Pacer, "ranAt">;
+  readonly #pacer: Pick<Pacer, "ranAt" | "runs">;
   #statusClock = 0;
-  /** What {@link idleTime} was, and when. */
-  #idle = 0;
+  /** How often the pacer had run, and when that was. */
+  #runs = 0;
   #lookedAt: number;
   #openedAt = Number.NEGATIVE_INFINITY;
   #opensAt = Number.POSITIVE_INFINITY;
   #rest = FIRST_REST;
   #late = 0;
 
-  constructor(table: MarketTable, pacer: Pick<Pacer, "ranAt">) {
+  constructor(table: MarketTable, pacer: Pick<Pacer, "ranAt" | "runs">) {
     this.#table = table;
     this.#pacer = pacer;
     this.#lookedAt = pacer.ranAt;
@@ -50,10 +53,10 @@ export class BroadcastGate {
     if (this.#table.statusClock !== this.#statusClock) return "status";
     if (now - this.#pacer.ranAt > LATE_TIME) return "busy";
     const time = now - this.#lookedAt;
-    if (time < BUSY_TIME) return undefined;
-    const idle = this.idleTime();
-    const isBusy = idle - this.#idle < time * BUSY_SHARE;
-    this.#idle = idle;
+    if (time < LOOK_TIME) return undefined;
+    const { runs } = this.#pacer;
+    const isBusy = (runs - this.#runs) * SLOW_GO < time || this.#late > LATE_TURN;
+    this.#runs = runs;
     this.#lookedAt = now;
     return isBusy ? "busy" : undefined;
   }
@@ -61,7 +64,7 @@ export class BroadcastGate {
   close(stop: BroadcastStop, now: number): void {
     this.isOpen = false;
     if (stop === "busy")
-      this.#rest = now - this.#openedAt < MOMENT ? Math.min(this.#rest * 2, LONGEST_REST) : FIRST_REST;
+      this.#rest = now - this.#openedAt < MOMENT ? Math.min(this.#rest * REST_GROWTH, LONGEST_REST) : FIRST_REST;
     this.#opensAt = now + (stop === "busy" ? this.#rest : STATUS_TIME);
   }
 
@@ -81,7 +84,7 @@ export class BroadcastGate {
     if (now < this.#opensAt || this.#late > LATE_TURN) return false;
     this.isOpen = true;
     this.#openedAt = this.#lookedAt = now;
-    this.#idle = this.idleTime();
+    this.#runs = this.#pacer.runs;
     return true;
   }
 }

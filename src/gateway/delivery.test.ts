@@ -34,7 +34,7 @@ function assertAddUp({ stages, age, confirmed }: LatencyCounts): void {
 }
 
 /** How long it takes at most until what was sent is followed by a ping, ms. */
-const PING_TIME = 1_300;
+const PING_TIME = 2_300;
 
 /** A gateway with one client at one symbol, whose ticks' way to the gateway took 20, 10 and 5 ms. */
 class Way {
@@ -102,7 +102,7 @@ class Way {
 
 test("what a client asked for is the interval's; all seven together are the age", () => {
   const way = new Way(10_000);
-  way.bench.advance(3_000);
+  way.bench.advance(2_000);
   way.tick();
   const waited = way.untilSent();
   way.confirm();
@@ -116,7 +116,7 @@ test("what a client asked for is the interval's; all seven together are the age"
 
 test("a gateway that is late is the server's", () => {
   const way = new Way(10_000);
-  way.bench.advance(3_000);
+  way.bench.advance(2_000);
   way.tick();
   // Nobody gets a turn for a while.
   way.bench.clock.advance(8_000);
@@ -132,7 +132,7 @@ test("a gateway that is late is the server's", () => {
 test("a window that is full is the client's, from when the turn was due", () => {
   const way = new Way(10_000);
   way.block();
-  way.bench.advance(3_000);
+  way.bench.advance(2_000);
   way.tick();
   way.bench.advance(8_000);
   way.unblock();

@@ -19,18 +19,22 @@ import type { Paced, Pacer } from "./pacer.ts";
 const FIRST_IDS = 64;
 const FIRST_MEMBERS = 8;
 
-/** How one stands: it has looked at all changes; it is woken and has not looked yet. */
+/** How one stands, in its numbers: it has looked at all changes; it is woken and has not looked yet. */
 const QUIET = 0;
 const CHANGED = 1;
 /** The broadcast tells it; and besides that a turn is to tell it what had changed when the broadcast was opened again. */
 const LISTENING = 2;
 const ARREARS = 3;
 
-/** What is counted for one that listens, by place in its budget: bytes and ticks that it may still get, ticks that the feed left out. */
-export const BYTES_LEFT = 0;
-export const TICKS_LEFT = 1;
-export const LEFT_OUT = 2;
-/** How many numbers a budget has. */
+/**
+ * The numbers of each, by place: how it stands; and of one that listens, bytes and ticks that it may still get, and ticks that the
+ * feed left out. All that a tick touches of it lies together: it was last touched thousands of sends ago.
+ */
+const STATE = 0;
+export const BYTES_LEFT = 1;
+export const TICKS_LEFT = 2;
+export const LEFT_OUT = 3;
+/** How many numbers each has. */
 export const BUDGET = 4;
 
 /** What the index knows of a subscription. */
@@ -87,7 +91,7 @@ export type Publish = (topic: string, frame: Uint8Array, isBinary: boolean) => v
 
 export class ImmediateIndex {
   readonly gate: BroadcastGate;
-  /** By id, {@link BUDGET} numbers each. Replaced when there are more: read it from here at each use. */
+  /** By id, {@link BUDGET} numbers of each. Replaced when there are more: read it from here at each use. */
   budgets = new Int32Array(FIRST_IDS * BUDGET);
   /** How ticks are broadcast: the server's. */
   publish: Publish = () => {};
@@ -96,7 +100,6 @@ export class ImmediateIndex {
   readonly #rows: (Members[] | undefined)[] = [];
   readonly #holders: (ImmediateHolder | undefined)[] = [];
   readonly #free: number[] = [];
-  #states = new Uint8Array(FIRST_IDS);
   /** Those whose sockets have subscribed to the topics of their rows, whether the broadcast is open or not. */
   readonly #listeners = new Map<number, ImmediateListener>();
   readonly #spent: number[] = [];
@@ -118,12 +121,9 @@ export class ImmediateIndex {
   /** A subscription begins. @returns its id, until {@link leave} */
   enter(holder: ImmediateHolder): number {
     const id = this.#free.pop() ?? this.#holders.length;
-    if (id === this.#states.length) {
-      this.#states = copied(new Uint8Array(id * 2), this.#states);
-      this.budgets = copied(new Int32Array(id * 2 * BUDGET), this.budgets);
-    }
+    if (id * BUDGET === this.budgets.length) this.budgets = copied(new Int32Array(id * 2 * BUDGET), this.budgets);
     this.#holders[id] = holder;
-    this.#states[id] = QUIET;
+    this.#stand(id, QUIET);
     return id;
   }
 
@@ -178,27 +178,27 @@ export class ImmediateIndex {
 
   /** Whether anything has changed for it that it has not looked at. */
   hasChanged(id: number): boolean {
-    return this.#states[id] === CHANGED || this.#states[id] === ARREARS;
+    return this.#stateOf(id) === CHANGED || this.#stateOf(id) === ARREARS;
   }
 
   /** It looks at what has changed: what changes from now on is news. */
   take(id: number): void {
-    if (this.#states[id] === CHANGED) this.#states[id] = QUIET;
+    if (this.#stateOf(id) === CHANGED) this.#stand(id, QUIET);
   }
 
   /** It has been told all that had changed. */
   caughtUp(id: number): void {
-    if (this.#states[id] === ARREARS) this.#states[id] = LISTENING;
+    if (this.#stateOf(id) === ARREARS) this.#stand(id, LISTENING);
   }
 
   /** Whether it is the broadcast that tells it, and nothing else is to be told. */
   isListening(id: number): boolean {
-    return this.#states[id] === LISTENING;
+    return this.#stateOf(id) === LISTENING;
   }
 
   /** Whether ticks are broadcast to it. */
   hears(id: number): boolean {
-    return this.#states[id] >= LISTENING;
+    return this.#stateOf(id) >= LISTENING;
   }
 
   /** The topic of a row that it holds. */
@@ -209,13 +209,13 @@ export class ImmediateIndex {
   /** It has been told all, and has subscribed to its topics: from now on the broadcast tells it. Its budget must be set. */
   listen(listener: ImmediateListener): void {
     this.#listeners.set(listener.id, listener);
-    this.#states[listener.id] = LISTENING;
+    this.#stand(listener.id, LISTENING);
   }
 
   /** From now on it gets turns again. */
   unlisten(id: number): void {
     this.#listeners.delete(id);
-    this.#states[id] = this.hasChanged(id) ? CHANGED : QUIET;
+    this.#stand(id, this.hasChanged(id) ? CHANGED : QUIET);
   }
 
   /** To be called often: opens the broadcast again when it is time. */
@@ -223,25 +223,32 @@ export class ImmediateIndex {
     if (!this.gate.tryOpen(now)) return;
     for (const [id, listener] of this.#listeners) {
       const isToldAll = listener.resumed(now);
-      if (this.#listeners.has(id)) this.#states[id] = isToldAll ? LISTENING : ARREARS;
+      if (this.#listeners.has(id)) this.#stand(id, isToldAll ? LISTENING : ARREARS);
     }
+  }
+
+  #stateOf(id: number): number {
+    return this.budgets[id * BUDGET + STATE];
+  }
+
+  #stand(id: number, state: number): void {
+    this.budgets[id * BUDGET + STATE] = state;
   }
 
   #close(stop: BroadcastStop, now: number, row: number, seq: number): void {
     this.gate.close(stop, now);
     this.#parts.counts.broadcastStops[stop]++;
     for (const [id, listener] of this.#listeners) {
-      const state = this.#states[id];
+      const state = this.#stateOf(id);
       if (state === LISTENING) listener.interrupted(now, row, seq);
       else listener.settle(now);
-      this.#states[id] = state === LISTENING ? QUIET : CHANGED;
+      this.#stand(id, state === LISTENING ? QUIET : CHANGED);
     }
   }
 
   #wake(members: Members, row: number, seq: number, now: number): void {
     const { ids, count } = members;
     const { pacer, table } = this.#parts;
-    const states = this.#states;
     const { budgets } = this;
     // What the feed left out, or the bus.
     const leftOut = seq > 0 ? Math.max(0, table.seq[row] - seq - 1) : 0;
@@ -251,14 +258,14 @@ export class ImmediateIndex {
     let bytes = 0;
     for (let index = 0; index < count; index++) {
       const id = ids[index];
-      const state = states[id];
+      const at = id * BUDGET;
+      const state = budgets[at + STATE];
       if (state >= LISTENING) {
         if (!frame) {
           frame = this.#frame(members.encoder as TickEncoder, row, now);
           bytes = frame.length;
         }
         listeners++;
-        const at = id * BUDGET;
         const bytesLeft = budgets[at + BYTES_LEFT] - bytes;
         const ticksLeft = budgets[at + TICKS_LEFT] - 1;
         budgets[at + BYTES_LEFT] = bytesLeft;
@@ -270,7 +277,7 @@ export class ImmediateIndex {
         }
         if (bytesLeft <= 0 || ticksLeft <= 0) this.#spent.push(id);
       } else if (state === QUIET) {
-        states[id] = CHANGED;
+        budgets[at + STATE] = CHANGED;
         const holder = this.#holders[id] as ImmediateHolder;
         holder.due = now;
         pacer.hurry(holder);
@@ -300,6 +307,7 @@ export class ImmediateIndex {
     counts.framesOut += listeners;
     counts.bytesOut += listeners * frame.length;
     this.publish(topic, frame, encoder?.format.binary === true);
+    if (this.#spent.length === 0) return;
     for (const id of this.#spent) this.#listeners.get(id)?.spent(now);
     this.#spent.length = 0;
   }

@@ -67,6 +67,8 @@ export class Pacer {
   lag = 0;
   /** When it last ran, ms: every 4 ms, or as soon as the event loop gets to it. */
   ranAt: number;
+  /** How often it has run. */
+  runs = 0;
 
   /** @param sliceTime how long a slice may hold the event loop, ms */
   constructor(clock: Clock, sliceTime: number) {
@@ -132,6 +134,7 @@ export class Pacer {
     this.#immediate = undefined;
     const start = this.#clock.millis();
     this.ranAt = start;
+    this.runs++;
     this.#turnWheel(start);
     let now = start;
     // What comes into the queue during the slice waits for the next one.

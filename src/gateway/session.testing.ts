@@ -148,7 +148,6 @@ export class SessionBench {
     const { clock, bus } = this;
     this.context = createContext(settings, bus, clock, pino({ level: "silent" }));
     const { table, immediate, counts } = this.context;
-    immediate.gate.idleTime = () => clock.millis();
     immediate.publish = (topic, frame, isBinary) => {
       if (!this.socket.ended && this.socket.topics.has(topic)) this.socket.send(frame, isBinary);
     };

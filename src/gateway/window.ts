@@ -30,7 +30,7 @@ const DRY_TIME = 5_000;
 /** The window grows at most twofold in so many ms: a reader that wakes up now and then reads fast while it is awake. */
 const GROWTH_TIME = 100;
 /** A ping follows at least this often, ms, while frames are sent: how soon a reader that stopped is found out. */
-const PING_TIME = 1_000;
+const PING_TIME = 2_000;
 
 /** How much of what was measured of the pace is kept with each pong. */
 const PACE_KEPT = 0.8;
