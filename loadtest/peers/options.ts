@@ -71,6 +71,8 @@ export function readOptions(args: readonly string[]): Options | undefined {
     throw new UsageError((error as Error).message.split(". ")[0], { cause: error });
   }
   if (values.help === true) return undefined;
+  if (values.document === true && values.together === true)
+    throw new UsageError("--document is of turns: not with --together");
   const read: Record<string, unknown> = {
     document: values.document === true,
     together: values.together === true,

@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { UsageError } from "../../src/option.ts";
 import { PEERS } from "./peers.ts";
-import { playTurn } from "./turn.ts";
+import { playTogether, playTurn } from "./turn.ts";
 
 const SCENARIO = { name: "tiny", title: "tiny", connections: 4, perConnection: 5, symbols: 10, rate: 200, slow: 1 };
 const MEASURE = {
@@ -26,6 +26,17 @@ for (const peer of PEERS) {
     assert.ok(result.memory > 1_000_000 && result.bytesPerUpdate > 30);
   });
 }
+
+test("several at once: each has its own readers and its own result", { skip: !canPin }, async () => {
+  const peers = PEERS.filter(({ name }) => name.endsWith("-embedded"));
+  const results = await playTogether(peers, SCENARIO, MEASURE);
+  assert.equal(results.length, 2);
+  for (const { fresh, refused, closed, faults, strangerCores, serverCores } of results) {
+    assert.deepEqual([refused, closed, faults], [0, 0, []]);
+    assert.ok(fresh > 0 && fresh <= 500, `${fresh} fresh updates/s, of 400 that there are`);
+    assert.ok(serverCores > 0 && strangerCores < 2);
+  }
+});
 
 test("a peer that does not start is told of, with what it said", async () => {
   const broken = {
