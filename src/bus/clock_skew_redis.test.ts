@@ -1,6 +1,8 @@
 /** A publisher whose clock is wrong, through a real Redis: what is measured stays right, and what is wrong is shown. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Redis } from "ioredis";
+import { pino } from "pino";
 import { type Clock, SystemClock } from "../clock.ts";
 import { Publisher } from "../feed/publisher.ts";
 import { GatewayCounts } from "../gateway/counts.ts";
@@ -135,6 +137,51 @@ test("a gateway that may not ask Redis for the time still runs, and says nothing
     assert.ok(link.isUp);
   } finally {
     await Promise.all([near.close(), far.close()]);
+    await redis.stop();
+  }
+});
+
+test("Redis has lost its data, and the next leader's clock is behind: a gateway cannot hear it, and says so", async () => {
+  const redis = await RedisServer.start();
+  const settings = busSettings(redis.url, { busSilence: 500 });
+  const lines: string[] = [];
+  const log = pino({ base: null, timestamp: false }, { write: (line: string) => void lines.push(line) });
+  const far = openBus(settings, new SystemClock(), log);
+  const buses = [far];
+  const lead = async (ahead: number) => {
+    const clock = new WrongClock(ahead);
+    const bus = openBus(settings, clock, quiet);
+    buses.push(bus);
+    const table = new MarketTable(100);
+    const publisher = new Publisher(table, bus.writer("F"), clock);
+    await bus.writers().get("F")!.start(table, publisher.counts.handover);
+    publisher.tick("A", { bid: 1 }, clock.micros());
+    return bus;
+  };
+  try {
+    const market = new MarketTable(100);
+    const reader = far.reader();
+    reader.follow();
+    await reader.start({
+      record: (record) => void market.apply(record),
+      batchEnd() {},
+      silent() {},
+      speaking() {},
+    });
+    const first = await lead(0);
+    await until("the tick is there", () => market.rowOf("A") >= 0);
+    await first.close();
+    const client = new Redis(redis.url);
+    await client.flushall();
+    client.disconnect();
+    await lead(-60_000_000);
+    await until("it is told", () => lines.some((line) => line.includes("a feed is left out")));
+    const { reason } = JSON.parse(lines.find((line) => line.includes("a feed is left out")) ?? "") as {
+      reason: string;
+    };
+    assert.match(reason, /^feed "F": epoch \d+ after \d+$/);
+  } finally {
+    await Promise.all(buses.map((bus) => bus.close()));
     await redis.stop();
   }
 });

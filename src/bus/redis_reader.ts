@@ -45,6 +45,10 @@ const READ_TIMEOUT = 5_000;
 /** How often a silent shard's subscription is looked after, in milliseconds. */
 const ENSURE_INTERVAL = 2_000;
 
+/** Redis has lost its data, and with it the last epoch, and the new leader's clock is behind. */
+const OUTRANKED =
+  "a feed is left out: an epoch after its own was heard before; if Redis has lost its data, set the feed's clock or restart this gateway";
+
 /** What the reader holds of one shard. */
 interface Shard {
   readonly follower: ShardFollower;
@@ -89,6 +93,7 @@ export class RedisReader implements BusReader {
       refused: (reason) => this.#refused(new Error(reason)),
     });
     const { keys, clock, silence } = options;
+    const outranked = new Complaint(OUTRANKED, clock, options.log);
     this.#following = {
       shards: keys.shards,
       decoder: new BatchDecoder(),
@@ -99,6 +104,8 @@ export class RedisReader implements BusReader {
       streamOf: (feed, shard) => this.#streamOf(feed, shard),
       feedOf: (name) => this.#feedOf(name),
       offset: options.link.offset,
+      outranked: (feed, epoch, known) =>
+        outranked.about(new Error(`feed ${JSON.stringify(feed)}: epoch ${epoch} after ${known}`)),
     };
     for (let shard = 0; shard < keys.shards; shard++) {
       const follower = new ShardFollower(this.#following, shard);

@@ -59,6 +59,7 @@ class Gateway {
   readonly counts = new ReaderCounts();
   readonly table = new MarketTable(10);
   readonly silences: string[] = [];
+  readonly outranked: [feed: string, epoch: number, known: number][] = [];
   readonly feed = new HeardFeed("F");
   readonly follower: ShardFollower;
   healed = 0;
@@ -76,6 +77,7 @@ class Gateway {
         streamOf: () => 0,
         feedOf: () => this.feed,
         offset: { offset: 500, uncertainty: 100 },
+        outranked: (...what) => this.outranked.push(what),
         listener: {
           record: (record) => {
             const row = table.rowOf(record.symbol);
@@ -270,6 +272,20 @@ test("batches of a leader that was replaced, of other shard counts, and broken o
   assert.equal(gateway.follower.wantsRead(gateway.clock.millis()), true, "a batch read in part is missing");
 });
 
+test("an earlier epoch than one that was heard is told of, but not before that one is silent", () => {
+  const { store, gateway } = loaded();
+  const known = store.epoch;
+  store.epoch = known - 10;
+  store.number = 0;
+  gateway.follower.batch(store.write([]));
+  assert.deepEqual(gateway.outranked, []);
+  gateway.clock.advance(2_000);
+  gateway.follower.check(gateway.clock.millis());
+  gateway.follower.batch(store.write([]));
+  assert.deepEqual(gateway.outranked, [["F", known - 10, known]]);
+  assert.deepEqual(gateway.silences, ["silent"]);
+});
+
 test("a listener that fails is given the same again, and not in a loop", () => {
   const store = loaded().store;
   const clock = new ManualClock();
@@ -285,6 +301,7 @@ test("a listener that fails is given the same again, and not in a loop", () => {
       streamOf: () => 0,
       feedOf: () => new HeardFeed("F"),
       offset: { offset: Number.NaN, uncertainty: Number.NaN },
+      outranked() {},
       listener: {
         record({ symbol }) {
           if (fails) throw new Error("full");

@@ -43,6 +43,8 @@ export interface FollowerOptions {
   feedOf(feed: string): HeardFeed;
   /** How our own clock stands. */
   readonly offset: ClockReading;
+  /** A publisher speaks whose epoch is earlier than that of one which was heard and is silent: nobody hears it. */
+  outranked(feed: string, epoch: number, known: number): void;
 }
 
 /** The most that is kept while the hash is read, in bytes; beyond it the hash is read once more. */
@@ -241,6 +243,8 @@ export class ShardFollower {
     const { clock, counts, listener } = this.#options;
     const stream = this.#streams.get(head.feed) ?? this.#join(head.feed);
     const heard = stream?.hear(head.epoch, head.number, clock.millis()) ?? "late";
+    // What the leader before still had on its way comes at once, not after a silence.
+    if (stream?.isSilent && head.epoch < stream.epoch) this.#options.outranked(head.feed, head.epoch, stream.epoch);
     if (!stream || heard === "late") return undefined;
     if (heard === "gap" && this.#isLoaded) counts.gaps++;
     if (stream.isSilent) {
