@@ -15,6 +15,7 @@ import { RowShards } from "./row_shards.ts";
 import type { RedisKeys } from "./shard.ts";
 import { ShardWriter } from "./shard_writer.ts";
 import { BatchDecoder, BatchEncoder } from "./wire.ts";
+import { WriteGap } from "./write_gap.ts";
 
 /** What a writer has done, for the metrics. */
 export class WriterCounts {
@@ -44,11 +45,6 @@ export interface WriterOptions {
   readonly log: Logger;
 }
 
-/**
- * How soon one write may follow another, in milliseconds: what changes meanwhile goes with it. Each write wakes Redis and
- * every gateway, which costs them more than some ticks do; a feed that rested does not wait.
- */
-const WRITE_GAP = 2;
 /** How often a standby looks whether the lease is free, in milliseconds. */
 const STANDBY_INTERVAL = 200;
 /** How often shards are looked after: heartbeats, overdue writes, second tries. In milliseconds. */
@@ -71,9 +67,8 @@ export class RedisWriter implements BusWriter {
   #isClosed = false;
   #flush: NodeJS.Immediate | undefined;
   /** While it runs, what changes waits for it. */
-  #gap: NodeJS.Timeout | undefined;
-  /** When anything was last written, ms. */
-  #writtenAt = Number.NEGATIVE_INFINITY;
+  #rest: NodeJS.Timeout | undefined;
+  readonly #gap = new WriteGap();
   #wake: (() => void) | undefined;
   #run: Promise<void> | undefined;
 
@@ -135,7 +130,7 @@ export class RedisWriter implements BusWriter {
     }
     this.#isClosed = true;
     if (this.#flush) clearImmediate(this.#flush);
-    clearTimeout(this.#gap);
+    clearTimeout(this.#rest);
     this.#wake?.();
     await this.#run;
     await this.#lease.release().catch(() => {
@@ -252,7 +247,7 @@ export class RedisWriter implements BusWriter {
   }
 
   #scheduleFlush(): void {
-    if (this.#gap) return;
+    if (this.#rest) return;
     this.#flush ??= setImmediate(() => {
       this.#flush = undefined;
       this.#writeAll();
@@ -263,18 +258,20 @@ export class RedisWriter implements BusWriter {
     if (this.#role !== "leading") return;
     const { clock, link } = this.#options;
     const now = clock.millis();
-    const rest = this.#writtenAt + WRITE_GAP - now;
+    const rest = this.#gap.rest(now);
     if (rest > 0) {
-      this.#gap ??= setTimeout(() => {
-        this.#gap = undefined;
+      this.#rest ??= setTimeout(() => {
+        this.#rest = undefined;
         this.#writeAll();
       }, Math.ceil(rest));
       return;
     }
     // Redis runs them one after the other, and what they publish comes to a gateway in one go as well.
+    let hasWritten = false;
     link.together(() => {
-      for (const shard of this.#shards) if (shard.write(now)) this.#writtenAt = now;
+      for (const shard of this.#shards) if (shard.write(now)) hasWritten = true;
     });
+    if (hasWritten) this.#gap.wrote(now);
   }
 
   /** Waits so long, or until woken. */
