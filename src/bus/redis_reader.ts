@@ -46,8 +46,7 @@ const READ_TIMEOUT = 5_000;
 const ENSURE_INTERVAL = 2_000;
 
 /** Redis has lost its data, and with it the last epoch, and the new leader's clock is behind. */
-const OUTRANKED =
-  "a feed is left out: an epoch after its own was heard before; if Redis has lost its data, set the feed's clock or restart this gateway";
+const OUTRANKED = "a feed is left out: its epoch is earlier than one heard before";
 
 /** What the reader holds of one shard. */
 interface Shard {
