@@ -1,5 +1,5 @@
 /** One frame under construction: ticks copied one behind the other. One of it serves all connections in turn. */
-import type { Filling } from "../market/encoder.ts";
+import { COPIED_AT_LEAST, type Filling } from "../market/encoder.ts";
 import { MSGPACK, type TickFormat } from "../market/format.ts";
 import type { Heap } from "../market/heap.ts";
 import { MAX_FRAME_BYTES } from "../protocol/messages.ts";
@@ -9,9 +9,6 @@ const MIN_TICK_BYTES = 5;
 
 /** Views of so many bytes are kept: to make one takes a tenth of what sending a small frame does. */
 const KEPT_VIEWS = 8_192;
-
-/** What is copied too much of the last tick, bytes. */
-const SLACK = 16;
 
 export class Frame implements Filling {
   /** Ticks in the frame. */
@@ -34,7 +31,7 @@ export class Frame implements Filling {
     this.#heap = heap;
     this.result = heap.alloc(16);
     this.noted = heap.alloc(Math.ceil(MAX_FRAME_BYTES / MIN_TICK_BYTES) * 4);
-    this.#start = heap.alloc(MAX_FRAME_BYTES + SLACK);
+    this.#start = heap.alloc(MAX_FRAME_BYTES + COPIED_AT_LEAST);
     heap.onGrow(() => {
       this.#views = [[], []];
     });

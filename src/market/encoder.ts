@@ -9,6 +9,17 @@ import type { MarketTable } from "./table.ts";
 /** What an entry takes, bytes: a row (an Int32) and the mark (mark.ts) that was last told of it (a Uint32), 0 for none. */
 export const ENTRY_BYTES = 8;
 
+/** What stands before the bytes of an encoded tick in its row's slot: its version (a Float64) and its length (a Uint16). */
+const SLOT_LENGTH = 8;
+const SLOT_HEAD = SLOT_LENGTH + 2;
+/** Slots begin where lines of the processor's cache do. */
+const SLOT_STEP = 64;
+/**
+ * What is copied of the shortest tick, and of any other a multiple of 16 bytes: what is read beyond the last slot, and what
+ * is written behind the last tick of a frame, is less than this.
+ */
+export const COPIED_AT_LEAST = 96;
+
 /** Some rows, each with what was last told of it. */
 export interface Entries {
   /** The address of the first. */
@@ -39,19 +50,19 @@ export class TickEncoder {
   /** Whether others use it too: what it encodes is kept. */
   readonly isShared: boolean;
   readonly #table: MarketTable;
-  /** Addresses: a slot of `maxTickBytes` a row, its length in bytes (two bytes), and the version that it holds. */
+  readonly #slotBytes: number;
+  /** The address of the first row's slot. */
   #slots = 0;
-  #lengths = 0;
-  #versions = 0;
   #capacity = 0;
 
-  /** @param isShared whether to keep what was encoded, at `maxTickBytes` a row; else each tick is encoded each time */
+  /** @param isShared whether to keep what was encoded, at little more than `maxTickBytes` a row; else each tick is encoded each time */
   constructor(table: MarketTable, format: TickFormat, fields: Uint8Array, isShared: boolean) {
     this.#table = table;
     this.format = format;
     this.fields = fields;
     this.maxTickBytes = format.maxTickBytes(fields.length);
     this.isShared = isShared;
+    this.#slotBytes = Math.ceil((SLOT_HEAD + this.maxTickBytes) / SLOT_STEP) * SLOT_STEP;
   }
 
   /**
@@ -77,9 +88,8 @@ export class TickEncoder {
         table.markAt,
         table.versionAt,
         this.#slots,
+        this.#slotBytes,
         this.maxTickBytes,
-        this.#lengths,
-        this.#versions,
         frame.at,
         frame.limit,
         frame.noted,
@@ -90,7 +100,7 @@ export class TickEncoder {
       frame.conflated = f64[(result >> 3) + 1];
       if (index === end) return index;
       const row = i32[(entries.entries >> 2) + index * 2];
-      if (f64[(this.#versions >> 3) + row] === table.version[row]) return index;
+      if (f64[this.#slotOf(row) >> 3] === table.version[row]) return index;
       this.#encode(row);
     }
   }
@@ -113,31 +123,34 @@ export class TickEncoder {
     return end;
   }
 
+  #slotOf(row: number): number {
+    return this.#slots + row * this.#slotBytes;
+  }
+
   #encode(row: number): void {
     const { heap, version } = this.#table;
-    const start = this.#slots + row * this.maxTickBytes;
-    heap.u16[(this.#lengths >> 1) + row] = this.format.writeTick(heap, start, this.#table, row, this.fields) - start;
-    heap.f64[(this.#versions >> 3) + row] = version[row];
+    const slot = this.#slotOf(row);
+    const start = slot + SLOT_HEAD;
+    const end = this.format.writeTick(heap, start, this.#table, row, this.fields);
+    heap.u16[(slot + SLOT_LENGTH) >> 1] = end - start;
+    heap.f64[slot >> 3] = version[row];
   }
 
   #grow(): void {
-    const { heap } = this.#table;
-    const [before, after] = [this.#capacity, this.#table.version.length];
-    const slot = this.maxTickBytes;
-    // The kernel reads 16 bytes at a time, beyond the last slot too.
-    this.#slots = heap.resize(this.#slots, before * slot + 16, after * slot + 16);
-    this.#lengths = heap.resize(this.#lengths, before * 2, after * 2);
-    this.#versions = heap.resize(this.#versions, before * 8, after * 8);
-    this.#capacity = after;
+    const { length } = this.#table.version;
+    this.#slots = this.#table.heap.resize(this.#slots, this.#bytesOf(this.#capacity), this.#bytesOf(length));
+    this.#capacity = length;
+  }
+
+  /** What slots for so many rows take. */
+  #bytesOf(rows: number): number {
+    return rows * this.#slotBytes + COPIED_AT_LEAST;
   }
 
   /** Gives its memory back. */
   close(): void {
-    const { heap } = this.#table;
     if (this.#capacity === 0) return;
-    heap.free(this.#slots, this.#capacity * this.maxTickBytes + 16);
-    heap.free(this.#lengths, this.#capacity * 2);
-    heap.free(this.#versions, this.#capacity * 8);
+    this.#table.heap.free(this.#slots, this.#bytesOf(this.#capacity));
     this.#capacity = 0;
   }
 }

@@ -8,7 +8,7 @@
 import { readFileSync } from "node:fs";
 import type { Target } from "../protocol/msgpack.ts";
 
-/** The smallest block, bytes. */
+/** The smallest block, bytes, and what all begin at a multiple of: a line of the processor's cache. */
 const MIN_BLOCK = 64;
 const PAGE = 65_536;
 const FIRST_PAGES = 16;
@@ -24,8 +24,7 @@ export type CopyChanged = (
   version: number,
   slots: number,
   slotSize: number,
-  lengths: number,
-  versions: number,
+  tickSize: number,
   at: number,
   limit: number,
   noted: number,
@@ -67,7 +66,7 @@ export class Heap implements Target {
 
   /**
    * A block of zeros.
-   * @returns its address, a multiple of 16
+   * @returns its address, a multiple of 64
    * @throws HeapFull
    */
   alloc(bytes: number): number {
@@ -132,9 +131,8 @@ export class Heap implements Target {
   }
 }
 
-/** What a block takes: four sizes between a power of two and the next, so that at most a quarter is in vain. */
+/** What a block takes: four sizes between a power of two and the next, so that of a large one at most a quarter is in vain. */
 function sizeOf(bytes: number): number {
-  if (bytes <= MIN_BLOCK) return MIN_BLOCK;
-  const step = 2 ** (Math.floor(Math.log2(bytes)) - 2);
-  return Math.ceil(bytes / step) * step;
+  const step = Math.max(MIN_BLOCK, 2 ** (Math.floor(Math.log2(bytes)) - 2));
+  return Math.max(1, Math.ceil(bytes / step)) * step;
 }
