@@ -246,6 +246,10 @@ export class Outlet implements Way {
     this.#ensurePing(this.#context.clock.millis());
   }
 
+  begin(subscription: Subscription, now: number): number {
+    return this.#context.pacer.begin(subscription, subscription.interval, subscription.count, now);
+  }
+
   schedule(subscription: Subscription, due: number): void {
     this.#context.pacer.schedule(subscription, due);
   }

@@ -76,7 +76,7 @@ test("what is due in the past or right now gets its turn at once", () => {
   assert.equal(taken.length, 2);
 });
 
-test("first in, first out; who wants another turn goes behind everyone else, and waits for the next slice", () => {
+test("turns go round; who wants another one gets it when the others have had theirs, and waits for the next slice", () => {
   const { taken, pacer } = bench();
   let more = 2;
   const greedy = new Turn("greedy", taken, () => (more-- > 0 ? AGAIN : DONE));
@@ -92,7 +92,7 @@ test("first in, first out; who wants another turn goes behind everyone else, and
   pacer.run();
   assert.deepEqual(
     taken.map(({ name }) => name),
-    ["greedy", "a", "b", "greedy", "c", "greedy"],
+    ["greedy", "a", "b", "c", "greedy", "greedy"],
   );
   assert.equal(pacer.waiting, 0);
 });
@@ -119,6 +119,35 @@ test("a slice ends when its time is over, and the next one goes on where it was"
     taken.map(({ name }) => name),
     names,
   );
+});
+
+test("first turns of those that begin at once are spread over the interval, neighbours next to one another", () => {
+  for (const [interval, spread] of [
+    [7, 7],
+    [100, 100],
+    [60_000, 250],
+  ]) {
+    const { clock, taken, pacer } = bench();
+    clock.advance(12_345.6);
+    const earliest = clock.millis() + interval;
+    const dues = Array.from({ length: 5_000 }, (_, index) =>
+      pacer.begin(new Turn(String(index), taken), interval, 50, clock.millis()),
+    );
+    const tenths = new Array<number>(10).fill(0);
+    dues.forEach((due, index) => {
+      assert.ok(due >= earliest && due < earliest + spread, `${due} of ${earliest}`);
+      tenths[Math.floor(((due - earliest) / spread) * 10)]++;
+      const apart = (due - (dues[index - 1] ?? due - 0.12) + spread) % spread;
+      assert.ok(Math.abs(apart - 0.12) < 1e-6, `${apart} ms apart`);
+    });
+    for (const count of tenths) assert.ok(count > 250 && count < 750, `${tenths}`);
+  }
+});
+
+test("turns that take long are further apart", () => {
+  const { taken, pacer } = bench();
+  const [first, second] = [0, 1].map((name) => pacer.begin(new Turn(String(name), taken), 1_000, 20_000, 0));
+  assert.ok(second - first > 8, `${second - first} ms`);
 });
 
 test("who has ended gets no turn and takes no place, however often it is asked for", () => {

@@ -1,10 +1,11 @@
 /**
- * The pacer decides whose turn it is. What is due stands in a queue, and is flushed in slices of a few milliseconds,
- * so that sockets and the bus are served in between. Nothing is ever due twice: when the process is saturated the
- * queue is gone through more slowly, intervals stretch, and the work per second stays the same.
+ * The pacer decides whose turn it is. Who is due waits, and is flushed in slices of a few milliseconds, so that sockets and
+ * the bus are served in between. Nothing is ever due twice: when the process is saturated it takes longer to get round,
+ * intervals stretch, and the work per second stays the same.
  */
 import type { Clock } from "../clock.ts";
 import { copied } from "../copied.ts";
+import { Sweep } from "./sweep.ts";
 
 /** What a flush came to. */
 export const DONE = 0;
@@ -34,6 +35,11 @@ const SLOT_TIME = 4;
 /** Slots of the wheel; what is due later than a whole revolution (65 s) is passed by until it is. */
 const SLOTS = 16_384;
 const FIRST_PLACES = 256;
+/** The most by which a first turn is delayed, ms, so that clients that came at once do not stay in step. */
+const MAX_SPREAD = 250;
+/** The time that is set aside for a turn, and for each of its symbols, ms: ten times what they take. */
+const TURN_TIME = 0.1;
+const SYMBOL_TIME = 0.000_4;
 
 export class Pacer {
   readonly #clock: Clock;
@@ -55,12 +61,10 @@ export class Pacer {
   #previous = new Int32Array(FIRST_PLACES);
   /** The slot of the wheel, or `NONE`. */
   #slot = new Int32Array(FIRST_PLACES);
-  /** Whether it stands in the queue. */
-  #queued = new Uint8Array(FIRST_PLACES);
-  /** Places, first in, first out: a ring with room for all, since nobody stands in it twice. */
-  #queue = new Int32Array(FIRST_PLACES);
-  #head = 0;
-  #length = 0;
+  /** The places of those who are due. */
+  readonly #waiting = new Sweep();
+  /** The time that has been set aside for the turns of all that have begun, ms. */
+  #setAside = 0;
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
   /** How late the last turn was, ms: the saturation of the process. */
@@ -80,7 +84,7 @@ export class Pacer {
 
   /** Turns that wait. */
   get waiting(): number {
-    return this.#length;
+    return this.#waiting.size;
   }
 
   start(): void {
@@ -111,10 +115,25 @@ export class Pacer {
     this.#wheel[slot] = place;
   }
 
+  /**
+   * Gives it a first turn, an interval from now and up to another one later (or a quarter of a second). Those that begin one after the
+   * other get their turns one after the other: so they are apart by as much as they take, and neighbours all the same.
+   * @returns when it is due, ms
+   */
+  begin(paced: Paced, interval: number, symbols: number, now: number): number {
+    const spread = Math.min(interval, MAX_SPREAD);
+    const earliest = now + interval;
+    this.#setAside += TURN_TIME + symbols * SYMBOL_TIME;
+    const behind = (this.#setAside - earliest) % spread;
+    const due = earliest + (behind < 0 ? behind + spread : behind);
+    this.schedule(paced, due);
+    return due;
+  }
+
   /** Gives it a turn as soon as possible, besides the one that it has coming. */
   hurry(paced: Paced): void {
     if (paced.closed) return;
-    this.#enqueue(this.#placeOf(paced));
+    this.#waiting.add(this.#placeOf(paced));
     if (this.#timer) this.#immediate ??= setImmediate(this.#run);
   }
 
@@ -124,12 +143,12 @@ export class Pacer {
     if (place === NONE) return;
     this.#unlink(place);
     this.#paced[place] = undefined;
+    this.#waiting.delete(place);
     paced.place = NONE;
-    // One that stands in the queue is free when its turn has come.
-    if (!this.#queued[place]) this.#free.push(place);
+    this.#free.push(place);
   }
 
-  /** One slice: queues what has become due, and gives turns until the slice's time is over. */
+  /** One slice: looks who has become due, and gives turns until the slice's time is over. */
   run(): void {
     this.#immediate = undefined;
     const start = this.#clock.millis();
@@ -137,22 +156,14 @@ export class Pacer {
     this.runs++;
     this.#turnWheel(start);
     let now = start;
-    // What comes into the queue during the slice waits for the next one.
-    for (let turns = this.#length; turns > 0; turns--) {
-      const place = this.#queue[this.#head];
-      this.#head = (this.#head + 1) % this.#queue.length;
-      this.#length--;
-      this.#queued[place] = 0;
-      const paced = this.#paced[place];
-      if (!paced) {
-        this.#free.push(place);
-        continue;
-      }
+    // As many as waited when it began: whoever is due again meanwhile waits for the next slice.
+    for (let turns = this.#waiting.size; turns > 0 && this.#waiting.size > 0; turns--) {
+      const paced = this.#paced[this.#waiting.next()] as Paced;
       if (paced.flush(now) === AGAIN) this.hurry(paced);
       now = this.#clock.millis();
       if (now - start >= this.#sliceTime) break;
     }
-    if (this.#length > 0 && this.#timer) this.#immediate ??= setImmediate(this.#run);
+    if (this.#waiting.size > 0 && this.#timer) this.#immediate ??= setImmediate(this.#run);
   }
 
   #turnWheel(now: number): void {
@@ -166,18 +177,12 @@ export class Pacer {
         if (this.#due[place] <= now) {
           this.lag = now - this.#due[place];
           this.#unlink(place);
-          this.#enqueue(place);
+          this.#waiting.add(place);
         }
         place = next;
       }
     }
     this.#slotTime = Math.max(this.#slotTime, until);
-  }
-
-  #enqueue(place: number): void {
-    if (this.#queued[place]) return;
-    this.#queued[place] = 1;
-    this.#queue[(this.#head + this.#length++) % this.#queue.length] = place;
   }
 
   #unlink(place: number): void {
@@ -205,11 +210,5 @@ export class Pacer {
     this.#next = copied(new Int32Array(places), this.#next);
     this.#previous = copied(new Int32Array(places), this.#previous);
     this.#slot = copied(new Int32Array(places), this.#slot);
-    this.#queued = copied(new Uint8Array(places), this.#queued);
-    const queue = new Int32Array(places);
-    for (let index = 0; index < this.#length; index++)
-      queue[index] = this.#queue[(this.#head + index) % this.#queue.length];
-    this.#queue = queue;
-    this.#head = 0;
   }
 }

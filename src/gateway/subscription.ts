@@ -27,8 +27,6 @@ import type { StatusTeller } from "./status.ts";
  * the interval to end.
  */
 const IDLE_LOOK = 20;
-/** The most by which a first pass is delayed, ms, so that clients that came at once do not stay in step. */
-const MAX_SPREAD = 250;
 const FIRST_CAPACITY = 16;
 
 /** Where a subscription's numbers are among them. */
@@ -75,6 +73,8 @@ export interface Way {
   pingIfDue(now: number): void;
   /** The subscription gets a turn when there is room. */
   wait(subscription: Subscription): void;
+  /** The subscription has its snapshots, and gets its first turn. @returns when it is due, ms */
+  begin(subscription: Subscription, now: number): number;
   /** The subscription gets a turn at `due`, ms. */
   schedule(subscription: Subscription, due: number): void;
   /** The time that a frame of this turn says it was sent, microseconds since the Unix epoch. @param now the turn's, ms */
@@ -286,8 +286,7 @@ export class Subscription extends Paced implements ImmediateHolder {
     this.#snapshotted = index;
     if (index > from) this.#joined(index, now);
     if (index < this.#count) return false;
-    if (!this.#started && this.interval > 0)
-      this.#schedule(now + this.interval + Math.random() * Math.min(this.interval, MAX_SPREAD));
+    if (!this.#started && this.interval > 0) this.due = this.#way.begin(this, now);
     this.#started = true;
     return true;
   }

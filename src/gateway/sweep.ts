@@ -1,0 +1,60 @@
+/**
+ * Places that wait to be visited, as a lift visits floors: in their order, round and round. Nobody waits for longer than one
+ * round, as in a queue. But neighbours are visited one after the other: connections that came one after the other lie so in
+ * the memory of all who have to do with them, and what the next one needs is on its way before it is asked for
+ * (docs/performance.md: a sixth of what a frame costs).
+ */
+import { copied } from "../copied.ts";
+
+/** Places in a word. */
+const WORD = 32;
+const FIRST_WORDS = 8;
+
+export class Sweep {
+  /** A bit a place. */
+  #words = new Int32Array(FIRST_WORDS);
+  /** Where the next visit is looked for. */
+  #hand = 0;
+  #size = 0;
+
+  /** How many wait. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** From now on it waits, if it did not already. */
+  add(place: number): void {
+    const at = place >>> 5;
+    while (at >= this.#words.length) this.#words = copied(new Int32Array(this.#words.length * 2), this.#words);
+    const bit = 1 << (place % WORD);
+    if (this.#words[at] & bit) return;
+    this.#words[at] |= bit;
+    this.#size++;
+  }
+
+  /** It does not wait any more. */
+  delete(place: number): void {
+    const at = place >>> 5;
+    const bit = 1 << (place % WORD);
+    if (at >= this.#words.length || !(this.#words[at] & bit)) return;
+    this.#words[at] ^= bit;
+    this.#size--;
+  }
+
+  /** The next one, which does not wait any more. At least one must. */
+  next(): number {
+    let at = this.#hand >>> 5;
+    // Those of its word that the hand has passed come last.
+    let word = this.#words[at] & (-1 << (this.#hand % WORD));
+    while (word === 0) {
+      at = (at + 1) % this.#words.length;
+      word = this.#words[at];
+    }
+    const bit = word & -word;
+    const place = at * WORD + (WORD - 1 - Math.clz32(bit));
+    this.#words[at] ^= bit;
+    this.#size--;
+    this.#hand = (place + 1) % (this.#words.length * WORD);
+    return place;
+  }
+}
