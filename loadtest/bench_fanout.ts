@@ -1,7 +1,8 @@
 /**
  * What a real gateway costs and how old its ticks are when they arrive, under many connections. The gateway, the load
- * and, after them, the floor (a server that does nothing but send as many frames of that size) are processes of their
- * own. Times differ between machines; what is compared is the ratio to the floor in the same run.
+ * and, after them, the floor (a server that does nothing but send as many frames of that size) and cursors alone (one that
+ * sends the same ticks, and does nothing else) are processes of their own. Times differ between machines; what is compared
+ * are ratios of the same run.
  *
  *     node loadtest/bench_fanout.ts [--connections N] [--interval MS] … (--help)
  *
@@ -12,9 +13,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { UsageError } from "../src/option.ts";
 import { loadOf } from "./bench_load.ts";
 import { Child } from "./child.ts";
+import type { CursorsOrder } from "./cursors.ts";
 import { help, type Options, readOptions } from "./fanout_options.ts";
-import type { FloorOrder, FloorReport } from "./floor.ts";
+import type { FloorOrder } from "./floor.ts";
 import { GatewayProcess } from "./gateway_process.ts";
+import type { CountOrder, CountReport } from "./send_counter.ts";
 import type { Crew } from "./swarm/crew.ts";
 import { type Summary, summaryOf } from "./swarm/report.ts";
 import type { SwarmResult } from "./swarm/tally.ts";
@@ -109,31 +112,42 @@ async function measureGateway(options: Options): Promise<GatewayRun> {
   }
 }
 
-/** Microseconds of CPU a frame, of a server that only sends; and how many frames a second it sent. */
-async function measureFloor(options: Options, run: GatewayRun): Promise<{ micros: number; framesPerSecond: number }> {
-  const floor = new Child<FloorOrder, FloorReport>("floor.ts");
-  const framesPerSecond = run.framesOut / run.seconds;
-  const frame = Buffer.alloc(Math.round(run.arrived.bytes / run.arrived.frames));
-  try {
-    const { port } = await floor.order({ order: "serve", frame, framesPerSecond }, "serving");
-    // Everyone reads: what a socket that is not read from costs is no floor.
-    return await countFloor(options, floor, loadOf({ ...loadTarget(options, port), perConnection: 0, slow: 0 }));
-  } finally {
-    floor.stop();
-  }
+/** What a server costs that is compared with. */
+interface Compared {
+  /** Microseconds of CPU a frame. */
+  readonly micros: number;
+  readonly framesPerSecond: number;
 }
 
-async function countFloor(options: Options, floor: Child<FloorOrder, FloorReport>, load: Crew) {
+async function measureFloor(options: Options, run: GatewayRun): Promise<Compared> {
+  const frame = Buffer.alloc(Math.round(run.arrived.bytes / run.arrived.frames));
+  const order: FloorOrder = { order: "serve", frame, framesPerSecond: run.framesOut / run.seconds };
+  return compare<FloorOrder>(options, "floor.ts", order);
+}
+
+async function measureCursors(options: Options): Promise<Compared> {
+  const { symbols, rate, interval } = options;
+  const market = { symbols, rate, interval, perConnection: options["per-connection"] };
+  return compare<CursorsOrder>(options, "cursors.ts", { order: "serve", market });
+}
+
+async function compare<Order>(options: Options, script: string, serve: Order): Promise<Compared> {
+  const server = new Child<Order | CountOrder, CountReport>(script);
+  let load: Crew | undefined;
   try {
+    const { port } = await server.order(serve, "serving");
+    // Everyone reads: what a socket that is not read from costs is no floor.
+    load = loadOf({ ...loadTarget(options, port), perConnection: 0, slow: 0 });
     await load.open();
-    await sleep(1_000);
+    await sleep(options.warm * 1_000);
     await load.count();
-    await floor.order({ order: "count" }, "counting");
+    await server.order({ order: "count" }, "counting");
     await sleep(options.seconds * 1_000);
-    const { frames, cpuSeconds } = await floor.order({ order: "tell" }, "result");
+    const { frames, cpuSeconds } = await server.order({ order: "tell" }, "result");
     return { micros: (cpuSeconds * 1_000_000) / frames, framesPerSecond: frames / options.seconds };
   } finally {
-    load.stop();
+    load?.stop();
+    server.stop();
   }
 }
 
@@ -159,7 +173,7 @@ function brokenPromises(options: Options, { arrived: { age }, load, memory }: Ga
   return checks.filter(([kept]) => !kept).map(([, broken]) => broken);
 }
 
-function report(options: Options, run: GatewayRun, floor: { micros: number; framesPerSecond: number }): string {
+function report(options: Options, run: GatewayRun, floor: Compared, cursors: Compared): string {
   const { arrived, load } = run;
   const perFrame = (run.cpuSeconds * 1_000_000) / run.framesOut;
   const aloneSeconds = run.aloneCores * run.seconds;
@@ -188,9 +202,11 @@ function report(options: Options, run: GatewayRun, floor: { micros: number; fram
       `${fanOut.toFixed(2)} µs a frame, ${((fanOut * run.framesOut) / run.seconds / ticksOut).toFixed(3)} µs a tick`,
     ],
     ["floor", `${floor.micros.toFixed(2)} µs a frame at ${floor.framesPerSecond.toFixed(0)} frames/s`],
+    ["cursors", `${cursors.micros.toFixed(2)} µs a frame at ${cursors.framesPerSecond.toFixed(0)} frames/s`],
     [
       "ratio",
-      `fan-out ${(fanOut / floor.micros).toFixed(2)}, all in all ${(perFrame / floor.micros).toFixed(2)} times the floor`,
+      `fan-out ${(fanOut / floor.micros).toFixed(2)}, all in all ${(perFrame / floor.micros).toFixed(2)} times the floor; ` +
+        `${(perFrame / cursors.micros).toFixed(2)} times cursors alone, which are ${(cursors.micros / floor.micros).toFixed(2)} times the floor`,
     ],
     [
       "pings",
@@ -220,7 +236,7 @@ try {
         `${options.slow > 0 ? `, ${options.slow} of them reading ${options["slow-rate"]} bytes/s` : ""}\n`,
     );
     const run = await measureGateway(options);
-    process.stdout.write(report(options, run, await measureFloor(options, run)));
+    process.stdout.write(report(options, run, await measureFloor(options, run), await measureCursors(options)));
     const broken = brokenPromises(options, run);
     process.stdout.write(broken.length === 0 ? "every promise kept\n" : `BROKEN: ${broken.join("; ")}\n`);
     if (broken.length > 0) process.exitCode = 1;

@@ -3,17 +3,10 @@
  * times a second, with the same library that the gateway sends with. What it costs is what sending costs.
  */
 import { App, us_socket_local_port, type WebSocket } from "uWebSockets.js";
+import { type CountOrder, SendCounter, say } from "./send_counter.ts";
 
-/** To the floor: serve; measure from now on; say what was measured. */
-export type FloorOrder =
-  | { order: "serve"; frame: Uint8Array; framesPerSecond: number }
-  | { order: "count" }
-  | { order: "tell" };
-/** From the floor. */
-export type FloorReport =
-  | { report: "serving"; port: number }
-  | { report: "counting" }
-  | { report: "result"; frames: number; cpuSeconds: number };
+/** To the floor. */
+export type FloorOrder = { order: "serve"; frame: Uint8Array; framesPerSecond: number } | CountOrder;
 
 /** How often it sends, ms: as often as the gateway's pacer looks what is due. */
 const PERIOD = 4;
@@ -21,13 +14,7 @@ const PERIOD = 4;
 const CATCH_UP = 100;
 
 const sockets: WebSocket<unknown>[] = [];
-let frames = 0;
-let framesAtStart = 0;
-let cpuAtStart = process.cpuUsage();
-
-function say(report: FloorReport): void {
-  process.send?.(report);
-}
+const counter = new SendCounter();
 
 function serve(frame: Uint8Array, framesPerSecond: number): void {
   let owed = 0;
@@ -37,7 +24,8 @@ function serve(frame: Uint8Array, framesPerSecond: number): void {
     const now = performance.now();
     owed += (Math.min(now - last, CATCH_UP) * framesPerSecond) / 1_000;
     last = now;
-    for (; owed >= 1 && sockets.length > 0; owed--, frames++, next++) sockets[next % sockets.length].send(frame, true);
+    for (; owed >= 1 && sockets.length > 0; owed--, counter.frames++, next++)
+      sockets[next % sockets.length].send(frame, true);
   }, PERIOD);
   App()
     .ws("/v1/stream", {
@@ -52,17 +40,7 @@ function serve(frame: Uint8Array, framesPerSecond: number): void {
 }
 
 process.on("message", (message: FloorOrder) => {
-  switch (message.order) {
-    case "serve":
-      return serve(message.frame, message.framesPerSecond);
-    case "count":
-      framesAtStart = frames;
-      cpuAtStart = process.cpuUsage();
-      return say({ report: "counting" });
-    case "tell": {
-      const { user, system } = process.cpuUsage(cpuAtStart);
-      return say({ report: "result", frames: frames - framesAtStart, cpuSeconds: (user + system) / 1_000_000 });
-    }
-  }
+  if (message.order === "serve") serve(message.frame, message.framesPerSecond);
+  else counter.obey(message);
 });
 process.on("disconnect", () => process.exit());
