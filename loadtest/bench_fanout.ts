@@ -1,6 +1,6 @@
 /**
  * What a real gateway costs and how old its ticks are when they arrive, under many connections. The gateway, the load
- * and, after them, the floor (a server that does nothing but send as many frames of that size) and cursors alone (one that
+ * and, after them, the floor (a server that does nothing but send as many frames of that size) and bare turns (one that
  * sends the same ticks, and does nothing else) are processes of their own. Times differ between machines; what is compared
  * are ratios of the same run.
  *
@@ -11,9 +11,9 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { UsageError } from "../src/option.ts";
+import type { TurnsOrder } from "./bare_turns.ts";
 import { loadOf } from "./bench_load.ts";
 import { Child } from "./child.ts";
-import type { CursorsOrder } from "./cursors.ts";
 import { help, type Options, readOptions } from "./fanout_options.ts";
 import type { FloorOrder } from "./floor.ts";
 import { GatewayProcess } from "./gateway_process.ts";
@@ -125,10 +125,10 @@ async function measureFloor(options: Options, run: GatewayRun): Promise<Compared
   return compare<FloorOrder>(options, "floor.ts", order);
 }
 
-async function measureCursors(options: Options): Promise<Compared> {
+async function measureTurns(options: Options): Promise<Compared> {
   const { symbols, rate, interval } = options;
   const market = { symbols, rate, interval, perConnection: options["per-connection"] };
-  return compare<CursorsOrder>(options, "cursors.ts", { order: "serve", market });
+  return compare<TurnsOrder>(options, "bare_turns.ts", { order: "serve", market });
 }
 
 async function compare<Order>(options: Options, script: string, serve: Order): Promise<Compared> {
@@ -173,7 +173,7 @@ function brokenPromises(options: Options, { arrived: { age }, load, memory }: Ga
   return checks.filter(([kept]) => !kept).map(([, broken]) => broken);
 }
 
-function report(options: Options, run: GatewayRun, floor: Compared, cursors: Compared): string {
+function report(options: Options, run: GatewayRun, floor: Compared, turns: Compared): string {
   const { arrived, load } = run;
   const perFrame = (run.cpuSeconds * 1_000_000) / run.framesOut;
   const aloneSeconds = run.aloneCores * run.seconds;
@@ -202,11 +202,11 @@ function report(options: Options, run: GatewayRun, floor: Compared, cursors: Com
       `${fanOut.toFixed(2)} µs a frame, ${((fanOut * run.framesOut) / run.seconds / ticksOut).toFixed(3)} µs a tick`,
     ],
     ["floor", `${floor.micros.toFixed(2)} µs a frame at ${floor.framesPerSecond.toFixed(0)} frames/s`],
-    ["cursors", `${cursors.micros.toFixed(2)} µs a frame at ${cursors.framesPerSecond.toFixed(0)} frames/s`],
+    ["bare turns", `${turns.micros.toFixed(2)} µs a frame at ${turns.framesPerSecond.toFixed(0)} frames/s`],
     [
       "ratio",
       `fan-out ${(fanOut / floor.micros).toFixed(2)}, all in all ${(perFrame / floor.micros).toFixed(2)} times the floor; ` +
-        `${(perFrame / cursors.micros).toFixed(2)} times cursors alone, which are ${(cursors.micros / floor.micros).toFixed(2)} times the floor`,
+        `${(perFrame / turns.micros).toFixed(2)} times bare turns, which are ${(turns.micros / floor.micros).toFixed(2)} times the floor`,
     ],
     [
       "pings",
@@ -236,7 +236,7 @@ try {
         `${options.slow > 0 ? `, ${options.slow} of them reading ${options["slow-rate"]} bytes/s` : ""}\n`,
     );
     const run = await measureGateway(options);
-    process.stdout.write(report(options, run, await measureFloor(options, run), await measureCursors(options)));
+    process.stdout.write(report(options, run, await measureFloor(options, run), await measureTurns(options)));
     const broken = brokenPromises(options, run);
     process.stdout.write(broken.length === 0 ? "every promise kept\n" : `BROKEN: ${broken.join("; ")}\n`);
     if (broken.length > 0) process.exitCode = 1;

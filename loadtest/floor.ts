@@ -3,30 +3,24 @@
  * times a second, with the same library that the gateway sends with. What it costs is what sending costs.
  */
 import { App, us_socket_local_port, type WebSocket } from "uWebSockets.js";
-import { type CountOrder, SendCounter, say } from "./send_counter.ts";
+import { type CountOrder, often, SendCounter, say } from "./send_counter.ts";
 
 /** To the floor. */
 export type FloorOrder = { order: "serve"; frame: Uint8Array; framesPerSecond: number } | CountOrder;
 
 /** How often it sends, ms: as often as the gateway's pacer looks what is due. */
 const PERIOD = 4;
-/** The longest time that is caught up with, ms, where it was held up. */
-const CATCH_UP = 100;
 
 const sockets: WebSocket<unknown>[] = [];
 const counter = new SendCounter();
 
 function serve(frame: Uint8Array, framesPerSecond: number): void {
-  let owed = 0;
   let next = 0;
-  let last = performance.now();
-  setInterval(() => {
-    const now = performance.now();
-    owed += (Math.min(now - last, CATCH_UP) * framesPerSecond) / 1_000;
-    last = now;
-    for (; owed >= 1 && sockets.length > 0; owed--, counter.frames++, next++)
-      sockets[next % sockets.length].send(frame, true);
-  }, PERIOD);
+  often(
+    PERIOD,
+    () => (sockets.length > 0 ? framesPerSecond : 0),
+    () => counter.sent(sockets[next++ % sockets.length].send(frame, true)),
+  );
   App()
     .ws("/v1/stream", {
       open: (socket) => void sockets.push(socket),

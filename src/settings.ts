@@ -138,7 +138,7 @@ export const SETTINGS = {
     "max-symbols-per-connection",
     integer(1, 1_000_000),
     20_000,
-    "Symbols that one connection may hold, at 12 bytes each",
+    "Symbols that one connection may hold, at 8 bytes each",
   ),
   maxSymbols: setting(
     SERVERS,
@@ -159,7 +159,7 @@ export const SETTINGS = {
     "max-field-lists",
     integer(1, 1_000),
     32,
-    "Different field lists whose encoded ticks are shared, at up to 320 bytes a symbol each; ticks of more are encoded for each client",
+    "Different field lists whose encoded ticks are shared, at up to 384 bytes a symbol each; ticks of more are encoded for each client",
   ),
   broadcastSymbols: setting(
     GATEWAY,

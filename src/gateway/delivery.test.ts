@@ -242,7 +242,7 @@ function watch(rows: number) {
     const { heap } = table;
     // Of none of them anything was told.
     shown.forEach((row, index) => {
-      heap.i32.set([row, 0], (entries >> 2) + index * 2);
+      heap.i32.set([row, 0], (entries >>> 2) + index * 2);
     });
     encoder.copyChanged({ entries }, 0, shown.length, frame);
     return frame;

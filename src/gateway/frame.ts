@@ -49,7 +49,7 @@ export class Frame implements Filling {
 
   /** The row of a tick in the frame. */
   rowAt(index: number): number {
-    return this.#heap.i32[(this.noted >> 2) + index];
+    return this.#heap.i32[(this.noted >>> 2) + index];
   }
 
   /** The frame's bytes, good until the next `begin`. */

@@ -292,7 +292,7 @@ export class ImmediateIndex {
   #frame(encoder: TickEncoder, row: number, now: number): Uint8Array {
     const { frame, table, clock } = this.#parts;
     const { i32 } = table.heap;
-    const at = this.#untold.entries >> 2;
+    const at = this.#untold.entries >>> 2;
     i32[at] = row;
     i32[at + 1] = 0;
     frame.begin(encoder.format, Number.POSITIVE_INFINITY, clock.microsAt(now));

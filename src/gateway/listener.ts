@@ -74,10 +74,10 @@ export class Listener {
   overtaken(row: number, now: number): void {
     const { entries, due } = this.#subscription;
     const { i32, u32 } = this.#table.heap;
-    let at = entries >> 2;
+    let at = entries >>> 2;
     while (i32[at] !== row) at += 2;
     const before = u32[at + 1];
-    const mark = u32[(this.#table.markAt >> 2) + row];
+    const mark = u32[(this.#table.markAt >>> 2) + row];
     u32[at + 1] = mark;
     const replaced = before > 0 ? ticksBetween(before, mark) : 0;
     if (replaced > 0) this.#way.replaced(replaced, 0, 0, now - due, 0);
@@ -91,10 +91,10 @@ export class Listener {
     this.settle(now);
     this.#subscription.toldAll(now);
     for (let index = 0; index < count; index++) {
-      const at = (entries >> 2) + index * 2;
+      const at = (entries >>> 2) + index * 2;
       const each = i32[at];
       if (each === row) u32[at + 1] = seq > 0 ? markOf(seq) : 0;
-      else u32[at + 1] = u32[(markAt >> 2) + each];
+      else u32[at + 1] = u32[(markAt >>> 2) + each];
     }
   }
 

@@ -100,7 +100,7 @@ test("turns go round; who wants another one gets it when the others have had the
 test("a slice ends when its time is over, and the next one goes on where it was", () => {
   const { clock, taken, pacer } = bench();
   const names = Array.from({ length: 5_000 }, (_, index) => String(index));
-  // Each turn costs 0.25 ms, so a slice of 4 ms has 16 of them; the clock is looked at every eight turns.
+  // Each turn costs 0.25 ms, so a slice of 4 ms has 16 of them.
   const cost = () => {
     clock.advance(0.25);
     return DONE;
@@ -173,6 +173,32 @@ test("who has ended gets no turn and takes no place, however often it is asked f
   assert.deepEqual(
     taken.map(({ name }) => name),
     ["after"],
+  );
+});
+
+test("one that is cancelled while it waits gets no turn, nor does who has its place then", () => {
+  const { clock, taken, pacer } = bench();
+  const waits = new Turn("waits", taken);
+  const late = new Turn("late", taken);
+  pacer.hurry(
+    new Turn("first", taken, () => {
+      waits.closed = true;
+      pacer.cancel(waits);
+      pacer.schedule(late, clock.millis() + 20);
+      return DONE;
+    }),
+  );
+  pacer.hurry(waits);
+  pacer.run();
+  pacer.run();
+  assert.deepEqual(
+    taken.splice(0).map(({ name }) => name),
+    ["first"],
+  );
+  pass(clock, pacer, 28);
+  assert.deepEqual(
+    taken.map(({ name }) => name),
+    ["late"],
   );
 });
 

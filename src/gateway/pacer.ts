@@ -117,15 +117,16 @@ export class Pacer {
 
   /**
    * Gives it a first turn, an interval from now and up to another one later (or a quarter of a second). Those that begin one after the
-   * other get their turns one after the other: so they are apart by as much as they take, and neighbours all the same.
+   * other get their turns one after the other, ten times as far apart as they take: so they are spread, and neighbours all the same.
+   * @param interval ms, more than 0
    * @returns when it is due, ms
    */
   begin(paced: Paced, interval: number, symbols: number, now: number): number {
     const spread = Math.min(interval, MAX_SPREAD);
     const earliest = now + interval;
     this.#setAside += TURN_TIME + symbols * SYMBOL_TIME;
-    const behind = (this.#setAside - earliest) % spread;
-    const due = earliest + (behind < 0 ? behind + spread : behind);
+    const offset = (this.#setAside - earliest) % spread;
+    const due = earliest + (offset < 0 ? offset + spread : offset);
     this.schedule(paced, due);
     return due;
   }
@@ -156,9 +157,9 @@ export class Pacer {
     this.runs++;
     this.#turnWheel(start);
     let now = start;
-    // As many as waited when it began: whoever is due again meanwhile waits for the next slice.
+    // As many as waited when it began: who keeps asking for another one does not keep it going.
     for (let turns = this.#waiting.size; turns > 0 && this.#waiting.size > 0; turns--) {
-      const paced = this.#paced[this.#waiting.next()] as Paced;
+      const paced = this.#paced[this.#waiting.take()] as Paced;
       if (paced.flush(now) === AGAIN) this.hurry(paced);
       now = this.#clock.millis();
       if (now - start >= this.#sliceTime) break;

@@ -167,7 +167,7 @@ export class Subscription extends Paced implements ImmediateHolder {
 
   /** The row of an entry. */
   rowAt(index: number): number {
-    return this.#table.heap.i32[(this.entries >> 2) + index * 2];
+    return this.#table.heap.i32[(this.entries >>> 2) + index * 2];
   }
 
   /**
@@ -192,7 +192,7 @@ export class Subscription extends Paced implements ImmediateHolder {
     this.listener?.unlisten(now);
     const { i32 } = this.#table.heap;
     for (const row of rows) {
-      const at = (this.entries >> 2) + this.#count++ * 2;
+      const at = (this.entries >>> 2) + this.#count++ * 2;
       i32[at] = row;
       i32[at + 1] = 0;
       if (this.listener) this.#immediate.add(row, this.listener.id);
@@ -207,7 +207,7 @@ export class Subscription extends Paced implements ImmediateHolder {
     const [settled, snapshotted, hand] = [this.#settled, this.#snapshotted, this.#hand];
     const ends = this.#joins.map((join) => join.end);
     const { i32 } = this.#table.heap;
-    const first = this.entries >> 2;
+    const first = this.entries >>> 2;
     let kept = 0;
     for (let index = 0; index < this.#count; index++) {
       const row = i32[first + index * 2];
@@ -385,7 +385,7 @@ export class Subscription extends Paced implements ImmediateHolder {
     const teller = this.#way.status;
     const { i32 } = table.heap;
     for (let index = 0; index < this.#count; index++) {
-      const at = (this.entries >> 2) + index * 2;
+      const at = (this.entries >>> 2) + index * 2;
       const row = i32[at];
       if (table.gapVersion[row] > since || table.resetVersion[row] > since) {
         teller.gap(row, table.resetVersion[row] > since);

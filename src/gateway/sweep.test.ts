@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { Sweep } from "./sweep.ts";
 
 const step = fc.record({
-  kind: fc.constantFrom("add", "add", "delete", "next", "next"),
+  kind: fc.constantFrom("add", "add", "delete", "take", "take"),
   place: fc.oneof(fc.nat(40), fc.nat(1_000)),
 });
 
@@ -23,7 +23,7 @@ test("whoever waits is visited once, in the order of places, and nobody twice be
           sweep.delete(place);
           waiting.delete(place);
         } else if (waiting.size > 0) {
-          const visited = sweep.next();
+          const visited = sweep.take();
           const ahead = [...waiting.keys()].filter((each) => each >= hand);
           assert.equal(visited, Math.min(...(ahead.length > 0 ? ahead : waiting.keys())));
           waiting.delete(visited);
@@ -38,4 +38,12 @@ test("whoever waits is visited once, in the order of places, and nobody twice be
     }),
     { numRuns: 1_000 },
   );
+});
+
+test("the hand goes on where more places have come behind the last", () => {
+  const sweep = new Sweep();
+  sweep.add(255);
+  assert.equal(sweep.take(), 255);
+  for (const place of [3, 256]) sweep.add(place);
+  assert.deepEqual([sweep.take(), sweep.take()], [256, 3]);
 });

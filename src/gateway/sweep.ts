@@ -6,8 +6,9 @@
  */
 import { copied } from "../copied.ts";
 
-/** Places in a word. */
-const WORD = 32;
+/** Places in a word, as a power of two. */
+const WORD_BITS = 5;
+const WORD = 1 << WORD_BITS;
 const FIRST_WORDS = 8;
 
 export class Sweep {
@@ -24,7 +25,7 @@ export class Sweep {
 
   /** From now on it waits, if it did not already. */
   add(place: number): void {
-    const at = place >>> 5;
+    const at = place >>> WORD_BITS;
     while (at >= this.#words.length) this.#words = copied(new Int32Array(this.#words.length * 2), this.#words);
     const bit = 1 << (place % WORD);
     if (this.#words[at] & bit) return;
@@ -34,7 +35,7 @@ export class Sweep {
 
   /** It does not wait any more. */
   delete(place: number): void {
-    const at = place >>> 5;
+    const at = place >>> WORD_BITS;
     const bit = 1 << (place % WORD);
     if (at >= this.#words.length || !(this.#words[at] & bit)) return;
     this.#words[at] ^= bit;
@@ -42,19 +43,19 @@ export class Sweep {
   }
 
   /** The next one, which does not wait any more. At least one must. */
-  next(): number {
-    let at = this.#hand >>> 5;
+  take(): number {
+    let at = this.#hand >>> WORD_BITS;
     // Those of its word that the hand has passed come last.
-    let word = this.#words[at] & (-1 << (this.#hand % WORD));
+    let word = at < this.#words.length ? this.#words[at] & (-1 << (this.#hand % WORD)) : 0;
     while (word === 0) {
-      at = (at + 1) % this.#words.length;
+      at = at + 1 < this.#words.length ? at + 1 : 0;
       word = this.#words[at];
     }
     const bit = word & -word;
     const place = at * WORD + (WORD - 1 - Math.clz32(bit));
     this.#words[at] ^= bit;
     this.#size--;
-    this.#hand = (place + 1) % (this.#words.length * WORD);
+    this.#hand = place + 1;
     return place;
   }
 }

@@ -13,7 +13,7 @@
   (func (export "copy")
     (param $from i32) (param $end i32) (param $entries i32)
     (param $marks i32) (param $version i32)
-    (param $slots i32) (param $slotSize i32) (param $tickSize i32)
+    (param $slots i32) (param $slotBytes i32) (param $tickBytes i32)
     (param $at i32) (param $limit i32) (param $noted i32) (param $result i32)
     (result i32)
     (local $row i32) (local $now i32) (local $before i32) (local $entry i32)
@@ -29,7 +29,7 @@
         (local.set $now (i32.load (i32.add (local.get $marks) (i32.shl (local.get $row) (i32.const 2)))))
         (if (i32.ne (local.get $now) (local.get $before))
           (then
-            (local.set $slot (i32.add (local.get $slots) (i32.mul (local.get $row) (local.get $slotSize))))
+            (local.set $slot (i32.add (local.get $slots) (i32.mul (local.get $row) (local.get $slotBytes))))
             (br_if $stop
               (f64.ne
                 (f64.load (i32.add (local.get $version) (i32.shl (local.get $row) (i32.const 3))))
@@ -37,20 +37,22 @@
             ;; The first tick always fits, or a narrow window would stop all.
             (br_if $stop
               (i32.and
-                (i32.gt_u (i32.add (local.get $at) (local.get $tickSize)) (local.get $limit))
+                (i32.gt_u (i32.add (local.get $at) (local.get $tickBytes)) (local.get $limit))
                 (i32.ne (local.get $count) (i32.const 0))))
             (local.set $length (i32.load16_u offset=8 (local.get $slot)))
-            ;; 96 bytes, as long as nearly all ticks are, without asking how many are needed: a branch that is guessed wrong
-            ;; costs as much as all of them. What is copied too much is written over by the next tick, or not sent.
+            ;; 112 bytes (COPIED_AT_LEAST of encoder.ts), as long as a MessagePack tick of ten fields is, without asking how many are
+            ;; needed: a branch that is guessed wrong costs as much as all of them. What is copied too much is written over by
+            ;; the next tick, or not sent.
             (v128.store offset=0 align=1 (local.get $at) (v128.load offset=10 align=1 (local.get $slot)))
             (v128.store offset=16 align=1 (local.get $at) (v128.load offset=26 align=1 (local.get $slot)))
             (v128.store offset=32 align=1 (local.get $at) (v128.load offset=42 align=1 (local.get $slot)))
             (v128.store offset=48 align=1 (local.get $at) (v128.load offset=58 align=1 (local.get $slot)))
             (v128.store offset=64 align=1 (local.get $at) (v128.load offset=74 align=1 (local.get $slot)))
             (v128.store offset=80 align=1 (local.get $at) (v128.load offset=90 align=1 (local.get $slot)))
-            (if (i32.gt_u (local.get $length) (i32.const 96))
+            (v128.store offset=96 align=1 (local.get $at) (v128.load offset=106 align=1 (local.get $slot)))
+            (if (i32.gt_u (local.get $length) (i32.const 112))
               (then
-                (local.set $copied (i32.const 96))
+                (local.set $copied (i32.const 112))
                 (loop $copy
                   (v128.store align=1
                     (i32.add (local.get $at) (local.get $copied))

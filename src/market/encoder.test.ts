@@ -32,12 +32,12 @@ class Pass implements Filling {
     this.at = this.start;
     this.limit = this.start + room;
     rows.forEach((row, index) => {
-      heap.i32[(this.entries >> 2) + index * 2] = row;
+      heap.i32[(this.entries >>> 2) + index * 2] = row;
     });
   }
 
   toldOf(index: number): number {
-    return this.#heap.u32[(this.entries >> 2) + index * 2 + 1];
+    return this.#heap.u32[(this.entries >>> 2) + index * 2 + 1];
   }
 
   /** Begins another frame. */
@@ -126,7 +126,7 @@ test("a pass copies what has changed, all of it and once, in frames of any size,
             from = pass.copy(encoders[which], from);
             assert.ok(pass.count <= 1 || pass.at <= pass.limit, "a frame is no larger than it may be");
             assert.ok(pass.count > 0 || from === rows.length, "the first tick always fits");
-            const noted = Array.from({ length: pass.count }, (_, index) => table.heap.i32[(pass.noted >> 2) + index]);
+            const noted = Array.from({ length: pass.count }, (_, index) => table.heap.i32[(pass.noted >>> 2) + index]);
             all.push({ noted, bytes: pass.bytes.toString("latin1"), count: pass.count, conflated: pass.conflated });
           }
           return all;

@@ -9,16 +9,16 @@ import type { MarketTable } from "./table.ts";
 /** What an entry takes, bytes: a row (an Int32) and the mark (mark.ts) that was last told of it (a Uint32), 0 for none. */
 export const ENTRY_BYTES = 8;
 
-/** What stands before the bytes of an encoded tick in its row's slot: its version (a Float64) and its length (a Uint16). */
-const SLOT_LENGTH = 8;
-const SLOT_HEAD = SLOT_LENGTH + 2;
+/** In a row's slot stand the version that is encoded (a Float64), its length (a Uint16) and its bytes: where the last two are. */
+const LENGTH_AT = 8;
+const TICK_AT = LENGTH_AT + 2;
 /** Slots begin where lines of the processor's cache do. */
 const SLOT_STEP = 64;
 /**
  * What is copied of the shortest tick, and of any other a multiple of 16 bytes: what is read beyond the last slot, and what
  * is written behind the last tick of a frame, is less than this.
  */
-export const COPIED_AT_LEAST = 96;
+export const COPIED_AT_LEAST = 112;
 
 /** Some rows, each with what was last told of it. */
 export interface Entries {
@@ -62,7 +62,7 @@ export class TickEncoder {
     this.fields = fields;
     this.maxTickBytes = format.maxTickBytes(fields.length);
     this.isShared = isShared;
-    this.#slotBytes = Math.ceil((SLOT_HEAD + this.maxTickBytes) / SLOT_STEP) * SLOT_STEP;
+    this.#slotBytes = Math.ceil((TICK_AT + this.maxTickBytes) / SLOT_STEP) * SLOT_STEP;
   }
 
   /**
@@ -79,8 +79,8 @@ export class TickEncoder {
       if (this.#capacity < table.version.length) this.#grow();
       const { i32, f64 } = heap;
       const { result } = frame;
-      i32[(result >> 2) + 1] = frame.count;
-      f64[(result >> 3) + 1] = frame.conflated;
+      i32[(result >>> 2) + 1] = frame.count;
+      f64[(result >>> 3) + 1] = frame.conflated;
       frame.at = heap.copyChanged(
         index,
         end,
@@ -95,12 +95,12 @@ export class TickEncoder {
         frame.noted,
         result,
       );
-      index = i32[result >> 2];
-      frame.count = i32[(result >> 2) + 1];
-      frame.conflated = f64[(result >> 3) + 1];
+      index = i32[result >>> 2];
+      frame.count = i32[(result >>> 2) + 1];
+      frame.conflated = f64[(result >>> 3) + 1];
       if (index === end) return index;
-      const row = i32[(entries.entries >> 2) + index * 2];
-      if (f64[this.#slotOf(row) >> 3] === table.version[row]) return index;
+      const row = i32[(entries.entries >>> 2) + index * 2];
+      if (f64[this.#slotOf(row) >>> 3] === table.version[row]) return index;
       this.#encode(row);
     }
   }
@@ -109,14 +109,14 @@ export class TickEncoder {
     const { heap, markAt } = this.#table;
     const { i32, u32 } = heap;
     for (let index = from; index < end; index++) {
-      const at = (entries >> 2) + index * 2;
+      const at = (entries >>> 2) + index * 2;
       const row = i32[at];
       const before = u32[at + 1];
-      const now = u32[(markAt >> 2) + row];
+      const now = u32[(markAt >>> 2) + row];
       if (now === before) continue;
       if (frame.at + this.maxTickBytes > frame.limit && frame.count > 0) return index;
       frame.at = this.format.writeTick(heap, frame.at, this.#table, row, this.fields);
-      i32[(frame.noted >> 2) + frame.count++] = row;
+      i32[(frame.noted >>> 2) + frame.count++] = row;
       if (before > 0) frame.conflated += ticksBetween(before, now);
       u32[at + 1] = now;
     }
@@ -130,10 +130,10 @@ export class TickEncoder {
   #encode(row: number): void {
     const { heap, version } = this.#table;
     const slot = this.#slotOf(row);
-    const start = slot + SLOT_HEAD;
+    const start = slot + TICK_AT;
     const end = this.format.writeTick(heap, start, this.#table, row, this.fields);
-    heap.u16[(slot + SLOT_LENGTH) >> 1] = end - start;
-    heap.f64[slot >> 3] = version[row];
+    heap.u16[(slot + LENGTH_AT) >>> 1] = end - start;
+    heap.f64[slot >>> 3] = version[row];
   }
 
   #grow(): void {

@@ -274,7 +274,7 @@ export class MarketTable {
   #ticked(row: number, seq: number, eventTime: number): void {
     if (this.seq[row] === 0) this.#first(row);
     this.seq[row] = seq;
-    this.heap.u32[(this.markAt >> 2) + row] = markOf(seq);
+    this.heap.u32[(this.markAt >>> 2) + row] = markOf(seq);
     this.eventTime[row] = eventTime;
     this.version[row] = ++this.clock;
   }

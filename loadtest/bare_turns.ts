@@ -1,5 +1,5 @@
 /**
- * Cursors alone: a server that has the gateway's market, its encoder and its innermost loop, and sends its connections in turn what
+ * Bare turns: a server that has the gateway's market, its encoder and its innermost loop, and sends its connections in turn what
  * has changed of their symbols. No windows and no pings, so nobody knows what has arrived; no commands, states, counts,
  * latencies or bus. What it costs is the least that a gateway can cost that sends the same.
  */
@@ -11,10 +11,11 @@ import { ENTRY_BYTES, type Entries, TickEncoder } from "../src/market/encoder.ts
 import { MSGPACK } from "../src/market/format.ts";
 import { MarketTable } from "../src/market/table.ts";
 import { FIELDS } from "../src/tick.ts";
-import { type CountOrder, SendCounter, say } from "./send_counter.ts";
+import { type CountOrder, often, SendCounter, say } from "./send_counter.ts";
+import { Selection } from "./swarm/selection.ts";
 
 /** The market, and what each connection gets of it. */
-export interface CursorsMarket {
+export interface TurnsMarket {
   readonly symbols: number;
   readonly perConnection: number;
   /** Ticks a second. */
@@ -24,38 +25,31 @@ export interface CursorsMarket {
 }
 
 /** To such a server. */
-export type CursorsOrder = { order: "serve"; market: CursorsMarket } | CountOrder;
+export type TurnsOrder = { order: "serve"; market: TurnsMarket } | CountOrder;
 
 /** How often the market ticks and turns are taken, ms: as the simulator and the pacer do. */
 const TICK_PERIOD = 2;
 const TURN_PERIOD = 4;
-/** The longest time that is caught up with, ms, where it was held up. */
-const CATCH_UP = 100;
 
-/** What is done for each, so many times a second, whatever the timers do. */
-function often(period: number, perSecond: () => number, act: () => void): void {
-  let owed = 0;
-  let last = performance.now();
-  setInterval(() => {
-    const now = performance.now();
-    owed += (Math.min(now - last, CATCH_UP) * perSecond()) / 1_000;
-    last = now;
-    for (; owed >= 1; owed--) act();
-  }, period);
+interface Turn {
+  readonly socket: WebSocket<unknown>;
+  readonly entries: Entries;
 }
 
-class Cursors {
+class BareTurns {
   readonly #clock = new SystemClock();
   readonly #market: SimMarket;
   readonly #table: MarketTable;
   readonly #frame: Frame;
   readonly #encoder: TickEncoder;
   readonly #perConnection: number;
-  readonly #turns: { socket: WebSocket<unknown>; entries: Entries }[] = [];
+  #turns: Turn[] = [];
+  /** Connections that there have been. */
+  #opened = 0;
   readonly #counter: SendCounter;
   #next = 0;
 
-  constructor({ symbols, perConnection, rate, interval }: CursorsMarket, counter: SendCounter) {
+  constructor({ symbols, perConnection, rate, interval }: TurnsMarket, counter: SendCounter) {
     this.#counter = counter;
     this.#perConnection = perConnection;
     this.#market = new SimMarket(symbols, 1, "SIM");
@@ -70,27 +64,28 @@ class Cursors {
       () => rate,
       () => this.#tick(),
     );
-    // Interval 0 is all the time here, as it is for a gateway that has more to say than it can.
+    // Interval 0 is a round as often as one can be made: all of them at each beat.
+    const roundsPerSecond = 1_000 / Math.max(interval, TURN_PERIOD);
     often(
       TURN_PERIOD,
-      () => (this.#turns.length * 1_000) / Math.max(interval, 1),
+      () => this.#turns.length * roundsPerSecond,
       () => this.#turn(),
+      () => this.#turns.length,
     );
   }
 
   open(socket: WebSocket<unknown>): void {
-    const { heap, rows } = this.#table;
+    const { heap, symbols } = this.#table;
     const entries = heap.alloc(this.#perConnection * ENTRY_BYTES);
-    const first = Math.floor(Math.random() * rows);
-    const step = Math.max(1, Math.floor(rows / this.#perConnection));
-    for (let index = 0; index < this.#perConnection; index++)
-      heap.i32[(entries >> 2) + index * 2] = (first + index * step) % rows;
+    // What the swarm's reader of that number would have subscribed to.
+    const selection = new Selection(symbols, this.#opened++, this.#perConnection);
+    for (let slot = 0; slot < selection.count; slot++) heap.i32[(entries >>> 2) + slot * 2] = selection.symbolAt(slot);
     this.#turns.push({ socket, entries: { entries } });
   }
 
-  close(): void {
-    // The load is about to go, and this with it.
-    this.#turns.length = 0;
+  /** The load is about to go. */
+  close(socket: WebSocket<unknown>): void {
+    this.#turns = this.#turns.filter((turn) => turn.socket !== socket);
   }
 
   #tick(): void {
@@ -99,28 +94,26 @@ class Cursors {
   }
 
   #turn(): void {
-    if (this.#turns.length === 0) return;
     const { socket, entries } = this.#turns[this.#next++ % this.#turns.length];
     this.#frame.begin(MSGPACK, Number.POSITIVE_INFINITY, this.#clock.micros());
     this.#encoder.copyChanged(entries, 0, this.#perConnection, this.#frame);
     if (this.#frame.count === 0) return;
-    socket.send(this.#frame.finish(), true, false);
-    this.#counter.frames++;
+    this.#counter.sent(socket.send(this.#frame.finish(), true, false));
   }
 }
 
-function serve(market: CursorsMarket, counter: SendCounter): void {
-  const cursors = new Cursors(market, counter);
+function serve(market: TurnsMarket, counter: SendCounter): void {
+  const turns = new BareTurns(market, counter);
   App()
-    .ws("/v1/stream", { open: (socket) => cursors.open(socket), close: () => cursors.close() })
+    .ws("/v1/stream", { open: (socket) => turns.open(socket), close: (socket) => turns.close(socket) })
     .listen("127.0.0.1", 0, (socket) => {
-      if (!socket) throw new Error("the cursors cannot listen");
+      if (!socket) throw new Error("the bare turns cannot listen");
       say({ report: "serving", port: us_socket_local_port(socket) });
     });
 }
 
 const counter = new SendCounter();
-process.on("message", (message: CursorsOrder) => {
+process.on("message", (message: TurnsOrder) => {
   if (message.order === "serve") serve(message.market, counter);
   else counter.obey(message);
 });
