@@ -131,6 +131,7 @@ async function measureTurns(options: Options): Promise<Compared> {
   return compare<TurnsOrder>(options, "bare_turns.ts", { order: "serve", market });
 }
 
+/** Runs one of them, and everyone reads from it. @param serve its first order */
 async function compare<Order>(options: Options, script: string, serve: Order): Promise<Compared> {
   const server = new Child<Order | CountOrder, CountReport>(script);
   let load: Crew | undefined;
