@@ -13,6 +13,11 @@ import { type HeardFeed, NO_FEED } from "./heard_feed.ts";
  */
 export class BusRecord {
   symbol = "";
+  /**
+   * The listener's row of the symbol, which it writes here and the transport may keep for the next record of it: looking it up by
+   * name is the dearest part of taking a tick in. -1 where not known; it may have become another symbol's since.
+   */
+  row = -1;
   /** Which publisher's reign the tick is of: a larger epoch wins, whatever its `seq`. */
   epoch = 0;
   /** The symbol's ticks at the publisher, counted by one. */

@@ -68,6 +68,8 @@ class MemoryWriter implements BusWriter {
   #table: MarketTable | undefined;
   #handover = new Handover();
   readonly #changed = new ChangedRows();
+  /** The listener's rows, by those of the table. */
+  readonly #rows: number[] = [];
   #scheduled: NodeJS.Immediate | undefined;
   #batches = 0;
   #writtenAt: number;
@@ -120,7 +122,10 @@ class MemoryWriter implements BusWriter {
         record.sentAt = sentAt;
         if (Number.isNaN(record.receivedAt)) record.receivedAt = sentAt;
         this.#handover.taken(row, record.seq, record.receivedAt, sentAt);
+        while (this.#rows.length <= row) this.#rows.push(-1);
+        record.row = this.#rows[row];
         listener.record(record);
+        this.#rows[row] = record.row;
       }
       listener.batchEnd();
       this.feed.transit.observe(this.#clock.micros() - sentAt);

@@ -278,6 +278,7 @@ export class ShardFollower {
         // An older publisher does not tell it, nor does one in another language that is not asked when.
         if (Number.isNaN(record.receivedAt)) record.receivedAt = head.sentAt;
         listener?.record(record);
+        decoder.keepRow(record.row);
       }
       return true;
     } catch (error) {

@@ -9,6 +9,19 @@ const SIZE = 65_536;
 
 export class SymbolCache {
   readonly #symbols: string[] = new Array<string>(SIZE).fill("");
+  readonly #rows = new Int32Array(SIZE).fill(-1);
+  /** Where the symbol is that was last asked for. */
+  #place = 0;
+
+  /** The row that was kept for the symbol that was last asked for; -1 where none was. */
+  get row(): number {
+    return this.#rows[this.#place];
+  }
+
+  /** Kept with the symbol that was last asked for, as long as that stays. */
+  set row(row: number) {
+    this.#rows[this.#place] = row;
+  }
 
   /** The symbol that these bytes spell, or undefined when they spell none. */
   get(bytes: Uint8Array, from: number, length: number): string | undefined {
@@ -17,10 +30,12 @@ export class SymbolCache {
     for (let at = from; at < from + length; at++) hash = Math.imul(hash ^ bytes[at], 0x01000193);
     const place = (hash ^ (hash >>> 16)) & (SIZE - 1);
     const cached = this.#symbols[place];
+    this.#place = place;
     if (cached.length === length && isSpelled(cached, bytes, from)) return cached;
     const symbol = String.fromCharCode(...bytes.subarray(from, from + length));
     if (!isSymbol(symbol)) return undefined;
     this.#symbols[place] = symbol;
+    this.#rows[place] = -1;
     return symbol;
   }
 }

@@ -173,6 +173,7 @@ export class BatchDecoder {
     const symbol = this.#symbols.get(unpacker.bytes, unpacker.position - symbolBytes, symbolBytes);
     if (symbol === undefined) throw new WireError("a symbol is not of the grammar");
     record.symbol = symbol;
+    record.row = this.#symbols.row;
     record.seq = this.#count();
     record.eventTime = unpacker.number();
     const state = unpacker.number();
@@ -184,6 +185,11 @@ export class BatchDecoder {
     const delay = length > RECORD_LENGTH ? unpacker.numberOrSkip() : Number.NaN;
     record.receivedAt = Number.isFinite(delay) ? record.eventTime + delay : Number.NaN;
     for (let index = FULL_RECORD_LENGTH; index < length; index++) unpacker.skip();
+  }
+
+  /** The listener's row of the symbol that was read last: the next record of it has it. */
+  keepRow(row: number): void {
+    this.#symbols.row = row;
   }
 
   /** Reads what stands behind the records ({@link end}) before any of them; they are to be read afterwards. */

@@ -70,16 +70,6 @@ export class DeliveryWatch {
     return false;
   }
 
-  /** How many ticks, the next one included, until one is chosen. */
-  static untilChoice({ f64 }: Numbers, at: number): number {
-    return f64[at + NEXT] - f64[at + SENT];
-  }
-
-  /** So many ticks have been sent, fewer than {@link untilChoice}. */
-  static passed({ f64 }: Numbers, at: number, ticks: number): void {
-    f64[at + SENT] += ticks;
-  }
-
   /**
    * A frame is being sent, one of whose ticks is chosen.
    *
@@ -94,19 +84,36 @@ export class DeliveryWatch {
    */
   sent(frame: Frame, from: number, now: number, due: number, held: number): void {
     const ticks = frame.count - from;
-    const { f64 } = this.#numbers;
-    const sent = f64[this.#at + SENT] + ticks;
     const table = this.#table;
     const row = frame.rowAt(from + Math.floor(Math.random() * ticks));
-    const bus = table.busTime[row];
-    // It says nothing of how long anything takes, and will not stand for the others.
-    if (Number.isNaN(bus)) return;
-    f64[this.#at + SENT] = sent;
-    f64[this.#at + NEXT] = Math.min(FAR, Math.floor(sent / (1 - Math.random())) + 1);
     const waited = Math.max(0, frame.sentAt - table.appliedAt[row]);
     // What was due before the tick came was not due for it.
     const late = Math.min(waited, (now - due) * 1_000);
-    const client = Math.min(late, held * 1_000);
+    this.#keep(row, ticks, waited, late, Math.min(late, held * 1_000));
+  }
+
+  /**
+   * So many ticks have been broadcast, of which one is chosen, of this row.
+   * @param waited how long it took from the market table to the frame, microseconds
+   */
+  broadcast(row: number, ticks: number, waited: number): void {
+    this.#keep(row, ticks, waited, 0, 0);
+  }
+
+  /**
+   * @param ticks so many have been sent, and it is one of them
+   * @param late how long of that its turn was late, microseconds
+   * @param client how long of that the client had no room, microseconds
+   */
+  #keep(row: number, ticks: number, waited: number, late: number, client: number): void {
+    const { f64 } = this.#numbers;
+    const table = this.#table;
+    const bus = table.busTime[row];
+    // It says nothing of how long anything takes, and will not stand for the others.
+    if (Number.isNaN(bus)) return;
+    const sent = f64[this.#at + SENT] + ticks;
+    f64[this.#at + SENT] = sent;
+    f64[this.#at + NEXT] = Math.min(FAR, Math.floor(sent / (1 - Math.random())) + 1);
     const at = this.#at + KEPT + this.#chosen;
     f64[at + SOURCE] = table.sourceTime[row];
     f64[at + FEED] = table.feedTime[row];
@@ -120,8 +127,7 @@ export class DeliveryWatch {
   pinged(number: number): void {
     const { f64 } = this.#numbers;
     const sent = f64[this.#at + SENT];
-    // None may have been chosen yet where ticks were counted without being looked at.
-    if (this.#ping >= 0 || sent === 0 || f64[this.#at + NEXT] === 1) return;
+    if (this.#ping >= 0 || sent === 0) return;
     f64[this.#at + KEPT + this.#chosen + WEIGHT] = sent;
     this.#chosen = LENGTH - this.#chosen;
     f64[this.#at + SENT] = 0;

@@ -17,11 +17,13 @@ import { MOST_TRACES, type TraceOutput, type TraceRequest } from "./tracer.ts";
 
 /** How often each session is looked at for heartbeats and the like, and the node for its health, ms. */
 const TICK = 250;
-/**
- * How often changed states and new symbols are handed to the sessions, and the next of them looked at, ms: all in one go
- * would keep the ticks waiting, and so would all the pongs.
- */
+/** How often changed states and new symbols are handed to the sessions, and is seen to it that they are looked at, ms. */
 const NEWS = 25;
+/**
+ * So many sessions are looked at in one go, or all: more would keep the ticks waiting, and so would all the pongs. Pings that
+ * leave together cost half of what single ones do: each of those wakes whoever reads it, and its pong wakes us.
+ */
+const SESSIONS_PER_GO = 1_000;
 /** Sessions that are said goodbye in one go when draining. */
 const BYES_PER_SLICE = 200;
 
@@ -36,8 +38,9 @@ export class Gateway {
   readonly #timers: NodeJS.Timeout[] = [];
   /** The sessions that are still to be looked at in this round. */
   #round: Iterator<Session> = [].values();
-  /** How many of them are due, with what is left of the last. */
+  /** How many of them are due, with what is left of the last; and when that was reckoned, ms. */
   #roundDue = 0;
+  #roundAt = 0;
   #statusClock = 0;
   #known = 0;
   #listening = false;
@@ -149,18 +152,23 @@ export class Gateway {
     this.#context.events.close();
   }
 
+  /** Looks at the next sessions, when enough are due; pings leave when all of them have been looked at. */
   #lookRound(): void {
     const now = this.#context.clock.millis();
     const { sessions } = this.#server;
-    this.#roundDue += (sessions.size * NEWS) / TICK;
+    this.#roundDue = Math.min(sessions.size, this.#roundDue + (sessions.size * (now - this.#roundAt)) / TICK);
+    this.#roundAt = now;
+    if (this.#roundDue < Math.min(sessions.size, SESSIONS_PER_GO)) return;
+    const pinged: Session[] = [];
     for (; this.#roundDue >= 1; this.#roundDue--) {
       let next = this.#round.next();
       if (next.done) {
         this.#round = sessions.values();
         next = this.#round.next();
       }
-      if (!next.done) next.value.tick(now);
+      if (!next.done && next.value.tick(now)) pinged.push(next.value);
     }
+    for (const session of pinged) session.ping(now);
   }
 
   #lookAtHealth(now: number): void {

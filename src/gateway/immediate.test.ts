@@ -8,20 +8,20 @@ import { MSGPACK } from "../market/format.ts";
 import { MarketTable } from "../market/table.ts";
 import { GatewayCounts } from "./counts.ts";
 import { Frame } from "./frame.ts";
-import {
-  BUDGET,
-  BYTES_LEFT,
-  type ImmediateHolder,
-  ImmediateIndex,
-  type ImmediateListener,
-  LEFT_OUT,
-  TICKS_LEFT,
-} from "./immediate.ts";
+import { type ImmediateHolder, ImmediateIndex, type ImmediateListener, LOOK_BYTES } from "./immediate.ts";
+import { BYTES, LEFT_OUT, TICKS } from "./members.ts";
 import { DONE, Paced, Pacer } from "./pacer.ts";
 
 const ROWS = 6;
-/** Ticks that a listener gets until it is looked at. */
-const TICKS = 5;
+/** After so many bytes a listener wants to be looked at. */
+const UNSEEN = 100;
+/** At most so many bytes are broadcast to others in one go. */
+const TO_OTHERS = 4_000;
+/** No frames of one tick are longer here, together. */
+const FRAME_BYTES = 300;
+
+/** How often a listener has been looked at. */
+let looks = 0;
 
 /** A subscription, as far as the index knows it. */
 class Holder extends Paced implements ImmediateHolder, ImmediateListener {
@@ -35,12 +35,19 @@ class Holder extends Paced implements ImmediateHolder, ImmediateListener {
   readonly topics = new Set<string>();
   /** The `seq` of each row that it was told last; of what it holds while it listens. */
   readonly told = new Map<number, number>();
-  /** Ticks that it got since its last budget. */
+  /** Ticks and bytes that it got since it listens, or listens again. */
   got = 0;
   bytes = 0;
+  /** Whether it gives up when it is looked at. */
+  tired = false;
+  #topics: number[] = [];
+  #before = [0, 0, 0];
+  #lookedAt = 0;
+  readonly #table: MarketTable;
 
-  constructor(index: ImmediateIndex, encoder: TickEncoder) {
+  constructor(index: ImmediateIndex, encoder: TickEncoder, table: MarketTable) {
     super();
+    this.#table = table;
     this.index = index;
     this.encoder = encoder;
     this.id = index.enter(this);
@@ -50,13 +57,16 @@ class Holder extends Paced implements ImmediateHolder, ImmediateListener {
     return DONE;
   }
 
-  listen(seqOf: (row: number) => number): void {
+  listen(): void {
+    this.#topics = [];
     for (const row of this.rows) {
-      this.topics.add(this.index.topicOf(row, this.id));
-      this.told.set(row, seqOf(row));
+      const { topic, at } = this.index.topicOf(row, this.id);
+      this.topics.add(topic);
+      this.#topics.push(at);
+      this.told.set(row, this.#table.seq[row]);
     }
     this.index.listen(this);
-    this.grant();
+    this.start();
   }
 
   unlisten(): void {
@@ -64,9 +74,16 @@ class Holder extends Paced implements ImmediateHolder, ImmediateListener {
     this.index.unlisten(this.id);
   }
 
-  spent(): void {
-    assert.equal(this.got, TICKS, "the budget is used up");
-    this.grant();
+  look(): void {
+    looks++;
+    assert.ok(this.index.published >= this.#lookedAt + UNSEEN, "it is time");
+    this.checkSums();
+    if (this.tired) {
+      // What it does then tells nobody of a tick that has come: it must have been told of all.
+      if (this.index.isListening(this.id))
+        for (const row of this.rows) assert.equal(this.told.get(row), this.#table.seq[row]);
+      this.unlisten();
+    } else this.tend();
   }
 
   overtaken(row: number): void {
@@ -74,32 +91,41 @@ class Holder extends Paced implements ImmediateHolder, ImmediateListener {
   }
 
   settle(): void {
-    this.checkBudget();
+    this.checkSums();
   }
 
   interrupted(_now: number, row: number, seq: number): void {
-    this.checkBudget();
+    this.checkSums();
     if (this.rows.has(row)) assert.equal(this.told.get(row), seq, "what it was told of the row that has changed");
   }
 
   resumed(): boolean {
-    this.grant();
+    this.start();
     return !this.changed;
   }
 
-  grant(): void {
-    const at = this.id * BUDGET;
-    this.index.budgets[at + BYTES_LEFT] = 1_000_000;
-    this.index.budgets[at + TICKS_LEFT] = TICKS;
-    this.index.budgets[at + LEFT_OUT] = 0;
+  start(): void {
     this.got = this.bytes = 0;
+    this.#before = this.#sums();
+    this.tend();
   }
 
-  checkBudget(): void {
-    const at = this.id * BUDGET;
-    assert.equal(this.index.budgets[at + TICKS_LEFT], TICKS - this.got);
-    assert.equal(this.index.budgets[at + BYTES_LEFT], 1_000_000 - this.bytes);
-    assert.equal(this.index.budgets[at + LEFT_OUT], 0, "the feed left nothing out");
+  tend(): void {
+    this.#lookedAt = this.index.published;
+    this.index.lookAfter(this.id, UNSEEN);
+  }
+
+  /** What the index tells of its topics is what it got, and it has been looked at in time. */
+  checkSums(): void {
+    const sums = this.#sums().map((sum, index) => sum - this.#before[index]);
+    assert.deepEqual(sums, [this.bytes, this.got, 0], "bytes, ticks, and the feed left nothing out");
+    const unseen = this.index.published - this.#lookedAt;
+    assert.ok(unseen <= UNSEEN + LOOK_BYTES + TO_OTHERS + FRAME_BYTES, `${unseen} bytes unseen`);
+  }
+
+  #sums(): number[] {
+    const { f64 } = this.index.told;
+    return [BYTES, TICKS, LEFT_OUT].map((number) => this.#topics.reduce((sum, at) => sum + f64[at + number], 0));
   }
 }
 
@@ -131,7 +157,21 @@ function open() {
 const step = fc.record({
   kind: fc.constantFrom(
     ...["enter", "leave", "add", "add", "add", "remove", "wake", "wake", "wake", "wake", "take", "take"],
-    ...["listen", "listen", "listen", "unlisten", "leave", "restate", "wait", "wait", "wait"],
+    ...[
+      "listen",
+      "listen",
+      "listen",
+      "unlisten",
+      "leave",
+      "restate",
+      "wait",
+      "wait",
+      "wait",
+      "much",
+      "much",
+      "much",
+      "tired",
+    ],
   ),
   who: fc.nat(),
   row: fc.nat(ROWS - 1),
@@ -140,10 +180,12 @@ const step = fc.record({
 test("who listens is told each tick at once, who else holds its row is woken, once until it has looked; nobody else", () => {
   let broadcast = 0;
   let stops = 0;
+  looks = 0;
   fc.assert(
     fc.property(fc.array(step, { maxLength: 300, size: "max" }), (steps) => {
       const { clock, table, pacer, counts, index, encoders } = open();
       const holders: Holder[] = [];
+      let others = 0;
       index.publish = (topic, bytes, isBinary) => {
         assert.ok(isBinary);
         const [sentAt, ...ticks] = decode(bytes) as [number, ...[row: number, seq: number][]];
@@ -166,12 +208,18 @@ test("who listens is told each tick at once, who else holds its row is woken, on
       };
       const wake = (row: number) => {
         const before = table.seq[row];
-        const listening = holders.filter((holder) => holder.rows.has(row) && index.hears(holder.id));
+        const listening = new Set(holders.filter((holder) => holder.rows.has(row) && index.hears(holder.id)));
+        const wasOpen = index.gate.isOpen;
         table.merge(row, { bid: before }, clock.micros());
+        // Just before that, as much has been broadcast to others.
+        if (wasOpen && listening.size > 0) index.published += others;
+        others = 0;
         index.wake(row, before);
-        for (const holder of listening)
-          if (index.hears(holder.id)) assert.equal(holder.told.get(row), before + 1, "it was told");
-        const expected = holders.filter((holder) => holder.rows.has(row) && !index.hears(holder.id) && !holder.changed);
+        // Unless the broadcast was closed before the tick.
+        if (index.gate.isOpen || !wasOpen)
+          for (const holder of listening) assert.equal(holder.told.get(row), before + 1, "it was told");
+        else listening.clear();
+        const expected = holders.filter((holder) => holder.rows.has(row) && !listening.has(holder) && !holder.changed);
         const hurried = pacer.hurried.splice(0);
         assert.equal(hurried.length, expected.length);
         for (const holder of expected) {
@@ -184,7 +232,7 @@ test("who listens is told each tick at once, who else holds its row is woken, on
       const take = (holder: Holder) => {
         if (index.isListening(holder.id)) return;
         index.take(holder.id);
-        index.caughtUp(holder.id);
+        index.caughtUp(holder.id, clock.millis());
         holder.changed = false;
         for (const each of holder.rows) holder.told.set(each, table.seq[each]);
       };
@@ -193,11 +241,12 @@ test("who listens is told each tick at once, who else holds its row is woken, on
         pacer.ranAt = clock.millis();
         pacer.runs++;
         if (kind === "enter") {
-          const holder = new Holder(index, encoders[who % encoders.length]);
+          const holder = new Holder(index, encoders[who % encoders.length], table);
           assert.ok(!holders.some(({ id }) => id === holder.id), "an id is one subscription's");
           assert.ok(!index.hasChanged(holder.id) && !index.isListening(holder.id));
           holders.push(holder);
         } else if (kind === "wake") wake(row);
+        else if (kind === "much") others = Math.min(TO_OTHERS, 40 * who);
         else if (kind === "restate" && row === 0) table.restate(row, 1, clock.micros(), "silent");
         else if (kind === "wait") {
           clock.advance(300);
@@ -213,12 +262,13 @@ test("who listens is told each tick at once, who else holds its row is woken, on
             holder.unlisten();
             holder.rows.delete(row);
             index.remove(row, holder.id);
-          } else if (kind === "take") take(holder);
+          } else if (kind === "tired") holder.tired = !holder.tired;
+          else if (kind === "take") take(holder);
           else if (kind === "listen")
             for (const each of holders) {
               take(each);
               if (each.encoder.isShared && each.topics.size === 0 && index.gate.isOpen && each.rows.size > 0)
-                each.listen((held) => table.seq[held]);
+                each.listen();
             }
           else if (kind === "unlisten") holder.unlisten();
           else if (kind === "leave") {
@@ -230,7 +280,7 @@ test("who listens is told each tick at once, who else holds its row is woken, on
         }
         for (const holder of holders) {
           assert.equal(index.hasChanged(holder.id), holder.changed);
-          if (index.hears(holder.id)) holder.checkBudget();
+          if (index.hears(holder.id)) holder.checkSums();
         }
         for (let each = 0; each < ROWS; each++)
           assert.equal(index.countOf(each), holders.filter(({ rows }) => rows.has(each)).length);
@@ -241,12 +291,15 @@ test("who listens is told each tick at once, who else holds its row is woken, on
     }),
     { numRuns: 500 },
   );
-  assert.ok(broadcast > 300 && stops > 30, `${broadcast} ticks broadcast, ${stops} stops`);
+  assert.ok(
+    broadcast > 300 && stops > 30 && looks > 100,
+    `${broadcast} ticks broadcast, ${stops} stops, ${looks} looks`,
+  );
 });
 
 test("a node that falls behind gives turns, later than ever broadcasts again, and each is told all by either", () => {
   const { clock, table, pacer, counts, index, encoders } = open();
-  const holder = new Holder(index, encoders[0]);
+  const holder = new Holder(index, encoders[0], table);
   holder.rows.add(0);
   index.add(0, holder.id);
   let broadcast = 0;
@@ -254,12 +307,11 @@ test("a node that falls behind gives turns, later than ever broadcasts again, an
     broadcast++;
     holder.told.set(0, table.seq[0]);
   };
-  holder.spent = () => holder.grant();
+  holder.look = () => holder.tend();
   holder.interrupted = () => {};
   holder.settle = () => {};
   holder.overtaken = () => {};
   holder.resumed = () => {
-    holder.grant();
     return !index.hasChanged(holder.id);
   };
   /** Time passes, in goes of the event loop that take so long, ms; each brings a tick. */
@@ -281,7 +333,7 @@ test("a node that falls behind gives turns, later than ever broadcasts again, an
     assert.ok(took <= most, `${took} ms`);
     return took;
   };
-  holder.listen(() => table.seq[0]);
+  holder.listen();
   pass(10_000, 20);
   assert.equal(broadcast, 500);
   // A long go is made up for by the next ones.
@@ -294,7 +346,7 @@ test("a node that falls behind gives turns, later than ever broadcasts again, an
   assert.deepEqual(counts.broadcastStops, { status: 0, busy: 1 });
   passUntil(true, 10, 110);
   index.take(holder.id);
-  index.caughtUp(holder.id);
+  index.caughtUp(holder.id, clock.millis());
   pass(5_000, 10);
   // Open again it tells at once what comes, and what came before is still owed.
   const opens: number[] = [];
@@ -312,7 +364,7 @@ test("a node that falls behind gives turns, later than ever broadcasts again, an
     const told: number = broadcast;
     pass(10, 10);
     assert.equal(broadcast, told + 1);
-    index.caughtUp(holder.id);
+    index.caughtUp(holder.id, clock.millis());
     assert.ok(index.isListening(holder.id) && !index.hasChanged(holder.id));
   }
   assert.ok(opens[0] <= 110, `${opens}`);

@@ -3,8 +3,9 @@
  * tick goes through all who hold its symbol, so they are numbers in a list, and how one stands is a byte.
  *
  * One that has been told all there is may listen to the broadcast: a tick is then one frame, made once and given to the
- * WebSocket library once for all who listen, under a topic of its own. What goes to each is counted down from what its
- * window allows; where that is used up, it is looked at. Everybody else is woken, and gets turns.
+ * WebSocket library once for all who listen, under a topic of its own. What went to one is not counted when it goes but when the
+ * listener is looked at, from what went under its topics; when that must be, it says itself, in bytes of all that is
+ * broadcast. Everybody else is woken, and gets turns.
  */
 import type { Clock } from "../clock.ts";
 import { copied } from "../copied.ts";
@@ -14,28 +15,20 @@ import { BroadcastGate, type BroadcastStop } from "./broadcast.ts";
 import type { GatewayCounts } from "./counts.ts";
 import type { Frame } from "./frame.ts";
 import type { Listener } from "./listener.ts";
+import { BYTES, LEFT_OUT, Members, SENT_AT, TICKS, TOPIC_NUMBERS } from "./members.ts";
+import { Numbers } from "./numbers.ts";
 import type { Paced, Pacer } from "./pacer.ts";
 
 const FIRST_IDS = 64;
-const FIRST_MEMBERS = 8;
+/** So many bytes are broadcast at least between two looks for listeners that are due: each goes through all of them. */
+export const LOOK_BYTES = 8_192;
 
-/** How one stands, in its numbers: it has looked at all changes; it is woken and has not looked yet. */
+/** How one stands: it has looked at all changes; it is woken and has not looked yet. */
 const QUIET = 0;
 const CHANGED = 1;
 /** The broadcast tells it; and besides that a turn is to tell it what had changed when the broadcast was opened again. */
 const LISTENING = 2;
 const ARREARS = 3;
-
-/**
- * The numbers of each, by place: how it stands; and of one that listens, bytes and ticks that it may still get, and ticks that the
- * feed left out. All that a tick touches of it lies together: it was last touched thousands of sends ago.
- */
-const STATE = 0;
-export const BYTES_LEFT = 1;
-export const TICKS_LEFT = 2;
-export const LEFT_OUT = 3;
-/** How many numbers each has. */
-export const BUDGET = 4;
 
 /** What the index knows of a subscription. */
 export interface ImmediateHolder extends Paced {
@@ -44,38 +37,7 @@ export interface ImmediateHolder extends Paced {
 }
 
 /** What it tells one that listens. */
-export type ImmediateListener = Pick<Listener, "id" | "spent" | "overtaken" | "interrupted" | "settle" | "resumed">;
-
-/** Those who hold a row with one field list, in no order. */
-class Members {
-  /** Undefined where ticks are encoded for each of them alone. */
-  readonly encoder: TickEncoder | undefined;
-  readonly topic: string;
-  ids = new Int32Array(FIRST_MEMBERS);
-  count = 0;
-
-  constructor(encoder: TickEncoder | undefined, topic: string) {
-    this.encoder = encoder;
-    this.topic = topic;
-  }
-
-  add(id: number): void {
-    if (this.count === this.ids.length) this.#resize(this.count * 2);
-    this.ids[this.count++] = id;
-  }
-
-  remove(id: number): void {
-    // Looking through all is one of the fastest things that a processor does: a million of them a millisecond.
-    const index = this.ids.indexOf(id);
-    if (index < 0 || index >= this.count) return;
-    this.ids[index] = this.ids[--this.count];
-    if (this.count < this.ids.length / 4 && this.ids.length > FIRST_MEMBERS) this.#resize(this.ids.length / 2);
-  }
-
-  #resize(length: number): void {
-    this.ids = copied(new Int32Array(length), this.ids.subarray(0, this.count));
-  }
-}
+export type ImmediateListener = Pick<Listener, "id" | "look" | "overtaken" | "interrupted" | "settle" | "resumed">;
 
 /** What an index is made of. */
 export interface ImmediateParts {
@@ -91,8 +53,10 @@ export type Publish = (topic: string, frame: Uint8Array, isBinary: boolean) => v
 
 export class ImmediateIndex {
   readonly gate: BroadcastGate;
-  /** By id, {@link BUDGET} numbers of each. Replaced when there are more: read it from here at each use. */
-  budgets = new Int32Array(FIRST_IDS * BUDGET);
+  /** The numbers of the topics: what has been broadcast under each. */
+  readonly told = new Numbers(TOPIC_NUMBERS);
+  /** Bytes of all frames that have been broadcast, each counted once. */
+  published = 0;
   /** How ticks are broadcast: the server's. */
   publish: Publish = () => {};
   readonly #parts: ImmediateParts;
@@ -102,7 +66,12 @@ export class ImmediateIndex {
   readonly #free: number[] = [];
   /** Those whose sockets have subscribed to the topics of their rows, whether the broadcast is open or not. */
   readonly #listeners = new Map<number, ImmediateListener>();
-  readonly #spent: number[] = [];
+  /** How each stands, by id. */
+  #states = new Uint8Array(FIRST_IDS);
+  /** By id, at which {@link published} a listener is looked at; and the first of them, or one that is past. */
+  #lookAt = new Float64Array(FIRST_IDS).fill(Number.POSITIVE_INFINITY);
+  #nextLook = Number.POSITIVE_INFINITY;
+  #lastLook = Number.NEGATIVE_INFINITY;
   /** An entry of somebody who has been told nothing. */
   readonly #untold: Entries;
   #topics = 0;
@@ -121,7 +90,7 @@ export class ImmediateIndex {
   /** A subscription begins. @returns its id, until {@link leave} */
   enter(holder: ImmediateHolder): number {
     const id = this.#free.pop() ?? this.#holders.length;
-    if (id * BUDGET === this.budgets.length) this.budgets = copied(new Int32Array(id * 2 * BUDGET), this.budgets);
+    if (id === this.#states.length) this.#grow(id * 2);
     this.#holders[id] = holder;
     this.#stand(id, QUIET);
     return id;
@@ -138,7 +107,7 @@ export class ImmediateIndex {
     const groups = this.#rows[row];
     let members = groups && this.#membersOf(groups, id);
     if (!members) {
-      members = new Members(this.#sharedEncoderOf(id), String(this.#topics++));
+      members = new Members(this.#sharedEncoderOf(id), String(this.#topics++), this.told);
       if (groups) groups.push(members);
       else this.#hold(row, [members]);
     }
@@ -152,6 +121,7 @@ export class ImmediateIndex {
     if (!members) return;
     members.remove(id);
     if (members.count > 0) return;
+    members.close();
     if (groups.length === 1) this.#rows[row] = undefined;
     else groups.splice(groups.indexOf(members), 1);
   }
@@ -174,6 +144,8 @@ export class ImmediateIndex {
       if (stop) this.#close(stop, now, row, seq);
     }
     for (const members of groups) this.#wake(members, row, seq, now);
+    // Not before all have been told: who does not listen any more counts as having been.
+    if (this.published >= this.#nextLook) this.#lookAtDue(now);
   }
 
   /** Whether anything has changed for it that it has not looked at. */
@@ -187,8 +159,11 @@ export class ImmediateIndex {
   }
 
   /** It has been told all that had changed. */
-  caughtUp(id: number): void {
-    if (this.#stateOf(id) === ARREARS) this.#stand(id, LISTENING);
+  caughtUp(id: number, now: number): void {
+    if (this.#stateOf(id) !== ARREARS) return;
+    // What its feed left out until now has been told by its marks.
+    this.#listeners.get(id)?.settle(now);
+    this.#stand(id, LISTENING);
   }
 
   /** Whether it is the broadcast that tells it, and nothing else is to be told. */
@@ -201,12 +176,19 @@ export class ImmediateIndex {
     return this.#stateOf(id) >= LISTENING;
   }
 
-  /** The topic of a row that it holds. */
-  topicOf(row: number, id: number): string {
-    return this.#membersOf(this.#rows[row] as Members[], id)?.topic as string;
+  /** The topic of a row that it holds, and where the numbers of that are. */
+  topicOf(row: number, id: number): Pick<Members, "topic" | "at"> {
+    return this.#membersOf(this.#rows[row] as Members[], id) as Members;
   }
 
-  /** It has been told all, and has subscribed to its topics: from now on the broadcast tells it. Its budget must be set. */
+  /** Listeners are looked at when so many bytes more have been broadcast, to whomever. */
+  lookAfter(id: number, bytes: number): void {
+    const at = this.published + bytes;
+    this.#lookAt[id] = at;
+    if (at < this.#nextLook) this.#nextLook = Math.max(at, this.#lastLook + LOOK_BYTES);
+  }
+
+  /** It has been told all, and has subscribed to its topics: from now on the broadcast tells it. It must say when to be looked at. */
   listen(listener: ImmediateListener): void {
     this.#listeners.set(listener.id, listener);
     this.#stand(listener.id, LISTENING);
@@ -215,6 +197,7 @@ export class ImmediateIndex {
   /** From now on it gets turns again. */
   unlisten(id: number): void {
     this.#listeners.delete(id);
+    this.#lookAt[id] = Number.POSITIVE_INFINITY;
     this.#stand(id, this.hasChanged(id) ? CHANGED : QUIET);
   }
 
@@ -228,11 +211,16 @@ export class ImmediateIndex {
   }
 
   #stateOf(id: number): number {
-    return this.budgets[id * BUDGET + STATE];
+    return this.#states[id];
   }
 
   #stand(id: number, state: number): void {
-    this.budgets[id * BUDGET + STATE] = state;
+    this.#states[id] = state;
+  }
+
+  #grow(ids: number): void {
+    this.#states = copied(new Uint8Array(ids), this.#states);
+    this.#lookAt = copied(new Float64Array(ids).fill(Number.POSITIVE_INFINITY), this.#lookAt);
   }
 
   #close(stop: BroadcastStop, now: number, row: number, seq: number): void {
@@ -248,45 +236,30 @@ export class ImmediateIndex {
 
   #wake(members: Members, row: number, seq: number, now: number): void {
     const { ids, count } = members;
-    const { pacer, table } = this.#parts;
-    const { budgets } = this;
-    // What the feed left out, or the bus.
-    const leftOut = seq > 0 ? Math.max(0, table.seq[row] - seq - 1) : 0;
+    const states = this.#states;
     let listeners = 0;
     let inArrears = 0;
-    let frame: Uint8Array | undefined;
-    let bytes = 0;
     for (let index = 0; index < count; index++) {
       const id = ids[index];
-      const at = id * BUDGET;
-      const state = budgets[at + STATE];
-      if (state >= LISTENING) {
-        if (!frame) {
-          frame = this.#frame(members.encoder as TickEncoder, row, now);
-          bytes = frame.length;
-        }
+      const state = states[id];
+      if (state === LISTENING) listeners++;
+      else if (state === ARREARS) {
         listeners++;
-        const bytesLeft = budgets[at + BYTES_LEFT] - bytes;
-        const ticksLeft = budgets[at + TICKS_LEFT] - 1;
-        budgets[at + BYTES_LEFT] = bytesLeft;
-        budgets[at + TICKS_LEFT] = ticksLeft;
-        if (state === LISTENING) budgets[at + LEFT_OUT] += leftOut;
-        else {
-          inArrears++;
-          this.#listeners.get(id)?.overtaken(row, now);
-        }
-        if (bytesLeft <= 0 || ticksLeft <= 0) this.#spent.push(id);
+        inArrears++;
+        this.#listeners.get(id)?.overtaken(row, now);
       } else if (state === QUIET) {
-        budgets[at + STATE] = CHANGED;
+        states[id] = CHANGED;
         const holder = this.#holders[id] as ImmediateHolder;
         holder.due = now;
-        pacer.hurry(holder);
+        this.#parts.pacer.hurry(holder);
       }
     }
-    if (!frame) return;
+    if (listeners === 0) return;
+    // What the feed left out, or the bus.
+    const leftOut = seq > 0 ? Math.max(0, this.#parts.table.seq[row] - seq - 1) : 0;
     if (leftOut > 0 && listeners > inArrears)
       this.#parts.counts.conflated(leftOut * (listeners - inArrears), 0, 0, 0, 0);
-    this.#broadcast(members, frame, listeners, now);
+    this.#broadcast(members, row, leftOut, listeners, now);
   }
 
   #frame(encoder: TickEncoder, row: number, now: number): Uint8Array {
@@ -300,16 +273,33 @@ export class ImmediateIndex {
     return frame.finish();
   }
 
-  #broadcast({ topic, encoder }: Members, frame: Uint8Array, listeners: number, now: number): void {
+  #broadcast(members: Members, row: number, leftOut: number, listeners: number, now: number): void {
+    const { topic, encoder, at } = members;
+    const frame = this.#frame(encoder as TickEncoder, row, now);
+    const { length } = frame;
     const { counts } = this.#parts;
     counts.ticksOut += listeners;
     counts.ticksBroadcast += listeners;
     counts.framesOut += listeners;
-    counts.bytesOut += listeners * frame.length;
+    counts.bytesOut += listeners * length;
     this.publish(topic, frame, encoder?.format.binary === true);
-    if (this.#spent.length === 0) return;
-    for (const id of this.#spent) this.#listeners.get(id)?.spent(now);
-    this.#spent.length = 0;
+    const { f64 } = this.told;
+    f64[at + BYTES] += length;
+    f64[at + TICKS]++;
+    f64[at + LEFT_OUT] += leftOut;
+    f64[at + SENT_AT] = this.#parts.frame.sentAt;
+    this.published += length;
+  }
+
+  #lookAtDue(now: number): void {
+    const { published } = this;
+    let next = Number.POSITIVE_INFINITY;
+    for (let id = 0; id < this.#holders.length; id++) {
+      if (this.#lookAt[id] <= published) this.#listeners.get(id)?.look(now);
+      if (this.#lookAt[id] < next) next = this.#lookAt[id];
+    }
+    this.#lastLook = published;
+    this.#nextLook = Math.max(next, published + LOOK_BYTES);
   }
 
   #hold(row: number, groups: Members[]): void {

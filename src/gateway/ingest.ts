@@ -16,23 +16,27 @@ export class Ingest implements BusListener {
   readonly #counts: GatewayCounts;
   readonly #clock: Clock;
   readonly #tracer: Tracer;
+  readonly #batchEnded: () => void;
   /** Since when streams are silent, by stream; undefined where they speak. */
   readonly #silentSince: (number | undefined)[] = [];
   /** The time of the batch under way, microseconds; 0 between batches: the clock is read once a batch. */
   #now = 0;
 
+  /** @param batchEnded is called after each batch */
   constructor(
     table: MarketTable,
     immediate: ImmediateIndex,
     counts: GatewayCounts,
     clock: Clock,
     tracer = new Tracer(table),
+    batchEnded = () => {},
   ) {
     this.#table = table;
     this.#immediate = immediate;
     this.#counts = counts;
     this.#clock = clock;
     this.#tracer = tracer;
+    this.#batchEnded = batchEnded;
   }
 
   record(record: BusRecord): void {
@@ -47,7 +51,8 @@ export class Ingest implements BusListener {
       record.since = silentSince;
       record.reason = SILENCE;
     }
-    const row = table.add(record.symbol);
+    const row = this.#rowOf(record);
+    record.row = row;
     if (row < 0) {
       counts.recordsRefused++;
       return;
@@ -68,6 +73,7 @@ export class Ingest implements BusListener {
 
   batchEnd(): void {
     this.#now = 0;
+    this.#batchEnded();
   }
 
   silent(stream: number, sinceMicros: number): void {
@@ -85,6 +91,10 @@ export class Ingest implements BusListener {
     const now = this.#clock.micros();
     for (let row = 0; row < table.rows; row++)
       if (table.stream[row] === stream && table.reasons[row] === SILENCE) table.restate(row, LIVE, now, "");
+  }
+
+  #rowOf({ row, symbol }: BusRecord): number {
+    return row >= 0 && this.#table.symbols[row] === symbol ? row : this.#table.add(symbol);
   }
 
   #countStatus(row: number): void {

@@ -1,17 +1,39 @@
 /**
- * What one subscription of interval 0 is to the broadcast: its topics at the socket, the budget of what may be broadcast to it,
- * and what was told of each symbol when it goes back to turns. See immediate.ts.
+ * What one subscription of interval 0 is to the broadcast: its topics at the socket, what has been broadcast to it since it was
+ * last looked at, how much more may be until the next look, and what was told of each symbol when it goes back to turns. See
+ * immediate.ts.
  */
+import { HeapFull } from "../market/heap.ts";
 import { markOf, ticksBetween } from "../market/mark.ts";
 import type { MarketTable } from "../market/table.ts";
 import type { GatewayContext } from "./context.ts";
-import { BUDGET, BYTES_LEFT, type ImmediateIndex, LEFT_OUT, TICKS_LEFT } from "./immediate.ts";
+import type { ImmediateIndex } from "./immediate.ts";
+import { BYTES, LEFT_OUT, SENT_AT, TICKS } from "./members.ts";
 import type { Subscription, Way } from "./subscription.ts";
 
 /** How long one that has listened gets turns before it listens again, ms: to begin and to end it costs as much as some turns. */
 const UNLISTENED_TIME = 1_000;
-/** More ticks than are ever broadcast to one until it is looked at. */
-const MANY_TICKS = 1_000_000_000;
+/**
+ * When it will have used up what it may get is reckoned from its share of what was broadcast between the last two looks; it
+ * is looked at when half of that has been. So a busier market brings the next look sooner by itself, and a listener may get twice
+ * its share.
+ */
+const CAUTION = 2;
+/** Of fewer bytes that were broadcast to whomever its share tells nothing. */
+const TELLING = 8_192;
+/** The most that is broadcast to whomever between two looks, bytes: no listener gets more unseen, even if all is for it. */
+const MOST_UNSEEN = 262_144;
+
+/**
+ * Its block in the market table's heap. As 64-bit floats: the sums of its topics' bytes, ticks and ticks left out as far as they
+ * are settled; the first of them, and what had been broadcast to whomever, at the last look; its share of that.
+ */
+const LOOKED = 3;
+const PUBLISHED = 4;
+const SHARE = 5;
+const NUMBERS = 6;
+/** Then of each entry, 32 bits each: where its topic's numbers are, and that topic's ticks when one was last chosen to be followed. */
+const TOPIC_BYTES = 8;
 
 export class Listener {
   /** Its id in the index of those who want ticks as soon as possible. */
@@ -24,11 +46,12 @@ export class Listener {
   readonly #immediate: ImmediateIndex;
   /** The most symbols of one that listens. */
   readonly #mostSymbols: number;
+  readonly #mostUnseen: number;
   /** Until when it gets turns, ms. */
   #turnsUntil = Number.NEGATIVE_INFINITY;
-  /** Of its budget, what has not been settled with the way. */
-  #bytes = 0;
-  #ticks = 0;
+  /** The address of its block, while it listens, and for how many entries. */
+  #block = 0;
+  #topics = 0;
 
   constructor(subscription: Subscription, way: Way, { table, immediate, settings }: GatewayContext) {
     this.#subscription = subscription;
@@ -36,6 +59,7 @@ export class Listener {
     this.#table = table;
     this.#immediate = immediate;
     this.#mostSymbols = settings.broadcastSymbols;
+    this.#mostUnseen = Math.min(MOST_UNSEEN, settings.maxUnreadBytes);
     this.id = immediate.enter(subscription);
   }
 
@@ -44,10 +68,16 @@ export class Listener {
     const { closed, count, encoder } = this.#subscription;
     if (this.listens || closed || count > this.#mostSymbols || now < this.#turnsUntil || !encoder.isShared) return;
     if (!this.#immediate.gate.isOpen || !this.#way.mayListen(now)) return;
+    if (!this.#takeBlock(count)) return;
     this.listens = true;
-    for (let index = 0; index < count; index++) this.#way.subscribe(this.#topicAt(index));
+    const { i32 } = this.#table.heap;
+    for (let index = 0; index < count; index++) {
+      const { topic, at } = this.#immediate.topicOf(this.#subscription.rowAt(index), this.id);
+      this.#way.subscribe(topic);
+      i32[this.#topicAt(index)] = at;
+    }
     this.#immediate.listen(this);
-    this.#grant(now);
+    this.#start(now);
   }
 
   /** Gets turns from now on, if it listens. */
@@ -58,16 +88,16 @@ export class Listener {
     this.#immediate.unlisten(this.id);
     this.listens = false;
     this.#turnsUntil = now + UNLISTENED_TIME;
-    for (let index = 0; index < this.#subscription.count; index++) this.#way.unsubscribe(this.#topicAt(index));
+    for (let index = 0; index < this.#topics; index++)
+      this.#way.unsubscribe(this.#immediate.topicOf(this.#subscription.rowAt(index), this.id).topic);
+    this.#table.heap.free(this.#block, blockBytes(this.#topics));
   }
 
-  /** Its budget is used up with the tick that stands in the frame and has just been broadcast. */
-  spent(now: number): void {
-    // That tick is told as one that a turn has sent: it may be the one that is followed.
-    this.#settle(now, 1);
-    this.#way.delivers(0, now, now, 0);
+  /** So much has been broadcast that it may have got all it may have. */
+  look(now: number): void {
+    this.settle(now);
     this.#way.pingIfDue(now);
-    this.#grant(now);
+    this.tend(now);
   }
 
   /** It has arrears, and the broadcast tells it of a row what stands now. */
@@ -89,6 +119,7 @@ export class Listener {
     const { markAt, heap } = this.#table;
     const { i32, u32 } = heap;
     this.settle(now);
+    this.#represent();
     this.#subscription.toldAll(now);
     for (let index = 0; index < count; index++) {
       const at = (entries >>> 2) + index * 2;
@@ -100,45 +131,113 @@ export class Listener {
 
   /** The broadcast is open again: listens, or does not any more. @returns whether it has been told all */
   resumed(now: number): boolean {
-    if (this.#subscription.mayResume) this.#grant(now);
+    if (this.#subscription.mayResume) this.#start(now);
     else this.unlisten(now);
     return !this.#subscription.isInArrears;
   }
 
-  /** Tells the way what has been broadcast since it was last told. */
+  /** Tells the way what has been broadcast since it was last told; and where a ping is due, which tick stands for the others. */
   settle(now: number): void {
-    if (this.listens) this.#settle(now, 0);
+    if (!this.listens) return;
+    const { f64 } = this.#table.heap;
+    const block = this.#block >>> 3;
+    const [bytes, ticks, leftOut] = [f64[block + BYTES], f64[block + TICKS], f64[block + LEFT_OUT]];
+    this.#sum();
+    if (f64[block + BYTES] === bytes) return;
+    // In arrears its marks tell what was left out.
+    const left = this.#immediate.isListening(this.id) ? f64[block + LEFT_OUT] - leftOut : 0;
+    this.#way.settle(f64[block + BYTES] - bytes, f64[block + TICKS] - ticks, left, now);
+    if (this.#way.isPingDue(now)) this.#represent();
   }
 
-  /** After {@link settle}, and perhaps a ping: what it may get is counted anew. */
+  /** After {@link settle}, and perhaps a ping: when it is to be looked at again. */
   tend(now: number): void {
-    if (this.listens && this.#immediate.hears(this.id)) this.#grant(now);
+    if (!this.listens || !this.#immediate.hears(this.id)) return;
+    const budget = this.#way.budget(now);
+    if (budget <= 0) return this.unlisten(now);
+    const { f64 } = this.#table.heap;
+    const block = this.#block >>> 3;
+    const { published } = this.#immediate;
+    const all = published - f64[block + PUBLISHED];
+    if (all >= TELLING) {
+      // Its share may be small by chance.
+      f64[block + SHARE] = Math.max((f64[block + BYTES] - f64[block + LOOKED]) / all, f64[block + SHARE] / 2);
+      f64[block + LOOKED] = f64[block + BYTES];
+      f64[block + PUBLISHED] = published;
+    }
+    this.#immediate.lookAfter(this.id, Math.min(this.#mostUnseen, budget / (f64[block + SHARE] * CAUTION)));
   }
 
-  /** @param but so many ticks are told otherwise */
-  #settle(now: number, but: number): void {
-    const { budgets } = this.#immediate;
-    const at = this.id * BUDGET;
-    const bytes = this.#bytes - budgets[at + BYTES_LEFT];
-    if (bytes === 0) return;
-    this.#way.settle(bytes, this.#ticks - budgets[at + TICKS_LEFT] - but, budgets[at + LEFT_OUT], now);
-    this.#bytes = budgets[at + BYTES_LEFT];
-    this.#ticks = budgets[at + TICKS_LEFT];
-    budgets[at + LEFT_OUT] = 0;
+  /** What is broadcast from now on is counted. */
+  #start(now: number): void {
+    const { f64, u32 } = this.#table.heap;
+    const block = this.#block >>> 3;
+    const told = this.#immediate.told.f64;
+    for (let index = 0; index < this.#topics; index++) {
+      const at = this.#topicAt(index);
+      u32[at + 1] = told[u32[at] + TICKS];
+    }
+    this.#sum();
+    f64[block + LOOKED] = f64[block + BYTES];
+    f64[block + PUBLISHED] = this.#immediate.published;
+    f64[block + SHARE] = 1;
+    this.tend(now);
   }
 
-  /** How much may be broadcast to it; nothing, and it does not listen any more. */
-  #grant(now: number): void {
-    const bytes = Math.floor(this.#way.budget(now));
-    if (bytes <= 0) return this.unlisten(now);
-    const { budgets } = this.#immediate;
-    const at = this.id * BUDGET;
-    this.#bytes = budgets[at + BYTES_LEFT] = bytes;
-    this.#ticks = budgets[at + TICKS_LEFT] = Math.min(MANY_TICKS, this.#way.tickBudget);
-    budgets[at + LEFT_OUT] = 0;
+  #sum(): void {
+    const { f64, i32 } = this.#table.heap;
+    const told = this.#immediate.told.f64;
+    let [bytes, ticks, leftOut] = [0, 0, 0];
+    for (let index = 0; index < this.#topics; index++) {
+      const at = i32[this.#topicAt(index)];
+      bytes += told[at + BYTES];
+      ticks += told[at + TICKS];
+      leftOut += told[at + LEFT_OUT];
+    }
+    const block = this.#block >>> 3;
+    f64[block + BYTES] = bytes;
+    f64[block + TICKS] = ticks;
+    f64[block + LEFT_OUT] = leftOut;
   }
 
-  #topicAt(index: number): string {
-    return this.#immediate.topicOf(this.#subscription.rowAt(index), this.id);
+  /** Of the ticks that were broadcast since this was last asked, the last of one symbol stands for all: each symbol's as often as it ticked. */
+  #represent(): void {
+    const { u32 } = this.#table.heap;
+    const told = this.#immediate.told.f64;
+    let ticks = 0;
+    let chosen = -1;
+    for (let index = 0; index < this.#topics; index++) {
+      const at = this.#topicAt(index);
+      const all = told[u32[at] + TICKS] >>> 0;
+      const those = (all - u32[at + 1]) >>> 0;
+      u32[at + 1] = all;
+      ticks += those;
+      if (those > 0 && Math.random() * ticks < those) chosen = index;
+    }
+    if (chosen < 0) return;
+    const row = this.#subscription.rowAt(chosen);
+    const sentAt = told[u32[this.#topicAt(chosen)] + SENT_AT];
+    this.#way.broadcast(row, ticks, Math.max(0, sentAt - this.#table.appliedAt[row]));
   }
+
+  /** @returns whether there is memory for it */
+  #takeBlock(topics: number): boolean {
+    try {
+      this.#block = this.#table.heap.alloc(blockBytes(topics));
+    } catch (error) {
+      if (error instanceof HeapFull) return false;
+      throw error;
+    }
+    this.#topics = topics;
+    return true;
+  }
+
+  /** Where the numbers of an entry are, in the heap's 32-bit arrays. */
+  #topicAt(index: number): number {
+    return ((this.#block + NUMBERS * 8) >>> 2) + index * 2;
+  }
+}
+
+function blockBytes(topics: number): number {
+  return NUMBERS * 8 + topics * TOPIC_BYTES;
 }

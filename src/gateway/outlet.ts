@@ -82,8 +82,9 @@ export class Outlet implements Way {
   #trace: FrameTrace | undefined;
   #ticks = 0;
   #conflated = 0;
-  /** Whether one of its subscriptions listens to the broadcast. */
+  /** Whether one of its subscriptions listens to the broadcast; and bytes that went to it by that between the last two looks. */
   #listens = false;
+  #ahead = 0;
   #closed = false;
 
   /** @param giveUp is called when the client has to be given up; it closes this outlet */
@@ -204,12 +205,7 @@ export class Outlet implements Way {
   budget(now: number): number {
     // Nobody is told what becomes of a frame that was broadcast.
     if (this.#socket.getBufferedAmount() > 0) this.#blocked = true;
-    return Math.min(this.room(now), this.#window.untilPing);
-  }
-
-  /** Ticks that may be broadcast to it until one is chosen to be followed. */
-  get tickBudget(): number {
-    return this.#delivery ? DeliveryWatch.untilChoice(this.#numbers, this.#at) : Number.POSITIVE_INFINITY;
+    return this.room(now) > 0 ? this.#window.untilFull : 0;
   }
 
   /** What is broadcast under a topic goes to the client. */
@@ -221,6 +217,7 @@ export class Outlet implements Way {
   /** It does not any more. */
   unsubscribe(topic: string): void {
     this.#listens = false;
+    this.#ahead = 0;
     if (!this.#closed) this.#socket.unsubscribe(topic);
   }
 
@@ -228,14 +225,24 @@ export class Outlet implements Way {
   settle(bytes: number, ticks: number, leftOut: number, now: number): void {
     if (this.#closed) return;
     this.#window.sent(bytes, now);
+    this.#ahead = bytes;
     this.#ticks += ticks;
     this.#conflated += leftOut;
-    if (this.#delivery) DeliveryWatch.passed(this.#numbers, this.#at, ticks);
+  }
+
+  /** So many ticks were broadcast to it, of which one of this row stands for all. */
+  broadcast(row: number, ticks: number, waited: number): void {
+    if (this.#delivery && DeliveryWatch.chooses(this.#numbers, this.#at, ticks))
+      this.#delivery.broadcast(row, ticks, waited);
+  }
+
+  isPingDue(now: number): boolean {
+    return this.#window.pingDue(now, this.#ahead / 2);
   }
 
   /** Sends a ping where one is due. */
   pingIfDue(now: number): void {
-    if (this.#window.pingDue(now)) this.ping(now);
+    if (this.isPingDue(now)) this.ping(now);
   }
 
   /** The subscription gets a turn when there is room. */
@@ -313,18 +320,20 @@ export class Outlet implements Way {
   }
 
   /**
-   * What time brings: heartbeats, pings, and the end of a connection that does not answer.
+   * What time brings: heartbeats, and the end of a connection that does not answer.
    * @param granted the shortest interval that was granted, ms
+   * @returns whether a ping is due
    */
-  tick(now: number, granted: number): void {
+  tick(now: number, granted: number): boolean {
     const { heartbeat } = this.#context.settings;
     const since = this.#window.unansweredSince;
-    if (since !== undefined && now - since > heartbeat * UNANSWERED_HEARTBEATS)
-      return this.#giveUp("tooSlow", "no answer to pings");
+    if (since !== undefined && now - since > heartbeat * UNANSWERED_HEARTBEATS) {
+      this.#giveUp("tooSlow", "no answer to pings");
+      return false;
+    }
     const silent = now - this.#window.lastSent >= heartbeat;
     // In a full window a heartbeat would only queue behind what it is to prove.
     if (silent && this.#window.room(now) > 0) this.send({ op: "heartbeat", time: this.#context.clock.micros() });
-    if (silent ? since === undefined : this.#window.pingDue(now)) this.ping(now);
     // One that waits has no turns that could be late: its waiting is.
     for (const subscription of this.#waiting) {
       if (subscription.closed) this.#waiting.delete(subscription);
@@ -332,6 +341,7 @@ export class Outlet implements Way {
     }
     this.#tellQuality(this.#quality.look(now, granted));
     this.resume();
+    return silent ? this.#window.unansweredSince === undefined : this.isPingDue(now);
   }
 
   /** Asks the client to say that all before this has arrived. */

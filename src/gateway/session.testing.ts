@@ -186,7 +186,8 @@ export class SessionBench {
       this.context.pacer.run();
       if (this.answering) this.answer();
       if (this.#elapsed % NEWS === 0) this.#tellNews();
-      if (this.#elapsed % TICK === 0) this.session.tick(this.clock.millis());
+      const now = this.clock.millis();
+      if (this.#elapsed % TICK === 0 && this.session.tick(now)) this.session.ping(now);
     }
   }
 

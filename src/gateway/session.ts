@@ -145,14 +145,20 @@ export class Session {
     if (!closed && this.#portfolio.outdated && this.#outlet.room(this.#context.clock.millis()) > 0) this.#meet();
   }
 
-  /** What time brings. */
-  tick(now: number): void {
-    if (this.#outlet.closed) return;
+  /** What time brings. @returns whether a ping is due */
+  tick(now: number): boolean {
+    if (this.#outlet.closed) return false;
     const { interval } = this;
     for (const { listener } of this.#portfolio.subscriptions) listener?.settle(now);
-    this.#outlet.tick(now, Number.isFinite(interval) ? interval : 0);
+    const isPingDue = this.#outlet.tick(now, Number.isFinite(interval) ? interval : 0);
     for (const { listener } of this.#portfolio.subscriptions) listener?.tend(now);
     this.meet();
+    return isPingDue;
+  }
+
+  /** Asks the client to say what has arrived. */
+  ping(now: number): void {
+    this.#outlet.ping(now);
   }
 
   /** Gives every subscription a turn: the state of symbols has changed. */

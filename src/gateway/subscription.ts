@@ -60,17 +60,22 @@ export interface Way {
   room(now: number): number;
   /** Whether a subscription may begin to listen to the broadcast. */
   mayListen(now: number): boolean;
-  /** Bytes that may go to the client by broadcast until it is looked at; 0 where it must not listen. */
+  /** Bytes that may go to the client by broadcast until its window is full; 0 where it must not listen. */
   budget(now: number): number;
-  /** Ticks that may be broadcast to it until one is chosen to be followed. */
-  readonly tickBudget: number;
   /** What is broadcast under a topic goes to the client. */
   subscribe(topic: string): void;
   unsubscribe(topic: string): void;
   /** So much was broadcast to it, and so many ticks were left out by their feed. */
   settle(bytes: number, ticks: number, leftOut: number, now: number): void;
+  /** Whether a ping is due for what is broadcast, or will be before it is looked at again. */
+  isPingDue(now: number): boolean;
   /** Sends a ping where one is due. */
   pingIfDue(now: number): void;
+  /**
+   * So many ticks have been broadcast to it, of which one of this row stands for all.
+   * @param waited how long it took from the market table to the frame, microseconds
+   */
+  broadcast(row: number, ticks: number, waited: number): void;
   /** The subscription gets a turn when there is room. */
   wait(subscription: Subscription): void;
   /** The subscription has its snapshots, and gets its first turn. @returns when it is due, ms */
@@ -340,7 +345,7 @@ export class Subscription extends Paced implements ImmediateHolder {
     }
     this.#passing = false;
     this.#hand = 0;
-    if (this.listener) this.#immediate.caughtUp(this.listener.id);
+    if (this.listener) this.#immediate.caughtUp(this.listener.id, now);
     if (this.interval > 0)
       this.#schedule(now + (this.#sentInPass ? this.interval : Math.min(this.interval, IDLE_LOOK)));
     this.#sentInPass = false;

@@ -18,6 +18,8 @@ const MAX_PINGS = 8;
 const IDLE_WINDOW = 32_768;
 /** What part of a window that holds nobody back is sent before a ping follows. */
 const UNHURRIED = 5 / 8;
+/** What part of a window the room in it is at least: what is less is none, so that frames do not get tiny. */
+const SMALLEST_ROOM = 1 / 4;
 /** A frame costs as much as a thousand bytes: below this a part is not made smaller. */
 const SMALL_FRAME = 2_048;
 /** Bytes on their way that do not disturb the measuring of the bare round trip. */
@@ -160,7 +162,12 @@ export class ArrivalWindow {
     const { inFlight, size } = this;
     if (inFlight > 0 && size === this.#min && now - this.#get(CLEAN_AT) > DRY_TIME) return 0;
     const room = size - inFlight;
-    return room * 4 < size ? 0 : Math.min(room, Math.max(Math.ceil(size / this.#parts()), SMALL_FRAME));
+    return this.untilFull < 0 ? 0 : Math.min(room, Math.max(Math.ceil(size / this.#parts()), SMALL_FRAME));
+  }
+
+  /** Bytes that may be sent until there is no {@link room}, unless a ping has been out for too long before. */
+  get untilFull(): number {
+    return this.size * (1 - SMALLEST_ROOM) - this.inFlight;
   }
 
   /** Bytes have been given to the socket. */
@@ -174,10 +181,10 @@ export class ArrivalWindow {
     this.#heldBack = true;
   }
 
-  /** Whether a ping should follow what has been sent. */
-  pingDue(now: number): boolean {
+  /** Whether a ping should follow what has been sent. @param ahead bytes that will be sent before it is asked again */
+  pingDue(now: number, ahead = 0): boolean {
     if (this.#pings === MAX_PINGS) return false;
-    if (this.untilPing === 0) return true;
+    if (this.untilPing <= ahead) return this.#unpinged() > 0;
     return this.#unpinged() > 0 && this.#pings === 0 && now - this.#get(LAST_PING) >= PING_TIME;
   }
 
