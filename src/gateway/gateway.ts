@@ -38,9 +38,8 @@ export class Gateway {
   readonly #timers: NodeJS.Timeout[] = [];
   /** The sessions that are still to be looked at in this round. */
   #round: Iterator<Session> = [].values();
-  /** How many of them are due, with what is left of the last; and when that was reckoned, ms. */
+  /** How many of them are due, with what is left of the last. */
   #roundDue = 0;
-  #roundAt = 0;
   #statusClock = 0;
   #known = 0;
   #listening = false;
@@ -154,11 +153,10 @@ export class Gateway {
 
   /** Looks at the next sessions, when enough are due; pings leave when all of them have been looked at. */
   #lookRound(): void {
-    const now = this.#context.clock.millis();
     const { sessions } = this.#server;
-    this.#roundDue = Math.min(sessions.size, this.#roundDue + (sessions.size * (now - this.#roundAt)) / TICK);
-    this.#roundAt = now;
+    this.#roundDue = Math.min(sessions.size, this.#roundDue + (sessions.size * NEWS) / TICK);
     if (this.#roundDue < Math.min(sessions.size, SESSIONS_PER_GO)) return;
+    const now = this.#context.clock.millis();
     const pinged: Session[] = [];
     for (; this.#roundDue >= 1; this.#roundDue--) {
       let next = this.#round.next();

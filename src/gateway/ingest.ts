@@ -16,27 +16,23 @@ export class Ingest implements BusListener {
   readonly #counts: GatewayCounts;
   readonly #clock: Clock;
   readonly #tracer: Tracer;
-  readonly #batchEnded: () => void;
   /** Since when streams are silent, by stream; undefined where they speak. */
   readonly #silentSince: (number | undefined)[] = [];
   /** The time of the batch under way, microseconds; 0 between batches: the clock is read once a batch. */
   #now = 0;
 
-  /** @param batchEnded is called after each batch */
   constructor(
     table: MarketTable,
     immediate: ImmediateIndex,
     counts: GatewayCounts,
     clock: Clock,
     tracer = new Tracer(table),
-    batchEnded = () => {},
   ) {
     this.#table = table;
     this.#immediate = immediate;
     this.#counts = counts;
     this.#clock = clock;
     this.#tracer = tracer;
-    this.#batchEnded = batchEnded;
   }
 
   record(record: BusRecord): void {
@@ -73,7 +69,6 @@ export class Ingest implements BusListener {
 
   batchEnd(): void {
     this.#now = 0;
-    this.#batchEnded();
   }
 
   silent(stream: number, sinceMicros: number): void {

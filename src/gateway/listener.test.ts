@@ -6,6 +6,7 @@ import { pack } from "msgpackr";
 import type { BusRecord } from "../bus/bus.ts";
 import { HeardFeed } from "../bus/heard_feed.ts";
 import type { Control } from "../protocol/messages.ts";
+import { STALE } from "../tick.ts";
 import { SessionBench } from "./session.testing.ts";
 
 /** How often a session is looked at, ms. */
@@ -138,6 +139,22 @@ test("a busier market brings the next look sooner: a client that keeps its share
   go(10_000);
   assert.ok(!audience.listens);
   assert.ok(audience.bytes - before <= bench.outlet.window.size, `${audience.bytes - before} bytes`);
+});
+
+test("who has no room when the broadcast opens again does not hear it", () => {
+  const audience = new Audience();
+  const { bench } = audience;
+  const { clock, context } = bench;
+  bench.record("B", { epoch: 1, seq: 1, state: STALE, reason: "lost" });
+  audience.tick("A");
+  assert.ok(!context.immediate.gate.isOpen && audience.listens);
+  // It is told in a turn. Then the kernel takes no more for it, and no time passes in which it would be looked at.
+  bench.advance(25);
+  bench.socket.buffered = 1_000;
+  clock.advance(300);
+  context.pacer.ranAt = clock.millis();
+  context.immediate.look(clock.millis());
+  assert.ok(context.immediate.gate.isOpen && !audience.listens);
 });
 
 test("of the ticks that were broadcast one stands for all, each symbol's as often as it ticked", () => {

@@ -96,7 +96,10 @@ export class Listener {
   /** So much has been broadcast that it may have got all it may have. */
   look(now: number): void {
     this.settle(now);
-    this.#way.pingIfDue(now);
+    if (this.#way.isPingDue(now)) {
+      this.represent();
+      this.#way.ping(now);
+    }
     this.tend(now);
   }
 
@@ -119,7 +122,7 @@ export class Listener {
     const { markAt, heap } = this.#table;
     const { i32, u32 } = heap;
     this.settle(now);
-    this.#represent();
+    this.represent();
     this.#subscription.toldAll(now);
     for (let index = 0; index < count; index++) {
       const at = (entries >>> 2) + index * 2;
@@ -136,7 +139,7 @@ export class Listener {
     return !this.#subscription.isInArrears;
   }
 
-  /** Tells the way what has been broadcast since it was last told; and where a ping is due, which tick stands for the others. */
+  /** Tells the way what has been broadcast since it was last told. */
   settle(now: number): void {
     if (!this.listens) return;
     const { f64 } = this.#table.heap;
@@ -147,12 +150,39 @@ export class Listener {
     // In arrears its marks tell what was left out.
     const left = this.#immediate.isListening(this.id) ? f64[block + LEFT_OUT] - leftOut : 0;
     this.#way.settle(f64[block + BYTES] - bytes, f64[block + TICKS] - ticks, left, now);
-    if (this.#way.isPingDue(now)) this.#represent();
+  }
+
+  /**
+   * A ping is about to follow: of the ticks that were broadcast since this was last called, the last of one symbol stands for all,
+   * each symbol's as often as it ticked.
+   */
+  represent(): void {
+    if (!this.listens) return;
+    const { u32 } = this.#table.heap;
+    const told = this.#immediate.told.f64;
+    let ticks = 0;
+    let chosen = -1;
+    for (let index = 0; index < this.#topics; index++) {
+      const at = this.#topicAt(index);
+      const all = told[u32[at] + TICKS] >>> 0;
+      const those = (all - u32[at + 1]) >>> 0;
+      u32[at + 1] = all;
+      ticks += those;
+      if (those > 0 && Math.random() * ticks < those) chosen = index;
+    }
+    if (chosen < 0) return;
+    const row = this.#subscription.rowAt(chosen);
+    const sentAt = told[u32[this.#topicAt(chosen)] + SENT_AT];
+    this.#way.broadcast(row, ticks, Math.max(0, sentAt - this.#table.appliedAt[row]));
   }
 
   /** After {@link settle}, and perhaps a ping: when it is to be looked at again. */
   tend(now: number): void {
-    if (!this.listens || !this.#immediate.hears(this.id)) return;
+    if (this.listens && this.#immediate.hears(this.id)) this.#grant(now);
+  }
+
+  /** When it is to be looked at again; where it may get nothing, it does not listen any more. */
+  #grant(now: number): void {
     const budget = this.#way.budget(now);
     if (budget <= 0) return this.unlisten(now);
     const { f64 } = this.#table.heap;
@@ -181,7 +211,7 @@ export class Listener {
     f64[block + LOOKED] = f64[block + BYTES];
     f64[block + PUBLISHED] = this.#immediate.published;
     f64[block + SHARE] = 1;
-    this.tend(now);
+    this.#grant(now);
   }
 
   #sum(): void {
@@ -198,26 +228,6 @@ export class Listener {
     f64[block + BYTES] = bytes;
     f64[block + TICKS] = ticks;
     f64[block + LEFT_OUT] = leftOut;
-  }
-
-  /** Of the ticks that were broadcast since this was last asked, the last of one symbol stands for all: each symbol's as often as it ticked. */
-  #represent(): void {
-    const { u32 } = this.#table.heap;
-    const told = this.#immediate.told.f64;
-    let ticks = 0;
-    let chosen = -1;
-    for (let index = 0; index < this.#topics; index++) {
-      const at = this.#topicAt(index);
-      const all = told[u32[at] + TICKS] >>> 0;
-      const those = (all - u32[at + 1]) >>> 0;
-      u32[at + 1] = all;
-      ticks += those;
-      if (those > 0 && Math.random() * ticks < those) chosen = index;
-    }
-    if (chosen < 0) return;
-    const row = this.#subscription.rowAt(chosen);
-    const sentAt = told[u32[this.#topicAt(chosen)] + SENT_AT];
-    this.#way.broadcast(row, ticks, Math.max(0, sentAt - this.#table.appliedAt[row]));
   }
 
   /** @returns whether there is memory for it */

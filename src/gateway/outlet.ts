@@ -240,11 +240,6 @@ export class Outlet implements Way {
     return this.#window.pingDue(now, this.#ahead / 2);
   }
 
-  /** Sends a ping where one is due. */
-  pingIfDue(now: number): void {
-    if (this.isPingDue(now)) this.ping(now);
-  }
-
   /** The subscription gets a turn when there is room. */
   wait(subscription: Subscription): void {
     this.counts.heldBack++;

@@ -158,6 +158,7 @@ export class Session {
 
   /** Asks the client to say what has arrived. */
   ping(now: number): void {
+    for (const { listener } of this.#portfolio.subscriptions) listener?.represent();
     this.#outlet.ping(now);
   }
 

@@ -69,8 +69,8 @@ export interface Way {
   settle(bytes: number, ticks: number, leftOut: number, now: number): void;
   /** Whether a ping is due for what is broadcast, or will be before it is looked at again. */
   isPingDue(now: number): boolean;
-  /** Sends a ping where one is due. */
-  pingIfDue(now: number): void;
+  /** Asks the client to say that all before this has arrived. */
+  ping(now: number): void;
   /**
    * So many ticks have been broadcast to it, of which one of this row stands for all.
    * @param waited how long it took from the market table to the frame, microseconds

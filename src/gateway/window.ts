@@ -162,7 +162,7 @@ export class ArrivalWindow {
     const { inFlight, size } = this;
     if (inFlight > 0 && size === this.#min && now - this.#get(CLEAN_AT) > DRY_TIME) return 0;
     const room = size - inFlight;
-    return this.untilFull < 0 ? 0 : Math.min(room, Math.max(Math.ceil(size / this.#parts()), SMALL_FRAME));
+    return room < size * SMALLEST_ROOM ? 0 : Math.min(room, Math.max(Math.ceil(size / this.#parts()), SMALL_FRAME));
   }
 
   /** Bytes that may be sent until there is no {@link room}, unless a ping has been out for too long before. */
