@@ -60,7 +60,7 @@ class Holder extends Paced implements ImmediateHolder, ImmediateListener {
   listen(): void {
     this.#topics = [];
     for (const row of this.rows) {
-      const { topic, at } = this.index.topicOf(row, this.id);
+      const { topic, at } = this.index.listenTo(row, this.id);
       this.topics.add(topic);
       this.#topics.push(at);
       this.told.set(row, this.#table.seq[row]);
@@ -70,8 +70,9 @@ class Holder extends Paced implements ImmediateHolder, ImmediateListener {
   }
 
   unlisten(): void {
-    this.topics.clear();
+    if (this.topics.size === 0) return;
     this.index.unlisten(this.id);
+    for (const row of this.rows) assert.ok(this.topics.delete(this.index.unlistenTo(row, this.id)));
   }
 
   look(): void {

@@ -71,6 +71,8 @@ export class ImmediateIndex {
   /** By id, at which {@link published} a listener is looked at; and the first of them, or one that is past. */
   #lookAt = new Float64Array(FIRST_IDS).fill(Number.POSITIVE_INFINITY);
   #nextLook = Number.POSITIVE_INFINITY;
+  /** How many are in arrears. */
+  #inArrears = 0;
   #lastLook = Number.NEGATIVE_INFINITY;
   /** An entry of somebody who has been told nothing. */
   readonly #untold: Entries;
@@ -176,9 +178,21 @@ export class ImmediateIndex {
     return this.#stateOf(id) >= LISTENING;
   }
 
-  /** The topic of a row that it holds, and where the numbers of that are. */
-  topicOf(row: number, id: number): Pick<Members, "topic" | "at"> {
-    return this.#membersOf(this.#rows[row] as Members[], id) as Members;
+  /**
+   * Its socket subscribes to the topic of a row that it holds: to be called for each of its rows before {@link listen}.
+   * @returns the topic, and where the numbers of that are
+   */
+  listenTo(row: number, id: number): Pick<Members, "topic" | "at"> {
+    const members = this.#membersOf(this.#rows[row] as Members[], id) as Members;
+    members.listen(id);
+    return members;
+  }
+
+  /** Its socket gives up the topic of a row: to be called for each of its rows with {@link unlisten}. @returns the topic */
+  unlistenTo(row: number, id: number): string {
+    const members = this.#membersOf(this.#rows[row] as Members[], id) as Members;
+    members.unlisten(id);
+    return members.topic;
   }
 
   /** Listeners are looked at when so many bytes more have been broadcast, to whomever. */
@@ -215,6 +229,8 @@ export class ImmediateIndex {
   }
 
   #stand(id: number, state: number): void {
+    if (this.#states[id] === ARREARS) this.#inArrears--;
+    if (state === ARREARS) this.#inArrears++;
     this.#states[id] = state;
   }
 
@@ -237,14 +253,13 @@ export class ImmediateIndex {
   #wake(members: Members, row: number, seq: number, now: number): void {
     const { ids, count } = members;
     const states = this.#states;
-    let listeners = 0;
+    const listeners = this.gate.isOpen ? members.listening : 0;
     let inArrears = 0;
-    for (let index = 0; index < count; index++) {
+    // With those who listen nothing is to be done one by one, unless the broadcast overtakes what they are still to be told.
+    for (let index = this.#inArrears === 0 ? listeners : 0; index < count; index++) {
       const id = ids[index];
       const state = states[id];
-      if (state === LISTENING) listeners++;
-      else if (state === ARREARS) {
-        listeners++;
+      if (state === ARREARS) {
         inArrears++;
         this.#listeners.get(id)?.overtaken(row, now);
       } else if (state === QUIET) {

@@ -72,7 +72,7 @@ export class Listener {
     this.listens = true;
     const { i32 } = this.#table.heap;
     for (let index = 0; index < count; index++) {
-      const { topic, at } = this.#immediate.topicOf(this.#subscription.rowAt(index), this.id);
+      const { topic, at } = this.#immediate.listenTo(this.#subscription.rowAt(index), this.id);
       this.#way.subscribe(topic);
       i32[this.#topicAt(index)] = at;
     }
@@ -89,7 +89,7 @@ export class Listener {
     this.listens = false;
     this.#turnsUntil = now + UNLISTENED_TIME;
     for (let index = 0; index < this.#topics; index++)
-      this.#way.unsubscribe(this.#immediate.topicOf(this.#subscription.rowAt(index), this.id).topic);
+      this.#way.unsubscribe(this.#immediate.unlistenTo(this.#subscription.rowAt(index), this.id));
     this.#table.heap.free(this.#block, blockBytes(this.#topics));
   }
 

@@ -1,4 +1,4 @@
-/** Those who hold a row at interval 0 with one field list, in no order; and what has been broadcast to those of them who listen. */
+/** Those who hold a row at interval 0 with one field list, first those who listen; and what has been broadcast to these. */
 import { copied } from "../copied.ts";
 import type { TickEncoder } from "../market/encoder.ts";
 import type { Numbers } from "./numbers.ts";
@@ -25,6 +25,8 @@ export class Members {
   readonly at: number;
   ids = new Int32Array(FIRST_MEMBERS);
   count = 0;
+  /** How many of them listen, and so come first. */
+  listening = 0;
   readonly #numbers: Numbers;
 
   /** @param numbers where its numbers are to be, of {@link TOPIC_NUMBERS} */
@@ -40,17 +42,40 @@ export class Members {
     this.ids[this.count++] = id;
   }
 
+  /** One that does not listen any more holds the row no longer. */
   remove(id: number): void {
-    // Looking through all is one of the fastest things that a processor does: a million of them a millisecond.
-    const index = this.ids.indexOf(id);
-    if (index < 0 || index >= this.count) return;
+    const index = this.#indexOf(id);
+    if (index < 0) return;
     this.ids[index] = this.ids[--this.count];
     if (this.count < this.ids.length / 4 && this.ids.length > FIRST_MEMBERS) this.#resize(this.ids.length / 2);
+  }
+
+  /** One of them has subscribed to the topic. */
+  listen(id: number): void {
+    const index = this.#indexOf(id);
+    if (index >= this.listening) this.#swap(index, this.listening++);
+  }
+
+  /** It has not any more. */
+  unlisten(id: number): void {
+    const index = this.#indexOf(id);
+    if (index >= 0 && index < this.listening) this.#swap(index, --this.listening);
   }
 
   /** Nobody is left. */
   close(): void {
     this.#numbers.give(this.at);
+  }
+
+  #indexOf(id: number): number {
+    // Looking through all is one of the fastest things that a processor does: a million of them a millisecond.
+    const index = this.ids.indexOf(id);
+    return index < this.count ? index : -1;
+  }
+
+  #swap(one: number, other: number): void {
+    const { ids } = this;
+    [ids[one], ids[other]] = [ids[other], ids[one]];
   }
 
   #resize(length: number): void {
