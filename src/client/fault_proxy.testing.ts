@@ -89,13 +89,17 @@ export class FaultProxy {
     client.on("data", (chunk) => !pair.isSilent && gateway.write(chunk));
     // What was sent first arrives first, however the delay changes.
     let arrivesAt = 0;
+    const onTheirWay: Buffer[] = [];
     gateway.on("data", (chunk: Buffer) => {
       const now = performance.now();
       arrivesAt = Math.max(arrivesAt, now + this.delay);
-      if (arrivesAt === now) return this.#forward(pair, chunk);
+      onTheirWay.push(chunk);
+      // Timers of the same moment may come in another order than they were set: each brings what has waited longest.
+      const arrive = () => this.#forward(pair, onTheirWay.shift() as Buffer);
+      if (arrivesAt === now && onTheirWay.length === 1) return arrive();
       const timer = setTimeout(() => {
         this.#timers.delete(timer);
-        this.#forward(pair, chunk);
+        arrive();
       }, arrivesAt - now);
       this.#timers.add(timer);
     });
