@@ -272,6 +272,33 @@ test("under any sequence of schedule, hurry and cancel no turn is lost, doubled 
   );
 });
 
+test("started, it runs a third as often while no turn is to come, and as before when one is", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { clock, taken, pacer } = bench();
+  const runsIn = (millis: number) => {
+    const before = pacer.runs;
+    for (let passed = 0; passed < millis; passed++) {
+      clock.advance(1);
+      t.mock.timers.tick(1);
+    }
+    return pacer.runs - before;
+  };
+  pacer.start();
+  assert.equal(runsIn(1_200), 100);
+  const turn = new Turn("a", taken, (now) => {
+    if (now < 2_000) pacer.schedule(turn, now + 50);
+    return DONE;
+  });
+  pacer.schedule(turn, clock.millis() + 50);
+  assert.equal(runsIn(600), 150);
+  for (const [index, { at }] of taken.entries()) assert.ok(at <= 1_200 + (index + 1) * 58, `turn ${index} at ${at}`);
+  pacer.cancel(turn);
+  runsIn(4);
+  assert.equal(runsIn(1_200), 100);
+  pacer.stop();
+  assert.equal(runsIn(100), 0);
+});
+
 test("started, it gives turns by itself, to who is hurried before the timer's next beat", async () => {
   const clock = new SystemClock();
   const pacer = new Pacer(clock, 4);

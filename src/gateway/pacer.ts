@@ -32,6 +32,11 @@ export abstract class Paced {
 
 /** The wheel's resolution, ms: a turn is up to this late. */
 const SLOT_TIME = 4;
+/**
+ * How often it runs while the wheel is empty, ms: each time wakes a process that may have nothing else to do. Half of what a go of the
+ * event loop may take before a node counts as behind (broadcast.ts), which is told from how often this runs.
+ */
+const REST_TIME = 12;
 /** Slots of the wheel; what is due later than a whole revolution (65 s) is passed by until it is. */
 const SLOTS = 16_384;
 const FIRST_PLACES = 256;
@@ -45,6 +50,10 @@ export class Pacer {
   readonly #clock: Clock;
   readonly #sliceTime: number;
   readonly #run = () => this.run();
+  readonly #beat = () => {
+    this.#rearm();
+    this.run();
+  };
   /** The first place of each slot. */
   readonly #wheel = new Int32Array(SLOTS).fill(NONE);
   /** The number of the last slot time that was gone through. */
@@ -65,11 +74,15 @@ export class Pacer {
   readonly #waiting = new Sweep();
   /** The time that has been set aside for the turns of all that have begun, ms. */
   #setAside = 0;
+  /** How many turns are in the wheel. */
+  #scheduled = 0;
   #timer: NodeJS.Timeout | undefined;
+  /** Whether the timer runs as slowly as for an empty wheel. */
+  #rests = false;
   #immediate: NodeJS.Immediate | undefined;
   /** How late the last turn was, ms: the saturation of the process. */
   lag = 0;
-  /** When it last ran, ms: every 4 ms, or as soon as the event loop gets to it. */
+  /** When it last ran, ms: every 4 ms, with an empty wheel every 12, or as soon as the event loop gets to it. */
   ranAt: number;
   /** How often it has run. */
   runs = 0;
@@ -88,11 +101,11 @@ export class Pacer {
   }
 
   start(): void {
-    this.#timer ??= setInterval(this.#run, SLOT_TIME);
+    if (!this.#timer) this.#rearm();
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#immediate) clearImmediate(this.#immediate);
     this.#immediate = undefined;
@@ -113,6 +126,8 @@ export class Pacer {
     this.#previous[place] = NONE;
     if (first !== NONE) this.#previous[first] = place;
     this.#wheel[slot] = place;
+    this.#scheduled++;
+    if (this.#rests && this.#timer) this.#rearm();
   }
 
   /**
@@ -167,6 +182,12 @@ export class Pacer {
     if (this.#waiting.size > 0 && this.#timer) this.#immediate ??= setImmediate(this.#run);
   }
 
+  #rearm(): void {
+    clearTimeout(this.#timer);
+    this.#rests = this.#scheduled === 0;
+    this.#timer = setTimeout(this.#beat, this.#rests ? REST_TIME : SLOT_TIME);
+  }
+
   #turnWheel(now: number): void {
     const until = Math.floor(now / SLOT_TIME);
     // After a standstill longer than a revolution each slot is visited once.
@@ -194,6 +215,7 @@ export class Pacer {
     else this.#wheel[slot] = next;
     if (next !== NONE) this.#previous[next] = previous;
     this.#slot[place] = NONE;
+    this.#scheduled--;
   }
 
   #placeOf(paced: Paced): number {
