@@ -181,7 +181,7 @@ export class BatchDecoder {
     record.state = state;
     record.since = unpacker.number();
     record.reason = unpacker.text();
-    for (let index = 0; index < FIELD_COUNT; index++) record.values[record.offset + index] = unpacker.number();
+    unpacker.numbers(record.values, record.offset, FIELD_COUNT);
     const delay = length > RECORD_LENGTH ? unpacker.numberOrSkip() : Number.NaN;
     record.receivedAt = Number.isFinite(delay) ? record.eventTime + delay : Number.NaN;
     for (let index = FULL_RECORD_LENGTH; index < length; index++) unpacker.skip();
