@@ -6,7 +6,7 @@ import random, re, struct, sys, time, zlib
 from pathlib import Path
 import msgpack, redis
 
-SHARDS, PREFIX, FEED = 8, "tickgate", "python"  # SHARDS and PREFIX as the gateways have them
+SHARDS, PREFIX, FEED = 2, "tickgate", "python"  # SHARDS and PREFIX as the gateways have them
 page = (Path(__file__).parent.parent / "docs/bus.md").read_text()
 bus = redis.Redis.from_url(sys.argv[1])
 write = bus.register_script(re.search(r"```lua\n(.*?)```", page, re.S)[1])  # the first script on the page

@@ -3,7 +3,7 @@
  * then three gateway processes take them in. Prints the CPU that each tick costs on each side, and what more gateways
  * cost the publisher.
  *
- *     npx node loadtest/bench_bus.ts [--rate 100000] [--symbols 5000] [--seconds 10]
+ *     npx node loadtest/bench_bus.ts [--rate 100000] [--symbols 5000] [--seconds 10] [--shards N]
  */
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -35,19 +35,20 @@ interface Load {
   readonly url: string;
   readonly rate: number;
   readonly symbols: number;
+  readonly shards: number;
 }
 
 const clock = new SystemClock();
 const log = pino({ level: "warn" }, pino.destination(2));
 
-function settings(url: string) {
+function settings({ url, shards }: Load) {
   return {
     redisUrl: url,
     redisUsername: "",
     redisPassword: "",
     redisCa: "",
     redisPrefix: SETTINGS.redisPrefix.default,
-    busShards: SETTINGS.busShards.default,
+    busShards: shards,
     busSilence: SETTINGS.busSilence.default,
     metrics: SETTINGS.metrics.default,
     clockSkewWarning: SETTINGS.clockSkewWarning.default,
@@ -56,8 +57,9 @@ function settings(url: string) {
 }
 
 /** The publisher: as many ticks in each turn as the clock says are due. */
-async function publish({ url, rate, symbols }: Load): Promise<void> {
-  const bus = openBus(settings(url), clock, log);
+async function publish(load: Load): Promise<void> {
+  const { rate, symbols } = load;
+  const bus = openBus(settings(load), clock, log);
   const table = new MarketTable(symbols);
   const writer = bus.writer("BENCH");
   const publisher = new Publisher(table, writer, clock);
@@ -102,9 +104,9 @@ async function publish({ url, rate, symbols }: Load): Promise<void> {
 }
 
 /** A gateway: takes everything in, into a market table. */
-async function gather({ url, symbols }: Load): Promise<void> {
-  const bus = openBus(settings(url), clock, log);
-  const table = new MarketTable(symbols);
+async function gather(load: Load): Promise<void> {
+  const bus = openBus(settings(load), clock, log);
+  const table = new MarketTable(load.symbols);
   const reader = bus.reader();
   let ages: number[] = [];
   let records = 0;
@@ -188,7 +190,7 @@ async function measure(load: Load, seconds: number): Promise<void> {
   const gateways: ChildProcess[] = [];
   const costs: number[] = [];
   try {
-    out(`${load.rate} ticks/s of ${load.symbols} symbols, ${seconds} s each\n`);
+    out(`${load.rate} ticks/s of ${load.symbols} symbols on ${load.shards} shards, ${seconds} s each\n`);
     for (const count of [1, 3]) {
       while (gateways.length < count) gateways.push(start("gateway", run));
       await wait(3_000);
@@ -233,10 +235,14 @@ const { values } = parseArgs({
     rate: { type: "string", default: "100000" },
     symbols: { type: "string", default: "5000" },
     seconds: { type: "string", default: "10" },
+    shards: { type: "string", default: String(SETTINGS.busShards.default) },
     role: { type: "string" },
     load: { type: "string" },
   },
 });
 if (values.role === "publisher") await publish(JSON.parse(values.load ?? "{}"));
 else if (values.role === "gateway") await gather(JSON.parse(values.load ?? "{}"));
-else await measure({ url: "", rate: Number(values.rate), symbols: Number(values.symbols) }, Number(values.seconds));
+else {
+  const [rate, symbols, shards] = [values.rate, values.symbols, values.shards].map(Number);
+  await measure({ url: "", rate, symbols, shards }, Number(values.seconds));
+}

@@ -270,8 +270,8 @@ export const SETTINGS = {
     SERVERS,
     "bus-shards",
     integer(1, 1_024),
-    8,
-    "The parts that the bus is cut into; the same for every feed and gateway. Fewer make larger batches, which cost less; more let a gateway listen to less, and a Cluster be larger",
+    2,
+    "The parts that the bus is cut into; the same for every feed and gateway. Fewer make larger batches, which cost less; more let a gateway listen to less; in a Cluster as many as there are masters, or more",
   ),
   busSilence: setting(
     SERVERS,
