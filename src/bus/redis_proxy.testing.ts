@@ -50,11 +50,15 @@ export class RedisProxy {
     let rest: Buffer = Buffer.alloc(0);
     // What was sent first arrives first, however the delay changes.
     let arrivesAt = 0;
+    const onTheirWay: Buffer[] = [];
+    const arrive = () => socket.write(onTheirWay.shift() as Buffer);
     const forward = (frame: Buffer) => {
       const now = performance.now();
       arrivesAt = Math.max(arrivesAt, now + this.delay);
-      if (arrivesAt > now) setTimeout(() => socket.write(frame), arrivesAt - now);
-      else socket.write(frame);
+      onTheirWay.push(frame);
+      // Timers of the same moment may come in another order than they were set: each brings what has waited longest.
+      if (arrivesAt > now || onTheirWay.length > 1) setTimeout(arrive, arrivesAt - now);
+      else arrive();
     };
     socket.on("data", (chunk) => upstream.write(chunk));
     upstream.on("data", (chunk) => {
