@@ -237,7 +237,7 @@ export class Outlet implements Way {
   }
 
   isPingDue(now: number): boolean {
-    return this.#window.pingDue(now, this.#ahead / 2);
+    return this.#window.pingDue(now, this.#ahead);
   }
 
   /** The subscription gets a turn when there is room. */
