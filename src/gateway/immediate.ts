@@ -1,6 +1,6 @@
 /**
  * Who wants a row's ticks as soon as possible (interval 0): the one place where the fan-out starts at the symbol. Each
- * tick goes through all who hold its symbol, so they are numbers in a list, and how one stands is a byte.
+ * tick goes through those who hold its symbol and do not listen, so they are numbers in a list, and how one stands is a byte.
  *
  * One that has been told all there is may listen to the broadcast: a tick is then one frame, made once and given to the
  * WebSocket library once for all who listen, under a topic of its own. What went to one is not counted when it goes but when the
