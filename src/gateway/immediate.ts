@@ -68,11 +68,11 @@ export class ImmediateIndex {
   readonly #listeners = new Map<number, ImmediateListener>();
   /** How each stands, by id. */
   #states = new Uint8Array(FIRST_IDS);
+  /** How many are in arrears. */
+  #inArrears = 0;
   /** By id, at which {@link published} a listener is looked at; and the first of them, or one that is past. */
   #lookAt = new Float64Array(FIRST_IDS).fill(Number.POSITIVE_INFINITY);
   #nextLook = Number.POSITIVE_INFINITY;
-  /** How many are in arrears. */
-  #inArrears = 0;
   #lastLook = Number.NEGATIVE_INFINITY;
   /** An entry of somebody who has been told nothing. */
   readonly #untold: Entries;
