@@ -27,6 +27,8 @@ export interface Surroundings {
   /** What the gateway's clock is ahead of ours, ms. */
   readonly clockOffset: number;
   readonly counts: metrics.Counts;
+  /** So many connections one after the other have seen no `hello`. */
+  ungreeted: number;
   /** The tags of an age, when it is counted. */
   tags(isInStorm: boolean): Readonly<Record<string, string>>;
   /** Says what a client has found. */
@@ -58,6 +60,7 @@ export class Client {
   #fields = FIELDS;
   #openedAt = 0;
   #isGreeted = false;
+  #hasHeard = false;
   #isClosing = false;
 
   /**
@@ -109,7 +112,7 @@ export class Client {
     try {
       const bytes = new Uint8Array(data);
       if (isControl(bytes[0])) return this.#control(readControl(data));
-      if (!this.#isGreeted) this.#fault("hello", "a data frame came first");
+      this.#heard("a data frame");
       counts.frames++;
       counts.ticks += tickCount(bytes);
       counts.behind(Date.now() - receivedAt);
@@ -122,11 +125,23 @@ export class Client {
     }
   }
 
+  /**
+   * Sees that `hello` comes first. k6 throws away what it has read before it gets to telling that the connection is open
+   * (`queueMessage` of its websockets.go, 2.2.0): on a busy machine that may be one's `hello`, and hardly twice in a row.
+   */
+  #heard(op: string): void {
+    if (op === "hello") {
+      if (this.#hasHeard) this.#fault("hello", this.#isGreeted ? "it came twice" : "it came late");
+      this.#isGreeted = true;
+      this.#around.ungreeted = 0;
+    } else if (!this.#hasHeard && ++this.#around.ungreeted > 1) this.#fault("hello", `${op} came first`);
+    this.#hasHeard = true;
+  }
+
   #control(message: Record<string, unknown>): void {
-    if (!this.#isGreeted && message.op !== "hello") this.#fault("hello", `${message.op} came first`);
+    this.#heard(String(message.op));
     switch (message.op) {
       case "hello":
-        this.#isGreeted = true;
         return;
       case "subscribed":
         return this.#subscribed(message as unknown as Granted);

@@ -101,7 +101,7 @@ const grant = (client: Client, other: Record<string, unknown>) => {
 
 /** Of each promise a server that breaks it, on a connection of its own. */
 const BREAKERS: Record<Promised, Partial<Script>> = {
-  hello: { greet: () => {} },
+  hello: { greet: () => {}, play: (client) => client.control({ op: "hello" }) },
   readable: { play: (client) => client.socket.send("[1]") },
   granted: { grant: (client) => grant(client, { interval: INTERVAL - 1 }) },
   snapshot: { play: (client) => client.frame(0, client.tick(0, 1)) },
@@ -144,6 +144,22 @@ test("against a server that lies, every broken promise is named, and the exit co
     assert.equal(report.isKept, false);
     assert.match(out, /BROKEN \d+ times: two ticks of a handle are an interval apart/);
     assert.match(page, /thresholds crossed/);
+  } finally {
+    server.stop();
+  }
+});
+
+test("a server that greets nobody is found out, though k6 may lose a greeting", { skip }, async () => {
+  const server = await FakeServer.start({ greet: () => {}, play: snapshot });
+  try {
+    const url = `ws://127.0.0.1:${server.port}/v1/stream`;
+    const args = ["smoke", "--url", url, "--connections", "2", "--symbols", "2", "--duration", "4", "--stay", "600"];
+    const { code, out, report } = await loadtest([...args, ...PATIENT]);
+    assert.equal(code, 99, out);
+    assert.ok(
+      report.promises.some(({ promise, broken }) => promise === "hello" && broken > 0),
+      out,
+    );
   } finally {
     server.stop();
   }

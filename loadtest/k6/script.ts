@@ -138,6 +138,7 @@ export function clients({ market, clockOffset: offset }: Known): void {
     oneOf: Math.round(100 / SETTINGS.sample),
     clockOffset: offset,
     counts: new metrics.Counts(),
+    ungreeted: 0,
     tags(isStormy) {
       const time = Date.now() - began;
       const tags = storm && time >= storm.from && time < storm.to ? stormy : calm;
