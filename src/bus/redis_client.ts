@@ -19,13 +19,16 @@ export interface RedisAccess {
 
 /** How long a connection may take to come about, in milliseconds. */
 const CONNECT_TIMEOUT = 2_000;
-/** Longest wait between two tries: half of the time within which the bus must have recovered. */
-const MAX_RETRY_DELAY = 1_000;
+/**
+ * Longest wait between two tries, in milliseconds: a quarter of the time within which the bus must have recovered. After a failover the
+ * first try may come to a server that does not lead yet, and the next one must still be in time.
+ */
+const MAX_RETRY_DELAY = 500;
 /** How long a connection that is given up may still say something, in milliseconds. */
 const DISCONNECT_TIMEOUT = 200;
 
 /**
- * The wait before try number `times`, in milliseconds: it doubles from 50 to 1,000, and half of it is chance, so that a
+ * The wait before try number `times`, in milliseconds: it doubles from 50 to 500, and half of it is chance, so that a
  * hundred nodes do not come back at once.
  */
 export function retryDelay(times: number): number {
