@@ -1,6 +1,7 @@
 /** A TCP proxy before a Redis that loses messages of channels, holds them back, or takes its time: the network at its worst. */
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { DelayLine } from "../delay_line.testing.ts";
 
 export class RedisProxy {
   /** Whether a message is lost; asked for each one. */
@@ -48,18 +49,10 @@ export class RedisProxy {
     this.#sockets.add(socket);
     this.#upstreams.add(upstream);
     let rest: Buffer = Buffer.alloc(0);
-    // What was sent first arrives first, however the delay changes.
-    let arrivesAt = 0;
-    const onTheirWay: Buffer[] = [];
-    const arrive = () => socket.write(onTheirWay.shift() as Buffer);
-    const forward = (frame: Buffer) => {
-      const now = performance.now();
-      arrivesAt = Math.max(arrivesAt, now + this.delay);
-      onTheirWay.push(frame);
-      // Timers of the same moment may come in another order than they were set: each brings what has waited longest.
-      if (arrivesAt > now || onTheirWay.length > 1) setTimeout(arrive, arrivesAt - now);
-      else arrive();
-    };
+    const line = new DelayLine<Buffer>(
+      () => this.delay,
+      (frame) => socket.write(frame),
+    );
     socket.on("data", (chunk) => upstream.write(chunk));
     upstream.on("data", (chunk) => {
       rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
@@ -68,7 +61,7 @@ export class RedisProxy {
         const frame = rest.subarray(at, end);
         at = end;
         if (frame[0] === 0x3e && frame.includes("message") && this.loses()) this.lost++;
-        else forward(frame);
+        else line.send(frame);
       }
       rest = rest.subarray(at);
     });

@@ -1,6 +1,7 @@
 /** A TCP proxy before a gateway that does to connections what networks do. */
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { DelayLine } from "../delay_line.testing.ts";
 
 /** A connection through the proxy. */
 interface Pair {
@@ -26,7 +27,6 @@ export class FaultProxy {
   readonly #server: Server;
   readonly #port: number;
   readonly #pairs = new Set<Pair>();
-  readonly #timers = new Set<NodeJS.Timeout>();
 
   private constructor(port: number) {
     this.#port = port;
@@ -68,7 +68,6 @@ export class FaultProxy {
   close(): void {
     this.#server.close();
     this.cut();
-    for (const timer of this.#timers) clearTimeout(timer);
   }
 
   #join(client: Socket): void {
@@ -87,22 +86,11 @@ export class FaultProxy {
         // A half-open connection is one where neither end is told of the other's: it is over when both have given it up.
         .on("close", () => (!pair.isSilent || (client.closed && gateway.closed)) && this.#end(pair));
     client.on("data", (chunk) => !pair.isSilent && gateway.write(chunk));
-    // What was sent first arrives first, however the delay changes.
-    let arrivesAt = 0;
-    const onTheirWay: Buffer[] = [];
-    gateway.on("data", (chunk: Buffer) => {
-      const now = performance.now();
-      arrivesAt = Math.max(arrivesAt, now + this.delay);
-      onTheirWay.push(chunk);
-      // Timers of the same moment may come in another order than they were set: each brings what has waited longest.
-      const arrive = () => this.#forward(pair, onTheirWay.shift() as Buffer);
-      if (arrivesAt === now && onTheirWay.length === 1) return arrive();
-      const timer = setTimeout(() => {
-        this.#timers.delete(timer);
-        arrive();
-      }, arrivesAt - now);
-      this.#timers.add(timer);
-    });
+    const line = new DelayLine<Buffer>(
+      () => this.delay,
+      (chunk) => this.#forward(pair, chunk),
+    );
+    gateway.on("data", (chunk: Buffer) => line.send(chunk));
   }
 
   #forward(pair: Pair, chunk: Buffer): void {
