@@ -183,14 +183,10 @@ export class ArrivalWindow {
 
   /** Whether a ping should follow what has been sent. @param ahead bytes that will be sent before it is asked again */
   pingDue(now: number, ahead = 0): boolean {
-    if (this.#pings === MAX_PINGS) return false;
-    if (this.untilPing <= ahead) return this.#unpinged() > 0;
-    return this.#unpinged() > 0 && this.#pings === 0 && now - this.#get(LAST_PING) >= PING_TIME;
-  }
-
-  /** Bytes that may be sent until a ping should follow; 0 where it should at once. */
-  get untilPing(): number {
-    return Math.max(0, this.#stride() - this.#unpinged());
+    const unpinged = this.#unpinged();
+    if (this.#pings === MAX_PINGS || unpinged === 0) return false;
+    if (this.#stride() - unpinged <= ahead) return true;
+    return this.#pings === 0 && now - this.#get(LAST_PING) >= PING_TIME;
   }
 
   /**
