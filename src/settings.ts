@@ -145,7 +145,7 @@ export const SETTINGS = {
     "max-symbols",
     integer(1, 4_000_000),
     100_000,
-    "Symbols in the market table, at about 200 bytes each; ticks of more are counted and left out",
+    "Symbols in the market table, at about 450 bytes each; ticks of more are counted and left out",
   ),
   maxAwaitedSymbols: setting(
     GATEWAY,
@@ -157,9 +157,9 @@ export const SETTINGS = {
   maxFieldLists: setting(
     GATEWAY,
     "max-field-lists",
-    integer(1, 1_000),
-    32,
-    "Different field lists whose encoded ticks are shared, at up to 384 bytes a symbol each; ticks of more are encoded for each client",
+    integer(0, 1_000),
+    0,
+    "Different field lists whose encoded ticks are shared, at up to 384 bytes a symbol each; ticks of more are encoded for each client. 0 for 32, or as many as a quarter of the memory holds",
   ),
   broadcastSymbols: setting(
     GATEWAY,

@@ -183,7 +183,7 @@ export class RedisWriter implements BusWriter {
       });
       if (floor > epoch) return floor;
       for (let row = 0; row < table.rows; row++) {
-        if (table.seq[row] === 0) continue;
+        if (!table.hasTicked(row)) continue;
         const shard = this.#shards[rows.of(row)];
         if (!known.has(row)) shard.changed(row);
         shard.hasRows = true;

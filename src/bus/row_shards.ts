@@ -27,6 +27,6 @@ export class RowShards {
   /** The rows of a shard that have had a tick. */
   *rows(shard: number): Iterable<number> {
     const table = this.#table;
-    for (let row = 0; row < table.rows; row++) if (table.seq[row] > 0 && this.of(row) === shard) yield row;
+    for (let row = 0; row < table.rows; row++) if (table.hasTicked(row) && this.of(row) === shard) yield row;
   }
 }

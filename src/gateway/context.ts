@@ -9,6 +9,7 @@ import type { Settings } from "../settings.ts";
 import { GatewayCounts } from "./counts.ts";
 import { Frame } from "./frame.ts";
 import { ImmediateIndex } from "./immediate.ts";
+import { fieldListsThatFit } from "./memory_plan.ts";
 import { Numbers } from "./numbers.ts";
 import { CONNECTION_NUMBERS } from "./outlet.ts";
 import { Pacer } from "./pacer.ts";
@@ -49,7 +50,7 @@ export function createContext(settings: Settings, bus: BusReader, clock: Clock, 
     events: new LogLimit(log, clock),
     bus,
     table,
-    encoders: new EncoderPool(table, settings.maxFieldLists),
+    encoders: new EncoderPool(table, fieldListsThatFit(settings)),
     pacer,
     numbers: { connections: new Numbers(CONNECTION_NUMBERS), subscriptions: new Numbers(SUBSCRIPTION_NUMBERS) },
     frame,

@@ -109,7 +109,7 @@ export class Gateway {
     let session: Session | undefined;
     if (id !== undefined) for (const each of this.#server.sessions) if (each.id === id) session = each;
     if (id !== undefined && !session) return `no session ${id} is open at this node, which is ${settings.node}`;
-    const row = table.hold(symbol, settings.maxAwaitedSymbols);
+    const row = table.hold(symbol, settings.maxAwaitedSymbols, clock.micros());
     if (row < 0) return "the market table is full";
     const end = tracer.follow(row, session, output);
     if (!end) {

@@ -97,7 +97,7 @@ export const readTicks: Read = (query, { table, clock, settings }) => {
       for (const text of texts) {
         const row = table.rowOf(text);
         if (isPattern(text)) for (const match of matching(table, text.slice(0, -1))) rows.add(match);
-        else if (row >= 0 && table.seq[row] > 0) rows.add(row);
+        else if (row >= 0 && table.hasTicked(row)) rows.add(row);
         else unknown.push(text);
       }
       return { time: clock.micros(), ticks: Array.from(rows, (row) => tickOf(table, row)), unknown };

@@ -95,7 +95,7 @@ export class Portfolio {
         const row = table.rowOf(text);
         if (row >= 0) rows.add(row);
         // A known symbol has been asked about already; only one still to come needs a rule.
-        if (row < 0 || table.seq[row] === 0) this.#rules.unwant(text, true);
+        if (row < 0 || !table.hasTicked(row)) this.#rules.unwant(text, true);
       }
     }
     const ended: string[] = [];
@@ -167,9 +167,9 @@ export class Portfolio {
         code: "invalid_symbol",
         message: `${shown(symbol)} is not 1 to 64 of A-Z 0-9 . _ - : (or a prefix and *)`,
       };
-    const { table, settings } = this.#context;
+    const { table, settings, clock } = this.#context;
     const isShareTaken = table.rowOf(symbol) < 0 && this.#hasAwaitedShare(held);
-    const row = isShareTaken ? -1 : table.hold(symbol, settings.maxAwaitedSymbols);
+    const row = isShareTaken ? -1 : table.hold(symbol, settings.maxAwaitedSymbols, clock.micros());
     if (row < 0) return { code: "too_many_symbols", message: "the gateway awaits as many unknown symbols as it may" };
     held.push(row);
     wanted.set(row, symbol);
@@ -186,7 +186,7 @@ export class Portfolio {
     if (table.awaitedRows * 2 < settings.maxAwaitedSymbols) return false;
     // Counted once a command: a command may name thousands.
     if (this.#awaited === undefined) {
-      const isAwaited = (row: number) => table.seq[row] === 0;
+      const isAwaited = (row: number) => !table.hasTicked(row);
       this.#awaited = held.filter(isAwaited).length;
       for (const subscription of this.#subscriptions.values())
         for (let index = 0; index < subscription.count; index++)
@@ -211,7 +211,7 @@ export class Portfolio {
     const refused = new Set<string>();
     // Followed anew before the old is given up, so that a row never has nobody waiting for it in between.
     const hold = (row: number) => {
-      table.hold(table.symbols[row], Number.POSITIVE_INFINITY);
+      table.hold(table.symbols[row], Number.POSITIVE_INFINITY, clock.micros());
       bus.follow(table.symbols[row]);
     };
     for (const row of wanted.keys()) hold(row);

@@ -88,7 +88,7 @@ class Client implements Hearer {
   checkConverged(): void {
     for (const held of this.held.values()) {
       const source = this.sources.get(held.symbol)!;
-      assert.equal(held.state, STATES[source.state], `${held.symbol} stands so`);
+      assert.equal(held.state, source.given === 0 ? "stale" : STATES[source.state], `the state of ${held.symbol}`);
       assert.equal(held.tick?.[1] ?? 0, source.seq, `${held.symbol} rests`);
       if (held.tick) this.#checkValues(held, held.tick, source);
     }
@@ -123,6 +123,7 @@ class Client implements Hearer {
     const now = this.bench.clock.millis();
     if (held.at !== undefined)
       assert.ok(now - held.at >= held.interval, `${held.symbol} after ${now - held.at} of ${held.interval} ms`);
+    assert.equal(held.state, STATES[source.state], "the state is sent before the tick");
     this.#checkValues(held, tick, source);
     if (held.tick) {
       const before = held.tick[1];

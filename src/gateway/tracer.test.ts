@@ -21,7 +21,7 @@ function bench() {
   bench.session.open();
   bench.advance(10);
   const { table, tracer } = bench.context;
-  return { bench, tracer, row: table.hold("A", 10) };
+  return { bench, tracer, row: table.hold("A", 10, 0) };
 }
 
 test("a tick is told when it is applied, and when it is sent: for what it waited adds up", () => {

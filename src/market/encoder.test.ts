@@ -5,7 +5,7 @@ import { BusRecord } from "../bus/bus.ts";
 import { FIELD_COUNT, FIELDS } from "../tick.ts";
 import { ENTRY_BYTES, EncoderPool, type Filling, TickEncoder } from "./encoder.ts";
 import { JSON_TEXT, MSGPACK } from "./format.ts";
-import type { Heap } from "./heap.ts";
+import { type Heap, HeapFull } from "./heap.ts";
 import { markOf } from "./mark.ts";
 import { MarketTable } from "./table.ts";
 
@@ -171,6 +171,23 @@ test("the cache follows the table as it grows", () => {
   }
   for (let index = 0; index < 5_000; index += 499)
     assert.equal(written(table, encoder, index).toString(), `,[${index},1,1,${index}]`);
+});
+
+test("without memory for what it keeps, an encoder goes on and keeps nothing", () => {
+  const table = new MarketTable(5_000);
+  const encoder = new TickEncoder(table, JSON_TEXT, Uint8Array.of(0), true);
+  table.merge(table.add("A"), { bid: 1 }, 1);
+  assert.equal(written(table, encoder, 0).toString(), ",[0,1,1,1]");
+  for (let index = 0; index < 2_000; index++) table.merge(table.add(`S${index}`), { bid: index }, 1);
+  const alloc = table.heap.alloc.bind(table.heap);
+  table.heap.alloc = (bytes) => {
+    if (bytes > 100_000) throw new HeapFull("no memory");
+    return alloc(bytes);
+  };
+  for (let row = 0; row < 2_001; row += 100)
+    assert.equal(written(table, encoder, row).toString(), `,[${row},1,1,${row === 0 ? 1 : row - 1}]`);
+  assert.ok(encoder.isShared, "those who hold it find each other");
+  encoder.close();
 });
 
 test("equal field lists share an encoder while somebody uses it", () => {

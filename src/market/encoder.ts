@@ -3,6 +3,7 @@
  * once per change, when somebody first wants them, and copied for everyone else.
  */
 import type { TickFormat } from "./format.ts";
+import { HeapFull } from "./heap.ts";
 import { ticksBetween } from "./mark.ts";
 import type { MarketTable } from "./table.ts";
 
@@ -47,13 +48,14 @@ export class TickEncoder {
   readonly fields: Uint8Array;
   /** The largest tick, in bytes. */
   readonly maxTickBytes: number;
-  /** Whether others use it too: what it encodes is kept. */
+  /** Whether others use it too: what it encodes is kept, while there is memory for it. */
   readonly isShared: boolean;
   readonly #table: MarketTable;
   readonly #slotBytes: number;
   /** The address of the first row's slot. */
   #slots = 0;
   #capacity = 0;
+  #isKeeping: boolean;
 
   /** @param isShared whether to keep what was encoded, at little more than `maxTickBytes` a row; else each tick is encoded each time */
   constructor(table: MarketTable, format: TickFormat, fields: Uint8Array, isShared: boolean) {
@@ -62,6 +64,7 @@ export class TickEncoder {
     this.fields = fields;
     this.maxTickBytes = format.maxTickBytes(fields.length);
     this.isShared = isShared;
+    this.#isKeeping = isShared;
     this.#slotBytes = Math.ceil((TICK_AT + this.maxTickBytes) / SLOT_STEP) * SLOT_STEP;
   }
 
@@ -71,12 +74,12 @@ export class TickEncoder {
    * @returns the entry where it stopped
    */
   copyChanged(entries: Entries, from: number, end: number, frame: Filling): number {
-    if (!this.isShared) return this.#writeChanged(entries, from, end, frame);
     const table = this.#table;
     const { heap } = table;
+    if (this.#isKeeping && this.#capacity < table.version.length) this.#grow();
+    if (!this.#isKeeping) return this.#writeChanged(entries, from, end, frame);
     let index = from;
     for (;;) {
-      if (this.#capacity < table.version.length) this.#grow();
       const { i32, f64 } = heap;
       const { result } = frame;
       i32[(result >>> 2) + 1] = frame.count;
@@ -136,10 +139,17 @@ export class TickEncoder {
     heap.f64[slot >>> 3] = version[row];
   }
 
+  /** Where there is no memory for all rows, ticks are encoded each time from now on. */
   #grow(): void {
     const { length } = this.#table.version;
-    this.#slots = this.#table.heap.resize(this.#slots, this.#bytesOf(this.#capacity), this.#bytesOf(length));
-    this.#capacity = length;
+    try {
+      this.#slots = this.#table.heap.resize(this.#slots, this.#bytesOf(this.#capacity), this.#bytesOf(length));
+      this.#capacity = length;
+    } catch (error) {
+      if (!(error instanceof HeapFull)) throw error;
+      this.#isKeeping = false;
+      this.close();
+    }
   }
 
   /** What slots for so many rows take. */

@@ -67,13 +67,9 @@ export const JSON_TEXT: TickFormat = {
   maxTickBytes: (fieldCount) => 2 + (3 + fieldCount) * JSON_NUMBER,
   // A tick begins with the comma that separates it from what stands before it.
   writeTick({ bytes }, at, table, row, fields) {
-    let text = `,[${row},${table.seq[row]},${table.eventTime[row]}`;
+    let text = `,[${row},${numberText(table.seq[row])},${numberText(table.eventTime[row])}`;
     const base = row * FIELD_COUNT;
-    for (let index = 0; index < fields.length; index++) {
-      const value = table.values[base + fields[index]];
-      // An infinity, which no feed should tell, would be no JSON.
-      text += Number.isFinite(value) ? `,${value}` : ",null";
-    }
+    for (let index = 0; index < fields.length; index++) text += `,${numberText(table.values[base + fields[index]])}`;
     return at + bytes.write(`${text}]`, at, "latin1");
   },
   finish({ bytes }, start, end, _count, sentAt) {
@@ -83,3 +79,8 @@ export const JSON_TEXT: TickFormat = {
     return start;
   },
 };
+
+/** A number in JSON, which has no words for one that is not finite. */
+function numberText(value: number): string {
+  return Number.isFinite(value) ? String(value) : "null";
+}

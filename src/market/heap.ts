@@ -14,6 +14,7 @@ const PAGE = 65_536;
 const FIRST_PAGES = 16;
 /** What WebAssembly can address: 4 GB. */
 const MAX_PAGES = 65_536;
+export const MAX_HEAP_BYTES = MAX_PAGES * PAGE;
 
 /** @see changed.wat */
 export type CopyChanged = (

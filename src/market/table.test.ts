@@ -4,7 +4,9 @@ import fc from "fast-check";
 import { BusRecord } from "../bus/bus.ts";
 import { HeardFeed } from "../bus/heard_feed.ts";
 import { CLOSED, FIELD_COUNT, LIVE, STALE } from "../tick.ts";
-import { FULL, IGNORED, MarketTable, RESTATED, TICKED } from "./table.ts";
+import { HeapFull } from "./heap.ts";
+import { markOf } from "./mark.ts";
+import { FULL, IGNORED, MarketTable, RESTATED, TICKED, UNKNOWN } from "./table.ts";
 
 function record(symbol: string, part: Partial<BusRecord> = {}): BusRecord {
   const made = Object.assign(new BusRecord(), { epoch: 1, seq: 1, eventTime: 1_000, values: filled(1), symbol }, part);
@@ -134,7 +136,7 @@ test("holds and releases never leak a row, and stop at the limit of awaited ones
         if (kind === "hold") {
           const used = known.size + awaited();
           const fresh = !known.has(symbol) && count === 0;
-          const row = table.hold(symbol, mostAwaited);
+          const row = table.hold(symbol, mostAwaited, 0);
           const refused = fresh && (awaited() >= mostAwaited || used >= 6);
           assert.equal(row < 0, refused);
           if (row >= 0) holds.set(symbol, count + 1);
@@ -162,12 +164,62 @@ test("holds and releases never leak a row, and stop at the limit of awaited ones
 
 test("a freed row starts afresh for the next symbol", () => {
   const table = new MarketTable(1);
-  const row = table.hold("A", 1);
+  const row = table.hold("A", 1, 7);
   table.restate(row, STALE, 5, "nobody there");
   table.release(row);
-  assert.equal(table.hold("B", 1), row);
-  assert.equal(table.state[row], LIVE);
-  assert.equal(table.reasons[row], "");
+  assert.equal(table.hold("B", 1, 9), row);
+  assert.deepEqual([table.state[row], table.reasons[row], table.since[row]], [STALE, UNKNOWN, 9]);
+  table.release(row);
+  assert.equal(table.add("C"), row);
+  assert.deepEqual([table.state[row], table.reasons[row], table.since[row]], [LIVE, "", 0]);
+});
+
+test("a symbol that is only awaited is stale and unknown, and live with its first tick", () => {
+  const table = new MarketTable(10);
+  const row = table.hold("A", 1, 7);
+  assert.deepEqual([table.state[row], table.reasons[row], table.since[row]], [STALE, UNKNOWN, 7]);
+  const { statusClock } = table;
+  assert.equal(table.apply(record("A", { eventTime: 40 }), 50), TICKED);
+  assert.deepEqual([table.state[row], table.reasons[row], table.since[row]], [LIVE, "", 40]);
+  assert.ok(table.stateVersion[row] > statusClock, "subscribers are sent it");
+});
+
+test("a state that was always so begins for a client when the client learns of it", () => {
+  const table = new MarketTable(10);
+  table.apply(record("A"), 5);
+  table.apply(record("A", { state: STALE, reason: "lost", since: 0 }), 6);
+  assert.equal(table.since[0], 6);
+});
+
+test("a row whose symbol has had a tick is never given to another, whatever its seq", () => {
+  const table = new MarketTable(2);
+  const row = table.hold("A", 1, 0);
+  table.apply(record("A", { seq: 7 }));
+  // No publisher may say 0; should one get through, the row stays the symbol's.
+  table.apply(record("A", { epoch: 2, seq: 0, values: filled(3) }));
+  table.release(row);
+  assert.equal(table.rowOf("A"), row);
+  assert.notEqual(table.hold("B", 1, 0), row);
+  assert.equal(table.resetVersion[row], table.clock);
+  assert.deepEqual([...table.known.subarray(0, table.knownCount)], [row]);
+});
+
+test("is full where there is no memory for more rows, and keeps what it has", () => {
+  const table = new MarketTable(5_000);
+  for (let index = 0; index < 1_024; index++) table.apply(record(`S${index}`, { seq: index + 1 }));
+  const alloc = table.heap.alloc.bind(table.heap);
+  let left = 1;
+  table.heap.alloc = (bytes) => {
+    if (left-- === 0) throw new HeapFull("no memory");
+    return alloc(bytes);
+  };
+  assert.equal(table.apply(record("ONE-MORE")), FULL);
+  table.heap.alloc = alloc;
+  assert.equal(table.apply(record("ONE-MORE", { seq: 9 })), TICKED);
+  for (let index = 0; index < 1_024; index++) {
+    assert.equal(table.heap.u32[(table.markAt >>> 2) + index], markOf(index + 1));
+    assert.equal(table.version[index] > 0, true);
+  }
 });
 
 test("grows to its limit and keeps everything, and is full then", () => {

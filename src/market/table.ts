@@ -5,9 +5,10 @@
  */
 import type { BusRecord } from "../bus/bus.ts";
 import { copied } from "../copied.ts";
-import { FIELD_COUNT, LIVE, type TickPatch } from "../tick.ts";
-import { Heap } from "./heap.ts";
+import { FIELD_COUNT, LIVE, STALE, type TickPatch } from "../tick.ts";
+import { Heap, HeapFull } from "./heap.ts";
 import { markOf } from "./mark.ts";
+import { SymbolIndex } from "./symbol_index.ts";
 
 /** What {@link MarketTable.apply} made of a record. */
 export const IGNORED = 0;
@@ -19,6 +20,9 @@ export const RESTATED = 2;
 export const FULL = 3;
 
 const FIRST_CAPACITY = 1_024;
+
+/** Why a symbol is stale that nobody has published yet. */
+export const UNKNOWN = "unknown";
 
 export class MarketTable {
   /** Where marks and {@link version} are, with what else a pass works on. */
@@ -42,7 +46,7 @@ export class MarketTable {
   /** How many of {@link known} count. */
   knownCount = 0;
 
-  /** The symbol's ticks at the publisher; 0 where there has been none. */
+  /** The number of the latest tick at the publisher. Whether there has been one, {@link hasTicked} says. */
   seq: Float64Array = new Float64Array(0);
   epoch: Float64Array = new Float64Array(0);
   /** Microseconds since the Unix epoch. */
@@ -83,6 +87,9 @@ export class MarketTable {
   stream: Int32Array = new Int32Array(0);
 
   readonly #rowOf = new Map<string, number>();
+  readonly #index = new SymbolIndex(this);
+  /** 1 where the symbol has had a tick. Not derived from `seq`, which is what a publisher says. */
+  #ticked: Uint8Array = new Uint8Array(0);
   /** How many wait for a symbol that has had no tick. */
   #awaited: Int32Array = new Int32Array(0);
   readonly #free: number[] = [];
@@ -100,6 +107,16 @@ export class MarketTable {
     return this.#rowOf.get(symbol) ?? -1;
   }
 
+  /** Whether the row's symbol has had a tick; such a row keeps its symbol for as long as the table exists. */
+  hasTicked(row: number): boolean {
+    return this.#ticked[row] === 1;
+  }
+
+  /** The rows of {@link known}, ordered by symbol; see {@link SymbolIndex.sorted}. */
+  sortedKnown(): Int32Array {
+    return this.#index.sorted();
+  }
+
   /** The symbol's row, a new one where there was none, or -1 when the table is full. */
   add(symbol: string): number {
     const found = this.#rowOf.get(symbol);
@@ -107,13 +124,15 @@ export class MarketTable {
     let row = this.#free.pop();
     if (row === undefined) {
       if (this.rows === this.limit) return -1;
-      if (this.rows === this.seq.length) this.#grow(Math.min(this.limit, this.seq.length * 2));
+      if (this.rows === this.seq.length && !this.#tryGrow()) return -1;
       row = this.rows++;
     }
     this.symbols[row] = symbol;
     this.reasons[row] = "";
     this.state[row] = LIVE;
+    this.since[row] = 0;
     this.epoch[row] = 0;
+    this.seq[row] = 0;
     this.values.fill(Number.NaN, row * FIELD_COUNT, (row + 1) * FIELD_COUNT);
     this.stream[row] = -1;
     this.#rowOf.set(symbol, row);
@@ -121,16 +140,22 @@ export class MarketTable {
   }
 
   /**
-   * Holds a row for a symbol that may have had no tick yet, until as many calls of {@link release}.
+   * Holds a row for a symbol that may have had no tick yet, until as many calls of {@link release}. Until its first tick
+   * such a symbol is stale, with the reason {@link UNKNOWN}.
+   * @param now since when it is, microseconds since the Unix epoch
    * @returns the row, or -1 when the table is full or `mostAwaited` rows are held already.
    */
-  hold(symbol: string, mostAwaited: number): number {
+  hold(symbol: string, mostAwaited: number, now: number): number {
     let row = this.rowOf(symbol);
-    if (row >= 0 && this.seq[row] > 0) return row;
+    if (row >= 0 && this.hasTicked(row)) return row;
     if (row < 0) {
       if (this.awaitedRows >= mostAwaited) return -1;
       row = this.add(symbol);
       if (row < 0) return -1;
+      // Nobody can have been sent another state of a row that is new: no version changes.
+      this.state[row] = STALE;
+      this.since[row] = now;
+      this.reasons[row] = UNKNOWN;
     }
     if (this.#awaited[row]++ === 0) this.awaitedRows++;
     return row;
@@ -138,7 +163,7 @@ export class MarketTable {
 
   /** Takes back one {@link hold}; a row that nobody waits for and that never had a tick is free for another symbol. */
   release(row: number): void {
-    if (this.seq[row] > 0 || this.#awaited[row] === 0) return;
+    if (this.hasTicked(row) || this.#awaited[row] === 0) return;
     if (--this.#awaited[row] > 0) return;
     this.awaitedRows--;
     this.#rowOf.delete(this.symbols[row]);
@@ -165,11 +190,11 @@ export class MarketTable {
     put(values, base + 7, patch.high);
     put(values, base + 8, patch.low);
     put(values, base + 9, patch.volume);
-    this.#ticked(row, this.seq[row] + 1, eventTime);
+    this.#setTick(row, this.seq[row] + 1, eventTime);
     this.appliedAt[row] = receivedAt;
   }
 
-  /** Publisher: how the symbol stands from now on. */
+  /** The symbol's state from now on. @param since microseconds since the Unix epoch */
   restate(row: number, state: number, since: number, reason: string): void {
     this.state[row] = state;
     this.since[row] = since;
@@ -190,6 +215,7 @@ export class MarketTable {
 
   /** As {@link apply}, for who knows the symbol's row already: looking it up is the dearest part. */
   applyAt(row: number, record: BusRecord, now: number): number {
+    const isFirst = !this.hasTicked(row);
     const seq = this.seq[row];
     const epoch = this.epoch[row];
     if (record.epoch < epoch || (record.epoch === epoch && record.seq < seq)) return IGNORED;
@@ -197,19 +223,20 @@ export class MarketTable {
     this.stream[row] = record.stream;
     let news = IGNORED;
     // A leader that took over from a store that had lost writes gives a number a second time, to other values.
-    if (record.seq !== seq || (record.epoch > epoch && seq > 0 && !this.#equals(row, record))) {
+    if (isFirst || record.seq !== seq || (record.epoch > epoch && !this.#equals(row, record))) {
       const base = row * FIELD_COUNT;
       for (let index = 0; index < FIELD_COUNT; index++)
         this.values[base + index] = record.values[record.offset + index];
-      this.#ticked(row, record.seq, record.eventTime);
+      this.#setTick(row, record.seq, record.eventTime);
       this.appliedAt[row] = now;
-      this.#timed(row, record, now, seq === 0);
+      this.#timed(row, record, now, isFirst);
       news = TICKED;
-      if (record.seq <= seq) this.resetVersion[row] = this.statusClock = this.clock;
-      else if (record.healed && seq > 0) this.gapVersion[row] = this.statusClock = this.clock;
+      if (!isFirst && record.seq <= seq) this.resetVersion[row] = this.statusClock = this.clock;
+      else if (!isFirst && record.healed) this.gapVersion[row] = this.statusClock = this.clock;
     }
     if (record.state !== this.state[row] || record.reason !== this.reasons[row]) {
-      this.restate(row, record.state, record.since, record.reason);
+      // 0 says "always": to a client that has seen another state it is a change that it learns of now.
+      this.restate(row, record.state, record.since > 0 ? record.since : now, record.reason);
       if (news === IGNORED) news = RESTATED;
     }
     return news;
@@ -223,7 +250,7 @@ export class MarketTable {
   adopt(record: BusRecord): boolean {
     const row = this.add(record.symbol);
     if (row < 0) return false;
-    const isNew = this.seq[row] === 0;
+    const isNew = !this.hasTicked(row);
     const isLater = !isNew && this.eventTime[row] >= record.eventTime && !this.#equals(row, record);
     if (!isLater) {
       this.appliedAt[row] = record.receivedAt;
@@ -231,7 +258,7 @@ export class MarketTable {
       for (let index = 0; index < FIELD_COUNT; index++)
         this.values[base + index] = record.values[record.offset + index];
     }
-    this.#ticked(row, isLater ? record.seq + 1 : record.seq, isLater ? this.eventTime[row] : record.eventTime);
+    this.#setTick(row, isLater ? record.seq + 1 : record.seq, isLater ? this.eventTime[row] : record.eventTime);
     const isRestated = this.state[row] !== record.state || this.reasons[row] !== record.reason;
     // How it stands is for whoever is connected to the source to say.
     if (isNew && isRestated) this.restate(row, record.state, record.since, record.reason);
@@ -271,8 +298,8 @@ export class MarketTable {
     this.busTime[row] = isKnown ? Math.max(0, now - leftAt + record.feed.correction) : Number.NaN;
   }
 
-  #ticked(row: number, seq: number, eventTime: number): void {
-    if (this.seq[row] === 0) this.#first(row);
+  #setTick(row: number, seq: number, eventTime: number): void {
+    if (!this.hasTicked(row)) this.#first(row, eventTime);
     this.seq[row] = seq;
     this.heap.u32[(this.markAt >>> 2) + row] = markOf(seq);
     this.eventTime[row] = eventTime;
@@ -282,8 +309,14 @@ export class MarketTable {
   #growColumns(capacity: number): void {
     const { heap } = this;
     const before = this.#capacity;
-    this.markAt = heap.resize(this.markAt, before * 4, capacity * 4);
-    this.versionAt = heap.resize(this.versionAt, before * 8, capacity * 8);
+    const markAt = heap.resize(this.markAt, before * 4, capacity * 4);
+    try {
+      this.versionAt = heap.resize(this.versionAt, before * 8, capacity * 8);
+    } catch (error) {
+      this.markAt = heap.resize(markAt, capacity * 4, before * 4);
+      throw error;
+    }
+    this.markAt = markAt;
     this.#capacity = capacity;
     this.#look();
   }
@@ -292,18 +325,33 @@ export class MarketTable {
     this.version = new Float64Array(this.heap.f64.buffer, this.versionAt, this.#capacity);
   }
 
-  #first(row: number): void {
+  #first(row: number, eventTime: number): void {
+    this.#ticked[row] = 1;
     this.known[this.knownCount++] = row;
+    this.#index.appended();
     if (this.#awaited[row] > 0) {
       this.#awaited[row] = 0;
       this.awaitedRows--;
     }
-    if (this.state[row] !== LIVE) this.restate(row, LIVE, 0, "");
+    if (this.state[row] !== LIVE) this.restate(row, LIVE, eventTime, "");
+  }
+
+  /** Doubles the rows, up to the limit. @returns whether there was memory for it */
+  #tryGrow(): boolean {
+    try {
+      this.#grow(Math.min(this.limit, this.seq.length * 2));
+      return true;
+    } catch (error) {
+      if (error instanceof HeapFull) return false;
+      throw error;
+    }
   }
 
   #grow(capacity: number): void {
-    this.known = copied(new Int32Array(capacity), this.known);
+    // First what there may be no memory for.
     this.#growColumns(capacity);
+    this.#ticked = copied(new Uint8Array(capacity), this.#ticked);
+    this.known = copied(new Int32Array(capacity), this.known);
     this.seq = copied(new Float64Array(capacity), this.seq);
     this.epoch = copied(new Float64Array(capacity), this.epoch);
     this.eventTime = copied(new Float64Array(capacity), this.eventTime);

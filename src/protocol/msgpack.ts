@@ -19,7 +19,7 @@ export function createTarget(size: number): Target {
 }
 
 /**
- * Writes a number: NaN as nil, a whole number below 2^32 in the fewest bytes, any other as a double.
+ * Writes a number: one that is not finite as nil, a whole number below 2^32 in the fewest bytes, any other as a double.
  * @returns the position behind it
  */
 export function writeNumber(view: DataView, at: number, value: number): number {
@@ -42,7 +42,7 @@ export function writeNumber(view: DataView, at: number, value: number): number {
     view.setUint32(at + 1, value);
     return at + 5;
   }
-  if (Number.isNaN(value)) {
+  if (!Number.isFinite(value)) {
     view.setUint8(at, 0xc0);
     return at + 1;
   }

@@ -1,0 +1,95 @@
+/** The symbols that have had a tick, in order, so that those with a prefix are neighbours and found without a scan. */
+
+/** What the index reads of a market table. */
+export interface KnownSymbols {
+  /** The symbol of each row. */
+  readonly symbols: readonly string[];
+  /** Rows that have had a tick; {@link knownCount} of them count. Rows are only appended. */
+  readonly known: Int32Array;
+  readonly knownCount: number;
+}
+
+/**
+ * Rows that are sorted at once, as they appear: 1,024 take half a millisecond. 100,000 in one go, at the first command with a
+ * pattern, would hold the event loop for 100 ms.
+ */
+const RUN = 1_024;
+
+export class SymbolIndex {
+  readonly #table: KnownSymbols;
+  /** Sorted rows; from the second on each run is less than half as long as the one before it. */
+  #runs: Int32Array[] = [];
+  /** How many of the known rows are in runs. */
+  #count = 0;
+
+  constructor(table: KnownSymbols) {
+    this.#table = table;
+  }
+
+  /** To be called when rows have been appended. */
+  appended(): void {
+    if (this.#table.knownCount - this.#count >= RUN) this.#addRun();
+  }
+
+  /**
+   * All known rows, ordered by symbol (by code unit). An array is never changed once it has been returned: new symbols
+   * come with a new array, so a command that is carried out in slices can keep the one it began with.
+   */
+  sorted(): Int32Array {
+    if (this.#count < this.#table.knownCount) this.#addRun();
+    while (this.#runs.length > 1) this.#mergeLast();
+    return this.#runs[0] ?? NO_ROWS;
+  }
+
+  #addRun(): void {
+    const { symbols, known, knownCount } = this.#table;
+    const rows = known.slice(this.#count, knownCount);
+    this.#count = knownCount;
+    this.#runs.push(rows.sort((a, b) => (symbols[a] < symbols[b] ? -1 : 1)));
+    // So each row is merged as often as the number of runs doubles, and not with each run.
+    const runs = this.#runs;
+    while (runs.length > 1 && runs[runs.length - 2].length < runs[runs.length - 1].length * 2) this.#mergeLast();
+  }
+
+  #mergeLast(): void {
+    const [last, before] = [this.#runs.pop(), this.#runs.pop()] as [Int32Array, Int32Array];
+    this.#runs.push(merged(before, last, this.#table.symbols));
+  }
+}
+
+const NO_ROWS = new Int32Array(0);
+
+/**
+ * Where the symbols with a prefix are in sorted rows.
+ * @returns the positions of the first and of the one behind the last
+ */
+export function prefixRange(
+  symbols: readonly string[],
+  sorted: Int32Array,
+  prefix: string,
+): [from: number, to: number] {
+  const from = firstWhere(sorted, 0, (row) => symbols[row] >= prefix);
+  const to = firstWhere(sorted, from, (row) => !symbols[row].startsWith(prefix));
+  return [from, to];
+}
+
+/** The first position from `from` on whose row passes; all behind it pass as well. */
+function firstWhere(rows: Int32Array, from: number, passes: (row: number) => boolean): number {
+  let [low, high] = [from, rows.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (passes(rows[middle])) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+function merged(a: Int32Array, b: Int32Array, symbols: readonly string[]): Int32Array {
+  const rows = new Int32Array(a.length + b.length);
+  let [left, right] = [0, 0];
+  for (let index = 0; index < rows.length; index++) {
+    const takesLeft = right === b.length || (left < a.length && symbols[a[left]] < symbols[b[right]]);
+    rows[index] = takesLeft ? a[left++] : b[right++];
+  }
+  return rows;
+}
