@@ -182,6 +182,20 @@ export const SETTINGS = {
     100,
     "Commands that one connection may send a second; more get an error, and many more close it",
   ),
+  commandSymbolsPerSecond: setting(
+    GATEWAY,
+    "command-symbols-per-second",
+    integer(100, 10_000_000),
+    5_000,
+    "Symbols that the commands of one connection may name, match or end a second; more wait. Twice --max-symbols-per-connection may come at once, so that a client that reconnects has all of its symbols without waiting",
+  ),
+  maxPendingCommandBytes: setting(
+    GATEWAY,
+    "max-pending-command-bytes",
+    integer(65_536, 1_073_741_824, "bytes"),
+    16_777_216,
+    "Messages of clients that wait to be carried out, in all, at up to twelve times their size; more get an error",
+  ),
   maxUnreadBytes: setting(
     GATEWAY,
     "max-unread-bytes",

@@ -6,6 +6,7 @@ import { LogLimit } from "../log_limit.ts";
 import { EncoderPool } from "../market/encoder.ts";
 import { MarketTable } from "../market/table.ts";
 import type { Settings } from "../settings.ts";
+import { CommandScheduler } from "./command_scheduler.ts";
 import { GatewayCounts } from "./counts.ts";
 import { Frame } from "./frame.ts";
 import { ImmediateIndex } from "./immediate.ts";
@@ -13,6 +14,7 @@ import { fieldListsThatFit } from "./memory_plan.ts";
 import { Numbers } from "./numbers.ts";
 import { CONNECTION_NUMBERS } from "./outlet.ts";
 import { Pacer } from "./pacer.ts";
+import { StallWatch } from "./stall_watch.ts";
 import { StatusTeller } from "./status.ts";
 import { SUBSCRIPTION_NUMBERS } from "./subscription.ts";
 import { Tracer } from "./tracer.ts";
@@ -34,10 +36,19 @@ export interface GatewayContext {
   readonly counts: GatewayCounts;
   readonly immediate: ImmediateIndex;
   readonly tracer: Tracer;
+  /** Carries out what clients ask for. */
+  readonly commands: CommandScheduler;
+  readonly stalls: StallWatch;
 }
 
-/** Makes what sessions share, with an empty market. */
-export function createContext(settings: Settings, bus: BusReader, clock: Clock, log: Logger): GatewayContext {
+/** Makes what sessions share, with an empty market. @param commands half of the time that flushes have, unless it is given */
+export function createContext(
+  settings: Settings,
+  bus: BusReader,
+  clock: Clock,
+  log: Logger,
+  commands = new CommandScheduler(clock, settings.sliceTime / 2),
+): GatewayContext {
   const pacer = new Pacer(clock, settings.sliceTime);
   // Symbols that are only awaited take no room from those that tick.
   const table = new MarketTable(settings.maxSymbols + settings.maxAwaitedSymbols);
@@ -58,5 +69,7 @@ export function createContext(settings: Settings, bus: BusReader, clock: Clock, 
     counts,
     immediate: new ImmediateIndex({ pacer, clock, table, frame, counts }),
     tracer: new Tracer(table),
+    commands,
+    stalls: new StallWatch(clock.millis()),
   };
 }

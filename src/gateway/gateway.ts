@@ -65,6 +65,7 @@ export class Gateway {
     const { settings, bus, clock, log, immediate, tracer } = this.#context;
     const port = await this.#server.listen(settings.host, settings.port, sharedPort);
     this.pacer.start();
+    this.#context.commands.start();
     this.#timers.push(
       setInterval(() => this.#lookAtHealth(clock.millis()), TICK),
       setInterval(() => this.#tellNews(), NEWS),
@@ -147,6 +148,7 @@ export class Gateway {
     this.#draining = true;
     for (const timer of this.#timers) clearInterval(timer);
     this.pacer.stop();
+    this.#context.commands.stop();
     this.#server.close();
     this.#context.events.close();
   }
@@ -187,7 +189,9 @@ export class Gateway {
   }
 
   #tellNews(): void {
-    this.#context.immediate.look(this.#context.clock.millis());
+    const now = this.#context.clock.millis();
+    this.#context.stalls.beat(now);
+    this.#context.immediate.look(now);
     if (this.table.knownCount !== this.#known) {
       this.#known = this.table.knownCount;
       for (const session of this.#server.sessions) session.meet();

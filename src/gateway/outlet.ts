@@ -113,6 +113,12 @@ export class Outlet implements Way {
     return this.#closed;
   }
 
+  /** Whether the socket keeps bytes that the kernel has not taken: more would only pile up. */
+  get isBlocked(): boolean {
+    if (!this.#blocked && !this.#closed && this.#socket.getBufferedAmount() > 0) this.#blocked = true;
+    return this.#blocked;
+  }
+
   /** What is on the way to the client, and how long it takes. */
   get window(): Readonly<ArrivalWindow> {
     return this.#window;

@@ -28,6 +28,9 @@ export type WantingRule = Rule & { readonly grant: Grant };
 
 export class Rules {
   #rules: Rule[] = [];
+  #patterns = 0;
+  /** What {@link match} looks symbols up in; made when it is needed after a change. */
+  #lookup: Lookup | undefined;
 
   get size(): number {
     return this.#rules.length;
@@ -35,7 +38,7 @@ export class Rules {
 
   /** How many patterns are wanted. */
   get patterns(): number {
-    return this.#rules.filter((rule) => rule.grant).length;
+    return this.#patterns;
   }
 
   /**
@@ -43,9 +46,9 @@ export class Rules {
    * @returns whether there was room for the rule
    */
   want(prefix: string, grant: Grant): boolean {
-    this.#forget(prefix, false);
-    if (this.#full) return false;
-    this.#rules.push({ text: prefix, exact: false, grant });
+    const rules = this.#without(prefix, false);
+    if (rules.length >= MAX_RULES) return false;
+    this.#set([...rules, { text: prefix, exact: false, grant }]);
     return true;
   }
 
@@ -54,36 +57,57 @@ export class Rules {
    * still to come under a wider pattern will come.
    */
   unwant(text: string, exact: boolean): void {
-    this.#forget(text, exact);
-    const wider = this.#rules.some((rule) => rule.grant && !rule.exact && text.startsWith(rule.text));
-    if (wider && !this.#full) this.#rules.push({ text, exact, grant: undefined });
+    if (this.#rules.length === 0) return;
+    const rules = this.#without(text, exact);
+    const isUnderWider = rules.some((rule) => rule.grant && !rule.exact && text.startsWith(rule.text));
+    if (isUnderWider && rules.length < MAX_RULES) rules.push({ text, exact, grant: undefined });
+    this.#set(rules);
   }
 
   /** The rule by which the symbol is wanted, or undefined when it is not. */
   match(symbol: string): WantingRule | undefined {
-    for (let index = this.#rules.length - 1; index >= 0; index--) {
-      const rule = this.#rules[index];
-      if (rule.exact ? symbol === rule.text : symbol.startsWith(rule.text)) return isWanting(rule) ? rule : undefined;
-    }
-    return undefined;
-  }
-
-  /** Whether there is no room for one more. */
-  get #full(): boolean {
-    return this.#rules.length >= MAX_RULES;
+    this.#lookup ??= new Lookup(this.#rules);
+    const rule = this.#rules[this.#lookup.lastMatch(symbol)];
+    return rule && isWanting(rule) ? rule : undefined;
   }
 
   clear(): void {
-    this.#rules = [];
+    this.#set([]);
   }
 
-  /** Drops the rules that a new one makes void: those of the same symbols or of fewer. */
-  #forget(text: string, exact: boolean): void {
-    this.#rules = this.#rules.filter((rule) =>
+  /** The rules but for those that a new one makes void: those of the same symbols or of fewer. */
+  #without(text: string, exact: boolean): Rule[] {
+    const rules = this.#rules.filter((rule) =>
       exact ? !(rule.exact && rule.text === text) : !rule.text.startsWith(text),
     );
     // Where nothing is wanted any more, there is nothing to say no to.
-    if (!this.#rules.some((rule) => rule.grant)) this.#rules = [];
+    return rules.some((rule) => rule.grant) ? rules : [];
+  }
+
+  #set(rules: Rule[]): void {
+    this.#rules = rules;
+    this.#patterns = rules.filter((rule) => rule.grant).length;
+    this.#lookup = undefined;
+  }
+}
+
+/** Finds the last rule that matches: one look-up for each length that a prefix has, instead of one comparison for each rule. */
+class Lookup {
+  readonly #exact = new Map<string, number>();
+  readonly #prefixes = new Map<string, number>();
+  readonly #lengths: readonly number[];
+
+  constructor(rules: readonly Rule[]) {
+    rules.forEach(({ text, exact }, index) => (exact ? this.#exact : this.#prefixes).set(text, index));
+    this.#lengths = [...new Set([...this.#prefixes.keys()].map((prefix) => prefix.length))];
+  }
+
+  /** The index of the last rule that matches, or -1. */
+  lastMatch(symbol: string): number {
+    let last = this.#exact.get(symbol) ?? -1;
+    for (const length of this.#lengths)
+      if (length <= symbol.length) last = Math.max(last, this.#prefixes.get(symbol.slice(0, length)) ?? -1);
+    return last;
   }
 }
 

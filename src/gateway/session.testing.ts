@@ -11,6 +11,7 @@ import { ManualClock } from "../clock.ts";
 import type { Control, Subprotocol } from "../protocol/messages.ts";
 import { SETTINGS, type Settings } from "../settings.ts";
 import { FIELD_COUNT, LIVE } from "../tick.ts";
+import type { CommandScheduler } from "./command_scheduler.ts";
 import { createContext, type GatewayContext } from "./context.ts";
 import { Ingest } from "./ingest.ts";
 import { Outlet, type Socket, type SocketData } from "./outlet.ts";
@@ -143,10 +144,16 @@ export class SessionBench {
   #statusClock = 0;
   #elapsed = 0;
 
-  constructor(subprotocol: Subprotocol, hearer: Hearer, own: Partial<Settings> = {}) {
+  /** @param commands carries out the commands; all at once unless it is given */
+  constructor(
+    subprotocol: Subprotocol,
+    hearer: Hearer,
+    own: Partial<Settings> = {},
+    commands?: (clock: ManualClock) => CommandScheduler,
+  ) {
     const settings = testSettings(own);
     const { clock, bus } = this;
-    this.context = createContext(settings, bus, clock, pino({ level: "silent" }));
+    this.context = createContext(settings, bus, clock, pino({ level: "silent" }), commands?.(clock));
     const { table, immediate, counts } = this.context;
     immediate.publish = (topic, frame, isBinary) => {
       if (!this.socket.ended && this.socket.topics.has(topic)) this.socket.send(frame, isBinary);
@@ -184,6 +191,7 @@ export class SessionBench {
       this.clock.advance(5);
       this.#elapsed += 5;
       this.context.pacer.run();
+      this.context.commands.run();
       if (this.answering) this.answer();
       if (this.#elapsed % NEWS === 0) this.#tellNews();
       const now = this.clock.millis();
@@ -197,6 +205,7 @@ export class SessionBench {
   }
 
   #tellNews(): void {
+    this.context.stalls.beat(this.clock.millis());
     this.context.immediate.look(this.clock.millis());
     const { table } = this.context;
     if (table.knownCount !== this.#known) {

@@ -3,15 +3,19 @@
  * subscribed to is the portfolio's, and how that gets to the client is the outlet's.
  */
 import { CLOSE_CODES, type CloseName, ERROR_CODES, type ErrorCode } from "../protocol/codes.ts";
-import { isFault, readCommand } from "../protocol/command.ts";
+import { type CommandFault, isFault, readCommand } from "../protocol/command.ts";
 import {
   type Command,
   type CommandId,
   PROTOCOL_VERSION,
+  type Rejection,
   type Subscribe,
+  type Subscribed,
   type Unsubscribe,
 } from "../protocol/messages.ts";
 import { FIELDS, type Field, fieldIndex } from "../tick.ts";
+import { parts, symbolBytes } from "./answer_parts.ts";
+import { type CommandOwner, CommandQueue, type Steps } from "./command_queue.ts";
 import type { GatewayContext } from "./context.ts";
 import { countOne } from "./counts.ts";
 import { TokenBucket } from "./limiter.ts";
@@ -24,13 +28,17 @@ import type { FrameTrace } from "./tracer.ts";
 const BAD_MESSAGES = 20;
 /** Commands over the limit that a connection may send, in seconds' worth of its limit, before it is closed. */
 const EXCESS_SECONDS = 3;
+/** What may wait of one connection's commands, in messages of the largest size. */
+const PENDING_MESSAGES = 4;
+/** What a handle takes in JSON besides its symbol, bytes: a number of 7 digits, brackets and a comma. */
+const HANDLE_BYTES = 12;
 
 const CLOSING = "closing a connection";
 
 /** How a session gets its outlet. */
 export type CreateOutlet = (...args: ConstructorParameters<typeof Outlet>) => Outlet;
 
-export class Session {
+export class Session implements CommandOwner {
   readonly id: string;
   readonly address: string;
   readonly agent: string;
@@ -40,6 +48,7 @@ export class Session {
   readonly #socket: Socket;
   readonly #outlet: Outlet;
   readonly #portfolio: Portfolio;
+  readonly #queue: CommandQueue;
   readonly #commands: TokenBucket;
   readonly #excess: TokenBucket;
   readonly #bad: TokenBucket;
@@ -50,8 +59,9 @@ export class Session {
     id: string,
     createOutlet: CreateOutlet = (...args) => new Outlet(...args),
   ) {
-    const { commandsPerSecond } = context.settings;
+    const { commandsPerSecond, commandSymbolsPerSecond, maxSymbolsPerConnection, maxMessageBytes } = context.settings;
     const now = context.clock.millis();
+    const stalled = context.stalls.stalled(now);
     this.id = id;
     ({ address: this.address, agent: this.agent } = socket.getUserData());
     this.openedAt = now;
@@ -59,9 +69,12 @@ export class Session {
     this.#socket = socket;
     this.#outlet = createOutlet(context, socket, (name, reason) => this.close(name, reason));
     this.#portfolio = new Portfolio(context, this.#outlet, this.#outlet.format);
-    this.#commands = new TokenBucket(commandsPerSecond, commandsPerSecond, now);
-    this.#excess = new TokenBucket(commandsPerSecond, commandsPerSecond * EXCESS_SECONDS, now);
-    this.#bad = new TokenBucket(1, BAD_MESSAGES, now);
+    this.#commands = new TokenBucket(commandsPerSecond, commandsPerSecond, now, stalled);
+    this.#excess = new TokenBucket(commandsPerSecond, commandsPerSecond * EXCESS_SECONDS, now, stalled);
+    this.#bad = new TokenBucket(1, BAD_MESSAGES, now, stalled);
+    // All that it may hold, twice at once: one that reconnects and one that changes its mind do not wait.
+    const work = new TokenBucket(commandSymbolsPerSecond, commandSymbolsPerSecond + maxSymbolsPerConnection * 2, now);
+    this.#queue = new CommandQueue(this, context.commands, work, maxMessageBytes * PENDING_MESSAGES);
   }
 
   /** Its way out, to be looked at. */
@@ -113,20 +126,26 @@ export class Session {
     const now = clock.millis();
     counts.commands++;
     if (bytes.length > settings.maxMessageBytes) return this.close("tooLarge", "message too large");
-    const isOverLimit = !this.#commands.take(now);
-    if (isOverLimit && !this.#excess.take(now)) return this.close("tooMany", "too many commands");
-    const { format } = this.#outlet;
-    if (binary !== format.binary) {
-      const kind = format.binary ? "binary" : "text";
-      return this.#badMessage(`this subprotocol has ${kind} messages`, undefined, now);
-    }
-    const command = readCommand(bytes, !binary);
-    // Read all the same: the answer carries its id.
-    if (isOverLimit)
-      return this.#fail("too_many_commands", `more than ${settings.commandsPerSecond} commands a second`, command.id);
+    const stalled = this.#context.stalls.stalled(now);
+    const isOverLimit = !this.#commands.take(now, stalled);
+    if (isOverLimit && !this.#excess.take(now, stalled)) return this.close("tooMany", "too many commands");
+    if (isOverLimit) return this.#refuse(bytes, binary, `more than ${settings.commandsPerSecond} commands a second`);
+    if (!this.#queue.push(bytes, binary, settings.maxPendingCommandBytes))
+      this.#refuse(bytes, binary, "too many commands wait to be carried out");
+  }
+
+  get isWritable(): boolean {
+    return !this.#outlet.closed && !this.#outlet.isBlocked;
+  }
+
+  /** Begins a command, when those before it have been carried out. */
+  begin(bytes: Uint8Array, binary: boolean): Steps | undefined {
+    const command = this.#read(bytes, binary);
+    if (command === undefined) return undefined;
     if (!isFault(command)) return this.#obey(command);
-    if (command.fault === "bad_message") return this.#badMessage(command.message, command.id, now);
-    this.#fail(command.fault, command.message, command.id);
+    if (command.fault === "bad_message") this.#badMessage(command.message, command.id);
+    else this.#fail(command.fault, command.message, command.id);
+    return undefined;
   }
 
   /** The client has answered a ping. */
@@ -137,12 +156,21 @@ export class Session {
   /** The socket has written what it had kept. */
   drained(): void {
     this.#outlet.drained();
+    this.#queue.resume();
   }
 
-  /** Grants symbols that have appeared to the patterns that wait for them. */
+  /** Symbols have appeared: those that patterns wait for are granted when it is this session's turn. */
   meet(): void {
-    const { closed } = this.#outlet;
-    if (!closed && this.#portfolio.outdated && this.#outlet.room(this.#context.clock.millis()) > 0) this.#meet();
+    this.#queue.resume();
+  }
+
+  mustCatchUp(isAsked: boolean): boolean {
+    // Room or not: a command is about the symbols that there are, and must find them asked about.
+    return this.#portfolio.outdated && (isAsked || this.#outlet.room(this.#context.clock.millis()) > 0);
+  }
+
+  catchUp(): void {
+    for (const [grant, granted] of this.#portfolio.meet()) this.#grant(grant, granted, undefined, false);
   }
 
   /** What time brings. @returns whether a ping is due */
@@ -152,7 +180,7 @@ export class Session {
     for (const { listener } of this.#portfolio.subscriptions) listener?.settle(now);
     const isPingDue = this.#outlet.tick(now, Number.isFinite(interval) ? interval : 0);
     for (const { listener } of this.#portfolio.subscriptions) listener?.tend(now);
-    this.meet();
+    this.#queue.resume();
     return isPingDue;
   }
 
@@ -203,22 +231,31 @@ export class Session {
   #release(): void {
     if (this.#outlet.closed) return;
     this.#outlet.close();
+    this.#queue.close();
     this.#portfolio.close();
   }
 
-  #meet(): void {
-    for (const [grant, granted] of this.#portfolio.meet()) this.#grant(grant, granted, undefined);
+  /** @returns undefined where it is not even read: it has been answered */
+  #read(bytes: Uint8Array, binary: boolean): Command | CommandFault | undefined {
+    const { format } = this.#outlet;
+    if (binary === format.binary) return readCommand(bytes, !binary);
+    this.#badMessage(`this subprotocol has ${format.binary ? "binary" : "text"} messages`, undefined);
+    return undefined;
   }
 
-  #obey(command: Command): void {
-    // Room or not: a command is about the symbols that there are, and must find them asked about.
-    if (this.#portfolio.outdated) this.#meet();
-    // What a subscription has been told of a symbol does not move with it: nothing may be left untold.
-    for (const subscription of this.#portfolio.subscriptions) subscription.tellStatus();
-    if (this.#outlet.closed) return;
+  /** A command is not carried out, for there are too many. It is read all the same: the answer carries its id. */
+  #refuse(bytes: Uint8Array, binary: boolean, message: string): void {
+    const command = this.#read(bytes, binary);
+    if (command) this.#fail("too_many_commands", message, command.id);
+  }
+
+  #obey(command: Command): Steps | undefined {
+    this.#sendStatus();
+    if (this.#outlet.closed) return undefined;
     switch (command.op) {
       case "ping":
-        return this.#outlet.send({ op: "pong", ...idOf(command), time: this.#context.clock.micros() });
+        this.#outlet.send({ op: "pong", ...idOf(command), time: this.#context.clock.micros() });
+        return undefined;
       case "subscribe":
         return this.#subscribe(command);
       case "unsubscribe":
@@ -226,37 +263,77 @@ export class Session {
     }
   }
 
-  #subscribe(command: Subscribe): void {
+  /** Where a symbol moves, what its subscription has sent of its state does not move with it: nothing may be left unsent. */
+  #sendStatus(): void {
+    for (const subscription of this.#portfolio.subscriptions) subscription.tellStatus();
+  }
+
+  *#subscribe(command: Subscribe): Generator<number, number, void> {
     const { settings } = this.#context;
     const fields = (command.fields ?? FIELDS) as readonly Field[];
     const interval = Math.max(Math.ceil(command.interval ?? settings.interval), settings.minInterval);
     const grant: Grant = { interval, fields, positions: Uint8Array.from(fields, fieldIndex) };
-    this.#grant(grant, this.#portfolio.subscribe(command.symbols, grant), command.id);
+    const granting = this.#portfolio.subscribe(command.symbols, grant);
+    for (;;) {
+      const { value, done } = granting.next();
+      this.#grant(grant, value, command.id, !done);
+      if (done) return value.work;
+      yield value.work;
+      this.#sendStatus();
+    }
   }
 
-  #grant(grant: Grant, { rows, rejected }: Granted, id: CommandId | undefined): void {
+  /** @param hasMore whether this command's answer goes on */
+  #grant(grant: Grant, { rows, rejected }: Granted, id: CommandId | undefined, hasMore: boolean): void {
     const { symbols } = this.#context.table;
-    this.#outlet.send({
-      op: "subscribed",
-      ...idOf({ id }),
-      interval: grant.interval,
-      fields: [...grant.fields],
-      symbols: rows.map((row) => [symbols[row], row]),
-      rejected,
+    const grants = rows.map((row): GrantedSymbol => [symbols[row], row]);
+    const cut = parts<GrantedSymbol | Rejection>([...grants, ...rejected], (item) =>
+      isGranted(item) ? symbolBytes(item[0]) + HANDLE_BYTES : Buffer.byteLength(JSON.stringify(item)) + 1,
+    );
+    if (cut.length === 0 && !hasMore) cut.push([]);
+    cut.forEach((part, index) => {
+      const isFollowed = hasMore || index < cut.length - 1;
+      this.#outlet.send({
+        op: "subscribed",
+        ...idOf({ id }),
+        interval: grant.interval,
+        fields: [...grant.fields],
+        symbols: part.filter(isGranted),
+        rejected: part.filter((item): item is Rejection => !isGranted(item)),
+        ...(isFollowed && { more: true }),
+      });
     });
     for (const row of rows) this.#outlet.status.first(row);
     this.#outlet.tellStatus();
   }
 
-  #unsubscribe(command: Unsubscribe): void {
-    const ended = this.#portfolio.unsubscribe(command.symbols);
-    if (!ended && !command.symbols.includes("*"))
-      return this.#fail("not_subscribed", "none of these symbols is subscribed to", command.id);
-    this.#outlet.send({ op: "unsubscribed", ...idOf(command), symbols: ended ?? [] });
+  *#unsubscribe(command: Unsubscribe): Generator<number, number, void> {
+    const ending = this.#portfolio.unsubscribe(command.symbols);
+    for (;;) {
+      const { value, done } = ending.next();
+      if (!value && !command.symbols.includes("*"))
+        this.#fail("not_subscribed", "none of these symbols is subscribed to", command.id);
+      else this.#ended(value?.symbols ?? [], command.id, !done);
+      const work = value?.work ?? 0;
+      if (done) return work;
+      yield work;
+    }
   }
 
-  #badMessage(message: string, id: CommandId | undefined, now: number): void {
-    if (!this.#bad.take(now)) return this.close("protocolBroken", "too many messages that are no commands");
+  /** @param hasMore whether this command's answer goes on */
+  #ended(symbols: readonly string[], id: CommandId | undefined, hasMore: boolean): void {
+    const cut = parts(symbols, symbolBytes);
+    if (cut.length === 0 && !hasMore) cut.push([]);
+    cut.forEach((part, index) => {
+      const isFollowed = hasMore || index < cut.length - 1;
+      this.#outlet.send({ op: "unsubscribed", ...idOf({ id }), symbols: part, ...(isFollowed && { more: true }) });
+    });
+  }
+
+  #badMessage(message: string, id: CommandId | undefined): void {
+    const now = this.#context.clock.millis();
+    if (!this.#bad.take(now, this.#context.stalls.stalled(now)))
+      return this.close("protocolBroken", "too many messages that are no commands");
     this.#fail("bad_message", message, id);
   }
 
@@ -273,4 +350,10 @@ function flowOf(outlet: Outlet, now: number): { behind: number; inFlight: number
 
 function idOf(command: { id?: CommandId }): { id?: CommandId } {
   return command.id === undefined ? {} : { id: command.id };
+}
+
+type GrantedSymbol = Subscribed["symbols"][number];
+
+function isGranted(item: GrantedSymbol | Rejection): item is GrantedSymbol {
+  return Array.isArray(item);
 }

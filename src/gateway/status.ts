@@ -2,9 +2,7 @@
 import type { MarketTable } from "../market/table.ts";
 import type { Status } from "../protocol/messages.ts";
 import { LIVE, STATES } from "../tick.ts";
-
-/** Symbols in one message: 64 KiB at the longest. */
-const SYMBOLS_PER_MESSAGE = 1_000;
+import { parts, symbolBytes } from "./answer_parts.ts";
 
 export class StatusTeller {
   readonly #table: MarketTable;
@@ -41,8 +39,7 @@ export class StatusTeller {
     if (this.#gathered.size === 0) return [];
     const messages: Status[] = [];
     for (const gathered of this.#gathered.values()) {
-      for (let from = 0; from < gathered.symbols.length; from += SYMBOLS_PER_MESSAGE)
-        messages.push({ ...gathered, symbols: gathered.symbols.slice(from, from + SYMBOLS_PER_MESSAGE) });
+      for (const symbols of parts(gathered.symbols, symbolBytes)) messages.push({ ...gathered, symbols });
     }
     this.#gathered.clear();
     return messages.sort((a, b) => Number(b.state === "gap") - Number(a.state === "gap"));

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { Control, Subprotocol } from "../protocol/messages.ts";
 import { CLOSED, fieldIndex, LIVE, STALE, STATES } from "../tick.ts";
+import { CommandScheduler } from "./command_scheduler.ts";
 import { type Hearer, SessionBench, valuesOf, type WireTick } from "./session.testing.ts";
 
 const SYMBOLS = ["V:A", "V:AB", "V:B", "W:A", "W:B", "X"];
@@ -152,6 +153,7 @@ class Client implements Hearer {
 }
 
 type Step = (client: Client) => void;
+type CreateCommands = ConstructorParameters<typeof SessionBench>[3];
 
 function published(symbol: string, change: (source: Source) => boolean): Step {
   return (client) => {
@@ -275,13 +277,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 /** Plays the steps, then lets the market rest, checks, and leaves. */
-function play(subprotocol: Subprotocol, steps: readonly Step[]): Client {
+function play(subprotocol: Subprotocol, steps: readonly Step[], createCommands?: CreateCommands): Client {
   const client = new Client();
-  const bench = new SessionBench(subprotocol, client, {
-    maxSymbolsPerConnection: LIMIT,
-    commandsPerSecond: 100_000,
-    maxFieldLists: 2,
-  });
+  const own = { maxSymbolsPerConnection: LIMIT, commandsPerSecond: 100_000, maxFieldLists: 2 };
+  const bench = new SessionBench(subprotocol, client, own, createCommands);
   client.bench = bench;
   bench.session.open();
   const { counts, table, encoders } = bench.context;
@@ -306,6 +305,7 @@ function play(subprotocol: Subprotocol, steps: readonly Step[]): Client {
   assert.ok(Math.abs(feed + interval + server + slow - counts.ticksConflated) < 1e-6);
 
   bench.say({ op: "unsubscribe", symbols: ["*"] });
+  bench.advance(250);
   assert.equal(client.held.size, 0);
   for (const name of SYMBOLS) published(name, (source) => source.seq++ < 0)(client);
   bench.advance(1_000);
@@ -331,3 +331,12 @@ for (const subprotocol of ["tickgate.v1.msgpack", "tickgate.v1.json"] as const)
     );
     assert.ok(broadcast > 1_000, `only ${broadcast} ticks were broadcast`);
   });
+
+test("the same holds where a command takes many turns, of one symbol each", () => {
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 5, maxLength: 80, size: "max" }), (steps) => {
+      play("tickgate.v1.msgpack", steps, (clock) => new CommandScheduler(clock, 0, 1));
+    }),
+    { numRuns: 3_000 },
+  );
+});

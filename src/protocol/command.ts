@@ -15,6 +15,9 @@ export interface CommandFault {
   readonly id?: CommandId;
 }
 
+/** The longest id that is a text, in UTF-16 code units: each answer repeats it. */
+const MAX_ID_LENGTH = 64;
+
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
 /** Reads a command in MessagePack or JSON. */
@@ -37,7 +40,8 @@ function checkCommand(value: unknown): Command | CommandFault {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     return { fault: "bad_message", message: "a command is a map with an op" };
   const { op, id, symbols, interval, fields } = value as Record<string, unknown>;
-  if (!isId(id)) return { fault: "bad_message", message: "id must be a number or a text" };
+  if (!isId(id))
+    return { fault: "bad_message", message: `id must be a number or a text of at most ${MAX_ID_LENGTH} characters` };
   const own = id === undefined ? {} : { id };
   const fault = (code: ErrorCode, message: string): CommandFault => ({ fault: code, message, ...own });
   if (typeof op !== "string") return fault("bad_message", "op must be a text");
@@ -76,7 +80,7 @@ export function shown(text: string): string {
 }
 
 function isId(id: unknown): id is CommandId | undefined {
-  return id === undefined || Number.isFinite(id) || typeof id === "string";
+  return id === undefined || Number.isFinite(id) || (typeof id === "string" && id.length <= MAX_ID_LENGTH);
 }
 
 function isTexts(value: unknown): value is string[] {

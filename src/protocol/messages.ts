@@ -14,6 +14,8 @@ export type Subprotocol = (typeof SUBPROTOCOLS)[number];
 
 /** The largest data frame, in bytes. */
 export const MAX_FRAME_BYTES = 65_536;
+/** The largest control message that the gateway sends, in bytes. */
+export const MAX_CONTROL_BYTES = 16_384;
 /** The longest interval that may be asked for, in milliseconds. */
 export const MAX_INTERVAL = 3_600_000;
 
@@ -65,12 +67,16 @@ export interface Subscribed {
   fields: Field[];
   symbols: [symbol: string, handle: number][];
   rejected: Rejection[];
+  /** The command's answer goes on in another message. */
+  more?: true;
 }
 
 export interface Unsubscribed {
   op: "unsubscribed";
   id?: CommandId;
   symbols: string[];
+  /** The command's answer goes on in another message. */
+  more?: true;
 }
 
 export interface Status {

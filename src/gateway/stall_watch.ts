@@ -1,0 +1,30 @@
+/**
+ * Notices when this process has stood still: stopped, swapped out, or busy for too long. What clients sent meanwhile arrives
+ * all at once, and must not be held against them.
+ */
+
+/** A pause from which on the process counts as having stood still, ms: four of the beats that the gateway makes. */
+const STILL = 100;
+/** The most of one pause that counts, ms: it bounds what a client may send after it. */
+const LONGEST = 60_000;
+
+export class StallWatch {
+  #beatAt: number;
+  #stalled = 0;
+
+  constructor(now: number) {
+    this.#beatAt = now;
+  }
+
+  /** To be called every 25 ms. */
+  beat(now: number): void {
+    this.#stalled = this.stalled(now);
+    this.#beatAt = now;
+  }
+
+  /** How long the process has stood still since it started, ms; the pause that is just over included. */
+  stalled(now: number): number {
+    const pause = now - this.#beatAt;
+    return this.#stalled + (pause < STILL ? 0 : Math.min(pause, LONGEST));
+  }
+}
