@@ -1,4 +1,5 @@
 /** One connection's commands: carried out one after the other, in steps, no faster than their work is allowed. */
+import type { Clock } from "../clock.ts";
 import type { CommandScheduler, Runnable } from "./command_scheduler.ts";
 import type { TokenBucket } from "./limiter.ts";
 
@@ -22,26 +23,35 @@ interface Message {
   readonly isBinary: boolean;
 }
 
+/**
+ * A message of so many bytes is read at once, however many commands of others wait: it takes 20 µs, and a ping is answered by
+ * that. Its steps, if it has any, wait like all others.
+ */
+const SMALL_MESSAGE = 128;
 /** Reading a message costs a symbol for so many of its bytes. */
 const BYTES_PER_SYMBOL = 64;
 
 export class CommandQueue implements Runnable {
   readonly #owner: CommandOwner;
   readonly #scheduler: CommandScheduler;
+  readonly #clock: Clock;
   readonly #work: TokenBucket;
   /** The most bytes of messages that wait. */
   readonly #limit: number;
   readonly #messages: Message[] = [];
   #bytes = 0;
-  /** The command under way, and how long its message was. */
+  /** The command that has been read, and how long its message was. */
   #steps: Steps | undefined;
   #stepsBytes = 0;
+  /** Whether it has taken its first step. */
+  #isUnderWay = false;
   #isClosed = false;
 
   /** @param work symbols that its commands may touch */
-  constructor(owner: CommandOwner, scheduler: CommandScheduler, work: TokenBucket, limit: number) {
+  constructor(owner: CommandOwner, scheduler: CommandScheduler, clock: Clock, work: TokenBucket, limit: number) {
     this.#owner = owner;
     this.#scheduler = scheduler;
+    this.#clock = clock;
     this.#work = work;
     this.#limit = limit;
   }
@@ -54,11 +64,12 @@ export class CommandQueue implements Runnable {
   push(bytes: Uint8Array, isBinary: boolean, limit: number): boolean {
     const { length } = bytes;
     if (this.#bytes + length > this.#limit || this.#scheduler.pendingBytes + length > limit) return false;
-    const message = { bytes, isBinary };
-    this.#messages.push(message);
     this.#count(length);
-    if (this.#messages.length > 1 || this.#steps) this.#scheduler.add(this);
-    else this.#scheduler.addFirst(this);
+    const message = { bytes, isBinary };
+    if (length <= SMALL_MESSAGE && this.#mayBegin(this.#clock.millis())) this.#begin(message);
+    else this.#messages.push(message);
+    if (this.#messages.length > 1) this.#scheduler.add(this);
+    else if (this.#hasWork) this.#scheduler.addFirst(this);
     if (this.#messages.at(-1) === message) message.bytes = bytes.slice();
     return true;
   }
@@ -70,8 +81,8 @@ export class CommandQueue implements Runnable {
 
   step(now: number): boolean {
     if (this.#isClosed || !this.#owner.isWritable) return false;
-    if (this.#steps) this.#advance();
-    else if (this.#owner.mustCatchUp(this.#messages.length > 0)) this.#owner.catchUp();
+    if (this.#mustCatchUp) this.#owner.catchUp();
+    else if (this.#steps) this.#advance();
     else if (this.#messages.length === 0 || this.#work.isEmpty(now)) return false;
     else this.#begin(this.#messages.shift() as Message);
     return !this.#isClosed && this.#hasWork;
@@ -86,8 +97,13 @@ export class CommandQueue implements Runnable {
   }
 
   get #hasWork(): boolean {
-    const isAsked = this.#messages.length > 0;
-    return this.#steps !== undefined || isAsked || this.#owner.mustCatchUp(isAsked);
+    return this.#steps !== undefined || this.#messages.length > 0 || this.#mustCatchUp;
+  }
+
+  /** Not in the middle of a command: that is about the symbols that there were when it took its first step. */
+  get #mustCatchUp(): boolean {
+    const isAsked = this.#steps !== undefined || this.#messages.length > 0;
+    return !this.#isUnderWay && this.#owner.mustCatchUp(isAsked);
   }
 
   #begin({ bytes, isBinary }: Message): void {
@@ -96,13 +112,19 @@ export class CommandQueue implements Runnable {
     const steps = this.#owner.begin(bytes, isBinary);
     if (this.#isClosed) return;
     this.#steps = steps;
-    if (steps) this.#advance();
-    else this.#count(-this.#stepsBytes);
+    if (!steps) this.#count(-this.#stepsBytes);
+  }
+
+  /** Whether nothing stands before a command that has just come. */
+  #mayBegin(now: number): boolean {
+    const isIdle = !this.#steps && this.#messages.length === 0 && !this.#isClosed;
+    return isIdle && this.#owner.isWritable && !this.#owner.mustCatchUp(true) && !this.#work.isEmpty(now);
   }
 
   #advance(): void {
     const { value, done } = (this.#steps as Steps).next();
     this.#work.spend(value);
+    this.#isUnderWay = !done;
     if (!done || this.#isClosed) return;
     this.#steps = undefined;
     this.#count(-this.#stepsBytes);

@@ -98,7 +98,7 @@ class Lookup {
   readonly #lengths: readonly number[];
 
   constructor(rules: readonly Rule[]) {
-    rules.forEach(({ text, exact }, index) => (exact ? this.#exact : this.#prefixes).set(text, index));
+    for (const [index, { text, exact }] of rules.entries()) (exact ? this.#exact : this.#prefixes).set(text, index);
     this.#lengths = [...new Set([...this.#prefixes.keys()].map((prefix) => prefix.length))];
   }
 

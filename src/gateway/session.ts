@@ -74,7 +74,7 @@ export class Session implements CommandOwner {
     this.#bad = new TokenBucket(1, BAD_MESSAGES, now, stalled);
     // All that it may hold, twice at once: one that reconnects and one that changes its mind do not wait.
     const work = new TokenBucket(commandSymbolsPerSecond, commandSymbolsPerSecond + maxSymbolsPerConnection * 2, now);
-    this.#queue = new CommandQueue(this, context.commands, work, maxMessageBytes * PENDING_MESSAGES);
+    this.#queue = new CommandQueue(this, context.commands, context.clock, work, maxMessageBytes * PENDING_MESSAGES);
   }
 
   /** Its way out, to be looked at. */
@@ -250,8 +250,6 @@ export class Session implements CommandOwner {
   }
 
   #obey(command: Command): Steps | undefined {
-    this.#sendStatus();
-    if (this.#outlet.closed) return undefined;
     switch (command.op) {
       case "ping":
         this.#outlet.send({ op: "pong", ...idOf(command), time: this.#context.clock.micros() });
@@ -263,7 +261,7 @@ export class Session implements CommandOwner {
     }
   }
 
-  /** Where a symbol moves, what its subscription has sent of its state does not move with it: nothing may be left unsent. */
+  /** What a subscription has sent of a symbol's state does not move with the symbol: nothing may be left unsent. */
   #sendStatus(): void {
     for (const subscription of this.#portfolio.subscriptions) subscription.tellStatus();
   }
@@ -275,11 +273,11 @@ export class Session implements CommandOwner {
     const grant: Grant = { interval, fields, positions: Uint8Array.from(fields, fieldIndex) };
     const granting = this.#portfolio.subscribe(command.symbols, grant);
     for (;;) {
+      this.#sendStatus();
       const { value, done } = granting.next();
       this.#grant(grant, value, command.id, !done);
       if (done) return value.work;
       yield value.work;
-      this.#sendStatus();
     }
   }
 

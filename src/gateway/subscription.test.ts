@@ -327,7 +327,7 @@ for (const subprotocol of ["tickgate.v1.msgpack", "tickgate.v1.json"] as const)
       fc.property(fc.array(step, { minLength: 5, maxLength: 80, size: "max" }), (steps) => {
         broadcast += play(subprotocol, steps).bench.context.counts.ticksBroadcast;
       }),
-      { numRuns: 3_000 },
+      { numRuns: 4_000 },
     );
     assert.ok(broadcast > 1_000, `only ${broadcast} ticks were broadcast`);
   });
