@@ -41,3 +41,20 @@ test("in any span of time no more than the capacity and the rate allow, and a re
     { numRuns: 300 },
   );
 });
+
+test("what was sent while the process stood still is not held against its sender, however long that was", () => {
+  const bucket = new TokenBucket(10, 5, 0);
+  bucket.take(0);
+  // A second passes in which the process runs, then ten in which it does not.
+  const taken = () => Array.from({ length: 200 }, () => bucket.take(11_000, 10_000)).filter(Boolean).length;
+  assert.equal(taken(), 5 + 100);
+  assert.equal(bucket.take(11_050, 10_000), false);
+  assert.equal(bucket.take(11_100, 10_000), true);
+});
+
+test("more than there is may be spent, and is to be earned first", () => {
+  const bucket = new TokenBucket(100, 10, 0);
+  bucket.spend(60);
+  assert.equal(bucket.isEmpty(500), true);
+  assert.equal(bucket.isEmpty(520), false);
+});

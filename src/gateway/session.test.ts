@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { decode } from "@msgpack/msgpack";
 import type { Control } from "../protocol/messages.ts";
 import type { Settings } from "../settings.ts";
 import { type Hearer, SessionBench, type WireTick } from "./session.testing.ts";
@@ -45,6 +46,95 @@ test("hello comes first, and says what the limits are", () => {
       limits: { symbols: 20_000, commandsPerSecond: 100, messageBytes: 32_768 },
     },
   ]);
+});
+
+for (const subprotocol of ["tickgate.v1.json", "tickgate.v1.msgpack"] as const)
+  test(`${subprotocol}: no control message is larger than 16 KiB, and its parts are one answer`, () => {
+    const heard = new Heard();
+    const bench = new SessionBench(subprotocol, heard, {
+      maxSymbolsPerConnection: 3_000,
+      maxMessageBytes: 1_048_576,
+    });
+    const sizes: number[] = [];
+    const send = bench.socket.send.bind(bench.socket);
+    bench.socket.send = (message, isBinary) => {
+      const value: unknown = isBinary ? decode(message as Uint8Array) : JSON.parse(Buffer.from(message).toString());
+      if (!Array.isArray(value)) sizes.push(Buffer.byteLength(message));
+      return send(message, isBinary);
+    };
+    const long = "X".repeat(56);
+    for (let index = 0; index < 5_000; index++) tick(bench, `V:${long}${10_000 + index}`, 1);
+    const id = "\u0001".repeat(64);
+    const wrong = Array.from({ length: 300 }, (_, index) => `\u0002${String.fromCharCode(index)}`.repeat(40));
+    bench.say({ op: "subscribe", id, symbols: ["V:*", ...wrong], fields: ["bid"] });
+    bench.advance(1_000);
+    const granted = heard.of("subscribed");
+    assert.equal(new Set(granted.flatMap(({ symbols }) => symbols).map(([symbol]) => symbol)).size, 3_000);
+    const rejected = granted.flatMap((part) => part.rejected);
+    assert.equal(rejected.length, 301, "each once, and the pattern for which there is no room");
+    assert.ok(granted.every((part) => part.id === id && part.fields.length === 1));
+    assert.deepEqual(
+      granted.map(({ more }) => more),
+      [...granted.slice(1).map(() => true as const), undefined],
+    );
+    for (let index = 0; index < 3_000; index++)
+      bench.record(`V:${long}${10_000 + index}`, { epoch: 1, seq: 1, state: 1, reason: "\u0003".repeat(255) });
+    bench.advance(1_000);
+    assert.equal(heard.of("status").flatMap(({ symbols }) => symbols).length, 3_000);
+    bench.say({ op: "unsubscribe", id, symbols: ["*"] });
+    bench.advance(1_000);
+    const ended = heard.of("unsubscribed");
+    assert.equal(new Set(ended.flatMap(({ symbols }) => symbols)).size, 3_000);
+    assert.equal(ended.at(-1)?.more, undefined);
+    assert.ok(ended.slice(0, -1).every((part) => part.more && part.id === id));
+    assert.ok(Math.max(...sizes) <= 16_384, `${Math.max(...sizes)} bytes`);
+  });
+
+test("an id is at most 64 characters: each answer repeats it", () => {
+  const { bench, heard } = open();
+  bench.say({ op: "ping", id: "x".repeat(64) });
+  bench.say({ op: "ping", id: "x".repeat(65) });
+  assert.equal(heard.of("pong").length, 1);
+  assert.equal(heard.of("error")[0].code, "bad_message");
+});
+
+test("what was sent while the gateway stood still closes nobody", () => {
+  const { bench, heard } = open();
+  bench.advance(1_000);
+  // Ten seconds' worth of a client that keeps to its rate, all at once.
+  bench.clock.advance(10_000);
+  for (let count = 0; count < 900; count++) bench.say({ op: "ping" });
+  assert.equal(heard.of("pong").length, 900);
+  for (let count = 0; count < 2_000; count++) bench.say({ op: "ping" });
+  assert.equal(bench.closeCode, 4429, "more than that is too many");
+});
+
+test("a client that does not read is not answered until it does", () => {
+  const { bench, heard } = open();
+  bench.socket.buffered = 1;
+  for (let count = 0; count < 50; count++) bench.say({ op: "ping" });
+  assert.equal(heard.of("pong").length, 0);
+  bench.socket.buffered = 0;
+  bench.session.drained();
+  bench.advance(5);
+  assert.equal(heard.of("pong").length, 50);
+});
+
+test("a symbol that nobody publishes is granted, stale and unknown, until its first tick", () => {
+  const { bench, heard } = open();
+  bench.say({ op: "subscribe", symbols: ["A"] });
+  bench.advance(5);
+  const { since, ...status } = heard.of("status")[0];
+  assert.deepEqual(status, { op: "status", symbols: ["A"], state: "stale", reason: "unknown" });
+  assert.equal(since, bench.clock.micros() - 5_000);
+  heard.controls.length = 0;
+  tick(bench, "A", 1);
+  bench.advance(300);
+  assert.deepEqual(
+    heard.of("status").map(({ state }) => state),
+    ["live"],
+  );
+  assert.equal(heard.ticks.length, 1);
 });
 
 test("a heartbeat comes when there was nothing else to say, and not otherwise", () => {
