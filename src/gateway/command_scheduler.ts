@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../clock.ts";
 
-/** Someone whose commands are carried out. */
+/** Something that is done in steps. */
 export interface Runnable {
   /** Does one step, of half a millisecond or so. @returns whether there is more that can be done now */
   step(now: number): boolean;

@@ -194,13 +194,20 @@ export class Portfolio {
     return granting;
   }
 
-  /** Gives up everything: the connection has ended. */
+  /** Gives up everything: the connection has ended. Nothing is sent any more; rows are released in steps. */
   close(): void {
+    const { commands } = this.#context;
     const before = this.#rules.patterns;
     this.#rules.clear();
     this.#unfollowPatterns(before);
-    this.#take({ size: this.#count, has: () => true }, (row) => this.#drop(row));
+    const rows: number[] = [];
+    this.#take({ size: this.#count, has: () => true }, (row) => rows.push(row));
     this.#endEmpty();
+    const step = () => {
+      for (const row of rows.splice(-commands.stepSymbols)) this.#drop(row);
+      return rows.length > 0;
+    };
+    commands.addFirst({ step });
   }
 
   get #stepSymbols(): number {

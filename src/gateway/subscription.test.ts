@@ -311,6 +311,7 @@ function play(subprotocol: Subprotocol, steps: readonly Step[], createCommands?:
   bench.advance(1_000);
   bench.say({ op: "subscribe", symbols: ["LATER", "*"] });
   bench.session.close("goingAway", "the end");
+  while (bench.context.commands.waiting > 0) bench.context.commands.run();
   assert.equal(counts.subscriptions, 0);
   assert.equal(table.awaitedRows, 0);
   assert.equal(encoders.size, 0);
