@@ -129,4 +129,9 @@ export class FarMarket {
   state(symbol: string): string | undefined {
     return STATES[this.table.state[this.table.rowOf(symbol)]];
   }
+
+  /** Why it stands so. */
+  reason(symbol: string): string | undefined {
+    return this.table.reasons[this.table.rowOf(symbol)];
+  }
 }
