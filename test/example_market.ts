@@ -7,7 +7,7 @@ import { polled, ServerProcess } from "./gateway_process.ts";
 /** `tickgate feed` with ticks that the test writes. */
 class FeedProcess extends ServerProcess {
   static override async open(...args: string[]): Promise<FeedProcess> {
-    const feed = new FeedProcess(["feed", "--feed", "ndjson:-", "--admin-port", "0", ...args]);
+    const feed = new FeedProcess(["feed", "--feed", "ndjson:-?silence=0", "--admin-port", "0", ...args]);
     await feed.untilListening();
     return feed;
   }

@@ -153,11 +153,20 @@ export class ServerProcess {
   }
 }
 
-/** `tickgate all` with a feed that the test writes. */
+/** `tickgate all` with a feed that the test writes, and that may rest. */
 export class GatewayProcess extends ServerProcess {
   /** Starts one with some settings, and waits until it listens. */
   static override async open(...args: string[]): Promise<GatewayProcess> {
-    const gateway = new GatewayProcess(["all", "--port", "0", "--admin-port", "0", "--feed", "ndjson:-", ...args]);
+    const gateway = new GatewayProcess([
+      "all",
+      "--port",
+      "0",
+      "--admin-port",
+      "0",
+      "--feed",
+      "ndjson:-?silence=0",
+      ...args,
+    ]);
     await gateway.untilListening();
     return gateway;
   }

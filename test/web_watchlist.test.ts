@@ -181,6 +181,31 @@ test(
   },
 );
 
+test("negative and tiny prices have their sign and their digits, in the list and in the chart", options, async (t) => {
+  const gateway = await GatewayProcess.open();
+  t.after(() => gateway.close());
+  gateway.tick("X:SPREAD", { last: -2.45, open: -2, bid: -2.46, ask: -2.44 });
+  gateway.tick("X:TINY", { last: 1.235e-9, open: 1.3e-9, bid: 1.234e-9, ask: 1.236e-9 });
+  gateway.tick("X:ZERO", { last: 5, open: 0 });
+  gateway.tick("X:NONE", { bid: 0, bidSize: 0, open: 5 });
+  await gateway.known("X:NONE");
+  const watchlist = await WatchlistPage.open(t, gateway.port);
+  await watchlist.untilLive("X:ZERO");
+  const texts = async (symbol: string) =>
+    Promise.all(["last", "change", "percent", "bid"].map((column) => watchlist.cell(symbol, column).textContent()));
+  assert.deepEqual(await texts("X:SPREAD"), ["−2.45", "−0.45", "▼−22.50%", "−2.46"]);
+  assert.deepEqual(await texts("X:TINY"), ["1.235e-9", "−6.5e-11", "▼−5.00%", "1.234e-9"]);
+  assert.deepEqual(await texts("X:ZERO"), ["5.00", "+5.00", "–", "–"]);
+  assert.deepEqual(await texts("X:NONE"), ["–", "–", "–", "–"]);
+  assert.equal(await watchlist.row("X:NONE").getAttribute("data-state"), "stale");
+  await watchlist.row("X:TINY").click();
+  const { page } = watchlist;
+  await page.locator(".chart canvas").first().waitFor();
+  assert.match((await page.locator(".headline").textContent()) ?? "", /1\.235e-9−6\.5e-11 \(−5\.00%\)/);
+  assert.match((await page.locator(".facts").textContent()) ?? "", /Spread2e-12/);
+  assert.deepEqual(watchlist.errors, []);
+});
+
 test("rows are sorted by a column, and filtered", options, async (t) => {
   const gateway = await market(t, ["V:A", "V:B", "W:C"]);
   const watchlist = await WatchlistPage.open(t, gateway.port, { viewport: { width: 1_200, height: 800 } });

@@ -1,6 +1,6 @@
 /** The columns of the live table. */
 import type { Quote } from "../client/client.ts";
-import { age, count, decimalsOf, price, size } from "./watch-number.ts";
+import { age, changePercent, count, decimalsOf, price, size } from "./watch-number.ts";
 
 /** A symbol in the table, and what is remembered to show it. */
 export interface Row {
@@ -42,7 +42,7 @@ export const COLUMNS: readonly Column[] = [
   { title: "last", rank: 1, text: (row) => price(row.quote.get("last"), row.decimals) },
   { title: "bid × size", rank: 4, text: (row) => side(row, row.quote.get("bid"), row.quote.get("bidSize")) },
   { title: "ask × size", rank: 5, text: (row) => side(row, row.quote.get("ask"), row.quote.get("askSize")) },
-  { title: "change", rank: 3, text: ({ quote }) => change(quote.get("last"), quote.get("open")) },
+  { title: "change", rank: 3, text: ({ quote }) => changePercent(quote.get("last"), quote.get("open")) },
   { title: "age", rank: 6, text: ({ quote }, now) => (quote.seq === 0 ? "-" : age(now - quote.eventTime)) },
   { title: "seq", rank: 7, text: ({ quote }) => (quote.seq === 0 ? "-" : String(quote.seq)) },
   { title: "conflated", rank: 8, text: ({ quote }) => count(quote.conflated) },
@@ -59,10 +59,4 @@ export function learnDecimals(row: Row): void {
 
 function side(row: Row, value: number | null, amount: number | null): string {
   return value === null ? "-" : `${price(value, row.decimals)} × ${size(amount).padStart(6)}`;
-}
-
-function change(last: number | null, open: number | null): string {
-  if (last === null || open === null || open === 0) return "-";
-  const percent = (last / open - 1) * 100;
-  return `${percent >= 0 ? "+" : ""}${percent.toFixed(2)}%`;
 }

@@ -1,20 +1,26 @@
 /** Numbers as the watch shows them. */
+import { DIGITS, isTooSmall, shareOf, smallText } from "../price.ts";
 
 /** The most decimals that a price is shown with. */
 const MOST_DECIMALS = 10;
 
-/** How many decimals a number is written with. */
+/** How many decimals a number is written with: of `1.5e-7` it is eight. */
 export function decimalsOf(value: number): number {
-  const text = String(value);
-  const exponent = text.indexOf("e-");
-  if (exponent >= 0) return MOST_DECIMALS;
-  const point = text.indexOf(".");
-  return point < 0 ? 0 : Math.min(MOST_DECIMALS, text.length - point - 1);
+  const [number, exponent = "0"] = String(value).split("e");
+  const [, fraction = ""] = number.split(".");
+  return Math.min(MOST_DECIMALS, Math.max(0, fraction.length - Number(exponent)));
 }
 
-/** A price with so many decimals; `-` where there is none. */
-export function price(value: number | null, decimals: number): string {
-  return value === null ? "-" : value.toFixed(decimals);
+/** A price with so many decimals, or by its digits where it is too small for them; `-` where there is none. */
+export function price(value: number | null, decimals: number, digits = DIGITS): string {
+  if (value === null) return "-";
+  return isTooSmall(value, decimals) ? smallText(value, digits) : value.toFixed(decimals);
+}
+
+/** How far the last price is from the open, `+5.00%`; `-` where that is not known, or the open is 0. */
+export function changePercent(last: number | null, open: number | null): string {
+  const share = last === null || open === null ? null : shareOf(last, open);
+  return share === null ? "-" : `${share < 0 ? "" : "+"}${price(share * 100, 2, 1)}%`;
 }
 
 /** A size as short as it can be: `1.2M`, `340`, `0.015`; `-` where there is none. */

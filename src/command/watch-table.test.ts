@@ -4,7 +4,7 @@ import type { Quote } from "../client/client.ts";
 import type { Entry } from "../client/entry.ts";
 import { madeUp, tell } from "../client/quote.testing.ts";
 import { COLOURED, cut, PLAIN_STYLE } from "./terminal-style.ts";
-import { age, decimalsOf, price, size } from "./watch-number.ts";
+import { age, changePercent, decimalsOf, price, size } from "./watch-number.ts";
 import { WatchTable } from "./watch-table.ts";
 
 const NOW = 1_700_000_000_000_000;
@@ -106,9 +106,23 @@ test("moves are coloured, and what is not live is marked in word and colour", ()
   assert.match(stale, /<30;43mSTALE/);
 });
 
+test("the change has its sign whatever the open's is, and is not told where the open is 0 or not known", () => {
+  assert.deepEqual(
+    [changePercent(-2.45, -2), changePercent(-1.5, -2), changePercent(5, 4), changePercent(4, 4)],
+    ["-22.50%", "+25.00%", "+25.00%", "+0.00%"],
+  );
+  assert.deepEqual([changePercent(1.000_01, 1), changePercent(0.999_99, 1)], ["+0.001%", "-0.001%"]);
+  assert.deepEqual([changePercent(5, 0), changePercent(5, null), changePercent(null, 5)], ["-", "-", "-"]);
+});
+
 test("numbers are shown short and whole", () => {
-  assert.deepEqual([decimalsOf(1), decimalsOf(0.25), decimalsOf(1e-7), decimalsOf(1e21)], [0, 2, 10, 0]);
+  assert.deepEqual([decimalsOf(1), decimalsOf(0.25), decimalsOf(1e-7), decimalsOf(1e21)], [0, 2, 7, 0]);
+  assert.deepEqual([decimalsOf(1.5e-7), decimalsOf(1.5e-20), decimalsOf(1.25e21)], [8, 10, 0]);
   assert.deepEqual([price(1.5, 3), price(null, 3)], ["1.500", "-"]);
+  assert.deepEqual(
+    [price(1.235e-9, 10), price(-1.5e-20, 10), price(0.000_4, 2), price(0, 2)],
+    [...["1.235e-9", "-1.5e-20", "0.0004", "0.00"]],
+  );
   assert.deepEqual(
     [size(0.015), size(340), size(12_345), size(2.5e6), size(3e9), size(null)],
     ["0.015", "340", "12.3k", "2.5M", "3.0G", "-"],

@@ -14,10 +14,11 @@ export type SkipReason = "unknown" | "malformed" | "invalid_symbol" | "table_ful
 export interface FeedSink {
   /**
    * The source told something of a symbol. The patch is read before the call returns and may be reused.
-   * @param eventTime when the source says that it happened, microseconds since the Unix epoch
+   * @param eventTime when the source says that it happened, microseconds since the Unix epoch; undefined where such a
+   *     message has no time, NaN where it should have one that can be read
    * @param receivedAt when it was received, for who tells many at once; now where it is not said
    */
-  tick(symbol: string, patch: TickPatch, eventTime: number, receivedAt?: number): void;
+  tick(symbol: string, patch: TickPatch, eventTime: number | undefined, receivedAt?: number): void;
   /**
    * The source has gone silent (connection lost, nothing heard): these symbols, or all where none are named, are stale
    * until their next tick.

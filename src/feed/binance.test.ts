@@ -83,13 +83,12 @@ test("the documented messages; last never goes back to an older trade", () => {
   const venue = new BinanceVenue("ws://x", ["BNBBTC", "BNBUSDT"], context);
   const outcomes = own.received.map(({ text }) => venue.message(JSON.parse(text)));
   assert.deepEqual(outcomes, ["unknown", "tick", "tick", "unknown", "tick", "tick", "tick", "tick"]);
-  const now = context.clock.micros();
   const day = { open: 0.001, high: 0.0025, low: 0.001, volume: 10_000 };
   assert.deepEqual(context.sink.ticks, [
     {
       symbol: "BINANCE:BNBUSDT",
       patch: { bid: 25.3519, bidSize: 31.21, ask: 25.3652, askSize: 40.66 },
-      eventTime: now,
+      eventTime: undefined,
     },
     { symbol: "BINANCE:BNBBTC", patch: { last: 0.001, lastSize: 100 }, eventTime: 1672515782136000 },
     { symbol: "BINANCE:BNBBTC", patch: { ...day, last: 0.0025, lastSize: 10 }, eventTime: 1672515782136000 },
@@ -99,7 +98,7 @@ test("the documented messages; last never goes back to an older trade", () => {
       patch: { open: 0.0011, high: 0.0026, low: 0.001, volume: 10_007 },
       eventTime: 1672515782141000,
     },
-    { symbol: "BINANCE:BNBBTC", patch: { bid: 0.0024, bidSize: 10, ask: 0.0026, askSize: 100 }, eventTime: now },
+    { symbol: "BINANCE:BNBBTC", patch: { bid: 0.0024, bidSize: 10, ask: 0.0026, askSize: 100 }, eventTime: undefined },
   ]);
 });
 
@@ -112,6 +111,28 @@ test("a trade that a ticker was ahead of makes no tick and no mistake", () => {
   assert.equal(venue.message(trade(9)), "control");
   assert.equal(venue.message(trade(10)), "tick");
   assert.equal(context.sink.ticks.length, 2);
+});
+
+test("a pair that has not traded for a day has its last price; one that never has, none", () => {
+  const context = keptContext();
+  const venue = new BinanceVenue("ws://x", ["AB", "CD"], context);
+  const tick = (stream: string, e: string, data: object) => {
+    assert.equal(venue.message({ stream: `x@${stream}`, data: { e, ...data } }), "tick");
+    return context.sink.ticks.at(-1)?.patch;
+  };
+  const rested = { E: 1_700_000_000_000, s: "AB", c: "0.05", Q: "0", o: "0.05", h: "0.05", l: "0.05", v: "0", L: -1 };
+  const day = { open: 0.05, high: 0.05, low: 0.05, volume: 0 };
+  assert.deepEqual(tick("ticker", "24hrTicker", rested), { ...day, last: 0.05, lastSize: 0 });
+  assert.deepEqual(tick("ticker", "24hrTicker", rested), { ...day, last: 0.05, lastSize: 0 });
+  // The first trade for a day; the ticker that follows may have been made before it.
+  const trade = { T: 1_700_000_000_001, s: "AB", p: "0.06", q: "2", l: 0 };
+  assert.deepEqual(tick("aggTrade", "aggTrade", trade), { last: 0.06, lastSize: 2 });
+  assert.deepEqual(tick("ticker", "24hrTicker", rested), day);
+  const never = { ...rested, s: "CD", c: "0.00000000", o: "0", h: "0.00", l: "0", Q: "0.00000000" };
+  const nothing = { open: null, high: null, low: null, volume: 0, last: null, lastSize: null };
+  assert.deepEqual(tick("ticker", "24hrTicker", never), nothing);
+  const empty = { s: "CD", b: "0.00000000", B: "0.00000000", a: "0.07", A: "" };
+  assert.deepEqual(tick("bookTicker", "", empty), { bid: null, bidSize: null, ask: 0.07, askSize: null });
 });
 
 test("on the next connection, what is older than what is known is no news", () => {
@@ -130,7 +151,7 @@ test("what was not asked for is unknown, what is broken malformed, answers are p
   const book = (data: unknown) => venue.message({ stream: "ab@bookTicker", data });
   assert.equal(book({ s: "CD", b: "1" }), "unknown");
   assert.equal(book({ b: "1" }), "malformed");
-  assert.equal(book({ s: "AB", b: "", B: "x" }), "malformed");
+  assert.equal(book({ s: "AB", b: "-", B: "x" }), "malformed");
   assert.equal(venue.message("x"), "malformed");
   assert.equal(venue.message({ stream: "ab@depth", data: { e: "depthUpdate", s: "AB" } }), "unknown");
   assert.equal(venue.message({ e: "serverShutdown" }), "unknown");
@@ -195,8 +216,8 @@ test("no JSON throws or makes a bad tick", () => {
       new BinanceVenue("ws://x", ["AB"], context).message(json);
       for (const { symbol, patch, eventTime } of context.sink.ticks) {
         assert.equal(symbol, "BINANCE:AB");
-        assert.ok(Number.isSafeInteger(eventTime));
-        for (const number of Object.values(patch)) assert.ok(Number.isFinite(number));
+        assert.ok(eventTime === undefined || Number.isNaN(eventTime) || Number.isInteger(eventTime));
+        for (const number of Object.values(patch)) assert.ok(number === null || Number.isFinite(number));
       }
     }),
     { numRuns: 1_000 },

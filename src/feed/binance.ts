@@ -6,12 +6,12 @@
  * Streams are named in the address, so that nothing need be sent but the pongs.
  */
 import { LogLimit } from "../log_limit.ts";
-import type { TickPatch } from "../tick.ts";
 import type { Adapter, FeedContext, OptionValues } from "./adapter.ts";
 import type { Outcome, Venue } from "./connection.ts";
 import { ExchangeFeed, exchangeOptions, venueSymbols } from "./exchange.ts";
 import { Freshness } from "./freshness.ts";
 import { readNumber, readObject } from "./number.ts";
+import { type FieldKeys, readPatch } from "./venue_patch.ts";
 
 // A pair that rests is silent but for the venue's pings: every 20 s today, every 3 minutes in older documentation.
 const OPTIONS = exchangeOptions("wss://stream.binance.com:9443", 60_000);
@@ -22,6 +22,12 @@ const MESSAGES_PER_SECOND = 4;
 export const MOST_STREAMS = 1_000;
 /** The longest list of streams in an address. Front ends commonly refuse request lines of more than 8 KiB. */
 export const STREAMS_LENGTH = 6_000;
+
+/** Where each field is in the messages of the three streams. */
+const BOOK_TICKER: FieldKeys = { bid: "b", bidSize: "B", ask: "a", askSize: "A" };
+const AGG_TRADE: FieldKeys = { last: "p", lastSize: "q" };
+const DAY: FieldKeys = { open: "o", high: "h", low: "l", volume: "v" };
+const DAY_AND_TRADE: FieldKeys = { ...DAY, last: "c", lastSize: "Q" };
 
 export const binance: Adapter<typeof OPTIONS> = {
   name: "binance",
@@ -99,44 +105,33 @@ export class BinanceVenue implements Venue {
     if (symbol === undefined) return "unknown";
     const order = kind === "bookTicker" ? data.u : kind === "aggTrade" ? data.l : data.E;
     if (this.#freshness.isOld(`${pair} ${kind}`, readNumber(order))) return "control";
-    const patch: TickPatch = {};
-    // On spot a bookTicker has no time of its own: it is when it was received.
+    let keys = BOOK_TICKER;
+    // On spot a bookTicker has no time of its own.
     let micros: number | undefined;
-    if (kind === "bookTicker") {
-      put(patch, "bid", data.b);
-      put(patch, "bidSize", data.B);
-      put(patch, "ask", data.a);
-      put(patch, "askSize", data.A);
-    } else if (kind === "aggTrade") {
+    if (kind === "aggTrade") {
       if (this.#isOlderTrade(pair, data.l)) return "control";
-      put(patch, "last", data.p);
-      put(patch, "lastSize", data.q);
+      keys = AGG_TRADE;
       micros = fromMillis(data.T ?? data.E);
-    } else {
-      put(patch, "open", data.o);
-      put(patch, "high", data.h);
-      put(patch, "low", data.l);
-      put(patch, "volume", data.v);
-      if (!this.#isOlderTrade(pair, data.L)) {
-        put(patch, "last", data.c);
-        put(patch, "lastSize", data.Q);
-      }
+    } else if (kind === "24hrTicker") {
+      keys = this.#isOlderTrade(pair, data.L) ? DAY : DAY_AND_TRADE;
       micros = fromMillis(data.E);
     }
-    if (Object.keys(patch).length === 0) return "malformed";
-    this.#context.sink.tick(symbol, patch, micros ?? this.#context.clock.micros());
+    const patch = readPatch(data, keys);
+    if (!patch) return "malformed";
+    this.#context.sink.tick(symbol, patch, micros);
     return "tick";
   }
 
   /**
    * The last trade is told in two streams: aggTrade at once, and ticker once a second, which may be behind aggTrade but
    * is all there is of a pair that has not traded since. The trade's identifier decides, so that `last` never goes
-   * back to an older trade.
+   * back to an older trade. A ticker without a trade in its 24 hours has the identifier -1, and still the last price: it
+   * is older than any trade that is known, and news where none is.
    */
   #isOlderTrade(pair: string, trade: unknown): boolean {
     const id = readNumber(trade);
     if (id === undefined) return false;
-    if (id < (this.#tradeOf.get(pair) ?? 0)) return true;
+    if (id < (this.#tradeOf.get(pair) ?? Number.NEGATIVE_INFINITY)) return true;
     this.#tradeOf.set(pair, id);
     return false;
   }
@@ -151,12 +146,7 @@ export class BinanceVenue implements Venue {
   }
 }
 
-function put(patch: TickPatch, field: keyof TickPatch, value: unknown): void {
-  const number = readNumber(value);
-  if (number !== undefined) patch[field] = number;
-}
-
-function fromMillis(value: unknown): number | undefined {
-  const millis = readNumber(value);
-  return millis !== undefined && millis >= 0 && millis < 1e13 ? Math.round(millis * 1_000) : undefined;
+/** @returns NaN for what is no time */
+function fromMillis(value: unknown): number {
+  return Math.round((readNumber(value) ?? Number.NaN) * 1_000);
 }

@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { UsageError } from "../option.ts";
 import { parseCapture, readCapture } from "./capture.ts";
 
-test("the three kinds of lines are told apart", () => {
+test("the kinds of lines are told apart, and answers over HTTP are passed over", () => {
   const capture = parseCapture(
-    'wss://a.example <-> 1.5\r\nwss://a.example <- 2: {"x":": 1"}\n3.25: {"a":1}\n4: plain: text\n\n',
+    'wss://a.example <-> 1.5\r\nwss://a.example <- 2: {"x":": 1"}\n3.25: {"a":1}\nhttps://a.example/x?y=1 -> 3.5: {}\n4: plain: text\n\n',
     "c",
   );
   assert.deepEqual(capture, {

@@ -4,6 +4,7 @@
  *     URL <-> TIME           the connection was opened
  *     URL <- TIME: TEXT      the client sent TEXT
  *     TIME: TEXT             TEXT was received
+ *     URL -> TIME: TEXT      TEXT was the answer to an HTTP request, which is passed over
  *
  * TIME is in seconds, of which only the differences count.
  */
@@ -32,6 +33,7 @@ export interface Capture {
 
 const OPENED = /^(wss?:\/\/\S+) <-> (\d+(?:\.\d+)?)$/;
 const SENT = /^(wss?:\/\/\S+) <- (\d+(?:\.\d+)?): (.*)$/;
+const ANSWERED = /^https?:\/\/\S+ -> \d+(?:\.\d+)?: /;
 const RECEIVED = /^(\d+(?:\.\d+)?): (.*)$/;
 
 /**
@@ -73,9 +75,9 @@ export function parseCapture(content: string, name: string): Capture {
     else if (asked) {
       if (received.length === 0) waits = true;
       sent.push(asked[3]);
-    } else
+    } else if (!ANSWERED.test(line))
       throw new UsageError(
-        `${name}:${index + 1}: is not a line of a capture: "URL <-> TIME", "URL <- TIME: TEXT" or "TIME: TEXT"`,
+        `${name}:${index + 1}: is not a line of a capture: "URL <-> TIME", "URL <- TIME: TEXT", "URL -> TIME: TEXT" or "TIME: TEXT"`,
       );
   }
   if (received.length === 0) throw new UsageError(`${name}: has no message that was received`);

@@ -130,16 +130,36 @@ test("messages that were not asked for are unknown, broken ones malformed, and b
   assert.equal(outcome({ type: "match", product_id: "A-B", price: "1" }), "unknown");
   assert.equal(outcome({ type: "ticker", product_id: "C-D", price: "1" }), "unknown");
   assert.equal(outcome({ type: "ticker", price: "1" }), "malformed");
-  assert.equal(outcome({ type: "ticker", product_id: "A-B", price: "" }), "malformed");
+  assert.equal(outcome({ type: "ticker", product_id: "A-B", price: "x" }), "malformed");
+  assert.equal(outcome({ type: "ticker", product_id: "A-B" }), "malformed");
   assert.equal(outcome({ type: 5 }), "malformed");
   assert.equal(outcome([]), "malformed");
   assert.equal(outcome(null), "malformed");
   assert.equal(outcome({ type: "heartbeat", product_id: "A-B" }), "control");
   assert.equal(context.sink.ticks.length, 0);
   assert.equal(outcome({ type: "ticker", product_id: "A-B", price: "NaN", best_bid: "2", time: "noon" }), "tick");
-  assert.deepEqual(context.sink.ticks, [
-    { symbol: "COINBASE:A-B", patch: { bid: 2 }, eventTime: context.clock.micros() },
-  ]);
+  assert.deepEqual(context.sink.ticks, [{ symbol: "COINBASE:A-B", patch: { bid: 2 }, eventTime: Number.NaN }]);
+});
+
+test("a product that does not trade yet has no values, is not live, and is as of its receipt", async () => {
+  const clock = new ManualClock();
+  const market = await FarMarket.open(clock);
+  const venue = new CoinbaseVenue("ws://x", ["AAA-USD"], market.context);
+  const ticker = (rest: object) => venue.message({ type: "ticker", product_id: "AAA-USD", ...rest }, () => {});
+  const nothing = {
+    ...{ price: "0", last_size: "", best_bid: "0.00000", best_ask: "0.00000", best_ask_size: "0.00000000" },
+    ...{ open_24h: "0", high_24h: "0.00", low_24h: "0", volume_24h: "0.00000000" },
+  };
+  assert.equal(ticker(nothing), "tick");
+  await until(market.changed, () => market.table.rows === 1, "the tick");
+  assert.deepEqual(market.values("COINBASE:AAA-USD"), { volume: 0 });
+  assert.equal(market.state("COINBASE:AAA-USD"), "stale");
+  assert.equal(market.table.eventTime[0], clock.micros());
+  assert.equal(market.publisher.counts.replacedTimes, 1);
+  assert.equal(ticker({ price: "0.05", last_size: "3", time: "2021-04-17T16:43:30.244075999Z" }), "tick");
+  await until(market.changed, () => market.state("COINBASE:AAA-USD") === "live", "a price");
+  assert.deepEqual(market.values("COINBASE:AAA-USD"), { last: 0.05, lastSize: 3, volume: 0 });
+  assert.equal(market.table.eventTime[0], 1618677810244075);
 });
 
 test("a product that the venue does not know is named in the log, and the others come", async (t) => {
@@ -211,8 +231,8 @@ test("no JSON throws or makes a bad tick", () => {
       venue.message(json, () => {});
       for (const { symbol, patch, eventTime } of context.sink.ticks) {
         assert.equal(symbol, "COINBASE:A-B");
-        assert.ok(Number.isSafeInteger(eventTime));
-        for (const number of Object.values(patch)) assert.ok(Number.isFinite(number));
+        assert.ok(Number.isNaN(eventTime) || Number.isSafeInteger(eventTime));
+        for (const number of Object.values(patch)) assert.ok(number === null || Number.isFinite(number));
       }
     }),
     { numRuns: 1_000 },

@@ -4,15 +4,14 @@
  * channels, rate-limits). A client must subscribe within 5 s of connecting; a subscribe message that names one unknown
  * product is refused as a whole. The book (level2) needs authentication, so bid and ask are the ticker's.
  */
-import type { Clock } from "../clock.ts";
 import { LogLimit } from "../log_limit.ts";
-import type { TickPatch } from "../tick.ts";
 import type { Adapter, FeedContext, OptionValues } from "./adapter.ts";
 import type { Outcome, Venue } from "./connection.ts";
 import { ExchangeFeed, exchangeOptions, venueSymbols } from "./exchange.ts";
 import { Freshness } from "./freshness.ts";
 import { readNumber, readObject } from "./number.ts";
 import { isoMicros } from "./time.ts";
+import { type FieldKeys, readPatch } from "./venue_patch.ts";
 
 // Every product has a heartbeat each second, so that silence of half a minute is no quiet market.
 const OPTIONS = exchangeOptions("wss://ws-feed.exchange.coinbase.com", 30_000);
@@ -31,19 +30,19 @@ export const coinbase: Adapter<typeof OPTIONS> = {
   },
 };
 
-/** Which field of ours each field of a ticker is. All are decimal strings; any may be absent. */
-const FIELDS = [
-  ["price", "last"],
-  ["last_size", "lastSize"],
-  ["best_bid", "bid"],
-  ["best_bid_size", "bidSize"],
-  ["best_ask", "ask"],
-  ["best_ask_size", "askSize"],
-  ["open_24h", "open"],
-  ["high_24h", "high"],
-  ["low_24h", "low"],
-  ["volume_24h", "volume"],
-] as const;
+/** Where each field is in a ticker. All are decimal strings; any may be absent. */
+const TICKER: FieldKeys = {
+  last: "price",
+  lastSize: "last_size",
+  bid: "best_bid",
+  bidSize: "best_bid_size",
+  ask: "best_ask",
+  askSize: "best_ask_size",
+  open: "open_24h",
+  high: "high_24h",
+  low: "low_24h",
+  volume: "volume_24h",
+};
 
 export class CoinbaseVenue implements Venue {
   readonly url: string;
@@ -95,17 +94,10 @@ export class CoinbaseVenue implements Venue {
     if (typeof product !== "string") return "malformed";
     const symbol = this.#symbolOf.get(product);
     if (symbol === undefined) return "unknown";
-    const patch: TickPatch = {};
-    let fields = 0;
-    for (const [theirs, ours] of FIELDS) {
-      const number = readNumber(message[theirs]);
-      if (number === undefined) continue;
-      patch[ours] = number;
-      fields++;
-    }
-    if (fields === 0) return "malformed";
+    const patch = readPatch(message, TICKER);
+    if (!patch) return "malformed";
     if (this.#freshness.isOld(product, readNumber(message.sequence))) return "control";
-    this.#context.sink.tick(symbol, patch, eventTime(time, this.#context.clock));
+    this.#context.sink.tick(symbol, patch, typeof time === "string" ? isoMicros(time) : Number.NaN);
     return "tick";
   }
 
@@ -130,9 +122,4 @@ export class CoinbaseVenue implements Venue {
     sink.closed("no such products");
     return "end";
   }
-}
-
-function eventTime(time: unknown, clock: Clock): number {
-  const micros = typeof time === "string" ? isoMicros(time) : Number.NaN;
-  return Number.isNaN(micros) ? clock.micros() : micros;
 }

@@ -6,6 +6,7 @@ import type { RawData } from "ws";
 import { WebSocket } from "ws";
 import { Backoff } from "../backoff.ts";
 import type { FeedContext, SkipReason } from "./adapter.ts";
+import { Silence } from "./silence.ts";
 
 /**
  * What a message was: ticks came of it; it was part of the conversation or no news; there is nothing more to come, ever; or it was
@@ -53,12 +54,10 @@ const MAX_MESSAGE_BYTES = 4 * 1_024 * 1_024;
 export class Connection {
   readonly #venue: Venue;
   readonly #context: FeedContext;
-  readonly #silence: number;
+  readonly #silence: Silence;
   readonly #backoff: Backoff;
   #socket: WebSocket | undefined;
   #retry: NodeJS.Timeout | undefined;
-  #watchdog: NodeJS.Timeout | undefined;
-  #heardAt = 0;
   /** When this connection gave its first tick. */
   #tickedAt: number | undefined;
   #wasOpen = false;
@@ -71,7 +70,10 @@ export class Connection {
   constructor(venue: Venue, context: FeedContext, options: ConnectionOptions) {
     this.#venue = venue;
     this.#context = context;
-    this.#silence = options.silence;
+    this.#silence = new Silence(context.clock, options.silence, () => {
+      this.#reason = `nothing heard for ${options.silence} ms`;
+      this.#socket?.terminate();
+    });
     this.#backoff = new Backoff(options.minBackoff ?? MIN_BACKOFF_MILLIS, options.maxBackoff);
   }
 
@@ -88,9 +90,7 @@ export class Connection {
     socket
       .on("open", () => this.#opened())
       .on("message", (data, isBinary) => this.#heard(data, isBinary))
-      .on("ping", () => {
-        this.#heardAt = this.#context.clock.millis();
-      })
+      .on("ping", () => this.#silence.heard())
       // A close always follows.
       .on("error", (error) => {
         this.#reason ||= error.message || String(error);
@@ -120,26 +120,25 @@ export class Connection {
   }
 
   #opened(): void {
-    const { log, clock, sink } = this.#context;
+    const { log, sink } = this.#context;
     if (this.#closed) return;
     this.#wasOpen = true;
     sink.connected();
     log.info({ url: shown(this.#venue.url) }, "connected");
-    this.#heardAt = clock.millis();
-    this.#watchdog = setInterval(() => this.#watch(), this.#silence / 4);
+    this.#silence.start();
     for (const text of this.#venue.subscribe()) this.#send(text);
   }
 
   #heard(data: RawData, isBinary: boolean): void {
     if (this.#closed) return;
     const { clock, sink, log } = this.#context;
-    this.#heardAt = clock.millis();
+    this.#silence.heard();
     const outcome = isBinary ? "malformed" : this.#map(data.toString());
     if (outcome === "control") return;
     if (outcome === "end") return void this.close();
     if (outcome !== "tick") return sink.skip(outcome);
     if (this.#tickedAt === undefined) {
-      this.#tickedAt = this.#heardAt;
+      this.#tickedAt = clock.millis();
       log.info({ url: shown(this.#venue.url) }, "live");
     }
   }
@@ -167,12 +166,6 @@ export class Connection {
     this.#retry = setTimeout(() => this.start(), wait);
   }
 
-  #watch(): void {
-    if (this.#context.clock.millis() - this.#heardAt < this.#silence) return;
-    this.#reason = `nothing heard for ${this.#silence} ms`;
-    this.#socket?.terminate();
-  }
-
   /** One message at a time, no faster than the venue allows. */
   #send(text: string): void {
     this.#outbox.push(text);
@@ -188,7 +181,7 @@ export class Connection {
   }
 
   #stopTimers(): void {
-    clearInterval(this.#watchdog);
+    this.#silence.stop();
     clearTimeout(this.#sending);
     this.#sending = undefined;
     this.#outbox.length = 0;

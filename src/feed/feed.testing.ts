@@ -32,14 +32,14 @@ export class KeptLog {
 
 /** A sink that writes down what it is told. */
 export class KeptSink implements FeedSink {
-  readonly ticks: { symbol: string; patch: TickPatch; eventTime: number }[] = [];
+  readonly ticks: { symbol: string; patch: TickPatch; eventTime: number | undefined }[] = [];
   readonly states: string[] = [];
   readonly skipped: SkipReason[] = [];
   connects = 0;
   disconnects = 0;
   readonly changed = new EventEmitter();
 
-  tick(symbol: string, patch: TickPatch, eventTime: number): void {
+  tick(symbol: string, patch: TickPatch, eventTime?: number): void {
     this.ticks.push({ symbol, patch: { ...patch }, eventTime });
     this.changed.emit("change");
   }
@@ -128,5 +128,10 @@ export class FarMarket {
 
   state(symbol: string): string | undefined {
     return STATES[this.table.state[this.table.rowOf(symbol)]];
+  }
+
+  /** Why it stands so. */
+  reason(symbol: string): string | undefined {
+    return this.table.reasons[this.table.rowOf(symbol)];
   }
 }

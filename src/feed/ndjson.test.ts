@@ -1,13 +1,17 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { after, test } from "node:test";
+import { promisify } from "node:util";
 import fc from "fast-check";
 import { ManualClock } from "../clock.ts";
 import { EVENT_LIMIT } from "../log_limit.ts";
+import { UsageError } from "../option.ts";
 import { FIELDS, isSymbol } from "../tick.ts";
 import { FarMarket, keptContext, until } from "./feed.testing.ts";
 import { LineSplitter } from "./lines.ts";
@@ -27,24 +31,24 @@ async function read(content: string) {
   feed.start();
   await until(context.sink.changed, () => context.sink.states.length > 0, "the end of the file");
   await feed.close();
-  return { ...context, file };
+  return { ...context, file, feed };
 }
 
 test("lines become ticks; the time is microseconds, an ISO text or now", async () => {
-  const { sink, clock } = await read(
+  const { sink } = await read(
     [
       '{"symbol":"ACME","bid":1.2,"last":1.21,"time":1618677810244075}',
       '{"symbol":"ACME","bid":null,"colour":"red","time":"2021-04-17T16:43:30.244075Z"}\r',
       "",
       '{"symbol":"X:Y-Z","volume":7}',
-      '{"symbol":"ACME","time":5}',
+      '{"symbol":"ACME","time":1618677810244075.5}',
     ].join("\n"),
   );
   assert.deepEqual(sink.ticks, [
     { symbol: "ACME", patch: { bid: 1.2, last: 1.21 }, eventTime: 1618677810244075 },
     { symbol: "ACME", patch: { bid: null }, eventTime: 1618677810244075 },
-    { symbol: "X:Y-Z", patch: { volume: 7 }, eventTime: clock.micros() },
-    { symbol: "ACME", patch: {}, eventTime: 5 },
+    { symbol: "X:Y-Z", patch: { volume: 7 }, eventTime: undefined },
+    { symbol: "ACME", patch: {}, eventTime: 1618677810244076 },
   ]);
   assert.deepEqual(sink.states, ["closed: end of input"]);
   assert.deepEqual(sink.skipped, []);
@@ -81,19 +85,32 @@ test("a flood of bad lines is a few lines of log and a count", async () => {
   assert.equal(warnings.at(-1)?.more, 1_000 - EVENT_LIMIT.lines);
 });
 
-test("a named pipe is read as it is written to, and closing does not wait for a writer", async () => {
-  const pipe = join(folder, "pipe");
+function newPipe(name: string): string {
+  const pipe = join(folder, name);
   execFileSync("mkfifo", [pipe]);
+  return pipe;
+}
+
+/** Runs a shell command to its end, which is reached only if the pipe that it writes to has a reader. */
+const shell = promisify(execFile);
+const echo = (pipe: string, line: string) => shell("sh", ["-c", `echo '${line}' > ${pipe}`], { timeout: 10_000 });
+
+test("a named pipe is read as it is written to, and closing does not wait for a writer", async () => {
+  const pipe = newPipe("pipe");
   const context = keptContext();
   const feed = openFeed(parseFeed(`ndjson:${pipe}`), context);
   feed.start();
+  assert.equal(feed.connected, false);
   const writer = openSync(pipe, "w");
   writeSync(writer, '{"symbol":"A","bid":1}\n{"symbol":"A",');
   await until(context.sink.changed, () => context.sink.ticks.length === 1, "the first line");
+  assert.equal(feed.connected, true);
   writeSync(writer, '"bid":2}\n');
   await until(context.sink.changed, () => context.sink.ticks.length === 2, "the second line");
   closeSync(writer);
   await until(context.sink.changed, () => context.sink.states.length === 1, "the end");
+  assert.equal(context.sink.states[0], "stale: nobody writes to the pipe");
+  assert.deepEqual([feed.connected, context.sink.connects, context.sink.disconnects], [false, 1, 1]);
   await feed.close();
 
   const idle = openFeed(parseFeed(`ndjson:${pipe}`), keptContext());
@@ -101,10 +118,124 @@ test("a named pipe is read as it is written to, and closing does not wait for a 
   await idle.close();
 });
 
+test("a named pipe outlives its writers: the next one finds a reader, and no line is lost", async (t) => {
+  const pipe = newPipe("writers");
+  const market = await FarMarket.open();
+  const feed = openFeed(parseFeed(`ndjson:${pipe}`), market.context);
+  t.after(() => feed.close());
+  feed.start();
+  await echo(pipe, '{"symbol":"A","bid":1}');
+  await echo(pipe, '{"symbol":"A","bid":2}');
+  await until(market.changed, () => market.values("A")?.bid === 2, "the second writer's line");
+  // One writer after the other, each for one line.
+  const loop = `i=0; while [ $i -lt 200 ]; do i=$((i+1)); echo '{"symbol":"B","bid":'$i'}' > ${pipe}; done`;
+  await shell("sh", ["-c", loop], { timeout: 30_000 });
+  await until(market.changed, () => market.values("B")?.bid === 200, "the last line");
+  assert.equal(market.table.seq[market.table.rowOf("B")], 200);
+  await until(market.changed, () => market.state("B") === "stale", "the end of patience");
+  assert.equal(market.reason("B"), "nobody writes to the pipe");
+  assert.equal(feed.connected, false);
+  await echo(pipe, '{"symbol":"B","bid":201}');
+  await until(market.changed, () => market.values("B")?.bid === 201, "the line of a writer that came late");
+  assert.equal(market.publisher.counts.skipped.malformed, 0);
+});
+
+test("a named pipe that is removed is tried again, and another in its place is read", async (t) => {
+  const pipe = newPipe("removed");
+  const market = await FarMarket.open();
+  const feed = openFeed(parseFeed(`ndjson:${pipe}`), market.context);
+  t.after(() => feed.close());
+  feed.start();
+  await echo(pipe, '{"symbol":"A","bid":1}');
+  await until(market.changed, () => market.state("A") === "live", "the tick");
+  rmSync(pipe);
+  await until(market.changed, () => market.state("A") === "stale", "the loss");
+  assert.equal(market.reason("A"), "cannot read: ENOENT");
+  newPipe("removed");
+  await echo(pipe, '{"symbol":"A","bid":2}');
+  await until(market.changed, () => market.values("A")?.bid === 2, "the line through the other pipe");
+  assert.equal(market.state("A"), "live");
+});
+
+test("the end of a file closes its symbols, and then nothing is connected", async () => {
+  const { sink, feed } = await read('{"symbol":"A","bid":1}');
+  assert.deepEqual(sink.states, ["closed: end of input"]);
+  assert.deepEqual([feed.connected, sink.connects, sink.disconnects], [false, 1, 1]);
+});
+
+test("a file that disappears before it is read ends the feed, and clients are not told its path", async () => {
+  const file = join(folder, "gone.ndjson");
+  writeFileSync(file, "");
+  const context = keptContext();
+  const feed = openFeed(parseFeed(`ndjson:${file}`), context);
+  rmSync(file);
+  feed.start();
+  await until(context.sink.changed, () => context.sink.states.length === 1, "the end");
+  assert.deepEqual(context.sink.states, ["closed: cannot read: ENOENT"]);
+  assert.equal(feed.connected, false);
+  const [line] = context.kept.lines.filter(({ level }) => level === 50);
+  assert.deepEqual([line.msg, line.from], ["the input cannot be read", file]);
+});
+
+test("what cannot be read is refused, with the reason", async () => {
+  const server = createServer().listen(join(folder, "socket"));
+  await once(server, "listening");
+  for (const [target, reason] of [
+    ["", /names no file/],
+    [join(folder, "none"), /cannot read .*none: ENOENT/],
+    [folder, /cannot read .*: it is a directory/],
+    [join(folder, "socket"), /cannot read .*: it is a socket/],
+  ] as const)
+    assert.throws(
+      () => openFeed(parseFeed(`ndjson:${target}`), keptContext()),
+      (error) => error instanceof UsageError && reason.test(error.message),
+    );
+  server.close();
+});
+
+test("the limit on silence is 0 or a range", () => {
+  for (const silence of [0, 100, 60_000, 86_400_000]) parseFeed(`ndjson:-?silence=${silence}`);
+  for (const silence of ["", "-1", "1", "99", "86400001", "1s"])
+    assert.throws(() => parseFeed(`ndjson:-?silence=${silence}`), /must be 0 or a whole number from 100 to/);
+});
+
+test("a time in another unit is refused with a hint; so is one that nobody can mean", () => {
+  const hint = (time: unknown) => {
+    const line = parseLine(JSON.stringify({ symbol: "A", bid: 1, time }));
+    return line instanceof BadLine ? line.message : line.time;
+  };
+  const looksLike = (time: number, unit: string) =>
+    `has another unit: "time" is in microseconds since 1970; ${time} looks like ${unit}`;
+  assert.equal(hint(1_700_000_000), looksLike(1_700_000_000, "seconds"));
+  assert.equal(hint(1_700_000_000.5), looksLike(1_700_000_000.5, "seconds"));
+  assert.equal(hint(1_700_000_000_123), looksLike(1_700_000_000_123, "milliseconds"));
+  assert.equal(hint(1_700_000_000_123_456), 1_700_000_000_123_456);
+  assert.equal(hint(1_700_000_000_123_456.5), 1_700_000_000_123_457);
+  assert.equal(hint("2021-04-17T16:43:30.244075999Z"), 1_618_677_810_244_075);
+  assert.equal(hint(1_700_000_000_123_456_800), looksLike(1_700_000_000_123_456_800, "nanoseconds"));
+  for (const time of [0, 5, -1, 1e12 + 1e14, 4.2e15, 1e300, -1_700_000_000])
+    assert.equal(hint(time), `has a "time" that is not between 2000 and 2100: ${time}`);
+  for (const time of ["0001-01-01T00:00:00Z", "1999-12-31T23:59:59.999999Z", "2100-01-01T00:00:00Z"])
+    assert.equal(hint(time), `has a "time" that is not between 2000 and 2100: ${time}`);
+});
+
+test("a 0 is what the user wrote, null is no value, and a price and a size that are both 0 are none", () => {
+  const patch = (fields: object) => {
+    const line = parseLine(JSON.stringify({ symbol: "A", ...fields }));
+    assert.ok(!(line instanceof BadLine));
+    return line.patch;
+  };
+  assert.deepEqual(patch({ bid: 0, ask: null, last: -0.5, open: 0 }), { bid: 0, ask: null, last: -0.5, open: 0 });
+  assert.deepEqual(patch({ bid: 0, bidSize: 0, last: 0, lastSize: 5 }), {
+    ...{ bid: null, bidSize: null, last: 0, lastSize: 5 },
+  });
+  assert.deepEqual(parseLine('{"symbol":"A","bid":-0}'), { symbol: "A", patch: { bid: 0 }, time: undefined });
+});
+
 test("partial ticks merge on their way, and the end closes the symbols", async () => {
   const market = await FarMarket.open();
   const input = new PassThrough();
-  const feed = new NdjsonFeed("-", () => input, market.context);
+  const feed = new NdjsonFeed("-", { isPipe: false, open: () => input }, { silence: 0 }, market.context);
   feed.start();
   input.write('{"symbol":"ACME","bid":1,"ask":2}\n{"symbol":"ACME","ask":null,"last":1.5}\n');
   await until(market.changed, () => market.values("ACME")?.last === 1.5, "the merged tick");

@@ -8,6 +8,8 @@ test("decimal strings and numbers are read exactly", () => {
     ["0.00000638", 0.00000638],
     ["-1.50", -1.5],
     ["1e-7", 1e-7],
+    ["-0.00", 0],
+    [-0, 0],
     [42, 42],
   ])
     assert.equal(readNumber(given), number);

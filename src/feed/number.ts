@@ -9,7 +9,8 @@ const DECIMAL = /^-?\d{1,40}(\.\d{1,40})?(e[+-]?\d{1,3})?$/i;
  */
 export function readNumber(value: unknown): number | undefined {
   const number = typeof value === "string" && DECIMAL.test(value) ? Number(value) : value;
-  return typeof number === "number" && Number.isFinite(number) ? number : undefined;
+  // Adding 0 makes 0 of -0, which would be shown with its sign.
+  return typeof number === "number" && Number.isFinite(number) ? number + 0 : undefined;
 }
 
 /** Any JSON value as an object to look into; undefined when it is none. */

@@ -5,7 +5,7 @@ import type { BusWriter } from "../bus/bus.ts";
 import { ManualClock } from "../clock.ts";
 import { MarketTable } from "../market/table.ts";
 import { FIELD_COUNT, FIELDS, STATES, type TickPatch } from "../tick.ts";
-import { Publisher } from "./publisher.ts";
+import { NO_PRICE, Publisher } from "./publisher.ts";
 
 function setUp(limit = 100) {
   const table = new MarketTable(limit);
@@ -29,6 +29,8 @@ const stateArbitrary = fc.oneof(
   fc.record({ kind: fc.constant("closed" as const) }),
 );
 
+const hasPrice = ({ bid, ask, last }: TickPatch) => [bid, ask, last].some((price) => typeof price === "number");
+
 test("whatever a feed tells, the table holds the last of each field and counts by one", () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(tickArbitrary, stateArbitrary)), (events) => {
@@ -37,7 +39,9 @@ test("whatever a feed tells, the table holds the last of each field and counts b
       for (const event of events) {
         if (event.kind === "tick") {
           const known = model.get(event.symbol) ?? { values: {}, seq: 0, state: "live" };
-          model.set(event.symbol, { values: { ...known.values, ...event.patch }, seq: known.seq + 1, state: "live" });
+          const values = { ...known.values, ...event.patch };
+          const state = hasPrice(values) ? "live" : "stale";
+          model.set(event.symbol, { values, seq: known.seq + 1, state });
           publisher.tick(event.symbol, event.patch, known.seq);
         } else {
           const symbols: readonly string[] | undefined = event.kind === "stale" ? event.symbols : undefined;
@@ -66,6 +70,57 @@ test("the bus hears of each change and of nothing else", () => {
   publisher.stale("silence", ["B", "NOT-KNOWN"]);
   publisher.stale("silence", ["B"]);
   assert.deepEqual(changed, [0, 1, 1]);
+});
+
+test("a symbol is live while it has a price: not before its first one, and not after its last one has gone", () => {
+  const { publisher, table, changed } = setUp();
+  const stands = () => `${STATES[table.state[0]]} ${table.reasons[0]}`.trim();
+  const told: string[] = [];
+  const patches: TickPatch[] = [
+    { open: 1, high: 1, low: 1, volume: 7 },
+    { bid: 0, bidSize: 3 },
+    { bid: null, bidSize: null },
+    { ask: -37.63 },
+    { ask: null },
+    { last: 5 },
+  ];
+  for (const patch of patches) {
+    publisher.tick("A", patch, undefined);
+    told.push(stands());
+  }
+  const none = `stale ${NO_PRICE}`;
+  assert.deepEqual(told, [none, "live", none, "live", none, "live"]);
+  assert.equal(changed.length, patches.length);
+  publisher.stale("connection lost");
+  publisher.tick("A", { last: null }, undefined);
+  assert.equal(stands(), none);
+  publisher.tick("A", { last: 1 }, undefined);
+  publisher.closed("over");
+  publisher.tick("A", { last: null }, undefined);
+  assert.equal(stands(), none);
+});
+
+test("an event time that is none is the time of receipt, and counted; all are whole", () => {
+  const { publisher, table, clock } = setUp();
+  const now = clock.micros();
+  const insane = [Number.NaN, Number.POSITIVE_INFINITY, -1, 0, 1, 1_700_000_000, 1_700_000_000_000, 1e300, -1e300];
+  const bounds = [Date.UTC(2000, 0, 1) * 1_000 - 1, now + 600_000_001];
+  for (const [index, time] of [...insane, ...bounds].entries()) {
+    publisher.tick("A", { bid: 1 }, time);
+    assert.deepEqual([table.eventTime[0], publisher.counts.replacedTimes], [now, index + 1], String(time));
+  }
+  const { replacedTimes, receipt } = publisher.counts;
+  assert.equal(receipt.sum, 0);
+  for (const time of [Date.UTC(2000, 0, 1) * 1_000, now - 1, now, now + 600_000_000]) {
+    publisher.tick("A", { bid: 1 }, time);
+    assert.equal(table.eventTime[0], time);
+  }
+  publisher.tick("A", { bid: 1 }, now - 0.75);
+  assert.equal(table.eventTime[0], now - 1);
+  // Messages that have no time by their nature are no mistake.
+  publisher.tick("A", { bid: 1 }, undefined);
+  assert.equal(table.eventTime[0], now);
+  assert.equal(publisher.counts.replacedTimes, replacedTimes);
 });
 
 test("what cannot be a tick is counted by its reason", () => {
@@ -103,4 +158,5 @@ test("where latencies are not measured a tick does not tell when it was received
   publisher.tick("A", { bid: 1 }, 1);
   assert.ok(Number.isNaN(table.appliedAt[0]));
   assert.deepEqual([publisher.counts.ticks, publisher.counts.receipt.count, publisher.counts.future], [1, 0, 0]);
+  assert.equal(table.eventTime[0], clock.micros());
 });

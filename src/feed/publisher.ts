@@ -7,11 +7,24 @@ import { Handover } from "../bus/handover.ts";
 import type { Clock } from "../clock.ts";
 import { createHistogram, type Histogram } from "../histogram.ts";
 import type { MarketTable } from "../market/table.ts";
-import { CLOSED, isSymbol, LIVE, STALE, type TickPatch } from "../tick.ts";
+import { CLOSED, FIELD_COUNT, fieldIndex, isSymbol, LIVE, STALE, type TickPatch } from "../tick.ts";
 import type { FeedSink, SkipReason } from "./adapter.ts";
 
 /** A source whose event times are ahead of our clock by more than this, microseconds, has another time than we. */
 const AHEAD = 1_000;
+/**
+ * Event times outside of these are mistakes, and would be shown as an age of decades or below zero. No source has a price
+ * from before 2000, and what is written in seconds or milliseconds, or is a zero, falls before it. Prices of symbols that
+ * rest may be years old. A machine's clock may be minutes off; ten minutes are less than any mistake of a time zone.
+ */
+const EARLIEST = Date.UTC(2000, 0, 1) * 1_000;
+const MOST_AHEAD = 600_000_000;
+
+/** Why a symbol is stale whose source tells no price of it. */
+export const NO_PRICE = "no price";
+const BID = fieldIndex("bid");
+const ASK = fieldIndex("ask");
+const LAST = fieldIndex("last");
 
 /** What a feed has done since it started, for the metrics. */
 export class FeedCounts {
@@ -19,6 +32,8 @@ export class FeedCounts {
   readonly skipped: Record<SkipReason, number> = { unknown: 0, malformed: 0, invalid_symbol: 0, table_full: 0 };
   /** Ticks whose event time was still to come when they did. */
   future = 0;
+  /** Ticks whose event time was missing, unreadable or not a sane one, so that it is when they were received. */
+  replacedTimes = 0;
   /** When the last tick was received, microseconds since the Unix epoch; NaN before the first. */
   lastTick = Number.NaN;
   /** How often a connection to the source came about, and was lost. */
@@ -41,8 +56,7 @@ export class Publisher implements FeedSink {
   readonly #table: MarketTable;
   readonly #bus: BusWriter;
   readonly #clock: Clock;
-  /** The time by which a tick's receipt is measured. */
-  readonly #now: () => number;
+  readonly #isMeasured: boolean;
 
   /** @param settings whether latencies are measured; where not, nobody is told when a tick was received */
   constructor(table: MarketTable, bus: BusWriter, clock: Clock, settings = { metrics: true }) {
@@ -50,10 +64,10 @@ export class Publisher implements FeedSink {
     this.#bus = bus;
     this.#clock = clock;
     this.counts = new FeedCounts(settings);
-    this.#now = settings.metrics ? () => clock.micros() : () => Number.NaN;
+    this.#isMeasured = settings.metrics;
   }
 
-  tick(symbol: string, patch: TickPatch, eventTime: number, receivedAt = this.#now()): void {
+  tick(symbol: string, patch: TickPatch, eventTime?: number, receivedAt = this.#clock.micros()): void {
     const table = this.#table;
     let row = table.rowOf(symbol);
     if (row < 0) {
@@ -61,13 +75,19 @@ export class Publisher implements FeedSink {
       row = table.add(symbol);
       if (row < 0) return this.skip("table_full");
     }
-    table.merge(row, patch, eventTime, receivedAt);
-    if (table.state[row] !== LIVE) table.restate(row, LIVE, this.#clock.micros(), "");
     const { counts } = this;
+    let time = receivedAt;
+    if (eventTime !== undefined) {
+      if (eventTime >= EARLIEST && eventTime <= receivedAt + MOST_AHEAD) time = Math.round(eventTime);
+      else counts.replacedTimes++;
+    }
+    table.merge(row, patch, time, this.#isMeasured ? receivedAt : Number.NaN);
+    if (!this.#hasPrice(row)) this.#hasNoPrice(row);
+    else if (table.state[row] !== LIVE) table.restate(row, LIVE, this.#clock.micros(), "");
     counts.ticks++;
     counts.lastTick = receivedAt;
-    counts.receipt.sample(receivedAt - eventTime);
-    if (eventTime - receivedAt > AHEAD) counts.future++;
+    counts.receipt.sample(receivedAt - time);
+    if (time - receivedAt > AHEAD) counts.future++;
     this.#bus.changed(row);
   }
 
@@ -89,6 +109,19 @@ export class Publisher implements FeedSink {
 
   skip(reason: SkipReason): void {
     this.counts.skipped[reason]++;
+  }
+
+  /** What opened, the day's range and a volume are no price to trade at. */
+  #hasPrice(row: number): boolean {
+    const { values } = this.#table;
+    const base = row * FIELD_COUNT;
+    return !(Number.isNaN(values[base + LAST]) && Number.isNaN(values[base + BID]) && Number.isNaN(values[base + ASK]));
+  }
+
+  #hasNoPrice(row: number): void {
+    const table = this.#table;
+    if (table.state[row] === STALE && table.reasons[row] === NO_PRICE) return;
+    table.restate(row, STALE, this.#clock.micros(), NO_PRICE);
   }
 
   #restate(state: number, reason: string, symbols?: readonly string[]): void {

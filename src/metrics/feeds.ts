@@ -48,6 +48,12 @@ export function showFeeds(page: Page, feeds: readonly RunningFeed[]): void {
     "feed",
     each(({ future }) => future),
   );
+  page.counters(
+    "tickgate_feed_replaced_times_total",
+    "Ticks whose event time was missing, or before 2000, or more than ten minutes ahead: it is when they were received",
+    "feed",
+    each(({ replacedTimes }) => replacedTimes),
+  );
   page.countersBy(
     "tickgate_feed_skipped_total",
     "Messages of the source that were left out, by reason",

@@ -22,6 +22,7 @@ import { clockText } from "./duration.ts";
 import type { History } from "./history.ts";
 import type { Instrument } from "./instrument.ts";
 import { type Moment, momentsOf } from "./moments.ts";
+import { priceText, stepOf } from "./number.ts";
 import type { Palette } from "./palette.ts";
 
 export type ChartKind = "line" | "bars";
@@ -41,7 +42,9 @@ export class LiveChart {
   #palette: Palette;
   #kind: ChartKind = "line";
   /** What is drawn: of which history, in which edition, with moments how long (ms), and up to when. */
-  #drawn: { history: History; edition: number; step: number; until: number; decimals: number } | undefined;
+  #drawn:
+    | { history: History; edition: number; step: number; until: number; decimals: number; minMove: number }
+    | undefined;
 
   constructor(element: HTMLElement, palette: Palette) {
     this.#palette = palette;
@@ -124,6 +127,7 @@ export class LiveChart {
   paint(instrument: Instrument, history: History, now: number): void {
     if (history.length === 0) return;
     const decimals = instrument.decimals.count;
+    const minMove = stepOf(history.closeAt(history.length - 1), decimals);
     const first = history.timeAt(0);
     const step = history.step * Math.max(1, Math.ceil((now - first) / history.step / MOST_MOMENTS));
     const drawn = this.#drawn;
@@ -131,9 +135,11 @@ export class LiveChart {
       drawn?.history === history &&
       drawn.edition === history.edition &&
       drawn.step === step &&
-      drawn.decimals === decimals;
+      drawn.decimals === decimals &&
+      drawn.minMove === minMove;
     if (!isSame) {
-      const priceFormat = { type: "price", precision: decimals, minMove: 1 / 10 ** decimals } as const;
+      const formatter = (price: number) => priceText(price, decimals);
+      const priceFormat = { type: "custom", formatter, minMove } as const;
       this.#line.applyOptions({ priceFormat });
       this.#bars.applyOptions({ priceFormat });
     }
@@ -141,7 +147,7 @@ export class LiveChart {
     if (isSame) for (const moment of moments) this.#add(moment);
     else this.#fill(moments);
     const until = moments.at(-1);
-    this.#drawn = { history, edition: history.edition, step, decimals, until: until ? until.start : first };
+    this.#drawn = { history, edition: history.edition, step, decimals, minMove, until: until ? until.start : first };
     this.#levels = [instrument.quote?.bid ?? null, instrument.quote?.ask ?? null];
     this.#level(this.#bid, this.#levels[0]);
     this.#level(this.#ask, this.#levels[1]);

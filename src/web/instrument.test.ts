@@ -28,6 +28,21 @@ test("the price is the last one, or the middle of bid and ask where there was no
   assert.equal(instrument.trend.length, 2);
 });
 
+test("the change has its sign whatever the open's is; of an open that is 0 or not known there is no share", () => {
+  const moved = (last: number, open?: number) => {
+    const instrument = new Instrument("A");
+    instrument.see(quoteAt(1, open === undefined ? { last } : { last, open }), 1_000);
+    return [instrument.change, instrument.share];
+  };
+  assert.deepEqual(moved(-2.45, -2), [-0.45, -0.225]);
+  assert.deepEqual(moved(-1.5, -2), [0.5, 0.25]);
+  assert.deepEqual(moved(1, -2), [3, 1.5]);
+  assert.deepEqual(moved(1.3, 1.2), [0.1, 0.1 / 1.2]);
+  assert.deepEqual(moved(5, 0), [5, null]);
+  assert.deepEqual(moved(5), [null, null]);
+  assert.deepEqual(moved(5, 5), [0, 0]);
+});
+
 test("it is told which way the price went when it last changed", () => {
   const instrument = new Instrument("A");
   const directions = [5, 5, 6, 6, 4].map((last, index) => {

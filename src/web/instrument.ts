@@ -1,5 +1,6 @@
 /** What the page knows of one symbol: its quote, how its prices are written, and where they have been. */
 import type { Quote } from "../client/client.ts";
+import { changeOf, shareOf } from "../price.ts";
 import { History } from "./history.ts";
 import { Decimals } from "./number.ts";
 
@@ -41,13 +42,13 @@ export class Instrument {
   /** How far the price is from where it opened. */
   get change(): number | null {
     const open = this.quote?.open ?? null;
-    return this.#price === null || open === null ? null : this.#price - open;
+    return this.#price === null || open === null ? null : changeOf(this.#price, open);
   }
 
-  /** The same as a share of the open. */
+  /** The same as a share of the open; null where that is 0. */
   get share(): number | null {
     const open = this.quote?.open ?? null;
-    return this.#price === null || !open ? null : (this.#price - open) / open;
+    return this.#price === null || open === null ? null : shareOf(this.#price, open);
   }
 
   /** Whether the price may be old: the feed is silent or has ended, or the connection is gone. */

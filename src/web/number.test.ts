@@ -9,6 +9,7 @@ import {
   percentText,
   priceText,
   shortText,
+  stepOf,
   usualDecimals,
 } from "./number.ts";
 
@@ -43,10 +44,76 @@ test("a change says its direction by its sign, and nothing where there is none",
   assert.equal(changeText(1.2, 2), "+1.20");
   assert.equal(changeText(-0.35, 2), "−0.35");
   assert.equal(changeText(0, 2), "0.00");
-  assert.equal(changeText(-0.0001, 2), "0.00");
+  assert.equal(changeText(-0.0001, 2), "−0.0001");
   assert.equal(percentText(0.0128), "+1.28%");
+  assert.equal(percentText(-0.225), "−22.50%");
+  assert.equal(percentText(-0.000_014_9), "−0.001%");
   assert.equal(percentText(null), NOTHING);
   assert.equal(priceText(null, 2), NOTHING);
+});
+
+test("a tiny price is shown by its digits, and one that is tinier or huge with an exponent", () => {
+  const shown = (price: number) => {
+    const decimals = new Decimals();
+    decimals.see(price);
+    return priceText(price, decimals.count);
+  };
+  assert.equal(shown(1.235e-9), "1.235e-9");
+  assert.equal(shown(-1.235e-9), "−1.235e-9");
+  assert.equal(shown(1.2e-9), "1.2e-9");
+  assert.equal(shown(2e-8), "0.00000002");
+  assert.equal(shown(0.000_012_34), "0.00001234");
+  assert.equal(shown(1.2345e-6), "1.234e-6");
+  assert.equal(shown(0.000_45), "0.00045000");
+  assert.equal(shown(1.2e-13), "1.2e-13");
+  assert.equal(shown(5e-324), "4.941e-324");
+  assert.equal(shown(-1e300), "−1e+300");
+  assert.equal(shown(-0), "0.00");
+  // A symbol whose prices were of two decimals keeps them.
+  assert.equal(priceText(0.000_4, 2), "0.0004");
+});
+
+test("a chart's step is as fine as its prices need", () => {
+  assert.deepEqual([stepOf(67_123.5, 2), stepOf(1.5, 2), stepOf(-0.05, 6), stepOf(0, 2)], [0.01, 0.01, 1e-6, 0.01]);
+  assert.deepEqual([stepOf(1.235e-9, 8), stepOf(1e-300, 8)], [1e-12, 1e-15]);
+});
+
+/** What a text says, and half a unit of its last digit. */
+function readBack(text: string): [value: number, half: number] {
+  const [, number, unit, exponent = "0"] =
+    /^([^KMBTe]+)([KMBT]?)(?:e(.+))?$/.exec(text.replace("−", "-").replace("%", "")) ?? [];
+  const digits = number.replaceAll(",", "");
+  const scale = 1_000 ** ["", "K", "M", "B", "T"].indexOf(unit);
+  const [, fraction = ""] = digits.split(".");
+  return [Number(`${digits}e${exponent}`) * scale, (Number(`1e${Number(exponent) - fraction.length}`) * scale) / 2];
+}
+
+test("any number that is shown is the number to half a unit of its last digit, never 0 for another, with its sign", () => {
+  const anyNumber = fc.oneof(
+    fc.double({ min: -1e300, max: 1e300, noNaN: true }),
+    fc.double({ min: -1_000, max: 1_000, noNaN: true }),
+    fc
+      .tuple(fc.integer({ min: -9_999, max: 9_999 }), fc.integer({ min: -20, max: 20 }))
+      .map(([n, e]) => Number(`${n}e${e}`)),
+  );
+  const isShown = (value: number, text: string) => {
+    const [read, half] = readBack(text);
+    assert.equal(Math.sign(read), Math.sign(value) || 0, `${value} as ${text}`);
+    // What doubles add, here and in the reading.
+    assert.ok(Math.abs(read - value) <= half * (1 + 1e-9) + Math.abs(value) * 1e-15, `${value} as ${text}`);
+  };
+  fc.assert(
+    fc.property(anyNumber, fc.integer({ min: 0, max: 8 }), (value, places) => {
+      const decimals = new Decimals();
+      decimals.see(value);
+      isShown(value, priceText(value, decimals.count));
+      isShown(value, priceText(value, places));
+      isShown(value, changeText(value, places));
+      isShown(value, shortText(value));
+      isShown(value * 100, percentText(value));
+    }),
+    { numRuns: 2_000 },
+  );
 });
 
 test("bytes have their unit apart", () => {

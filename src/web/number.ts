@@ -1,25 +1,20 @@
 /** Numbers as they are shown: aligned, short, and with a word for what is not known. */
+import { DIGITS, exponentOf, exponentText, isTooSmall, smallText } from "../price.ts";
 
 /** What stands where there is no value. */
 export const NOTHING = "–";
 /** The most decimals that are shown. */
 const MOST_DECIMALS = 8;
+/** The finest step of a chart's axis: its library counts steps in whole numbers, which are exact up to 2^53. */
+const FINEST = 15;
+/** A number from here on is shown with an exponent: doubles do not tell its last digits. */
+const HUGE = 1e15;
 
 const fixed: Intl.NumberFormat[] = [];
-const signed: Intl.NumberFormat[] = [];
 
 function fixedFormat(decimals: number): Intl.NumberFormat {
   fixed[decimals] ??= new Intl.NumberFormat("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
   return fixed[decimals];
-}
-
-function signedFormat(decimals: number): Intl.NumberFormat {
-  signed[decimals] ??= new Intl.NumberFormat("en", {
-    minimumFractionDigits: decimals,
-    maximumFractionDigits: decimals,
-    signDisplay: "exceptZero",
-  });
-  return signed[decimals];
 }
 
 /** How many decimals a price of such a size is shown with at least, so that its steps can be seen. */
@@ -29,6 +24,11 @@ export function usualDecimals(price: number): number {
   if (size >= 1 || size === 0) return 2;
   if (size >= 0.1) return 4;
   return size >= 0.001 ? 6 : MOST_DECIMALS;
+}
+
+/** The smallest step between prices of such a size that a chart can show, a power of ten. */
+export function stepOf(price: number, decimals: number): number {
+  return 1 / 10 ** (isTooSmall(price, decimals) ? Math.min(DIGITS - 1 - exponentOf(price), FINEST) : decimals);
 }
 
 /** Whether a value has no more than so many decimals; sums of doubles are off in the last digits. */
@@ -57,20 +57,25 @@ export class Decimals {
   }
 }
 
-/** `67,123.50`, `−37.63` */
+/** `67,123.50`, `−37.63`; by its digits where it is too small for its decimals: `0.0004`, `1.235e-9`. */
 export function priceText(price: number | null, decimals: number): string {
-  return price === null ? NOTHING : fixedFormat(decimals).format(price).replace("-", "−");
+  return price === null ? NOTHING : (price < 0 ? "−" : "") + sizeText(Math.abs(price), decimals, DIGITS);
 }
 
 /** `+1.20`, `−0.35`, `0.00` */
-export function changeText(change: number | null, decimals: number): string {
-  // Of a change too small for its decimals the sign is not shown; a hyphen is narrower than a plus.
-  return change === null ? NOTHING : signedFormat(decimals).format(change).replace("-", "−");
+export function changeText(change: number | null, decimals: number, digits = DIGITS): string {
+  if (change === null) return NOTHING;
+  return (change > 0 ? "+" : change < 0 ? "−" : "") + sizeText(Math.abs(change), decimals, digits);
 }
 
 /** A share of 1 as `+1.28%`. */
 export function percentText(share: number | null): string {
-  return share === null ? NOTHING : `${changeText(share * 100, 2)}%`;
+  return share === null ? NOTHING : `${changeText(share * 100, 2, 1)}%`;
+}
+
+function sizeText(size: number, decimals: number, digits: number): string {
+  if (size >= HUGE) return exponentText(size);
+  return isTooSmall(size, decimals) ? smallText(size, digits) : fixedFormat(decimals).format(size);
 }
 
 const UNITS = ["", "K", "M", "B", "T"];
@@ -79,6 +84,7 @@ const UNITS = ["", "K", "M", "B", "T"];
 export function shortText(value: number | null): string {
   if (value === null) return NOTHING;
   const size = Math.abs(value);
+  if (size >= HUGE * 1_000) return exponentText(value);
   if (size < 1) return size === 0 ? "0" : String(Number(value.toPrecision(3)));
   let unit = Math.min(Math.floor(Math.log10(size) / 3), UNITS.length - 1);
   // 999,999 is not 1000K.

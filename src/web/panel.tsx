@@ -1,5 +1,6 @@
 /** One symbol in full: its chart, live, and all that its feed tells. On a phone a sheet over the list. */
 import { useEffect, useRef, useState } from "preact/hooks";
+import { changeOf } from "../price.ts";
 import type { ChartKind, LiveChart } from "./chart.ts";
 import { clockText, measureText, spanText } from "./duration.ts";
 import { Icon } from "./icons.tsx";
@@ -102,7 +103,7 @@ function Details({ page, instrument }: { page: Page; instrument: Instrument }) {
   const price = (value: number | null | undefined) => priceText(value ?? null, decimals.count);
   const of = (value: number | null | undefined, size: number | null | undefined) =>
     typeof size === "number" ? `${price(value)} × ${shortText(size)}` : price(value);
-  const spread = full && full.bid !== null && full.ask !== null ? full.ask - full.bid : null;
+  const spread = full && full.bid !== null && full.ask !== null ? changeOf(full.ask, full.bid) : null;
   const now = Date.now();
   const facts: readonly (readonly [string, string])[] = [
     ["Bid", of(full?.bid, full?.bidSize)],

@@ -197,8 +197,9 @@ export class RowView {
       this.#sign = sign;
       this.element.dataset.change = sign;
     }
-    this.#percentArrow.text = ARROWS[change === null ? 0 : Math.sign(change)];
-    this.#percent.text = percentText(instrument?.share ?? null);
+    const share = instrument?.share ?? null;
+    this.#percentArrow.text = ARROWS[share === null ? 0 : Math.sign(share)];
+    this.#percent.text = percentText(share);
     if (isShown("change")) this.#change.text = changeText(change, decimals);
     if (isShown("bid")) this.#bid.paint(quote?.bid ?? null, decimals, scene);
     if (isShown("ask")) this.#ask.paint(quote?.ask ?? null, decimals, scene);

@@ -1,0 +1,48 @@
+/** How far a price is from another, and small numbers as text: shared by the page and the terminal. */
+
+/** The most decimals that a small number is written with: more do not fit a column. One that needs more has an exponent. */
+const MOST_DECIMALS = 8;
+/** A number below this that has more digits than its decimals show is written by its first digits. */
+const TINY = 1e-4;
+/** So many of them. */
+export const DIGITS = 4;
+/** How many digits a decimal keeps when it is a double. */
+const EXACT_DIGITS = 15;
+
+/** The difference, without what doubles add to it: `1.3 - 1.2` is 0.1. */
+export function changeOf(price: number, open: number): number {
+  const change = price - open;
+  if (change === 0) return 0;
+  const digits = EXACT_DIGITS - (exponentOf(Math.max(Math.abs(price), Math.abs(open))) - exponentOf(change));
+  return digits < 1 ? 0 : Number(change.toPrecision(Math.min(digits, EXACT_DIGITS)));
+}
+
+/** The same as a share of the open, up where the price is higher; null where the open is 0, which has no shares. */
+export function shareOf(price: number, open: number): number | null {
+  return open === 0 ? null : changeOf(price, open) / Math.abs(open);
+}
+
+/** Whether a number cannot be written with so many decimals: it would be 0 without being so, or lose most of its digits. */
+export function isTooSmall(value: number, decimals: number): boolean {
+  const size = Math.abs(value);
+  const written = Number(size.toFixed(decimals));
+  if (written === size) return false;
+  return written === 0 || (size < TINY && size * 10 ** decimals < 10 ** (DIGITS - 1));
+}
+
+/** A number between -1 and 1 by its first digits that are not 0: `0.0004`, `1.235e-13`. */
+export function smallText(value: number, digits = DIGITS): string {
+  const decimals = digits - 1 - exponentOf(value);
+  if (decimals > MOST_DECIMALS) return exponentText(value, digits);
+  return value.toFixed(decimals).replace(/0+$/, "");
+}
+
+/** `1.235e-13`, `1e+300` */
+export function exponentText(value: number, digits = DIGITS): string {
+  return value.toExponential(digits - 1).replace(/\.?0+e/, "e");
+}
+
+/** The power of ten of a number's first digit. */
+export function exponentOf(value: number): number {
+  return Math.floor(Math.log10(Math.abs(value)));
+}
