@@ -14,6 +14,8 @@ export type Subprotocol = (typeof SUBPROTOCOLS)[number];
 
 /** The largest data frame, in bytes. */
 export const MAX_FRAME_BYTES = 65_536;
+/** The largest control message of a gateway's, in bytes: many clients' libraries refuse more than 32 KiB by default. */
+export const MAX_CONTROL_BYTES = 16_384;
 /** The longest interval that may be asked for, in milliseconds. */
 export const MAX_INTERVAL = 3_600_000;
 
@@ -61,6 +63,8 @@ export interface Rejection {
 export interface Subscribed {
   op: "subscribed";
   id?: CommandId;
+  /** Another part of the same answer follows. */
+  more?: true;
   interval: number;
   fields: Field[];
   symbols: [symbol: string, handle: number][];
@@ -70,6 +74,8 @@ export interface Subscribed {
 export interface Unsubscribed {
   op: "unsubscribed";
   id?: CommandId;
+  /** Another part of the same answer follows. */
+  more?: true;
   symbols: string[];
 }
 
