@@ -126,7 +126,10 @@ export class TraceClient {
     if (value.op !== "subscribed") return;
     const [rejection] = value.rejected;
     if (rejection) return this.#listener?.ended(`${rejection.symbol} was not granted: ${rejection.message}`);
-    this.#handle = value.symbols[0]?.[1] ?? -1;
+    // A part of an answer may be without the one symbol that was asked for.
+    const [granted] = value.symbols;
+    if (!granted) return;
+    this.#handle = granted[1];
     this.#listener?.granted(value.interval);
   }
 }
