@@ -16,6 +16,8 @@ export type Subprotocol = (typeof SUBPROTOCOLS)[number];
 export const MAX_FRAME_BYTES = 65_536;
 /** The largest control message of a gateway's, in bytes: many clients' libraries refuse more than 32 KiB by default. */
 export const MAX_CONTROL_BYTES = 16_384;
+/** The longest id of a command, in characters: the answer carries it, and has a largest size. */
+export const MAX_ID_LENGTH = 64;
 /** The longest interval that may be asked for, in milliseconds. */
 export const MAX_INTERVAL = 3_600_000;
 
