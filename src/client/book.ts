@@ -2,7 +2,7 @@
  * The book: an entry for each symbol that is granted or wanted, and the check that the gateway keeps its promises. What
  * is granted belongs to one connection and is gone with it; entries live on.
  */
-import type { Status, Subscribed, Unsubscribed } from "../protocol/messages.ts";
+import { NOBODY_PUBLISHES, type Status, type Subscribed, type Unsubscribed } from "../protocol/messages.ts";
 import { FIELDS, fieldIndex } from "../tick.ts";
 import { Ages } from "./ages.ts";
 import { type FrameReader, readFrame } from "./codec.ts";
@@ -10,9 +10,6 @@ import { Entry, type GatewayTime, NO_LINK } from "./entry.ts";
 import type { View } from "./quote.ts";
 import type { ClientTime } from "./time.ts";
 import type { Violation, ViolationCounter } from "./violations.ts";
-
-/** The reason of a symbol that nobody publishes, until its first tick. */
-const NOBODY_PUBLISHES = "unknown";
 
 export interface BookOptions {
   readonly time: ClientTime;

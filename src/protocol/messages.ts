@@ -21,6 +21,9 @@ export const MAX_ID_LENGTH = 64;
 /** The longest interval that may be asked for, in milliseconds. */
 export const MAX_INTERVAL = 3_600_000;
 
+/** The reason of a `status` that says `stale` of a symbol that nobody publishes, until its first tick. */
+export const NOBODY_PUBLISHES = "unknown";
+
 /** What a client calls its command; the answer carries it. */
 export type CommandId = string | number;
 
