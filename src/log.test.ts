@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { createLog, type LogSettings } from "./log.ts";
+import { isPrintable, outsideText } from "./printable.testing.ts";
 import { SETTINGS } from "./settings.ts";
 
 const SETTINGS_OF_LOG: LogSettings = {
@@ -92,4 +94,25 @@ test("an error is logged with its stack and causes, and without what a library a
 test("every level that can be set is one of pino's", () => {
   for (const level of SETTINGS.logLevel.kind.arg.split("|"))
     assert.equal(bench({ logLevel: level as LogSettings["logLevel"] }).log.level, level);
+});
+
+test("a line holds nothing that a terminal would obey, pretty or JSON, whatever stands in it", () => {
+  fc.assert(
+    fc.property(outsideText, (text) => {
+      for (const logFormat of ["pretty", "json"] as const) {
+        const { log, take } = bench({ logFormat });
+        log.warn({ reason: text, err: new Error(text), deep: [{ [`x${text}`]: text }] }, text);
+        const line = take();
+        assert.ok(isPrintable(line.replaceAll("\n", "")), JSON.stringify(line));
+        if (logFormat === "json") {
+          const { reason, msg } = JSON.parse(line);
+          assert.deepEqual(
+            [reason, msg],
+            [text, text].map((said) => said.toWellFormed()),
+          );
+        }
+      }
+    }),
+    { numRuns: 200 },
+  );
 });

@@ -1,10 +1,12 @@
 /**
  * The log: pino, to standard error, so that standard output is the commands' own. Secrets are taken out of every line,
- * and a reader that is slow or gone neither holds the process up nor ends it.
+ * and so is what a terminal would obey: clients, venues and servers cause lines, and their words stand in them. A reader
+ * that is slow or gone neither holds the process up nor ends it.
  */
 import { type Logger, type LoggerOptions, pino } from "pino";
 import { prettyFactory } from "pino-pretty";
 import { type LogOutput, LogStream, outputTo } from "./log_stream.ts";
+import { escapeJson, printable } from "./printable.ts";
 import { secretsRemover } from "./secrets.ts";
 import type { Settings } from "./settings.ts";
 
@@ -28,7 +30,7 @@ export function createLog(
   const { logLevel: level, logFormat: format, node } = settings;
   const clean = secretsRemover(settings);
   const isPretty = format === "pretty" || (format === "auto" && isTerminal);
-  const shown = isPretty ? prettifier(isTerminal) : (line: string) => line;
+  const shown = isPretty ? prettifier(isTerminal) : shownAsJson;
   const base = { pid: process.pid, node };
   const stream = new LogStream(output, (count) =>
     shown(`${JSON.stringify({ level: WARN, time: Date.now(), ...base, count, msg: "lines of the log were lost" })}\n`),
@@ -43,7 +45,24 @@ export function createLog(
 }
 
 function prettifier(colorize: boolean): (line: string) => string {
-  return prettyFactory({ colorize, ignore: "pid,node", translateTime: "HH:MM:ss.l", singleLine: true });
+  const pretty = prettyFactory({ colorize, ignore: "pid,node", translateTime: "HH:MM:ss.l", singleLine: true });
+  // Before it is coloured.
+  return (line) => pretty(shownValue(JSON.parse(line)));
+}
+
+/** A line ends with the only control character that it has. */
+function shownAsJson(line: string): string {
+  return `${escapeJson(line.trimEnd())}\n`;
+}
+
+/** A value of a line with its texts printable; a stack trace alone has several lines. */
+function shownValue(value: unknown, key = ""): unknown {
+  if (typeof value === "string") {
+    return key === "stack" ? value.split("\n").map(printable).join("\n") : printable(value);
+  }
+  if (Array.isArray(value)) return value.map((element) => shownValue(element));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [printable(key), shownValue(member, key)]));
 }
 
 /**

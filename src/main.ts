@@ -1,6 +1,7 @@
 /** The command line: finds the command, reads its settings, and runs it. */
 import { commandHelp, overview } from "./command/help.ts";
 import { runServers } from "./command/servers.ts";
+import { say } from "./command/terminal-lines.ts";
 import { type CommandLine, readSettings } from "./command_line.ts";
 import { UsageError } from "./option.ts";
 import { withoutSecrets } from "./secrets.ts";
@@ -21,18 +22,18 @@ const COMMANDS: Readonly<Record<CommandName, Run>> = {
 };
 
 async function main([name, ...args]: readonly string[]): Promise<void> {
-  if (name === undefined || name === "help" || name === "--help" || name === "-h") return say(overview());
-  if (name === "--version" || name === "-V") return say(VERSION);
+  if (name === undefined || name === "help" || name === "--help" || name === "-h") return write(overview());
+  if (name === "--version" || name === "-V") return write(VERSION);
   if (!Object.hasOwn(COMMANDS, name))
     throw new UsageError(`no command ${JSON.stringify(name)}; there are ${Object.keys(COMMANDS).join(", ")}`);
   const command = name as CommandName;
   // Before the settings are read: help must be had whatever else is wrong.
-  if (args.includes("--help") || args.includes("-h")) return say(commandHelp(command));
-  if (args.includes("--version") || args.includes("-V")) return say(VERSION);
+  if (args.includes("--help") || args.includes("-h")) return write(commandHelp(command));
+  if (args.includes("--version") || args.includes("-V")) return write(VERSION);
   await COMMANDS[command](readSettings(command, args, process.env));
 }
 
-function say(text: string): void {
+function write(text: string): void {
   process.stdout.write(`${text.trimEnd()}\n`);
 }
 
@@ -40,6 +41,6 @@ try {
   await main(process.argv.slice(2));
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
-  process.stderr.write(`tickgate: ${withoutSecrets(error.message)}\n`);
+  say(withoutSecrets(error.message));
   process.exitCode = 2;
 }

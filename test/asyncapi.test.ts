@@ -9,13 +9,21 @@ import formats from "ajv-formats";
 import fc from "fast-check";
 import { CLOSE_CODES, ERROR_CODES } from "../src/protocol/codes.ts";
 import { isFault, readCommand } from "../src/protocol/command.ts";
-import { MAX_INTERVAL, PROTOCOL_VERSION, SUBPROTOCOLS } from "../src/protocol/messages.ts";
+import {
+  MAX_CONTROL_BYTES,
+  MAX_FRAME_BYTES,
+  MAX_ID_LENGTH,
+  MAX_INTERVAL,
+  PROTOCOL_VERSION,
+  SUBPROTOCOLS,
+} from "../src/protocol/messages.ts";
 import { SETTINGS } from "../src/settings.ts";
 import { FIELDS, isPattern, isSymbol, STATES } from "../src/tick.ts";
 import { document, faults, nameOf, type Schema } from "./asyncapi_document.ts";
 
 const { schemas, messages } = document.components;
 const { stream } = document.channels;
+const PROTOCOL_PAGE = readFileSync(new URL("../docs/protocol.md", import.meta.url), "utf8");
 const COMMANDS = ["subscribe", "unsubscribe", "ping"];
 
 test("it is valid by the schema of AsyncAPI 3.0.0", () => {
@@ -97,6 +105,10 @@ test("its codes, fields, states, limits and subprotocols are those of the code",
   assert.deepEqual((schemas.fields.items as Schema).enum, FIELDS);
   assert.deepEqual(constants(schemas.status.properties?.state as Schema).toSorted(), [...STATES, "gap"].toSorted());
   assert.equal(schemas.subscribe.properties?.interval.maximum, MAX_INTERVAL);
+  for (const name of ["id", "commandId"]) assert.equal(schemas[name].maxLength, MAX_ID_LENGTH);
+  for (const bytes of [MAX_CONTROL_BYTES, MAX_FRAME_BYTES])
+    for (const page of [document.info.description, PROTOCOL_PAGE])
+      assert.ok(page.includes(`${bytes.toLocaleString("en")}`), `${bytes} bytes`);
   assert.equal(schemas.subscribe.properties?.interval.default, SETTINGS.interval.default);
   assert.equal(schemas.hello.properties?.protocol.const, PROTOCOL_VERSION);
   assert.deepEqual(Object.keys(stream["x-subprotocols"]), SUBPROTOCOLS);

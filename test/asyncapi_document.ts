@@ -12,6 +12,7 @@ export interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly items?: Schema | readonly Schema[];
   readonly maximum?: number;
+  readonly maxLength?: number;
   readonly default?: unknown;
   readonly "x-retryable"?: boolean;
   readonly "x-come-back"?: boolean;
@@ -31,6 +32,7 @@ interface Operation {
 
 /** The document, as far as tests look into it. */
 export interface Document {
+  readonly info: { readonly description: string };
   readonly channels: {
     readonly stream: {
       readonly address: string;

@@ -105,9 +105,16 @@ each("what a gateway says in need", async (t, language) => {
   // Fields come in the granted order, whatever was asked for; what a client does not know it lets pass.
   const granted = { op: "subscribed", interval, fields: fields?.toReversed(), symbols: [["A", 7]], rejected: [] };
   const status = { op: "status", symbols: ["A"], since: 1 };
+  const rejected = [{ symbol: "Z", code: "not_entitled", message: "no" }];
   for (const message of [
-    granted,
+    // Nobody publishes A, until it ticks. The answer comes in parts, with other messages between them.
+    { ...granted, id: 1, more: true },
+    { ...status, state: "stale", reason: "unknown" },
     [1, [7, 5, 1, 1.5, null, -2]],
+    { op: "heartbeat", time: 1 },
+    { ...granted, id: 1, more: true, symbols: [], rejected },
+    { ...granted, id: 1, symbols: [["B0", 6]] },
+    [1, [6, 1, 1, 4, 5, 6]],
     [1, [7, 9, 1, 2 ** 40, 0.25, null]],
     { ...status, state: "gap", reason: "missed" },
     [1, [7, 20, 1, 1, 2, 3]],
@@ -122,7 +129,10 @@ each("what a gateway says in need", async (t, language) => {
   await program.printed(/^A .*seq=21 /);
   assert.deepEqual(program.lines, [
     "connected to fake",
+    "A stale: unknown",
     "A last=1.5 ask=- bid=-2 seq=5 snapshot",
+    "Z is not granted: no (not_entitled)",
+    "B0 last=4 ask=5 bid=6 seq=1 snapshot",
     "A last=1099511627776 ask=0.25 bid=- seq=9 conflated=3",
     "A gap: missed",
     "A last=1 ask=2 bid=3 seq=20 snapshot",

@@ -168,9 +168,15 @@ test("the page, from a web server: what a gateway says in need", options, async 
   const granted = { op: "subscribed", interval, fields: fields?.toReversed(), symbols: [["A", 7]], rejected: [] };
   const heartbeat = setInterval(() => connection.say({ op: "heartbeat", time: 1 }), 100);
   t.after(() => clearInterval(heartbeat));
-  connection.say(granted);
+  // Nobody publishes A, until it ticks. The answer comes in parts, with other messages between them.
+  connection.say({ ...granted, id: 1, more: true });
+  connection.say({ op: "status", symbols: ["A"], state: "stale", reason: "unknown", since: 1 });
+  await page.row(["A", "–", "–", "–", "–", 0, "stale"]);
   connection.say([1, [7, 5, 1, 1.5, null, -2]]);
   await page.row(["A", -2, "–", 1.5, 5, 0, "live"]);
+  connection.say({ ...granted, id: 1, symbols: [["B0", 6]] });
+  connection.say([1, [6, 1, 1, 4, 5, 6]]);
+  await page.row(["B0", 6, 5, 4, 1, 0, "live"]);
   connection.say([1, [7, 9, 1, 2 ** 40, 0.25, null]]);
   await page.row(["A", "–", 0.25, 2 ** 40, 9, 3, "live"]);
   connection.say({ op: "status", symbols: ["A"], state: "gap", reason: "missed", since: 1 });
@@ -197,6 +203,11 @@ test("the page, from a web server: what a gateway says in need", options, async 
 
   connection = await gateway.next();
   assert.deepEqual((await connection.subscribe()).symbols, ["A", "B*"]);
+  // On this connection only B1 is granted: a price of the one before is not shown as live.
+  connection.say({ ...granted, symbols: [["B1", 8]] });
+  connection.say([1, [8, 2 ** 33 + 1, 1, 7, 5, 6]]);
+  await page.row(["B1", 6, 5, 7, 2 ** 33 + 1, 0, "live"]);
+  await page.row(["A", 3, 2, 1, 21, 3, "stale"]);
   connection.say({ op: "bye", code: 1012, reason: "restarting", retryAfter: 1_234 });
   connection.close(1012, "restarting");
   const saidAt = performance.now();

@@ -16,13 +16,15 @@ export class FakeConnection {
   readonly #socket: WebSocket;
   readonly #changes = new EventEmitter();
   closed = false;
+  #answersPings = false;
 
-  constructor(socket: WebSocket, heartbeat: number) {
+  constructor(socket: WebSocket, heartbeat: number, node: string) {
     this.#socket = socket;
     const isJson = socket.protocol === "tickgate.v1.json";
     socket.on("message", (bytes: Buffer, isBinary) => {
       const command = readCommand(bytes, !isBinary);
       assert.ok(isBinary !== isJson && !isFault(command), `a client sent ${JSON.stringify(command)}`);
+      if (command.op === "ping" && this.#answersPings) return this.say({ op: "pong", time: Date.now() * 1_000 });
       this.commands.push(command);
       this.#changes.emit("change");
     });
@@ -31,7 +33,7 @@ export class FakeConnection {
       this.#changes.emit("change");
     });
     const limits = { symbols: 10, commandsPerSecond: 10, messageBytes: 10_000 };
-    const hello: Hello = { op: "hello", protocol: 1, session: "fake-1", node: "fake", time: 1, heartbeat, limits };
+    const hello: Hello = { op: "hello", protocol: 1, session: "fake-1", node, time: 1, heartbeat, limits };
     this.say(hello);
   }
 
@@ -40,11 +42,17 @@ export class FakeConnection {
     this.#socket.send(this.#socket.protocol === "tickgate.v1.json" ? JSON.stringify(message) : encode(message));
   }
 
+  /** Answers the pings that came already, and those to come. */
+  answerPings(): void {
+    this.#answersPings = true;
+    for (const _ping of this.commands.splice(0)) this.say({ op: "pong", time: Date.now() * 1_000 });
+  }
+
   /** Waits for the subscribe that a client begins with. */
   async subscribe(): Promise<Subscribe> {
-    await until(this.#changes, () => this.commands.length > 0, "a subscribe");
-    const [command] = this.commands;
-    assert.ok(command.op === "subscribe");
+    const find = () => this.commands.find((command): command is Subscribe => command.op === "subscribe");
+    await until(this.#changes, () => find() !== undefined, "a subscribe");
+    const command = find() as Subscribe;
     assert.equal(faults("subscribe", command), "");
     return command;
   }
@@ -63,16 +71,20 @@ export class FakeGateway {
   readonly #waiting: FakeConnection[] = [];
   readonly #changes = new EventEmitter();
 
-  private constructor(server: WebSocketServer, heartbeat: number) {
+  private constructor(server: WebSocketServer, heartbeat: number, node: string) {
     this.url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/v1/stream`;
     server.on("connection", (socket) => {
-      this.#waiting.push(new FakeConnection(socket, heartbeat));
+      this.#waiting.push(new FakeConnection(socket, heartbeat, node));
       this.#changes.emit("change");
     });
   }
 
-  /** It ends with the test. @param heartbeat as hello says it, ms; none are sent */
-  static async open(t: TestContext, heartbeat: number): Promise<FakeGateway> {
+  /**
+   * It ends with the test.
+   * @param heartbeat as hello says it, ms; none are sent
+   * @param node its name
+   */
+  static async open(t: TestContext, heartbeat: number, node = "fake"): Promise<FakeGateway> {
     const handleProtocols = (offered: Set<string>) => SUBPROTOCOLS.find((name) => offered.has(name)) ?? false;
     const server = new WebSocketServer({ host: "127.0.0.1", port: 0, path: "/v1/stream", handleProtocols });
     t.after(() => {
@@ -80,7 +92,7 @@ export class FakeGateway {
       server.close();
     });
     await once(server, "listening");
-    return new FakeGateway(server, heartbeat);
+    return new FakeGateway(server, heartbeat, node);
   }
 
   /** Waits for the next connection. */

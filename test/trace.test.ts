@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, type TestContext, test } from "node:test";
 import { RedisServer } from "../src/bus/redis_server.testing.ts";
 import type { Traced, TracedTick } from "../src/command/trace-join.ts";
+import { CommandProcess } from "./command_process.ts";
 import { GatewayProcess, polled, runTickgate, ServerProcess } from "./gateway_process.ts";
 
 let redis: RedisServer;
@@ -126,4 +127,14 @@ test("what cannot be traced is said in one line", async (t) => {
   }
   assert.equal((await gateway.admin("/trace")).status, 400);
   assert.equal((await gateway.admin("/trace?symbol=A&session=nobody-1")).status, 409);
+});
+
+test("a symbol without ticks is said to be waited for, in JSON mode too", { timeout: 60_000 }, async (t) => {
+  const gateway = await openGateway(t, "gateway1");
+  for (const more of [[], ["--json"]]) {
+    const command = ["trace", "NOPE", "--url", gateway.url, "--admin", adminOf(gateway), ...more];
+    const trace = new CommandProcess(t, command);
+    await trace.writes("stderr", /^tickgate: (the gateway has no symbol NOPE yet|no tick of NOPE for 2 s); waiting\n/);
+    assert.equal(await trace.end("SIGTERM"), 0);
+  }
 });

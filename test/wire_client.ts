@@ -97,10 +97,11 @@ export class WireClient {
     return this.heard(op, (message) => "id" in message && message.id === id);
   }
 
-  /** Subscribes, and returns the handles by symbol. */
+  /** Subscribes, and returns the handles by symbol when the last part of the answer has come. */
   async subscribe(symbols: readonly string[], more: Record<string, unknown> = {}): Promise<Map<string, number>> {
-    const { symbols: granted } = await this.ask({ op: "subscribe", symbols, ...more }, "subscribed");
-    return new Map(granted);
+    const { id } = await this.ask({ op: "subscribe", symbols, ...more }, "subscribed");
+    await this.heard("subscribed", (part) => part.id === id && !part.more);
+    return new Map(this.controls.flatMap((part) => (part.op === "subscribed" && part.id === id ? part.symbols : [])));
   }
 
   /** Waits for a tick. */

@@ -139,7 +139,7 @@ func (s *session) control(m message) error {
 			return err
 		}
 		return s.conn.WriteMessage(websocket.BinaryMessage, data)
-	case "subscribed": // the answer, and again when a pattern meets a new symbol
+	case "subscribed": // the answer, or a part of it, and again when a pattern meets a new symbol
 		var grants []grant
 		if err := msgpack.Unmarshal(m.Symbols, &grants); err != nil {
 			return err

@@ -88,7 +88,7 @@ function connect() {
         console.log(`connected to ${message.node}`);
         socket.send(encode({ op: "subscribe", symbols, ...TERMS }));
         break;
-      case "subscribed": // the answer, and again when a pattern meets a new symbol
+      case "subscribed": // the answer, or a part of it, and again when a pattern meets a new symbol
         for (const [symbol, handle] of message.symbols) {
           const quote = { symbol, fields: message.fields, seq: undefined };
           byHandle.set(handle, quote);

@@ -72,7 +72,7 @@ class Session:
             self.heartbeat, self.greeted_at = message["heartbeat"] / 1000, time.monotonic()
             print(f"connected to {message['node']}")
             await self.socket.send(msgpack.packb({"op": "subscribe", "symbols": self.symbols, **TERMS}))
-        elif op == "subscribed":  # the answer, and again when a pattern meets a new symbol
+        elif op == "subscribed":  # the answer, or a part of it, and again when a pattern meets a new symbol
             for symbol, handle in message["symbols"]:
                 self.by_handle[handle] = self.by_symbol[symbol] = Quote(symbol, message["fields"])
             for no in message["rejected"]:

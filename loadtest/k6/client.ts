@@ -6,6 +6,7 @@ import { isControl, packCommand, readControl, readFrame, TICK_NUMBERS, tickCount
 import type { Promised } from "./promises.ts";
 
 const MAX_FRAME = 65_536;
+const MAX_CONTROL = 16_384;
 const FIELDS = 10;
 /** The sample is taken in stretches of this, ms: in each one all frames are read, so that ticks have their followers. */
 const STRETCH = 1_000;
@@ -111,7 +112,10 @@ export class Client {
     const { counts, oneOf } = this.#around;
     try {
       const bytes = new Uint8Array(data);
-      if (isControl(bytes[0])) return this.#control(readControl(data));
+      if (isControl(bytes[0])) {
+        if (bytes.length > MAX_CONTROL) this.#fault("readable", `a control message of ${bytes.length} bytes`);
+        return this.#control(readControl(data));
+      }
       this.#heard("a data frame");
       counts.frames++;
       counts.ticks += tickCount(bytes);

@@ -72,6 +72,9 @@ const BREAKERS: Partial<Record<keyof typeof FAULTS, Partial<Script>>> = {
   tooLarge: {
     play: (client) => client.frame(0, ...Array.from({ length: 4_000 }, () => client.tick(0, 1))),
   },
+  controlTooLarge: {
+    play: (client) => client.control({ op: "status", symbols: Array(3_000).fill(SYMBOLS[0]), state: "live", since: 0 }),
+  },
   notWhole: { play: (client) => client.frame(200, client.tick(0, 2).slice(0, -1)) },
   notGranted: { play: (client) => client.frame(200, client.tick(7, 2)) },
   twice: { play: (client) => client.frame(200, client.tick(0, 2), client.tick(0, 3)) },
@@ -185,6 +188,41 @@ test("a server that keeps its promises is told nothing: conflation, gaps, resets
       assert.equal(classes.healthy.repeated, 0);
     },
     { churn: 50 },
+  );
+});
+
+test("answers in parts: what was granted ticks at once, and an answer has come with its last part", async () => {
+  let [isEnding, isEnded, tooSoon] = [false, false, 0];
+  const script: Script = {
+    grant: (client) => {
+      if (isEnding) tooSoon++;
+      const part = { op: "subscribed", interval: INTERVAL, fields: FIELDS, rejected: [] };
+      client.control({ ...part, more: true, symbols: [[SYMBOLS[0], 0]] });
+      client.frame(isEnded ? 2_000 : 0, client.tick(0, isEnded ? 2 : 1));
+      client.control({ ...part, symbols: [[SYMBOLS[1], 1]] });
+      client.frame(isEnded ? 2_000 : 0, client.tick(1, isEnded ? 3 : 1));
+    },
+    play: () => {},
+    end: (client) => {
+      isEnding = true;
+      client.control({ op: "unsubscribed", more: true, symbols: [SYMBOLS[0]] });
+      // It still has the other one.
+      client.frame(1_000, client.tick(1, 2));
+      client.socket.once("pong", () => {
+        [isEnding, isEnded] = [false, true];
+        client.control({ op: "unsubscribed", symbols: [SYMBOLS[1]] });
+      });
+      // Its answer shows that all before it has been read, and what followed from that has been sent.
+      client.socket.ping();
+    },
+  };
+  await against(
+    script,
+    async (swarm) => {
+      await until(() => swarm.behind(Float64Array.of(2, 3)).count === 0, "the ticks after the second grant");
+      assert.deepEqual([swarm.tell().faults, tooSoon], [[], 0]);
+    },
+    { churn: 20 },
   );
 });
 

@@ -13,6 +13,7 @@ export const FAULTS = {
   text: "text on a binary subprotocol",
   unreadable: "a message that is neither a data frame nor a control message",
   tooLarge: "a frame of more than 64 KiB",
+  controlTooLarge: "a control message of more than 16 KiB",
   notWhole: "a tick without all granted fields",
   notGranted: "a tick of a handle that was not granted",
   unsubscribed: "a tick after unsubscribed",
@@ -29,6 +30,7 @@ export const FAULTS = {
 } as const;
 
 const MAX_FRAME_BYTES = 65_536;
+const MAX_CONTROL_BYTES = 16_384;
 /** `handle`, `seq` and `eventTime` stand before a tick's values. */
 const BEFORE_VALUES = 3;
 const ALL_FIELDS = 10;
@@ -169,10 +171,14 @@ class TickgateDecoder implements Decoder {
       this.#wire.fault(FAULTS.silent, `${((now - this.#heardAt) / 1_000).toFixed(0)} ms`);
     this.#heardAt = now;
     if (isText) return this.#wire.fault(FAULTS.text);
-    if (end - start > MAX_FRAME_BYTES) this.#wire.fault(FAULTS.tooLarge, `${end - start} bytes`);
-    if (isControl(target.bytes[start])) return this.#control(target.bytes.subarray(start, end));
+    const size = end - start;
+    if (isControl(target.bytes[start])) {
+      if (size > MAX_CONTROL_BYTES) this.#wire.fault(FAULTS.controlTooLarge, `${size} bytes`);
+      return this.#control(target.bytes.subarray(start, end));
+    }
+    if (size > MAX_FRAME_BYTES) this.#wire.fault(FAULTS.tooLarge, `${size} bytes`);
     if (!this.#greeted) this.#wire.fault(FAULTS.hello);
-    if (!this.#data(target, start, end)) this.#wire.fault(FAULTS.unreadable, `${end - start} bytes`);
+    if (!this.#data(target, start, end)) this.#wire.fault(FAULTS.unreadable, `${size} bytes`);
   }
 
   /** Returns whether it was a data frame, from its first byte to its last. */
@@ -251,7 +257,7 @@ class TickgateDecoder implements Decoder {
       case "subscribed":
         return this.#subscribed(message as unknown as Granted);
       case "unsubscribed":
-        return this.#unsubscribed(message.symbols as string[]);
+        return this.#unsubscribed(message.symbols as string[], message.more === true);
       case "status":
         this.#wire.note(`status ${message.state}${message.reason === undefined ? "" : `, ${message.reason}`}`);
         if (message.state === "gap") this.#gap(message.symbols as string[], message.reason === "reset");
@@ -282,12 +288,13 @@ class TickgateDecoder implements Decoder {
     }
   }
 
-  #unsubscribed(symbols: readonly string[]): void {
+  /** @param more whether another part of the same answer follows */
+  #unsubscribed(symbols: readonly string[], more: boolean): void {
     for (const symbol of symbols) {
       const slot = this.#slotOf(symbol);
       if (slot >= 0) this.#slots.flags[this.#base + slot] = ENDED;
     }
-    if (this.#churned.length === 0) return;
+    if (more || this.#churned.length === 0) return;
     this.#subscribe(this.#churned);
     this.#churned = [];
   }

@@ -66,6 +66,36 @@ test("a quote is unknown until its first tick, and then as the gateway says", ()
   assert.equal(quote?.state, "stale");
 });
 
+test("a symbol that nobody publishes is stale until its first tick, whether or not a status says that it is live", () => {
+  const { client, gateway } = openClient(["A", "B"]);
+  const shown = () => ["A", "B"].map((symbol) => `${client.get(symbol)?.state} ${client.get(symbol)?.reason}`.trim());
+  assert.deepEqual(shown(), ["unknown", "unknown"]);
+  const nobody = { op: "status", symbols: ["A", "B"], state: "stale", reason: "unknown", since: 7 };
+  gateway.say(nobody);
+  assert.deepEqual(shown(), ["stale unknown", "stale unknown"]);
+  gateway.grant(["A", "B"], { interval: 50 });
+  assert.deepEqual(shown(), ["stale unknown", "stale unknown"], "a grant alone tells nothing");
+  gateway.say(nobody);
+  gateway.say({ op: "status", symbols: ["A"], state: "live", since: 8 });
+  gateway.say([1, [1, 1, 1, 1, 1], [2, 1, 1, 1, 1]]);
+  assert.deepEqual(shown(), ["live", "live"]);
+
+  gateway.drop(1006);
+  assert.deepEqual(shown(), ["stale the connection was lost", "stale the connection was lost"]);
+  client.connect();
+  FakeSocket.last.hello();
+  FakeSocket.last.grant(["A", "B"]);
+  assert.deepEqual(shown(), ["stale the connection was lost", "stale the connection was lost"]);
+  // This gateway has never had a tick of them.
+  FakeSocket.last.say(nobody);
+  assert.deepEqual(shown(), ["stale unknown", "stale unknown"]);
+  FakeSocket.last.say({ op: "status", symbols: ["A"], state: "live", since: 8 });
+  assert.equal(client.get("A")?.state, "stale", "there is no tick of this connection yet");
+  FakeSocket.last.say([1, [2, 1, 1, 1, 1]]);
+  assert.deepEqual(shown()[1], "live");
+  assert.deepEqual(broken(client), {});
+});
+
 test("a change of fields keeps the values under their names until the snapshot", () => {
   const { client, gateway } = openClient(["A"]);
   gateway.say([1, [1, 1, 1, 10, 11]]);
@@ -125,6 +155,15 @@ test("every promise that is broken is counted, and only that", () => {
     act(gateway);
     assert.deepEqual(broken(client), { [violation]: 1 });
   }
+});
+
+test("a control message over 16 KiB is counted as too large, one of just that is not", () => {
+  const heartbeat = '{"op":"heartbeat","time":1}';
+  const { client, gateway } = openClient(["A"]);
+  gateway.raw(heartbeat.padEnd(16_384));
+  assert.deepEqual(broken(client), {});
+  gateway.raw(heartbeat.padEnd(16_385));
+  assert.deepEqual(broken(client), { frameTooLarge: 1 });
 });
 
 test("ticks that come faster than granted are counted, but for a snapshot", () => {

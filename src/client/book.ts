@@ -2,7 +2,7 @@
  * The book: an entry for each symbol that is granted or wanted, and the check that the gateway keeps its promises. What
  * is granted belongs to one connection and is gone with it; entries live on.
  */
-import { MAX_FRAME_BYTES, type Status, type Subscribed, type Unsubscribed } from "../protocol/messages.ts";
+import { NOBODY_PUBLISHES, type Status, type Subscribed, type Unsubscribed } from "../protocol/messages.ts";
 import { FIELDS, fieldIndex } from "../tick.ts";
 import { Ages } from "./ages.ts";
 import { type FrameReader, readFrame } from "./codec.ts";
@@ -148,10 +148,9 @@ export class Book implements FrameReader {
     if (link === this.#link) this.#options.frame(this.#sentAt, this.#ticks);
   }
 
-  begin(sentAt: number, bytes: number): void {
+  begin(sentAt: number): void {
     const { time, sync } = this.#options;
     this.counts.frames++;
-    if (bytes > MAX_FRAME_BYTES) this.#broken("frameTooLarge", `${bytes} bytes`);
     this.#sentAt = sentAt;
     this.#ticks = 0;
     this.#now = time.millis();
@@ -186,7 +185,8 @@ export class Book implements FrameReader {
     entry.lost += missed - conflated;
     // The age of a snapshot is that of the market's rest, not of the way.
     if (!entry.isSnapshotDue) this.ages.add(this.#gatewayMicros - eventTime);
-    if (entry.isUntold) {
+    // The first tick of a symbol that nobody published makes it live, as a snapshot without a status does.
+    if (entry.isUntold || entry.reason === NOBODY_PUBLISHES) {
       entry.told = undefined;
       entry.reason = "";
       entry.since = 0;

@@ -9,7 +9,7 @@ import { bad, unpacker } from "./unpack.ts";
 
 /** Who is told what stands in a data frame. */
 export interface FrameReader {
-  begin(sentAt: number, bytes: number): void;
+  begin(sentAt: number): void;
   /** @param values of which the first `count` are good, and only during the call; NaN where not known */
   tick(handle: number, seq: number, eventTime: number, values: Float64Array, count: number): void;
 }
@@ -47,7 +47,7 @@ export function readFrame(data: unknown, reader: FrameReader): void {
 function readBytes(data: ArrayBuffer, reader: FrameReader): void {
   const { array, number, end } = unpacker(data);
   let ticks = array();
-  reader.begin(known(number()), data.byteLength);
+  reader.begin(known(number()));
   while (--ticks > 0) {
     const count = array() - 3;
     const handle = known(number());
@@ -61,7 +61,7 @@ function readBytes(data: ArrayBuffer, reader: FrameReader): void {
 
 function readText(data: string, reader: FrameReader): void {
   const [sentAt, ...ticks] = JSON.parse(data) as unknown[];
-  reader.begin(known(sentAt), data.length);
+  reader.begin(known(sentAt));
   // What is no list of values cannot be taken apart: that is a TypeError.
   for (const [handle, seq, eventTime, ...values] of ticks as Iterable<unknown>[]) {
     for (const [index, value] of values.entries()) VALUES[index] = value === null ? NaN : known(value);

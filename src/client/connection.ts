@@ -9,6 +9,8 @@ import {
   type Command,
   type Control,
   type Hello,
+  MAX_CONTROL_BYTES,
+  MAX_FRAME_BYTES,
   PROTOCOL_VERSION,
   type Subprotocol,
 } from "../protocol/messages.ts";
@@ -139,9 +141,12 @@ export class Connection {
   #message(data: unknown): void {
     const { time, violations } = this.#options;
     this.#heardAt = time.millis();
-    this.bytes += sizeOf(data);
+    const size = sizeOf(data);
+    this.bytes += size;
+    const isData = isFrame(data);
+    if (size > (isData ? MAX_FRAME_BYTES : MAX_CONTROL_BYTES)) violations.add("frameTooLarge", `${size} bytes`);
     try {
-      if (isFrame(data)) {
+      if (isData) {
         if (!this.#hello) return violations.add("beforeHello", "a data frame");
         this.#heard();
         this.#options.frame(data);

@@ -70,8 +70,9 @@ export class Dialogue {
     this.#outbox.kick();
   }
 
-  subscribed({ id, rejected }: Subscribed): void {
-    this.#unanswered.delete(id);
+  /** A grant, or a part of one: the command is answered when the last part has come. */
+  subscribed({ id, more, rejected }: Subscribed): void {
+    if (!more) this.#unanswered.delete(id);
     for (const { symbol, code, message } of rejected) {
       const error = new TickgateError(code, `${symbol}: ${message}`, symbol);
       // All of a pattern would be sent again for the few that may be granted now.
@@ -80,7 +81,8 @@ export class Dialogue {
     }
   }
 
-  unsubscribed({ id }: Unsubscribed): void {
+  unsubscribed({ id, more }: Unsubscribed): void {
+    if (more) return;
     this.#unanswered.delete(id);
     // There is room now.
     if (this.#again.size > 0) this.#tryAgain([], 0);

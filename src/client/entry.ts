@@ -78,8 +78,12 @@ export class Entry implements Standing {
     return told === "closed" || this.link.current ? told : "stale";
   }
 
-  /** Whose word its state is: the gateway's, or the connection's where that is not current. */
+  /**
+   * Whose word its state is: the gateway's, or the connection's where that is not current. A reason that the gateway has
+   * given since it granted the symbol counts even where no tick has followed.
+   */
   get standing(): Standing {
-    return this.seq === 0 || this.told === "closed" || this.link.current ? this : this.link;
+    const isSaid = this.reason && this.handle >= 0 && !this.isUntold;
+    return this.seq === 0 || this.told === "closed" || this.link.current || isSaid ? this : this.link;
   }
 }

@@ -1,6 +1,6 @@
 /**
  * A gateway as docs/protocol.md has it, as simple as it can be: no windows, no turns, everything at once or after a
- * fixed delay. Written from that page and from nothing of the library's, to hold the library against.
+ * fixed delay. Only its long answers are split, one part a turn. Written from that page and from nothing of the library's, to hold the library against.
  */
 import assert from "node:assert/strict";
 import type { Command, Subscribe } from "../protocol/messages.ts";
@@ -28,15 +28,18 @@ export class ModelGateway {
   readonly time: ManualTime;
   /** How long a message is on its way, ms. */
   readonly delay: number;
+  /** Symbols in one part of an answer. */
+  readonly partSize: number;
   /** Whether connections are refused. */
   isDown = false;
   readonly rows = new Map<string, ModelRow>();
   readonly connections = new Set<ModelConnection>();
   commands = 0;
 
-  constructor(time: ManualTime, delay: number) {
+  constructor(time: ManualTime, delay: number, partSize = Number.POSITIVE_INFINITY) {
     this.time = time;
     this.delay = delay;
+    this.partSize = partSize;
   }
 
   /** The constructor of sockets that lead here. */
@@ -66,7 +69,7 @@ export class ModelGateway {
     const row = this.row(symbol);
     row.seq++;
     row.values = values;
-    if (row.seq === 1) for (const connection of this.connections) connection.meet(symbol);
+    if (row.seq === 1) for (const connection of this.connections) connection.appeared(symbol);
   }
 
   /** Sends what is due. */
@@ -99,6 +102,9 @@ export class ModelConnection implements ClientSocket {
   readonly #listeners = new Map<string, (event: SocketEvent) => void>();
   /** When commands came, ms. */
   #commandTimes: number[] = [];
+  /** Commands that wait until the one before them is answered, and the parts of that answer still to be sent. */
+  readonly #commands: Command[] = [];
+  #parts: (() => void)[] = [];
   #spokeAt = 0;
 
   constructor(gateway: ModelGateway) {
@@ -118,7 +124,7 @@ export class ModelConnection implements ClientSocket {
   send(data: string | Uint8Array): void {
     assert.ok(data.length <= LIMITS.messageBytes, `${data.length} bytes`);
     this.#gateway.time.after(this.#gateway.delay, () => {
-      if (this.#gateway.connections.has(this)) this.#obey(JSON.parse(String(data)));
+      if (this.#gateway.connections.has(this)) this.#receive(JSON.parse(String(data)));
     });
   }
 
@@ -132,13 +138,18 @@ export class ModelConnection implements ClientSocket {
   }
 
   /** A symbol has had its first tick. */
-  meet(symbol: string): void {
+  appeared(symbol: string): void {
+    const since = this.#gateway.time.micros();
+    // Its first tick makes it live; of every other one that is said as well.
+    if (this.held.has(symbol) && symbol.endsWith("1"))
+      this.#say({ op: "status", symbols: [symbol], state: "live", since });
     const rule = this.#rules.findLast(({ text }) => matches(text, symbol));
     if (!rule?.terms || this.held.has(symbol)) return;
     this.#hold([symbol], rule.terms, undefined);
   }
 
   turn(): void {
+    this.#work();
     const { time, rows } = this.#gateway;
     const now = time.millis();
     const ticks: unknown[] = [];
@@ -154,11 +165,27 @@ export class ModelConnection implements ClientSocket {
     else if (now - this.#spokeAt >= HEARTBEAT) this.#say({ op: "heartbeat", time: time.micros() });
   }
 
-  #obey(command: Command): void {
+  #receive(command: Command): void {
     const now = this.#gateway.time.millis();
     this.#gateway.commands++;
     this.#commandTimes = [...this.#commandTimes.filter((at) => at > now - 1_000), now];
     assert.ok(this.#commandTimes.length <= LIMITS.commandsPerSecond, "too many commands");
+    this.#commands.push(command);
+    if (this.#parts.length === 0) this.#work();
+  }
+
+  /** Sends the next part of the answer under way; takes commands when that is through. */
+  #work(): void {
+    this.#parts.shift()?.();
+    while (this.#parts.length === 0) {
+      const command = this.#commands.shift();
+      if (!command) return;
+      this.#obey(command);
+      this.#parts.shift()?.();
+    }
+  }
+
+  #obey(command: Command): void {
     if (command.op === "ping") return this.#say({ op: "pong", id: command.id, time: this.#gateway.time.micros() });
     if (command.op === "subscribe") return this.#subscribe(command);
     const ended: string[] = [];
@@ -168,8 +195,10 @@ export class ModelConnection implements ClientSocket {
       if (isWider) this.#rules.push({ text, terms: undefined });
       for (const symbol of this.held.keys()) if (matches(text, symbol)) ended.push(symbol);
     }
-    for (const symbol of ended) this.held.delete(symbol);
-    this.#say({ op: "unsubscribed", id: command.id, symbols: ended });
+    this.#answer(ended, (symbols, more) => {
+      for (const symbol of symbols) this.held.delete(symbol);
+      this.#say({ op: "unsubscribed", id: command.id, ...more, symbols });
+    });
   }
 
   #subscribe({ id, symbols, interval = 100, fields = [...FIELDS] }: Subscribe): void {
@@ -186,13 +215,29 @@ export class ModelConnection implements ClientSocket {
       for (const [symbol, { seq }] of this.#gateway.rows)
         if (matches(text, symbol) && (seq > 0 || this.held.has(symbol))) wanted.add(symbol);
     }
-    this.#hold([...wanted], terms, id);
+    this.#answer([...wanted], (symbols, more) => this.#hold(symbols, terms, id, more));
   }
 
-  #hold(symbols: string[], terms: ModelTerms, id: unknown): void {
+  /** Answers in parts, each with so many symbols at most. */
+  #answer(symbols: readonly string[], send: (symbols: string[], more: { more?: true }) => void): void {
+    const { partSize } = this.#gateway;
+    let from = 0;
+    do {
+      const part = symbols.slice(from, from + partSize);
+      from += partSize;
+      const more = from < symbols.length ? { more: true as const } : {};
+      this.#parts.push(() => send(part, more));
+    } while (from < symbols.length);
+  }
+
+  #hold(symbols: string[], terms: ModelTerms, id: unknown, more: { more?: true } = {}): void {
     for (const symbol of symbols) this.held.set(symbol, { terms, toldSeq: 0, sentAt: Number.NEGATIVE_INFINITY });
     const granted = symbols.map((symbol) => [symbol, this.#gateway.row(symbol).handle]);
-    this.#say({ op: "subscribed", ...(id === undefined ? {} : { id }), ...terms, symbols: granted, rejected: [] });
+    const own = id === undefined ? {} : { id };
+    this.#say({ op: "subscribed", ...own, ...more, ...terms, symbols: granted, rejected: [] });
+    const unknown = symbols.filter((symbol) => this.#gateway.row(symbol).seq === 0);
+    const since = this.#gateway.time.micros();
+    if (unknown.length > 0) this.#say({ op: "status", symbols: unknown, state: "stale", reason: "unknown", since });
   }
 
   #say(message: unknown): void {

@@ -3,8 +3,9 @@ import { FIELDS, type Field, fieldIndex, type State } from "../tick.ts";
 import type { Entry } from "./entry.ts";
 
 /**
- * `live`; `stale`: its feed is silent, or the connection is, or no tick has come since it was made again; `closed`: its
- * feed has ended; `unknown`: no tick has ever come.
+ * `live`; `stale`: its feed is silent, or nobody publishes it (then the reason is `unknown`), or the connection is silent,
+ * or no tick has come since it was made again; `closed`: its feed has ended; `unknown`: no tick has ever come, and the
+ * gateway has not said why.
  */
 export type QuoteState = State | "unknown";
 

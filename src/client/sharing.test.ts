@@ -30,6 +30,8 @@ const LONG_TURN = 50;
 
 /** How long messages are on their way, ms. */
 const delay = fc.constantFrom(0, 10, 60);
+/** Symbols in one part of a gateway's answer. */
+const partSize = fc.constantFrom(1, 2, 3, Number.POSITIVE_INFINITY);
 
 /** A run: the model, the client and its owners. */
 class Run {
@@ -42,8 +44,8 @@ class Run {
   #hasLoops = false;
   #value = 0;
 
-  constructor(delay: number) {
-    this.gateway = new ModelGateway(this.time, delay);
+  constructor(delay: number, partSize: number) {
+    this.gateway = new ModelGateway(this.time, delay, partSize);
     this.client = new TickgateClient("ws://model", {
       WebSocket: this.gateway.WebSocket,
       time: this.time,
@@ -150,6 +152,9 @@ class Run {
       for (const owner of open) {
         const quote = owner.subscription?.quotes.get(symbol);
         if (!owner.covers(symbol)) assert.equal(quote, undefined);
+        if (quote?.seq === 0) assert.notEqual(quote.state, "live", symbol);
+        if (quote?.seq === 0 && this.gateway.terms(symbol))
+          assert.deepEqual([quote.state, quote.reason], ["stale", "unknown"], symbol);
         if (!owner.covers(symbol) || !row || row.seq === 0) continue;
         const fields = owner.fields ?? FIELDS;
         const values = fields.map((field) => row.values[FIELDS.indexOf(field)]);
@@ -165,8 +170,8 @@ class Run {
 
 test("what is asked for is what all owners want together, and each gets its own", async () => {
   await fc.assert(
-    fc.asyncProperty(subscribe, fc.array(step, { maxLength: 40 }), delay, async (first, steps, delay) => {
-      const run = new Run(delay);
+    fc.asyncProperty(subscribe, fc.array(step, { maxLength: 40 }), delay, partSize, async (first, steps, ...ways) => {
+      const run = new Run(...ways);
       for (const step of [first, ...steps]) await run.take(step);
       run.gateway.isDown = false;
       await run.settle();
@@ -185,8 +190,8 @@ test("what is asked for is what all owners want together, and each gets its own"
 
 test("what is asked for is what all owners want together, on one connection that lasts", async () => {
   await fc.assert(
-    fc.asyncProperty(subscribe, fc.array(calm, { maxLength: 25 }), async (first, steps) => {
-      const run = new Run(5);
+    fc.asyncProperty(subscribe, fc.array(calm, { maxLength: 25 }), partSize, async (first, steps, partSize) => {
+      const run = new Run(5, partSize);
       // What never ticks and what ticks are asked for alike.
       for (const symbol of SYMBOLS.slice(5, 7)) run.tick(symbol);
       for (const step of [first, ...steps]) await run.take(step.do === "subscribe" ? { ...step, loops: false } : step);

@@ -1,5 +1,9 @@
-/** Colours for what is shown on a terminal, or none. All text has one cell a character. */
+/**
+ * Colours for what is shown on a terminal, or none. All text has one cell a character. Whatever is shown in a table or on
+ * a line of its own goes through {@link cut}, before it is coloured.
+ */
 import type { Quote } from "../client/client.ts";
+import { printable } from "../printable.ts";
 
 export interface Style {
   title(text: string): string;
@@ -48,7 +52,9 @@ export const PLAIN_STYLE: Style = {
   bad: same,
 };
 
-/** A text in at most so many characters, its end left out where it is longer. */
+/** A text as it is safe to show, in at most so many characters, its end left out where it is longer. */
 export function cut(text: string, space: number): string {
-  return text.length <= space ? text : `${text.slice(0, Math.max(0, space - 1))}…`.slice(0, space);
+  // What is printable has half the length at least: no more is looked through, however long the text is.
+  const shown = printable(text.slice(0, 2 * space + 2));
+  return shown.length <= space ? shown : `${shown.slice(0, Math.max(0, space - 1)).toWellFormed()}…`.slice(0, space);
 }

@@ -32,7 +32,7 @@ function whileItAnswers(mood: (report: NodeReport) => Mood): (node: TopNode) => 
 }
 
 export const NODE_COLUMNS: readonly TopColumn<TopNode>[] = [
-  { title: "node", rank: 0, left: true, text: ({ name }) => printable(name) },
+  { title: "node", rank: 0, left: true, text: ({ name }) => name },
   { title: "state", rank: 0, left: true, text: stateOf, mood: moodOf },
   { title: "up", rank: 11, text: ofReport(({ uptime }) => duration(uptime)) },
   { title: "CPU", rank: 4, text: ofReport(({ process }) => percent(process.cpu)) },
@@ -99,8 +99,8 @@ export interface FeedRow extends FeedReport {
 }
 
 export const FEED_COLUMNS: readonly TopColumn<FeedRow>[] = [
-  { title: "feed", rank: 0, left: true, text: ({ feed }) => printable(feed) },
-  { title: "at", rank: 0, left: true, text: ({ node }) => printable(node) },
+  { title: "feed", rank: 0, left: true, text: ({ feed }) => feed },
+  { title: "at", rank: 0, left: true, text: ({ node }) => node },
   {
     title: "role",
     rank: 1,
@@ -143,9 +143,9 @@ export const CLIENT_COLUMNS: readonly TopColumn<ClientReport>[] = [
     text: ({ behind }) => duration(behind),
     mood: ({ why }) => (why === "" ? undefined : "bad"),
   },
-  { title: "address", rank: 0, left: true, text: ({ address }) => printable(address) },
-  { title: "user agent", rank: 3, left: true, text: ({ agent }) => printable(agent).slice(0, 32) || NONE },
-  { title: "what is wrong", rank: 1, left: true, elastic: true, text: ({ why }) => printable(why) },
+  { title: "address", rank: 0, left: true, text: ({ address }) => address },
+  { title: "user agent", rank: 3, left: true, text: ({ agent }) => agent.slice(0, 32) || NONE },
+  { title: "what is wrong", rank: 1, left: true, elastic: true, text: ({ why }) => why },
   { title: "age", rank: 4, text: ({ age }) => (age === null ? NONE : duration(age)) },
   { title: "round trip", rank: 2, text: ({ roundTrip }) => (roundTrip === null ? NONE : duration(roundTrip)) },
   { title: "bare", rank: 11, text: ({ bareRoundTrip }) => (bareRoundTrip === null ? NONE : duration(bareRoundTrip)) },
@@ -155,7 +155,7 @@ export const CLIENT_COLUMNS: readonly TopColumn<ClientReport>[] = [
   { title: "symbols", rank: 8, text: ({ symbols }) => whole(symbols) },
   { title: "interval", rank: 9, text: ({ interval }) => (interval === null ? NONE : `${whole(interval)} ms`) },
   { title: "connected", rank: 10, text: ({ connectedFor }) => duration(connectedFor) },
-  { title: "session", rank: 5, left: true, text: ({ session }) => printable(session) },
+  { title: "session", rank: 5, left: true, text: ({ session }) => session },
 ];
 
 /** In what orders clients can stand: by what, the largest first. */
@@ -170,9 +170,4 @@ export const CLIENT_ORDERS: Readonly<Record<ClientOrder, (client: ClientReport) 
 
 function ago(millis: number | null): string {
   return millis === null ? NONE : duration(millis);
-}
-
-/** A text without what a terminal would obey. */
-export function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, "?");
 }

@@ -48,17 +48,21 @@ async function fetchReport(url: string): Promise<NodeReport> {
   const signal = AbortSignal.timeout(PATIENCE);
   const response = await fetch(`${url}/status.json`, { signal });
   if (!response.ok) throw new Error(`it answers ${response.status}: is it the admin port of a Tickgate node?`);
-  const report = JSON.parse(await readText(response)) as NodeReport;
+  const report = JSON.parse(await readText(response, LARGEST)) as NodeReport;
   if (report?.reportVersion !== REPORT_VERSION) throw new Error("it answers, but not as this version of Tickgate does");
   return report;
 }
 
-async function readText(response: Response): Promise<string> {
+/**
+ * The body of an answer.
+ * @throws Error when it has more than so many bytes
+ */
+export async function readText(response: Response, most: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of response.body ?? []) {
     length += chunk.length;
-    if (length > LARGEST) throw new Error("its answer does not end");
+    if (length > most) throw new Error("its answer does not end");
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();

@@ -11,7 +11,6 @@ import {
   FEED_COLUMNS,
   type FeedRow,
   NODE_COLUMNS,
-  printable,
   type TopColumn,
 } from "./top-columns.ts";
 import type { TopNode } from "./top-node.ts";
@@ -109,7 +108,7 @@ export class TopView {
     if (lines.length === 0) return [this.#style.good(cut(`${plural(nodes.length, "node")}: all is well`, width)), ""];
     lines.sort((a, b) => Number(b.isBad) - Number(a.isBad));
     const shown = lines.slice(0, MOST_PROBLEMS).map(({ isBad, text }) => {
-      const line = cut(`${isBad ? "!!" : " !"} ${printable(text)}`, width);
+      const line = cut(`${isBad ? "!!" : " !"} ${text}`, width);
       return isBad ? this.#style.bad(line) : this.#style.warn(line);
     });
     if (lines.length > MOST_PROBLEMS) shown.push(`   and ${lines.length - MOST_PROBLEMS} more`);

@@ -1,6 +1,7 @@
 /** `tickgate top [ADMIN-URL…]`: what nodes tell of themselves, side by side, once a second or once. */
 import type { CommandLine } from "../command_line.ts";
 import { UsageError } from "../option.ts";
+import { say } from "./terminal-lines.ts";
 import { Screen } from "./terminal-screen.ts";
 import { COLOURED, PLAIN_STYLE } from "./terminal-style.ts";
 import { TopNode } from "./top-node.ts";
@@ -30,11 +31,8 @@ export async function run({ settings, operands }: CommandLine): Promise<void> {
   const nodes = [...new Set(urls)].map((url) => new TopNode(url));
   await Promise.all(nodes.map((node) => node.ask()));
   if (nodes.every((node) => node.report === undefined)) {
-    for (const { url, silence } of nodes) process.stderr.write(`tickgate: ${url}: ${silence}\n`);
-    if (operands.length === 0)
-      process.stderr.write(
-        "tickgate: top takes the addresses of admin ports: tickgate top gateway1:9090 gateway2:9090\n",
-      );
+    for (const { url, silence } of nodes) say(`${url}: ${silence}`);
+    if (operands.length === 0) say("top takes the addresses of admin ports: tickgate top gateway1:9090 gateway2:9090");
     process.exitCode = 1;
     return;
   }

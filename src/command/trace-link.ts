@@ -1,15 +1,18 @@
 /** The two ends of a trace: a subscription at the gateway, as any client has one, and the node's own word at its admin port. */
 import { WebSocket } from "ws";
 import { ClockOffset } from "../bus/clock_offset.ts";
+import { decodeControl, isFrame, readFrame } from "../client/codec.ts";
 import type { Clock } from "../clock.ts";
 import type { TraceLine } from "../gateway/tracer.ts";
-import type { Control, Hello } from "../protocol/messages.ts";
-import { reasonOf } from "./top-node.ts";
+import { type Control, type Hello, MAX_FRAME_BYTES } from "../protocol/messages.ts";
+import { readText, reasonOf } from "./top-node.ts";
 
 /** How long connecting, and each answer at the start, may take, ms. */
 const PATIENCE = 5_000;
 /** Pings by which the node's clock is found out, before the trace begins. */
 const FIRST_PINGS = 8;
+/** The longest text that is read of a refusal, and the longest line of a trace, bytes and characters: a few hundred will do. */
+const LONGEST_TEXT = 65_536;
 /** How often it is looked at afterwards, ms. */
 const PING_TIME = 1_000;
 
@@ -24,6 +27,8 @@ export interface ArrivalListener {
   arrived(seq: number, at: number): void;
   /** The symbol's handle is known: what comes next are its ticks. */
   granted(interval: number): void;
+  /** The gateway has said how the symbol stands. @param reason why, if it has said that */
+  stands(reason: string): void;
   ended(reason: string): void;
 }
 
@@ -43,7 +48,7 @@ export class TraceClient {
   private constructor(socket: WebSocket, clock: Clock) {
     this.#socket = socket;
     this.#clock = clock;
-    socket.on("message", (data) => this.#message(String(data), clock.micros()));
+    socket.on("message", (data) => this.#hear(String(data), clock.micros()));
     socket.on("error", () => {
       // A close follows.
     });
@@ -57,7 +62,11 @@ export class TraceClient {
    * @throws TraceError
    */
   static async open(url: string, clock: Clock): Promise<TraceClient> {
-    const socket = new WebSocket(url, ["tickgate.v1.json"], { handshakeTimeout: PATIENCE, perMessageDeflate: false });
+    const socket = new WebSocket(url, ["tickgate.v1.json"], {
+      handshakeTimeout: PATIENCE,
+      perMessageDeflate: false,
+      maxPayload: MAX_FRAME_BYTES,
+    });
     const client = new TraceClient(socket, clock);
     // It may come with the answer to the upgrade.
     const hello = client.#next("hello");
@@ -111,22 +120,35 @@ export class TraceClient {
     });
   }
 
-  #message(text: string, at: number): void {
-    const value = JSON.parse(text) as Control | [number, ...[handle: number, seq: number][]];
-    if (Array.isArray(value)) {
-      for (const [handle, seq] of value.slice(1) as [number, number][])
-        if (handle === this.#handle) this.#listener?.arrived(seq, at - this.#offset.offset);
-      return;
+  #hear(text: string, at: number): void {
+    const seqs: number[] = [];
+    let control: Control | undefined;
+    try {
+      if (isFrame(text))
+        readFrame(text, { begin() {}, tick: (handle, seq) => handle === this.#handle && seqs.push(seq) });
+      else control = decodeControl(text);
+    } catch {
+      this.#listener?.ended("the gateway has sent what is no message of the protocol");
+      return this.#socket.terminate();
     }
+    for (const seq of seqs) this.#listener?.arrived(seq, at - this.#offset.offset);
+    if (control) this.#control(control, at);
+  }
+
+  #control(value: Control, at: number): void {
     if (value.op === "pong") this.#offset.add(this.#askedAt, value.time, at);
     this.#waiting.get(value.op)?.(value);
     this.#waiting.delete(value.op);
     if (value.op === "error") this.#listener?.ended(`the gateway says ${value.code}: ${value.message}`);
     if (value.op === "bye") this.#listener?.ended(`the gateway is going: ${value.reason}`);
+    if (value.op === "status") this.#listener?.stands(value.reason ?? "");
     if (value.op !== "subscribed") return;
     const [rejection] = value.rejected;
     if (rejection) return this.#listener?.ended(`${rejection.symbol} was not granted: ${rejection.message}`);
-    this.#handle = value.symbols[0]?.[1] ?? -1;
+    // A part of an answer may be without the one symbol that was asked for.
+    const [granted] = value.symbols;
+    if (!granted) return;
+    this.#handle = granted[1];
     this.#listener?.granted(value.interval);
   }
 }
@@ -149,7 +171,7 @@ export async function followNode(
   } catch (error) {
     throw new TraceError(`${admin} does not answer: ${reasonOf(error)}`, { cause: error });
   }
-  if (response.status === 409) throw new TraceError(`${admin}: ${(await response.text()).trim()}`);
+  if (response.status === 409) throw new TraceError(`${admin}: ${(await readText(response, LONGEST_TEXT)).trim()}`);
   if (!response.ok)
     throw new TraceError(
       `${admin} answers ${response.status}: it must be the admin port of the gateway that clients reach`,
@@ -160,6 +182,7 @@ export async function followNode(
     for await (const chunk of response.body ?? []) {
       const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
       rest = lines.pop() ?? "";
+      if (rest.length > LONGEST_TEXT) throw new Error("what it says does not end");
       for (const line of lines) told(JSON.parse(line) as TraceLine);
     }
   } catch (error) {

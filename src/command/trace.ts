@@ -2,13 +2,18 @@
 import { SystemClock } from "../clock.ts";
 import type { CommandLine } from "../command_line.ts";
 import { UsageError } from "../option.ts";
+import { printableJson } from "../printable.ts";
+import { NOBODY_PUBLISHES } from "../protocol/messages.ts";
 import { isSymbol } from "../tick.ts";
+import { print, say } from "./terminal-lines.ts";
 import { adminUrl } from "./top.ts";
 import { type Traced, TraceJoin } from "./trace-join.ts";
 import { followNode, TraceClient, TraceError } from "./trace-link.ts";
 import { micros, TraceView } from "./trace-view.ts";
+import { noSuchSymbol } from "./watch-missing.ts";
 
-/** How long no tick may come before that is said, ms. */
+/** How long no tick may come before that is said, ms: at the beginning, and after a tick. */
+const FIRST_QUIET = 2_000;
 const QUIET = 10_000;
 
 /**
@@ -51,13 +56,16 @@ async function trace(wanted: Wanted, view: TraceView): Promise<void> {
   const { node, session } = client.hello as NonNullable<typeof client.hello>;
   const { promise: done, resolve, reject } = Promise.withResolvers<void>();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
-  let quiet = quietTimer(symbol);
+  let isUnknown = false;
+  const sayQuiet = (millis: number) =>
+    say(`${isUnknown ? noSuchSymbol(symbol) : `no tick of ${symbol} for ${millis / 1_000} s`}; waiting`);
+  let quiet = setTimeout(sayQuiet, FIRST_QUIET, FIRST_QUIET);
   let left = count;
   const show = (traced: Traced) => {
     if (left === 0) return;
     clearTimeout(quiet);
-    quiet = quietTimer(symbol);
-    if (json) print([JSON.stringify(traced)]);
+    quiet = setTimeout(sayQuiet, QUIET, QUIET);
+    if (json) print([printableJson(traced)]);
     else print(view.lines(traced));
     if (traced.kind === "tick" && --left === 0) resolve();
   };
@@ -70,6 +78,9 @@ async function trace(wanted: Wanted, view: TraceView): Promise<void> {
         client.follow(symbol, interval, {
           arrived: (seq, at) => join.arrived(seq, at),
           granted: (granted) => json || introduce(wanted, node, session, granted, client),
+          stands: (reason) => {
+            isUnknown = reason === NOBODY_PUBLISHES;
+          },
           ended: (reason) => reject(new TraceError(reason)),
         });
     });
@@ -102,16 +113,4 @@ function ofAnotherNode(error: unknown, { url, admin }: Wanted, node: string): un
     `${url} led to ${node}, and ${admin} is the admin port of another node: name that of ${node} with --admin, or reach the other one itself with --url`,
     { cause: error },
   );
-}
-
-function quietTimer(symbol: string): NodeJS.Timeout {
-  return setTimeout(() => say(`no tick of ${symbol} for ${QUIET / 1_000} s; waiting`), QUIET);
-}
-
-function print(lines: readonly string[]): void {
-  process.stdout.write(`${lines.join("\n")}\n`);
-}
-
-function say(text: string): void {
-  process.stderr.write(`tickgate: ${text}\n`);
 }

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { Writable } from "node:stream";
 import { test } from "node:test";
+import fc from "fast-check";
 import type { Quote } from "../client/client.ts";
 import type { Entry } from "../client/entry.ts";
 import { madeUp } from "../client/quote.testing.ts";
+import { isPrintable, outsideText } from "../printable.testing.ts";
 import { JSON_LINES, LinePrinter, PLAIN } from "./watch-lines.ts";
 
 /** A reader of standard output that takes one write at a time, when the test says so. */
@@ -123,4 +125,37 @@ test("what is gathered is written at the end", async () => {
   await out.take();
   await finished;
   assert.equal(out.taken.length, 1);
+});
+
+test("lines hold nothing that a terminal would obey, and JSON lines say what was said", async () => {
+  const check = async (text: string) => {
+    for (const format of [PLAIN, JSON_LINES]) {
+      const out = new SlowReader(1_000_000);
+      const printer = new LinePrinter(out, format, () => 0);
+      const quote = quoteOf(text, 3, 1);
+      printer.tick(quote, 0);
+      printer.status(quote, "stale", text);
+      printer.connection({ phase: "waiting", reason: text, retryIn: 1, retryAt: 0 });
+      printer.quality({ op: "quality", state: "conflating", interval: 1, reason: text as "client" });
+      printer.rejected({ symbol: text, code: "internal", message: text });
+      await tick();
+      assert.equal(out.taken.length, format === PLAIN ? 2 : 5, "one line each");
+      for (const line of out.taken) {
+        assert.ok(isPrintable(line), JSON.stringify(line));
+        if (format === PLAIN) continue;
+        const { symbol, reason, message } = JSON.parse(line);
+        for (const said of [symbol, reason, message]) assert.ok(said === undefined || said === text);
+      }
+    }
+  };
+  await fc.assert(fc.asyncProperty(outsideText, check), { numRuns: 300 });
+});
+
+test("a time that no calendar has is no reason to fail", async () => {
+  const out = new SlowReader(1_000);
+  const { entry, quote } = entryOf("A", 3, 1);
+  entry.eventTime = 1e300;
+  new LinePrinter(out, PLAIN, () => 0).tick(quote, 0);
+  await tick();
+  assert.deepEqual(out.taken, ["- A last=1 bid=9 ask=- seq=3"]);
 });

@@ -4,6 +4,7 @@
  */
 import type { Writable } from "node:stream";
 import type { ConnectionState, Quote, TickgateClient } from "../client/client.ts";
+import { printable, printableJson } from "../printable.ts";
 import type { Quality, Rejection } from "../protocol/messages.ts";
 
 type StatusWord = Quote["state"] | "gap";
@@ -21,8 +22,10 @@ export interface LineFormat {
 /** For people: `2026-10-19T12:00:00.000Z SIM:S0001 last=… bid=… ask=… seq=…`. */
 export const PLAIN: LineFormat = {
   tick: (quote) =>
-    `${iso(quote.eventTime)} ${quote.symbol} last=${quote.get("last") ?? "-"} bid=${quote.get("bid") ?? "-"} ask=${quote.get("ask") ?? "-"} seq=${quote.seq}`,
-  status: (quote, state, reason, now) => `${iso(now)} ${quote.symbol} ${state}${reason && `: ${reason}`}`,
+    printable(
+      `${iso(quote.eventTime)} ${quote.symbol} last=${quote.get("last") ?? "-"} bid=${quote.get("bid") ?? "-"} ask=${quote.get("ask") ?? "-"} seq=${quote.seq}`,
+    ),
+  status: (quote, state, reason, now) => printable(`${iso(now)} ${quote.symbol} ${state}${reason && `: ${reason}`}`),
   // These are told on standard error.
   connection: () => undefined,
   quality: () => undefined,
@@ -32,7 +35,7 @@ export const PLAIN: LineFormat = {
 /** For programs: one JSON object a line, what it is in `type`. Times are microseconds since the Unix epoch. */
 export const JSON_LINES: LineFormat = {
   tick: (quote, conflated) =>
-    JSON.stringify({
+    printableJson({
       type: "tick",
       symbol: quote.symbol,
       seq: quote.seq,
@@ -42,17 +45,17 @@ export const JSON_LINES: LineFormat = {
       ...quote.toObject(),
     }),
   status: (quote, state, reason) =>
-    JSON.stringify({ type: "status", symbol: quote.symbol, state, reason, since: quote.since }),
+    printableJson({ type: "status", symbol: quote.symbol, state, reason, since: quote.since }),
   connection(state) {
     const { phase } = state;
-    if (phase === "open") return JSON.stringify({ type: "connection", state: phase, ...about(state.hello) });
-    if (phase === "silent") return JSON.stringify({ type: "connection", state: phase });
+    if (phase === "open") return printableJson({ type: "connection", state: phase, ...about(state.hello) });
+    if (phase === "silent") return printableJson({ type: "connection", state: phase });
     if (phase === "waiting" || phase === "ended")
-      return JSON.stringify({ type: "connection", state: phase, reason: state.reason });
+      return printableJson({ type: "connection", state: phase, reason: state.reason });
     return undefined;
   },
-  quality: ({ state, interval, reason }) => JSON.stringify({ type: "quality", state, interval, reason }),
-  rejected: ({ symbol, code, message }) => JSON.stringify({ type: "rejected", symbol, code, message }),
+  quality: ({ state, interval, reason }) => printableJson({ type: "quality", state, interval, reason }),
+  rejected: ({ symbol, code, message }) => printableJson({ type: "rejected", symbol, code, message }),
 };
 
 function about({ node, session }: { node: string; session: string }): { node: string; session: string } {
@@ -60,7 +63,8 @@ function about({ node, session }: { node: string; session: string }): { node: st
 }
 
 function iso(micros: number): string {
-  return new Date(micros / 1_000).toISOString();
+  const date = new Date(micros / 1_000);
+  return Number.isNaN(date.getTime()) ? "-" : date.toISOString();
 }
 
 /** What waits to be printed of one symbol. */

@@ -2,6 +2,7 @@
 import type { ConnectionState, TickgateClient } from "../client/client.ts";
 import type { Screen } from "./terminal-screen.ts";
 import { cut, type Style } from "./terminal-style.ts";
+import type { Missing } from "./watch-missing.ts";
 import { count } from "./watch-number.ts";
 import type { WatchTable } from "./watch-table.ts";
 
@@ -14,6 +15,7 @@ export class LiveView {
   readonly #table: WatchTable;
   readonly #screen: Screen;
   readonly #style: Style;
+  readonly #waitingFor: () => readonly Missing[];
   #timer: NodeJS.Timeout | undefined;
   /** What the counts stood at a second ago, and when that was, ms. */
   #before = { ticks: 0, conflated: 0 };
@@ -22,13 +24,22 @@ export class LiveView {
   #conflatedPerSecond = 0;
   #rejected = 0;
   #quality = "";
+  #missing = "";
   #retryAt = 0;
 
-  constructor(client: TickgateClient, table: WatchTable, screen: Screen, style: Style) {
+  /** @param waitingFor what was asked for and has no tick */
+  constructor(
+    client: TickgateClient,
+    table: WatchTable,
+    screen: Screen,
+    style: Style,
+    waitingFor: () => readonly Missing[],
+  ) {
     this.#client = client;
     this.#table = table;
     this.#screen = screen;
     this.#style = style;
+    this.#waitingFor = waitingFor;
     client.on("granted", (quote) => table.granted(quote));
     client.on("ended", (quote) => table.ended(quote));
     client.on("tick", (quote) => table.tick(quote));
@@ -80,6 +91,7 @@ export class LiveView {
       this.#before = { ticks, conflated };
       this.#secondAt = now;
       this.#table.second();
+      this.#missing = this.#client.state === "live" ? missingText(this.#waitingFor()) : "";
     }
     this.#draw();
   }
@@ -101,6 +113,7 @@ export class LiveView {
       `rtt ${roundTrip === undefined ? "-" : roundTrip.toFixed(1)} ms`,
       `${count(this.#ticksPerSecond)} ticks/s`,
       `${count(this.#conflatedPerSecond)} conflated/s`,
+      this.#missing,
       this.#rejected > 0 ? `${this.#rejected} rejected` : "",
       this.#quality,
       `s: by ${this.#table.order === "symbol" ? "activity" : "symbol"}`,
@@ -127,4 +140,10 @@ export class LiveView {
         return "connecting…";
     }
   }
+}
+
+/** What is waited for, as the footer has room for it. */
+function missingText(all: readonly Missing[]): string {
+  if (all.length === 0) return "";
+  return all.length === 1 ? all[0].why : `${all[0].why}, nor ${count(all.length - 1)} more`;
 }

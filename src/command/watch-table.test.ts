@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import type { Quote } from "../client/client.ts";
 import type { Entry } from "../client/entry.ts";
 import { madeUp, tell } from "../client/quote.testing.ts";
+import { isPrintable, outsideText } from "../printable.testing.ts";
 import { COLOURED, cut, PLAIN_STYLE } from "./terminal-style.ts";
 import { age, changePercent, decimalsOf, price, size } from "./watch-number.ts";
 import { WatchTable } from "./watch-table.ts";
@@ -136,4 +138,16 @@ test("numbers are shown short and whole", () => {
     "2d07h",
   ]);
   assert.deepEqual([cut("abc", 3), cut("abcd", 3), cut("abc", 1), cut("abc", 0)], ["abc", "ab…", "…", ""]);
+});
+
+test("the table holds nothing that a terminal would obey, whatever a gateway calls a symbol", () => {
+  fc.assert(
+    fc.property(outsideText, fc.integer({ min: 1, max: 120 }), (symbol, width) => {
+      for (const line of tableOf([quoteOf(symbol, 10)]).draw(width, 5)) {
+        assert.ok(isPrintable(line), JSON.stringify(line));
+        assert.ok(line.length <= width);
+      }
+    }),
+    { numRuns: 500 },
+  );
 });

@@ -172,6 +172,21 @@ test("a refusal for good ends it with exit code 1 and one line", async (t) => {
   }
 });
 
+test("what there is no tick of is said on standard error, in JSON mode too, and what there is comes all the same", async (t) => {
+  const gateway = await openGateway(t);
+  for (const [prefix, ...more] of [["ZZZ:"], ["YYY:", "--json"]]) {
+    const watch = new Watch(t, [`${prefix}*`, "NOPE", "V:A", "--url", gateway.url, ...more]);
+    assert.equal(await watch.said(prefix), `tickgate: no symbol matches ${prefix}* yet; waiting`);
+    assert.match(
+      await watch.said("NOPE"),
+      /^tickgate: (the gateway has no symbol|there is no tick of) NOPE yet; waiting$/,
+    );
+    assert.ok(!watch.errors.includes("V:A"));
+    gateway.tick(`${prefix}1`, 1, 2);
+    await watch.line(`${prefix}1`);
+  }
+});
+
 test("on a terminal: a table that gives the screen back, by key and by signal", async (t) => {
   const gateway = await openGateway(t);
   for (const way of ["q", "\x03", "SIGTERM"]) {

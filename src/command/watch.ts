@@ -4,16 +4,22 @@ import { type ConnectionState, TickgateClient } from "../client/client.ts";
 import type { CommandLine } from "../command_line.ts";
 import { UsageError } from "../option.ts";
 import { isPattern, isSymbol } from "../tick.ts";
+import { say } from "./terminal-lines.ts";
 import { Screen } from "./terminal-screen.ts";
 import { COLOURED, PLAIN_STYLE } from "./terminal-style.ts";
 import { JSON_LINES, LinePrinter, PLAIN } from "./watch-lines.ts";
 import { LiveView } from "./watch-live.ts";
+import { type Missing, missing } from "./watch-missing.ts";
 import { WatchTable } from "./watch-table.ts";
 
 /** How often the round trip is measured, ms. */
 const PING_INTERVAL = 2_000;
 /** The largest message that is taken in, bytes: a grant of some hundred thousand symbols. */
 const LARGEST_MESSAGE = 16 * 1_048_576;
+/** How long after it is connected it is said what there is no tick of, ms: a gateway may have to ask its bus first. */
+const MISSING_TIME = 2_000;
+/** How many of those are named. */
+const MOST_MISSING = 5;
 /** How long a slow reader of standard output may take for the last lines, ms. */
 const LAST_LINES = 500;
 
@@ -41,7 +47,11 @@ export async function run({ settings, operands, unknownEnv }: CommandLine): Prom
   // A reader that has gone (`| head`) is no error; a terminal that has gone is no place to tell of one.
   const readerGone = new Promise<number>((resolve) => process.stdout.on("error", () => resolve(0)));
   const isLive = process.stdout.isTTY && process.env.TERM !== "dumb" && !json;
-  const finish = isLive ? watchLive(client, order, ended.end) : watchLines(client, url, json);
+  const refused = new Set<string>();
+  client.on("rejected", ({ symbol }) => refused.add(symbol));
+  const waitingFor = () => missing(client, operands, refused);
+  const finish = isLive ? watchLive(client, order, waitingFor, ended.end) : watchLines(client, url, json);
+  if (!isLive) tellMissing(client, waitingFor);
   client.subscribe(operands, { interval });
 
   const code = await Promise.race([ended.code, readerGone]);
@@ -75,12 +85,30 @@ function untilEnd(client: TickgateClient): { code: Promise<number>; end: () => v
   };
 }
 
+/** Says once, some time after it is connected, what there is no tick of. */
+function tellMissing(client: TickgateClient, waitingFor: () => readonly Missing[]): void {
+  const stop = client.on("connection", ({ phase }) => {
+    if (phase !== "open") return;
+    stop();
+    setTimeout(() => {
+      const all = waitingFor();
+      for (const { why } of all.slice(0, MOST_MISSING)) say(`${why}; waiting`);
+      if (all.length > MOST_MISSING) say(`and waiting for ${all.length - MOST_MISSING} more`);
+    }, MISSING_TIME);
+  });
+}
+
 /** @returns what ends it */
-function watchLive(client: TickgateClient, order: "symbol" | "activity", end: () => void): () => Promise<void> {
+function watchLive(
+  client: TickgateClient,
+  order: "symbol" | "activity",
+  waitingFor: () => readonly Missing[],
+  end: () => void,
+): () => Promise<void> {
   const style = process.env.NO_COLOR ? PLAIN_STYLE : COLOURED;
   const now = () => Date.now() * 1_000 + client.stats.clockOffset;
   const table = new WatchTable(order, style, now);
-  const view = new LiveView(client, table, new Screen(process.stdout, process.stdin), style);
+  const view = new LiveView(client, table, new Screen(process.stdout, process.stdin), style, waitingFor);
   view.start(end);
   return async () => view.stop();
 }
@@ -108,8 +136,4 @@ function watchLines(client: TickgateClient, url: string, json: boolean): () => P
     const late = new Promise<void>((resolve) => setTimeout(resolve, LAST_LINES));
     await Promise.race([printer.finish(), late]);
   };
-}
-
-function say(text: string): void {
-  process.stderr.write(`tickgate: ${text}\n`);
 }

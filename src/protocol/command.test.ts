@@ -17,7 +17,7 @@ test("commands are read alike in both forms", () => {
     { op: "subscribe", symbols: [] },
     { op: "subscribe", id: 7, symbols: ["A", "B*"], interval: 0, fields: ["last", "bid"] },
     { op: "subscribe", symbols: ["A"], interval: 3_600_000 },
-    { op: "unsubscribe", id: "x".repeat(128), symbols: ["*"] },
+    { op: "unsubscribe", id: "x".repeat(64), symbols: ["*"] },
   ];
   for (const command of commands) {
     assert.deepEqual(json(command), command);
@@ -25,10 +25,25 @@ test("commands are read alike in both forms", () => {
   }
 });
 
-test("what is not asked for is left out, and null stands for nothing", () => {
-  const command = { op: "subscribe", symbols: ["A"], interval: null, fields: null, more: { deep: [1] } };
+test("what is not asked for is left out", () => {
+  const command = { op: "subscribe", symbols: ["A"], more: { deep: [1] } };
   for (const read of [json, msgpack]) assert.deepEqual(read(command), { op: "subscribe", symbols: ["A"] });
 });
+
+for (const key of ["id", "interval", "fields"])
+  test(`${key} may be null, which is the same as to leave it out`, () => {
+    const commands = [{ op: "ping" }, { op: "subscribe", symbols: ["A"] }, { op: "unsubscribe", symbols: ["A"] }];
+    for (const read of [json, msgpack])
+      for (const command of commands) assert.deepEqual(read({ ...command, [key]: null }), command);
+  });
+
+for (const key of ["op", "symbols"])
+  test(`${key} may not be null`, () => {
+    for (const read of [json, msgpack]) {
+      const result = read({ op: "subscribe", symbols: ["A"], id: 1, [key]: null });
+      assert.ok(isFault(result) && result.fault === "bad_message" && result.id === 1);
+    }
+  });
 
 test("every malformed shape has its error, and keeps the id where there is one", () => {
   const shapes: [unknown, string][] = [
@@ -76,11 +91,11 @@ test("every malformed shape has its error, and keeps the id where there is one",
   }
 });
 
-test("an id is a text or a finite number", () => {
-  for (const id of ["", "x".repeat(1_000), 0, -1.5]) {
+test("an id is a text of at most 64 characters or a finite number", () => {
+  for (const id of ["", "x".repeat(64), "😀".repeat(64), 0, -1.5]) {
     for (const read of [json, msgpack]) assert.deepEqual(read({ op: "ping", id }), { op: "ping", id });
   }
-  for (const id of [null, true, [], {}]) {
+  for (const id of [true, [], {}, "x".repeat(65), "😀".repeat(65), "x".repeat(30_000)]) {
     for (const read of [json, msgpack]) {
       const result = read({ op: "ping", id });
       assert.ok(isFault(result) && result.fault === "bad_message" && result.id === undefined);

@@ -5,7 +5,7 @@
 import { FIELDS, type Field, fieldIndex } from "../tick.ts";
 import type { ErrorCode } from "./codes.ts";
 import { decodePlain } from "./decode.ts";
-import { type Command, type CommandId, MAX_INTERVAL, type Subscribe } from "./messages.ts";
+import { type Command, type CommandId, MAX_ID_LENGTH, MAX_INTERVAL, type Subscribe } from "./messages.ts";
 
 /** Why a command was not accepted. */
 export interface CommandFault {
@@ -15,9 +15,8 @@ export interface CommandFault {
   readonly id?: CommandId;
 }
 
-/** The longest id that is a text, in UTF-16 code units: each answer repeats it. */
-const MAX_ID_LENGTH = 64;
-
+/** The keys of commands that may be left out. */
+const OPTIONAL_KEYS = ["id", "interval", "fields"] as const;
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
 /** Reads a command in MessagePack or JSON. */
@@ -39,7 +38,10 @@ export function isFault(result: Command | CommandFault): result is CommandFault 
 function checkCommand(value: unknown): Command | CommandFault {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     return { fault: "bad_message", message: "a command is a map with an op" };
-  const { op, id, symbols, interval, fields } = value as Record<string, unknown>;
+  const command = value as Record<string, unknown>;
+  const { op, symbols } = command;
+  // One rule for every key that may be left out: null is the same as none.
+  const [id, interval, fields] = OPTIONAL_KEYS.map((key) => command[key] ?? undefined);
   if (!isId(id))
     return { fault: "bad_message", message: `id must be a number or a text of at most ${MAX_ID_LENGTH} characters` };
   const own = id === undefined ? {} : { id };
@@ -52,22 +54,22 @@ function checkCommand(value: unknown): Command | CommandFault {
     case "unsubscribe": {
       if (!isTexts(symbols)) return fault("bad_message", "symbols must be a list of texts");
       if (op === "unsubscribe") return { op, ...own, symbols };
-      const command: Subscribe = { op, ...own, symbols };
-      if (interval !== undefined && interval !== null) {
+      const subscribe: Subscribe = { op, ...own, symbols };
+      if (interval !== undefined) {
         if (typeof interval !== "number") return fault("bad_message", "interval must be a number of milliseconds");
         if (!(interval >= 0 && interval <= MAX_INTERVAL))
           return fault("invalid_interval", `interval must be from 0 to ${MAX_INTERVAL} ms`);
-        command.interval = interval;
+        subscribe.interval = interval;
       }
-      if (fields !== undefined && fields !== null) {
+      if (fields !== undefined) {
         if (!isTexts(fields) || fields.length === 0) return fault("bad_message", "fields must be a list of names");
         const unknown = fields.find((name) => fieldIndex(name) < 0);
         if (unknown !== undefined)
           return fault("unknown_field", `no field ${shown(unknown)}; there are ${FIELDS.join(" ")}`);
         if (new Set(fields).size < fields.length) return fault("bad_message", "fields must not be named twice");
-        command.fields = fields as Field[];
+        subscribe.fields = fields as Field[];
       }
-      return command;
+      return subscribe;
     }
     default:
       return fault("unknown_op", `no op ${shown(op)}; there are subscribe unsubscribe ping`);
@@ -80,7 +82,13 @@ export function shown(text: string): string {
 }
 
 function isId(id: unknown): id is CommandId | undefined {
-  return id === undefined || Number.isFinite(id) || (typeof id === "string" && id.length <= MAX_ID_LENGTH);
+  if (typeof id === "string") return lengthOf(id) <= MAX_ID_LENGTH;
+  return id === undefined || Number.isFinite(id);
+}
+
+/** The characters of a text: Unicode code points, as most languages and JSON Schema count them. */
+function lengthOf(text: string): number {
+  return text.length <= MAX_ID_LENGTH ? text.length : [...text].length;
 }
 
 function isTexts(value: unknown): value is string[] {

@@ -14,10 +14,15 @@ export type Subprotocol = (typeof SUBPROTOCOLS)[number];
 
 /** The largest data frame, in bytes. */
 export const MAX_FRAME_BYTES = 65_536;
-/** The largest control message that the gateway sends, in bytes. */
+/** The largest control message of a gateway's, in bytes: many clients' libraries refuse more than 32 KiB by default. */
 export const MAX_CONTROL_BYTES = 16_384;
+/** The longest id of a command, in characters: the answer carries it, and has a largest size. */
+export const MAX_ID_LENGTH = 64;
 /** The longest interval that may be asked for, in milliseconds. */
 export const MAX_INTERVAL = 3_600_000;
+
+/** The reason of a `status` that says `stale` of a symbol that nobody publishes, until its first tick. */
+export const NOBODY_PUBLISHES = "unknown";
 
 /** What a client calls its command; the answer carries it. */
 export type CommandId = string | number;
@@ -63,20 +68,20 @@ export interface Rejection {
 export interface Subscribed {
   op: "subscribed";
   id?: CommandId;
+  /** Another part of the same answer follows. */
+  more?: true;
   interval: number;
   fields: Field[];
   symbols: [symbol: string, handle: number][];
   rejected: Rejection[];
-  /** The command's answer goes on in another message. */
-  more?: true;
 }
 
 export interface Unsubscribed {
   op: "unsubscribed";
   id?: CommandId;
-  symbols: string[];
-  /** The command's answer goes on in another message. */
+  /** Another part of the same answer follows. */
   more?: true;
+  symbols: string[];
 }
 
 export interface Status {

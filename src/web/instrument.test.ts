@@ -52,6 +52,15 @@ test("it is told which way the price went when it last changed", () => {
   assert.deepEqual(directions, [0, 0, 1, 1, -1]);
 });
 
+test("a symbol that nobody publishes has no price that could be stale, until it has ticked", () => {
+  const instrument = new Instrument("A");
+  assert.equal(instrument.state, undefined);
+  instrument.see(quoteAt(0, {}, "stale"), 1_000);
+  assert.deepEqual([instrument.state, instrument.isOld], ["unknown", false]);
+  instrument.see(quoteAt(1, { last: 5 }, "stale"), 2_000);
+  assert.deepEqual([instrument.state, instrument.isOld], ["stale", true]);
+});
+
 test("a state alone is no tick; times of silence are kept, and not without end", () => {
   const instrument = new Instrument("A");
   instrument.see(quoteAt(1, { last: 5 }), 1_000);

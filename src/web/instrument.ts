@@ -1,5 +1,6 @@
 /** What the page knows of one symbol: its quote, how its prices are written, and where they have been. */
-import type { Quote } from "../client/client.ts";
+
+import type { Quote, QuoteState } from "../client/client.ts";
 import { changeOf, shareOf } from "../price.ts";
 import { History } from "./history.ts";
 import { Decimals } from "./number.ts";
@@ -51,10 +52,18 @@ export class Instrument {
     return this.#price === null || open === null ? null : shareOf(this.#price, open);
   }
 
+  /**
+   * How the symbol is shown to stand; undefined before the gateway has answered. Where there has never been a tick there
+   * is no price that could be stale: that is `unknown`.
+   */
+  get state(): QuoteState | undefined {
+    const { state, seq } = this.quote ?? {};
+    return state === "stale" && seq === 0 ? "unknown" : state;
+  }
+
   /** Whether the price may be old: the feed is silent or has ended, or the connection is gone. */
   get isOld(): boolean {
-    const state = this.quote?.state;
-    return state === "stale" || state === "closed";
+    return this.state === "stale" || this.state === "closed";
   }
 
   /**

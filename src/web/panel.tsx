@@ -76,7 +76,8 @@ function Headline({ instrument }: { instrument: Instrument }) {
   const { quote, price, change, share, direction, decimals } = instrument;
   const sign = change === null || change === 0 ? "none" : change > 0 ? "up" : "down";
   const arrow = direction === 0 ? "" : direction > 0 ? "▲" : "▼";
-  const { state = "unknown", since = 0, reason = "" } = quote ?? {};
+  const { since = 0, reason = "" } = quote ?? {};
+  const { state = "unknown" } = instrument;
   return (
     <p class="headline" data-change={sign} data-state={state}>
       <span class="arrow" aria-hidden="true" data-direction={direction}>

@@ -212,7 +212,7 @@ export class RowView {
 
   #paintState(instrument: Instrument | undefined, refusal: string | undefined, now: number): void {
     // Before the gateway has answered there is nothing to say of it.
-    const state = refusal ? "refused" : (instrument?.quote?.state ?? "awaited");
+    const state = refusal ? "refused" : (instrument?.state ?? "awaited");
     if (state !== this.#state) {
       this.#state = state;
       this.element.dataset.state = state;
