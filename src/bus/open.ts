@@ -30,6 +30,7 @@ export type BusSettings = Pick<
   | "redisPrefix"
   | "busShards"
   | "busSilence"
+  | "busLinger"
   | "clockSkewWarning"
   | "metrics"
   | "node"
@@ -114,6 +115,7 @@ function openRedis(settings: BusSettings, clock: Clock, log: Logger): Bus {
         clock,
         log,
         silence: settings.busSilence,
+        linger: settings.busLinger,
         createFeed,
         skewWarning: settings.clockSkewWarning,
         subscriber: (events) =>

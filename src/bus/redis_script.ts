@@ -74,8 +74,8 @@ return {1, mark or ''}
 `);
 
 /**
- * A new leader shuts its predecessors out of a shard, and reads what they have written. KEYS: the shard's hash.
- * ARGV: 1 the feed, 2 the epoch. Answers 1, the mark that now holds, and all values; or 0 and the mark of a later epoch.
+ * A new leader shuts its predecessors out of a shard: what they have written can be read then, and does not change any more. KEYS: the
+ * shard's hash. ARGV: 1 the feed, 2 the epoch. Answers 1 and the mark that now holds, or 0 and the mark of a later epoch.
  */
 export const FENCE = new RedisScript(`
 local field = '#' .. ARGV[1]
@@ -86,7 +86,7 @@ if epoch < tonumber(ARGV[2]) then
   mark = ARGV[2] .. ':0:' .. ARGV[1]
   redis.call('HSET', KEYS[1], field, mark)
 end
-return {1, mark, redis.call('HVALS', KEYS[1])}
+return {1, mark}
 `);
 
 /**

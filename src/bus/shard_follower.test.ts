@@ -32,6 +32,11 @@ class Store {
     return batch.message;
   }
 
+  /** What the hash holds of these fields now, or of all: fields and values, one after the other. */
+  entries(fields: Iterable<string> = this.values.keys()): Buffer[] {
+    return [...fields].flatMap((field) => [Buffer.from(field), this.values.get(field) as Buffer]);
+  }
+
   /** A new leader: a larger epoch, shut in by its mark. */
   takeOver(): void {
     this.epoch++;
@@ -54,11 +59,52 @@ class Store {
   }
 }
 
+/** Ends a read for which the hash gives this: first its marks, then in slices of two fields. */
+function endRead(follower: ShardFollower, read: number, entries: readonly Buffer[]): void {
+  follower.takeMarks(read, entries);
+  for (let from = 0; from < entries.length; from += 4) follower.takeValues(read, entries.slice(from, from + 4));
+  follower.endRead(read);
+}
+
+/** A read under way: what Redis answers to one question is known when it is asked, and comes later. */
+class Read {
+  readonly #store: Store;
+  readonly #follower: ShardFollower;
+  readonly #number: number;
+  readonly #fields: string[];
+  #areMarksTaken = false;
+  #answer: Buffer[];
+
+  constructor(store: Store, follower: ShardFollower) {
+    this.#store = store;
+    this.#follower = follower;
+    this.#number = follower.beginRead();
+    this.#fields = [...store.values.keys()];
+    this.#answer = store.entries();
+  }
+
+  fail(): void {
+    this.#follower.failRead(this.#number);
+  }
+
+  /** The answer comes, and the next question is asked. @returns whether the read goes on */
+  answer(): boolean {
+    if (this.#areMarksTaken) this.#follower.takeValues(this.#number, this.#answer);
+    else this.#follower.takeMarks(this.#number, this.#answer);
+    this.#areMarksTaken = true;
+    this.#answer = this.#store.entries(this.#fields.splice(0, 2));
+    if (this.#answer.length > 0) return true;
+    this.#follower.endRead(this.#number);
+    return false;
+  }
+}
+
 class Gateway {
   readonly clock = new ManualClock();
   readonly counts = new ReaderCounts();
   readonly table = new MarketTable(10);
-  readonly silences: string[] = [];
+  /** What it is told of its stream: since when it is silent, or that it speaks. */
+  readonly told: (number | "speaking")[] = [];
   readonly outranked: [feed: string, epoch: number, known: number][] = [];
   readonly feed = new HeardFeed("F");
   readonly follower: ShardFollower;
@@ -66,7 +112,7 @@ class Gateway {
   #reset = 0;
 
   constructor() {
-    const { table, silences } = this;
+    const { table, told } = this;
     this.follower = new ShardFollower(
       {
         shards: 1,
@@ -91,8 +137,8 @@ class Gateway {
             }
           },
           batchEnd() {},
-          silent: () => silences.push("silent"),
-          speaking: () => silences.push("speaking"),
+          silent: (_, since) => told.push(since),
+          speaking: () => told.push("speaking"),
         },
       },
       0,
@@ -101,7 +147,7 @@ class Gateway {
 
   /** Reads the hash as it is now. */
   read(store: Store): void {
-    this.follower.endRead(this.follower.beginRead(), [...store.values.values()]);
+    endRead(this.follower, this.follower.beginRead(), store.entries());
   }
 }
 
@@ -123,7 +169,7 @@ const step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("restate" as const), symbol: fc.nat(3), fate: fc.nat(5) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("takeover" as const), lost: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("beginRead" as const) }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("endRead" as const), fails: fc.boolean() }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant("answer" as const), fate: fc.nat(9) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("deliver" as const), which: fc.nat(5) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("leave" as const) }) },
 );
@@ -135,19 +181,15 @@ test("whatever is lost, doubled, late or read in between: after a heartbeat and 
       const gateway = new Gateway();
       const { follower, clock } = gateway;
       for (const symbol of SYMBOLS) store.table.add(symbol);
-      /** Delayed batches, and the read under way with what the hash held when it was made. */
+      /** Delayed batches, and the read under way. */
       const delayed: Buffer[] = [];
-      let read: { number: number; values: Buffer[] } | undefined;
+      let read: Read | undefined;
       let price = 0;
       const send = (batch: Buffer, fate: number) => {
         if (fate === 0) return; // lost
         if (fate === 1) delayed.push(batch);
         else follower.batch(batch);
         if (fate === 2) follower.batch(batch); // doubled
-      };
-      const endRead = (fails: boolean) => {
-        if (read) fails ? follower.failRead(read.number) : follower.endRead(read.number, read.values);
-        read = undefined;
       };
       for (const one of steps) {
         clock.advance(10);
@@ -167,13 +209,15 @@ test("whatever is lost, doubled, late or read in between: after a heartbeat and 
             send(store.write([0]), 3);
           }
         } else if (one.kind === "beginRead" && !read && follower.wantsRead(clock.millis()))
-          read = { number: follower.beginRead(), values: [...store.values.values()] };
-        else if (one.kind === "endRead") endRead(one.fails);
-        else if (one.kind === "deliver" && delayed.length > 0)
+          read = new Read(store, follower);
+        else if (one.kind === "answer" && read) {
+          if (one.fate === 0) read.fail();
+          if (one.fate === 0 || !read.answer()) read = undefined;
+        } else if (one.kind === "deliver" && delayed.length > 0)
           follower.batch(delayed.splice(one.which % delayed.length, 1)[0]);
         else if (one.kind === "leave") follower.leave();
       }
-      endRead(false);
+      while (read?.answer());
       for (const batch of delayed) follower.batch(batch);
       follower.batch(store.write([]));
       for (let tries = 0; tries < 5; tries++) {
@@ -194,6 +238,8 @@ function loaded(): { store: Store; gateway: Gateway } {
   const first = store.write([0, 1, 2, 3]);
   gateway.read(store);
   gateway.follower.batch(first);
+  gateway.follower.batch(store.write([]));
+  gateway.told.length = 0;
   return { store, gateway };
 }
 
@@ -220,38 +266,126 @@ test("a missing number is a gap: what comes until it is healed says so", () => {
   assert.equal(gateway.follower.wantsRead(gateway.clock.millis()), false);
 });
 
-test("a stream goes silent once, and speaks again with its next batch", () => {
+test("a stream goes silent once, since its last batch, and speaks again with its next one", () => {
   const { store, gateway } = loaded();
-  gateway.clock.advance(1_999);
-  gateway.follower.check(gateway.clock.millis());
-  assert.deepEqual(gateway.silences, []);
-  gateway.clock.advance(1);
-  gateway.follower.check(gateway.clock.millis());
-  gateway.follower.check(gateway.clock.millis());
-  assert.deepEqual(gateway.silences, ["silent"]);
-  assert.equal(gateway.follower.wantsRead(gateway.clock.millis()), true, "the last batch may have been lost");
-  gateway.follower.batch(store.write([]));
-  assert.deepEqual(gateway.silences, ["silent", "speaking"]);
+  const { clock, follower, told } = gateway;
+  const heardAt = clock.micros();
+  clock.advance(1_999);
+  follower.check(clock.millis());
+  assert.deepEqual(told, []);
+  clock.advance(1.3);
+  follower.check(clock.millis());
+  follower.check(clock.millis());
+  assert.deepEqual(told, [heardAt]);
+  assert.equal(follower.wantsRead(clock.millis()), true, "the last batch may have been lost");
+  gateway.read(store);
+  follower.batch(store.write([]));
+  assert.deepEqual(told, [heardAt, "speaking"]);
 });
 
-test("a feed that is only in the store goes silent too", () => {
-  const store = loaded().store;
+/** A gateway that has read what `loaded` has in the store, where one symbol's tick was received 5 s ago and the others' earlier. */
+function restarted(): { store: Store; gateway: Gateway; aliveAt: number } {
+  const { store } = loaded();
   const gateway = new Gateway();
+  const aliveAt = gateway.clock.micros() - 5_000_000;
+  store.table.merge(0, { bid: 3 }, aliveAt - 20_000, aliveAt - 10_000);
+  store.table.merge(2, { bid: 3 }, aliveAt - 200_000, aliveAt);
+  store.table.merge(3, { bid: 3 }, aliveAt - 300_000);
+  store.write([0, 2, 3]);
   gateway.read(store);
-  gateway.clock.advance(2_000);
-  gateway.follower.check(gateway.clock.millis());
-  assert.deepEqual(gateway.silences, ["silent"]);
+  return { store, gateway, aliveAt };
+}
+
+test("a feed that is only in the store is silent from the start, since the newest time that the store has of it", () => {
+  const { gateway, aliveAt } = restarted();
+  const { clock, follower, told } = gateway;
+  assert.equal(told.at(-1), aliveAt);
+  assert.equal(follower.heard()[0].isSilent, false, "that is known when it has had time to speak");
+  assert.equal(follower.isDecided(clock.millis(), 700), false);
+  clock.advance(700);
+  assert.equal(follower.isDecided(clock.millis(), 700), true);
+  assert.equal(follower.isDecided(clock.millis(), 2_000), false);
+  clock.advance(1_300);
+  follower.check(clock.millis());
+  assert.equal(follower.heard()[0].isSilent, true);
+  assert.equal(follower.isDecided(clock.millis(), 9_000), true);
+  assert.equal(told.at(-1), aliveAt);
+  assert.ok(!told.includes("speaking"));
 });
 
-test("a shard that is left is silent at once, and a read from before does not count", () => {
-  const { store, gateway } = loaded();
-  const read = gateway.follower.beginRead();
-  gateway.follower.leave();
-  assert.deepEqual(gateway.silences, ["silent"]);
-  gateway.follower.endRead(read, [...store.values.values()]);
-  assert.equal(gateway.follower.isLoaded, false);
+test("a feed that the store names speaks with its first heartbeat, and is decided", () => {
+  const { store, gateway } = restarted();
+  gateway.follower.batch(store.write([]));
+  assert.equal(gateway.told.at(-1), "speaking");
+  assert.equal(gateway.follower.isDecided(gateway.clock.millis(), 700), true);
+});
+
+test("a time of the store that is still to come by our clock is now", () => {
+  const { store } = loaded();
+  const gateway = new Gateway();
+  store.table.merge(0, { bid: 3 }, gateway.clock.micros() + 1_000_000);
+  store.write([0]);
   gateway.read(store);
-  assert.deepEqual(gateway.silences, ["silent", "speaking"]);
+  assert.equal(gateway.told.at(-1), gateway.clock.micros());
+});
+
+test("a shard that is left is silent since it was heard, until it is followed, read and heard again", () => {
+  const { store, gateway } = loaded();
+  const { clock, follower, told } = gateway;
+  const heardAt = clock.micros();
+  const read = follower.beginRead();
+  clock.advance(40_000);
+  follower.leave();
+  assert.deepEqual(told, [heardAt]);
+  endRead(follower, read, store.entries());
+  assert.equal(follower.isLoaded, false);
+  follower.check(clock.millis());
+  assert.equal(follower.heard()[0].isSilent, false, "nobody has listened");
+  assert.equal(follower.isDecided(clock.millis(), 700), false);
+  gateway.read(store);
+  assert.deepEqual(told, [heardAt], "it may have died meanwhile");
+  clock.advance(2_000);
+  follower.check(clock.millis());
+  assert.equal(follower.isDecided(clock.millis(), 9_000), true);
+  follower.batch(store.write([]));
+  assert.deepEqual(told, [heardAt, "speaking"]);
+});
+
+test("a feed that went on after the shard was left, and died, was alive until then", () => {
+  const { store, gateway } = loaded();
+  const { clock, follower, told } = gateway;
+  follower.leave();
+  clock.advance(10_000);
+  const aliveAt = clock.micros();
+  store.table.merge(1, { bid: 7 }, aliveAt - 5, aliveAt);
+  store.write([1]);
+  clock.advance(60_000);
+  gateway.read(store);
+  assert.equal(told.at(-1), aliveAt);
+});
+
+test("a heartbeat before the store was read makes nothing live: values may have been missed", () => {
+  const { store, gateway } = loaded();
+  const { follower, told } = gateway;
+  follower.leave();
+  store.table.merge(1, { bid: 7 }, 7);
+  store.write([1]);
+  told.length = 0;
+  follower.batch(store.write([]));
+  assert.deepEqual(told, []);
+  gateway.read(store);
+  assert.deepEqual(told, ["speaking"]);
+  // After an outage of Redis it is the same.
+  gateway.clock.advance(2_000);
+  follower.check(gateway.clock.millis());
+  gateway.read(store);
+  store.table.merge(1, { bid: 8 }, 8);
+  store.write([1]);
+  told.length = 0;
+  follower.batch(store.write([]));
+  assert.deepEqual(told, []);
+  gateway.read(store);
+  assert.deepEqual(told, ["speaking"]);
 });
 
 test("batches of a leader that was replaced, of other shard counts, and broken ones are left out and counted", () => {
@@ -283,7 +417,7 @@ test("an earlier epoch than one that was heard is told of, but not before that o
   gateway.follower.check(gateway.clock.millis());
   gateway.follower.batch(store.write([]));
   assert.deepEqual(gateway.outranked, [["F", known - 10, known]]);
-  assert.deepEqual(gateway.silences, ["silent"]);
+  assert.equal(gateway.told.length, 1);
 });
 
 test("a listener that fails is given the same again, and not in a loop", () => {
@@ -314,31 +448,31 @@ test("a listener that fails is given the same again, and not in a loop", () => {
     },
     0,
   );
-  assert.throws(() => follower.endRead(follower.beginRead(), [...store.values.values()]), /full/);
+  assert.throws(() => endRead(follower, follower.beginRead(), store.entries()), /full/);
   assert.equal(follower.wantsRead(clock.millis()), false);
   clock.advance(200);
   assert.equal(follower.wantsRead(clock.millis()), true);
   fails = false;
-  follower.endRead(follower.beginRead(), [...store.values.values()]);
+  endRead(follower, follower.beginRead(), store.entries());
   fails = true;
   assert.throws(() => follower.batch(store.write([0])), /full/);
   assert.equal(follower.wantsRead(clock.millis()), true, "what it did not take is missing");
   fails = false;
-  follower.endRead(follower.beginRead(), [...store.values.values()]);
+  endRead(follower, follower.beginRead(), store.entries());
   assert.equal(follower.wantsRead(clock.millis()), false);
   assert.deepEqual(seen.slice(0, 4), SYMBOLS);
 });
 
 test("a store that is behind is asked again, later and later", () => {
   const { store, gateway } = loaded();
-  const behind = [...store.values.values()];
+  const behind = store.entries();
   store.write([0]);
   gateway.follower.batch(store.write([1]));
-  gateway.follower.endRead(gateway.follower.beginRead(), behind);
+  endRead(gateway.follower, gateway.follower.beginRead(), behind);
   assert.equal(gateway.follower.wantsRead(gateway.clock.millis()), false);
   gateway.clock.advance(200);
   assert.equal(gateway.follower.wantsRead(gateway.clock.millis()), true);
-  gateway.follower.endRead(gateway.follower.beginRead(), behind);
+  endRead(gateway.follower, gateway.follower.beginRead(), behind);
   gateway.clock.advance(200);
   assert.equal(gateway.follower.wantsRead(gateway.clock.millis()), false);
   gateway.clock.advance(200);

@@ -8,7 +8,7 @@ import { type ClockReading, UNKNOWN_CLOCK } from "./clock_offset.ts";
 import { FeedStream } from "./feed_stream.ts";
 import type { HeardFeed } from "./heard_feed.ts";
 import { WireError } from "./unpack.ts";
-import { type BatchDecoder, type BatchHead, type Mark, parseMark } from "./wire.ts";
+import { type BatchDecoder, type BatchHead, isMarkField, type Mark, parseMark } from "./wire.ts";
 
 /** What all shards of a gateway have heard, for the metrics. */
 export class ReaderCounts {
@@ -47,7 +47,7 @@ export interface FollowerOptions {
   outranked(feed: string, epoch: number, known: number): void;
 }
 
-/** The most that is kept while the hash is read, in bytes; beyond it the hash is read once more. */
+/** The most that is kept while a slice of the hash is read, in bytes; beyond it the hash is read once more. */
 const MAX_KEPT_BYTES = 8_388_608;
 /** The most feeds on one shard; more are ignored. */
 const MAX_STREAMS = 1_000;
@@ -66,7 +66,11 @@ export class ShardFollower {
   #lastRead = 0;
   /** Whether the hash must be read though nothing is known to be missing. */
   #isRequired = true;
-  /** Batches that came while the hash was read. */
+  /** What the marks of the read under way tell, by feed. */
+  readonly #marks = new Map<string, Mark>();
+  /** Streams that the read under way has told to have been alive later than was known. */
+  readonly #renewed = new Set<FeedStream>();
+  /** Batches that came while a slice of the hash was read. */
   #kept: Buffer[] = [];
   #keptBytes = 0;
   #retryDelay = 0;
@@ -89,16 +93,27 @@ export class ShardFollower {
 
   /** What is heard of each feed. */
   heard(): HeardStream[] {
+    const { clock } = this.#options;
+    const [now, micros] = [clock.millis(), clock.micros()];
     return Array.from(this.#streams, ([feed, stream]) => ({
       stream: stream.id,
       feed,
       shard: this.shard,
       epoch: stream.epoch,
       batch: stream.number,
-      heardAt: stream.heardAt,
+      heardAt: stream.isHeard ? stream.quietFrom : now - (micros - stream.aliveAt) / 1_000,
       isSilent: stream.isSilent,
       isMissing: stream.isIncomplete,
     }));
+  }
+
+  /**
+   * Whether it is known of each feed that the hash names whether it lives.
+   * @param patience how long a feed may say nothing before it is taken for dead, in milliseconds
+   */
+  isDecided(now: number, patience: number): boolean {
+    for (const stream of this.#streams.values()) if (!stream.isDecided(now, patience)) return false;
+    return true;
   }
 
   /** Whether the hash should be read now: {@link beginRead}, and then {@link endRead} or {@link failRead}. */
@@ -145,10 +160,16 @@ export class ShardFollower {
     if (this.#reading > 0) this.#keep(message);
   }
 
-  /** The hash is about to be read. Returns the read's number, with which it ends. */
+  /**
+   * The hash is about to be read: its marks ({@link takeMarks}), then its records in slices ({@link takeValues}), then
+   * {@link endRead}. In this order, since a mark tells of values that are read after it: those may be newer, never older.
+   * @returns the read's number, which goes with each of these calls
+   */
   beginRead(): number {
     this.#reading = ++this.#lastRead;
     this.#isRequired = false;
+    this.#marks.clear();
+    this.#renewed.clear();
     this.#options.counts.reads++;
     return this.#reading;
   }
@@ -161,31 +182,65 @@ export class ShardFollower {
     this.#backOff();
   }
 
+  /** Whether this read still counts: one from before the shard was left does not. */
+  isReading(read: number): boolean {
+    return read === this.#reading;
+  }
+
+  /** Fields and values of the hash, one after the other, among them marks. */
+  takeMarks(read: number, entries: readonly Buffer[]): void {
+    if (read !== this.#reading) return;
+    for (let index = 0; index + 1 < entries.length; index += 2) {
+      if (!isMarkField(entries[index])) continue;
+      const mark = parseMark(entries[index + 1]);
+      if (mark && (this.#marks.size < MAX_STREAMS || this.#streams.has(mark.feed))) this.#marks.set(mark.feed, mark);
+    }
+  }
+
   /**
-   * The hash's values have come: records and marks. A read from before the shard was left counts for nothing.
+   * Fields and values of the hash, one after the other, among them records.
    * @throws what the listener throws; the hash will be read again
    */
-  endRead(read: number, values: readonly Buffer[]): void {
+  takeValues(read: number, entries: readonly Buffer[]): void {
     if (read !== this.#reading) return;
     try {
-      this.#take(values);
+      for (let index = 0; index + 1 < entries.length; index += 2)
+        if (!isMarkField(entries[index])) this.#applyValue(entries[index + 1]);
+      this.#applyKept();
+      this.#options.listener?.batchEnd();
     } catch (error) {
       this.failRead(read);
       throw error;
     }
+  }
+
+  /** All of the hash has been given. */
+  endRead(read: number): void {
+    if (read !== this.#reading) return;
+    const now = this.#options.clock.millis();
+    for (const [feed, stream] of this.#streams) {
+      stream.settle(this.#marks.get(feed));
+      stream.isMissed &&= stream.isIncomplete || this.#isRequired;
+      if (!this.#isLoaded) stream.awaitFrom(now);
+    }
+    this.#isLoaded = true;
     this.#reading = 0;
+    this.#forget();
+    for (const stream of this.#streams.values()) {
+      this.#speakUp(stream);
+      if (!stream.isSpeaking && stream.aliveAt !== stream.toldAliveAt) this.#tellSilent(stream);
+    }
     if (this.#isMissing()) this.#backOff();
     else this.#retryDelay = 0;
   }
 
   /** Looks for streams that have gone silent; to be called several times in the time that a silence takes. */
   check(now: number): void {
-    const { silence, listener, clock } = this.#options;
     for (const stream of this.#streams.values()) {
-      const quiet = now - stream.heardAt;
-      if (stream.isSilent || quiet < silence) continue;
+      if (stream.isSilent || now - stream.quietFrom < this.#options.silence) continue;
       stream.isSilent = true;
-      listener?.silent(stream.id, clock.micros() - quiet * 1_000);
+      stream.isHeard = false;
+      if (stream.isSpeaking) this.#tellSilent(stream);
       // The last batch before the silence may have been lost: nothing would ever tell.
       this.requireRead();
     }
@@ -193,11 +248,9 @@ export class ShardFollower {
 
   /** The shard is not listened to any more: from now on nothing is known of it. */
   leave(): void {
-    const { listener, clock } = this.#options;
     for (const stream of this.#streams.values()) {
-      if (!stream.isSilent) listener?.silent(stream.id, clock.micros());
-      stream.isSilent = true;
-      stream.miss();
+      if (stream.isSpeaking) this.#tellSilent(stream);
+      stream.leave();
     }
     this.#isLoaded = false;
     this.#reading = 0;
@@ -205,32 +258,20 @@ export class ShardFollower {
     this.requireRead();
   }
 
-  #take(values: readonly Buffer[]): void {
-    const marks = new Map<string, Mark>();
-    for (const value of values) {
-      const mark = parseMark(value);
-      if (mark) marks.set(mark.feed, mark);
-      else this.#applyValue(value);
-    }
-    for (const [feed, stream] of this.#streams) {
-      stream.settle(marks.get(feed));
-      stream.isMissed &&= stream.isIncomplete || this.#isRequired;
-    }
-    if (!this.#isLoaded) this.#rejoin();
-    this.#isLoaded = true;
-    this.#applyKept(marks);
-    this.#options.listener?.batchEnd();
+  #tellSilent(stream: FeedStream): void {
+    stream.isSpeaking = false;
+    stream.toldAliveAt = stream.aliveAt;
+    this.#options.listener?.silent(stream.id, stream.aliveAt);
   }
 
-  /** Streams that were known before the shard was left have as long to speak as new ones. */
-  #rejoin(): void {
-    const { clock, listener } = this.#options;
-    for (const stream of this.#streams.values()) {
-      if (!stream.isSilent) continue;
-      stream.isSilent = false;
-      stream.heardAt = clock.millis();
-      listener?.speaking(stream.id);
-    }
+  /**
+   * A stream that was silent, or not listened to, is heard: its symbols stand as they say once nothing is missing. Before that they
+   * would be live with the values from before.
+   */
+  #speakUp(stream: FeedStream): void {
+    if (stream.isSpeaking || !stream.isHeard || !this.#isLoaded || stream.isIncomplete) return;
+    stream.isSpeaking = true;
+    this.#options.listener?.speaking(stream.id);
   }
 
   #isMissing(): boolean {
@@ -240,25 +281,26 @@ export class ShardFollower {
 
   /** Notes a batch in its stream; undefined when it is to be ignored. */
   #heard(head: BatchHead): FeedStream | undefined {
-    const { clock, counts, listener } = this.#options;
-    const stream = this.#streams.get(head.feed) ?? this.#join(head.feed);
-    const heard = stream?.hear(head.epoch, head.number, clock.millis()) ?? "late";
+    const { clock, counts } = this.#options;
+    const now = clock.millis();
+    const stream = this.#streams.get(head.feed) ?? this.#join(head.feed, true);
+    const heard = stream?.hear(head.epoch, head.number, now, clock.microsAt(now)) ?? "late";
     // What the leader before still had on its way comes at once, not after a silence.
     if (stream?.isSilent && head.epoch < stream.epoch) this.#options.outranked(head.feed, head.epoch, stream.epoch);
     if (!stream || heard === "late") return undefined;
     if (heard === "gap" && this.#isLoaded) counts.gaps++;
-    if (stream.isSilent) {
-      stream.isSilent = false;
-      listener?.speaking(stream.id);
-    }
+    this.#speakUp(stream);
     return stream;
   }
 
-  /** A stream that was not known: one that the hash tells of, or that begins to speak. It has as long to speak as any. */
-  #join(feed: string): FeedStream | undefined {
+  /**
+   * A stream that was not known.
+   * @param isHeard whether it speaks; one that the hash names has not been heard yet, and may be dead
+   */
+  #join(feed: string, isHeard: boolean): FeedStream | undefined {
     if (this.#streams.size >= MAX_STREAMS) return undefined;
     const { clock, streamOf, feedOf } = this.#options;
-    const stream = new FeedStream(streamOf(feed, this.shard), feedOf(feed), clock.millis());
+    const stream = new FeedStream(streamOf(feed, this.shard), feedOf(feed), clock.millis(), isHeard);
     this.#streams.set(feed, stream);
     return stream;
   }
@@ -293,8 +335,11 @@ export class ShardFollower {
     const record = this.#record;
     try {
       const feed = decoder.value(value, record);
-      const stream = this.#streams.get(feed) ?? this.#join(feed);
+      const known = this.#streams.get(feed);
+      const stream = known ?? this.#join(feed, false);
       if (!stream) return;
+      if (!stream.isSpeaking) this.#noteAlive(feed, stream, record);
+      if (!known) this.#tellSilent(stream);
       record.stream = stream.id;
       record.feed = stream.feed;
       record.sentAt = Number.NaN;
@@ -306,17 +351,31 @@ export class ShardFollower {
   }
 
   /**
-   * Applies again what came while the hash was read, where the hash is older: the values cannot have gone back, for
+   * The store tells when a stream was alive that is not heard: when it published what has not been heard here. By the publisher's
+   * clock, so not later than ours.
+   */
+  #noteAlive(feed: string, stream: FeedStream, record: BusRecord): void {
+    const mark = this.#marks.get(feed);
+    if (stream.aliveAt > 0 && !this.#renewed.has(stream) && !stream.isBehind(mark)) return;
+    const receivedAt = Number.isNaN(record.receivedAt) ? record.eventTime : record.receivedAt;
+    const time = Math.min(Math.max(receivedAt, record.since), this.#options.clock.micros());
+    if (time <= stream.aliveAt) return;
+    stream.aliveAt = time;
+    this.#renewed.add(stream);
+  }
+
+  /**
+   * Applies again what came while a slice of the hash was read, where the slice may be older: the values cannot have gone back, for
    * `seq` guards them, but the state of a symbol that had no tick can.
    */
-  #applyKept(marks: ReadonlyMap<string, Mark>): void {
+  #applyKept(): void {
     const { decoder } = this.#options;
     const kept = this.#kept;
     this.#forget();
     for (const message of kept) {
       const head = decoder.begin(message);
       const stream = this.#streams.get(head.feed);
-      const mark = marks.get(head.feed);
+      const mark = this.#marks.get(head.feed);
       if (!stream || head.epoch !== stream.epoch) continue;
       if (mark && mark.epoch === head.epoch && mark.number >= head.number) continue;
       this.#apply(head, stream);

@@ -259,6 +259,11 @@ export interface Mark {
   readonly feed: string;
 }
 
+/** Whether a field of a last-value hash is a feed's mark: `#` cannot stand in a symbol. */
+export function isMarkField(field: Buffer): boolean {
+  return field[0] === 0x23;
+}
+
 /** Reads a mark, the text `epoch:number:feed`, or undefined when the value is none. */
 export function parseMark(value: Buffer): Mark | undefined {
   // A record's value begins with an array's head, never with a digit.
