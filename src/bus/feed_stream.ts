@@ -24,6 +24,8 @@ export class FeedStream {
   aliveAt = 0;
   /** What the listener was last told of {@link aliveAt}, with the stream's silence. */
   toldAliveAt = 0;
+  /** The last read of the hash that had a value of the feed. */
+  namedBy = 0;
   /** From when its silence is counted, on the monotonic clock, in milliseconds: its last batch, or when the hash was read. */
   quietFrom: number;
   /** From when it could have been heard, on the same clock: when the hash was read that names it. */
@@ -111,6 +113,11 @@ export class FeedStream {
   isBehind(mark: Mark | undefined): boolean {
     if (!mark || mark.epoch < this.#epoch) return false;
     return mark.epoch > this.#epoch || mark.number > this.#number;
+  }
+
+  /** The hash was read, and its mark cannot be: what is there has to do, for reading it again would bring no more. */
+  settleUnmarked(): void {
+    this.#from = 0;
   }
 
   /** The hash was read: its mark tells how far its values go. */

@@ -16,9 +16,7 @@ import { describeTarget } from "./redis_url.ts";
 import { RedisWriter } from "./redis_writer.ts";
 import { RedisKeys } from "./shard.ts";
 import type { ReaderCounts } from "./shard_follower.ts";
-
-/** The longest name of a feed; it is part of every value in the store. */
-const MAX_FEED_BYTES = 64;
+import { MAX_FEED_BYTES } from "./wire.ts";
 
 /** The settings that the bus has. */
 export type BusSettings = Pick<

@@ -4,6 +4,7 @@
  */
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
+import { LogLimit } from "../log_limit.ts";
 import type { BusListener, BusReader, HeardStream } from "./bus.ts";
 import { Complaint } from "./complaint.ts";
 import { MAX_FIELDS, scanHash } from "./hash_scan.ts";
@@ -53,6 +54,8 @@ const ENSURE_INTERVAL = 2_000;
 /** Redis has lost its data, and with it the last epoch, and the new leader's clock is behind. */
 const OUTRANKED = "a feed is left out: its epoch is earlier than one heard before";
 
+const LEFT_OUT = "what a publisher wrote is not as docs/bus.md says; it is left out";
+
 /** What the reader holds of one shard. */
 interface Shard {
   readonly follower: ShardFollower;
@@ -72,6 +75,7 @@ export class RedisReader implements BusReader {
   /** What all followers share; the listener comes with the start. */
   readonly #following: FollowerOptions;
   readonly #streams = new Map<string, number>();
+  #nextStream = 0;
   readonly #feeds = new Map<string, HeardFeed>();
   readonly #skews: SkewWatch;
   #isStarted = false;
@@ -87,11 +91,14 @@ export class RedisReader implements BusReader {
   /** The last error of a command; empty while there has been none. */
   #refusal = "";
   readonly #complaint: Complaint;
+  /** The log of what publishers cause: it has a limit. */
+  readonly #events: LogLimit;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
     this.#skews = new SkewWatch(options.skewWarning, options.log);
     this.#complaint = new Complaint("the bus cannot be read; trying again", options.clock, options.log);
+    this.#events = new LogLimit(options.log, options.clock);
     this.#subscriber = options.subscriber({
       message: (shard, message) => this.#message(shard, message),
       subscribed: (shard) => this.#subscribed(shard),
@@ -112,6 +119,8 @@ export class RedisReader implements BusReader {
       offset: options.link.offset,
       outranked: (feed, epoch, known) =>
         outranked.about(new Error(`feed ${JSON.stringify(feed)}: epoch ${epoch} after ${known}`)),
+      leftOut: (what) => this.#events.add("warn", { ...what }, LEFT_OUT, what.reason),
+      forgotten: (feed, shard) => this.#forgotten(feed, shard),
     };
     for (let shard = 0; shard < keys.shards; shard++) {
       const follower = new ShardFollower(this.#following, shard);
@@ -180,6 +189,7 @@ export class RedisReader implements BusReader {
     clearInterval(this.#timer);
     this.#isStarted = false;
     this.#subscriber.close();
+    this.#events.close();
     this.#known?.();
   }
 
@@ -187,10 +197,17 @@ export class RedisReader implements BusReader {
     const name = `${shard} ${feed}`;
     let stream = this.#streams.get(name);
     if (stream === undefined) {
-      stream = this.#streams.size;
+      stream = this.#nextStream++;
       this.#streams.set(name, stream);
     }
     return stream;
+  }
+
+  /** When it comes back it is another stream: symbols that it had before and has no more stay stale. */
+  #forgotten(feed: string, shard: number): void {
+    this.#streams.delete(`${shard} ${feed}`);
+    if (!this.#shards.some(({ follower }) => follower.knows(feed))) this.#feeds.delete(feed);
+    this.#options.log.info({ feed, shard }, "a feed is forgotten: it is silent, and the store has no value of it");
   }
 
   #feedOf(name: string): HeardFeed {
@@ -300,7 +317,7 @@ export class RedisReader implements BusReader {
     this.#refusal = "";
     if (!isWhole)
       log.error({ shard, fields: MAX_FIELDS }, "a shard has more values than are read; the rest is left out");
-    follower.endRead(read);
+    follower.endRead(read, isWhole);
   }
 
   #tend(): void {

@@ -46,11 +46,12 @@ export async function takeOver(
     const hash = keys.hash(shard);
     const answer = (await FENCE.run(link, [hash], [feed, epoch], TIMEOUT)) as [number, Buffer];
     const mark = parseMark(answer[1]);
+    if (!mark) throw new Error(`${hash} has a mark of ${feed} that is none: see "Epochs and the lease" in docs/bus.md`);
     if (answer[0] !== 1) {
-      floor = Math.max(floor, (mark?.epoch ?? epoch) + 1);
+      floor = Math.max(floor, mark.epoch + 1);
       return;
     }
-    events.fenced(shard, mark?.number ?? 0);
+    events.fenced(shard, mark.number);
     await scanValues(link, hash, (entries) => {
       for (let index = 0; index + 1 < entries.length; index += 2) {
         if (isMarkField(entries[index]) || !read(decoder, entries[index + 1], record, feed)) continue;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { encode } from "@msgpack/msgpack";
 import fc from "fast-check";
 import { ManualClock } from "../clock.ts";
 import { MarketTable } from "../market/table.ts";
@@ -9,6 +10,8 @@ import { HeardFeed } from "./heard_feed.ts";
 import { ReaderCounts, ShardFollower } from "./shard_follower.ts";
 import { BatchDecoder, BatchEncoder, type EncodedBatch } from "./wire.ts";
 
+/** A time that may stand on the bus, microseconds since the Unix epoch. */
+const TIME = 1_600_000_000_000_000;
 const SYMBOLS = ["A", "B", "C", "D"];
 
 /** A shard as Redis keeps it, and its publishers, as much of them as the wire shows. */
@@ -106,6 +109,8 @@ class Gateway {
   /** What it is told of its stream: since when it is silent, or that it speaks. */
   readonly told: (number | "speaking")[] = [];
   readonly outranked: [feed: string, epoch: number, known: number][] = [];
+  readonly leftOut: string[] = [];
+  readonly forgotten: string[] = [];
   readonly feed = new HeardFeed("F");
   readonly follower: ShardFollower;
   healed = 0;
@@ -124,6 +129,8 @@ class Gateway {
         feedOf: () => this.feed,
         offset: { offset: 500, uncertainty: 100 },
         outranked: (...what) => this.outranked.push(what),
+        leftOut: ({ feed, reason, symbol, from }) => this.leftOut.push([feed, reason, symbol, from].join(" ")),
+        forgotten: (feed) => this.forgotten.push(feed),
         listener: {
           record: (record) => {
             const row = table.rowOf(record.symbol);
@@ -194,12 +201,12 @@ test("whatever is lost, doubled, late or read in between: after a heartbeat and 
       for (const one of steps) {
         clock.advance(10);
         if (one.kind === "tick") {
-          store.table.merge(one.symbol, { bid: ++price }, price);
-          if (store.table.state[one.symbol] !== LIVE) store.table.restate(one.symbol, LIVE, price, "");
+          store.table.merge(one.symbol, { bid: ++price }, TIME + price);
+          if (store.table.state[one.symbol] !== LIVE) store.table.restate(one.symbol, LIVE, TIME + price, "");
           send(store.write([one.symbol]), one.fate);
         } else if (one.kind === "restate" && store.table.seq[one.symbol] > 0) {
           const state = store.table.state[one.symbol] === LIVE ? STALE : LIVE;
-          store.table.restate(one.symbol, state, ++price, "");
+          store.table.restate(one.symbol, state, TIME + ++price, "");
           send(store.write([one.symbol]), one.fate);
         } else if (one.kind === "takeover") {
           store.takeOver();
@@ -234,7 +241,7 @@ test("whatever is lost, doubled, late or read in between: after a heartbeat and 
 function loaded(): { store: Store; gateway: Gateway } {
   const store = new Store();
   const gateway = new Gateway();
-  for (const symbol of SYMBOLS) store.table.merge(store.table.add(symbol), { bid: 1 }, 1);
+  for (const symbol of SYMBOLS) store.table.merge(store.table.add(symbol), { bid: 1 }, TIME + 1);
   const first = store.write([0, 1, 2, 3]);
   gateway.read(store);
   gateway.follower.batch(first);
@@ -245,7 +252,7 @@ function loaded(): { store: Store; gateway: Gateway } {
 
 test("batches one after the other need no read", () => {
   const { store, gateway } = loaded();
-  store.table.merge(0, { bid: 2 }, 2);
+  store.table.merge(0, { bid: 2 }, TIME + 2);
   gateway.follower.batch(store.write([0]));
   assert.equal(gateway.follower.wantsRead(gateway.clock.millis()), false);
   assert.equal(gateway.counts.gaps, 0);
@@ -254,9 +261,9 @@ test("batches one after the other need no read", () => {
 
 test("a missing number is a gap: what comes until it is healed says so", () => {
   const { store, gateway } = loaded();
-  store.table.merge(0, { bid: 2 }, 2);
+  store.table.merge(0, { bid: 2 }, TIME + 2);
   store.write([0]);
-  store.table.merge(1, { bid: 2 }, 2);
+  store.table.merge(1, { bid: 2 }, TIME + 2);
   gateway.follower.batch(store.write([1]));
   assert.equal(gateway.counts.gaps, 1);
   assert.equal(gateway.healed, 1);
@@ -368,7 +375,7 @@ test("a heartbeat before the store was read makes nothing live: values may have 
   const { store, gateway } = loaded();
   const { follower, told } = gateway;
   follower.leave();
-  store.table.merge(1, { bid: 7 }, 7);
+  store.table.merge(1, { bid: 7 }, TIME + 7);
   store.write([1]);
   told.length = 0;
   follower.batch(store.write([]));
@@ -379,13 +386,224 @@ test("a heartbeat before the store was read makes nothing live: values may have 
   gateway.clock.advance(2_000);
   follower.check(gateway.clock.millis());
   gateway.read(store);
-  store.table.merge(1, { bid: 8 }, 8);
+  store.table.merge(1, { bid: 8 }, TIME + 8);
   store.write([1]);
   told.length = 0;
   follower.batch(store.write([]));
   assert.deepEqual(told, []);
   gateway.read(store);
   assert.deepEqual(told, ["speaking"]);
+});
+
+/** A batch of any elements, as a publisher in another language may write it. */
+function written(by: { epoch: number; number: number }, records: readonly unknown[], feed = "F"): Buffer {
+  return Buffer.from(encode([1, feed, by.epoch, ++by.number, TIME, 1, records, 7, 8]));
+}
+
+/** A good record, with some of its elements replaced. */
+function record(symbol: string, own: Record<number, unknown> = {}): unknown[] {
+  const whole = [symbol, 9, TIME, 0, 0, "", 1.5, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+  return Object.assign(whole, own);
+}
+
+test("each record that breaks a rule is left out by itself, counted with its feed and logged; the others are taken", () => {
+  const { store, gateway } = loaded();
+  const { follower, table, leftOut, counts } = gateway;
+  const wrong: [reason: string, symbol: string, record: unknown][] = [
+    ["record", "", record("B").slice(0, 15)],
+    ["record", "", { symbol: "B" }],
+    ["record", "", "B"],
+    ["record", "", null],
+    ["symbol", "b", record("b")],
+    ["symbol", "", record("")],
+    ["symbol", "", record("B", { 0: 7 })],
+    ["symbol", "X".repeat(64), record("X".repeat(65))],
+    ...[0, -1, 1.5, 2 ** 53, Number.NaN, null, "9", [9], { nine: new Map([[1, 2]]) }].map(
+      (seq) => ["seq", "B", record("B", { 1: seq })] as [string, string, unknown],
+    ),
+    ...[null, Number.NaN, Number.POSITIVE_INFINITY, -1, 0, 1_600_000_000, 1e300, "now"].map(
+      (time) => ["time", "B", record("B", { 2: time })] as [string, string, unknown],
+    ),
+    ...[null, 3, -1, 0.5, "live"].map(
+      (state) => ["state", "B", record("B", { 3: state })] as [string, string, unknown],
+    ),
+    ...[null, Number.NaN, Number.NEGATIVE_INFINITY, -1, 1, 1e300].map(
+      (since) => ["time", "B", record("B", { 4: since })] as [string, string, unknown],
+    ),
+    ...[null, 5, "r".repeat(256), "é".repeat(128), "r".repeat(66_000)].map(
+      (text) => ["text", "B", record("B", { 5: text })] as [string, string, unknown],
+    ),
+    ...[Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, "1.5", true, [1]].map(
+      (value) => ["value", "B", record("B", { 12: value })] as [string, string, unknown],
+    ),
+  ];
+  // Nested as no library would write it.
+  wrong.push(["record", "", Buffer.concat([Buffer.alloc(60_000, 0x91), Buffer.from([0xc0])])]);
+  const clean = [...table.values.subarray(10, 20)];
+  for (const [reason, symbol, one] of wrong) {
+    leftOut.length = 0;
+    const seq = table.seq[0];
+    const good = record("A", { 1: seq + 1 });
+    const bytes = one instanceof Buffer ? one : Buffer.from(encode(one));
+    const [head, tail] = apart(written(store, ["BAD", good]), Buffer.from(encode("BAD")));
+    follower.batch(Buffer.concat([head, bytes, tail]));
+    assert.deepEqual(leftOut, [`F ${reason} ${symbol} batch`]);
+    assert.equal(table.seq[0], seq + 1, `the record behind ${reason} is taken`);
+  }
+  assert.equal(table.seq[1], 1);
+  assert.deepEqual([...table.values.subarray(10, 20)], clean);
+  assert.equal(counts.malformed.total, wrong.length);
+  assert.equal(
+    [...counts.malformed].reduce((sum, [{ feed }, count]) => sum + (feed === "F" ? count : 0), 0),
+    wrong.length,
+  );
+  assert.equal(follower.wantsRead(gateway.clock.millis()), false, "nothing is missing");
+  assert.deepEqual(gateway.told, [], "the feed lives");
+});
+
+/** What stands before and behind some bytes. */
+function apart(bytes: Buffer, middle: Buffer): [Buffer, Buffer] {
+  const at = bytes.indexOf(middle);
+  return [bytes.subarray(0, at), bytes.subarray(at + middle.length)];
+}
+
+test("what is a mistake for people and not for machines is put right: fractions of microseconds, NaN for nil", () => {
+  const { store, gateway } = loaded();
+  const { follower, table } = gateway;
+  const restated = { 2: TIME + 0.7, 3: 1, 4: TIME + 0.2, 5: "r".repeat(255), 7: Number.NaN, 16: 0.4 };
+  follower.batch(written(store, [record("A", restated), record("B", { 3: 2, 5: "over" })]));
+  assert.deepEqual(gateway.leftOut, []);
+  assert.deepEqual([table.eventTime[0], table.since[0], table.values[1]], [TIME + 1, TIME, Number.NaN]);
+  assert.equal(table.since[1], TIME, "a state without a time holds since its tick");
+});
+
+test("a value of the store that breaks a rule is left out at each read, and is read no more often for it", () => {
+  const { store, gateway } = loaded();
+  const { follower, leftOut, table } = gateway;
+  const bad = [
+    encode(["F", 1_000, record("B", { 2: Number.POSITIVE_INFINITY })]),
+    encode(["F", 0, record("B")]),
+    encode(["f".repeat(60_000), 1_000, record("B")]),
+    encode(["F", 1_000, record("B")]).subarray(0, -3),
+    Buffer.from('{"symbol":"B"}'),
+    Buffer.alloc(0),
+  ];
+  for (const [index, value] of bad.entries()) store.values.set(`BAD${index}`, Buffer.from(value));
+  for (let round = 0; round < 2; round++) {
+    leftOut.length = 0;
+    gateway.read(store);
+    assert.deepEqual(leftOut, [
+      "F time BAD0 store",
+      "F head BAD1 store",
+      " head BAD2 store",
+      "F format BAD3 store",
+      " format BAD4 store",
+      " format BAD5 store",
+    ]);
+    assert.equal(follower.wantsRead(gateway.clock.millis()), false);
+  }
+  assert.deepEqual([table.seq[1], table.values[12]], [1, Number.NaN]);
+  // A mark that is none does not make the feed missing for ever either.
+  for (const mark of ["9007199254740992:1:F", "0:1:F", "nonsense", "5:1:OTHER"]) {
+    store.values.set("#F", Buffer.from(mark));
+    leftOut.length = 0;
+    follower.requireRead();
+    gateway.read(store);
+    assert.equal(leftOut[0], "F mark  store");
+    assert.equal(follower.wantsRead(gateway.clock.millis()), false);
+  }
+});
+
+test("a batch that breaks a rule is left out whole, and named", () => {
+  const { store, gateway } = loaded();
+  const { follower, leftOut } = gateway;
+  const good = [record("A", { 1: 50 })];
+  const head = [1, "F", store.epoch, 99, TIME, 1, good];
+  const wrong: [string, unknown][] = [
+    [" format", new Map([["version", 1]])],
+    ["F version", [2, ...head.slice(1)]],
+    [" version", [2, { feed: "F" }]],
+    [" head", [1, "", ...head.slice(2)]],
+    [" head", [1, "f".repeat(65), ...head.slice(2)]],
+    ...[0, -1, 1.5, 2 ** 53, null, "7"].flatMap((count): [string, unknown][] => [
+      ["F head", [1, "F", count, ...head.slice(3)]],
+      ["F head", [1, "F", store.epoch, count, ...head.slice(4)]],
+    ]),
+    ...[null, Number.NaN, Number.POSITIVE_INFINITY, 1e300, -1, "now"].map((time): [string, unknown] => [
+      "F head",
+      [1, "F", store.epoch, 99, time, ...head.slice(5)],
+    ]),
+    ["F head", head.slice(0, 6)],
+    ["F head", [...head.slice(0, 6), "records"]],
+    ["F records", [...head.slice(0, 6), Array.from({ length: 1_001 }, () => null)]],
+    ["F shards", [...head.slice(0, 5), 2, good]],
+  ];
+  for (const [expected, batch] of wrong) {
+    leftOut.length = 0;
+    follower.batch(Buffer.from(encode(batch)));
+    assert.deepEqual(leftOut, [`${expected}  batch`], JSON.stringify(batch));
+  }
+  follower.batch(Buffer.from('{"version":1,"feed":"F"}'));
+  follower.batch(Buffer.alloc(0));
+  assert.equal(gateway.table.seq[0], 1);
+});
+
+test("a feed exists once it has published a good record", () => {
+  const { store, gateway } = loaded();
+  const { follower, leftOut } = gateway;
+  const ghost = { epoch: 1_000, number: 0 };
+  const feeds = () => follower.heard().map(({ feed }) => feed);
+  follower.batch(written(ghost, [], "ghost"));
+  follower.batch(written(ghost, [record("low", { 1: 0 }), record("B", { 1: 0 })], "ghost"));
+  follower.batch(written(ghost, [record("B")], "ghost").subarray(0, -3));
+  assert.deepEqual(leftOut, ["ghost symbol low batch", "ghost seq B batch", "ghost format  batch"]);
+  assert.deepEqual(
+    [...gateway.counts.malformed].filter(([{ feed }, count]) => feed !== "unknown" && count > 0),
+    [],
+  );
+  assert.deepEqual(feeds(), ["F"]);
+  store.values.set("#ghost", Buffer.from("1000:9:ghost"));
+  gateway.read(store);
+  assert.deepEqual(feeds(), ["F"]);
+  follower.batch(written(ghost, [record("low"), record("B", { 1: 60 })], "ghost"));
+  assert.deepEqual(feeds(), ["F", "ghost"]);
+  assert.equal(gateway.table.seq[1], 60);
+});
+
+test("what a feed that is not known may have published before is looked for, later and later", () => {
+  const { store, gateway } = loaded();
+  const { follower, clock } = gateway;
+  const ghost = { epoch: 1_000, number: 0 };
+  let reads = 0;
+  for (let second = 0; second < 300; second++) {
+    follower.batch(written(ghost, [], "ghost"));
+    if (follower.wantsRead(clock.millis())) {
+      reads++;
+      gateway.read(store);
+    }
+    follower.batch(store.write([]));
+    clock.advance(1_000);
+  }
+  assert.ok(reads > 3 && reads < 15, `${reads} reads`);
+});
+
+test("a feed that is silent and has no value in the store is forgotten", () => {
+  const { store, gateway } = loaded();
+  const { follower, clock, forgotten } = gateway;
+  for (const symbol of SYMBOLS) store.values.delete(symbol);
+  for (let second = 0; second < 599; second++) {
+    clock.advance(1_000);
+    follower.check(clock.millis());
+    if (follower.wantsRead(clock.millis())) gateway.read(store);
+  }
+  assert.deepEqual(forgotten, [], "a Redis that was lost may still be filled");
+  for (let second = 0; second < 400; second++) {
+    clock.advance(1_000);
+    follower.check(clock.millis());
+    if (follower.wantsRead(clock.millis())) gateway.read(store);
+  }
+  assert.deepEqual(forgotten, ["F"]);
+  assert.deepEqual(follower.heard(), []);
 });
 
 test("batches of a leader that was replaced, of other shard counts, and broken ones are left out and counted", () => {
@@ -402,7 +620,7 @@ test("batches of a leader that was replaced, of other shard counts, and broken o
   gateway.follower.batch(Buffer.from("nonsense"));
   gateway.read(store);
   gateway.follower.batch(store.write([0]).subarray(0, -3));
-  assert.equal(gateway.counts.malformed, 2);
+  assert.equal(gateway.counts.malformed.total, 3);
   assert.equal(gateway.follower.wantsRead(gateway.clock.millis()), true, "a batch read in part is missing");
 });
 
@@ -436,6 +654,8 @@ test("a listener that fails is given the same again, and not in a loop", () => {
       feedOf: () => new HeardFeed("F"),
       offset: { offset: Number.NaN, uncertainty: Number.NaN },
       outranked() {},
+      leftOut() {},
+      forgotten() {},
       listener: {
         record({ symbol }) {
           if (fails) throw new Error("full");

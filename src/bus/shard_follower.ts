@@ -3,12 +3,14 @@
  * heal. No input or output here: batches and the hash's values come in, records go out to the listener.
  */
 import type { Clock } from "../clock.ts";
+import { SYMBOL_LENGTH } from "../tick.ts";
 import { type BusListener, BusRecord, type HeardStream } from "./bus.ts";
 import { type ClockReading, UNKNOWN_CLOCK } from "./clock_offset.ts";
 import { FeedStream } from "./feed_stream.ts";
 import type { HeardFeed } from "./heard_feed.ts";
+import { MalformedCounts, type MalformedReason, UNKNOWN_FEED } from "./malformed.ts";
 import { WireError } from "./unpack.ts";
-import { type BatchDecoder, type BatchHead, isMarkField, type Mark, parseMark } from "./wire.ts";
+import { type BatchDecoder, type BatchHead, feedOfMark, isMarkField, type Mark, parseMark } from "./wire.ts";
 
 /** What all shards of a gateway have heard, for the metrics. */
 export class ReaderCounts {
@@ -19,12 +21,25 @@ export class ReaderCounts {
   ignored = 0;
   /** Times that batches were missing. */
   gaps = 0;
-  /** Batches and values that could not be read. */
-  malformed = 0;
+  /** What was left out since it is not as docs/bus.md says. */
+  readonly malformed = new MalformedCounts();
   /** Times that a shard was read from the last-value store. */
   reads = 0;
   /** Batches of a publisher with another number of shards. */
   mismatched = 0;
+}
+
+/** Something that was left out, as it is logged. */
+export interface LeftOut {
+  /** Whose it says that it is; empty where that cannot be read. */
+  readonly feed: string;
+  readonly shard: number;
+  readonly reason: MalformedReason;
+  /** The symbol, or what stands in its place; empty where there is none. */
+  readonly symbol: string;
+  readonly from: "batch" | "store";
+  /** What exactly is wrong, where there is more to say. */
+  readonly detail?: string;
 }
 
 /** What the shards of one gateway share. */
@@ -45,6 +60,10 @@ export interface FollowerOptions {
   readonly offset: ClockReading;
   /** A publisher speaks whose epoch is earlier than that of one which was heard and is silent: nobody hears it. */
   outranked(feed: string, epoch: number, known: number): void;
+  /** Something was left out since it is not as docs/bus.md says; it is counted already. */
+  leftOut(what: LeftOut): void;
+  /** Nothing is left of a feed on a shard: it is silent, and the store has no value of it. */
+  forgotten(feed: string, shard: number): void;
 }
 
 /** The most that is kept while a slice of the hash is read, in bytes; beyond it the hash is read once more. */
@@ -54,6 +73,18 @@ const MAX_STREAMS = 1_000;
 /** Waits between reads that did not heal, in milliseconds: the store may be behind until its publisher writes. */
 const FIRST_RETRY = 200;
 const MAX_RETRY = 5_000;
+/**
+ * Waits between reads for what could not be read of a batch, in milliseconds. One read may bring it; but a publisher that is broken
+ * writes such batches all the time, and a large hash is dear to read.
+ */
+const FIRST_SUSPICION = 1_000;
+const MAX_SUSPICION = 60_000;
+/** How often the hash is read for whether it still has values of feeds that are silent, in milliseconds. */
+const REVIEW_INTERVAL = 300_000;
+/** How long a feed must have been silent to be forgotten when the hash has no value of it, in milliseconds: a Redis that was lost is filled again by then. */
+const FORGET_AFTER = 600_000;
+/** After a read no other begins for so many times as long as it took, so that a gateway that misses batches all the time has time for ticks. */
+const REST_AFTER_READ = 4;
 
 export class ShardFollower {
   readonly shard: number;
@@ -68,6 +99,7 @@ export class ShardFollower {
   #isRequired = true;
   /** What the marks of the read under way tell, by feed. */
   readonly #marks = new Map<string, Mark>();
+  readonly #unreadableMarks = new Set<string>();
   /** Streams that the read under way has told to have been alive later than was known. */
   readonly #renewed = new Set<FeedStream>();
   /** Batches that came while a slice of the hash was read. */
@@ -75,6 +107,12 @@ export class ShardFollower {
   #keptBytes = 0;
   #retryDelay = 0;
   #retryAt = Number.NEGATIVE_INFINITY;
+  #readAt = 0;
+  /** Whether something has come that could not be read, and that the hash may have. */
+  #isSuspicious = false;
+  #suspicionDelay = 0;
+  #suspicionAt = Number.NEGATIVE_INFINITY;
+  #reviewAt = 0;
 
   constructor(options: FollowerOptions, shard: number) {
     this.#options = options;
@@ -84,6 +122,10 @@ export class ShardFollower {
   /** Whether the hash has been read since the shard is followed. */
   get isLoaded(): boolean {
     return this.#isLoaded;
+  }
+
+  knows(feed: string): boolean {
+    return this.#streams.has(feed);
   }
 
   get hasSilence(): boolean {
@@ -119,7 +161,7 @@ export class ShardFollower {
   /** Whether the hash should be read now: {@link beginRead}, and then {@link endRead} or {@link failRead}. */
   wantsRead(now: number): boolean {
     if (this.#reading > 0 || now < this.#retryAt) return false;
-    return this.#isRequired || this.#isMissing();
+    return this.#isRequired || this.#isMissing() || (this.#isSuspicious && now >= this.#suspicionAt);
   }
 
   /** The connection was lost meanwhile, or is new: whatever was said then is in the hash. */
@@ -138,12 +180,20 @@ export class ShardFollower {
     try {
       head = decoder.begin(message);
     } catch (error) {
-      return this.#malformed(error);
+      return this.#broken(error);
     }
     if (head.shards !== shards) {
       counts.mismatched++;
+      this.#leaveOut({
+        reason: "shards",
+        symbol: "",
+        from: "batch",
+        detail: `${head.shards} shards instead of ${shards}`,
+      });
       return;
     }
+    if (!this.#streams.has(head.feed) && decoder.countMalformed(this.#record) === head.records)
+      return this.#strange(head);
     const stream = this.#heard(head);
     if (!stream) {
       counts.ignored++;
@@ -166,9 +216,18 @@ export class ShardFollower {
    * @returns the read's number, which goes with each of these calls
    */
   beginRead(): number {
+    const now = this.#options.clock.millis();
     this.#reading = ++this.#lastRead;
+    this.#readAt = now;
     this.#isRequired = false;
+    if (this.#isSuspicious) {
+      const isLongAgo = now - this.#suspicionAt > MAX_SUSPICION;
+      this.#suspicionDelay = isLongAgo ? FIRST_SUSPICION : Math.min(MAX_SUSPICION, this.#suspicionDelay * 2);
+      this.#suspicionAt = now + this.#suspicionDelay;
+      this.#isSuspicious = false;
+    }
     this.#marks.clear();
+    this.#unreadableMarks.clear();
     this.#renewed.clear();
     this.#options.counts.reads++;
     return this.#reading;
@@ -192,8 +251,14 @@ export class ShardFollower {
     if (read !== this.#reading) return;
     for (let index = 0; index + 1 < entries.length; index += 2) {
       if (!isMarkField(entries[index])) continue;
+      const feed = feedOfMark(entries[index]);
+      if (this.#marks.size + this.#unreadableMarks.size >= MAX_STREAMS && !this.#streams.has(feed)) continue;
       const mark = parseMark(entries[index + 1]);
-      if (mark && (this.#marks.size < MAX_STREAMS || this.#streams.has(mark.feed))) this.#marks.set(mark.feed, mark);
+      if (mark?.feed === feed) this.#marks.set(feed, mark);
+      else {
+        this.#unreadableMarks.add(feed);
+        this.#leaveOut({ reason: "mark", symbol: "", from: "store" }, feed);
+      }
     }
   }
 
@@ -205,7 +270,7 @@ export class ShardFollower {
     if (read !== this.#reading) return;
     try {
       for (let index = 0; index + 1 < entries.length; index += 2)
-        if (!isMarkField(entries[index])) this.#applyValue(entries[index + 1]);
+        if (!isMarkField(entries[index])) this.#applyValue(entries[index], entries[index + 1]);
       this.#applyKept();
       this.#options.listener?.batchEnd();
     } catch (error) {
@@ -214,19 +279,29 @@ export class ShardFollower {
     }
   }
 
-  /** All of the hash has been given. */
-  endRead(read: number): void {
+  /**
+   * The hash has been given.
+   * @param isWhole whether all of it was
+   */
+  endRead(read: number, isWhole = true): void {
     if (read !== this.#reading) return;
     const now = this.#options.clock.millis();
     for (const [feed, stream] of this.#streams) {
-      stream.settle(this.#marks.get(feed));
+      if (this.#unreadableMarks.has(feed)) stream.settleUnmarked();
+      else stream.settle(this.#marks.get(feed));
       stream.isMissed &&= stream.isIncomplete || this.#isRequired;
       if (!this.#isLoaded) stream.awaitFrom(now);
     }
     this.#isLoaded = true;
     this.#reading = 0;
+    this.#retryAt = now + REST_AFTER_READ * (now - this.#readAt);
     this.#forget();
-    for (const stream of this.#streams.values()) {
+    for (const [feed, stream] of this.#streams) {
+      if (isWhole && stream.namedBy !== read && now - stream.quietFrom >= FORGET_AFTER) {
+        this.#streams.delete(feed);
+        this.#options.forgotten(feed, this.shard);
+        continue;
+      }
       this.#speakUp(stream);
       if (!stream.isSpeaking && stream.aliveAt !== stream.toldAliveAt) this.#tellSilent(stream);
     }
@@ -236,6 +311,10 @@ export class ShardFollower {
 
   /** Looks for streams that have gone silent; to be called several times in the time that a silence takes. */
   check(now: number): void {
+    if (now >= this.#reviewAt) {
+      this.#reviewAt = now + REVIEW_INTERVAL;
+      this.#isRequired ||= this.hasSilence;
+    }
     for (const stream of this.#streams.values()) {
       if (stream.isSilent || now - stream.quietFrom < this.#options.silence) continue;
       stream.isSilent = true;
@@ -305,8 +384,8 @@ export class ShardFollower {
     return stream;
   }
 
-  /** Gives a batch's records to the listener. Returns whether all could be read. */
-  #apply(head: BatchHead, stream: FeedStream): boolean {
+  /** Gives a batch's records to the listener. Returns whether all could be read, be it that some are left out. */
+  #apply(head: BatchHead, stream: FeedStream, isAgain = false): boolean {
     const { decoder, listener } = this.#options;
     const record = this.#record;
     record.stream = stream.id;
@@ -314,7 +393,11 @@ export class ShardFollower {
     record.sentAt = head.sentAt;
     try {
       for (let left = head.records; left > 0; left--) {
-        decoder.next(record);
+        const reason = decoder.next(record);
+        if (reason !== undefined) {
+          if (!isAgain) this.#leaveOut({ reason, symbol: decoder.leftOutSymbol, from: "batch" });
+          continue;
+        }
         record.epoch = head.epoch;
         record.healed = this.#isLoaded && stream.isMissed;
         // An older publisher does not tell it, nor does one in another language that is not asked when.
@@ -324,30 +407,55 @@ export class ShardFollower {
       }
       return true;
     } catch (error) {
-      stream.miss();
-      this.#malformed(error);
+      if (!(error instanceof WireError)) {
+        stream.miss();
+        throw error;
+      }
+      // What could not be read of it may be in the hash all the same.
+      this.#isSuspicious = true;
+      if (!isAgain) this.#broken(error);
       return false;
     }
   }
 
-  #applyValue(value: Buffer): void {
+  /** A feed that is not known has written no good record: it is not known now either, so that nobody waits for it. */
+  #strange(head: BatchHead): void {
+    const { decoder, counts } = this.#options;
+    counts.ignored++;
+    // It may have published before, and that was missed.
+    this.#isSuspicious = true;
+    try {
+      for (let left = head.records; left > 0; left--) {
+        const reason = decoder.next(this.#record);
+        if (reason !== undefined) this.#leaveOut({ reason, symbol: decoder.leftOutSymbol, from: "batch" });
+      }
+    } catch (error) {
+      this.#broken(error);
+    }
+  }
+
+  #applyValue(field: Buffer, value: Buffer): void {
     const { decoder, listener } = this.#options;
     const record = this.#record;
+    let feed: string;
     try {
-      const feed = decoder.value(value, record);
-      const known = this.#streams.get(feed);
-      const stream = known ?? this.#join(feed, false);
-      if (!stream) return;
-      if (!stream.isSpeaking) this.#noteAlive(feed, stream, record);
-      if (!known) this.#tellSilent(stream);
-      record.stream = stream.id;
-      record.feed = stream.feed;
-      record.sentAt = Number.NaN;
-      record.healed = this.#isLoaded && stream.isMissed;
-      listener?.record(record);
+      feed = decoder.value(value, record);
     } catch (error) {
-      this.#malformed(error);
+      if (!(error instanceof WireError)) throw error;
+      const symbol = field.toString("utf8", 0, SYMBOL_LENGTH);
+      return this.#leaveOut({ reason: error.reason, symbol, from: "store", detail: error.message });
     }
+    const known = this.#streams.get(feed);
+    const stream = known ?? this.#join(feed, false);
+    if (!stream) return;
+    if (!stream.isSpeaking) this.#noteAlive(feed, stream, record);
+    if (!known) this.#tellSilent(stream);
+    stream.namedBy = this.#reading;
+    record.stream = stream.id;
+    record.feed = stream.feed;
+    record.sentAt = Number.NaN;
+    record.healed = this.#isLoaded && stream.isMissed;
+    listener?.record(record);
   }
 
   /**
@@ -378,7 +486,7 @@ export class ShardFollower {
       const mark = this.#marks.get(head.feed);
       if (!stream || head.epoch !== stream.epoch) continue;
       if (mark && mark.epoch === head.epoch && mark.number >= head.number) continue;
-      this.#apply(head, stream);
+      this.#apply(head, stream, true);
     }
   }
 
@@ -397,11 +505,18 @@ export class ShardFollower {
 
   #backOff(): void {
     this.#retryDelay = Math.min(MAX_RETRY, Math.max(FIRST_RETRY, this.#retryDelay * 2));
-    this.#retryAt = this.#options.clock.millis() + this.#retryDelay;
+    this.#retryAt = Math.max(this.#retryAt, this.#options.clock.millis() + this.#retryDelay);
   }
 
-  #malformed(error: unknown): void {
+  /** A batch, or what is left of it, cannot be read. */
+  #broken(error: unknown): void {
     if (!(error instanceof WireError)) throw error;
-    this.#options.counts.malformed++;
+    this.#leaveOut({ reason: error.reason, symbol: "", from: "batch", detail: error.message });
+  }
+
+  #leaveOut(what: Omit<LeftOut, "feed" | "shard">, feed = this.#options.decoder.head.feed): void {
+    const known = this.#streams.get(feed)?.feed.name;
+    this.#options.counts.malformed.add(known ?? UNKNOWN_FEED, what.reason);
+    this.#options.leftOut({ feed, shard: this.shard, ...what });
   }
 }
