@@ -50,6 +50,7 @@ function settings({ url, shards }: Load) {
     redisPrefix: SETTINGS.redisPrefix.default,
     busShards: shards,
     busSilence: SETTINGS.busSilence.default,
+    busLinger: SETTINGS.busLinger.default,
     metrics: SETTINGS.metrics.default,
     clockSkewWarning: SETTINGS.clockSkewWarning.default,
     node: "bench",

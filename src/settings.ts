@@ -294,6 +294,13 @@ export const SETTINGS = {
     2_000,
     "A part of the bus on which nothing has come for so long is silent, and its symbols stale; a feed's heartbeat comes every 500 ms",
   ),
+  busLinger: setting(
+    GATEWAY,
+    "bus-linger",
+    integer(0, 3_600_000, "ms"),
+    30_000,
+    "A part of the bus that no client wants any more is listened to for so long: who comes back then has prices at once",
+  ),
   metrics: setting(
     SERVERS,
     "metrics",

@@ -22,6 +22,7 @@ export function busSettings(redisUrl: string, more: Partial<BusSettings> = {}): 
     redisPrefix: "tickgate",
     busShards: 8,
     busSilence: 2_000,
+    busLinger: 30_000,
     metrics: true,
     clockSkewWarning: 50,
     node: "test",

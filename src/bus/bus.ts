@@ -51,7 +51,11 @@ export interface BusListener {
   record(record: BusRecord): void;
   /** The records of one batch have all been given. */
   batchEnd(): void;
-  /** Nothing has come on this stream for too long: what is known of its symbols stands, but may be old. */
+  /**
+   * Nothing has come on this stream for too long, or nothing yet: what is known of its symbols stands, and what is read of them from the
+   * last-value store, but may be old. Said again when more is known of when its feed was alive.
+   * @param sinceMicros when its feed was last known to be alive, whole microseconds since the Unix epoch
+   */
   silent(stream: number, sinceMicros: number): void;
   /** The stream speaks again. */
   speaking(stream: number): void;
@@ -84,7 +88,10 @@ export interface BusReader {
    */
   follow(symbol?: string): void;
   unfollow(symbol?: string): void;
-  /** Whether all that the bus holds of a followed symbol is in the listener's hands; of every symbol when none is named. */
+  /**
+   * Whether all that the bus holds of a followed symbol is in the listener's hands, and whether its feed lives has been seen; of every
+   * symbol when none is named.
+   */
   isKnown(symbol?: string): boolean;
   /** The feeds that have been heard, each once. */
   feeds(): Iterable<HeardFeed>;

@@ -42,7 +42,7 @@ test("what a feed publishes, a gateway has", async () => {
     await gateway.settles(feed);
     assert.equal(gateway.counts.gaps, 0);
     assert.equal(gateway.healed, 0);
-    assert.equal(gateway.counts.malformed, 0);
+    assert.equal(gateway.counts.malformed.total, 0);
   });
 });
 

@@ -16,9 +16,7 @@ import { describeTarget } from "./redis_url.ts";
 import { RedisWriter } from "./redis_writer.ts";
 import { RedisKeys } from "./shard.ts";
 import type { ReaderCounts } from "./shard_follower.ts";
-
-/** The longest name of a feed; it is part of every value in the store. */
-const MAX_FEED_BYTES = 64;
+import { MAX_FEED_BYTES } from "./wire.ts";
 
 /** The settings that the bus has. */
 export type BusSettings = Pick<
@@ -30,6 +28,7 @@ export type BusSettings = Pick<
   | "redisPrefix"
   | "busShards"
   | "busSilence"
+  | "busLinger"
   | "clockSkewWarning"
   | "metrics"
   | "node"
@@ -114,6 +113,7 @@ function openRedis(settings: BusSettings, clock: Clock, log: Logger): Bus {
         clock,
         log,
         silence: settings.busSilence,
+        linger: settings.busLinger,
         createFeed,
         skewWarning: settings.clockSkewWarning,
         subscriber: (events) =>

@@ -4,8 +4,10 @@
  */
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
+import { LogLimit } from "../log_limit.ts";
 import type { BusListener, BusReader, HeardStream } from "./bus.ts";
 import { Complaint } from "./complaint.ts";
+import { MAX_FIELDS, scanHash } from "./hash_scan.ts";
 import type { HeardFeed } from "./heard_feed.ts";
 import type { RedisLink } from "./redis_link.ts";
 import type { Subscriber, SubscriberEvents } from "./redis_subscriber.ts";
@@ -24,7 +26,7 @@ export interface ReaderOptions {
   /** How long a stream may say nothing before it counts as silent, in milliseconds. */
   readonly silence: number;
   /** How long a shard that nobody wants any more is still listened to, in milliseconds. */
-  readonly linger?: number;
+  readonly linger: number;
   /** Makes what is counted of a feed. */
   createFeed(name: string): HeardFeed;
   /** How far a feed's clock may be from ours before the log tells, in milliseconds. */
@@ -34,19 +36,25 @@ export interface ReaderOptions {
 /** Feeds that are told apart; whoever writes to Redis can name any number, and what is beyond counts as one. */
 const MAX_FEEDS = 64;
 const OTHER_FEEDS = "other";
-const LINGER = 30_000;
+/**
+ * How long a feed that the hash names may say nothing before its symbols are known to be stale for who waits for them, in
+ * milliseconds: longer than a feed that lives takes for its next heartbeat (500, and 100 that it may be late), and shorter than the
+ * second that an HTTP request waits. It is shown as stale before, too.
+ */
+const DECISION_TIME = 700;
 /** How often silences, retries and lingering shards are looked for, in milliseconds. */
 const TEND_INTERVAL = 100;
 /** How late a look may be and still be trusted: after a longer stall, what was said meanwhile is not read yet. */
 const MAX_LATENESS = 400;
-/** Hashes read at once: an answer may be megabytes, and ticks must come through in between. */
+/** Hashes read at once: ticks must come through in between. */
 const READS_AT_ONCE = 4;
-const READ_TIMEOUT = 5_000;
 /** How often a silent shard's subscription is looked after, in milliseconds. */
 const ENSURE_INTERVAL = 2_000;
 
 /** Redis has lost its data, and with it the last epoch, and the new leader's clock is behind. */
 const OUTRANKED = "a feed is left out: its epoch is earlier than one heard before";
+
+const LEFT_OUT = "what a publisher wrote is not as docs/bus.md says; it is left out";
 
 /** What the reader holds of one shard. */
 interface Shard {
@@ -67,10 +75,13 @@ export class RedisReader implements BusReader {
   /** What all followers share; the listener comes with the start. */
   readonly #following: FollowerOptions;
   readonly #streams = new Map<string, number>();
+  #nextStream = 0;
   readonly #feeds = new Map<string, HeardFeed>();
   readonly #skews: SkewWatch;
   #isStarted = false;
   #isKnown = false;
+  /** Whether it has been known once of all feeds whether they live: before that clients would get values as stale that are not. */
+  #isDecided = false;
   #known: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #reads = 0;
@@ -80,11 +91,14 @@ export class RedisReader implements BusReader {
   /** The last error of a command; empty while there has been none. */
   #refusal = "";
   readonly #complaint: Complaint;
+  /** The log of what publishers cause: it has a limit. */
+  readonly #events: LogLimit;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
     this.#skews = new SkewWatch(options.skewWarning, options.log);
     this.#complaint = new Complaint("the bus cannot be read; trying again", options.clock, options.log);
+    this.#events = new LogLimit(options.log, options.clock);
     this.#subscriber = options.subscriber({
       message: (shard, message) => this.#message(shard, message),
       subscribed: (shard) => this.#subscribed(shard),
@@ -105,6 +119,8 @@ export class RedisReader implements BusReader {
       offset: options.link.offset,
       outranked: (feed, epoch, known) =>
         outranked.about(new Error(`feed ${JSON.stringify(feed)}: epoch ${epoch} after ${known}`)),
+      leftOut: (what) => this.#events.add("warn", { ...what }, LEFT_OUT, what.reason),
+      forgotten: (feed, shard) => this.#forgotten(feed, shard),
     };
     for (let shard = 0; shard < keys.shards; shard++) {
       const follower = new ShardFollower(this.#following, shard);
@@ -142,7 +158,10 @@ export class RedisReader implements BusReader {
   }
 
   isKnown(symbol?: string): boolean {
-    return this.#shardsOf(symbol).every((shard) => shard.isWanted && this.#isWell(shard));
+    const now = this.#options.clock.millis();
+    const isKnown = (shard: Shard) =>
+      shard.isWanted && this.#isWell(shard) && shard.follower.isDecided(now, DECISION_TIME);
+    return this.#shardsOf(symbol).every(isKnown);
   }
 
   feeds(): Iterable<HeardFeed> {
@@ -157,6 +176,7 @@ export class RedisReader implements BusReader {
     if (!this.#isStarted) return "the bus is not started";
     if (!this.#options.link.isUp) return `Redis is not connected: ${this.#options.link.lastError || "trying"}`;
     if (!this.#isKnown) return `the market is being read from Redis${this.#refusal && `: ${this.#refusal}`}`;
+    if (!this.#isDecided) return "the feeds that the last values are of have not been heard yet";
     if (this.counts.mismatched > 0 && this.counts.batches === 0) return "the feeds have another number of bus shards";
     const overdue = this.#options.clock.millis() - this.#options.silence;
     const isOverdue = (shard: Shard) => shard.isWanted && !this.#isWell(shard) && shard.since < overdue;
@@ -169,6 +189,7 @@ export class RedisReader implements BusReader {
     clearInterval(this.#timer);
     this.#isStarted = false;
     this.#subscriber.close();
+    this.#events.close();
     this.#known?.();
   }
 
@@ -176,10 +197,17 @@ export class RedisReader implements BusReader {
     const name = `${shard} ${feed}`;
     let stream = this.#streams.get(name);
     if (stream === undefined) {
-      stream = this.#streams.size;
+      stream = this.#nextStream++;
       this.#streams.set(name, stream);
     }
     return stream;
+  }
+
+  /** When it comes back it is another stream: symbols that it had before and has no more stay stale. */
+  #forgotten(feed: string, shard: number): void {
+    this.#streams.delete(`${shard} ${feed}`);
+    if (!this.#shards.some(({ follower }) => follower.knows(feed))) this.#feeds.delete(feed);
+    this.#options.log.info({ feed, shard }, "a feed is forgotten: it is silent, and the store has no value of it");
   }
 
   #feedOf(name: string): HeardFeed {
@@ -255,6 +283,9 @@ export class RedisReader implements BusReader {
       this.#isKnown = true;
       this.#known?.();
     }
+    const { silence } = this.#options;
+    this.#isDecided ||=
+      this.#isKnown && this.#shards.every((shard) => !shard.isWanted || shard.follower.isDecided(now, silence));
   }
 
   #read({ follower }: Shard): void {
@@ -268,21 +299,29 @@ export class RedisReader implements BusReader {
   }
 
   async #readInto(follower: ShardFollower): Promise<void> {
-    const { link, keys } = this.#options;
+    const { link, keys, log } = this.#options;
+    const { shard } = follower;
     const read = follower.beginRead();
-    let values: Buffer[];
+    const taking = (take: (read: number, entries: readonly Buffer[]) => void) => (entries: readonly Buffer[]) => {
+      take.call(follower, read, entries);
+      return follower.isReading(read);
+    };
+    let isWhole: boolean;
     try {
-      values = (await link.call("hvals", [keys.hash(follower.shard)], READ_TIMEOUT)) as Buffer[];
+      isWhole = await scanHash(link, keys.hash(shard), taking(follower.takeMarks), taking(follower.takeValues));
     } catch (error) {
+      if (!follower.isReading(read)) throw error;
       this.#refused(error as Error);
       return follower.failRead(read);
     }
     this.#refusal = "";
-    follower.endRead(read, values);
+    if (!isWhole)
+      log.error({ shard, fields: MAX_FIELDS }, "a shard has more values than are read; the rest is left out");
+    follower.endRead(read, isWhole);
   }
 
   #tend(): void {
-    const { clock, linger = LINGER } = this.#options;
+    const { clock, linger } = this.#options;
     const now = clock.millis();
     const isLate = now - this.#tendedAt > MAX_LATENESS;
     this.#tendedAt = now;

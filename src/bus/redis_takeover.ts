@@ -1,16 +1,17 @@
 /**
- * How a new leader takes a feed over, shard by shard: in one step its epoch shuts its predecessor out and what that one
- * has written is read, so that nothing can be written in between.
+ * How a new leader takes a feed over, shard by shard: its epoch shuts its predecessor out, and then what that one has written is
+ * read, to which nothing can be added any more.
  */
 import type { MarketTable } from "../market/table.ts";
 import { BusRecord } from "./bus.ts";
+import { scanValues } from "./hash_scan.ts";
 import type { RedisLink } from "./redis_link.ts";
 import { FENCE } from "./redis_script.ts";
 import type { RedisKeys } from "./shard.ts";
 import { WireError } from "./unpack.ts";
-import { type BatchDecoder, parseMark } from "./wire.ts";
+import { type BatchDecoder, isMarkField, parseMark } from "./wire.ts";
 
-/** How many shards are taken over at once: a shard of 30,000 symbols is an answer of 4 MB. */
+/** How many shards are taken over at once: it takes a round trip for each slice of one. */
 const AT_ONCE = 8;
 const TIMEOUT = 5_000;
 
@@ -42,18 +43,23 @@ export async function takeOver(
   const known = new Set<number>();
   let floor = epoch;
   const one = async (shard: number): Promise<void> => {
-    const answer = (await FENCE.run(link, [keys.hash(shard)], [feed, epoch], TIMEOUT)) as [number, Buffer, Buffer[]];
+    const hash = keys.hash(shard);
+    const answer = (await FENCE.run(link, [hash], [feed, epoch], TIMEOUT)) as [number, Buffer];
     const mark = parseMark(answer[1]);
+    if (!mark) throw new Error(`${hash} has a mark of ${feed} that is none: see "Epochs and the lease" in docs/bus.md`);
     if (answer[0] !== 1) {
-      floor = Math.max(floor, (mark?.epoch ?? epoch) + 1);
+      floor = Math.max(floor, mark.epoch + 1);
       return;
     }
-    events.fenced(shard, mark?.number ?? 0);
-    for (const value of answer[2]) {
-      if (!read(decoder, value, record, feed)) continue;
-      if (table.adopt(record)) events.differs(table.rowOf(record.symbol));
-      known.add(table.rowOf(record.symbol));
-    }
+    events.fenced(shard, mark.number);
+    await scanValues(link, hash, (entries) => {
+      for (let index = 0; index + 1 < entries.length; index += 2) {
+        if (isMarkField(entries[index]) || !read(decoder, entries[index + 1], record, feed)) continue;
+        if (table.adopt(record)) events.differs(table.rowOf(record.symbol));
+        known.add(table.rowOf(record.symbol));
+      }
+      return true;
+    });
   };
   for (let first = 0; first < keys.shards && floor === epoch; first += AT_ONCE) {
     const count = Math.min(AT_ONCE, keys.shards - first);
@@ -64,7 +70,6 @@ export async function takeOver(
 
 /** Reads a value if it is a record of this feed. */
 function read(decoder: BatchDecoder, value: Buffer, record: BusRecord, feed: string): boolean {
-  if (parseMark(value)) return false;
   try {
     return decoder.value(value, record) === feed;
   } catch (error) {

@@ -3,12 +3,14 @@
  * heal. No input or output here: batches and the hash's values come in, records go out to the listener.
  */
 import type { Clock } from "../clock.ts";
+import { SYMBOL_LENGTH } from "../tick.ts";
 import { type BusListener, BusRecord, type HeardStream } from "./bus.ts";
 import { type ClockReading, UNKNOWN_CLOCK } from "./clock_offset.ts";
 import { FeedStream } from "./feed_stream.ts";
 import type { HeardFeed } from "./heard_feed.ts";
+import { MalformedCounts, type MalformedReason, UNKNOWN_FEED } from "./malformed.ts";
 import { WireError } from "./unpack.ts";
-import { type BatchDecoder, type BatchHead, type Mark, parseMark } from "./wire.ts";
+import { type BatchDecoder, type BatchHead, feedOfMark, isMarkField, type Mark, parseMark } from "./wire.ts";
 
 /** What all shards of a gateway have heard, for the metrics. */
 export class ReaderCounts {
@@ -19,12 +21,25 @@ export class ReaderCounts {
   ignored = 0;
   /** Times that batches were missing. */
   gaps = 0;
-  /** Batches and values that could not be read. */
-  malformed = 0;
+  /** What was left out since it is not as docs/bus.md says. */
+  readonly malformed = new MalformedCounts();
   /** Times that a shard was read from the last-value store. */
   reads = 0;
   /** Batches of a publisher with another number of shards. */
   mismatched = 0;
+}
+
+/** Something that was left out, as it is logged. */
+export interface LeftOut {
+  /** Whose it says that it is; empty where that cannot be read. */
+  readonly feed: string;
+  readonly shard: number;
+  readonly reason: MalformedReason;
+  /** The symbol, or what stands in its place; empty where there is none. */
+  readonly symbol: string;
+  readonly from: "batch" | "store";
+  /** What exactly is wrong, where there is more to say. */
+  readonly detail?: string;
 }
 
 /** What the shards of one gateway share. */
@@ -45,15 +60,31 @@ export interface FollowerOptions {
   readonly offset: ClockReading;
   /** A publisher speaks whose epoch is earlier than that of one which was heard and is silent: nobody hears it. */
   outranked(feed: string, epoch: number, known: number): void;
+  /** Something was left out since it is not as docs/bus.md says; it is counted already. */
+  leftOut(what: LeftOut): void;
+  /** Nothing is left of a feed on a shard: it is silent, and the store has no value of it. */
+  forgotten(feed: string, shard: number): void;
 }
 
-/** The most that is kept while the hash is read, in bytes; beyond it the hash is read once more. */
+/** The most that is kept while a slice of the hash is read, in bytes; beyond it the hash is read once more. */
 const MAX_KEPT_BYTES = 8_388_608;
 /** The most feeds on one shard; more are ignored. */
 const MAX_STREAMS = 1_000;
 /** Waits between reads that did not heal, in milliseconds: the store may be behind until its publisher writes. */
 const FIRST_RETRY = 200;
 const MAX_RETRY = 5_000;
+/**
+ * Waits between reads for what could not be read of a batch, in milliseconds. One read may bring it; but a publisher that is broken
+ * writes such batches all the time, and a large hash is dear to read.
+ */
+const FIRST_SUSPICION = 1_000;
+const MAX_SUSPICION = 60_000;
+/** How often the hash is read for whether it still has values of feeds that are silent, in milliseconds. */
+const REVIEW_INTERVAL = 300_000;
+/** How long a feed must have been silent to be forgotten when the hash has no value of it, in milliseconds: a Redis that was lost is filled again by then. */
+const FORGET_AFTER = 600_000;
+/** After a read no other begins for so many times as long as it took, so that a gateway that misses batches all the time has time for ticks. */
+const REST_AFTER_READ = 4;
 
 export class ShardFollower {
   readonly shard: number;
@@ -66,11 +97,22 @@ export class ShardFollower {
   #lastRead = 0;
   /** Whether the hash must be read though nothing is known to be missing. */
   #isRequired = true;
-  /** Batches that came while the hash was read. */
+  /** What the marks of the read under way tell, by feed. */
+  readonly #marks = new Map<string, Mark>();
+  readonly #unreadableMarks = new Set<string>();
+  /** Streams that the read under way has told to have been alive later than was known. */
+  readonly #renewed = new Set<FeedStream>();
+  /** Batches that came while a slice of the hash was read. */
   #kept: Buffer[] = [];
   #keptBytes = 0;
   #retryDelay = 0;
   #retryAt = Number.NEGATIVE_INFINITY;
+  #readAt = 0;
+  /** Whether something has come that could not be read, and that the hash may have. */
+  #isSuspicious = false;
+  #suspicionDelay = 0;
+  #suspicionAt = Number.NEGATIVE_INFINITY;
+  #reviewAt = 0;
 
   constructor(options: FollowerOptions, shard: number) {
     this.#options = options;
@@ -82,6 +124,10 @@ export class ShardFollower {
     return this.#isLoaded;
   }
 
+  knows(feed: string): boolean {
+    return this.#streams.has(feed);
+  }
+
   get hasSilence(): boolean {
     for (const stream of this.#streams.values()) if (stream.isSilent) return true;
     return false;
@@ -89,22 +135,33 @@ export class ShardFollower {
 
   /** What is heard of each feed. */
   heard(): HeardStream[] {
+    const { clock } = this.#options;
+    const [now, micros] = [clock.millis(), clock.micros()];
     return Array.from(this.#streams, ([feed, stream]) => ({
       stream: stream.id,
       feed,
       shard: this.shard,
       epoch: stream.epoch,
       batch: stream.number,
-      heardAt: stream.heardAt,
+      heardAt: stream.isHeard ? stream.quietFrom : now - (micros - stream.aliveAt) / 1_000,
       isSilent: stream.isSilent,
       isMissing: stream.isIncomplete,
     }));
   }
 
+  /**
+   * Whether it is known of each feed that the hash names whether it lives.
+   * @param patience how long a feed may say nothing before it is taken for dead, in milliseconds
+   */
+  isDecided(now: number, patience: number): boolean {
+    for (const stream of this.#streams.values()) if (!stream.isDecided(now, patience)) return false;
+    return true;
+  }
+
   /** Whether the hash should be read now: {@link beginRead}, and then {@link endRead} or {@link failRead}. */
   wantsRead(now: number): boolean {
     if (this.#reading > 0 || now < this.#retryAt) return false;
-    return this.#isRequired || this.#isMissing();
+    return this.#isRequired || this.#isMissing() || (this.#isSuspicious && now >= this.#suspicionAt);
   }
 
   /** The connection was lost meanwhile, or is new: whatever was said then is in the hash. */
@@ -123,12 +180,20 @@ export class ShardFollower {
     try {
       head = decoder.begin(message);
     } catch (error) {
-      return this.#malformed(error);
+      return this.#broken(error);
     }
     if (head.shards !== shards) {
       counts.mismatched++;
+      this.#leaveOut({
+        reason: "shards",
+        symbol: "",
+        from: "batch",
+        detail: `${head.shards} shards instead of ${shards}`,
+      });
       return;
     }
+    if (!this.#streams.has(head.feed) && decoder.countMalformed(this.#record) === head.records)
+      return this.#strange(head);
     const stream = this.#heard(head);
     if (!stream) {
       counts.ignored++;
@@ -145,10 +210,25 @@ export class ShardFollower {
     if (this.#reading > 0) this.#keep(message);
   }
 
-  /** The hash is about to be read. Returns the read's number, with which it ends. */
+  /**
+   * The hash is about to be read: its marks ({@link takeMarks}), then its records in slices ({@link takeValues}), then
+   * {@link endRead}. In this order, since a mark tells of values that are read after it: those may be newer, never older.
+   * @returns the read's number, which goes with each of these calls
+   */
   beginRead(): number {
+    const now = this.#options.clock.millis();
     this.#reading = ++this.#lastRead;
+    this.#readAt = now;
     this.#isRequired = false;
+    if (this.#isSuspicious) {
+      const isLongAgo = now - this.#suspicionAt > MAX_SUSPICION;
+      this.#suspicionDelay = isLongAgo ? FIRST_SUSPICION : Math.min(MAX_SUSPICION, this.#suspicionDelay * 2);
+      this.#suspicionAt = now + this.#suspicionDelay;
+      this.#isSuspicious = false;
+    }
+    this.#marks.clear();
+    this.#unreadableMarks.clear();
+    this.#renewed.clear();
     this.#options.counts.reads++;
     return this.#reading;
   }
@@ -161,31 +241,85 @@ export class ShardFollower {
     this.#backOff();
   }
 
+  /** Whether this read still counts: one from before the shard was left does not. */
+  isReading(read: number): boolean {
+    return read === this.#reading;
+  }
+
+  /** Fields and values of the hash, one after the other, among them marks. */
+  takeMarks(read: number, entries: readonly Buffer[]): void {
+    if (read !== this.#reading) return;
+    for (let index = 0; index + 1 < entries.length; index += 2) {
+      if (!isMarkField(entries[index])) continue;
+      const feed = feedOfMark(entries[index]);
+      if (this.#marks.size + this.#unreadableMarks.size >= MAX_STREAMS && !this.#streams.has(feed)) continue;
+      const mark = parseMark(entries[index + 1]);
+      if (mark?.feed === feed) this.#marks.set(feed, mark);
+      else {
+        this.#unreadableMarks.add(feed);
+        this.#leaveOut({ reason: "mark", symbol: "", from: "store" }, feed);
+      }
+    }
+  }
+
   /**
-   * The hash's values have come: records and marks. A read from before the shard was left counts for nothing.
+   * Fields and values of the hash, one after the other, among them records.
    * @throws what the listener throws; the hash will be read again
    */
-  endRead(read: number, values: readonly Buffer[]): void {
+  takeValues(read: number, entries: readonly Buffer[]): void {
     if (read !== this.#reading) return;
     try {
-      this.#take(values);
+      for (let index = 0; index + 1 < entries.length; index += 2)
+        if (!isMarkField(entries[index])) this.#applyValue(entries[index], entries[index + 1]);
+      this.#applyKept();
+      this.#options.listener?.batchEnd();
     } catch (error) {
       this.failRead(read);
       throw error;
     }
+  }
+
+  /**
+   * The hash has been given.
+   * @param isWhole whether all of it was
+   */
+  endRead(read: number, isWhole = true): void {
+    if (read !== this.#reading) return;
+    const now = this.#options.clock.millis();
+    for (const [feed, stream] of this.#streams) {
+      if (this.#unreadableMarks.has(feed)) stream.settleUnmarked();
+      else stream.settle(this.#marks.get(feed));
+      stream.isMissed &&= stream.isIncomplete || this.#isRequired;
+      if (!this.#isLoaded) stream.awaitFrom(now);
+    }
+    this.#isLoaded = true;
     this.#reading = 0;
+    this.#retryAt = now + REST_AFTER_READ * (now - this.#readAt);
+    this.#forget();
+    for (const [feed, stream] of this.#streams) {
+      if (isWhole && stream.namedBy !== read && now - stream.quietFrom >= FORGET_AFTER) {
+        this.#streams.delete(feed);
+        this.#options.forgotten(feed, this.shard);
+        continue;
+      }
+      this.#speakUp(stream);
+      if (!stream.isSpeaking && stream.aliveAt !== stream.toldAliveAt) this.#tellSilent(stream);
+    }
     if (this.#isMissing()) this.#backOff();
     else this.#retryDelay = 0;
   }
 
   /** Looks for streams that have gone silent; to be called several times in the time that a silence takes. */
   check(now: number): void {
-    const { silence, listener, clock } = this.#options;
+    if (now >= this.#reviewAt) {
+      this.#reviewAt = now + REVIEW_INTERVAL;
+      this.#isRequired ||= this.hasSilence;
+    }
     for (const stream of this.#streams.values()) {
-      const quiet = now - stream.heardAt;
-      if (stream.isSilent || quiet < silence) continue;
+      if (stream.isSilent || now - stream.quietFrom < this.#options.silence) continue;
       stream.isSilent = true;
-      listener?.silent(stream.id, clock.micros() - quiet * 1_000);
+      stream.isHeard = false;
+      if (stream.isSpeaking) this.#tellSilent(stream);
       // The last batch before the silence may have been lost: nothing would ever tell.
       this.requireRead();
     }
@@ -193,11 +327,9 @@ export class ShardFollower {
 
   /** The shard is not listened to any more: from now on nothing is known of it. */
   leave(): void {
-    const { listener, clock } = this.#options;
     for (const stream of this.#streams.values()) {
-      if (!stream.isSilent) listener?.silent(stream.id, clock.micros());
-      stream.isSilent = true;
-      stream.miss();
+      if (stream.isSpeaking) this.#tellSilent(stream);
+      stream.leave();
     }
     this.#isLoaded = false;
     this.#reading = 0;
@@ -205,32 +337,20 @@ export class ShardFollower {
     this.requireRead();
   }
 
-  #take(values: readonly Buffer[]): void {
-    const marks = new Map<string, Mark>();
-    for (const value of values) {
-      const mark = parseMark(value);
-      if (mark) marks.set(mark.feed, mark);
-      else this.#applyValue(value);
-    }
-    for (const [feed, stream] of this.#streams) {
-      stream.settle(marks.get(feed));
-      stream.isMissed &&= stream.isIncomplete || this.#isRequired;
-    }
-    if (!this.#isLoaded) this.#rejoin();
-    this.#isLoaded = true;
-    this.#applyKept(marks);
-    this.#options.listener?.batchEnd();
+  #tellSilent(stream: FeedStream): void {
+    stream.isSpeaking = false;
+    stream.toldAliveAt = stream.aliveAt;
+    this.#options.listener?.silent(stream.id, stream.aliveAt);
   }
 
-  /** Streams that were known before the shard was left have as long to speak as new ones. */
-  #rejoin(): void {
-    const { clock, listener } = this.#options;
-    for (const stream of this.#streams.values()) {
-      if (!stream.isSilent) continue;
-      stream.isSilent = false;
-      stream.heardAt = clock.millis();
-      listener?.speaking(stream.id);
-    }
+  /**
+   * A stream that was silent, or not listened to, is heard: its symbols stand as they say once nothing is missing. Before that they
+   * would be live with the values from before.
+   */
+  #speakUp(stream: FeedStream): void {
+    if (stream.isSpeaking || !stream.isHeard || !this.#isLoaded || stream.isIncomplete) return;
+    stream.isSpeaking = true;
+    this.#options.listener?.speaking(stream.id);
   }
 
   #isMissing(): boolean {
@@ -240,31 +360,32 @@ export class ShardFollower {
 
   /** Notes a batch in its stream; undefined when it is to be ignored. */
   #heard(head: BatchHead): FeedStream | undefined {
-    const { clock, counts, listener } = this.#options;
-    const stream = this.#streams.get(head.feed) ?? this.#join(head.feed);
-    const heard = stream?.hear(head.epoch, head.number, clock.millis()) ?? "late";
+    const { clock, counts } = this.#options;
+    const now = clock.millis();
+    const stream = this.#streams.get(head.feed) ?? this.#join(head.feed, true);
+    const heard = stream?.hear(head.epoch, head.number, now, clock.microsAt(now)) ?? "late";
     // What the leader before still had on its way comes at once, not after a silence.
     if (stream?.isSilent && head.epoch < stream.epoch) this.#options.outranked(head.feed, head.epoch, stream.epoch);
     if (!stream || heard === "late") return undefined;
     if (heard === "gap" && this.#isLoaded) counts.gaps++;
-    if (stream.isSilent) {
-      stream.isSilent = false;
-      listener?.speaking(stream.id);
-    }
+    this.#speakUp(stream);
     return stream;
   }
 
-  /** A stream that was not known: one that the hash tells of, or that begins to speak. It has as long to speak as any. */
-  #join(feed: string): FeedStream | undefined {
+  /**
+   * A stream that was not known.
+   * @param isHeard whether it speaks; one that the hash names has not been heard yet, and may be dead
+   */
+  #join(feed: string, isHeard: boolean): FeedStream | undefined {
     if (this.#streams.size >= MAX_STREAMS) return undefined;
     const { clock, streamOf, feedOf } = this.#options;
-    const stream = new FeedStream(streamOf(feed, this.shard), feedOf(feed), clock.millis());
+    const stream = new FeedStream(streamOf(feed, this.shard), feedOf(feed), clock.millis(), isHeard);
     this.#streams.set(feed, stream);
     return stream;
   }
 
-  /** Gives a batch's records to the listener. Returns whether all could be read. */
-  #apply(head: BatchHead, stream: FeedStream): boolean {
+  /** Gives a batch's records to the listener. Returns whether all could be read, be it that some are left out. */
+  #apply(head: BatchHead, stream: FeedStream, isAgain = false): boolean {
     const { decoder, listener } = this.#options;
     const record = this.#record;
     record.stream = stream.id;
@@ -272,7 +393,11 @@ export class ShardFollower {
     record.sentAt = head.sentAt;
     try {
       for (let left = head.records; left > 0; left--) {
-        decoder.next(record);
+        const reason = decoder.next(record);
+        if (reason !== undefined) {
+          if (!isAgain) this.#leaveOut({ reason, symbol: decoder.leftOutSymbol, from: "batch" });
+          continue;
+        }
         record.epoch = head.epoch;
         record.healed = this.#isLoaded && stream.isMissed;
         // An older publisher does not tell it, nor does one in another language that is not asked when.
@@ -282,44 +407,86 @@ export class ShardFollower {
       }
       return true;
     } catch (error) {
-      stream.miss();
-      this.#malformed(error);
+      if (!(error instanceof WireError)) {
+        stream.miss();
+        throw error;
+      }
+      // What could not be read of it may be in the hash all the same.
+      this.#isSuspicious = true;
+      if (!isAgain) this.#broken(error);
       return false;
     }
   }
 
-  #applyValue(value: Buffer): void {
-    const { decoder, listener } = this.#options;
-    const record = this.#record;
+  /** A feed that is not known has written no good record: it is not known now either, so that nobody waits for it. */
+  #strange(head: BatchHead): void {
+    const { decoder, counts } = this.#options;
+    counts.ignored++;
+    // It may have published before, and that was missed.
+    this.#isSuspicious = true;
     try {
-      const feed = decoder.value(value, record);
-      const stream = this.#streams.get(feed) ?? this.#join(feed);
-      if (!stream) return;
-      record.stream = stream.id;
-      record.feed = stream.feed;
-      record.sentAt = Number.NaN;
-      record.healed = this.#isLoaded && stream.isMissed;
-      listener?.record(record);
+      for (let left = head.records; left > 0; left--) {
+        const reason = decoder.next(this.#record);
+        if (reason !== undefined) this.#leaveOut({ reason, symbol: decoder.leftOutSymbol, from: "batch" });
+      }
     } catch (error) {
-      this.#malformed(error);
+      this.#broken(error);
     }
   }
 
+  #applyValue(field: Buffer, value: Buffer): void {
+    const { decoder, listener } = this.#options;
+    const record = this.#record;
+    let feed: string;
+    try {
+      feed = decoder.value(value, record);
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      const symbol = field.toString("utf8", 0, SYMBOL_LENGTH);
+      return this.#leaveOut({ reason: error.reason, symbol, from: "store", detail: error.message });
+    }
+    const known = this.#streams.get(feed);
+    const stream = known ?? this.#join(feed, false);
+    if (!stream) return;
+    if (!stream.isSpeaking) this.#noteAlive(feed, stream, record);
+    if (!known) this.#tellSilent(stream);
+    stream.namedBy = this.#reading;
+    record.stream = stream.id;
+    record.feed = stream.feed;
+    record.sentAt = Number.NaN;
+    record.healed = this.#isLoaded && stream.isMissed;
+    listener?.record(record);
+  }
+
   /**
-   * Applies again what came while the hash was read, where the hash is older: the values cannot have gone back, for
+   * The store tells when a stream was alive that is not heard: when it published what has not been heard here. By the publisher's
+   * clock, so not later than ours.
+   */
+  #noteAlive(feed: string, stream: FeedStream, record: BusRecord): void {
+    const mark = this.#marks.get(feed);
+    if (stream.aliveAt > 0 && !this.#renewed.has(stream) && !stream.isBehind(mark)) return;
+    const receivedAt = Number.isNaN(record.receivedAt) ? record.eventTime : record.receivedAt;
+    const time = Math.min(Math.max(receivedAt, record.since), this.#options.clock.micros());
+    if (time <= stream.aliveAt) return;
+    stream.aliveAt = time;
+    this.#renewed.add(stream);
+  }
+
+  /**
+   * Applies again what came while a slice of the hash was read, where the slice may be older: the values cannot have gone back, for
    * `seq` guards them, but the state of a symbol that had no tick can.
    */
-  #applyKept(marks: ReadonlyMap<string, Mark>): void {
+  #applyKept(): void {
     const { decoder } = this.#options;
     const kept = this.#kept;
     this.#forget();
     for (const message of kept) {
       const head = decoder.begin(message);
       const stream = this.#streams.get(head.feed);
-      const mark = marks.get(head.feed);
+      const mark = this.#marks.get(head.feed);
       if (!stream || head.epoch !== stream.epoch) continue;
       if (mark && mark.epoch === head.epoch && mark.number >= head.number) continue;
-      this.#apply(head, stream);
+      this.#apply(head, stream, true);
     }
   }
 
@@ -338,11 +505,18 @@ export class ShardFollower {
 
   #backOff(): void {
     this.#retryDelay = Math.min(MAX_RETRY, Math.max(FIRST_RETRY, this.#retryDelay * 2));
-    this.#retryAt = this.#options.clock.millis() + this.#retryDelay;
+    this.#retryAt = Math.max(this.#retryAt, this.#options.clock.millis() + this.#retryDelay);
   }
 
-  #malformed(error: unknown): void {
+  /** A batch, or what is left of it, cannot be read. */
+  #broken(error: unknown): void {
     if (!(error instanceof WireError)) throw error;
-    this.#options.counts.malformed++;
+    this.#leaveOut({ reason: error.reason, symbol: "", from: "batch", detail: error.message });
+  }
+
+  #leaveOut(what: Omit<LeftOut, "feed" | "shard">, feed = this.#options.decoder.head.feed): void {
+    const known = this.#streams.get(feed)?.feed.name;
+    this.#options.counts.malformed.add(known ?? UNKNOWN_FEED, what.reason);
+    this.#options.leftOut({ feed, shard: this.shard, ...what });
   }
 }

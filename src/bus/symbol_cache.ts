@@ -25,7 +25,7 @@ export class SymbolCache {
 
   /** The symbol that these bytes spell, or undefined when they spell none. */
   get(bytes: Uint8Array, from: number, length: number): string | undefined {
-    if (length === 0 || length > SYMBOL_LENGTH) return undefined;
+    if (length <= 0 || length > SYMBOL_LENGTH) return undefined;
     let hash = 0x811c9dc5;
     for (let at = from; at < from + length; at++) hash = Math.imul(hash ^ bytes[at], 0x01000193);
     const place = (hash ^ (hash >>> 16)) & (SIZE - 1);

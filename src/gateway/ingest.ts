@@ -18,6 +18,8 @@ export class Ingest implements BusListener {
   readonly #tracer: Tracer;
   /** Since when streams are silent, by stream; undefined where they speak. */
   readonly #silentSince: (number | undefined)[] = [];
+  /** By row, 1 where the symbol is stale by our word and not by its feed's: when its stream speaks it is live again. */
+  readonly #isSilenced: Uint8Array;
   /** The time of the batch under way, microseconds; 0 between batches: the clock is read once a batch. */
   #now = 0;
 
@@ -29,6 +31,7 @@ export class Ingest implements BusListener {
     tracer = new Tracer(table),
   ) {
     this.#table = table;
+    this.#isSilenced = new Uint8Array(table.limit);
     this.#immediate = immediate;
     this.#counts = counts;
     this.#clock = clock;
@@ -41,8 +44,9 @@ export class Ingest implements BusListener {
     counts.recordsIn++;
     if (this.#now === 0) this.#now = this.#clock.micros();
     const silentSince = this.#silentSince[record.stream];
-    if (silentSince !== undefined && record.state === LIVE) {
-      // Read from the store: what its feed said last, which is not heard any more.
+    const isSilenced = silentSince !== undefined && record.state === LIVE;
+    if (isSilenced) {
+      // Read from the store: what its feed said last, which is not heard any more, or has not been heard yet.
       record.state = STALE;
       record.since = silentSince;
       record.reason = SILENCE;
@@ -57,6 +61,8 @@ export class Ingest implements BusListener {
     const statusBefore = table.statusClock;
     const news = table.applyAt(row, record, this.#now);
     if (news === IGNORED) counts.recordsIgnored++;
+    // Unless the record is older than what stands, and counts for nothing.
+    if (table.seq[row] === record.seq && table.epoch[row] === record.epoch) this.#isSilenced[row] = isSilenced ? 1 : 0;
     if (news !== TICKED) return;
     counts.ticksIn += seqBefore > 0 && record.seq > seqBefore ? record.seq - seqBefore : 1;
     if (table.statusClock !== statusBefore) this.#countStatus(row);
@@ -72,11 +78,15 @@ export class Ingest implements BusListener {
   }
 
   silent(stream: number, sinceMicros: number): void {
-    if (this.#silentSince[stream] !== undefined) return;
+    if (this.#silentSince[stream] === sinceMicros) return;
     this.#silentSince[stream] = sinceMicros;
     const table = this.#table;
-    for (let row = 0; row < table.rows; row++)
-      if (table.stream[row] === stream && table.state[row] === LIVE) table.restate(row, STALE, sinceMicros, SILENCE);
+    for (let row = 0; row < table.rows; row++) {
+      if (table.stream[row] !== stream) continue;
+      if (table.state[row] !== LIVE && this.#isSilenced[row] === 0) continue;
+      this.#isSilenced[row] = 1;
+      table.restate(row, STALE, sinceMicros, SILENCE);
+    }
   }
 
   speaking(stream: number): void {
@@ -84,8 +94,11 @@ export class Ingest implements BusListener {
     this.#silentSince[stream] = undefined;
     const table = this.#table;
     const now = this.#clock.micros();
-    for (let row = 0; row < table.rows; row++)
-      if (table.stream[row] === stream && table.reasons[row] === SILENCE) table.restate(row, LIVE, now, "");
+    for (let row = 0; row < table.rows; row++) {
+      if (table.stream[row] !== stream || this.#isSilenced[row] === 0) continue;
+      this.#isSilenced[row] = 0;
+      table.restate(row, LIVE, now, "");
+    }
   }
 
   #rowOf({ row, symbol }: BusRecord): number {

@@ -33,7 +33,14 @@ export function showHeard(page: Page, bus: Bus): void {
     () => each((feed) => feed.inboundAge),
   );
   const counts = bus.readerCounts();
-  if (counts) for (const [name, help, read] of READER_COUNTERS) page.counter(name, help, () => read(counts));
+  if (!counts) return;
+  for (const [name, help, read] of READER_COUNTERS) page.counter(name, help, () => read(counts));
+  page.countersBy(
+    "tickgate_bus_malformed_total",
+    "What publishers wrote that is not as docs/bus.md says, and is left out: batches, records and marks",
+    ["feed", "reason"],
+    () => counts.malformed,
+  );
 }
 
 /** The ends of feeds; only Redis has something to show. */
@@ -94,7 +101,6 @@ const READER_COUNTERS: readonly Read<ReaderCounts>[] = [
   ["tickgate_bus_bytes_in_total", "Bytes of batches heard", (c) => c.bytes],
   ["tickgate_bus_gaps_total", "Times that batches were missing", (c) => c.gaps],
   ["tickgate_bus_reads_total", "Times that a shard was read from the last-value store", (c) => c.reads],
-  ["tickgate_bus_malformed_total", "Batches and values that could not be read", (c) => c.malformed],
   ["tickgate_bus_mismatched_total", "Batches of feeds with another number of shards", (c) => c.mismatched],
 ];
 

@@ -1,0 +1,145 @@
+/** A feed that is dead is stale in the first answer, whoever asks: real processes and Redis. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { RedisServer } from "../src/bus/redis_server.testing.ts";
+import { ServerProcess } from "./gateway_process.ts";
+import { WireClient } from "./wire_client.ts";
+
+const SYMBOL = "SIM:S0003";
+/** How long after its last sign of life a feed may be killed, in microseconds: its heartbeat comes every half second, or a bit more. */
+const HEARTBEAT = 800_000;
+
+/** Redis, and processes that end with the test. */
+class Stage {
+  readonly #redis: RedisServer;
+  readonly #processes: ServerProcess[] = [];
+
+  constructor(redis: RedisServer) {
+    this.#redis = redis;
+  }
+
+  async feed(): Promise<ServerProcess> {
+    return this.#open("feed", "--admin-port", "0", "--feed", "sim:?symbols=20&rate=200");
+  }
+
+  async gateway(...args: string[]): Promise<ServerProcess> {
+    return this.#open("gateway", "--port", "0", "--admin-port", "0", ...args);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#processes.map((process) => process.close()));
+    await this.#redis.stop();
+  }
+
+  async #open(command: string, ...args: string[]): Promise<ServerProcess> {
+    const process = await ServerProcess.open(command, "--redis-url", this.#redis.url, ...args);
+    this.#processes.push(process);
+    return process;
+  }
+}
+
+async function stage(body: (stage: Stage) => Promise<void>): Promise<void> {
+  const stage = new Stage(await RedisServer.start());
+  try {
+    await body(stage);
+  } finally {
+    await stage.close();
+  }
+}
+
+/** Kills a feed. @returns between which times it was last alive, in microseconds */
+async function kill(feed: ServerProcess): Promise<[from: number, to: number]> {
+  const from = Date.now() * 1_000 - HEARTBEAT;
+  await feed.close();
+  return [from, Date.now() * 1_000];
+}
+
+/** The state of the symbol as one HTTP request has it, which may find that nothing is known yet. */
+async function stateOverHttp(gateway: ServerProcess): Promise<string> {
+  const answer = await gateway.get(`/v1/ticks?symbols=${SYMBOL}`);
+  if (answer.status !== 200) return String(answer.status);
+  const { ticks } = (await answer.json()) as { ticks: { state: string }[] };
+  return ticks[0]?.state ?? "unknown";
+}
+
+/** Subscribes, and waits for the symbol's first tick. @returns since when it is stale, which was said no later than the tick */
+async function staleSince(gateway: ServerProcess): Promise<number> {
+  const client = await WireClient.open(gateway.url);
+  client.say({ op: "subscribe", symbols: [SYMBOL] });
+  await client.until(() => client.ticks.length > 0, "a tick");
+  const said = client.order.indexOf("status");
+  assert.ok(said >= 0 && said < client.order.indexOf("tick"), `the state comes before the tick: ${client.order}`);
+  const [status] = client.controls.filter((message) => message.op === "status");
+  client.socket.close();
+  assert.equal(status.state, "stale");
+  assert.equal(status.reason, "nothing heard from the feed");
+  return status.since;
+}
+
+/** Waits until the gateway is ready. @returns the states that HTTP requests had of the symbol until then */
+async function statesUntilReady(gateway: ServerProcess): Promise<Set<string>> {
+  const states = new Set<string>();
+  for (;;) {
+    states.add(await stateOverHttp(gateway));
+    if ((await gateway.admin("/readyz")).status === 200) return states;
+  }
+}
+
+/** Waits until the gateway listens to no part of the bus any more. */
+async function untilIdle(gateway: ServerProcess): Promise<void> {
+  for (;;) {
+    const report = (await (await gateway.admin("/status.json")).json()) as { feeds: { heard: unknown }[] };
+    if (report.feeds.every(({ heard }) => heard === null)) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+test("a feed that is killed is stale in the first answer of a gateway that has not listened since", async () => {
+  await stage(async (stage) => {
+    const [feed, gateway] = [await stage.feed(), await stage.gateway("--bus-linger", "0")];
+    await gateway.known(SYMBOL);
+    await untilIdle(gateway);
+    const [from, to] = await kill(feed);
+    const asked = performance.now();
+    assert.equal(await stateOverHttp(gateway), "stale");
+    assert.ok(performance.now() - asked < 1_000, "within the time that a request waits");
+    const since = await staleSince(gateway);
+    assert.ok(Number.isInteger(since) && since >= from && since <= to, `${since} is not between ${from} and ${to}`);
+  });
+});
+
+test("a feed that lives is live in the first answer of a gateway that has not listened", async () => {
+  await stage(async (stage) => {
+    const [, gateway] = [await stage.feed(), await stage.gateway("--bus-linger", "0")];
+    await gateway.known(SYMBOL);
+    await untilIdle(gateway);
+    assert.equal(await stateOverHttp(gateway), "live");
+  });
+});
+
+test("beside a dead feed a gateway that starts says live to nobody, and is ready once it has waited for the feed", async () => {
+  await stage(async (stage) => {
+    const first = await stage.gateway();
+    const feed = await stage.feed();
+    await first.known(SYMBOL);
+    const [from, to] = await kill(feed);
+    const gateway = await stage.gateway();
+    const asked = performance.now();
+    const [states, since] = await Promise.all([statesUntilReady(gateway), staleSince(gateway)]);
+    assert.ok(performance.now() - asked > 1_000, "it waits for a silence of two seconds");
+    assert.deepEqual([...states], ["stale"]);
+    assert.ok(Number.isInteger(since) && since >= from && since <= to, `${since} is not between ${from} and ${to}`);
+    assert.equal(await stateOverHttp(gateway), "stale");
+  });
+});
+
+test("beside a feed that lives a gateway is ready with live prices, within a heartbeat", async () => {
+  await stage(async (stage) => {
+    const first = await stage.gateway();
+    await stage.feed();
+    await first.known(SYMBOL);
+    const gateway = await stage.gateway();
+    await statesUntilReady(gateway);
+    assert.equal(await stateOverHttp(gateway), "live");
+  });
+});
