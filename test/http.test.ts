@@ -74,6 +74,26 @@ test("what is not a GET is refused, and no body is behind the answer to a HEAD",
   remove.destroy();
 });
 
+test("nothing is given out under a name that may have been made to lead here, and everything under ours", async () => {
+  const ask = async (path: string, host: string) => {
+    const raw = new RawSocket(gateway.port);
+    raw.socket.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    await raw.heard("\r\n\r\n");
+    raw.destroy();
+    return { status: Number(raw.text.slice(9, 12)), text: raw.text };
+  };
+  for (const path of ["/v1/symbols", "/v1/ticks?symbols=V:A"]) {
+    for (const host of ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "", "ours.example.evil"]) {
+      const { status, text } = await ask(path, host);
+      assert.equal(status, 403, host);
+      assert.doesNotMatch(text, /V:A/);
+    }
+    for (const host of ["127.0.0.1", `localhost:${gateway.port}`, "[::1]:8080", "ours.example", "OURS.example:443"])
+      assert.equal((await ask(path, host)).status, 200, host);
+  }
+  assert.equal(await gateway.metric("tickgate_http_refused_total"), 10);
+});
+
 test("pages of our origin may read, others may not, and nothing is cached", async () => {
   const ours = await gateway.get("/v1/symbols", { Origin: "https://ours.example" });
   assert.equal(ours.headers.get("access-control-allow-origin"), "https://ours.example");
