@@ -94,6 +94,20 @@ export function network(): Kind<string> {
   };
 }
 
+/** `*`, an origin of web pages as browsers write it, or all names below one. */
+export function origin(): Kind<string> {
+  return {
+    arg: "ORIGIN",
+    range: "* or an origin such as https://trade.example.com or https://*.example.com, without a path",
+    read(text) {
+      if (text === "*") return text;
+      if (!/^https?:\/\/(\*\.)?[^/*?#@\\\s]+\/?$/i.test(text) || !URL.canParse(text)) return undefined;
+      // As browsers write it: in lower case, and without the port that the scheme has anyway.
+      return new URL(text).origin;
+    },
+  };
+}
+
 /** Several texts, split at `separator`; each one must be of the kind given. */
 export function list<T>(of: Kind<T>, separator: RegExp): Kind<T[]> {
   return {

@@ -3,7 +3,7 @@
  * values, and the help pages are written from this table.
  */
 import { hostname } from "node:os";
-import { boolean, choice, integer, type Kind, list, network, text, url } from "./option.ts";
+import { boolean, choice, integer, type Kind, list, network, origin, text, url } from "./option.ts";
 
 /** The commands that have settings. */
 export type CommandName = "all" | "gateway" | "feed" | "watch" | "play" | "top" | "trace";
@@ -45,7 +45,6 @@ function secret<T>(...parts: Parameters<typeof setting<T>>): Setting<T> {
 
 const word = text("NAME", "1 to 64 letters, digits, dots, dashes or underscores", /^[\w.-]{1,64}$/);
 const address = text("HOST", "a host name or an IP address", /^[\w.:-]{1,253}$/);
-const origin = text("ORIGIN", "* or an origin such as https://trade.example.com", /^(\*|https?:\/\/[^/\s]+)$/);
 const feed = text("FEED", "ADAPTER:SYMBOLS?option=value", /^[a-z]+:\S*$/);
 
 /** All settings, by the name that the code uses. */
@@ -71,9 +70,9 @@ export const SETTINGS = {
   origins: setting(
     GATEWAY,
     "origin",
-    list(origin, /[\s,]+/),
+    list(origin(), /[\s,]+/),
     ["*"],
-    "An origin whose web pages may connect, * for any; repeatable. The gateway's own page may, at a number or localhost; at a name, list it",
+    "An origin whose web pages may connect, * for any, https://*.example.com for all names below example.com and not itself; repeatable. With any but *, HTTP answers only under a number, localhost or a name of this list: a page of another name has had its name lead here",
     "TICKGATE_ORIGINS",
   ),
   watchlist: setting(
@@ -109,14 +108,42 @@ export const SETTINGS = {
     "max-connections",
     integer(1, 1_000_000),
     16_384,
-    "Connections at once; more are refused with 503. Each takes a file descriptor and up to its window of memory",
+    "Connections at once; more are refused with 503. Each takes a file descriptor and up to its window of memory. With an eighth more sockets for HTTP and upgrades it must fit into the limit on open files (ulimit -n), else there are fewer, and a warning at the start",
   ),
   maxConnectionsPerAddress: setting(
     GATEWAY,
     "max-connections-per-address",
     integer(1, 1_000_000),
     10_000,
-    "Connections at once from one address, so that one client cannot take all; behind a balancer all come from its address, unless it is named with --trusted-proxy",
+    "Connections at once from one address (IPv6: one /64), so that one client cannot take all; behind a balancer all come from its address, unless it is named with --trusted-proxy",
+  ),
+  httpRatePerAddress: setting(
+    GATEWAY,
+    "http-rate-per-address",
+    integer(1, 1_000_000, "a second"),
+    500,
+    "What HTTP may cost for one address (IPv6: one /64), in requests and in 4 KB of answers, about 0.1 ms of CPU each; more are refused with 429",
+  ),
+  httpRate: setting(
+    GATEWAY,
+    "http-rate",
+    integer(1, 1_000_000, "a second"),
+    2_000,
+    "What HTTP may cost in total, as for one address: a fifth of a core, so that streams are not late; more is refused with 503",
+  ),
+  httpUnreadPerAddress: setting(
+    GATEWAY,
+    "http-unread-bytes-per-address",
+    integer(65_536, 1_073_741_824, "bytes"),
+    1_048_576,
+    "Memory for answers that the clients of one address (IPv6: one /64) have not read, at 64 KB for each under way; more are refused with 429",
+  ),
+  httpUnread: setting(
+    GATEWAY,
+    "http-unread-bytes",
+    integer(65_536, 1_073_741_824, "bytes"),
+    16_777_216,
+    "Memory for answers that clients have not read, in total; more are refused with 503",
   ),
   trustedProxies: setting(
     GATEWAY,

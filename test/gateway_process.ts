@@ -39,9 +39,12 @@ export async function polled<T>(ask: () => Promise<T>, wanted: (answer: T) => bo
   }
 }
 
-function start(args: readonly string[]): ChildProcess {
+/** @param files the process's limit on open files; the system's where none is given */
+function start(args: readonly string[], files?: number): ChildProcess {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("TICKGATE_")));
-  return spawn(process.execPath, [MAIN, ...args], { stdio: ["pipe", "pipe", "pipe"], env });
+  const command = [process.execPath, MAIN, ...args];
+  if (files !== undefined) command.unshift("bash", "-c", `ulimit -n ${files}; exec "$@"`, "bash");
+  return spawn(command[0], command.slice(1), { stdio: ["pipe", "pipe", "pipe"], env });
 }
 
 /** Runs a command to its end. */
@@ -64,8 +67,8 @@ export class ServerProcess {
   port = 0;
   adminPort = 0;
 
-  protected constructor(args: readonly string[]) {
-    this.#child = start(args);
+  protected constructor(args: readonly string[], files?: number) {
+    this.#child = start(args, files);
     this.#child.stdout!.on("data", (chunk: Buffer) => {
       this.#stdout += chunk;
       this.#changes.emit("change");
@@ -153,20 +156,20 @@ export class ServerProcess {
   }
 }
 
+const FED_BY_TEST = ["all", "--port", "0", "--admin-port", "0", "--feed", "ndjson:-?silence=0"];
+
 /** `tickgate all` with a feed that the test writes, and that may rest. */
 export class GatewayProcess extends ServerProcess {
   /** Starts one with some settings, and waits until it listens. */
   static override async open(...args: string[]): Promise<GatewayProcess> {
-    const gateway = new GatewayProcess([
-      "all",
-      "--port",
-      "0",
-      "--admin-port",
-      "0",
-      "--feed",
-      "ndjson:-?silence=0",
-      ...args,
-    ]);
+    const gateway = new GatewayProcess([...FED_BY_TEST, ...args]);
+    await gateway.untilListening();
+    return gateway;
+  }
+
+  /** Starts one that may open no more than so many files. */
+  static async openWithFiles(files: number, ...args: string[]): Promise<GatewayProcess> {
+    const gateway = new GatewayProcess([...FED_BY_TEST, ...args], files);
     await gateway.untilListening();
     return gateway;
   }

@@ -53,17 +53,45 @@ test("a wrong question is a 400 that says why", async () => {
   assert.equal((await json("/v1/stream")).status, 426);
 });
 
-test("what is not a GET is refused, and no body stands behind the answer to a HEAD", async () => {
-  const raw = new RawSocket(gateway.port);
-  const ask = (method: string) => raw.socket.write(`${method} /v1/symbols HTTP/1.1\r\nHost: here\r\n\r\n`);
-  ask("HEAD");
-  await raw.heard("\r\n\r\n");
-  assert.match(raw.text, /^HTTP\/1.1 405 /);
-  assert.match(raw.text, /\r\nAllow: GET\r\n/);
-  ask("GET");
-  await raw.heard('"symbols":');
-  assert.match(raw.text, /\r\n\r\nHTTP\/1.1 200 OK\r\n/, "the next answer follows");
-  raw.socket.destroy();
+test("what is not a GET is refused, and no body is behind the answer to a HEAD", async () => {
+  const ask = (method: string) => {
+    const raw = new RawSocket(gateway.port);
+    raw.socket.write(`${method} /v1/symbols HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    return raw;
+  };
+  const head = ask("HEAD");
+  await head.untilClosed();
+  assert.match(head.text, /^HTTP\/1.1 405 /);
+  assert.match(head.text, /\r\nAllow: GET\r\n/);
+  assert.match(head.text, /\r\nConnection: close\r\n/);
+  assert.ok(head.text.endsWith("\r\n\r\n"), head.text);
+  const remove = ask("DELETE");
+  await remove.heard('{"error":');
+  assert.match(remove.text, /^HTTP\/1.1 405 /);
+  remove.socket.write("GET /v1/symbols HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  await remove.heard('"symbols":');
+  assert.match(remove.text, /}HTTP\/1.1 200 OK\r\n/, "the next answer follows");
+  remove.destroy();
+});
+
+test("nothing is given out under a name that may have been made to lead here, and everything under ours", async () => {
+  const ask = async (path: string, host: string) => {
+    const raw = new RawSocket(gateway.port);
+    raw.socket.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    await raw.heard("\r\n\r\n");
+    raw.destroy();
+    return { status: Number(raw.text.slice(9, 12)), text: raw.text };
+  };
+  for (const path of ["/v1/symbols", "/v1/ticks?symbols=V:A"]) {
+    for (const host of ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "", "ours.example.evil"]) {
+      const { status, text } = await ask(path, host);
+      assert.equal(status, 403, host);
+      assert.doesNotMatch(text, /V:A/);
+    }
+    for (const host of ["127.0.0.1", `localhost:${gateway.port}`, "[::1]:8080", "ours.example", "OURS.example:443"])
+      assert.equal((await ask(path, host)).status, 200, host);
+  }
+  assert.equal(await gateway.metric("tickgate_http_refused_total"), 10);
 });
 
 test("pages of our origin may read, others may not, and nothing is cached", async () => {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { GatewayProcess, runTickgate } from "./gateway_process.ts";
+import { RawSocket } from "./raw_socket.ts";
 import { WireClient } from "./wire_client.ts";
 
 const JSON_ONLY = { protocols: ["tickgate.v1.json"] };
@@ -38,6 +39,48 @@ test("an origin that is not ours is refused, ours and none are let in", async ()
     assert.equal((await WireClient.refused(gateway.url, { ...JSON_ONLY, origin })).status, 403);
   const ours = await WireClient.open(gateway.url, "tickgate.v1.json", { origin: "https://ours.example" });
   ours.close();
+});
+
+test("a handshake that is none is refused, and says what is expected", async () => {
+  const lines = {
+    Upgrade: "websocket",
+    Connection: "Upgrade",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+  };
+  const answer = async (changed: Record<string, string | string[] | undefined>) => {
+    const headers = Object.entries({ ...lines, ...changed }).flatMap(([name, value]) =>
+      [value ?? []].flat().map((each) => `${name}: ${each}\r\n`),
+    );
+    const raw = new RawSocket(gateway.port);
+    raw.socket.write(`GET /v1/stream HTTP/1.1\r\nHost: here\r\n${headers.join("")}\r\n`);
+    await raw.heard("\r\n\r\n");
+    raw.destroy();
+    return raw.text;
+  };
+  assert.match(await answer({}), /^HTTP\/1.1 101 /);
+  assert.match(await answer({ Upgrade: undefined }), /^HTTP\/1.1 426 /);
+  assert.match(await answer({ Connection: "close" }), /^HTTP\/1.1 426 /);
+  for (const version of ["12", "8", "", undefined])
+    assert.match(
+      await answer({ "Sec-WebSocket-Version": version }),
+      /^HTTP\/1.1 426 .*\r\nSec-WebSocket-Version: 13\r\n/s,
+    );
+  for (const key of ["", "short", "dGhlIHNhbXBsZSBub25jZQ", "!!!!!!!!!!!!!!!!!!!!!!==", undefined])
+    assert.match(await answer({ "Sec-WebSocket-Key": key }), /^HTTP\/1.1 400 /, key);
+  const key = lines["Sec-WebSocket-Key"];
+  assert.match(await answer({ "Sec-WebSocket-Key": [key, key] }), /^HTTP\/1.1 400 /);
+  const protocol = /\r\nSec-WebSocket-Protocol: (\S+)\r\n/;
+  const two = await answer({ "Sec-WebSocket-Protocol": ["chat", "tickgate.v1.json"] });
+  assert.equal(protocol.exec(two)?.[1], "tickgate.v1.json", "of all lines together");
+  const token = await answer({ "Sec-WebSocket-Protocol": ["bearer.secret.token", "tickgate.v1.json"] });
+  assert.equal(protocol.exec(token)?.[1], "tickgate.v1.json");
+  const alone = await answer({ "Sec-WebSocket-Protocol": "bearer.secret.token" });
+  assert.match(alone, /^HTTP\/1.1 101 /);
+  assert.doesNotMatch(alone, protocol);
+  const unknown = await answer({ "Sec-WebSocket-Protocol": ["bearer.secret.token", "chat"] });
+  assert.match(unknown, /^HTTP\/1.1 400 /);
+  for (const text of [token, alone, unknown, gateway.stderr]) assert.doesNotMatch(text, /secret/);
 });
 
 test("a message over the limit closes with 1009, one at the limit does not", async () => {
@@ -133,6 +176,9 @@ test("a wrong setting is one line that names it and its range, exit code 2, no s
     [["all", "--heartbeat", "5"], /--heartbeat must be a whole number from 1000 to 60000 \(ms\), not "5"/],
     [["all", "--port", "70000"], /--port must be a whole number from 0 to 65535/],
     [["all", "--log-level", "loud"], /--log-level must be one of trace, /],
+    [["all", "--origin", "https://*"], /--origin must be a list, each \* or an origin such as /],
+    [["all", "--origin", "null"], /--origin must be a list/],
+    [["all", "--origin", "https://trade.example.com/page"], /--origin must be a list/],
     [["all", "--trusted-proxy", "10.0.0.0/33"], /--trusted-proxy must be a list, each an IP address or a network/],
     [["all", "--no-such-thing"], /no-such-thing/],
     [["all", "--feed", "nosuchfeed:x"], /nosuchfeed/],

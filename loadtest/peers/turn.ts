@@ -1,7 +1,7 @@
 /** One turn: one peer at one load, or several at once. Everything is started for it and ended after it. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
-import { connectionsPossible } from "../../src/command/file_limit.ts";
+import { socketsPossible } from "../../src/gateway/socket_plan.ts";
 import { Ages } from "../ages.ts";
 import { GivenTime, machineTime } from "../given_time.ts";
 import { Crew } from "../swarm/crew.ts";
@@ -136,7 +136,7 @@ class OpenTurn {
     const { server, publish } = running;
     if (publish) await rest(server);
     const empty = server.usage().memory;
-    const crew = new Crew(planOf(running, this.#scenario, this.#measure), connectionsPossible());
+    const crew = new Crew(planOf(running, this.#scenario, this.#measure), socketsPossible());
     this.#crew = crew;
     // The market begins when everybody is there: a server that it is too much for would let nobody in.
     const opened = crew.open();

@@ -6,6 +6,7 @@ import type { CommandLine } from "../command_line.ts";
 import { RunningFeed } from "../feed/running.ts";
 import { parseFeeds } from "../feed/spec.ts";
 import { Gateway } from "../gateway/gateway.ts";
+import { planSockets } from "../gateway/socket_plan.ts";
 import { createLog } from "../log.ts";
 import { createMetrics } from "../metrics.ts";
 import { UsageError } from "../option.ts";
@@ -13,7 +14,6 @@ import { Reporter } from "../report/reporter.ts";
 import { SETTINGS, type Settings } from "../settings.ts";
 import { VERSION } from "../version.ts";
 import { announce, endOnFault } from "./announce.ts";
-import { connectionsPossible } from "./file_limit.ts";
 import { untilSignal } from "./signals.ts";
 import { WorkerLink, workerNumber } from "./worker_link.ts";
 
@@ -102,8 +102,7 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
 /** The settings as they are for this process: one of several has a name of its own, and no more files than it may. */
 function ownSettings(settings: Settings, worker: number | undefined): Settings {
   const node = worker === undefined ? settings.node : `${settings.node}-${worker}`;
-  const possible = connectionsPossible() ?? Number.POSITIVE_INFINITY;
-  return { ...settings, node, maxConnections: Math.min(settings.maxConnections, possible) };
+  return { ...settings, node, maxConnections: planSockets(settings.maxConnections).connections };
 }
 
 function wantedFeeds(settings: Settings, parts: Parts): readonly string[] {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { plainAddress, shortAgent, TrustedProxies } from "./address.ts";
+import fc from "fast-check";
+import { addressKey, plainAddress, shortAgent, TrustedProxies } from "./address.ts";
 
 test("addresses are short, IPv4 in IPv6 is IPv4, ports and brackets are left out", () => {
   const forms: [string, string | undefined][] = [
@@ -52,4 +53,33 @@ test("a user agent is short, and printable", () => {
   assert.equal(shortAgent("  k6/2.0 (https://k6.io)  "), "k6/2.0 (https://k6.io)");
   assert.equal(shortAgent("a\x1b[31mred\x00\u202eé"), "a?[31mred?");
   assert.equal(shortAgent("x".repeat(1_000)).length, 64);
+});
+
+test("limits count an IPv4 address, and the first 64 bits of an IPv6 address", () => {
+  const keys: [string, string][] = [
+    ["203.0.113.7", "203.0.113.7"],
+    ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
+    ["2001:db8::9", "2001:db8:0:0::/64"],
+    ["2001:db8:1:2::", "2001:db8:1:2::/64"],
+    ["::1", "0:0:0:0::/64"],
+    ["::", "0:0:0:0::/64"],
+    ["1:2:3::4:5:6:7", "1:2:3:0::/64"],
+    ["", ""],
+    ["others", "others"],
+  ];
+  for (const [address, key] of keys) assert.equal(addressKey(address), key, address);
+});
+
+test("addresses have the same key when their first 64 bits are the same, however they are written", () => {
+  const groups = (count: number) =>
+    fc.array(fc.integer({ min: 0, max: 0xffff }), { minLength: count, maxLength: count });
+  const written = (parts: number[]) => plainAddress(parts.map((part) => part.toString(16)).join(":")) as string;
+  fc.assert(
+    fc.property(groups(4), groups(4), groups(4), groups(4), (network, other, host, another) => {
+      fc.pre(network.some((part) => part > 0) && other.some((part) => part > 0));
+      const key = addressKey(written([...network, ...host]));
+      assert.equal(key, addressKey(written([...network, ...another])));
+      assert.equal(key === addressKey(written([...other, ...host])), network.join() === other.join());
+    }),
+  );
 });

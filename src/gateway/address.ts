@@ -62,6 +62,23 @@ export function plainAddress(text: string): string | undefined {
   return [high >> 8, high & 255, low >> 8, low & 255].join(".");
 }
 
+/**
+ * What limits on one client count by: an IPv4 address, and of an IPv6 address the first 64 bits, since a single client has a
+ * network of that size to take addresses from.
+ * @param address as {@link plainAddress} has it; what is no IPv6 address counts by itself
+ */
+export function addressKey(address: string): string {
+  if (isIP(address) !== 6) return address;
+  const [left, right] = address.split("::");
+  const groups = left === "" ? [] : left.split(":");
+  if (right !== undefined) {
+    const tail = right === "" ? 0 : right.split(":").length;
+    while (groups.length + tail < 8) groups.push("0");
+  }
+  if (right) groups.push(...right.split(":"));
+  return `${groups.slice(0, 4).join(":")}::/64`;
+}
+
 /** A `User-Agent` as it is kept: a stranger's text, short and without what a terminal or a log would obey. */
 export function shortAgent(header: string): string {
   return header

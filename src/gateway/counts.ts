@@ -6,6 +6,8 @@ import { createHistogram, type Histogram } from "../histogram.ts";
 import { CLOSE_CODES, ERROR_CODES } from "../protocol/codes.ts";
 import type { QualityReason } from "../protocol/messages.ts";
 import type { BroadcastStop } from "./broadcast.ts";
+import { HTTP_REFUSALS, type HttpRefusal } from "./http_budget.ts";
+import { SHED_REASONS, type ShedReason } from "./open_sockets.ts";
 
 /**
  * The stages of a delivered tick's life. Each begins where the one before ends, from the event at the source to the
@@ -14,7 +16,7 @@ import type { BroadcastStop } from "./broadcast.ts";
 export const STAGES = ["source", "feed", "bus", "interval", "server", "client", "network"] as const;
 
 /** Why upgrades are refused. */
-export const REFUSALS = ["draining", "origin", "subprotocol", "connections", "address"] as const;
+export const REFUSALS = ["draining", "handshake", "origin", "subprotocol", "connections", "address"] as const;
 export type Refusal = (typeof REFUSALS)[number];
 
 /** Ages of what has arrived at clients. */
@@ -70,6 +72,11 @@ export class GatewayCounts {
   readonly closes: Record<string, number> = zeros([...Object.keys(CLOSE_CODES), "client"]);
   /** Upgrades refused, by reason. */
   readonly refused: Record<Refusal, number> = zeros(REFUSALS);
+  httpRequests = 0;
+  /** HTTP requests refused, by reason. */
+  readonly httpRefused: Record<HttpRefusal, number> = zeros(HTTP_REFUSALS);
+  /** New sockets that were closed, by reason. */
+  readonly socketsShed: Record<ShedReason, number> = zeros(SHED_REASONS);
   /** From a ping to its pong, with all that was on its way before it. */
   readonly roundTrip: Histogram;
   readonly latency: LatencyCounts;

@@ -89,6 +89,16 @@ export class Gateway {
     return this.#context.immediate.listeners;
   }
 
+  /** The sockets of the clients' port, and how many there may be. */
+  get sockets(): { readonly count: number; readonly limit: number } {
+    return this.#server.sockets;
+  }
+
+  /** Answers over HTTP that clients have not taken yet. */
+  get pendingAnswers(): number {
+    return this.#server.pendingAnswers;
+  }
+
   /** Why clients should not be sent here, or undefined when they should. */
   unready(): string | undefined {
     if (this.#draining) return "draining";

@@ -1,27 +1,11 @@
-/** The market over HTTP, as JSON: for a script or a look, where a stream would be too much. */
-import type { HttpResponse } from "uWebSockets.js";
+/** The market over HTTP, as JSON: for a script or a first try, where a stream would be too much. */
+import { prefixRange } from "../market/symbol_index.ts";
 import type { MarketTable } from "../market/table.ts";
-import { FIELD_COUNT, FIELDS, isPattern, isSymbol, STATES } from "../tick.ts";
+import { FIELD_COUNT, FIELDS, isPattern, STATES } from "../tick.ts";
 import type { GatewayContext } from "./context.ts";
-
-/** Answers with JSON. */
-export function respond(
-  res: HttpResponse,
-  status: string,
-  body: unknown,
-  headers: Readonly<Record<string, string>> = {},
-): void {
-  res.cork(() => {
-    res.writeStatus(status).writeHeader("Content-Type", "application/json; charset=utf-8");
-    for (const [name, value] of Object.entries(headers)) res.writeHeader(name, value);
-    res.end(JSON.stringify(body));
-  });
-}
-
-/** Says that nothing is done but reading, without a body: one behind the answer to a HEAD would be read as the next answer. */
-export function refuseMethod(res: HttpResponse): void {
-  res.cork(() => res.writeStatus("405 Method Not Allowed").writeHeader("Allow", "GET").end());
-}
+import { ANSWER_BYTES } from "./http_answers.ts";
+import type { Admitted, HttpDoor } from "./http_door.ts";
+import { readSymbolQuery } from "./http_query.ts";
 
 /** How long an answer waits for what nobody had followed to be read from the bus, ms. */
 const KNOWN_TIME = 1_000;
@@ -30,27 +14,28 @@ const KNOWN_LOOK = 10;
 /** What is asked of the market: some symbols, or every one (undefined). */
 interface Question {
   readonly symbols: readonly string[] | undefined;
-  answer(): unknown;
+  /** The answer in pieces, each as the market is when it is taken. */
+  answer(): Iterator<string>;
 }
 
 /** Reads a question from a query, or says what is wrong with it. */
-type Read = (query: URLSearchParams, context: GatewayContext) => Question | { error: string };
+export type Read = (query: URLSearchParams, context: GatewayContext) => Question | { readonly error: string };
 
 /** Answers a question about the market, when the bus knows what it is about. */
-export function answerMarket(
-  res: HttpResponse,
-  query: URLSearchParams,
-  read: Read,
-  context: GatewayContext,
-  headers: Readonly<Record<string, string>>,
-): void {
-  const question = read(query, context);
-  if ("error" in question) return respond(res, "400 Bad Request", question, headers);
+export function answerMarket(request: Admitted, read: Read, context: GatewayContext, door: HttpDoor): void {
+  const { res, account } = request;
+  const { answers, budget } = door;
+  const headers = door.dataHeaders(request);
+  const question = read(new URLSearchParams(request.query), context);
+  if ("error" in question) return answers.json(res, { status: "400 Bad Request", headers }, question);
+  const refused = budget.reserve(account, ANSWER_BYTES);
+  if (refused) return door.refuse(request, refused);
   const { bus, clock } = context;
   const symbols = question.symbols ?? [undefined];
   for (const symbol of symbols) bus.follow(symbol);
   const deadline = clock.millis() + KNOWN_TIME;
   let timer: NodeJS.Timeout | undefined;
+  const release = () => budget.release(account, ANSWER_BYTES);
   const end = () => {
     clearTimeout(timer);
     for (const symbol of symbols) bus.unfollow(symbol);
@@ -62,19 +47,33 @@ export function answerMarket(
       return;
     }
     end();
-    if (known) respond(res, "200 OK", question.answer(), headers);
-    else respond(res, "503 Service Unavailable", { error: bus.unready() ?? "the market is not known yet" }, headers);
+    const head = { status: "200 OK", type: "application/json; charset=utf-8", headers };
+    if (known) return answers.stream(res, head, question.answer(), account, release);
+    release();
+    answers.json(
+      res,
+      { status: "503 Service Unavailable", headers },
+      { error: bus.unready() ?? "the market is not known yet" },
+    );
   };
-  res.onAborted(end);
+  res.onAborted(() => {
+    end();
+    release();
+  });
   look();
 }
 
 /** `GET /v1/symbols`: every symbol that has had a tick, in order; `?prefix=` for some of them. */
 export const readSymbols: Read = (query, { table, clock }) => ({
   symbols: undefined,
-  answer() {
-    const rows = matching(table, query.get("prefix") ?? "");
-    return { time: clock.micros(), symbols: rows.map((row) => table.symbols[row]).sort() };
+  *answer() {
+    yield `{"time":${clock.micros()},"symbols":[`;
+    let separator = "";
+    for (const row of matching(table, query.get("prefix") ?? "")) {
+      yield `${separator}${JSON.stringify(table.symbols[row])}`;
+      separator = ",";
+    }
+    yield "]}\n";
   },
 });
 
@@ -83,35 +82,34 @@ export const readSymbols: Read = (query, { table, clock }) => ({
  * listed as `unknown`.
  */
 export const readTicks: Read = (query, { table, clock, settings }) => {
-  const texts = (query.get("symbols") ?? "").split(",").filter((text) => text !== "");
-  const wrong = texts.find((text) => !isSymbol(text) && !isPattern(text));
-  if (wrong !== undefined) return { error: `not a symbol: ${wrong.slice(0, 64)}` };
-  if (texts.length === 0) return { error: "symbols is missing: ?symbols=A,B" };
-  if (texts.length > settings.maxSymbolsPerConnection)
-    return { error: `more than ${settings.maxSymbolsPerConnection} symbols` };
+  const asked = readSymbolQuery(query.get("symbols") ?? "", settings.maxSymbolsPerConnection);
+  if ("error" in asked) return asked;
+  const { texts } = asked;
   return {
     symbols: texts.some(isPattern) ? undefined : texts,
-    answer() {
-      const rows = new Set<number>();
+    *answer() {
+      yield `{"time":${clock.micros()},"ticks":[`;
       const unknown: string[] = [];
+      let separator = "";
       for (const text of texts) {
-        const row = table.rowOf(text);
-        if (isPattern(text)) for (const match of matching(table, text.slice(0, -1))) rows.add(match);
-        else if (row >= 0 && table.hasTicked(row)) rows.add(row);
-        else unknown.push(text);
+        for (const row of isPattern(text) ? matching(table, text.slice(0, -1)) : [table.rowOf(text)]) {
+          if (row < 0 || !table.hasTicked(row)) unknown.push(text);
+          else if (isPattern(text) || !asked.isCovered(text)) {
+            yield separator + JSON.stringify(tickOf(table, row));
+            separator = ",";
+          }
+        }
       }
-      return { time: clock.micros(), ticks: Array.from(rows, (row) => tickOf(table, row)), unknown };
+      yield `],"unknown":${JSON.stringify(unknown)}}\n`;
     },
   };
 };
 
-function matching(table: MarketTable, prefix: string): number[] {
-  const rows: number[] = [];
-  for (let index = 0; index < table.knownCount; index++) {
-    const row = table.known[index];
-    if (table.symbols[row].startsWith(prefix)) rows.push(row);
-  }
-  return rows;
+/** The rows of the symbols with a prefix, in order, as they are now: those that come later are not among them. */
+function* matching(table: MarketTable, prefix: string): Iterable<number> {
+  const rows = table.sortedKnown();
+  const [from, to] = prefixRange(table.symbols, rows, prefix);
+  for (let index = from; index < to; index++) yield rows[index];
 }
 
 function tickOf(table: MarketTable, row: number): Record<string, unknown> {

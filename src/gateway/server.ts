@@ -13,14 +13,19 @@ import {
 } from "uWebSockets.js";
 import { UsageError } from "../option.ts";
 import { SUBPROTOCOLS, type Subprotocol } from "../protocol/messages.ts";
-import { plainAddress, shortAgent, TrustedProxies } from "./address.ts";
+import { addressKey, shortAgent, TrustedProxies } from "./address.ts";
 import type { GatewayContext } from "./context.ts";
-import { countOne } from "./counts.ts";
-import { answerMarket, readSymbols, readTicks, refuseMethod, respond } from "./http.ts";
+import { countOne, type Refusal } from "./counts.ts";
+import { checkHandshake, chooseSubprotocol, offeredSubprotocols } from "./handshake.ts";
+import { answerMarket, type Read, readSymbols, readTicks } from "./http.ts";
+import { type Admitted, HttpDoor } from "./http_door.ts";
+import { OpenSockets } from "./open_sockets.ts";
 import { originAllowed } from "./origin.ts";
 import type { SocketData } from "./outlet.ts";
+import { headersOf, type RequestHeaders, senderOf } from "./request_headers.ts";
 import { Session } from "./session.ts";
 import { readSite, serveSite } from "./site.ts";
+import { planSockets } from "./socket_plan.ts";
 
 /** Whether to share the port with whoever else listens on it. The binding exports these, but its types do not. */
 const SHARED_PORT = 0;
@@ -32,25 +37,50 @@ const RETRY_AFTER = 1;
  * much larger is cut off while it is still arriving, since its bytes would have to be kept.
  */
 const REFUSED_MESSAGES = 8;
+/** How much of a stranger's origin is sent back. */
+const SHOWN_LENGTH = 255;
+
+/** Why an upgrade is refused. */
+interface RefusedUpgrade {
+  readonly status: string;
+  readonly reason: Refusal;
+  readonly message: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
 
 export class GatewayServer {
   readonly #context: GatewayContext;
   readonly #app: TemplatedApp;
   readonly #sessions = new Set<Session>();
+  /** By {@link addressKey}. */
   readonly #perAddress = new Map<string, number>();
   readonly #proxies: TrustedProxies;
+  readonly #sockets: OpenSockets;
+  readonly #door: HttpDoor;
   #listening: us_listen_socket | undefined;
   #draining = false;
   #nextSession = 1;
 
   constructor(context: GatewayContext) {
     this.#context = context;
-    const { heartbeat, maxMessageBytes, maxUnreadBytes, trustedProxies } = context.settings;
+    const { heartbeat, maxConnections, maxMessageBytes, maxUnreadBytes, trustedProxies } = context.settings;
     this.#proxies = new TrustedProxies(trustedProxies);
+    this.#door = new HttpDoor(context, this.#proxies);
+    const { connections, sockets } = planSockets(maxConnections);
+    this.#sockets = new OpenSockets(sockets, sockets - connections, {
+      isBalancer: (address) => this.#proxies.trusts(address),
+      shed: (reason, address) => {
+        context.counts.socketsShed[reason]++;
+        context.events.add("warn", { reason, address, sockets }, "closing new sockets: too many are open", reason);
+      },
+      now: () => context.clock.millis(),
+    });
     this.#app = App();
     context.immediate.publish = (topic, frame, isBinary) => this.#app.publish(topic, frame, isBinary);
     this.#serveWatchlist();
+    const { answers } = this.#door;
     this.#app
+      .filter((res, change) => this.#sockets.filter(res, change))
       .ws<SocketData>("/v1/stream", {
         maxPayloadLength: maxMessageBytes * REFUSED_MESSAGES,
         // Our own window closes a connection long before: this one would lose the close frame.
@@ -74,28 +104,62 @@ export class GatewayServer {
           const { session, address } = socket.getUserData();
           session?.ended();
           if (session && this.#sessions.delete(session)) this.#context.counts.connections--;
-          this.#left(address);
+          this.#sockets.close();
+          this.#left(addressKey(address));
         },
       })
-      .get("/v1/stream", (res) =>
-        respond(
-          res,
-          "426 Upgrade Required",
-          { error: "a WebSocket upgrade is expected here" },
-          { Upgrade: "websocket" },
+      // What comes here has no key of the right length.
+      .get(
+        "/v1/stream",
+        this.#door.handle(({ res, headers, withBody }) => {
+          const bad = checkHandshake(headers);
+          if (bad) answers.json(res, { status: bad.status, headers: bad.headers }, { error: bad.message }, withBody);
+        }),
+      )
+      .get(
+        "/v1/symbols",
+        this.#door.handleData((request) => this.#market(request, readSymbols)),
+      )
+      .get(
+        "/v1/ticks",
+        this.#door.handleData((request) => this.#market(request, readTicks)),
+      )
+      .get(
+        "/*",
+        this.#door.handle(({ res }) =>
+          answers.json(
+            res,
+            { status: "404 Not Found" },
+            { error: "there are /v1/stream, /v1/symbols and /v1/ticks?symbols=A,B" },
+          ),
         ),
       )
-      .get("/v1/symbols", (res, req) => this.#market(res, req, readSymbols))
-      .get("/v1/ticks", (res, req) => this.#market(res, req, readTicks))
-      .get("/*", (res) =>
-        respond(res, "404 Not Found", { error: "there are /v1/stream, /v1/symbols and /v1/ticks?symbols=A,B" }),
-      )
-      .any("/*", refuseMethod);
+      .any(
+        "/*",
+        this.#door.handle(({ res, withBody }) =>
+          answers.json(
+            res,
+            { status: "405 Method Not Allowed", headers: { Allow: "GET" } },
+            { error: "GET is all there is" },
+            withBody,
+          ),
+        ),
+      );
   }
 
   /** The sessions that are open. */
   get sessions(): ReadonlySet<Session> {
     return this.#sessions;
+  }
+
+  /** The sockets that are open, and how many there may be. */
+  get sockets(): { readonly count: number; readonly limit: number } {
+    return this.#sockets;
+  }
+
+  /** Answers over HTTP that clients have not taken yet. */
+  get pendingAnswers(): number {
+    return this.#door.answers.pending;
   }
 
   /**
@@ -119,6 +183,7 @@ export class GatewayServer {
     if (this.#listening) us_listen_socket_close(this.#listening);
     this.#listening = undefined;
     this.#app.close();
+    this.#door.answers.close();
   }
 
   /** Prices come first: a page that cannot be read keeps no gateway from starting. */
@@ -126,61 +191,61 @@ export class GatewayServer {
     const { settings, log } = this.#context;
     if (!settings.watchlist) return;
     try {
-      serveSite(this.#app, readSite(), settings.origins);
+      serveSite(this.#app, readSite(), settings.origins, this.#door);
     } catch (error) {
       log.error({ err: error }, "the watchlist cannot be served");
     }
   }
 
   #upgrade(res: HttpResponse, req: HttpRequest, context: Parameters<HttpResponse["upgrade"]>[4]): void {
-    const origin = req.getHeader("origin");
-    const isOurs = origin === "" || originAllowed(this.#context.settings.origins, origin, req.getHeader("host"));
-    const address = this.#addressOf(res, req);
-    const offered = req.getHeader("sec-websocket-protocol");
+    const headers = headersOf(req);
+    const { peer, client } = senderOf(res, headers, this.#proxies);
+    const key = addressKey(client);
+    const offered = offeredSubprotocols(headers);
     const subprotocol = chooseSubprotocol(offered);
-    const refusal = this.#refusal(isOurs ? undefined : origin, address, subprotocol);
+    const agent = shortAgent(headers.get("user-agent") ?? "");
+    const refusal = this.#refusal(headers, key, subprotocol);
     if (refusal) {
       countOne(this.#context.counts.refused, refusal.reason);
-      this.#logRefusal(refusal.reason, address, req);
+      this.#logRefusal(refusal.reason, client, agent);
       const retry: Record<string, string> = refusal.status.startsWith("503")
         ? { "Retry-After": String(RETRY_AFTER) }
         : {};
-      respond(res, refusal.status, { error: refusal.message }, retry);
+      const head = { status: refusal.status, headers: { ...refusal.headers, ...retry } };
+      this.#door.answers.json(res, head, { error: refusal.message });
       return;
     }
-    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
+    this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);
+    this.#sockets.upgrade(peer);
     res.upgrade<SocketData>(
-      {
-        subprotocol: subprotocol as Subprotocol,
-        address,
-        agent: shortAgent(req.getHeader("user-agent")),
-        session: undefined,
-      },
-      req.getHeader("sec-websocket-key"),
-      offered === "" ? "" : (subprotocol as Subprotocol),
-      req.getHeader("sec-websocket-extensions"),
+      { subprotocol: subprotocol as Subprotocol, address: client, agent, session: undefined },
+      headers.get("sec-websocket-key") ?? "",
+      offered.length === 0 ? "" : (subprotocol as Subprotocol),
+      headers.get("sec-websocket-extensions") ?? "",
       context,
     );
   }
 
   /** What is short is for us to mend, what is wrong with a client is not. */
-  #logRefusal(reason: string, address: string, req: HttpRequest): void {
+  #logRefusal(reason: Refusal, address: string, agent: string): void {
     const level = reason === "connections" || reason === "address" ? "warn" : "info";
-    const agent = shortAgent(req.getHeader("user-agent"));
     this.#context.events.add(level, { reason, address, agent }, "refusing a connection", reason);
   }
 
-  /** @param foreign the origin of a page that may not connect */
-  #refusal(
-    foreign: string | undefined,
-    address: string,
-    subprotocol: Subprotocol | undefined,
-  ): { status: string; reason: string; message: string } | undefined {
-    const { maxConnections, maxConnectionsPerAddress } = this.#context.settings;
+  /** @param key the client's address, as limits count it */
+  #refusal(headers: RequestHeaders, key: string, subprotocol: Subprotocol | undefined): RefusedUpgrade | undefined {
+    const { origins, maxConnections, maxConnectionsPerAddress } = this.#context.settings;
     if (this.#draining)
       return { status: "503 Service Unavailable", reason: "draining", message: "this node is going; try another" };
-    if (foreign !== undefined)
-      return { status: "403 Forbidden", reason: "origin", message: `the origin ${foreign} is not allowed` };
+    const bad = checkHandshake(headers);
+    if (bad) return { ...bad, reason: "handshake" };
+    const origin = headers.get("origin") ?? "";
+    if (origin !== "" && !originAllowed(origins, origin, headers.get("host") ?? ""))
+      return {
+        status: "403 Forbidden",
+        reason: "origin",
+        message: `the origin ${origin.slice(0, SHOWN_LENGTH)} is not allowed`,
+      };
     if (!subprotocol)
       return {
         status: "400 Bad Request",
@@ -189,7 +254,7 @@ export class GatewayServer {
       };
     if (this.#sessions.size >= maxConnections)
       return { status: "503 Service Unavailable", reason: "connections", message: "this node is full" };
-    if ((this.#perAddress.get(address) ?? 0) >= maxConnectionsPerAddress)
+    if ((this.#perAddress.get(key) ?? 0) >= maxConnectionsPerAddress)
       return {
         status: "503 Service Unavailable",
         reason: "address",
@@ -198,33 +263,14 @@ export class GatewayServer {
     return undefined;
   }
 
-  /** The client's address; there may be several headers that tell it, of which `getHeader` would give the first. */
-  #addressOf(res: HttpResponse, req: HttpRequest): string {
-    const text = Buffer.from(res.getRemoteAddressAsText()).toString();
-    const peer = plainAddress(text) ?? text;
-    if (!this.#proxies.trusts(peer)) return peer;
-    const forwarded: string[] = [];
-    req.forEach((name, value) => {
-      if (name === "x-forwarded-for") forwarded.push(value);
-    });
-    return this.#proxies.clientOf(peer, forwarded.join(","));
+  #left(key: string): void {
+    const count = this.#perAddress.get(key) ?? 0;
+    if (count > 1) this.#perAddress.set(key, count - 1);
+    else this.#perAddress.delete(key);
   }
 
-  #left(address: string): void {
-    const count = this.#perAddress.get(address) ?? 0;
-    if (count > 1) this.#perAddress.set(address, count - 1);
-    else this.#perAddress.delete(address);
-  }
-
-  #market(res: HttpResponse, req: HttpRequest, read: typeof readSymbols): void {
-    const origin = req.getHeader("origin");
-    const { origins } = this.#context.settings;
-    const headers: Record<string, string> = { "Cache-Control": "no-store" };
-    if (origin !== "" && originAllowed(origins, origin, req.getHeader("host"))) {
-      headers["Access-Control-Allow-Origin"] = origin;
-      headers.Vary = "Origin";
-    }
-    answerMarket(res, new URLSearchParams(req.getQuery()), read, this.#context, headers);
+  #market(request: Admitted, read: Read): void {
+    answerMarket(request, read, this.#context, this.#door);
   }
 }
 
@@ -262,14 +308,4 @@ function listen(app: TemplatedApp, host: string, port: number, shared: boolean):
     ) => TemplatedApp;
     bind.call(app, host, port, shared ? SHARED_PORT : EXCLUSIVE_PORT, listening);
   });
-}
-
-/** The first subprotocol of the client's that is spoken here; the default when it offers none. */
-export function chooseSubprotocol(offered: string): Subprotocol | undefined {
-  if (offered.trim() === "") return SUBPROTOCOLS[0];
-  for (const name of offered.split(",")) {
-    const known = SUBPROTOCOLS.find((subprotocol) => subprotocol === name.trim());
-    if (known) return known;
-  }
-  return undefined;
 }

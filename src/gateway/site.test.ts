@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from "node:zlib";
 import { RawSocket } from "../../test/raw_socket.ts";
+import { testDoor } from "./http_door.testing.ts";
 import { readSite, serveSite } from "./site.ts";
 
 const INDEX = "<!doctype html><title>Watchlist</title>";
@@ -31,7 +32,7 @@ before(async () => {
   write("assets/large.txt", LARGE);
   write("assets/main-ABCD1234.js.map", "what is of no known type is not served");
   listening = await new Promise((resolve) =>
-    serveSite(App(), readSite(folder), ORIGINS)
+    serveSite(App(), readSite(folder), ORIGINS, testDoor())
       .any("/*", (res) => void res.writeStatus("404 Not Found").end("elsewhere"))
       .listen(0, (socket) => resolve(socket as us_listen_socket)),
   );
@@ -107,12 +108,11 @@ test("what a browser has already is not sent again", async () => {
 test("HEAD says what GET would send, without it", async () => {
   const raw = new RawSocket(port);
   raw.socket.write("HEAD /assets/main-ABCD1234.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
-  await raw.heard("\r\n\r\n");
-  assert.match(raw.text, new RegExp(`\r\nContent-Length: ${SCRIPT.length}\r\n`, "i"));
-  raw.socket.write("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
-  await raw.heard(INDEX);
-  assert.match(raw.text, /\r\n\r\nHTTP\/1.1 200 OK\r\n/, "the next answer follows");
-  raw.socket.destroy();
+  await raw.untilClosed();
+  const [head, body] = raw.text.split("\r\n\r\n");
+  assert.match(`${head}\r\n`, new RegExp(`^HTTP/1.1 200 OK\r\n.*\r\nContent-Length: ${SCRIPT.length}\r\n`, "is"));
+  assert.match(head, /\r\nConnection: close/);
+  assert.equal(body, "");
 });
 
 test("a reader that is slow gets all of a file", async () => {
@@ -155,7 +155,7 @@ test("a folder without a page is none, and one with far more than a page is refu
 });
 
 test("what has not been built says how to build it", async () => {
-  const app = serveSite(App(), undefined, ["*"]);
+  const app = serveSite(App(), undefined, ["*"], testDoor());
   const socket = await new Promise<us_listen_socket>((resolve) =>
     app.listen(0, (socket) => resolve(socket as us_listen_socket)),
   );

@@ -3,11 +3,12 @@
  * becomes the name of a file, and nothing is compressed while prices wait.
  */
 
-import type { HttpRequest, HttpResponse, TemplatedApp } from "uWebSockets.js";
+import type { TemplatedApp } from "uWebSockets.js";
 import { createHash } from "node:crypto";
 import { type Dirent, existsSync, readdirSync, readFileSync } from "node:fs";
 import { extname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Admitted, HttpDoor } from "./http_door.ts";
 import { hostAllowed } from "./origin.ts";
 
 /** Where the build leaves the page. */
@@ -32,14 +33,12 @@ const ENCODINGS = [
 ] as const;
 
 /** What every answer of ours says. The page loads nothing from elsewhere, and no script but its own files. */
-const SAFE_HEADERS: readonly (readonly [string, string])[] = [
-  [
-    "Content-Security-Policy",
+const SAFE_HEADERS = {
+  "Content-Security-Policy":
     "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
-  ],
-  ["X-Content-Type-Options", "nosniff"],
-  ["Referrer-Policy", "no-referrer"],
-];
+  "X-Content-Type-Options": "nosniff",
+  "Referrer-Policy": "no-referrer",
+};
 
 /** One form of a file. */
 interface Body {
@@ -107,51 +106,40 @@ export function serveSite(
   app: TemplatedApp,
   files: readonly SiteFile[] | undefined,
   origins: readonly string[],
+  door: HttpDoor,
 ): TemplatedApp {
-  if (!files) return app.get("/", (res) => explain(res, "404 Not Found", "Not built", NOT_BUILT));
+  if (!files)
+    return app.get(
+      "/",
+      door.handle((request) => explain(request, door, "404 Not Found", "Not built", NOT_BUILT)),
+    );
   for (const file of files) {
-    app.get(file.path, (res, req) => answer(res, req, file, origins, false));
-    app.head(file.path, (res, req) => answer(res, req, file, origins, true));
+    const handler = door.handle((request) => answer(request, door, file, origins));
+    app.get(file.path, handler);
+    app.head(file.path, handler);
   }
   return app;
 }
 
-function answer(
-  res: HttpResponse,
-  req: HttpRequest,
-  file: SiteFile,
-  origins: readonly string[],
-  isHead: boolean,
-): void {
-  const host = req.getHeader("host");
-  if (file.path === "/" && !isHead && !hostAllowed(origins, host))
-    return explain(res, "403 Forbidden", "Not let in", notListed(host));
-  const body = choose(file.bodies, req.getHeader("accept-encoding"));
-  const isKnown = knows(req.getHeader("if-none-match"), body.tag);
-  res.onAborted(() => {});
-  res.cork(() => {
-    res.writeStatus(isKnown ? "304 Not Modified" : "200 OK");
-    res.writeHeader("ETag", body.tag);
-    res.writeHeader("Cache-Control", file.isHashed ? "public, max-age=31536000, immutable" : "no-cache");
-    res.writeHeader("Vary", "Accept-Encoding");
-    for (const [name, value] of SAFE_HEADERS) res.writeHeader(name, value);
-    if (isKnown) return void res.endWithoutBody();
-    res.writeHeader("Content-Type", file.type);
-    if (body.encoding) res.writeHeader("Content-Encoding", body.encoding);
-    // Told its length, endWithoutBody would end the connection as well.
-    if (isHead) return void res.writeHeader("Content-Length", String(body.bytes.length)).endWithoutBody();
-    send(res, body.bytes);
-  });
-}
-
-/** Sends as fast as it is taken: what is not taken yet stays where it is and is not copied for a slow reader. */
-function send(res: HttpResponse, bytes: Buffer): void {
-  const [taken, isDone] = res.tryEnd(bytes, bytes.length);
-  if (taken || isDone) return;
-  res.onWritable((offset) => {
-    const [ok] = res.tryEnd(bytes.subarray(offset), bytes.length);
-    return ok;
-  });
+function answer(request: Admitted, door: HttpDoor, file: SiteFile, origins: readonly string[]): void {
+  const { res, headers, withBody } = request;
+  const host = headers.get("host") ?? "";
+  if (file.path === "/" && !hostAllowed(origins, host))
+    return explain(request, door, "403 Forbidden", "Not let in", notListed(host));
+  const body = choose(file.bodies, headers.get("accept-encoding") ?? "");
+  const isKnown = knows(headers.get("if-none-match") ?? "", body.tag);
+  const head = {
+    status: isKnown ? "304 Not Modified" : "200 OK",
+    type: file.type,
+    headers: {
+      ...SAFE_HEADERS,
+      ETag: body.tag,
+      "Cache-Control": file.isHashed ? "public, max-age=31536000, immutable" : "no-cache",
+      Vary: "Accept-Encoding",
+      ...(body.encoding && { "Content-Encoding": body.encoding }),
+    },
+  };
+  door.answers.send(res, head, body.bytes, withBody && !isKnown);
 }
 
 /** The best form that the browser takes. */
@@ -177,11 +165,11 @@ function notListed(host: string): string {
 }
 
 /** A page of one sentence, in place of the watchlist. */
-function explain(res: HttpResponse, status: string, title: string, sentence: string): void {
-  res.cork(() => {
-    res.writeStatus(status).writeHeader("Content-Type", "text/html; charset=utf-8");
-    res.writeHeader("Cache-Control", "no-store");
-    for (const [name, value] of SAFE_HEADERS) res.writeHeader(name, value);
-    res.end(`<!doctype html><html lang="en"><meta charset="utf-8"><title>Tickgate: ${title}</title><p>${sentence}</p>`);
-  });
+function explain({ res, withBody }: Admitted, door: HttpDoor, status: string, title: string, sentence: string): void {
+  door.answers.send(
+    res,
+    { status, type: "text/html; charset=utf-8", headers: { ...SAFE_HEADERS, "Cache-Control": "no-store" } },
+    `<!doctype html><html lang="en"><meta charset="utf-8"><title>Tickgate: ${title}</title><p>${sentence}</p>`,
+    withBody,
+  );
 }

@@ -12,6 +12,13 @@ export function showGateway(page: Page, gateway: Gateway, bus: Pick<Bus, "reader
   const { counts, table, pacer, encoders } = gateway;
   page.gauge("tickgate_connections", "Open connections", () => counts.connections);
   page.gauge("tickgate_connections_limit", "The most connections that are let in", () => connectionsLimit);
+  page.gauge(
+    "tickgate_sockets",
+    "Open sockets of the clients' port: connections, upgrades under way and HTTP",
+    () => gateway.sockets.count,
+  );
+  page.gauge("tickgate_sockets_limit", "The most sockets; new ones are closed", () => gateway.sockets.limit);
+  page.gauge("tickgate_http_pending", "HTTP answers that clients have not taken yet", () => gateway.pendingAnswers);
   page.gauges(
     "tickgate_connections_conflating",
     "Connections that get less than granted, by whose doing it is, as they have been told",
@@ -58,6 +65,15 @@ export function showGateway(page: Page, gateway: Gateway, bus: Pick<Bus, "reader
   );
   page.counters("tickgate_refused_total", "Upgrades refused, by reason", "reason", () =>
     Object.entries(counts.refused),
+  );
+  page.counters("tickgate_http_refused_total", "HTTP requests refused, by reason", "reason", () =>
+    Object.entries(counts.httpRefused),
+  );
+  page.counters(
+    "tickgate_sockets_shed_total",
+    "New sockets that were closed: limit, too many are open; address, too many of one address are not upgraded",
+    "reason",
+    () => Object.entries(counts.socketsShed),
   );
   const { stages, age } = counts.latency;
   page.histograms(
@@ -113,4 +129,5 @@ const COUNTERS: readonly (readonly [name: string, help: string, read: (counts: G
   ["tickgate_pings_out_total", "Pings sent", (c) => c.pingsOut],
   ["tickgate_held_back_total", "Turns that found the arrival window full", (c) => c.heldBack],
   ["tickgate_commands_total", "Messages from clients", (c) => c.commands],
+  ["tickgate_http_requests_total", "HTTP requests, refused ones among them", (c) => c.httpRequests],
 ];
