@@ -92,7 +92,7 @@ test("a client that moves all of its symbols again and again gets a bounded answ
 test("many clients at once, some of which do not read, do not hold up one that behaves", async () => {
   const clients = await Promise.all(texts(100, String).map(() => WireClient.open(gateway.url)));
   const names = texts(1_500, (index) => `SIM:S${String((index * 7) % SYMBOLS).padStart(5, "0")}`);
-  clients.forEach((client, index) => index % 4 === 0 && client.socket.pause());
+  for (const client of clients.slice(0, 25)) client.socket.pause();
   for (let round = 0; round < 5; round++) {
     for (const client of clients)
       client.say({ op: "subscribe", symbols: [...names, "SIM:*"], interval: 60_000 + round });
