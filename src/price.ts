@@ -25,6 +25,7 @@ export function shareOf(price: number, open: number): number | null {
 /** Whether a number cannot be written with so many decimals: it would be 0 without being so, or lose most of its digits. */
 export function isTooSmall(value: number, decimals: number): boolean {
   const size = Math.abs(value);
+  if (size >= 1) return false;
   const written = Number(size.toFixed(decimals));
   if (written === size) return false;
   return written === 0 || (size < TINY && size * 10 ** decimals < 10 ** (DIGITS - 1));
