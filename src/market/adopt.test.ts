@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BusRecord } from "../bus/bus.ts";
 import { LIVE, STALE } from "../tick.ts";
-import { IGNORED, MarketTable, TICKED } from "./table.ts";
+import { IGNORED, MarketTable, NOT_HEARD, TICKED } from "./table.ts";
 
 function stored(more: Partial<BusRecord>): BusRecord {
   const record = Object.assign(new BusRecord(), { symbol: "A", seq: 5, eventTime: 100, ...more });
@@ -11,12 +11,20 @@ function stored(more: Partial<BusRecord>): BusRecord {
   return record;
 }
 
-test("a symbol that the publisher has not heard of is as the store has it", () => {
+test("a symbol that was not live is as the store has it", () => {
   const table = new MarketTable(10);
   assert.equal(table.adopt(stored({ state: STALE, reason: "cut", since: 7 })), false);
   assert.deepEqual([table.seq[0], table.values[0], table.state[0], table.reasons[0]], [5, 10, STALE, "cut"]);
   table.merge(0, { ask: 11 }, 200);
   assert.deepEqual([table.seq[0], table.values[0], table.values[2]], [6, 10, 11]);
+});
+
+test("a symbol that was live is stale until this publisher hears of it, since it was last heard", () => {
+  const table = new MarketTable(10);
+  assert.equal(table.adopt(stored({ receivedAt: 150 })), true);
+  assert.deepEqual([table.state[0], table.reasons[0], table.since[0]], [STALE, NOT_HEARD, 150]);
+  assert.equal(table.adopt(stored({ symbol: "B" })), true);
+  assert.equal(table.since[1], 100, "or happened, where its receipt is not known");
 });
 
 test("what the publisher has heard later is the store's next tick", () => {

@@ -24,6 +24,9 @@ const FIRST_CAPACITY = 1_024;
 /** Why a symbol is stale that nobody has published yet. */
 export const UNKNOWN = "unknown";
 
+/** Why a symbol is stale that a publisher knows from the store alone: its source may be cut, or not have it any more. */
+export const NOT_HEARD = "nothing heard of it since the feed started";
+
 export class MarketTable {
   /** Where marks and {@link version} are, with what else a pass works on. */
   readonly heap = new Heap();
@@ -259,10 +262,10 @@ export class MarketTable {
         this.values[base + index] = record.values[record.offset + index];
     }
     this.#setTick(row, isLater ? record.seq + 1 : record.seq, isLater ? this.eventTime[row] : record.eventTime);
-    const isRestated = this.state[row] !== record.state || this.reasons[row] !== record.reason;
-    // How it stands is for whoever is connected to the source to say.
-    if (isNew && isRestated) this.restate(row, record.state, record.since, record.reason);
-    return isLater || (!isNew && isRestated);
+    // The state is for the one to say who is connected to the source, and this publisher has not heard the symbol yet.
+    if (isNew && record.state === LIVE) this.restate(row, STALE, lastHeard(record), NOT_HEARD);
+    else if (isNew) this.restate(row, record.state, record.since, record.reason);
+    return isLater || this.state[row] !== record.state || this.reasons[row] !== record.reason;
   }
 
   #equals(row: number, record: BusRecord): boolean {
@@ -368,6 +371,10 @@ export class MarketTable {
     this.stream = copied(new Int32Array(capacity), this.stream);
     this.#awaited = copied(new Int32Array(capacity), this.#awaited);
   }
+}
+
+function lastHeard({ receivedAt, eventTime }: BusRecord): number {
+  return Number.isNaN(receivedAt) ? eventTime : receivedAt;
 }
 
 function put(values: Float64Array, index: number, value: number | null | undefined): void {
