@@ -1,6 +1,6 @@
 /**
  * The numbers of many objects, those of each side by side. As fields, numbers that are no small integers are boxes of
- * their own, anywhere in memory; a turn of one of thousands of connections would mostly wait for them (docs/performance.md).
+ * their own, anywhere in memory; a turn of one of thousands of connections would mostly wait for them (docs/benchmarks.md).
  */
 import { copied } from "../copied.ts";
 

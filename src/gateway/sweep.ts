@@ -2,7 +2,7 @@
  * Places that wait to be visited, as a lift visits floors: in their order, round and round. Nobody waits for longer than one
  * round, as in a queue. But neighbours are visited one after the other: connections that came one after the other lie so in
  * the memory of all who have to do with them, and what the next one needs is on its way before it is asked for
- * (docs/performance.md: a sixth of what a frame costs).
+ * (docs/benchmarks.md: a sixth of what a frame costs).
  */
 import { copied } from "../copied.ts";
 
