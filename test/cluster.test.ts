@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Part } from "../scripts/cluster/part.ts";
@@ -86,8 +86,17 @@ async function assertGone(run: Run): Promise<void> {
 test("the cluster serves prices at the address that it prints, and Ctrl-C ends all of it", linuxOnly, async (t) => {
   const run = runCluster(t, ["--port", "0"]);
   const url = await running(run);
-  const ticks = await fetch(`${url.replace("ws:", "http:").replace("/stream", "/ticks")}?symbols=SIM:S0000`);
-  assert.equal(((await ticks.json()) as { ticks: unknown[] }).ticks.length, 1);
+  const gateways = [...run.output.matchAll(/gateway\d (http:\S+)/g)].map(([, address]) => address);
+  assert.equal(gateways.length, 3);
+  for (const address of [url.replace("ws:", "http:").replace("/v1/stream", ""), ...gateways]) {
+    const answer = await fetch(`${address}/v1/ticks?symbols=SIM:S0000`);
+    const { ticks } = (await answer.json()) as { ticks: { state: string }[] };
+    assert.deepEqual(
+      ticks.map(({ state }) => state),
+      ["live"],
+      address,
+    );
+  }
 
   // The terminal sends it to the whole group, and npm sends it on.
   process.kill(-(run.child.pid as number), "SIGINT");
@@ -119,6 +128,18 @@ test("Ctrl-C while it starts", linuxOnly, async (t) => {
   process.kill(-(run.child.pid as number), "SIGINT");
   await assertGone(run);
   assert.doesNotMatch(run.output, /The cluster is running/);
+});
+
+test("a cluster without prices does not say that it is running", linuxOnly, async (t) => {
+  // What there is to read has no tick in it.
+  const empty = join(mkdtempSync(join(tmpdir(), "cluster-feed-")), "ticks");
+  writeFileSync(empty, "");
+  t.after(() => rmSync(dirname(empty), { recursive: true }));
+  const run = runCluster(t, ["--port", "0", "--feed", `ndjson:${empty}`]);
+  assert.ok(await comesTrue(() => /no live price has come from its feeds within 15 s/.test(run.output), PATIENCE));
+  assert.doesNotMatch(run.output, /The cluster is running/);
+  process.kill(-(run.child.pid as number), "SIGINT");
+  await assertGone(run);
 });
 
 test("a part that fails at its start ends the others, and says why", linuxOnly, async (t) => {

@@ -1,9 +1,11 @@
 /** The files of a deployment agree with each other and with the code: to the last port and environment name. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { test } from "node:test";
 import { GATEWAY_ENV } from "../scripts/cluster/cluster.ts";
+import { comesTrue, freePorts } from "../scripts/cluster/probe.ts";
 import { readSettings } from "../src/command_line.ts";
 import { parseFeeds } from "../src/feed/spec.ts";
 import { type CommandName, settingsOf } from "../src/settings.ts";
@@ -112,8 +114,66 @@ test("who waits for whom is there, and has a health check where its health is wa
         assert.ok(compose.services[other].healthcheck, `${other} has a health check`);
     }
   }
+});
+
+/** A size as compose has it, in bytes. */
+function bytesOf(text = ""): number {
+  const [, count, unit] = /^(\d+)([mg])$/.exec(text) ?? [];
+  return Number(count) * (unit === "g" ? 2 ** 30 : 2 ** 20);
+}
+
+for (const [name, service] of services)
+  test(`${name} has a limit on its memory, and no rights that it does not need`, () => {
+    assert.ok(bytesOf(service.mem_limit) > 0);
+    assert.deepEqual(service.cap_drop, ["ALL"]);
+    assert.deepEqual(service.security_opt, ["no-new-privileges:true"]);
+    // Grafana keeps its database among its own files.
+    assert.equal(service.read_only, name !== "grafana");
+  });
+
+test("limits on memory are above what is expected: Redis' data, and what an alert is raised for", () => {
+  const [, data] = /^maxmemory (\d+)gb$/m.exec(read("config/redis.conf")) ?? [];
+  assert.ok(bytesOf(compose.services.redis.mem_limit) >= Number(data) * 2 ** 30 * 1.25);
+  const [, alert] = /process_resident_memory_bytes\S* > (\S+)$/m.exec(read("dashboards/alerts.yml")) ?? [];
+  assert.ok(Number(alert) > 0);
+  for (const [name, { mem_limit }] of gateways) assert.ok(bytesOf(mem_limit) > Number(alert) * 1.25, name);
+});
+
+test("Redis has a password, the one of all that go there, and compose says what to do where there is none", () => {
+  const passwords = [...gateways, ...feeds].map(([, service]) => environmentOf(service).TICKGATE_REDIS_PASSWORD);
+  passwords.push(environmentOf(compose.services.redis).REDISCLI_AUTH);
+  assert.equal(new Set(passwords).size, 1);
+  // With `:?` compose ends with the message where the variable is unset or empty.
+  assert.match(passwords[0], /^\$\{REDIS_PASSWORD:\?.+ \.env\}$/);
+  assert.match(read(".gitignore"), /^\.env$/m);
+  assert.match(read(".dockerignore"), /^\*$/m);
+});
+
+test("the command of Redis lets nobody in without the password, and its health check says whether it answers", async (t) => {
+  const { command = [], healthcheck, user } = compose.services.redis;
   const [port] = portsOf("redis");
-  assert.deepEqual(compose.services.redis.healthcheck?.test, ["CMD", "redis-cli", "-p", String(port), "ping"]);
+  const [ownPort] = await freePorts(1);
+  // As compose hands them over: `$$` is a dollar sign.
+  const here = (text: string) =>
+    text
+      .replaceAll("$$", "$")
+      .replace("/etc/redis/redis.conf", `${ROOT}config/redis.conf --bind 127.0.0.1 --port ${ownPort} --dir ${tmpdir()}`)
+      .replace(`-p ${port}`, `-p ${ownPort}`);
+  const [program, ...args] = command.map(here);
+  const password = 'a "b" $c';
+  const server = spawn(program, args, { env: { ...env, REDISCLI_AUTH: password }, stdio: "ignore" });
+  t.after(() => server.kill("SIGKILL"));
+  const [kind, check] = healthcheck?.test ?? [];
+  assert.equal(kind, "CMD-SHELL");
+  const isHealthy = (password: string) =>
+    spawnSync("sh", ["-c", here(check)], { env: { ...env, REDISCLI_AUTH: password } }).status === 0;
+  assert.ok(await comesTrue(() => isHealthy(password), 10_000), "it is healthy");
+  assert.ok(!isHealthy("another"));
+  assert.ok(!isHealthy(""));
+  const { stdout } = spawnSync("redis-cli", ["-p", String(ownPort), "get", "x"], { env, encoding: "utf8" });
+  assert.match(stdout, /^NOAUTH/);
+  // Its entry point would take rights to become another user.
+  assert.equal(user, "redis");
 });
 
 test("every image is pinned; ours has the version of the package", () => {

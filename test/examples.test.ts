@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { suite, type TestContext, test } from "node:test";
 import { freePort } from "../src/bus/redis_server.testing.ts";
+import { isPrintable } from "../src/printable.testing.ts";
 import { ExampleMarket } from "./example_market.ts";
 import { ExampleProgram, languages } from "./example_program.ts";
 import { FakeGateway } from "./fake_gateway.ts";
@@ -172,6 +173,24 @@ each("what a gateway says in need", async (t, language) => {
   connection.close(4401, "the credentials have expired");
   assert.equal(await program.ended(), 1);
   assert.equal(program.errors.trim(), "the gateway refuses: the credentials have expired (4401)");
+});
+
+each("what a gateway says is not obeyed by a terminal", async (t, language) => {
+  const evil = "\x1b[2J\x1b]0;x\x07\r\n\x9b31m\u202eevil\u200b\x7f";
+  const gateway = await FakeGateway.open(t, 10_000, evil);
+  const program = new ExampleProgram(t, language, gateway.url, "A");
+  const connection = await gateway.next();
+  await connection.subscribe();
+  const rejected = [{ symbol: evil, code: evil, message: evil }];
+  connection.say({ op: "subscribed", interval: 1, fields: ["bid"], symbols: [[evil, 0]], rejected });
+  connection.say({ op: "status", symbols: [evil], state: "stale", reason: evil, since: 1 });
+  connection.say({ op: "quality", state: "conflating", interval: 400, reason: evil });
+  connection.say({ op: "error", code: evil, message: evil, retryable: true });
+  connection.say([1, [0, 1, 1, 2]]);
+  connection.close(4400, evil);
+  assert.equal(await program.ended(), 1);
+  assert.equal(program.lines.length, 6, program.lines.join("\n"));
+  for (const line of [...program.lines, program.errors.trimEnd()]) assert.ok(isPrintable(line), JSON.stringify(line));
 });
 
 each("a user's mistakes are said in a line", async (t, language) => {

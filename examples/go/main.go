@@ -10,7 +10,9 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/gorilla/websocket"
 )
@@ -59,7 +61,7 @@ func main() {
 				longest = longestWait
 			}
 		}
-		fmt.Printf("%s: %s; trying again in %.1f s\n", what, reason(err), wait.Seconds())
+		say("%s: %s; trying again in %.1f s", what, reason(err), wait.Seconds())
 		time.Sleep(wait)
 	}
 }
@@ -76,6 +78,18 @@ func reason(err error) string {
 }
 
 func stop(code int, why string) {
-	fmt.Fprintln(os.Stderr, why)
+	fmt.Fprintln(os.Stderr, printable(why))
 	os.Exit(code)
+}
+
+func say(format string, values ...any) { fmt.Println(printable(fmt.Sprintf(format, values...))) }
+
+// printable is a text without characters that a terminal would obey, or would not show: it may come from the gateway.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '\uFFFD'
+	}, text)
 }

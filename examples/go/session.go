@@ -76,7 +76,7 @@ func (s *session) run(address string) error {
 			return err
 		}
 		if silence != nil && !silence.Reset(2*s.heartbeat) {
-			fmt.Println("heard again")
+			say("heard again")
 		}
 		if err := s.hear(data); err != nil {
 			return err
@@ -84,7 +84,7 @@ func (s *session) run(address string) error {
 		if silence == nil {
 			limit = 3 * s.heartbeat
 			told := fmt.Sprintf("nothing heard for %v: all prices are stale", 2*s.heartbeat)
-			silence = time.AfterFunc(2*s.heartbeat, func() { fmt.Println(told) })
+			silence = time.AfterFunc(2*s.heartbeat, func() { say("%s", told) })
 			defer silence.Stop()
 		}
 	}
@@ -124,14 +124,14 @@ func (q *quote) tick(seq float64, values []*float64) {
 		note = fmt.Sprintf("conflated=%.0f", seq-q.seq-1)
 	}
 	q.seq = seq
-	fmt.Printf("%s seq=%.0f %s\n", line, seq, note)
+	say("%s seq=%.0f %s", line, seq, note)
 }
 
 func (s *session) control(m message) error {
 	switch m.Op {
 	case "hello":
 		s.heartbeat, s.greetedAt = millis(m.Heartbeat), time.Now()
-		fmt.Println("connected to", m.Node)
+		say("connected to %s", m.Node)
 		terms := map[string]any{"interval": 250, "fields": []string{"bid", "ask", "last"}}
 		terms["op"], terms["symbols"] = "subscribe", s.symbols
 		data, err := msgpack.Marshal(terms)
@@ -149,7 +149,7 @@ func (s *session) control(m message) error {
 			s.byHandle[g.Handle], s.bySymbol[g.Symbol] = q, q
 		}
 		for _, no := range m.Rejected {
-			fmt.Printf("%s is not granted: %s (%v)\n", no.Symbol, no.Message, no.Code)
+			say("%s is not granted: %s (%v)", no.Symbol, no.Message, no.Code)
 		}
 	case "status":
 		var symbols []string
@@ -160,15 +160,15 @@ func (s *session) control(m message) error {
 			m.Reason = ": " + m.Reason
 		}
 		for _, symbol := range symbols {
-			fmt.Printf("%s %s%s\n", symbol, m.State, m.Reason)
+			say("%s %s%s", symbol, m.State, m.Reason)
 			if q := s.bySymbol[symbol]; q != nil && m.State == "gap" {
 				q.seq = 0 // across a gap seq does not tell what was conflated
 			}
 		}
 	case "quality":
-		fmt.Printf("updates are %s: one in %.0f ms (%s)\n", m.State, m.Interval, m.Reason)
+		say("updates are %s: one in %.0f ms (%s)", m.State, m.Interval, m.Reason)
 	case "error":
-		fmt.Printf("the gateway says %v: %s\n", m.Code, m.Message)
+		say("the gateway says %v: %s", m.Code, m.Message)
 	case "bye":
 		if s.retryAfter = millis(m.RetryAfter); s.retryAfter > longestRetry {
 			s.retryAfter = longestRetry

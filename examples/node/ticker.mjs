@@ -37,7 +37,7 @@ function connect() {
     stop(2, `${url} is no address of a gateway, such as ws://127.0.0.1:8080/v1/stream`);
   }
   socket.on("message", (data) => {
-    if (isSilent) console.log("heard again");
+    if (isSilent) say("heard again");
     isSilent = false;
     const message = decode(data);
     if (!Array.isArray(message)) control(message);
@@ -57,14 +57,14 @@ function connect() {
     // What a gateway asks for differs from client to client already.
     const wait = bye ? Math.min(bye.retryAfter, LONGEST_RETRY_AFTER) : backoff();
     const what = hello ? "connection lost, all prices are stale" : "no connection";
-    console.log(`${what}: ${failure || "the connection was cut"}; trying again in ${(wait / 1000).toFixed(1)} s`);
+    say(`${what}: ${failure || "the connection was cut"}; trying again in ${(wait / 1000).toFixed(1)} s`);
     setTimeout(connect, wait);
   });
 
   /** Nothing has come for two heartbeats: with the third the connection is lost. */
   function silent() {
     isSilent = true;
-    console.log(`nothing heard for ${(2 * hello.heartbeat) / 1000} s: all prices are stale`);
+    say(`nothing heard for ${(2 * hello.heartbeat) / 1000} s: all prices are stale`);
     watchdog = setTimeout(lost, hello.heartbeat);
   }
 
@@ -77,7 +77,7 @@ function connect() {
     const note = quote.seq === undefined ? "snapshot" : `conflated=${seq - quote.seq - 1}`;
     quote.seq = seq;
     const shown = quote.fields.map((name, index) => `${name}=${values[index] ?? "-"}`).join(" ");
-    console.log(`${quote.symbol} ${shown} seq=${seq} ${note}`);
+    say(`${quote.symbol} ${shown} seq=${seq} ${note}`);
   }
 
   function control(message) {
@@ -85,7 +85,7 @@ function connect() {
       case "hello":
         hello = message;
         greetedAt = performance.now();
-        console.log(`connected to ${message.node}`);
+        say(`connected to ${message.node}`);
         socket.send(encode({ op: "subscribe", symbols, ...TERMS }));
         break;
       case "subscribed": // the answer, or a part of it, and again when a pattern meets a new symbol
@@ -94,25 +94,34 @@ function connect() {
           byHandle.set(handle, quote);
           bySymbol.set(symbol, quote);
         }
-        for (const no of message.rejected) console.log(`${no.symbol} is not granted: ${no.message} (${no.code})`);
+        for (const no of message.rejected) say(`${no.symbol} is not granted: ${no.message} (${no.code})`);
         break;
       case "status":
         for (const symbol of message.symbols) {
-          console.log(`${symbol} ${message.state}${message.reason ? `: ${message.reason}` : ""}`);
+          say(`${symbol} ${message.state}${message.reason ? `: ${message.reason}` : ""}`);
           // Across a gap seq does not tell what was conflated.
           if (message.state === "gap" && bySymbol.has(symbol)) bySymbol.get(symbol).seq = undefined;
         }
         break;
       case "quality":
-        console.log(`updates are ${message.state}: one in ${message.interval} ms (${message.reason})`);
+        say(`updates are ${message.state}: one in ${message.interval} ms (${message.reason})`);
         break;
       case "error":
-        console.log(`the gateway says ${message.code}: ${message.message}`);
+        say(`the gateway says ${message.code}: ${message.message}`);
         break;
       case "bye":
         bye = message;
     }
   }
+}
+
+function say(line) {
+  console.log(printable(line));
+}
+
+/** What comes from the gateway may have characters that a terminal would obey, or would not show. */
+function printable(text) {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, "\ufffd");
 }
 
 /** From half to all of a time that doubles with each failure, ms: no two clients come back at once. */
@@ -121,7 +130,7 @@ function backoff() {
 }
 
 function stop(code, why) {
-  console.error(why);
+  console.error(printable(why));
   process.exit(code);
 }
 

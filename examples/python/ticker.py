@@ -20,6 +20,15 @@ LONGEST_RETRY_AFTER = 300  # seconds that a gateway may ask to stay away
 LASTING = 10  # seconds a connection must have lasted for the next failure to be a first one
 
 
+def printable(text):
+    """What comes from the gateway may have characters that a terminal would obey, or would not show."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
+
+
+def say(line):
+    print(printable(line))
+
+
 class Quote:
     """A symbol on one connection: what was granted, and how far its ticks have been heard."""
 
@@ -30,7 +39,7 @@ class Quote:
         note = "snapshot" if self.seq is None else f"conflated={seq - self.seq - 1:.0f}"
         self.seq = seq
         shown = " ".join(f"{name}={'-' if value is None else value}" for name, value in zip(self.fields, values))
-        print(f"{self.symbol} {shown} seq={seq:.0f} {note}")
+        say(f"{self.symbol} {shown} seq={seq:.0f} {note}")
 
 
 class Session:
@@ -54,11 +63,11 @@ class Session:
                 if silent or not self.heartbeat:
                     return "nothing heard from the gateway"
                 silent = True
-                print(f"nothing heard for {patience:.1f} s: all prices are stale")
+                say(f"nothing heard for {patience:.1f} s: all prices are stale")
                 continue
             if silent:
                 silent = False
-                print("heard again")
+                say("heard again")
             message = msgpack.unpackb(data)
             if isinstance(message, dict):
                 await self.control(message)
@@ -70,22 +79,22 @@ class Session:
         op = message["op"]
         if op == "hello":
             self.heartbeat, self.greeted_at = message["heartbeat"] / 1000, time.monotonic()
-            print(f"connected to {message['node']}")
+            say(f"connected to {message['node']}")
             await self.socket.send(msgpack.packb({"op": "subscribe", "symbols": self.symbols, **TERMS}))
         elif op == "subscribed":  # the answer, or a part of it, and again when a pattern meets a new symbol
             for symbol, handle in message["symbols"]:
                 self.by_handle[handle] = self.by_symbol[symbol] = Quote(symbol, message["fields"])
             for no in message["rejected"]:
-                print(f"{no['symbol']} is not granted: {no['message']} ({no['code']})")
+                say(f"{no['symbol']} is not granted: {no['message']} ({no['code']})")
         elif op == "status":
             for symbol in message["symbols"]:
-                print(f"{symbol} {message['state']}" + (f": {message['reason']}" if "reason" in message else ""))
+                say(f"{symbol} {message['state']}" + (f": {message['reason']}" if "reason" in message else ""))
                 if message["state"] == "gap" and symbol in self.by_symbol:
                     self.by_symbol[symbol].seq = None  # across a gap seq does not tell what was conflated
         elif op == "quality":
-            print(f"updates are {message['state']}: one in {message['interval']} ms ({message['reason']})")
+            say(f"updates are {message['state']}: one in {message['interval']} ms ({message['reason']})")
         elif op == "error":
-            print(f"the gateway says {message['code']}: {message['message']}")
+            say(f"the gateway says {message['code']}: {message['message']}")
         elif op == "bye":
             self.retry_after = min(message["retryAfter"] / 1000, LONGEST_RETRY_AFTER)
 
@@ -105,7 +114,7 @@ async def follow(url, symbols):
             said = closed.rcvd  # the gateway's close frame, if one came
             reason = f"{said.reason or 'closed'} ({said.code})" if said else "the connection was cut"
             if said and said.code in FINAL:
-                sys.exit(f"the gateway refuses: {reason}")
+                sys.exit(printable(f"the gateway refuses: {reason}"))
         except (OSError, asyncio.TimeoutError, websockets.WebSocketException) as error:
             reason = str(error) or "no answer"
         heard = session is not None and session.heartbeat is not None
@@ -117,7 +126,7 @@ async def follow(url, symbols):
             wait = min(LONGEST_WAIT, FIRST_WAIT * 2**attempts) * random.uniform(0.5, 1)
             attempts = min(attempts + 1, 10)
         what = "connection lost, all prices are stale" if heard else "no connection"
-        print(f"{what}: {reason}; trying again in {wait:.1f} s")
+        say(f"{what}: {reason}; trying again in {wait:.1f} s")
         await asyncio.sleep(wait)
 
 

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Part, type PartEvents, type PartSpec } from "./part.ts";
-import { answersOk, comesTrue, freePorts, redisAnswers } from "./probe.ts";
+import { answersOk, comesTrue, freePorts, hasLivePrice, redisAnswers } from "./probe.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const LOCALHOST = "127.0.0.1";
@@ -247,6 +247,19 @@ export class Cluster {
     const page = await (await fetch(`${this.adminUrl}/;csv`)).text();
     const up = page.split("\n").filter((line) => /^gateways,gateway\d+,.*,UP,/.test(line));
     return up.length === GATEWAYS;
+  }
+
+  /**
+   * Waits until whoever subscribes gets prices: every gateway has a live one, and so has the balancer.
+   * @returns whether that came true, in so many ms and before the cluster was stopped
+   */
+  async untilPriced(deadline: number): Promise<boolean> {
+    const urls = [...this.gateways.map((_, index) => this.gatewayUrl(index)), `http://${LOCALHOST}:${this.port}`];
+    const isPriced = async () => {
+      for (const url of urls) if (!(await hasLivePrice(url))) return false;
+      return true;
+    };
+    return (await comesTrue(async () => this.#ending !== undefined || (await isPriced()), deadline)) && !this.#ending;
   }
 
   /** Waits until the balancer has seen every gateway to be ready again. @returns whether it has, in so many ms */

@@ -16,6 +16,8 @@ Starts Redis, two feeds (one standing by), three gateways and HAProxy, and ends 
   --help
 `;
 
+/** How long the first price may take, in milliseconds: a venue is connected to first, and a stream may rest. */
+const PRICE_TIME = 15_000;
 /** A part that has ended is started again after so long, in milliseconds, */
 const RESTART_DELAY = 1_000;
 /** but not more than so many times in this many milliseconds: then it will never run. */
@@ -39,7 +41,9 @@ async function main(): Promise<void> {
   } catch (error) {
     if (!stopping) throw error;
   }
-  if (!stopping) say(process.stdout, greeting(cluster));
+  if (stopping) return;
+  const hasPrices = await cluster.untilPriced(PRICE_TIME);
+  if (!stopping) say(process.stdout, greeting(cluster, hasPrices));
 }
 
 let stopping = false;
@@ -104,7 +108,8 @@ function restart(cluster: Cluster, part: Part, how: string): void {
   }, RESTART_DELAY);
 }
 
-function greeting(cluster: Cluster): string {
+/** @param hasPrices whether whoever subscribes gets prices */
+function greeting(cluster: Cluster, hasPrices: boolean): string {
   const gateways = cluster.gateways.map((gateway, index) => {
     const url = cluster.gatewayUrl(index);
     return `  ${gateway.name} ${url}  metrics ${cluster.gatewayAdminUrl(index)}/metrics  pid ${gateway.pid}`;
@@ -113,7 +118,9 @@ function greeting(cluster: Cluster): string {
     (feed, index) => `  ${feed.name}    metrics ${cluster.feedAdminUrl(index)}/metrics  pid ${feed.pid}`,
   );
   return [
-    "The cluster is running.",
+    hasPrices
+      ? "The cluster is running."
+      : `All parts of the cluster are ready, but no live price has come from its feeds within ${PRICE_TIME / 1_000} s.`,
     "",
     `  page     http://${new URL(cluster.url).host}/`,
     `  stream   ${cluster.url}`,

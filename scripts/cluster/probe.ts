@@ -48,6 +48,28 @@ export async function answersOk(url: string): Promise<boolean> {
   }
 }
 
+/** Symbols of which one must be live: some may be of a feed that is gone. */
+const MOST_SYMBOLS = 100;
+
+/** Whether what serves the market over HTTP, a gateway or a balancer, has a live price. */
+export async function hasLivePrice(url: string): Promise<boolean> {
+  try {
+    const { symbols } = await getJson<{ symbols: string[] }>(`${url}/v1/symbols`);
+    if (symbols.length === 0) return false;
+    const asked = symbols.slice(0, MOST_SYMBOLS).map(encodeURIComponent).join();
+    const { ticks } = await getJson<{ ticks: { state: string }[] }>(`${url}/v1/ticks?symbols=${asked}`);
+    return ticks.some(({ state }) => state === "live");
+  } catch {
+    // It does not answer, or with an error.
+    return false;
+  }
+}
+
+async function getJson<T>(url: string): Promise<T> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(PATIENCE) });
+  return (await response.json()) as T;
+}
+
 /** Whether a Redis answers a PING. */
 export function redisAnswers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
