@@ -18,7 +18,8 @@ RUN node scripts/build.ts web
 
 FROM node:22.23.2-bookworm-slim
 ENV NODE_ENV=production
-# In a container, 127.0.0.1 is reached by nobody.
+# In a container, 127.0.0.1 is reached by nobody. The admin port stays there, where the health check asks; TICKGATE_ADMIN_HOST=0.0.0.0
+# opens it to balancers and Prometheus.
 ENV TICKGATE_HOST=0.0.0.0
 ENV TICKGATE_PORT=8080
 ENV TICKGATE_ADMIN_PORT=9090

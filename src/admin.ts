@@ -1,9 +1,12 @@
 /**
  * The admin port, for balancers, Prometheus and people: /healthz, /readyz, /metrics, /status and /trace. Every server
- * command has one. Nothing here changes anything.
+ * command has one. A trace is all that changes anything, and needs a POST.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { AdminConnections, clientKey } from "./admin_connections.ts";
+import { isCrossSite, isOwnHost } from "./admin_guard.ts";
+import { AdminTraces } from "./admin_traces.ts";
 import type { TraceOutput, TraceRequest } from "./gateway/tracer.ts";
 import { UsageError } from "./option.ts";
 import { PAGE_POLICY, PAGE_SCRIPT, statusPage } from "./report/page.ts";
@@ -25,8 +28,13 @@ export interface AdminSource {
   trace?(request: TraceRequest, output: TraceOutput): Promise<(() => void) | string>;
 }
 
-/** How long a trace may take, ms: one that was forgotten ends by itself. */
-const TRACE_TIME = 600_000;
+/** How long a request's head and all of it may take, and how long a connection may be idle, ms; and how often that is checked. */
+const HEAD_TIME = 5_000;
+const REQUEST_TIME = 10_000;
+const IDLE_TIME = 5_000;
+const CHECK_TIME = 1_000;
+/** The largest head of a request, bytes: browsers send a tenth of it. */
+const HEAD_BYTES = 8_192;
 
 const TEXT = "text/plain; charset=utf-8";
 const JSON_TYPE = "application/json; charset=utf-8";
@@ -37,15 +45,23 @@ const SCRIPT = "text/javascript; charset=utf-8";
 export class AdminServer {
   readonly #server: Server;
   readonly #source: AdminSource;
+  readonly #names: readonly string[];
+  readonly #connections = new AdminConnections();
+  readonly #traces = new AdminTraces();
 
-  constructor(source: AdminSource) {
+  /** @param names under which it answers besides numbers and localhost */
+  constructor(source: AdminSource, { adminNames }: { readonly adminNames: readonly string[] }) {
     this.#source = source;
-    this.#server = createServer((request, response) => {
-      this.#answer(request, response).catch((error: unknown) => answer(response, 500, TEXT, `${String(error)}\n`));
-    });
-    // A scraper that hangs holds nothing but its socket, and not for long.
-    this.#server.requestTimeout = 10_000;
-    this.#server.maxConnections = 256;
+    this.#names = adminNames.map((name) => name.toLowerCase());
+    const options = {
+      headersTimeout: HEAD_TIME,
+      requestTimeout: REQUEST_TIME,
+      keepAliveTimeout: IDLE_TIME,
+      connectionsCheckingInterval: CHECK_TIME,
+      maxHeaderSize: HEAD_BYTES,
+    };
+    this.#server = createServer(options, (request, response) => this.#begin(request, response));
+    this.#server.on("connection", (socket) => this.#connections.add(socket));
   }
 
   /**
@@ -57,7 +73,9 @@ export class AdminServer {
     return new Promise((resolve, reject) => {
       this.#server.once("error", (error: NodeJS.ErrnoException) => {
         const why = error.code === "EADDRINUSE" ? "the port is in use" : error.message;
-        reject(new UsageError(`cannot listen on ${host}:${port} (--host, --admin-port): ${why}`, { cause: error }));
+        reject(
+          new UsageError(`cannot listen on ${host}:${port} (--admin-host, --admin-port): ${why}`, { cause: error }),
+        );
       });
       this.#server.listen(port, host, () => resolve((this.#server.address() as AddressInfo).port));
     });
@@ -68,17 +86,35 @@ export class AdminServer {
     this.#server.closeAllConnections();
   }
 
+  #begin(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    if (!this.#connections.begin(socket)) return void socket.destroy();
+    response.once("close", () => this.#connections.end(socket));
+    this.#answer(request, response).catch((error: unknown) => {
+      if (response.headersSent) response.destroy();
+      else answer(response, 500, TEXT, `${String(error)}\n`);
+    });
+  }
+
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (request.method !== "GET" && request.method !== "HEAD") {
-      response.setHeader("Allow", "GET, HEAD");
-      return answer(response, 405, TEXT, "GET is all there is\n");
+    const { headers, method } = request;
+    const [path, query] = (request.url ?? "").split("?");
+    const isOwn = isOwnHost(headers.host, this.#names);
+    // Balancers name whatever they like, and learn nothing but this.
+    const isHealth = path === "/healthz" || path === "/readyz";
+    if (!isOwn && !isHealth)
+      return answer(response, 403, TEXT, "this name is not listed: --admin-name, or use the address\n");
+    const isTrace = path === "/trace";
+    if (isTrace ? method !== "POST" : method !== "GET" && method !== "HEAD") {
+      response.setHeader("Allow", isTrace ? "POST" : "GET, HEAD");
+      return answer(response, 405, TEXT, isTrace ? "a trace needs a POST\n" : "GET is all there is\n");
     }
-    switch (request.url?.split("?")[0]) {
+    switch (path) {
       case "/healthz":
         return answer(response, 200, TEXT, "ok\n");
       case "/readyz": {
         const reason = this.#source.unready();
-        return answer(response, reason === undefined ? 200 : 503, TEXT, `${reason ?? "ready"}\n`);
+        return answer(response, reason === undefined ? 200 : 503, TEXT, `${shown(reason, isOwn)}\n`);
       }
       case "/metrics": {
         const { body, contentType } = await this.#source.metrics();
@@ -95,19 +131,22 @@ export class AdminServer {
       case "/status.js":
         return answer(response, 200, SCRIPT, PAGE_SCRIPT);
       case "/trace":
-        return this.#trace(new URLSearchParams(request.url?.split("?")[1]), response);
+        return this.#trace(new URLSearchParams(query), request, response);
       default:
         return answer(
           response,
           404,
           TEXT,
-          "there are /status, /status.json, /trace?symbol=, /metrics, /healthz and /readyz\n",
+          "there are /status, /status.json, /metrics, /healthz and /readyz, and POST /trace?symbol=\n",
         );
     }
   }
 
   /** One JSON object a line, until whoever asks has enough. */
-  async #trace(query: URLSearchParams, response: ServerResponse): Promise<void> {
+  async #trace(query: URLSearchParams, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // There is nothing to be said in a body.
+    request.resume();
+    if (isCrossSite(request.headers)) return answer(response, 403, TEXT, "pages of others start no traces\n");
     const symbol = query.get("symbol") ?? "";
     if (!isSymbol(symbol)) return answer(response, 400, TEXT, "symbol must be one symbol: /trace?symbol=ACME\n");
     if (!this.#source.trace) return answer(response, 404, TEXT, "no ticks go through this process; ask a gateway\n");
@@ -116,24 +155,45 @@ export class AdminServer {
         return !response.writableNeedDrain;
       },
       line(line) {
+        if (response.writableEnded) return;
         if (!response.headersSent) response.writeHead(200, { "Content-Type": NDJSON, "Cache-Control": "no-store" });
         response.write(`${JSON.stringify(line)}\n`);
       },
       end: () => void response.end(),
     };
-    const end = await this.#source.trace({ symbol, session: query.get("session") ?? undefined }, output);
-    if (typeof end === "string") return answer(response, 409, TEXT, `${end}\n`);
-    if (response.destroyed) return end();
-    const timer = setTimeout(() => response.end(), TRACE_TIME);
-    response.on("close", () => {
-      clearTimeout(timer);
+    let stop: (() => void) | undefined;
+    let isOver = false;
+    const end = () => {
+      isOver = true;
+      stop?.();
+      stop = undefined;
+    };
+    const forget = this.#traces.add(clientKey(request.socket), () => {
+      end();
+      response.end();
+    });
+    response.once("close", () => {
+      forget();
       end();
     });
+    const begun = await this.#source.trace({ symbol, session: query.get("session") ?? undefined }, output);
+    if (typeof begun === "string") {
+      if (!isOver) answer(response, 409, TEXT, `${begun}\n`);
+      return;
+    }
+    stop = begun;
+    if (isOver) end();
   }
 
   async #json(response: ServerResponse): Promise<void> {
     answer(response, 200, JSON_TYPE, `${JSON.stringify(await this.#source.report(), rounded)}\n`);
   }
+}
+
+/** Why a process is not ready, in as many words as who asks may hear. */
+function shown(unready: string | undefined, isOwn: boolean): string {
+  if (unready === undefined) return "ready";
+  return isOwn ? unready : "not ready";
 }
 
 /** Numbers to a thousandth: what is measured is not better than that. Times are whole, and too large for it. */

@@ -242,6 +242,13 @@ test("Prometheus asks every process at its admin port", () => {
     targets.toSorted(),
     [...ours, `haproxy:${portOf(balancerDefaults.BALANCER_ADMIN_ADDRESS)}`].toSorted(),
   );
+  for (const target of targets) {
+    const name = target.split(":")[0];
+    if (name === "haproxy") continue;
+    const { adminHost, adminNames } = serviceSettings(name).settings;
+    assert.equal(adminHost, "0.0.0.0", `${name} is asked from other containers`);
+    assert.ok(adminNames.includes(name), `${name} is asked by its name`);
+  }
 
   // The rules stand in the container where they stand here, seen from the configuration.
   const { command = [], volumes = [] } = compose.services.prometheus;

@@ -125,8 +125,9 @@ test("what cannot be traced is said in one line", async (t) => {
     assert.equal(code, 2);
     assert.match(stderr, text);
   }
-  assert.equal((await gateway.admin("/trace")).status, 400);
-  assert.equal((await gateway.admin("/trace?symbol=A&session=nobody-1")).status, 409);
+  const post = async (query: string) => (await fetch(`${adminOf(gateway)}/trace${query}`, { method: "POST" })).status;
+  assert.equal(await post(""), 400);
+  assert.equal(await post("?symbol=A&session=nobody-1"), 409);
 });
 
 test("a symbol without ticks is said to be waited for, in JSON mode too", { timeout: 60_000 }, async (t) => {

@@ -68,7 +68,7 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
     ...(gateway && { trace: async (request, output) => gateway.trace(request, output) }),
   };
   const link = worker === undefined ? undefined : new WorkerLink(source);
-  const admin = new AdminServer(source);
+  const admin = new AdminServer(source, settings);
 
   const stop = async () => {
     gateway?.close();
@@ -80,8 +80,9 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
   };
   const ended = link ? link.untilStop() : untilSignal(log);
   try {
+    // Before anything can say that it is ready: whoever hears of it must be able to ask.
+    const adminPort = link ? undefined : await admin.listen(settings.adminHost, settings.adminPort);
     const port = await gateway?.start(link !== undefined);
-    const adminPort = link ? undefined : await admin.listen(settings.host, settings.adminPort);
     for (const feed of feeds) feed.start();
     reporter.start();
     if (link) link.listening();
@@ -119,15 +120,17 @@ interface Running {
 }
 
 function whereToLook({ settings, port, adminPort, feeds }: Running): string[] {
-  const host = settings.host.includes(":") ? `[${settings.host}]` : settings.host;
+  const [host, adminHost] = [settings.host, settings.adminHost].map((each) =>
+    each.includes(":") ? `[${each}]` : each,
+  );
   const lines = ["Tickgate is running.", ""];
   if (port !== undefined) {
     if (settings.watchlist) lines.push(`  page     http://${host}:${port}/`);
     lines.push(`  stream   ws://${host}:${port}/v1/stream`);
     lines.push(`  market   http://${host}:${port}/v1/symbols`);
   }
-  lines.push(`  metrics  http://${host}:${adminPort}/metrics`);
-  lines.push(`  status   http://${host}:${adminPort}/status`);
+  lines.push(`  metrics  http://${adminHost}:${adminPort}/metrics`);
+  lines.push(`  status   http://${adminHost}:${adminPort}/status`);
   for (const feed of feeds) lines.push(`  feed     ${feed}`);
   if (port !== undefined) {
     const isDefault = SETTINGS.url.default === `ws://${host}:${port}/v1/stream`;

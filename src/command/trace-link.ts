@@ -167,7 +167,7 @@ export async function followNode(
   const query = new URLSearchParams({ symbol, session });
   let response: Response;
   try {
-    response = await fetch(`${admin}/trace?${query}`, { signal });
+    response = await fetch(`${admin}/trace?${query}`, { method: "POST", signal });
   } catch (error) {
     throw new TraceError(`${admin} does not answer: ${reasonOf(error)}`, { cause: error });
   }

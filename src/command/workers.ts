@@ -48,8 +48,8 @@ export async function runWorkers(line: CommandLine): Promise<void> {
   const log = createLog(settings);
   endOnFault(log);
   const supervisor = new Supervisor(settings, await freePort(settings.host, settings.port), log);
-  const admin = new AdminServer(supervisor);
-  const adminPort = await admin.listen(settings.host, settings.adminPort);
+  const admin = new AdminServer(supervisor, settings);
+  const adminPort = await admin.listen(settings.adminHost, settings.adminPort);
   const signalled = untilSignal(log);
   supervisor.start();
   const first = await Promise.race([supervisor.allListening, supervisor.failed, signalled]);
@@ -109,14 +109,14 @@ class Supervisor implements AdminSource {
   }
 
   announce(adminPort: number): void {
-    const { host, workers, watchlist } = this.#settings;
+    const { host, adminHost, workers, watchlist } = this.#settings;
     const lines = [
       `Tickgate is running with ${workers} workers.`,
       "",
       ...(watchlist ? [`  page     http://${host}:${this.#port}/`] : []),
       `  stream   ws://${host}:${this.#port}/v1/stream`,
-      `  metrics  http://${host}:${adminPort}/metrics`,
-      `  status   http://${host}:${adminPort}/status`,
+      `  metrics  http://${adminHost}:${adminPort}/metrics`,
+      `  status   http://${adminHost}:${adminPort}/status`,
     ];
     announce(lines);
   }

@@ -1,5 +1,5 @@
 /**
- * Follows the ticks of single symbols through this node, for whoever asks (`GET /trace`): when each was made, came and was
+ * Follows the ticks of single symbols through this node, for whoever asks (`POST /trace`): when each was made, came and was
  * applied, and when it was sent on one connection. While nobody asks, the path of a tick pays for one comparison.
  */
 import type { MarketTable } from "../market/table.ts";
