@@ -82,18 +82,29 @@ function read(setting: Setting, where: string, given: unknown): unknown {
 }
 
 function readFile(path: string): Record<string, unknown> {
-  let content: unknown;
-  try {
-    content = JSON.parse(readFileSync(path, "utf8"));
-  } catch (error) {
-    throw new UsageError(`cannot read the settings file ${path}: ${(error as Error).message}`, { cause: error });
-  }
+  const content = parsed(path);
   if (typeof content !== "object" || content === null || Array.isArray(content))
     throw new UsageError(`the settings file ${path} must hold one JSON object`);
   const flags = new Set(Object.values(SETTINGS).map((setting) => setting.flag));
   for (const key of Object.keys(content))
     if (!flags.has(key)) throw new UsageError(`${JSON.stringify(key)} in ${path} is no setting; see tickgate --help`);
   return content as Record<string, unknown>;
+}
+
+function parsed(path: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw new UsageError(`cannot read the settings file ${path}: ${(error as Error).message}`, { cause: error });
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    // The message quotes what stands there, which may be a password.
+    const [where = ""] = / at position \d+.*$/.exec((error as Error).message) ?? [];
+    throw new UsageError(`cannot read the settings file ${path}: it is no JSON${where}`);
+  }
 }
 
 function unknownEnv(env: NodeJS.ProcessEnv): string[] {

@@ -8,13 +8,18 @@ const SHORTEST = 4;
 
 /** User and password of an address, percent-encoded or not. */
 const LOGIN = /(:\/\/|%3a%2f%2f)[^\s/"'?#]*(@|%40)/gi;
+/**
+ * The same where characters of the password that should be percent-encoded are not: up to the last `@`. Not of every address: that of a
+ * file in `node_modules` has one too.
+ */
+const RAW_LOGIN = /((?:rediss?(?:\+\w+)?|wss?|https?):\/\/)[^\s"']*@/gi;
 /** A parameter of an address whose name says what it is. */
 const PARAMETER =
   /((?:[?&;]|%3f|%26)(?:[\w.-]*(?:token|key|secret|password|passwd|pwd|signature|credential|auth)[\w.-]*)(?:=|%3d))(?:(?!%26)[^&\s"'#])+/gi;
 
 /** A text without the logins and keys of the addresses in it. */
 export function withoutSecrets(text: string): string {
-  return text.replace(LOGIN, `$1${HIDDEN}$2`).replace(PARAMETER, `$1${HIDDEN}`);
+  return text.replace(RAW_LOGIN, `$1${HIDDEN}@`).replace(LOGIN, `$1${HIDDEN}$2`).replace(PARAMETER, `$1${HIDDEN}`);
 }
 
 /**
@@ -34,10 +39,11 @@ export function secretsRemover(settings: Pick<Settings, "redisUrl" | "redisPassw
 }
 
 function secretsOf({ redisUrl, redisPassword }: Pick<Settings, "redisUrl" | "redisPassword">): string[] {
-  const [, login = ""] = /:\/\/([^/?#]*)@/.exec(redisUrl) ?? [];
+  const [, login = ""] = /:\/\/([^@/?]*)@/.exec(redisUrl) ?? [];
   const [, sentinel = ""] = /[?&]sentinel-password=([^&]*)/.exec(redisUrl) ?? [];
   const written = [login.slice(login.indexOf(":") + 1), sentinel];
-  return [redisPassword, ...written, ...written.map(decoded)];
+  const meant = [redisPassword, ...written.map(decoded), decoded(sentinel.replaceAll("+", " "))];
+  return [...written, ...meant, ...meant.map(encodeURIComponent)];
 }
 
 function decoded(text: string): string {

@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { openSync, readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { type TestContext, test } from "node:test";
@@ -133,9 +135,20 @@ test("secrets are in no line, whatever goes wrong with them", { timeout: 60_000 
   await ended;
   for (const secret of secrets) assert.ok(!text.includes(secret), text);
 
+  const dir = mkdtempSync(join(tmpdir(), "tickgate-log-"));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const [badConfig, worseConfig] = [join(dir, "bad.json"), join(dir, "worse.json")];
+  writeFileSync(badConfig, '{"redis-password": hunter2}');
+  writeFileSync(worseConfig, '{"redis-password": "hunter2" "port": 1}');
   for (const args of [
     ["gateway", "--redis-url", "redis://:hunter2@h ost"],
     ["gateway", "--redis-url", "http://:hunter2@host"],
+    ["gateway", "--redis-url", "redis://u:1/hunter2@host"],
+    ["gateway", "--redis-url", "redis://u:hunter2/1@host"],
+    ["gateway", "--redis-url", "redis://u:x?hunter2=1@host"],
+    ["gateway", "redis://u:x/hunter2?@host"],
+    ["gateway", "--config", badConfig],
+    ["gateway", "--config", worseConfig],
     ["feed", "--redis-url", "redis://a:1", "--feed", "binance:X?url=http://me:venue-login@h/?token=feed-token"],
   ]) {
     const { code, stderr, stdout } = await runTickgate(...args);

@@ -37,11 +37,6 @@ export class MalformedCounts {
   /** All of them. */
   total = 0;
 
-  constructor() {
-    const none = MALFORMED_REASONS.map((reason) => [reason, 0] as const);
-    this.#byFeed.set(UNKNOWN_FEED, new Map(none));
-  }
-
   /** @param feed one that is known, or {@link UNKNOWN_FEED} */
   add(feed: string, reason: MalformedReason): void {
     let reasons = this.#byFeed.get(feed);
@@ -53,7 +48,14 @@ export class MalformedCounts {
     this.total++;
   }
 
-  *[Symbol.iterator](): Generator<readonly [labels: { feed: string; reason: MalformedReason }, count: number]> {
-    for (const [feed, reasons] of this.#byFeed) for (const [reason, count] of reasons) yield [{ feed, reason }, count];
+  /**
+   * What has been counted, by feed and reason.
+   * @param feeds those that are known: of them, and of {@link UNKNOWN_FEED}, each reason is there, be it with 0
+   */
+  *lines(
+    feeds: Iterable<string>,
+  ): Generator<readonly [labels: { feed: string; reason: MalformedReason }, count: number]> {
+    for (const feed of new Set([UNKNOWN_FEED, ...feeds, ...this.#byFeed.keys()]))
+      for (const reason of MALFORMED_REASONS) yield [{ feed, reason }, this.#byFeed.get(feed)?.get(reason) ?? 0];
   }
 }

@@ -24,19 +24,27 @@ export interface RedisTarget {
   readonly sentinelPassword?: string;
 }
 
-const ADDRESS = /^(rediss?)(\+sentinel|\+cluster)?:\/\/(?:([^@/?]*)@)?([^/?@]*)(?:\/([^?]*))?(?:\?(.*))?$/;
+const ADDRESS = /^(rediss?)(\+sentinel|\+cluster)?:\/\/(?:([^@/?]*)@)?([^/?@]*)(?:\/([^?@]*))?(?:\?(.*))?$/;
 const NODE = /^(\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::(\d{1,5}))?$/;
 const SENTINEL_PORT = 26_379;
 const REDIS_PORT = 6_379;
 const MAX_NODES = 100;
 
 const FORMS =
-  "redis://[USER:PASSWORD@]HOST:PORT[/DB], redis+sentinel://[USER:PASSWORD@]HOST:PORT,HOST:PORT/MASTER[/DB]" +
-  " or redis+cluster://[USER:PASSWORD@]HOST:PORT,HOST:PORT; rediss for TLS";
+  "redis://HOST:PORT[/DB], redis+sentinel://HOST:PORT,HOST:PORT/MASTER[/DB] or redis+cluster://HOST:PORT,HOST:PORT;" +
+  " rediss for TLS; USER:PASSWORD@ before the hosts, with / ? @ and % in it percent-encoded";
+
+/** What may stand behind a `?`. */
+const OPTIONS = {
+  standalone: "the Redis address has an option, and redis:// has none",
+  sentinel: "the options of the Redis address must be sentinel-user and sentinel-password",
+  cluster: "the Redis address has an option, and redis+cluster:// has none",
+};
 
 /**
  * Reads an address. Special characters in names and passwords are percent-encoded.
- * @throws UsageError that says what is wrong, and never tells the password
+ * @throws UsageError that says what is wrong, and shows nothing of the address: where a password is not encoded, any part of it may be
+ * a part of the password
  */
 export function parseRedisUrl(url: string): RedisTarget {
   const match = ADDRESS.exec(url);
@@ -72,11 +80,11 @@ function parseNodes(hosts: string, defaultPort: number): RedisNode[] {
   const texts = hosts.split(",").filter((text) => text !== "");
   if (texts.length === 0) throw new UsageError("the Redis address names no host");
   if (texts.length > MAX_NODES) throw new UsageError(`the Redis address names more than ${MAX_NODES} hosts`);
-  return texts.map((text) => {
+  return texts.map((text, index) => {
     const match = NODE.exec(text);
     const port = Number(match?.[2] ?? defaultPort);
     if (!match || port < 1 || port > 65_535)
-      throw new UsageError(`${JSON.stringify(text)} in the Redis address must be HOST:PORT`);
+      throw new UsageError(`host ${index + 1} of the Redis address must be HOST:PORT. It must be ${FORMS}`);
     return { host: match[1].replace(/^\[|\]$/g, ""), port };
   });
 }
@@ -94,7 +102,7 @@ function parseLogin(login: string | undefined): Pick<RedisTarget, "username" | "
 function parseDb(parts: readonly string[], topology: RedisTarget["topology"]): number {
   if (parts.length === 0) return 0;
   if (parts.length > 1 || !/^\d{1,5}$/.test(parts[0]))
-    throw new UsageError(`the database in the Redis address must be a number, not ${JSON.stringify(parts.join("/"))}`);
+    throw new UsageError(`the database in the Redis address must be a number. It must be ${FORMS}`);
   const db = Number(parts[0]);
   if (topology === "cluster" && db !== 0) throw new UsageError("a Redis Cluster has only database 0");
   return db;
@@ -108,7 +116,7 @@ function parseQuery(
   for (const [name, value] of new URLSearchParams(query)) {
     if (topology === "sentinel" && name === "sentinel-user") found.sentinelUsername = value;
     else if (topology === "sentinel" && name === "sentinel-password") found.sentinelPassword = value;
-    else throw new UsageError(`${JSON.stringify(name)} is no option of a ${topology} Redis address`);
+    else throw new UsageError(`${OPTIONS[topology]}. It must be ${FORMS}`);
   }
   return found;
 }

@@ -4,6 +4,7 @@ import type { BusWriter } from "../bus/bus.ts";
 import type { Clock } from "../clock.ts";
 import { MarketTable } from "../market/table.ts";
 import type { Settings } from "../settings.ts";
+import { CLOSED } from "../tick.ts";
 import type { Feed } from "./adapter.ts";
 import { type FeedCounts, Publisher } from "./publisher.ts";
 import { type FeedSpec, openFeed } from "./spec.ts";
@@ -39,6 +40,14 @@ export class RunningFeed {
   /** Symbols that have had a tick. */
   get symbols(): number {
     return this.#table.knownCount;
+  }
+
+  /** Symbols that have ended for good. */
+  get closedSymbols(): number {
+    const { known, knownCount, state } = this.#table;
+    let count = 0;
+    for (let index = 0; index < knownCount; index++) if (state[known[index]] === CLOSED) count++;
+    return count;
   }
 
   /** Starts the adapter and takes over the feed on the bus, whichever is ready first. */

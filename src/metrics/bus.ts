@@ -39,7 +39,7 @@ export function showHeard(page: Page, bus: Bus): void {
     "tickgate_bus_malformed_total",
     "What publishers wrote that is not as docs/bus.md says, and is left out: batches, records and marks",
     ["feed", "reason"],
-    () => counts.malformed,
+    () => counts.malformed.lines(Array.from(bus.heardFeeds(), ({ name }) => name)),
   );
 }
 

@@ -36,6 +36,12 @@ export function showFeeds(page: Page, feeds: readonly RunningFeed[]): void {
     "feed",
     each(({ lastTick }) => lastTick / 1_000_000),
   );
+  page.gauges(
+    "tickgate_feed_closed_symbols",
+    "Symbols of the feed that have ended for good",
+    "feed",
+    each((_, { closedSymbols }) => closedSymbols),
+  );
   page.counters(
     "tickgate_feed_conflated_total",
     "Ticks that were replaced by newer ones before the bus took them",

@@ -34,5 +34,6 @@ test("a symbol that is stale where nobody listens is not counted as stale", asyn
   const body = await page.body();
   assert.match(body, /^tickgate_symbols 5$/m);
   assert.match(body, /^tickgate_stale_symbols 2$/m);
+  assert.match(body, /^tickgate_feed_stale_symbols\{feed="sim"\} 2$/m);
   gateway.close();
 });

@@ -37,6 +37,9 @@ export function showGateway(page: Page, gateway: Gateway, bus: Pick<Bus, "reader
     "Symbols whose feed has gone silent, of the parts of the bus that are listened to",
     () => staleSymbols(table, bus.reader().heard()),
   );
+  page.gauges("tickgate_feed_stale_symbols", "The same of each feed that is heard", "feed", () =>
+    staleByFeed(table, bus.reader().heard()),
+  );
   page.gauge("tickgate_closed_symbols", "Symbols whose feed has ended", () => closedSymbols(table));
   page.gauge("tickgate_awaited_symbols", "Symbols that are waited for", () => table.awaitedRows);
   page.gauge("tickgate_pacer_waiting", "Subscriptions whose turn has come", () => pacer.waiting);
@@ -95,14 +98,24 @@ export function showGateway(page: Page, gateway: Gateway, bus: Pick<Bus, "reader
 }
 
 /** On parts of the bus that no client wants symbols are stale as well, but to nobody. */
-function staleSymbols({ known, knownCount, state, stream }: MarketTable, heard: readonly HeardStream[]): number {
-  const followed = new Set(heard.map((each) => each.stream));
-  let count = 0;
+function staleByFeed(
+  { known, knownCount, state, stream }: MarketTable,
+  heard: readonly HeardStream[],
+): Map<string, number> {
+  const feeds = new Map(heard.map((each) => [each.stream, each.feed]));
+  const stale = new Map(heard.map(({ feed }) => [feed, 0]));
   for (let index = 0; index < knownCount; index++) {
     const row = known[index];
-    if (state[row] === STALE && followed.has(stream[row])) count++;
+    const feed = state[row] === STALE ? feeds.get(stream[row]) : undefined;
+    if (feed !== undefined) stale.set(feed, (stale.get(feed) ?? 0) + 1);
   }
-  return count;
+  return stale;
+}
+
+function staleSymbols(table: MarketTable, heard: readonly HeardStream[]): number {
+  let sum = 0;
+  for (const count of staleByFeed(table, heard).values()) sum += count;
+  return sum;
 }
 
 function closedSymbols({ known, knownCount, state }: MarketTable): number {
