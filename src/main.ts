@@ -1,5 +1,6 @@
 /** The command line: finds the command, reads its settings, and runs it. */
 import { commandHelp, overview } from "./command/help.ts";
+import { endWithLauncher } from "./command/launcher.ts";
 import { runServers } from "./command/servers.ts";
 import { say } from "./command/terminal-lines.ts";
 import { type CommandLine, readSettings } from "./command_line.ts";
@@ -37,6 +38,7 @@ function write(text: string): void {
   process.stdout.write(`${text.trimEnd()}\n`);
 }
 
+endWithLauncher();
 try {
   await main(process.argv.slice(2));
 } catch (error) {

@@ -3,6 +3,7 @@
  * the gateways and feeds are taken from the environment (TICKGATE_…), as everywhere.
  */
 import { parseArgs } from "node:util";
+import { SAME_SIGNAL } from "../../src/command/signals.ts";
 import { integer, UsageError } from "../../src/option.ts";
 import { Cluster } from "./cluster.ts";
 import type { Part } from "./part.ts";
@@ -23,8 +24,6 @@ const RESTART_DELAY = 1_000;
 /** but not more than so many times in this many milliseconds: then it will never run. */
 const RESTARTS = 5;
 const RESTART_WINDOW = 30_000;
-/** Signals in this many milliseconds are one: npm passes on what the terminal has sent already. */
-const SAME_SIGNAL = 500;
 
 async function main(): Promise<void> {
   const { port, feeds } = readOptions();

@@ -1,6 +1,6 @@
 /**
  * The bus carries ticks from publishers to gateways, and keeps every symbol's latest one (the last-value store) for
- * a gateway that starts or has missed something. Implementations side by side: memory.ts (one process), redis.ts.
+ * a gateway that starts or has missed something. Two implementations: memory.ts (one process) and redis_*.ts.
  */
 import type { MarketTable } from "../market/table.ts";
 import { FIELD_COUNT, LIVE } from "../tick.ts";

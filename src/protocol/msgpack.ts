@@ -1,6 +1,6 @@
 /**
- * MessagePack written by hand, for the two places where ticks are written (frames and the bus) and a codec would
- * cost an object a tick. Source: https://github.com/msgpack/msgpack/blob/master/spec.md
+ * MessagePack written by hand, for the frames to clients: a codec would cost an object a tick. The bus has its own
+ * writer (bus/pack.ts). Source: https://github.com/msgpack/msgpack/blob/master/spec.md
  */
 
 /** The most bytes that {@link writeNumber} writes. */
