@@ -74,6 +74,11 @@ const attacks: Record<string, string> = {
   "what is not there": ask("/nothing"),
   "a stream that is none": ask("/v1/stream"),
   "a handshake that is refused": ask("/v1/stream", "GET", "Upgrade: websocket\r\nSec-WebSocket-Key: x\r\n"),
+  "another version": ask(
+    "/v1/stream",
+    "GET",
+    "Upgrade: websocket\r\nSec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+  ),
   HEAD: ask("/", "HEAD"),
   OPTIONS: ask("/v1/ticks", "OPTIONS", "Access-Control-Request-Method: GET\r\nOrigin: https://a.example\r\n"),
   "an expectation": ask("/v1/symbols", "GET", "Expect: 100-continue\r\n"),
@@ -128,6 +133,10 @@ test("an address that asks for too much gets 429 and when to come back, a client
     const refused = answers.filter(({ status }) => status === 429);
     assert.ok(refused.length >= 8 && refused.length < 20, `${refused.length} of 20`);
     for (const { headers } of refused) assert.match(headers.get("retry-after") ?? "", /^\d+$/);
+    const asked = performance.now();
+    const upgrades = Array.from({ length: 15 }, () => WireClient.refused(limited.url, { protocols: ["chat"] }));
+    assert.ok((await Promise.all(upgrades)).every(({ status }) => status === 400));
+    assert.ok(performance.now() - asked >= 240, "a refusal comes later to whoever asks too often");
     await client.ask({ op: "ping", id: 1 }, "pong");
     await (await WireClient.open(limited.url)).ask({ op: "ping", id: 1 }, "pong");
     assert.ok((await limited.metric("tickgate_http_refused_total")) >= 8);

@@ -7,6 +7,8 @@ import { GatewayProcess, polled } from "./gateway_process.ts";
 import { WireClient } from "./wire_client.ts";
 
 const FILES = 300;
+/** A request that does not end. */
+const HALF = "GET / HTTP/1.1\r\nHost: ";
 const IDLE = 400;
 /** What a client may wait for its pong while others attack, ms. */
 const MOST_WAIT = 250;
@@ -18,9 +20,13 @@ function cpuSeconds(pid: number): number {
   return (Number(stat[11]) + Number(stat[12])) / 100;
 }
 
-function idle(port: number): Promise<Socket> {
+/** @param text what it sends, and no more */
+function idle(port: number, text: string): Promise<Socket> {
   return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1", () => resolve(socket));
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.write(text);
+      resolve(socket);
+    });
     socket.on("error", () => resolve(socket));
   });
 }
@@ -34,7 +40,9 @@ test("idle sockets beyond the limit on open files disturb nobody, and new client
   assert.ok(limit > 100 && limit < FILES, `${limit}`);
   const started = performance.now();
   const cpu = cpuSeconds(gateway.pid);
-  const sockets = await Promise.all(Array.from({ length: IDLE }, () => idle(gateway.port)));
+  const sockets = await Promise.all(
+    Array.from({ length: IDLE }, (_, index) => idle(gateway.port, index % 2 === 0 ? "" : HALF)),
+  );
   t.after(() => {
     for (const socket of sockets) socket.destroy();
   });

@@ -120,6 +120,15 @@ export class HttpAnswers {
     const body = JSON.stringify({
       error: isOwn ? "too much is asked for by this address" : "too much is asked for; try again, or another node",
     });
+    this.#sendLater(res, head, body, withBody);
+  }
+
+  /** Sends JSON to a client that asks too often: not at once. */
+  jsonLater(res: HttpResponse, head: Omit<Head, "type">, body: unknown): void {
+    this.#sendLater(res, { ...head, type: JSON_TYPE }, JSON.stringify(body), true);
+  }
+
+  #sendLater(res: HttpResponse, head: Head, body: string, withBody: boolean): void {
     const timer = setTimeout(() => {
       if (withBody) this.#sendExactly(res, head, Buffer.from(body), () => {});
       else this.#sendHead(res, head, body.length);

@@ -2,7 +2,7 @@
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
 import { addressKey, type TrustedProxies } from "./address.ts";
 import type { GatewayContext } from "./context.ts";
-import { HttpAnswers } from "./http_answers.ts";
+import { type Head, HttpAnswers } from "./http_answers.ts";
 import { type Account, HttpBudget, type HttpLimits, type HttpRefusal, type Refused } from "./http_budget.ts";
 import { hostAllowed, originAllowed } from "./origin.ts";
 import { headersOf, type RequestHeaders, senderOf } from "./request_headers.ts";
@@ -77,6 +77,15 @@ export class HttpDoor {
   refuse({ res, address, withBody }: Admitted, refused: Refused): void {
     this.#count(refused.reason, address);
     this.answers.refuse(res, refused, withBody);
+  }
+
+  /** Answers an upgrade that is refused, which costs as much as a request; not at once where the address asks too often. */
+  refuseUpgrade(res: HttpResponse, head: Omit<Head, "type">, body: unknown, address: string): void {
+    const now = this.#context.clock.millis();
+    this.#context.counts.httpRequests++;
+    const isTooOften = this.budget.admit(this.budget.of(address, now), now) !== undefined;
+    if (isTooOften) this.answers.jsonLater(res, head, body);
+    else this.answers.json(res, head, body);
   }
 
   #admit(res: HttpResponse, req: HttpRequest): Admitted | undefined {

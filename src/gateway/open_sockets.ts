@@ -15,7 +15,7 @@ const ADDRESS_PART = 1 / 2;
 const MOST_ADDRESSES = 16_384;
 
 /** Why a new socket is closed: all are in use, or its address opens too many that it does not upgrade. */
-export const SHED_REASONS = ["limit", "address"] as const;
+export const SHED_REASONS = ["sockets", "address"] as const;
 export type ShedReason = (typeof SHED_REASONS)[number];
 
 export interface SocketWatch {
@@ -83,7 +83,7 @@ export class OpenSockets {
   }
 
   #refusal(address: string): ShedReason | undefined {
-    if (this.count > this.limit) return "limit";
+    if (this.count > this.limit) return "sockets";
     if (this.#watch.isBalancer(address)) return undefined;
     const opens = this.#of(addressKey(address));
     if (opens === undefined) return undefined;

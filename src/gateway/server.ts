@@ -212,7 +212,7 @@ export class GatewayServer {
         ? { "Retry-After": String(RETRY_AFTER) }
         : {};
       const head = { status: refusal.status, headers: { ...refusal.headers, ...retry } };
-      this.#door.answers.json(res, head, { error: refusal.message });
+      this.#door.refuseUpgrade(res, head, { error: refusal.message }, key);
       return;
     }
     this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);

@@ -74,7 +74,7 @@ export function showGateway(page: Page, gateway: Gateway, bus: Pick<Bus, "reader
   );
   page.counters(
     "tickgate_sockets_shed_total",
-    "New sockets that were closed: limit, too many are open; address, too many of one address are not upgraded",
+    "New sockets that were closed: sockets, too many are open; address, too many of one address are not upgraded",
     "reason",
     () => Object.entries(counts.socketsShed),
   );
@@ -142,5 +142,5 @@ const COUNTERS: readonly (readonly [name: string, help: string, read: (counts: G
   ["tickgate_pings_out_total", "Pings sent", (c) => c.pingsOut],
   ["tickgate_held_back_total", "Turns that found the arrival window full", (c) => c.heldBack],
   ["tickgate_commands_total", "Messages from clients", (c) => c.commands],
-  ["tickgate_http_requests_total", "HTTP requests, refused ones among them", (c) => c.httpRequests],
+  ["tickgate_http_requests_total", "HTTP requests and refused upgrades", (c) => c.httpRequests],
 ];
