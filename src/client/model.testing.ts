@@ -1,6 +1,7 @@
 /**
  * A gateway as docs/protocol.md has it, as simple as it can be: no windows, no turns, everything at once or after a
- * fixed delay. Only its long answers are split, one part a turn. Written from that page and from nothing of the library's, to hold the library against.
+ * fixed delay. Only its long answers are split, one part a turn. Written from that page and from nothing of the
+ * library's, to hold the library against.
  */
 import assert from "node:assert/strict";
 import type { Command, Subscribe } from "../protocol/messages.ts";

@@ -11,7 +11,7 @@ import { readText, reasonOf } from "./top-node.ts";
 const PATIENCE = 5_000;
 /** Pings by which the node's clock is found out, before the trace begins. */
 const FIRST_PINGS = 8;
-/** The longest text that is read of a refusal, and the longest line of a trace, bytes and characters: a few hundred will do. */
+/** The longest text of a refusal in bytes, and line of a trace in characters, that is read: they have a few hundred. */
 const LONGEST_TEXT = 65_536;
 /** How often it is looked at afterwards, ms. */
 const PING_TIME = 1_000;
