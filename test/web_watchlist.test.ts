@@ -197,7 +197,7 @@ test("negative and tiny prices have their sign and their digits, in the list and
   assert.deepEqual(await texts("X:TINY"), ["1.235e-9", "−6.5e-11", "▼−5.00%", "1.234e-9"]);
   assert.deepEqual(await texts("X:ZERO"), ["5.00", "+5.00", "–", "–"]);
   assert.deepEqual(await texts("X:NONE"), ["–", "–", "–", "–"]);
-  assert.equal(await watchlist.row("X:NONE").getAttribute("data-state"), "stale");
+  await watchlist.page.locator('.rows > .row[data-symbol="X:NONE"][data-state="stale"]').waitFor();
   await watchlist.row("X:TINY").click();
   const { page } = watchlist;
   await page.locator(".chart canvas").first().waitFor();
