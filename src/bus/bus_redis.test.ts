@@ -31,9 +31,10 @@ test("what a feed publishes, a gateway has", async () => {
     assert.match(gateway.reader.unready() ?? "", /Redis|read/);
     await feed.started;
     await gateway.started;
-    assert.equal(gateway.reader.unready(), undefined);
+    assert.match(gateway.reader.unready() ?? "", /have not been heard/);
     feed.tick(500);
     await gateway.settles(feed);
+    await until("it is ready", () => gateway.reader.unready() === undefined, 1_000);
     for (let round = 0; round < 20; round++) {
       feed.tick(500);
       await new Promise(setImmediate);
@@ -43,6 +44,18 @@ test("what a feed publishes, a gateway has", async () => {
     assert.equal(gateway.counts.gaps, 0);
     assert.equal(gateway.healed, 0);
     assert.equal(gateway.counts.malformed.total, 0);
+  });
+});
+
+test("where nobody publishes a gateway is ready when it has waited for a feed", async () => {
+  const parts: { close(): Promise<void> }[] = [];
+  await run(parts, async () => {
+    const gateway = new TestGateway(settings({ busSilence: 1_000 }));
+    parts.push(gateway);
+    await gateway.started;
+    const from = performance.now();
+    await until("it is ready", () => gateway.reader.unready() === undefined, 3_000);
+    assert.ok(performance.now() - from > 800);
   });
 });
 

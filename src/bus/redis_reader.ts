@@ -80,7 +80,10 @@ export class RedisReader implements BusReader {
   readonly #skews: SkewWatch;
   #isStarted = false;
   #isKnown = false;
-  /** Whether it has been known once of all feeds whether they live: before that clients would get values as stale that are not. */
+  /**
+   * Whether it has been known once of all feeds whether they live: before that clients would get values as stale that are not, or none of
+   * a feed that starts together with this process.
+   */
   #isDecided = false;
   #known: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -176,7 +179,7 @@ export class RedisReader implements BusReader {
     if (!this.#isStarted) return "the bus is not started";
     if (!this.#options.link.isUp) return `Redis is not connected: ${this.#options.link.lastError || "trying"}`;
     if (!this.#isKnown) return `the market is being read from Redis${this.#refusal && `: ${this.#refusal}`}`;
-    if (!this.#isDecided) return "the feeds that the last values are of have not been heard yet";
+    if (!this.#isDecided) return "the feeds have not been heard yet";
     if (this.counts.mismatched > 0 && this.counts.batches === 0) return "the feeds have another number of bus shards";
     const overdue = this.#options.clock.millis() - this.#options.silence;
     const isOverdue = (shard: Shard) => shard.isWanted && !this.#isWell(shard) && shard.since < overdue;
@@ -284,8 +287,9 @@ export class RedisReader implements BusReader {
       this.#known?.();
     }
     const { silence } = this.#options;
-    this.#isDecided ||=
-      this.#isKnown && this.#shards.every((shard) => !shard.isWanted || shard.follower.isDecided(now, silence));
+    const isDecided = ({ isWanted, follower }: Shard) =>
+      !isWanted || (follower.isDecided(now, silence) && !follower.isEmpty(now, silence));
+    this.#isDecided ||= this.#isKnown && this.#shards.every(isDecided);
   }
 
   #read({ follower }: Shard): void {

@@ -83,7 +83,11 @@ const MAX_SUSPICION = 60_000;
 const REVIEW_INTERVAL = 300_000;
 /** How long a feed must have been silent to be forgotten when the hash has no value of it, in milliseconds: a Redis that was lost is filled again by then. */
 const FORGET_AFTER = 600_000;
-/** After a read no other begins for so many times as long as it took, so that a gateway that misses batches all the time has time for ticks. */
+/**
+ * After a read that took longer than this, in milliseconds, no other begins for four times as long as it took longer: a gateway that misses
+ * batches all the time must have time for ticks.
+ */
+const SHORT_READ = 100;
 const REST_AFTER_READ = 4;
 
 export class ShardFollower {
@@ -92,6 +96,7 @@ export class ShardFollower {
   readonly #record = new BusRecord();
   readonly #streams = new Map<string, FeedStream>();
   #isLoaded = false;
+  #loadedAt = 0;
   /** Which read is under way, 0 for none. */
   #reading = 0;
   #lastRead = 0;
@@ -122,6 +127,11 @@ export class ShardFollower {
   /** Whether the hash has been read since the shard is followed. */
   get isLoaded(): boolean {
     return this.#isLoaded;
+  }
+
+  /** Whether no feed is known on the shard, and it has been read for less than so many milliseconds: one may just begin. */
+  isEmpty(now: number, patience: number): boolean {
+    return this.#streams.size === 0 && now - this.#loadedAt < patience;
   }
 
   knows(feed: string): boolean {
@@ -292,9 +302,10 @@ export class ShardFollower {
       stream.isMissed &&= stream.isIncomplete || this.#isRequired;
       if (!this.#isLoaded) stream.awaitFrom(now);
     }
+    if (!this.#isLoaded) this.#loadedAt = now;
     this.#isLoaded = true;
     this.#reading = 0;
-    this.#retryAt = now + REST_AFTER_READ * (now - this.#readAt);
+    this.#retryAt = now + REST_AFTER_READ * Math.max(0, now - this.#readAt - SHORT_READ);
     this.#forget();
     for (const [feed, stream] of this.#streams) {
       if (isWhole && stream.namedBy !== read && now - stream.quietFrom >= FORGET_AFTER) {
