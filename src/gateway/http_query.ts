@@ -1,4 +1,5 @@
 /** What a query of `/v1/ticks` names: each symbol and each pattern once, and no pattern that another one covers. */
+import { Prefixes, prefixOf } from "../market/prefixes.ts";
 import { isPattern, isSymbol } from "../tick.ts";
 
 /** Texts in a query. What uWebSockets.js accepts as a request's head (4 KB) holds about twice as many of one letter. */
@@ -26,26 +27,9 @@ export function readSymbolQuery(list: string, most: number): SymbolQuery | { rea
     if (!isSymbol(text) && !isPattern(text)) return { error: `not a symbol: ${text.slice(0, SHOWN_LENGTH)}` };
   const limit = Math.min(most, MOST_TEXTS);
   if (named.size > limit) return { error: `more than ${limit} symbols` };
-  const prefixes = widest(Array.from(named).filter(isPattern));
+  const prefixes = new Prefixes(Array.from(named).filter(isPattern).map(prefixOf));
   return {
-    texts: Array.from(named).filter((text) => !isPattern(text) || prefixes.has(text.slice(0, -1))),
-    isCovered(symbol) {
-      if (prefixes.size === 0) return false;
-      for (let length = 0; length <= symbol.length; length++) if (prefixes.has(symbol.slice(0, length))) return true;
-      return false;
-    },
+    texts: Array.from(named).filter((text) => !isPattern(text) || prefixes.of(prefixOf(text)) === prefixOf(text)),
+    isCovered: (symbol) => prefixes.of(symbol) !== undefined,
   };
-}
-
-/** The prefixes of patterns, without those that begin with another one of them. */
-function widest(patterns: readonly string[]): ReadonlySet<string> {
-  const kept = new Set<string>();
-  let last: string | undefined;
-  // In order, a prefix stands before all that begin with it.
-  for (const prefix of patterns.map((pattern) => pattern.slice(0, -1)).sort()) {
-    if (last !== undefined && prefix.startsWith(last)) continue;
-    kept.add(prefix);
-    last = prefix;
-  }
-  return kept;
 }

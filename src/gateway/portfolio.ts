@@ -3,12 +3,12 @@
  * still to come. A symbol is in one subscription at a time.
  */
 import type { TickFormat } from "../market/format.ts";
+import { Prefixes, prefixOf } from "../market/prefixes.ts";
 import { prefixRange } from "../market/symbol_index.ts";
 import { shown } from "../protocol/command.ts";
 import type { Rejection } from "../protocol/messages.ts";
 import { isPattern, isSymbol } from "../tick.ts";
 import type { GatewayContext } from "./context.ts";
-import { Prefixes } from "./prefixes.ts";
 import { type Grant, MAX_RULES, Rules } from "./rules.ts";
 import { type RowSet, Subscription, type Way } from "./subscription.ts";
 
@@ -444,10 +444,6 @@ const MOST_PATTERNS: Refusal = { code: "too_many_symbols", message: `a connectio
 
 function granted(): Granted {
   return { rows: [], rejected: [], work: 0 };
-}
-
-function prefixOf(pattern: string): string {
-  return pattern.slice(0, -1);
 }
 
 /** Parts of a list, each of at most so many elements. */

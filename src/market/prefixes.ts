@@ -27,3 +27,8 @@ export class Prefixes {
 function byCodeUnit(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
+
+/** The prefix of a pattern, which ends with `*`. */
+export function prefixOf(pattern: string): string {
+  return pattern.slice(0, -1);
+}
