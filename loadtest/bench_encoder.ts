@@ -57,7 +57,7 @@ function symbolsOf(connection: number): number[] {
 function compareWithCodec(): { shared: Cost; codec: Cost } {
   const gateway = new MemoryGateway(SYMBOLS);
   const { clock, context } = gateway;
-  const { pacer, counts, table } = context;
+  const { scheduler: pacer, counts, table } = context;
   const clients = new CodecClients(table);
   for (let connection = 0; connection < CONNECTIONS; connection++) {
     gateway.connect(symbolsOf(connection), INTERVAL);
@@ -100,14 +100,14 @@ function largePass(changed: number): number {
   // Snapshots, and the first turns, whose time is drawn.
   for (let millis = 0; millis < 2_000; millis += STEP) {
     clock.advance(STEP);
-    context.pacer.run();
+    context.scheduler.run();
     gateway.answerPings();
     if (millis % LOOK === 0) gateway.look();
   }
   const ticksBefore = context.counts.ticksOut;
   const nanos = timed(
     PASSES,
-    () => context.pacer.run(),
+    () => context.scheduler.run(),
     (time) => {
       gateway.answerPings();
       gateway.tickEach(time, Math.max(1, Math.floor(LARGE / Math.max(1, changed))), changed);

@@ -68,7 +68,7 @@ export class MemoryGateway {
     const defaults = Object.fromEntries(Object.entries(SETTINGS).map(([name, { default: value }]) => [name, value]));
     const settings = defaults as unknown as Settings;
     this.context = createContext(settings, new MemoryBus(), clock, pino({ level: "silent" }));
-    const { table, immediate, counts } = this.context;
+    const { table, topics: immediate, counts } = this.context;
     this.#ingest = new Ingest(table, immediate, counts, clock);
     this.#market = new SimMarket(symbols, 1, "SIM");
     this.#near = new MarketTable(symbols);
@@ -111,7 +111,7 @@ export class MemoryGateway {
   /** The look at every session that time brings, as the gateway does it four times a second. */
   look(): void {
     const now = this.clock.millis();
-    for (const session of this.sessions) session.tick(now);
+    for (const session of this.sessions) session.maintain(now);
   }
 
   answerPings(): void {

@@ -7,9 +7,9 @@ import { type Clock, SystemClock } from "../clock.ts";
 import { Publisher } from "../feed/publisher.ts";
 import { GatewayCounts } from "../gateway/counts.ts";
 import { Frame } from "../gateway/frame.ts";
-import { ImmediateIndex } from "../gateway/immediate.ts";
+import { TopicIndex } from "../gateway/immediate.ts";
 import { Ingest } from "../gateway/ingest.ts";
-import { Pacer } from "../gateway/pacer.ts";
+import { FlushScheduler } from "../gateway/pacer.ts";
 import { MarketTable } from "../market/table.ts";
 import { busSettings, quiet, until } from "./bus.testing.ts";
 import { openBus } from "./open.ts";
@@ -66,7 +66,13 @@ for (const [who, publisherAhead, gatewayAhead] of [
       reader.follow();
       const counts = new GatewayCounts({ metrics: true });
       const frame = new Frame(market.heap);
-      const immediate = new ImmediateIndex({ pacer: new Pacer(ours, 4), clock: ours, table: market, frame, counts });
+      const immediate = new TopicIndex({
+        pacer: new FlushScheduler(ours, 4),
+        clock: ours,
+        table: market,
+        frame,
+        counts,
+      });
       await reader.start(new Ingest(market, immediate, counts, ours));
       for (let bid = 2; bid <= 5; bid++) {
         round(bid);

@@ -6,32 +6,32 @@ import { NOBODY_PUBLISHES, type Status, type Subscribed, type Unsubscribed } fro
 import { FIELDS, fieldIndex } from "../tick.ts";
 import { Ages } from "./ages.ts";
 import { type FrameReader, readFrame } from "./codec.ts";
-import { Entry, type GatewayTime, NO_LINK } from "./entry.ts";
+import { type GatewayTime, NO_LINK, QuoteRecord } from "./entry.ts";
 import type { View } from "./quote.ts";
 import type { ClientTime } from "./time.ts";
 import type { Violation, ViolationCounter } from "./violations.ts";
 
-export interface BookOptions {
+export interface QuoteStoreOptions {
   readonly time: ClientTime;
   readonly sync: GatewayTime;
   /** How much less than the interval may be between two ticks, ms. */
   readonly tolerance: number;
   readonly violations: ViolationCounter;
   /** A symbol was granted. */
-  readonly granted: (entry: Entry) => void;
+  readonly granted: (entry: QuoteRecord) => void;
   /** A tick has come of a symbol that is wanted. */
   readonly ticked: (quote: View, conflated: number) => void;
   /** All ticks of a frame have been told. */
   readonly frame: (sentAt: number, ticks: number) => void;
 }
 
-export class Book implements FrameReader {
+export class QuoteStore implements FrameReader {
   /** By symbol: those that are granted, and those that are wanted. */
-  readonly entries = new Map<string, Entry>();
+  readonly entries = new Map<string, QuoteRecord>();
   readonly ages = new Ages();
   readonly counts = { frames: 0, ticks: 0, conflated: 0, lost: 0, gaps: 0, resets: 0 };
-  readonly #options: BookOptions;
-  readonly #byHandle = new Map<number, Entry>();
+  readonly #options: QuoteStoreOptions;
+  readonly #byHandle = new Map<number, QuoteRecord>();
   /** The connection; {@link NO_LINK} where there is none: within a frame an owner may have ended it. */
   #link = NO_LINK;
   /** Of the frame that is read. */
@@ -42,13 +42,13 @@ export class Book implements FrameReader {
   #micros = 0;
   #gatewayMicros = 0;
 
-  constructor(options: BookOptions) {
+  constructor(options: QuoteStoreOptions) {
     this.#options = options;
   }
 
   /** The entry of a symbol; a new one where there is none. */
-  entry(symbol: string): Entry {
-    const entry = this.entries.get(symbol) ?? new Entry(symbol, this.#options.sync);
+  entry(symbol: string): QuoteRecord {
+    const entry = this.entries.get(symbol) ?? new QuoteRecord(symbol, this.#options.sync);
     this.entries.set(symbol, entry);
     return entry;
   }
@@ -112,7 +112,7 @@ export class Book implements FrameReader {
   }
 
   /** Drops an entry that is neither wanted nor granted. */
-  release(entry: Entry): void {
+  release(entry: QuoteRecord): void {
     if (entry.views.length > 0 || entry.handle >= 0) return;
     this.entries.delete(entry.symbol);
     // Who still has its quote sees that it is nobody's any more.
@@ -204,12 +204,12 @@ export class Book implements FrameReader {
   }
 
   /** @param isTurn whether its state is another */
-  #changed(entry: Entry, isTurn: boolean): void {
+  #changed(entry: QuoteRecord, isTurn: boolean): void {
     for (const view of entry.views) view.follower.changed(view, this.#now, isTurn);
   }
 
   /** Compares a tick with the one before it. */
-  #check(entry: Entry, seq: number): void {
+  #check(entry: QuoteRecord, seq: number): void {
     const { symbol, interval } = entry;
     const detail = `${symbol}: ${seq} after ${entry.seq}`;
     if (entry.frame === this.counts.frames) this.#broken("twiceInFrame", detail);
@@ -225,7 +225,7 @@ export class Book implements FrameReader {
   }
 
   /** It is not granted any more. */
-  #end(entry: Entry): void {
+  #end(entry: QuoteRecord): void {
     this.#byHandle.delete(entry.handle);
     entry.handle = -1;
     this.release(entry);

@@ -4,23 +4,23 @@
  */
 import { type Field, isPattern } from "../tick.ts";
 import { checkFields, checkInterval, checkSymbols } from "./check.ts";
-import type { Entry } from "./entry.ts";
+import type { QuoteRecord } from "./entry.ts";
 import { reportThrown } from "./error.ts";
 import { Loop } from "./loop.ts";
 import { type Follower, type Quote, type QuoteState, View } from "./quote.ts";
 import { Selection } from "./selection.ts";
 import type { QuoteCallback, SubscribeOptions, Subscription, SubscriptionTerms, Symbols } from "./subscription.ts";
-import { fieldSet, type Terms, termsOf, UNWANTED } from "./terms.ts";
+import { fieldSet, type Spec, specOf, UNWANTED } from "./terms.ts";
 import type { ClientTime } from "./time.ts";
-import type { Wisher } from "./wishes.ts";
+import type { DemandSource } from "./wishes.ts";
 
 /** What a claim needs of its client. */
-export interface ClaimHost {
+export interface SubscriptionHost {
   readonly time: ClientTime;
   /** How often something is wanted, ms, with the client itself out of sight or not. */
   pace(interval: number, hiddenInterval: number | undefined, isHidden: boolean): number;
   /** What is wanted has changed of some symbols; of all and of patterns where none are named. It may have been closed. */
-  changed(claim: Claim, symbols: readonly string[] | undefined): void;
+  changed(claim: OwnedSubscription, symbols: readonly string[] | undefined): void;
 }
 
 const DEFAULT_INTERVAL = 100;
@@ -34,12 +34,12 @@ const JITTER = 0.9;
 /** How often what waits for its interval is looked through at most, ms: once a picture of the screen. */
 const LOOK = 16;
 
-export class Claim implements Subscription, Follower, Wisher {
+export class OwnedSubscription implements Subscription, Follower, DemandSource {
   interval = DEFAULT_INTERVAL;
   fields: readonly Field[] | undefined;
   closed = false;
   readonly quotes = new Map<string, View>();
-  readonly #host: ClaimHost;
+  readonly #host: SubscriptionHost;
   readonly #options: SubscribeOptions;
   readonly #callback: QuoteCallback | undefined;
   readonly selection = new Selection();
@@ -55,7 +55,12 @@ export class Claim implements Subscription, Follower, Wisher {
   readonly #close = () => this.close();
 
   /** @throws RangeError */
-  constructor(host: ClaimHost, symbols: Symbols, options: SubscribeOptions, callback: QuoteCallback | undefined) {
+  constructor(
+    host: SubscriptionHost,
+    symbols: Symbols,
+    options: SubscribeOptions,
+    callback: QuoteCallback | undefined,
+  ) {
     checkInterval(options.hiddenInterval);
     this.#host = host;
     this.#options = options;
@@ -144,16 +149,16 @@ export class Claim implements Subscription, Follower, Wisher {
     return this.selection.prefixes.size > 0 ? undefined : [...this.selection.named];
   }
 
-  termsOf(symbol: string): Terms {
+  termsOf(symbol: string): Spec {
     return this.#terms(this.selection.covers(symbol), this.selection.isHidden(symbol));
   }
 
-  termsUnder(prefix: string): Terms {
+  termsUnder(prefix: string): Spec {
     return this.#terms(this.selection.coversPrefix(prefix), this.selection.allHidden);
   }
 
   /** A symbol that it covers is in the book. */
-  follow(entry: Entry): void {
+  follow(entry: QuoteRecord): void {
     const view = new View(entry, this);
     entry.views = [...entry.views, view];
     this.quotes.set(entry.symbol, view);
@@ -164,7 +169,7 @@ export class Claim implements Subscription, Follower, Wisher {
   }
 
   /** It does not cover the symbol any more. */
-  unfollow(entry: Entry): void {
+  unfollow(entry: QuoteRecord): void {
     const view = this.quotes.get(entry.symbol) as View;
     entry.views = entry.views.filter((other) => other !== view);
     this.quotes.delete(entry.symbol);
@@ -237,8 +242,8 @@ export class Claim implements Subscription, Follower, Wisher {
     this.look();
   }
 
-  #terms(isCovered: boolean, isHidden: boolean): Terms {
-    return isCovered ? termsOf(this.#pace(isHidden), fieldSet(this.fields)) : UNWANTED;
+  #terms(isCovered: boolean, isHidden: boolean): Spec {
+    return isCovered ? specOf(this.#pace(isHidden), fieldSet(this.fields)) : UNWANTED;
   }
 
   #pace(isHidden: boolean): number {

@@ -5,12 +5,12 @@
 import type { Bye, Control, Hello } from "../protocol/messages.ts";
 import { SUBPROTOCOLS, type Subprotocol } from "../protocol/messages.ts";
 import type { AgeQuantiles } from "./ages.ts";
-import { Book } from "./book.ts";
+import { QuoteStore } from "./book.ts";
 import { checkInterval } from "./check.ts";
-import { Claim, type ClaimHost } from "./claim.ts";
+import { OwnedSubscription, type SubscriptionHost } from "./claim.ts";
 import { Connection, type ConnectionState } from "./connection.ts";
-import { Dialogue } from "./dialogue.ts";
-import type { Entry } from "./entry.ts";
+import { CommandChannel } from "./dialogue.ts";
+import type { QuoteRecord } from "./entry.ts";
 import { reportUnheard, TickgateError } from "./error.ts";
 import { type ClientEvent, type ClientEvents, Listeners } from "./events.ts";
 import { type Follower, type Quote, View } from "./quote.ts";
@@ -21,7 +21,7 @@ import { ClockSync } from "./sync.ts";
 import { type ClientTime, SYSTEM_TIME } from "./time.ts";
 import { ViolationCounter, type Violations } from "./violations.ts";
 import { followVisibility } from "./visibility.ts";
-import { Wishes } from "./wishes.ts";
+import { Demand } from "./wishes.ts";
 
 export { FIELDS, type Field } from "../tick.ts";
 export type { AgeQuantiles } from "./ages.ts";
@@ -96,15 +96,15 @@ export class TickgateClient {
   readonly #listeners = new Listeners();
   readonly #violations: ViolationCounter;
   readonly #sync: ClockSync;
-  readonly #wishes = new Wishes<Claim>();
-  readonly #claims = new Set<Claim>();
+  readonly #wishes = new Demand<OwnedSubscription>();
+  readonly #claims = new Set<OwnedSubscription>();
   readonly #quotes = new Map<string, Quote>();
-  readonly #book: Book;
+  readonly #book: QuoteStore;
   readonly #connection: Connection;
-  readonly #host: ClaimHost;
+  readonly #host: SubscriptionHost;
   /** Whose quotes are the client's own: all who listen. */
   readonly #audience: Follower;
-  #dialogue: Dialogue | undefined;
+  #dialogue: CommandChannel | undefined;
   #isVisible = true;
   #state: ClientState = "connecting";
   #unfollow: (() => void) | undefined;
@@ -136,7 +136,7 @@ export class TickgateClient {
       pace: (interval, hiddenInterval, isHidden) => this.#pace(interval, hiddenInterval, isHidden),
       changed: (...told) => this.#changed(...told),
     };
-    this.#book = new Book({
+    this.#book = new QuoteStore({
       time,
       sync: this.#sync,
       violations,
@@ -243,7 +243,7 @@ export class TickgateClient {
   subscribe(symbols: Symbols, options: SubscribeOptions | QuoteCallback = {}, callback?: QuoteCallback): Subscription {
     if (typeof options === "function") return this.subscribe(symbols, {}, options);
     if (this.#state === "closed") throw new TickgateError("closed", `the client is closed: ${this.closeReason}`);
-    const claim = new Claim(this.#host, symbols, options, callback);
+    const claim = new OwnedSubscription(this.#host, symbols, options, callback);
     if (claim.closed) return claim;
     this.#claims.add(claim);
     this.#changed(claim, claim.all());
@@ -262,7 +262,7 @@ export class TickgateClient {
   }
 
   /** What a claim wants has changed: of these symbols, or of all and of patterns. */
-  #changed(claim: Claim, symbols: readonly string[] | undefined): void {
+  #changed(claim: OwnedSubscription, symbols: readonly string[] | undefined): void {
     const wishes = this.#wishes;
     if (claim.closed) this.#claims.delete(claim);
     for (const symbol of symbols ?? [...wishes.named, ...claim.selection.named]) {
@@ -276,7 +276,7 @@ export class TickgateClient {
   }
 
   /** Brings in line whether a claim covers a symbol and whether it has its quote. */
-  #regard(claim: Claim, symbol: string): void {
+  #regard(claim: OwnedSubscription, symbol: string): void {
     const entry = this.#book.entries.get(symbol);
     const isCovered = claim.selection.covers(symbol);
     if (!entry || isCovered === claim.quotes.has(symbol)) return;
@@ -311,7 +311,7 @@ export class TickgateClient {
 
   #greeted(hello: Hello): void {
     this.#book.connected();
-    this.#dialogue = new Dialogue(hello, {
+    this.#dialogue = new CommandChannel(hello, {
       time: this.#time,
       wishes: this.#wishes,
       sync: this.#sync,
@@ -362,7 +362,7 @@ export class TickgateClient {
     }
   }
 
-  #granted(entry: Entry): void {
+  #granted(entry: QuoteRecord): void {
     for (const claim of this.#wishes.of(entry.symbol)) this.#regard(claim, entry.symbol);
     const [quote] = entry.views;
     if (quote) this.#listeners.tell("granted", quote);

@@ -4,11 +4,11 @@
  */
 import type { Command, Failure, Hello, Pong, Subscribed, Unsubscribed } from "../protocol/messages.ts";
 import { TickgateError } from "./error.ts";
-import { Negotiation } from "./negotiation.ts";
-import { Outbox } from "./outbox.ts";
+import { Reconciler } from "./negotiation.ts";
+import { Throttle } from "./outbox.ts";
 import type { ClockSync } from "./sync.ts";
 import type { ClientTime } from "./time.ts";
-import type { Wishes } from "./wishes.ts";
+import type { Demand } from "./wishes.ts";
 
 /** Commands without an answer that are remembered. */
 const MOST_UNANSWERED = 1_000;
@@ -16,9 +16,9 @@ const MOST_UNANSWERED = 1_000;
 const FAILED_WAIT = 1_000;
 const REFUSED_WAIT = 15_000;
 
-export interface DialogueOptions {
+export interface CommandChannelOptions {
   readonly time: ClientTime;
-  readonly wishes: Wishes;
+  readonly wishes: Demand;
   readonly sync: ClockSync;
   /** ms; 0 for none */
   readonly pingInterval: number;
@@ -26,10 +26,10 @@ export interface DialogueOptions {
   readonly failed: (error: TickgateError) => void;
 }
 
-export class Dialogue {
-  readonly #options: DialogueOptions;
-  readonly #negotiation: Negotiation;
-  readonly #outbox: Outbox;
+export class CommandChannel {
+  readonly #options: CommandChannelOptions;
+  readonly #negotiation: Reconciler;
+  readonly #outbox: Throttle;
   /** The ping that waits for its answer, and when it was sent, ms. */
   #ping: number | undefined;
   #pingedAt = 0;
@@ -43,11 +43,11 @@ export class Dialogue {
   #cancelPing = () => {};
   #cancelAgain: (() => void) | undefined;
 
-  constructor({ limits, time }: Hello, options: DialogueOptions) {
+  constructor({ limits, time }: Hello, options: CommandChannelOptions) {
     this.#options = options;
     options.sync.greeted(time);
-    this.#negotiation = new Negotiation(options.wishes, limits.messageBytes);
-    this.#outbox = new Outbox(options.time, limits.commandsPerSecond, () => this.#next(), options.send);
+    this.#negotiation = new Reconciler(options.wishes, limits.messageBytes);
+    this.#outbox = new Throttle(options.time, limits.commandsPerSecond, () => this.#next(), options.send);
     if (options.pingInterval > 0) this.#pingOn();
     this.#outbox.kick();
   }

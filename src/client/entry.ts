@@ -22,7 +22,7 @@ export interface GatewayTime {
 /** Of what nobody has granted. */
 export const NO_LINK: Link = { current: false, reason: "not subscribed", since: 0 };
 
-export class Entry implements Standing {
+export class QuoteRecord implements Standing {
   readonly symbol: string;
   readonly time: GatewayTime;
   /** The latest tick's value of each of {@link FIELDS}; NaN where not known or not granted. */

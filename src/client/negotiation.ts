@@ -7,31 +7,31 @@
  */
 import type { Subscribe, Unsubscribe } from "../protocol/messages.ts";
 import { nearest } from "./selection.ts";
-import { fieldsOf, intervalOf, type Terms, UNWANTED } from "./terms.ts";
-import type { Wishes } from "./wishes.ts";
+import { fieldsOf, intervalOf, type Spec, UNWANTED } from "./terms.ts";
+import type { Demand } from "./wishes.ts";
 
 /** Not known, because a command failed: differs from all terms. */
-const UNSURE: Terms = -1;
+const UNSURE: Spec = -1;
 /** Bytes that a symbol takes in a command besides its characters: quotes and comma, or a MessagePack head. */
 const SYMBOL_OVERHEAD = 3;
 /** Bytes that the longest command takes besides its symbols, in JSON, which is the longer of the two forms. */
 const COMMAND_BYTES = 180;
 
-export class Negotiation {
-  readonly #wishes: Wishes;
+export class Reconciler {
+  readonly #wishes: Demand;
   readonly #messageBytes: number;
   /** By prefix, as the gateway has them. */
-  readonly #patterns = new Map<string, Terms>();
+  readonly #patterns = new Map<string, Spec>();
   /** By symbol, where it stands otherwise than the patterns say. */
-  readonly #symbols = new Map<string, Terms>();
-  #wantedPatterns: Map<string, Terms> | undefined;
+  readonly #symbols = new Map<string, Spec>();
+  #wantedPatterns: Map<string, Spec> | undefined;
   /** Symbols that are to be looked at. */
   readonly #open = new Set<string>();
   /** Symbols that are to be asked for, and the terms wanted. */
-  readonly #due = new Map<string, Terms>();
+  readonly #due = new Map<string, Spec>();
 
   /** @param messageBytes the largest command that the gateway takes */
-  constructor(wishes: Wishes, messageBytes: number) {
+  constructor(wishes: Demand, messageBytes: number) {
     this.#wishes = wishes;
     this.#messageBytes = messageBytes;
     this.open();
@@ -60,7 +60,7 @@ export class Negotiation {
   }
 
   #dropPatterns(): Subscribe | Unsubscribe | undefined {
-    const wanted = this.#wantedPatterns as Map<string, Terms>;
+    const wanted = this.#wantedPatterns as Map<string, Spec>;
     const dropped: string[] = [];
     for (const prefix of this.#patterns.keys()) {
       if (wanted.has(prefix)) continue;
@@ -74,8 +74,8 @@ export class Negotiation {
 
   #askPatterns(): Subscribe | Unsubscribe | undefined {
     const due: string[] = [];
-    let terms: Terms | undefined;
-    for (const [prefix, other] of this.#wantedPatterns as Map<string, Terms>) {
+    let terms: Spec | undefined;
+    for (const [prefix, other] of this.#wantedPatterns as Map<string, Spec>) {
       if (this.#patterns.get(prefix) === other) continue;
       terms ??= other;
       // Those behind it may be narrower, and have to come later.
@@ -85,7 +85,7 @@ export class Negotiation {
     return this.#commandOfPatterns(due, terms ?? UNWANTED);
   }
 
-  #commandOfPatterns(due: readonly string[], terms: Terms): Subscribe | Unsubscribe | undefined {
+  #commandOfPatterns(due: readonly string[], terms: Spec): Subscribe | Unsubscribe | undefined {
     if (due.length === 0) return undefined;
     const prefixes = this.#fitting(due);
     for (const prefix of prefixes) {
@@ -133,9 +133,9 @@ export class Negotiation {
     this.#open.clear();
   }
 
-  #patternTerms(symbol: string): Terms {
+  #patternTerms(symbol: string): Spec {
     const prefix = nearest(this.#patterns, symbol);
-    return prefix === undefined ? UNWANTED : (this.#patterns.get(prefix) as Terms);
+    return prefix === undefined ? UNWANTED : (this.#patterns.get(prefix) as Spec);
   }
 
   /** As many as one command may name; one at least. */
@@ -151,7 +151,7 @@ export class Negotiation {
   }
 }
 
-function commandOf(symbols: string[], terms: Terms): Subscribe | Unsubscribe {
+function commandOf(symbols: string[], terms: Spec): Subscribe | Unsubscribe {
   if (terms === UNWANTED) return { op: "unsubscribe", symbols };
   const fields = fieldsOf(terms);
   return { op: "subscribe", symbols, interval: intervalOf(terms), ...(fields ? { fields } : {}) };

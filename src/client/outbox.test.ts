@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ManualTime } from "./fake.testing.ts";
-import { Outbox } from "./outbox.ts";
+import { Throttle } from "./outbox.ts";
 
 test("commands go out no faster than the gateway takes them, and are made when their turn has come", () => {
   const time = new ManualTime();
   const sent: number[] = [];
   let waiting = 30;
   let made = 0;
-  const outbox = new Outbox(
+  const outbox = new Throttle(
     time,
     10,
     () => (waiting > 0 ? { op: "ping", id: ++made + 0 * waiting-- } : undefined),

@@ -7,7 +7,7 @@ const SHARE = 0.8;
 /** How long a turn is, s, where the limit allows a command in that time. */
 const TURN = 0.5;
 
-export class Outbox {
+export class Throttle {
   readonly #time: ClientTime;
   readonly #next: () => Command | undefined;
   readonly #send: (command: Command) => void;

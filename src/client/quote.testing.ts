@@ -1,6 +1,6 @@
 /** Quotes made up by tests: what a client would make of a gateway's messages. */
 import { type Field, fieldIndex } from "../tick.ts";
-import { Entry } from "./entry.ts";
+import { QuoteRecord } from "./entry.ts";
 import { type Quote, View } from "./quote.ts";
 
 /** An entry that is live, and a quote that shows it. */
@@ -8,8 +8,8 @@ export function madeUp(
   symbol: string,
   values: { readonly [F in Field]?: number | null },
   now = 1_700_000_000_000_000,
-): { entry: Entry; quote: Quote } {
-  const entry = new Entry(symbol, { micros: () => now });
+): { entry: QuoteRecord; quote: Quote } {
+  const entry = new QuoteRecord(symbol, { micros: () => now });
   entry.link = { current: true, reason: "", since: 0 };
   entry.fields = Object.keys(values) as Field[];
   tell(entry, values);
@@ -17,6 +17,6 @@ export function madeUp(
 }
 
 /** Other values. */
-export function tell(entry: Entry, values: { readonly [F in Field]?: number | null }): void {
+export function tell(entry: QuoteRecord, values: { readonly [F in Field]?: number | null }): void {
   for (const [field, value] of Object.entries(values)) entry.values[fieldIndex(field)] = value ?? Number.NaN;
 }

@@ -1,6 +1,6 @@
 /** A quote: what an owner sees of a symbol. The same object lives on through ticks and reconnects. */
 import { FIELDS, type Field, fieldIndex, type State } from "../tick.ts";
-import type { Entry } from "./entry.ts";
+import type { QuoteRecord } from "./entry.ts";
 
 /**
  * `live`; `stale`: its feed is silent, or nobody publishes it (then the reason is `unknown`), or the connection is silent,
@@ -61,7 +61,7 @@ export interface Follower {
 
 /** A quote as the client makes it: a view on an entry. */
 export class View implements Quote {
-  readonly entry: Entry;
+  readonly entry: QuoteRecord;
   readonly follower: Follower;
   /** When the owner was last called with it, ms. */
   toldAt = -Infinity;
@@ -86,7 +86,7 @@ export class View implements Quote {
   declare readonly low: number | null;
   declare readonly volume: number | null;
 
-  constructor(entry: Entry, follower: Follower) {
+  constructor(entry: QuoteRecord, follower: Follower) {
     this.entry = entry;
     this.follower = follower;
   }

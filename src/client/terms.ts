@@ -5,25 +5,25 @@
 import { FIELD_COUNT, FIELDS, type Field, fieldIndex } from "../tick.ts";
 
 /** `interval` × 1024 + a bit for each field; 0 for not wanted. */
-export type Terms = number;
+export type Spec = number;
 
-export const UNWANTED: Terms = 0;
+export const UNWANTED: Spec = 0;
 /** A bit for each field. */
 export type FieldSet = number;
 const SETS = 1 << FIELD_COUNT;
 export const ALL_FIELDS: FieldSet = SETS - 1;
 
 /** @param interval whole ms */
-export function termsOf(interval: number, fields: FieldSet): Terms {
+export function specOf(interval: number, fields: FieldSet): Spec {
   return interval * SETS + fields;
 }
 
-export function intervalOf(terms: Terms): number {
+export function intervalOf(terms: Spec): number {
   return Math.floor(terms / SETS);
 }
 
 /** The fields by name in the order of {@link FIELDS}; undefined for all of them. */
-export function fieldsOf(terms: Terms): Field[] | undefined {
+export function fieldsOf(terms: Spec): Field[] | undefined {
   const set = terms % SETS;
   return set === ALL_FIELDS ? undefined : FIELDS.filter((_, index) => set & (1 << index));
 }
@@ -34,7 +34,7 @@ export function fieldSet(fields: readonly Field[] | undefined): FieldSet {
 }
 
 /** What serves both: the shorter interval, the fields of both. */
-export function merge(one: Terms, other: Terms): Terms {
+export function merge(one: Spec, other: Spec): Spec {
   if (one === UNWANTED || other === UNWANTED) return one + other;
-  return termsOf(Math.min(intervalOf(one), intervalOf(other)), (one % SETS) | (other % SETS));
+  return specOf(Math.min(intervalOf(one), intervalOf(other)), (one % SETS) | (other % SETS));
 }

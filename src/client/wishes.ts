@@ -1,17 +1,17 @@
 /** What all claims together want: for each symbol and pattern the one set of terms that serves all. */
 import { nearest, type Selection } from "./selection.ts";
-import { merge, type Terms, UNWANTED } from "./terms.ts";
+import { merge, type Spec, UNWANTED } from "./terms.ts";
 
 /** One that wants symbols. */
-export interface Wisher {
+export interface DemandSource {
   readonly selection: Selection;
   /** How it wants a symbol; {@link UNWANTED} where it does not. */
-  termsOf(symbol: string): Terms;
+  termsOf(symbol: string): Spec;
   /** How it wants symbols that begin so, and that it does not name. */
-  termsUnder(prefix: string): Terms;
+  termsUnder(prefix: string): Spec;
 }
 
-export class Wishes<W extends Wisher = Wisher> {
+export class Demand<W extends DemandSource = DemandSource> {
   readonly #bySymbol = new Map<string, Set<W>>();
   readonly #patterned = new Set<W>();
 
@@ -41,7 +41,7 @@ export class Wishes<W extends Wisher = Wisher> {
   }
 
   /** The terms that serve all who want the symbol; {@link UNWANTED} when nobody does. */
-  termsOf(symbol: string): Terms {
+  termsOf(symbol: string): Spec {
     return this.of(symbol).reduce((terms, wisher) => merge(terms, wisher.termsOf(symbol)), UNWANTED);
   }
 
@@ -49,10 +49,10 @@ export class Wishes<W extends Wisher = Wisher> {
    * The prefixes to ask for, the wider before the narrower, and their terms: those of a symbol with that prefix that
    * nobody names. One that would be asked for as the next wider one is left out.
    */
-  get patterns(): Map<string, Terms> {
+  get patterns(): Map<string, Spec> {
     const prefixes = new Set<string>();
     for (const wisher of this.#patterned) for (const prefix of wisher.selection.prefixes.keys()) prefixes.add(prefix);
-    const patterns = new Map<string, Terms>();
+    const patterns = new Map<string, Spec>();
     for (const prefix of [...prefixes].sort((a, b) => a.length - b.length)) {
       let terms = UNWANTED;
       for (const wisher of this.#patterned) terms = merge(terms, wisher.termsUnder(prefix));

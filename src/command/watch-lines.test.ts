@@ -3,7 +3,7 @@ import { Writable } from "node:stream";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Quote } from "../client/client.ts";
-import type { Entry } from "../client/entry.ts";
+import type { QuoteRecord } from "../client/entry.ts";
 import { madeUp } from "../client/quote.testing.ts";
 import { isPrintable, outsideText } from "../printable.testing.ts";
 import { JSON_LINES, LinePrinter, PLAIN } from "./watch-lines.ts";
@@ -31,7 +31,7 @@ class SlowReader extends Writable {
   }
 }
 
-function entryOf(symbol: string, seq: number, last: number | null): { entry: Entry; quote: Quote } {
+function entryOf(symbol: string, seq: number, last: number | null): { entry: QuoteRecord; quote: Quote } {
   const made = madeUp(symbol, { last, bid: 9 });
   made.entry.seq = seq;
   made.entry.eventTime = 1_700_000_000_123_000;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Quote } from "../client/client.ts";
-import type { Entry } from "../client/entry.ts";
+import type { QuoteRecord } from "../client/entry.ts";
 import { madeUp, tell } from "../client/quote.testing.ts";
 import { isPrintable, outsideText } from "../printable.testing.ts";
 import { COLOURED, cut, PLAIN_STYLE } from "./terminal-style.ts";
@@ -11,7 +11,7 @@ import { WatchTable } from "./watch-table.ts";
 
 const NOW = 1_700_000_000_000_000;
 
-function entryOf(symbol: string, last: number | null): { entry: Entry; quote: Quote } {
+function entryOf(symbol: string, last: number | null): { entry: QuoteRecord; quote: Quote } {
   const values = { bid: 10.1, bidSize: 1_500_000, ask: 10.25, askSize: 0.015, last, open: 10 };
   const made = madeUp(symbol, values, NOW);
   made.entry.seq = 7;

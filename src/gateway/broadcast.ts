@@ -4,7 +4,7 @@
  * and while all that there is to tell is ticks. Else there are turns, which leave out what newer ticks have replaced.
  */
 import type { MarketTable } from "../market/table.ts";
-import type { Pacer } from "./pacer.ts";
+import type { FlushScheduler } from "./pacer.ts";
 
 /** A node whose pacer has not run for so long is busy, ms: one go of the event loop took that. */
 const LATE_TIME = 100;
@@ -32,7 +32,7 @@ export type BroadcastStop = "status" | "busy";
 export class BroadcastGate {
   isOpen = true;
   readonly #table: MarketTable;
-  readonly #pacer: Pick<Pacer, "ranAt" | "runs">;
+  readonly #pacer: Pick<FlushScheduler, "ranAt" | "runs">;
   #statusClock = 0;
   /** How often the pacer had run, and when that was. */
   #runs = 0;
@@ -42,7 +42,7 @@ export class BroadcastGate {
   #rest = FIRST_REST;
   #late = 0;
 
-  constructor(table: MarketTable, pacer: Pick<Pacer, "ranAt" | "runs">) {
+  constructor(table: MarketTable, pacer: Pick<FlushScheduler, "ranAt" | "runs">) {
     this.#table = table;
     this.#pacer = pacer;
     this.#lookedAt = pacer.ranAt;

@@ -9,13 +9,13 @@ import type { Settings } from "../settings.ts";
 import { CommandScheduler } from "./command_scheduler.ts";
 import { GatewayCounts } from "./counts.ts";
 import { Frame } from "./frame.ts";
-import { ImmediateIndex } from "./immediate.ts";
+import { TopicIndex } from "./immediate.ts";
 import { fieldListsThatFit } from "./memory_plan.ts";
 import { Numbers } from "./numbers.ts";
 import { CONNECTION_NUMBERS } from "./outlet.ts";
-import { Pacer } from "./pacer.ts";
+import { FlushScheduler } from "./pacer.ts";
 import { StallWatch } from "./stall_watch.ts";
-import { StatusTeller } from "./status.ts";
+import { StatusBatcher } from "./status.ts";
 import { SUBSCRIPTION_NUMBERS } from "./subscription.ts";
 import { Tracer } from "./tracer.ts";
 
@@ -28,13 +28,13 @@ export interface GatewayContext {
   readonly bus: BusReader;
   readonly table: MarketTable;
   readonly encoders: EncoderPool;
-  readonly pacer: Pacer;
+  readonly scheduler: FlushScheduler;
   /** What there is one of for each connection and each subscription. */
   readonly numbers: { readonly connections: Numbers; readonly subscriptions: Numbers };
   readonly frame: Frame;
-  readonly status: StatusTeller;
+  readonly status: StatusBatcher;
   readonly counts: GatewayCounts;
-  readonly immediate: ImmediateIndex;
+  readonly topics: TopicIndex;
   readonly tracer: Tracer;
   /** Carries out what clients ask for. */
   readonly commands: CommandScheduler;
@@ -49,7 +49,7 @@ export function createContext(
   log: Logger,
   commands = new CommandScheduler(clock, settings.sliceTime / 2),
 ): GatewayContext {
-  const pacer = new Pacer(clock, settings.sliceTime);
+  const pacer = new FlushScheduler(clock, settings.sliceTime);
   // Symbols that are only awaited take no room from those that tick.
   const table = new MarketTable(settings.maxSymbols + settings.maxAwaitedSymbols);
   const frame = new Frame(table.heap);
@@ -62,12 +62,12 @@ export function createContext(
     bus,
     table,
     encoders: new EncoderPool(table, fieldListsThatFit(settings)),
-    pacer,
+    scheduler: pacer,
     numbers: { connections: new Numbers(CONNECTION_NUMBERS), subscriptions: new Numbers(SUBSCRIPTION_NUMBERS) },
     frame,
-    status: new StatusTeller(table, () => clock.micros()),
+    status: new StatusBatcher(table, () => clock.micros()),
     counts,
-    immediate: new ImmediateIndex({ pacer, clock, table, frame, counts }),
+    topics: new TopicIndex({ pacer, clock, table, frame, counts }),
     tracer: new Tracer(table),
     commands,
     stalls: new StallWatch(clock.millis()),

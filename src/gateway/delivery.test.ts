@@ -8,7 +8,7 @@ import { ENTRY_BYTES, TickEncoder } from "../market/encoder.ts";
 import { MSGPACK } from "../market/format.ts";
 import { MarketTable } from "../market/table.ts";
 import { LatencyCounts, STAGES } from "./counts.ts";
-import { DELIVERY_NUMBERS, DeliveryWatch } from "./delivery.ts";
+import { DELIVERY_NUMBERS, LatencySampler } from "./delivery.ts";
 import { Frame } from "./frame.ts";
 import { Numbers } from "./numbers.ts";
 import { SessionBench } from "./session.testing.ts";
@@ -249,9 +249,9 @@ function watch(rows: number) {
   };
   const numbers = new Numbers(DELIVERY_NUMBERS);
   const at = numbers.take();
-  const delivery = new DeliveryWatch(table, latency, numbers, at);
+  const delivery = new LatencySampler(table, latency, numbers, at);
   const send = (shown: readonly number[], from: number, now: number, due: number, held: number) => {
-    if (DeliveryWatch.chooses(numbers, at, shown.length - from)) delivery.sent(fill(shown), from, now, due, held);
+    if (LatencySampler.chooses(numbers, at, shown.length - from)) delivery.sent(fill(shown), from, now, due, held);
   };
   return { latency, send, watch: delivery };
 }

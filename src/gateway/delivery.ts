@@ -29,7 +29,7 @@ export const DELIVERY_NUMBERS = NEXT + 1;
 /** More ticks than are ever sent between two pings. */
 const FAR = 1_000_000_000;
 
-export class DeliveryWatch {
+export class LatencySampler {
   readonly #table: MarketTable;
   readonly #latency: LatencyCounts;
   readonly #numbers: Numbers;

@@ -9,28 +9,28 @@ import { createContext, type GatewayContext } from "./context.ts";
 import type { GatewayCounts } from "./counts.ts";
 import { HealthWatch } from "./health_watch.ts";
 import { Ingest } from "./ingest.ts";
-import type { Pacer } from "./pacer.ts";
+import type { FlushScheduler } from "./pacer.ts";
 import { type GatewayView, type Lately, reportGateway } from "./report.ts";
 import { GatewayServer } from "./server.ts";
 import type { Session } from "./session.ts";
 import { MOST_TRACES, type TraceOutput, type TraceRequest } from "./tracer.ts";
 
 /** How often each session is looked at for heartbeats and the like, and the node for its health, ms. */
-const TICK = 250;
+const MAINTAIN_INTERVAL = 250;
 /** How often changed states and new symbols are handed to the sessions, and is seen to it that they are looked at, ms. */
-const NEWS = 25;
+const CHANGES_INTERVAL = 25;
 /**
  * So many sessions are looked at in one go, or all: more would keep the ticks waiting, and so would all the pongs. Pings that
  * leave together cost half of what single ones do: each of those wakes whoever reads it, and its pong wakes us.
  */
-const SESSIONS_PER_GO = 1_000;
+const SESSIONS_PER_RUN = 1_000;
 /** Sessions that are said goodbye in one go when draining. */
 const BYES_PER_SLICE = 200;
 
 export class Gateway {
   readonly table: MarketTable;
   readonly counts: GatewayCounts;
-  readonly pacer: Pacer;
+  readonly pacer: FlushScheduler;
   readonly encoders: EncoderPool;
   readonly #context: GatewayContext;
   readonly #server: GatewayServer;
@@ -49,7 +49,7 @@ export class Gateway {
     this.#context = createContext(settings, bus, clock, log);
     this.table = this.#context.table;
     this.counts = this.#context.counts;
-    this.pacer = this.#context.pacer;
+    this.pacer = this.#context.scheduler;
     this.encoders = this.#context.encoders;
     this.#server = new GatewayServer(this.#context);
     this.#watch = new HealthWatch(log, this.#context.events);
@@ -62,14 +62,14 @@ export class Gateway {
    * @throws UsageError when the address cannot be listened on
    */
   async start(sharedPort = false): Promise<number> {
-    const { settings, bus, clock, log, immediate, tracer } = this.#context;
+    const { settings, bus, clock, log, topics: immediate, tracer } = this.#context;
     const port = await this.#server.listen(settings.host, settings.port, sharedPort);
     this.pacer.start();
     this.#context.commands.start();
     this.#timers.push(
-      setInterval(() => this.#lookAtHealth(clock.millis()), TICK),
-      setInterval(() => this.#tellNews(), NEWS),
-      setInterval(() => this.#lookRound(), NEWS),
+      setInterval(() => this.#checkHealth(clock.millis()), MAINTAIN_INTERVAL),
+      setInterval(() => this.#publishChanges(), CHANGES_INTERVAL),
+      setInterval(() => this.#maintainSessions(), CHANGES_INTERVAL),
     );
     // All of the market is read once, so that patterns and /v1/symbols know it; later only what somebody wants is followed.
     bus.follow();
@@ -80,13 +80,13 @@ export class Gateway {
       },
     );
     this.#listening = true;
-    this.#lookAtHealth(clock.millis());
+    this.#checkHealth(clock.millis());
     return port;
   }
 
   /** Connections whose ticks are broadcast while the node keeps up. */
   get broadcastConnections(): number {
-    return this.#context.immediate.listeners;
+    return this.#context.topics.broadcastConnections;
   }
 
   /** The sockets of the clients' port, and how many there may be. */
@@ -164,10 +164,10 @@ export class Gateway {
   }
 
   /** Looks at the next sessions, when enough are due; pings leave when all of them have been looked at. */
-  #lookRound(): void {
+  #maintainSessions(): void {
     const { sessions } = this.#server;
-    this.#roundDue = Math.min(sessions.size, this.#roundDue + (sessions.size * NEWS) / TICK);
-    if (this.#roundDue < Math.min(sessions.size, SESSIONS_PER_GO)) return;
+    this.#roundDue = Math.min(sessions.size, this.#roundDue + (sessions.size * CHANGES_INTERVAL) / MAINTAIN_INTERVAL);
+    if (this.#roundDue < Math.min(sessions.size, SESSIONS_PER_RUN)) return;
     const now = this.#context.clock.millis();
     const pinged: Session[] = [];
     for (; this.#roundDue >= 1; this.#roundDue--) {
@@ -176,15 +176,15 @@ export class Gateway {
         this.#round = sessions.values();
         next = this.#round.next();
       }
-      if (!next.done && next.value.tick(now)) pinged.push(next.value);
+      if (!next.done && next.value.maintain(now)) pinged.push(next.value);
     }
     for (const session of pinged) session.ping(now);
   }
 
-  #lookAtHealth(now: number): void {
+  #checkHealth(now: number): void {
     const { settings, bus } = this.#context;
     const { connections, conflating, recordsRefused } = this.counts;
-    this.#watch.look(
+    this.#watch.check(
       {
         unready: this.unready(),
         late: conflating.server,
@@ -198,17 +198,17 @@ export class Gateway {
     );
   }
 
-  #tellNews(): void {
+  #publishChanges(): void {
     const now = this.#context.clock.millis();
     this.#context.stalls.beat(now);
-    this.#context.immediate.look(now);
+    this.#context.topics.tryOpen(now);
     if (this.table.knownCount !== this.#known) {
       this.#known = this.table.knownCount;
-      for (const session of this.#server.sessions) session.meet();
+      for (const session of this.#server.sessions) session.matchNewSymbols();
     }
     if (this.table.statusClock !== this.#statusClock) {
       this.#statusClock = this.table.statusClock;
-      for (const session of this.#server.sessions) session.hurry();
+      for (const session of this.#server.sessions) session.scheduleFlushes();
     }
   }
 }

@@ -25,7 +25,7 @@ function bench() {
     /** What a look some time later logs. */
     look(health: Partial<Health> = {}, passed = 250): string[] {
       clock.advance(passed);
-      watch.look({ ...WELL, ...health }, clock.millis());
+      watch.check({ ...WELL, ...health }, clock.millis());
       return lines.splice(0).map(({ level, msg, ...fields }) => `${level} ${msg} ${JSON.stringify(fields)}`);
     },
   };

@@ -46,7 +46,7 @@ export class HealthWatch {
   }
 
   /** @param now ms of the clock */
-  look(health: Health, now: number): void {
+  check(health: Health, now: number): void {
     this.#lookAtReadiness(health.unready);
     this.#lookAtLateness(health, now);
     this.#lookAtRoom(health);

@@ -8,9 +8,9 @@ import { MSGPACK } from "../market/format.ts";
 import { MarketTable } from "../market/table.ts";
 import { GatewayCounts } from "./counts.ts";
 import { Frame } from "./frame.ts";
-import { type ImmediateHolder, ImmediateIndex, type ImmediateListener, LOOK_BYTES } from "./immediate.ts";
+import { AUDIT_BYTES, type BroadcastReceiver, type TopicHolder, TopicIndex } from "./immediate.ts";
 import { BYTES, LEFT_OUT, TICKS } from "./members.ts";
-import { DONE, Paced, Pacer } from "./pacer.ts";
+import { DONE, Flushable, FlushScheduler } from "./pacer.ts";
 
 const ROWS = 6;
 /** After so many bytes a listener wants to be looked at. */
@@ -24,9 +24,9 @@ const FRAME_BYTES = 300;
 let looks = 0;
 
 /** A subscription, as far as the index knows it. */
-class Holder extends Paced implements ImmediateHolder, ImmediateListener {
+class Holder extends Flushable implements TopicHolder, BroadcastReceiver {
   readonly encoder: TickEncoder;
-  readonly index: ImmediateIndex;
+  readonly index: TopicIndex;
   readonly rows = new Set<number>();
   readonly id: number;
   due = 0;
@@ -45,12 +45,12 @@ class Holder extends Paced implements ImmediateHolder, ImmediateListener {
   #lookedAt = 0;
   readonly #table: MarketTable;
 
-  constructor(index: ImmediateIndex, encoder: TickEncoder, table: MarketTable) {
+  constructor(index: TopicIndex, encoder: TickEncoder, table: MarketTable) {
     super();
     this.#table = table;
     this.index = index;
     this.encoder = encoder;
-    this.id = index.enter(this);
+    this.id = index.register(this);
   }
 
   flush(): number {
@@ -60,38 +60,38 @@ class Holder extends Paced implements ImmediateHolder, ImmediateListener {
   listen(): void {
     this.#topics = [];
     for (const row of this.rows) {
-      const { topic, at } = this.index.listenTo(row, this.id);
+      const { name: topic, at } = this.index.subscribeTopic(row, this.id);
       this.topics.add(topic);
       this.#topics.push(at);
       this.told.set(row, this.#table.seq[row]);
     }
-    this.index.listen(this);
+    this.index.startBroadcast(this);
     this.start();
   }
 
   unlisten(): void {
     if (this.topics.size === 0) return;
-    this.index.unlisten(this.id);
-    for (const row of this.rows) assert.ok(this.topics.delete(this.index.unlistenTo(row, this.id)));
+    this.index.stopBroadcast(this.id);
+    for (const row of this.rows) assert.ok(this.topics.delete(this.index.unsubscribeTopic(row, this.id)));
   }
 
-  look(): void {
+  audit(): void {
     looks++;
     assert.ok(this.index.published >= this.#lookedAt + UNSEEN, "it is time");
     this.checkSums();
     if (this.tired) {
       // What it does then tells nobody of a tick that has come: it must have been told of all.
-      if (this.index.isListening(this.id))
+      if (this.index.isBroadcastOnly(this.id))
         for (const row of this.rows) assert.equal(this.told.get(row), this.#table.seq[row]);
       this.unlisten();
     } else this.tend();
   }
 
-  overtaken(row: number): void {
+  superseded(row: number): void {
     assert.ok(this.rows.has(row) && this.changed);
   }
 
-  settle(): void {
+  account(): void {
     this.checkSums();
   }
 
@@ -113,7 +113,7 @@ class Holder extends Paced implements ImmediateHolder, ImmediateListener {
 
   tend(): void {
     this.#lookedAt = this.index.published;
-    this.index.lookAfter(this.id, UNSEEN);
+    this.index.auditAfter(this.id, UNSEEN);
   }
 
   /** What the index tells of its topics is what it got, and it has been looked at in time. */
@@ -121,20 +121,20 @@ class Holder extends Paced implements ImmediateHolder, ImmediateListener {
     const sums = this.#sums().map((sum, index) => sum - this.#before[index]);
     assert.deepEqual(sums, [this.bytes, this.got, 0], "bytes, ticks, and the feed left nothing out");
     const unseen = this.index.published - this.#lookedAt;
-    assert.ok(unseen <= UNSEEN + LOOK_BYTES + TO_OTHERS + FRAME_BYTES, `${unseen} bytes unseen`);
+    assert.ok(unseen <= UNSEEN + AUDIT_BYTES + TO_OTHERS + FRAME_BYTES, `${unseen} bytes unseen`);
   }
 
   #sums(): number[] {
-    const { f64 } = this.index.told;
+    const { f64 } = this.index.numbers;
     return [BYTES, TICKS, LEFT_OUT].map((number) => this.#topics.reduce((sum, at) => sum + f64[at + number], 0));
   }
 }
 
 /** Notes who is hurried, and gives no turns. */
-class NotingPacer extends Pacer {
-  readonly hurried: Paced[] = [];
+class NotingPacer extends FlushScheduler {
+  readonly hurried: Flushable[] = [];
 
-  override hurry(paced: Paced): void {
+  override scheduleNow(paced: Flushable): void {
     this.hurried.push(paced);
   }
 }
@@ -144,7 +144,7 @@ function open() {
   const table = new MarketTable(100);
   const pacer = new NotingPacer(clock, 4);
   const counts = new GatewayCounts({ metrics: false });
-  const index = new ImmediateIndex({ pacer, clock, table, frame: new Frame(table.heap), counts });
+  const index = new TopicIndex({ pacer, clock, table, frame: new Frame(table.heap), counts });
   for (let row = 0; row < ROWS; row++) assert.equal(table.add(`S${row}`), row);
   const pool = new EncoderPool(table, 2);
   const encoders = [[0], [0, 2], [1]].map((fields) => pool.acquire(MSGPACK, Uint8Array.from(fields)));
@@ -198,7 +198,7 @@ test("who listens is told each tick at once, who else holds its row is woken, on
         for (const holder of heard) {
           assert.ok(holder.rows.has(row));
           const told = holder.told.get(row) ?? 0;
-          if (index.isListening(holder.id)) assert.equal(seq, told + 1);
+          if (index.isBroadcastOnly(holder.id)) assert.equal(seq, told + 1);
           else assert.ok(holder.changed && seq > told, "it has arrears");
           assert.equal(ticks[0].length, 3 + holder.encoder.fields.length);
           holder.told.set(row, seq);
@@ -209,13 +209,15 @@ test("who listens is told each tick at once, who else holds its row is woken, on
       };
       const wake = (row: number) => {
         const before = table.seq[row];
-        const listening = new Set(holders.filter((holder) => holder.rows.has(row) && index.hears(holder.id)));
+        const listening = new Set(
+          holders.filter((holder) => holder.rows.has(row) && index.receivesBroadcast(holder.id)),
+        );
         const wasOpen = index.gate.isOpen;
         table.merge(row, { bid: before }, clock.micros());
         // Just before that, as much has been broadcast to others.
         if (wasOpen && listening.size > 0) index.published += others;
         others = 0;
-        index.wake(row, before);
+        index.deliver(row, before);
         // Unless the broadcast was closed before the tick.
         if (index.gate.isOpen || !wasOpen)
           for (const holder of listening) assert.equal(holder.told.get(row), before + 1, "it was told");
@@ -231,9 +233,9 @@ test("who listens is told each tick at once, who else holds its row is woken, on
       };
       const first = ["enter", "enter", "add", "add", "listen", "listen"].map((kind, who) => ({ kind, who, row: 0 }));
       const take = (holder: Holder) => {
-        if (index.isListening(holder.id)) return;
-        index.take(holder.id);
-        index.caughtUp(holder.id, clock.millis());
+        if (index.isBroadcastOnly(holder.id)) return;
+        index.takeChanges(holder.id);
+        index.markCaughtUp(holder.id, clock.millis());
         holder.changed = false;
         for (const each of holder.rows) holder.told.set(each, table.seq[each]);
       };
@@ -244,7 +246,7 @@ test("who listens is told each tick at once, who else holds its row is woken, on
         if (kind === "enter") {
           const holder = new Holder(index, encoders[who % encoders.length], table);
           assert.ok(!holders.some(({ id }) => id === holder.id), "an id is one subscription's");
-          assert.ok(!index.hasChanged(holder.id) && !index.isListening(holder.id));
+          assert.ok(!index.hasChanged(holder.id) && !index.isBroadcastOnly(holder.id));
           holders.push(holder);
         } else if (kind === "wake") wake(row);
         else if (kind === "much") others = Math.min(TO_OTHERS, 40 * who);
@@ -252,7 +254,7 @@ test("who listens is told each tick at once, who else holds its row is woken, on
         else if (kind === "wait") {
           clock.advance(300);
           pacer.ranAt = clock.millis();
-          index.look(clock.millis());
+          index.tryOpen(clock.millis());
         } else if (holders.length > 0) {
           const holder = holders[who % holders.length];
           if (kind === "add" && !holder.rows.has(row)) {
@@ -275,17 +277,17 @@ test("who listens is told each tick at once, who else holds its row is woken, on
           else if (kind === "leave") {
             holder.unlisten();
             for (const held of holder.rows) index.remove(held, holder.id);
-            index.leave(holder.id);
+            index.unregister(holder.id);
             holders.splice(holders.indexOf(holder), 1);
           }
         }
         for (const holder of holders) {
           assert.equal(index.hasChanged(holder.id), holder.changed);
-          if (index.hears(holder.id)) holder.checkSums();
+          if (index.receivesBroadcast(holder.id)) holder.checkSums();
         }
         for (let each = 0; each < ROWS; each++)
           assert.equal(index.countOf(each), holders.filter(({ rows }) => rows.has(each)).length);
-        assert.equal(index.listeners, holders.filter(({ topics }) => topics.size > 0).length);
+        assert.equal(index.broadcastConnections, holders.filter(({ topics }) => topics.size > 0).length);
       }
       assert.equal(counts.ticksOut, counts.ticksBroadcast);
       stops += counts.broadcastStops.status;
@@ -308,10 +310,10 @@ test("a node that falls behind gives turns, later than ever broadcasts again, an
     broadcast++;
     holder.told.set(0, table.seq[0]);
   };
-  holder.look = () => holder.tend();
+  holder.audit = () => holder.tend();
   holder.interrupted = () => {};
-  holder.settle = () => {};
-  holder.overtaken = () => {};
+  holder.account = () => {};
+  holder.superseded = () => {};
   holder.resumed = () => {
     return !index.hasChanged(holder.id);
   };
@@ -321,9 +323,9 @@ test("a node that falls behind gives turns, later than ever broadcasts again, an
       clock.advance(go);
       pacer.ranAt = clock.millis();
       pacer.runs++;
-      index.look(clock.millis());
+      index.tryOpen(clock.millis());
       table.merge(0, { bid: 1 }, clock.micros());
-      index.wake(0, table.seq[0] - 1);
+      index.deliver(0, table.seq[0] - 1);
     }
   };
   /** Until the broadcast is open or closed, at most so long. @returns how long it took, ms */
@@ -346,8 +348,8 @@ test("a node that falls behind gives turns, later than ever broadcasts again, an
   assert.ok(index.hasChanged(holder.id));
   assert.deepEqual(counts.broadcastStops, { status: 0, busy: 1 });
   passUntil(true, 10, 110);
-  index.take(holder.id);
-  index.caughtUp(holder.id, clock.millis());
+  index.takeChanges(holder.id);
+  index.markCaughtUp(holder.id, clock.millis());
   pass(5_000, 10);
   // Open again it tells at once what comes, and what came before is still owed.
   const opens: number[] = [];
@@ -355,18 +357,18 @@ test("a node that falls behind gives turns, later than ever broadcasts again, an
     // One very long go, soon after it was opened.
     clock.advance(110);
     table.merge(0, { bid: 1 }, clock.micros());
-    index.wake(0, table.seq[0] - 1);
+    index.deliver(0, table.seq[0] - 1);
     assert.equal(counts.broadcastStops.busy, stops);
     assert.ok(!index.gate.isOpen);
     opens.push(passUntil(true, 10, 60_000));
-    assert.ok(index.hears(holder.id) && !index.isListening(holder.id));
-    index.take(holder.id);
+    assert.ok(index.receivesBroadcast(holder.id) && !index.isBroadcastOnly(holder.id));
+    index.takeChanges(holder.id);
     assert.ok(index.hasChanged(holder.id));
     const told: number = broadcast;
     pass(10, 10);
     assert.equal(broadcast, told + 1);
-    index.caughtUp(holder.id, clock.millis());
-    assert.ok(index.isListening(holder.id) && !index.hasChanged(holder.id));
+    index.markCaughtUp(holder.id, clock.millis());
+    assert.ok(index.isBroadcastOnly(holder.id) && !index.hasChanged(holder.id));
   }
   assert.ok(opens[0] <= 110, `${opens}`);
   for (let each = 1; each < opens.length; each++)

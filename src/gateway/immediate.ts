@@ -14,34 +14,37 @@ import type { MarketTable } from "../market/table.ts";
 import { BroadcastGate, type BroadcastStop } from "./broadcast.ts";
 import type { GatewayCounts } from "./counts.ts";
 import type { Frame } from "./frame.ts";
-import type { Listener } from "./listener.ts";
-import { BYTES, LEFT_OUT, Members, SENT_AT, TICKS, TOPIC_NUMBERS } from "./members.ts";
+import type { TopicSubscriber } from "./listener.ts";
+import { BYTES, LEFT_OUT, SENT_AT, TICKS, TOPIC_NUMBERS, Topic } from "./members.ts";
 import { Numbers } from "./numbers.ts";
-import type { Paced, Pacer } from "./pacer.ts";
+import type { Flushable, FlushScheduler } from "./pacer.ts";
 
 const FIRST_IDS = 64;
 /** So many bytes are broadcast at least between two looks for listeners that are due: each goes through all of them. */
-export const LOOK_BYTES = 8_192;
+export const AUDIT_BYTES = 8_192;
 
 /** How one stands: it has looked at all changes; it is woken and has not looked yet. */
 const QUIET = 0;
 const CHANGED = 1;
 /** The broadcast tells it; and besides that a turn is to tell it what had changed when the broadcast was opened again. */
-const LISTENING = 2;
-const ARREARS = 3;
+const BROADCAST = 2;
+const CATCHING_UP = 3;
 
 /** What the index knows of a subscription. */
-export interface ImmediateHolder extends Paced {
+export interface TopicHolder extends Flushable {
   readonly encoder: TickEncoder;
   due: number;
 }
 
 /** What it tells one that listens. */
-export type ImmediateListener = Pick<Listener, "id" | "look" | "overtaken" | "interrupted" | "settle" | "resumed">;
+export type BroadcastReceiver = Pick<
+  TopicSubscriber,
+  "id" | "audit" | "superseded" | "interrupted" | "account" | "resumed"
+>;
 
 /** What an index is made of. */
-export interface ImmediateParts {
-  readonly pacer: Pacer;
+export interface TopicIndexParts {
+  readonly pacer: FlushScheduler;
   readonly clock: Clock;
   readonly table: MarketTable;
   readonly frame: Frame;
@@ -51,55 +54,55 @@ export interface ImmediateParts {
 /** Gives a frame to all whose socket has subscribed to the topic; the bytes are only good until it returns. */
 export type Publish = (topic: string, frame: Uint8Array, isBinary: boolean) => void;
 
-export class ImmediateIndex {
+export class TopicIndex {
   readonly gate: BroadcastGate;
   /** The numbers of the topics: what has been broadcast under each. */
-  readonly told = new Numbers(TOPIC_NUMBERS);
+  readonly numbers = new Numbers(TOPIC_NUMBERS);
   /** Bytes of all frames that have been broadcast, each counted once. */
   published = 0;
   /** How ticks are broadcast: the server's. */
   publish: Publish = () => {};
-  readonly #parts: ImmediateParts;
+  readonly #parts: TopicIndexParts;
   /** Who holds a row, by row. */
-  readonly #rows: (Members[] | undefined)[] = [];
-  readonly #holders: (ImmediateHolder | undefined)[] = [];
+  readonly #rows: (Topic[] | undefined)[] = [];
+  readonly #holders: (TopicHolder | undefined)[] = [];
   readonly #free: number[] = [];
   /** Those whose sockets have subscribed to the topics of their rows, whether the broadcast is open or not. */
-  readonly #listeners = new Map<number, ImmediateListener>();
+  readonly #subscribers = new Map<number, BroadcastReceiver>();
   /** How each stands, by id. */
   #states = new Uint8Array(FIRST_IDS);
   /** How many are in arrears. */
-  #inArrears = 0;
+  #catchingUp = 0;
   /** By id, at which {@link published} a listener is looked at; and the first of them, or one that is past. */
-  #lookAt = new Float64Array(FIRST_IDS).fill(Number.POSITIVE_INFINITY);
-  #nextLook = Number.POSITIVE_INFINITY;
-  #lastLook = Number.NEGATIVE_INFINITY;
+  #auditAt = new Float64Array(FIRST_IDS).fill(Number.POSITIVE_INFINITY);
+  #nextAudit = Number.POSITIVE_INFINITY;
+  #lastAudit = Number.NEGATIVE_INFINITY;
   /** An entry of somebody who has been told nothing. */
-  readonly #untold: Entries;
+  readonly #unsent: Entries;
   #topics = 0;
 
-  constructor(parts: ImmediateParts) {
+  constructor(parts: TopicIndexParts) {
     this.#parts = parts;
     this.gate = new BroadcastGate(parts.table, parts.pacer);
-    this.#untold = { entries: parts.table.heap.alloc(ENTRY_BYTES) };
+    this.#unsent = { entries: parts.table.heap.alloc(ENTRY_BYTES) };
   }
 
   /** How many listen to the broadcast, or will as soon as it is open. */
-  get listeners(): number {
-    return this.#listeners.size;
+  get broadcastConnections(): number {
+    return this.#subscribers.size;
   }
 
-  /** A subscription begins. @returns its id, until {@link leave} */
-  enter(holder: ImmediateHolder): number {
+  /** A subscription begins. @returns its id, until {@link unregister} */
+  register(holder: TopicHolder): number {
     const id = this.#free.pop() ?? this.#holders.length;
     if (id === this.#states.length) this.#grow(id * 2);
     this.#holders[id] = holder;
-    this.#stand(id, QUIET);
+    this.#setState(id, QUIET);
     return id;
   }
 
   /** It has ended, and holds nothing. */
-  leave(id: number): void {
+  unregister(id: number): void {
     this.#holders[id] = undefined;
     this.#free.push(id);
   }
@@ -107,9 +110,9 @@ export class ImmediateIndex {
   /** It holds a row from now on. */
   add(row: number, id: number): void {
     const groups = this.#rows[row];
-    let members = groups && this.#membersOf(groups, id);
+    let members = groups && this.#topicOf(groups, id);
     if (!members) {
-      members = new Members(this.#sharedEncoderOf(id), String(this.#topics++), this.told);
+      members = new Topic(this.#sharedEncoderOf(id), String(this.#topics++), this.numbers);
       if (groups) groups.push(members);
       else this.#hold(row, [members]);
     }
@@ -119,7 +122,7 @@ export class ImmediateIndex {
   /** It does not hold the row any more. */
   remove(row: number, id: number): void {
     const groups = this.#rows[row];
-    const members = groups && this.#membersOf(groups, id);
+    const members = groups && this.#topicOf(groups, id);
     if (!members) return;
     members.remove(id);
     if (members.count > 0) return;
@@ -137,90 +140,90 @@ export class ImmediateIndex {
    * A row has had a tick: who listens is told, and who else holds it gets a turn, one for all that changes until then.
    * @param seq the tick before
    */
-  wake(row: number, seq: number): void {
+  deliver(row: number, seq: number): void {
     const groups = this.#rows[row];
     if (!groups) return;
     const now = this.#parts.clock.millis();
-    if (this.#listeners.size > 0 && this.gate.isOpen) {
+    if (this.#subscribers.size > 0 && this.gate.isOpen) {
       const stop = this.gate.stop(now);
       if (stop) this.#close(stop, now, row, seq);
     }
-    for (const members of groups) this.#wake(members, row, seq, now);
+    for (const members of groups) this.#deliver(members, row, seq, now);
     // Not before all have been told: who does not listen any more counts as having been.
-    if (this.published >= this.#nextLook) this.#lookAtDue(now);
+    if (this.published >= this.#nextAudit) this.#auditDue(now);
   }
 
   /** Whether anything has changed for it that it has not looked at. */
   hasChanged(id: number): boolean {
-    return this.#stateOf(id) === CHANGED || this.#stateOf(id) === ARREARS;
+    return this.#stateOf(id) === CHANGED || this.#stateOf(id) === CATCHING_UP;
   }
 
   /** It looks at what has changed: what changes from now on is news. */
-  take(id: number): void {
-    if (this.#stateOf(id) === CHANGED) this.#stand(id, QUIET);
+  takeChanges(id: number): void {
+    if (this.#stateOf(id) === CHANGED) this.#setState(id, QUIET);
   }
 
   /** It has been told all that had changed. */
-  caughtUp(id: number, now: number): void {
-    if (this.#stateOf(id) !== ARREARS) return;
+  markCaughtUp(id: number, now: number): void {
+    if (this.#stateOf(id) !== CATCHING_UP) return;
     // What its feed left out until now has been told by its marks.
-    this.#listeners.get(id)?.settle(now);
-    this.#stand(id, LISTENING);
+    this.#subscribers.get(id)?.account(now);
+    this.#setState(id, BROADCAST);
   }
 
   /** Whether it is the broadcast that tells it, and nothing else is to be told. */
-  isListening(id: number): boolean {
-    return this.#stateOf(id) === LISTENING;
+  isBroadcastOnly(id: number): boolean {
+    return this.#stateOf(id) === BROADCAST;
   }
 
   /** Whether ticks are broadcast to it. */
-  hears(id: number): boolean {
-    return this.#stateOf(id) >= LISTENING;
+  receivesBroadcast(id: number): boolean {
+    return this.#stateOf(id) >= BROADCAST;
   }
 
   /**
-   * Its socket subscribes to the topic of a row that it holds: to be called for each of its rows before {@link listen}.
+   * Its socket subscribes to the topic of a row that it holds: to be called for each of its rows before {@link startBroadcast}.
    * @returns the topic, and where the numbers of that are
    */
-  listenTo(row: number, id: number): Pick<Members, "topic" | "at"> {
-    const members = this.#membersOf(this.#rows[row] as Members[], id) as Members;
-    members.listen(id);
+  subscribeTopic(row: number, id: number): Pick<Topic, "name" | "at"> {
+    const members = this.#topicOf(this.#rows[row] as Topic[], id) as Topic;
+    members.subscribe(id);
     return members;
   }
 
-  /** Its socket gives up the topic of a row: to be called for each of its rows with {@link unlisten}. @returns the topic */
-  unlistenTo(row: number, id: number): string {
-    const members = this.#membersOf(this.#rows[row] as Members[], id) as Members;
-    members.unlisten(id);
-    return members.topic;
+  /** Its socket gives up the topic of a row: to be called for each of its rows with {@link stopBroadcast}. @returns the topic */
+  unsubscribeTopic(row: number, id: number): string {
+    const members = this.#topicOf(this.#rows[row] as Topic[], id) as Topic;
+    members.unsubscribe(id);
+    return members.name;
   }
 
   /** Listeners are looked at when so many bytes more have been broadcast, to whomever. */
-  lookAfter(id: number, bytes: number): void {
+  auditAfter(id: number, bytes: number): void {
     const at = this.published + bytes;
-    this.#lookAt[id] = at;
-    if (at < this.#nextLook) this.#nextLook = Math.max(at, this.#lastLook + LOOK_BYTES);
+    this.#auditAt[id] = at;
+    if (at < this.#nextAudit) this.#nextAudit = Math.max(at, this.#lastAudit + AUDIT_BYTES);
   }
 
   /** It has been told all, and has subscribed to its topics: from now on the broadcast tells it. It must say when to be looked at. */
-  listen(listener: ImmediateListener): void {
-    this.#listeners.set(listener.id, listener);
-    this.#stand(listener.id, LISTENING);
+  startBroadcast(listener: BroadcastReceiver): void {
+    this.#subscribers.set(listener.id, listener);
+    this.#setState(listener.id, BROADCAST);
   }
 
   /** From now on it gets turns again. */
-  unlisten(id: number): void {
-    this.#listeners.delete(id);
-    this.#lookAt[id] = Number.POSITIVE_INFINITY;
-    this.#stand(id, this.hasChanged(id) ? CHANGED : QUIET);
+  stopBroadcast(id: number): void {
+    this.#subscribers.delete(id);
+    this.#auditAt[id] = Number.POSITIVE_INFINITY;
+    this.#setState(id, this.hasChanged(id) ? CHANGED : QUIET);
   }
 
   /** To be called often: opens the broadcast again when it is time. */
-  look(now: number): void {
+  tryOpen(now: number): void {
     if (!this.gate.tryOpen(now)) return;
-    for (const [id, listener] of this.#listeners) {
+    for (const [id, listener] of this.#subscribers) {
       const isToldAll = listener.resumed(now);
-      if (this.#listeners.has(id)) this.#stand(id, isToldAll ? LISTENING : ARREARS);
+      if (this.#subscribers.has(id)) this.#setState(id, isToldAll ? BROADCAST : CATCHING_UP);
     }
   }
 
@@ -228,45 +231,45 @@ export class ImmediateIndex {
     return this.#states[id];
   }
 
-  #stand(id: number, state: number): void {
-    if (this.#states[id] === ARREARS) this.#inArrears--;
-    if (state === ARREARS) this.#inArrears++;
+  #setState(id: number, state: number): void {
+    if (this.#states[id] === CATCHING_UP) this.#catchingUp--;
+    if (state === CATCHING_UP) this.#catchingUp++;
     this.#states[id] = state;
   }
 
   #grow(ids: number): void {
     this.#states = copied(new Uint8Array(ids), this.#states);
-    this.#lookAt = copied(new Float64Array(ids).fill(Number.POSITIVE_INFINITY), this.#lookAt);
+    this.#auditAt = copied(new Float64Array(ids).fill(Number.POSITIVE_INFINITY), this.#auditAt);
   }
 
   #close(stop: BroadcastStop, now: number, row: number, seq: number): void {
     this.gate.close(stop, now);
     this.#parts.counts.broadcastStops[stop]++;
-    for (const [id, listener] of this.#listeners) {
+    for (const [id, listener] of this.#subscribers) {
       const state = this.#stateOf(id);
-      if (state === LISTENING) listener.interrupted(now, row, seq);
-      else listener.settle(now);
-      this.#stand(id, state === LISTENING ? QUIET : CHANGED);
+      if (state === BROADCAST) listener.interrupted(now, row, seq);
+      else listener.account(now);
+      this.#setState(id, state === BROADCAST ? QUIET : CHANGED);
     }
   }
 
-  #wake(members: Members, row: number, seq: number, now: number): void {
+  #deliver(members: Topic, row: number, seq: number, now: number): void {
     const { ids, count } = members;
     const states = this.#states;
-    const listeners = this.gate.isOpen ? members.listening : 0;
+    const listeners = this.gate.isOpen ? members.subscribers : 0;
     let inArrears = 0;
     // With those who listen nothing is to be done one by one, unless the broadcast overtakes what they are still to be told.
-    for (let index = this.#inArrears === 0 ? listeners : 0; index < count; index++) {
+    for (let index = this.#catchingUp === 0 ? listeners : 0; index < count; index++) {
       const id = ids[index];
       const state = states[id];
-      if (state === ARREARS) {
+      if (state === CATCHING_UP) {
         inArrears++;
-        this.#listeners.get(id)?.overtaken(row, now);
+        this.#subscribers.get(id)?.superseded(row, now);
       } else if (state === QUIET) {
         states[id] = CHANGED;
-        const holder = this.#holders[id] as ImmediateHolder;
+        const holder = this.#holders[id] as TopicHolder;
         holder.due = now;
-        this.#parts.pacer.hurry(holder);
+        this.#parts.pacer.scheduleNow(holder);
       }
     }
     if (listeners === 0) return;
@@ -280,16 +283,16 @@ export class ImmediateIndex {
   #frame(encoder: TickEncoder, row: number, now: number): Uint8Array {
     const { frame, table, clock } = this.#parts;
     const { i32 } = table.heap;
-    const at = this.#untold.entries >>> 2;
+    const at = this.#unsent.entries >>> 2;
     i32[at] = row;
     i32[at + 1] = 0;
     frame.begin(encoder.format, Number.POSITIVE_INFINITY, clock.microsAt(now));
-    encoder.copyChanged(this.#untold, 0, 1, frame);
+    encoder.copyChanged(this.#unsent, 0, 1, frame);
     return frame.finish();
   }
 
-  #broadcast(members: Members, row: number, leftOut: number, listeners: number, now: number): void {
-    const { topic, encoder, at } = members;
+  #broadcast(members: Topic, row: number, leftOut: number, listeners: number, now: number): void {
+    const { name: topic, encoder, at } = members;
     const frame = this.#frame(encoder as TickEncoder, row, now);
     const { length } = frame;
     const { counts } = this.#parts;
@@ -298,7 +301,7 @@ export class ImmediateIndex {
     counts.framesOut += listeners;
     counts.bytesOut += listeners * length;
     this.publish(topic, frame, encoder?.format.binary === true);
-    const { f64 } = this.told;
+    const { f64 } = this.numbers;
     f64[at + BYTES] += length;
     f64[at + TICKS]++;
     f64[at + LEFT_OUT] += leftOut;
@@ -306,18 +309,18 @@ export class ImmediateIndex {
     this.published += length;
   }
 
-  #lookAtDue(now: number): void {
+  #auditDue(now: number): void {
     const { published } = this;
     let next = Number.POSITIVE_INFINITY;
     for (let id = 0; id < this.#holders.length; id++) {
-      if (this.#lookAt[id] <= published) this.#listeners.get(id)?.look(now);
-      if (this.#lookAt[id] < next) next = this.#lookAt[id];
+      if (this.#auditAt[id] <= published) this.#subscribers.get(id)?.audit(now);
+      if (this.#auditAt[id] < next) next = this.#auditAt[id];
     }
-    this.#lastLook = published;
-    this.#nextLook = Math.max(next, published + LOOK_BYTES);
+    this.#lastAudit = published;
+    this.#nextAudit = Math.max(next, published + AUDIT_BYTES);
   }
 
-  #hold(row: number, groups: Members[]): void {
+  #hold(row: number, groups: Topic[]): void {
     // One that begins with a gap would be kept as a hash table.
     while (this.#rows.length < row) this.#rows.push(undefined);
     this.#rows[row] = groups;
@@ -328,7 +331,7 @@ export class ImmediateIndex {
     return encoder?.isShared ? encoder : undefined;
   }
 
-  #membersOf(groups: Members[], id: number): Members | undefined {
+  #topicOf(groups: Topic[], id: number): Topic | undefined {
     const encoder = this.#sharedEncoderOf(id);
     return groups.find((group) => group.encoder === encoder);
   }

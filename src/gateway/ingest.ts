@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 import { IGNORED, type MarketTable, TICKED } from "../market/table.ts";
 import { LIVE, STALE } from "../tick.ts";
 import type { GatewayCounts } from "./counts.ts";
-import type { ImmediateIndex } from "./immediate.ts";
+import type { TopicIndex } from "./immediate.ts";
 import { Tracer } from "./tracer.ts";
 
 /** Why symbols are stale whose stream is silent: the word of the gateway, not of their feed. */
@@ -12,7 +12,7 @@ const SILENCE = "nothing heard from the feed";
 
 export class Ingest implements BusListener {
   readonly #table: MarketTable;
-  readonly #immediate: ImmediateIndex;
+  readonly #immediate: TopicIndex;
   readonly #counts: GatewayCounts;
   readonly #clock: Clock;
   readonly #tracer: Tracer;
@@ -25,7 +25,7 @@ export class Ingest implements BusListener {
 
   constructor(
     table: MarketTable,
-    immediate: ImmediateIndex,
+    immediate: TopicIndex,
     counts: GatewayCounts,
     clock: Clock,
     tracer = new Tracer(table),
@@ -70,7 +70,7 @@ export class Ingest implements BusListener {
     // What was read from the store has no time of its own.
     if (!Number.isNaN(record.sentAt) && !Number.isNaN(age)) record.feed.inboundAge.sample(age);
     if (this.#tracer.active) this.#tracer.applied(row);
-    this.#immediate.wake(row, seqBefore);
+    this.#immediate.deliver(row, seqBefore);
   }
 
   batchEnd(): void {

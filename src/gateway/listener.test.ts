@@ -78,12 +78,12 @@ test("what was broadcast is on its way until a pong says that it has arrived, wh
       const onItsWay = window.inFlight - audience.bytes;
       let arrived = 0;
       const look = () => {
-        bench.session.tick(bench.clock.millis());
+        bench.session.maintain(bench.clock.millis());
         assert.equal(window.inFlight, onItsWay + audience.bytes - arrived);
       };
       for (const one of steps) {
         if (one.kind === "ticks") for (let tick = 0; tick < one.count; tick++) audience.tick(one.symbol);
-        else if (one.kind === "others") bench.context.immediate.published += one.bytes;
+        else if (one.kind === "others") bench.context.topics.published += one.bytes;
         else if (one.kind === "pass") bench.advance(one.millis);
         else if (bench.socket.pings.length > 0) {
           const before = window.inFlight;
@@ -105,7 +105,7 @@ test("a client whose share of the market grows at once gets no more than that un
   const { bench } = audience;
   // It has had a hundredth of what was broadcast.
   for (let round = 0; round < 40; round++) {
-    bench.context.immediate.published += 10_000;
+    bench.context.topics.published += 10_000;
     audience.tick("A");
     bench.advance(LOOK);
   }
@@ -123,7 +123,7 @@ test("a client whose share of the market grows at once gets no more than that un
 test("a busier market brings the next look sooner: a client that keeps its share gets no more than its window", () => {
   const audience = new Audience();
   const { bench } = audience;
-  const { immediate } = bench.context;
+  const { topics: immediate } = bench.context;
   const go = (times: number) => {
     for (let each = 0; each < times; each++) {
       immediate.published += 5_000;
@@ -147,14 +147,14 @@ test("who has no room when the broadcast opens again does not hear it", () => {
   const { clock, context } = bench;
   bench.record("B", { epoch: 1, seq: 1, state: STALE, reason: "lost" });
   audience.tick("A");
-  assert.ok(!context.immediate.gate.isOpen && audience.listens);
+  assert.ok(!context.topics.gate.isOpen && audience.listens);
   // It is told in a turn. Then the kernel takes no more for it, and no time passes in which it would be looked at.
   bench.advance(25);
   bench.socket.buffered = 1_000;
   clock.advance(300);
-  context.pacer.ranAt = clock.millis();
-  context.immediate.look(clock.millis());
-  assert.ok(context.immediate.gate.isOpen && !audience.listens);
+  context.scheduler.ranAt = clock.millis();
+  context.topics.tryOpen(clock.millis());
+  assert.ok(context.topics.gate.isOpen && !audience.listens);
 });
 
 test("of the ticks that were broadcast one stands for all, each symbol's as often as it ticked", () => {

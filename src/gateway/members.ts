@@ -3,7 +3,7 @@ import { copied } from "../copied.ts";
 import type { TickEncoder } from "../market/encoder.ts";
 import type { Numbers } from "./numbers.ts";
 
-const FIRST_MEMBERS = 8;
+const FIRST_IDS = 8;
 
 /**
  * What has been broadcast under the topic since it is there: bytes, ticks, and ticks that their feed left out. Who listens needs
@@ -17,22 +17,22 @@ export const SENT_AT = 3;
 /** How many numbers a topic has. */
 export const TOPIC_NUMBERS = 4;
 
-export class Members {
+export class Topic {
   /** Undefined where ticks are encoded for each of them alone. */
   readonly encoder: TickEncoder | undefined;
-  readonly topic: string;
+  readonly name: string;
   /** Where the numbers of the topic are. */
   readonly at: number;
-  ids = new Int32Array(FIRST_MEMBERS);
+  ids = new Int32Array(FIRST_IDS);
   count = 0;
   /** How many of them listen, and so come first. */
-  listening = 0;
+  subscribers = 0;
   readonly #numbers: Numbers;
 
   /** @param numbers where its numbers are to be, of {@link TOPIC_NUMBERS} */
   constructor(encoder: TickEncoder | undefined, topic: string, numbers: Numbers) {
     this.encoder = encoder;
-    this.topic = topic;
+    this.name = topic;
     this.#numbers = numbers;
     this.at = numbers.take();
   }
@@ -47,19 +47,19 @@ export class Members {
     const index = this.#indexOf(id);
     if (index < 0) return;
     this.ids[index] = this.ids[--this.count];
-    if (this.count < this.ids.length / 4 && this.ids.length > FIRST_MEMBERS) this.#resize(this.ids.length / 2);
+    if (this.count < this.ids.length / 4 && this.ids.length > FIRST_IDS) this.#resize(this.ids.length / 2);
   }
 
   /** One of them has subscribed to the topic. */
-  listen(id: number): void {
+  subscribe(id: number): void {
     const index = this.#indexOf(id);
-    if (index >= this.listening) this.#swap(index, this.listening++);
+    if (index >= this.subscribers) this.#swap(index, this.subscribers++);
   }
 
   /** It has not any more. */
-  unlisten(id: number): void {
+  unsubscribe(id: number): void {
     const index = this.#indexOf(id);
-    if (index >= 0 && index < this.listening) this.#swap(index, --this.listening);
+    if (index >= 0 && index < this.subscribers) this.#swap(index, --this.subscribers);
   }
 
   /** Nobody is left. */

@@ -8,15 +8,15 @@ import type { CloseName } from "../protocol/codes.ts";
 import type { Control, Quality, QualityReason, Subprotocol } from "../protocol/messages.ts";
 import type { GatewayContext } from "./context.ts";
 import type { GatewayCounts } from "./counts.ts";
-import { DELIVERY_NUMBERS, DeliveryWatch } from "./delivery.ts";
+import { DELIVERY_NUMBERS, LatencySampler } from "./delivery.ts";
 import type { Frame } from "./frame.ts";
 import type { Numbers } from "./numbers.ts";
 import { QualityWatch } from "./quality.ts";
 import type { Session } from "./session.ts";
-import type { StatusTeller } from "./status.ts";
-import type { Subscription, Way } from "./subscription.ts";
+import type { StatusBatcher } from "./status.ts";
+import type { Sink, Subscription } from "./subscription.ts";
 import type { FrameTrace } from "./tracer.ts";
-import { ArrivalWindow, WINDOW_NUMBERS } from "./window.ts";
+import { InFlightWindow, WINDOW_NUMBERS } from "./window.ts";
 
 /** What is kept at a socket by the server. */
 export interface SocketData {
@@ -56,26 +56,26 @@ export const CONNECTION_NUMBERS = DELIVERY_NUMBERS + WINDOW_NUMBERS;
 /** Heartbeats without an answer before a connection is given up. */
 const UNANSWERED_HEARTBEATS = 3;
 
-export class Outlet implements Way {
+export class OutboundConnection implements Sink {
   readonly frame: Frame;
   readonly counts: GatewayCounts;
-  readonly status: StatusTeller;
+  readonly status: StatusBatcher;
   readonly format: TickFormat;
   readonly #context: GatewayContext;
   readonly #socket: Socket;
-  readonly #window: ArrivalWindow;
+  readonly #window: InFlightWindow;
   /** Where the numbers of the window and of the delivery watch are. */
   readonly #numbers: Numbers;
   readonly #at: number;
   /** Undefined where latencies are not measured. */
-  readonly #delivery: DeliveryWatch | undefined;
+  readonly #delivery: LatencySampler | undefined;
   readonly #quality = new QualityWatch();
   /** Among whom it is counted. */
   #counted: QualityReason | undefined;
   /** Subscriptions whose turn came while the window was full. */
   readonly #waiting = new Set<Subscription>();
   /** Closes the session. */
-  readonly #giveUp: (name: CloseName, reason: string) => void;
+  readonly #closeSession: (name: CloseName, reason: string) => void;
   /** Whether the socket keeps bytes that the kernel has not taken, as far as has been seen. */
   #blocked = false;
   /** Who follows what is sent, if anyone does. */
@@ -83,7 +83,7 @@ export class Outlet implements Way {
   #ticks = 0;
   #conflated = 0;
   /** Whether one of its subscriptions listens to the broadcast; and bytes that went to it by that between the last two looks. */
-  #listens = false;
+  #hasTopics = false;
   #ahead = 0;
   #closed = false;
 
@@ -97,7 +97,7 @@ export class Outlet implements Way {
     this.format = socket.getUserData().subprotocol === "tickgate.v1.json" ? JSON_TEXT : MSGPACK;
     this.#context = context;
     this.#socket = socket;
-    this.#giveUp = giveUp;
+    this.#closeSession = giveUp;
     // Frames alone must not fill what would close the connection.
     const windowMax = Math.min(settings.windowMax, settings.maxUnreadBytes / 2);
     const numbers = context.numbers.connections;
@@ -105,8 +105,8 @@ export class Outlet implements Way {
     this.#numbers = numbers;
     this.#at = at;
     const { windowMin, windowDelay, metrics } = settings;
-    this.#window = new ArrivalWindow(windowMin, windowMax, windowDelay, now, numbers, at + DELIVERY_NUMBERS);
-    this.#delivery = metrics ? new DeliveryWatch(context.table, context.counts.latency, numbers, at) : undefined;
+    this.#window = new InFlightWindow(windowMin, windowMax, windowDelay, now, numbers, at + DELIVERY_NUMBERS);
+    this.#delivery = metrics ? new LatencySampler(context.table, context.counts.latency, numbers, at) : undefined;
   }
 
   get closed(): boolean {
@@ -120,7 +120,7 @@ export class Outlet implements Way {
   }
 
   /** What is on the way to the client, and how long it takes. */
-  get window(): Readonly<ArrivalWindow> {
+  get window(): Readonly<InFlightWindow> {
     return this.#window;
   }
 
@@ -169,7 +169,8 @@ export class Outlet implements Way {
     this.counts.controlOut++;
     this.counts.bytesOut += length;
     this.#write(bytes);
-    if (this.#window.inFlight > this.#context.settings.maxUnreadBytes) this.#giveUp("tooSlow", "too many bytes unread");
+    if (this.#window.inFlight > this.#context.settings.maxUnreadBytes)
+      this.#closeSession("tooSlow", "too many bytes unread");
   }
 
   /** Sends the frame, and a ping behind it where one is due. */
@@ -192,7 +193,7 @@ export class Outlet implements Way {
   }
 
   /** Sends what has been gathered of how symbols stand. */
-  tellStatus(): void {
+  sendStatus(): void {
     for (const status of this.status.take()) this.send(status);
   }
 
@@ -203,12 +204,14 @@ export class Outlet implements Way {
   }
 
   /** A subscription may listen to the broadcast: one of a connection, as long as all is well. */
-  mayListen(now: number): boolean {
-    return !this.#listens && !this.#trace && this.#waiting.size === 0 && !this.conflating && this.budget(now) > 0;
+  canBroadcast(now: number): boolean {
+    return (
+      !this.#hasTopics && !this.#trace && this.#waiting.size === 0 && !this.conflating && this.broadcastBudget(now) > 0
+    );
   }
 
   /** Bytes that may go to the client by broadcast until it is looked at; 0 where it must not listen. */
-  budget(now: number): number {
+  broadcastBudget(now: number): number {
     // Nobody is told what becomes of a frame that was broadcast.
     if (this.#socket.getBufferedAmount() > 0) this.#blocked = true;
     return this.room(now) > 0 ? this.#window.untilFull : 0;
@@ -216,19 +219,19 @@ export class Outlet implements Way {
 
   /** What is broadcast under a topic goes to the client. */
   subscribe(topic: string): void {
-    this.#listens = true;
+    this.#hasTopics = true;
     this.#socket.subscribe(topic);
   }
 
   /** It does not any more. */
   unsubscribe(topic: string): void {
-    this.#listens = false;
+    this.#hasTopics = false;
     this.#ahead = 0;
     if (!this.#closed) this.#socket.unsubscribe(topic);
   }
 
   /** So much was broadcast to it, and so many ticks were left out by their feed. */
-  settle(bytes: number, ticks: number, leftOut: number, now: number): void {
+  account(bytes: number, ticks: number, leftOut: number, now: number): void {
     if (this.#closed) return;
     this.#window.sent(bytes, now);
     this.#ahead = bytes;
@@ -237,8 +240,8 @@ export class Outlet implements Way {
   }
 
   /** So many ticks were broadcast to it, of which one of this row stands for all. */
-  broadcast(row: number, ticks: number, waited: number): void {
-    if (this.#delivery && DeliveryWatch.chooses(this.#numbers, this.#at, ticks))
+  sampleBroadcast(row: number, ticks: number, waited: number): void {
+    if (this.#delivery && LatencySampler.chooses(this.#numbers, this.#at, ticks))
       this.#delivery.broadcast(row, ticks, waited);
   }
 
@@ -247,7 +250,7 @@ export class Outlet implements Way {
   }
 
   /** The subscription gets a turn when there is room. */
-  wait(subscription: Subscription): void {
+  waitForRoom(subscription: Subscription): void {
     this.counts.heldBack++;
     this.#window.holdBack();
     this.#waiting.add(subscription);
@@ -255,11 +258,11 @@ export class Outlet implements Way {
   }
 
   begin(subscription: Subscription, now: number): number {
-    return this.#context.pacer.begin(subscription, subscription.interval, subscription.count, now);
+    return this.#context.scheduler.scheduleFirst(subscription, subscription.interval, subscription.count, now);
   }
 
   schedule(subscription: Subscription, due: number): void {
-    this.#context.pacer.schedule(subscription, due);
+    this.#context.scheduler.schedule(subscription, due);
   }
 
   /** The time that a frame of this turn says it was sent, microseconds since the Unix epoch. */
@@ -273,23 +276,23 @@ export class Outlet implements Way {
   }
 
   /** Chooses those of the ticks in the frame that are followed to their arrival. */
-  delivers(from: number, now: number, due: number, held: number): void {
+  sampleFrame(from: number, now: number, due: number, held: number): void {
     const ticks = this.frame.count - from;
     this.#ticks += ticks;
     this.#trace?.(this.frame, from, now, due, held);
-    if (this.#delivery && DeliveryWatch.chooses(this.#numbers, this.#at, ticks))
+    if (this.#delivery && LatencySampler.chooses(this.#numbers, this.#at, ticks))
       this.#delivery.sent(this.frame, from, now, due, held);
   }
 
-  replaced(ticks: number, interval: number, before: number, late: number, held: number): void {
+  countConflated(ticks: number, interval: number, before: number, late: number, held: number): void {
     this.#conflated += ticks;
     this.counts.conflated(ticks, interval, before, late, held);
   }
 
   /** A subscription's turn has come so late; because of the client where it had been held back. */
-  punctual(late: number, interval: number, heldBack: boolean, now: number): void {
+  noteLateness(late: number, interval: number, heldBack: boolean, now: number): void {
     const reason: QualityReason = heldBack ? "client" : "server";
-    this.#tellQuality(this.#quality.turn(late, interval, reason, now));
+    this.#sendQuality(this.#quality.turn(late, interval, reason, now));
   }
 
   /** The client has answered a ping. */
@@ -316,7 +319,7 @@ export class Outlet implements Way {
     if (this.#waiting.size === 0) return;
     const now = this.#context.clock.millis();
     if (this.room(now) === 0) return this.#ensurePing(now);
-    for (const subscription of this.#waiting) this.#context.pacer.hurry(subscription);
+    for (const subscription of this.#waiting) this.#context.scheduler.scheduleNow(subscription);
     this.#waiting.clear();
   }
 
@@ -325,11 +328,11 @@ export class Outlet implements Way {
    * @param granted the shortest interval that was granted, ms
    * @returns whether a ping is due
    */
-  tick(now: number, granted: number): boolean {
+  maintain(now: number, granted: number): boolean {
     const { heartbeat } = this.#context.settings;
     const since = this.#window.unansweredSince;
     if (since !== undefined && now - since > heartbeat * UNANSWERED_HEARTBEATS) {
-      this.#giveUp("tooSlow", "no answer to pings");
+      this.#closeSession("tooSlow", "no answer to pings");
       return false;
     }
     const silent = now - this.#window.lastSent >= heartbeat;
@@ -338,9 +341,9 @@ export class Outlet implements Way {
     // One that waits has no turns that could be late: its waiting is.
     for (const subscription of this.#waiting) {
       if (subscription.closed) this.#waiting.delete(subscription);
-      else this.punctual(now - subscription.due, subscription.interval, true, now);
+      else this.noteLateness(now - subscription.due, subscription.interval, true, now);
     }
-    this.#tellQuality(this.#quality.look(now, granted));
+    this.#sendQuality(this.#quality.check(now, granted));
     this.resume();
     return silent ? this.#window.unansweredSince === undefined : this.isPingDue(now);
   }
@@ -369,7 +372,7 @@ export class Outlet implements Way {
   }
 
   /** Tells the client how it does, if there is anything to tell, and counts it among those that do so. */
-  #tellQuality(quality: Quality | undefined): void {
+  #sendQuality(quality: Quality | undefined): void {
     if (!quality) return;
     if (this.#counted) this.counts.conflating[this.#counted]--;
     this.#counted = this.conflating;

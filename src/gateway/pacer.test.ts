@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { ManualClock, SystemClock } from "../clock.ts";
-import { AGAIN, DONE, Paced, Pacer } from "./pacer.ts";
+import { AGAIN, DONE, Flushable, FlushScheduler } from "./pacer.ts";
 
-class Turn extends Paced {
+class Turn extends Flushable {
   readonly name: string;
   readonly taken: { name: string; at: number }[];
   readonly onTurn: (now: number) => number;
@@ -33,11 +33,11 @@ function done(tell: (now: number) => void): (now: number) => number {
 function bench() {
   const clock = new ManualClock();
   const taken: { name: string; at: number }[] = [];
-  return { clock, taken, pacer: new Pacer(clock, 4) };
+  return { clock, taken, pacer: new FlushScheduler(clock, 4) };
 }
 
 /** Lets time pass in steps as the pacer's timer would. */
-function pass(clock: ManualClock, pacer: Pacer, millis: number, step = 4): void {
+function pass(clock: ManualClock, pacer: FlushScheduler, millis: number, step = 4): void {
   for (let passed = 0; passed < millis; passed += step) {
     clock.advance(Math.min(step, millis - passed));
     pacer.run();
@@ -80,10 +80,10 @@ test("turns go round; who wants another one gets it when the others have had the
   const { taken, pacer } = bench();
   let more = 2;
   const greedy = new Turn("greedy", taken, () => (more-- > 0 ? AGAIN : DONE));
-  pacer.hurry(greedy);
-  for (const name of ["a", "b"]) pacer.hurry(new Turn(name, taken));
+  pacer.scheduleNow(greedy);
+  for (const name of ["a", "b"]) pacer.scheduleNow(new Turn(name, taken));
   pacer.run();
-  pacer.hurry(new Turn("c", taken));
+  pacer.scheduleNow(new Turn("c", taken));
   assert.deepEqual(
     taken.map(({ name }) => name),
     ["greedy", "a", "b"],
@@ -105,7 +105,7 @@ test("a slice ends when its time is over, and the next one goes on where it was"
     clock.advance(0.25);
     return DONE;
   };
-  for (const name of names) pacer.hurry(new Turn(name, taken, cost));
+  for (const name of names) pacer.scheduleNow(new Turn(name, taken, cost));
   let slices = 0;
   while (pacer.waiting > 0) {
     const [start, before] = [clock.millis(), taken.length];
@@ -131,7 +131,7 @@ test("first turns of those that begin at once are spread over the interval, neig
     clock.advance(12_345.6);
     const earliest = clock.millis() + interval;
     const dues = Array.from({ length: 5_000 }, (_, index) =>
-      pacer.begin(new Turn(String(index), taken), interval, 50, clock.millis()),
+      pacer.scheduleFirst(new Turn(String(index), taken), interval, 50, clock.millis()),
     );
     const tenths = new Array<number>(10).fill(0);
     dues.forEach((due, index) => {
@@ -146,7 +146,7 @@ test("first turns of those that begin at once are spread over the interval, neig
 
 test("turns that take long are further apart", () => {
   const { taken, pacer } = bench();
-  const [first, second] = [0, 1].map((name) => pacer.begin(new Turn(String(name), taken), 1_000, 20_000, 0));
+  const [first, second] = [0, 1].map((name) => pacer.scheduleFirst(new Turn(String(name), taken), 1_000, 20_000, 0));
   assert.ok(second - first > 8, `${second - first} ms`);
 });
 
@@ -154,21 +154,21 @@ test("who has ended gets no turn and takes no place, however often it is asked f
   const { clock, taken, pacer } = bench();
   const before = new Turn("before", taken);
   pacer.schedule(before, 10);
-  const { place } = before;
+  const { position: place } = before;
   for (let round = 0; round < 1_000; round++) {
     const turn = new Turn("ended", taken);
-    if (round % 2 === 0) pacer.hurry(turn);
+    if (round % 2 === 0) pacer.scheduleNow(turn);
     pacer.schedule(turn, 5);
     turn.closed = true;
     pacer.cancel(turn);
-    pacer.hurry(turn);
+    pacer.scheduleNow(turn);
     pacer.schedule(turn, 5);
     pacer.run();
   }
   pacer.cancel(before);
   const after = new Turn("after", taken);
   pacer.schedule(after, 10);
-  assert.ok(after.place <= place + 1, `place ${after.place}`);
+  assert.ok(after.position <= place + 1, `place ${after.position}`);
   pass(clock, pacer, 20);
   assert.deepEqual(
     taken.map(({ name }) => name),
@@ -180,7 +180,7 @@ test("one that is cancelled while it waits gets no turn, nor does who has its pl
   const { clock, taken, pacer } = bench();
   const waits = new Turn("waits", taken);
   const late = new Turn("late", taken);
-  pacer.hurry(
+  pacer.scheduleNow(
     new Turn("first", taken, () => {
       waits.closed = true;
       pacer.cancel(waits);
@@ -188,7 +188,7 @@ test("one that is cancelled while it waits gets no turn, nor does who has its pl
       return DONE;
     }),
   );
-  pacer.hurry(waits);
+  pacer.scheduleNow(waits);
   pacer.run();
   pacer.run();
   assert.deepEqual(
@@ -249,7 +249,7 @@ test("under any sequence of schedule, hurry and cancel no turn is lost, doubled 
           pacer.schedule(turns[who], due[who]);
         } else if (kind === "hurry") {
           hurried[who] = true;
-          pacer.hurry(turns[who]);
+          pacer.scheduleNow(turns[who]);
         } else if (kind === "cancel") {
           due[who] = undefined;
           hurried[who] = false;
@@ -301,7 +301,7 @@ test("started, it runs a third as often while no turn is to come, and as before 
 
 test("started, it gives turns by itself, to who is hurried before the timer's next beat", async () => {
   const clock = new SystemClock();
-  const pacer = new Pacer(clock, 4);
+  const pacer = new FlushScheduler(clock, 4);
   pacer.start();
   try {
     const due = clock.millis() + 20;
@@ -311,7 +311,7 @@ test("started, it gives turns by itself, to who is hurried before the timer's ne
     assert.ok(at >= due);
     const order: string[] = [];
     await new Promise<number>((resolve) => {
-      pacer.hurry(
+      pacer.scheduleNow(
         new Turn(
           "b",
           [],

@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../clock.ts";
 import { copied } from "../copied.ts";
-import { Sweep } from "./sweep.ts";
+import { ReadySet } from "./sweep.ts";
 
 /** What a flush came to. */
 export const DONE = 0;
@@ -16,15 +16,15 @@ export const AGAIN = 1;
 const NONE = -1;
 
 /** Something that gets turns. */
-export abstract class Paced {
+export abstract class Flushable {
   /** Its place in the pacer's columns; -1 while it has none. */
-  place = NONE;
+  position = NONE;
   /** Once it is, it gets no more turns. */
   closed = false;
 
   /**
    * Takes a turn, at `now`, ms of the clock: the moment that its next turn is counted from and its frame tells, so that
-   * the two never differ. Schedules its next one itself, with {@link Pacer.schedule}.
+   * the two never differ. Schedules its next one itself, with {@link FlushScheduler.schedule}.
    * @returns `DONE` or `AGAIN`
    */
   abstract flush(now: number): number;
@@ -39,14 +39,14 @@ const SLOT_TIME = 4;
 const REST_TIME = 12;
 /** Slots of the wheel; what is due later than a whole revolution (65 s) is passed by until it is. */
 const SLOTS = 16_384;
-const FIRST_PLACES = 256;
+const FIRST_ENTRIES = 256;
 /** The most by which a first turn is delayed, ms, so that clients that came at once do not stay in step. */
 const MAX_SPREAD = 250;
 /** The time that is set aside for a turn, and for each of its symbols, ms: ten times what they take. */
-const TURN_TIME = 0.1;
+const FLUSH_TIME = 0.1;
 const SYMBOL_TIME = 0.000_4;
 
-export class Pacer {
+export class FlushScheduler {
   readonly #clock: Clock;
   readonly #sliceTime: number;
   readonly #run = () => this.run();
@@ -62,23 +62,23 @@ export class Pacer {
    * Who gets turns, by place, and what the wheel knows of each in columns: to go through a slot is to go through a few
    * numbers, not through thousands of objects that lie anywhere in memory.
    */
-  #paced: (Paced | undefined)[] = [];
+  #flushables: (Flushable | undefined)[] = [];
   readonly #free: number[] = [];
-  #due = new Float64Array(FIRST_PLACES);
+  #due = new Float64Array(FIRST_ENTRIES);
   /** Neighbours in a slot of the wheel. */
-  #next = new Int32Array(FIRST_PLACES);
-  #previous = new Int32Array(FIRST_PLACES);
+  #next = new Int32Array(FIRST_ENTRIES);
+  #previous = new Int32Array(FIRST_ENTRIES);
   /** The slot of the wheel, or `NONE`. */
-  #slot = new Int32Array(FIRST_PLACES);
+  #slot = new Int32Array(FIRST_ENTRIES);
   /** The places of those who are due. */
-  readonly #waiting = new Sweep();
+  readonly #waiting = new ReadySet();
   /** The time that has been set aside for the turns of all that have begun, ms. */
-  #setAside = 0;
+  #reserved = 0;
   /** How many turns are in the wheel. */
   #scheduled = 0;
   #timer: NodeJS.Timeout | undefined;
   /** Whether the timer runs as slowly as for an empty wheel. */
-  #rests = false;
+  #isResting = false;
   #immediate: NodeJS.Immediate | undefined;
   /** How late the last turn was, ms: the saturation of the process. */
   lag = 0;
@@ -112,9 +112,9 @@ export class Pacer {
   }
 
   /** Gives it a turn at `due`, ms; a turn that it had coming at another time is moved. */
-  schedule(paced: Paced, due: number): void {
+  schedule(paced: Flushable, due: number): void {
     if (paced.closed) return;
-    const place = this.#placeOf(paced);
+    const place = this.#positionOf(paced);
     this.#unlink(place);
     this.#due[place] = due;
     // Never into a slot that has been gone through: it would wait for a whole revolution.
@@ -127,7 +127,7 @@ export class Pacer {
     if (first !== NONE) this.#previous[first] = place;
     this.#wheel[slot] = place;
     this.#scheduled++;
-    if (this.#rests && this.#timer) this.#rearm();
+    if (this.#isResting && this.#timer) this.#rearm();
   }
 
   /**
@@ -136,31 +136,31 @@ export class Pacer {
    * @param interval ms, more than 0
    * @returns when it is due, ms
    */
-  begin(paced: Paced, interval: number, symbols: number, now: number): number {
+  scheduleFirst(paced: Flushable, interval: number, symbols: number, now: number): number {
     const spread = Math.min(interval, MAX_SPREAD);
     const earliest = now + interval;
-    this.#setAside += TURN_TIME + symbols * SYMBOL_TIME;
-    const offset = (this.#setAside - earliest) % spread;
+    this.#reserved += FLUSH_TIME + symbols * SYMBOL_TIME;
+    const offset = (this.#reserved - earliest) % spread;
     const due = earliest + (offset < 0 ? offset + spread : offset);
     this.schedule(paced, due);
     return due;
   }
 
   /** Gives it a turn as soon as possible, besides the one that it has coming. */
-  hurry(paced: Paced): void {
+  scheduleNow(paced: Flushable): void {
     if (paced.closed) return;
-    this.#waiting.add(this.#placeOf(paced));
+    this.#waiting.add(this.#positionOf(paced));
     if (this.#timer) this.#immediate ??= setImmediate(this.#run);
   }
 
   /** Takes back all turns that it has coming, and its place: what is closed must be cancelled. */
-  cancel(paced: Paced): void {
-    const { place } = paced;
+  cancel(paced: Flushable): void {
+    const { position: place } = paced;
     if (place === NONE) return;
     this.#unlink(place);
-    this.#paced[place] = undefined;
+    this.#flushables[place] = undefined;
     this.#waiting.delete(place);
-    paced.place = NONE;
+    paced.position = NONE;
     this.#free.push(place);
   }
 
@@ -170,12 +170,12 @@ export class Pacer {
     const start = this.#clock.millis();
     this.ranAt = start;
     this.runs++;
-    this.#turnWheel(start);
+    this.#advanceWheel(start);
     let now = start;
     // As many as waited when it began: who keeps asking for another one does not keep it going.
     for (let turns = this.#waiting.size; turns > 0 && this.#waiting.size > 0; turns--) {
-      const paced = this.#paced[this.#waiting.take()] as Paced;
-      if (paced.flush(now) === AGAIN) this.hurry(paced);
+      const paced = this.#flushables[this.#waiting.take()] as Flushable;
+      if (paced.flush(now) === AGAIN) this.scheduleNow(paced);
       now = this.#clock.millis();
       if (now - start >= this.#sliceTime) break;
     }
@@ -184,11 +184,11 @@ export class Pacer {
 
   #rearm(): void {
     clearTimeout(this.#timer);
-    this.#rests = this.#scheduled === 0;
-    this.#timer = setTimeout(this.#beat, this.#rests ? REST_TIME : SLOT_TIME);
+    this.#isResting = this.#scheduled === 0;
+    this.#timer = setTimeout(this.#beat, this.#isResting ? REST_TIME : SLOT_TIME);
   }
 
-  #turnWheel(now: number): void {
+  #advanceWheel(now: number): void {
     const until = Math.floor(now / SLOT_TIME);
     // After a standstill longer than a revolution each slot is visited once.
     const from = Math.max(this.#slotTime + 1, until - SLOTS + 1);
@@ -218,13 +218,13 @@ export class Pacer {
     this.#scheduled--;
   }
 
-  #placeOf(paced: Paced): number {
-    if (paced.place !== NONE) return paced.place;
-    const place = this.#free.pop() ?? this.#paced.length;
+  #positionOf(paced: Flushable): number {
+    if (paced.position !== NONE) return paced.position;
+    const place = this.#free.pop() ?? this.#flushables.length;
     if (place === this.#due.length) this.#grow(place * 2);
-    this.#paced[place] = paced;
+    this.#flushables[place] = paced;
     this.#slot[place] = NONE;
-    paced.place = place;
+    paced.position = place;
     return place;
   }
 

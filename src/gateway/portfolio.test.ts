@@ -5,7 +5,7 @@ import { MSGPACK } from "../market/format.ts";
 import { HeapFull } from "../market/heap.ts";
 import type { Rejection } from "../protocol/messages.ts";
 import { CommandScheduler } from "./command_scheduler.ts";
-import { type Granted, Portfolio } from "./portfolio.ts";
+import { type Granted, SubscriptionSet } from "./portfolio.ts";
 import type { Grant } from "./rules.ts";
 import { type Hearer, SessionBench } from "./session.testing.ts";
 
@@ -27,11 +27,11 @@ function open(own = {}) {
     own,
     (clock) => new CommandScheduler(clock, 0, STEP_SYMBOLS),
   );
-  return { bench, portfolio: new Portfolio(bench.context, bench.outlet, MSGPACK) };
+  return { bench, portfolio: new SubscriptionSet(bench.context, bench.outlet, MSGPACK) };
 }
 
 /** All that a subscribe comes to. @param between is called between its steps */
-function subscribe(portfolio: Portfolio, texts: readonly string[], grant: Grant, between = () => {}) {
+function subscribe(portfolio: SubscriptionSet, texts: readonly string[], grant: Grant, between = () => {}) {
   const rows: number[] = [];
   const rejected: Rejection[] = [];
   const steps = portfolio.subscribe(texts, grant);
@@ -46,7 +46,7 @@ function subscribe(portfolio: Portfolio, texts: readonly string[], grant: Grant,
 }
 
 /** All that an unsubscribe comes to. */
-function unsubscribe(portfolio: Portfolio, texts: readonly string[]): string[] | undefined {
+function unsubscribe(portfolio: SubscriptionSet, texts: readonly string[]): string[] | undefined {
   const ended: string[] = [];
   const steps = portfolio.unsubscribe(texts);
   for (;;) {
@@ -57,9 +57,9 @@ function unsubscribe(portfolio: Portfolio, texts: readonly string[]): string[] |
 }
 
 /** Meets all symbols that have appeared. */
-function meetAll(portfolio: Portfolio): Granted[] {
+function meetAll(portfolio: SubscriptionSet): Granted[] {
   const met: Granted[] = [];
-  while (portfolio.outdated) met.push(...portfolio.meet().values());
+  while (portfolio.hasNewSymbols) met.push(...portfolio.matchNewSymbols().values());
   return met;
 }
 
@@ -92,7 +92,7 @@ test("any sequence of subscribes and unsubscribes comes to what was said last of
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
       const both = open();
       const { bench, portfolio } = both;
-      const { table, counts, encoders, immediate } = bench.context;
+      const { table, counts, encoders, topics: immediate } = bench.context;
       const held = new Map<string, number>();
       /** What is to become of a symbol when it appears. */
       const later = new Map<string, number>();
@@ -151,7 +151,7 @@ test("any sequence of subscribes and unsubscribes comes to what was said last of
       while (bench.context.commands.waiting > 0) bench.context.commands.run();
       assert.equal(portfolio.count + counts.subscriptions + table.awaitedRows + encoders.size, 0);
       assert.equal(bench.bus.followed.size, 0);
-      portfolio.meet();
+      portfolio.matchNewSymbols();
       assert.equal(portfolio.count, 0);
     }),
     { numRuns: 1_500 },
@@ -214,7 +214,7 @@ test("a connection that awaits thousands leaves some to the others", () => {
   assert.equal(greedy.rows.length, 40, "half of them");
   assert.deepEqual([...new Set(greedy.rejected.map(({ code }) => code))], ["too_many_symbols"]);
   const names = Array.from({ length: 20 }, (_, index) => `M${index}`);
-  const modest = new Portfolio(bench.context, bench.outlet, MSGPACK);
+  const modest = new SubscriptionSet(bench.context, bench.outlet, MSGPACK);
   assert.equal(subscribe(modest, names, GRANTS[1]).rows.length, 20, "as many as are left then");
   assert.equal(subscribe(modest, ["G0", "G1"], GRANTS[1]).rows.length, 2, "what is awaited already takes no row");
   assert.equal(subscribe(portfolio, ["G100"], GRANTS[1]).rows.length, 0);

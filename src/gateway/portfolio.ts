@@ -9,8 +9,8 @@ import { shown } from "../protocol/command.ts";
 import type { Rejection } from "../protocol/messages.ts";
 import { isPattern, isSymbol } from "../tick.ts";
 import type { GatewayContext } from "./context.ts";
-import { type Grant, MAX_RULES, Rules } from "./rules.ts";
-import { type RowSet, Subscription, type Way } from "./subscription.ts";
+import { type Grant, MAX_PATTERNS, PatternSet } from "./rules.ts";
+import { type RowSet, type Sink, Subscription } from "./subscription.ts";
 
 type Refusal = Omit<Rejection, "symbol">;
 /** Rows that are wanted, each with the text that it was wanted by: a symbol or a pattern. */
@@ -38,12 +38,12 @@ const PATTERN_WORK = 5;
 /** What it takes to look at a symbol that is then left as it is, in symbols. */
 const LOOK_WORK = 0.1;
 
-export class Portfolio {
+export class SubscriptionSet {
   readonly #context: GatewayContext;
-  readonly #way: Way;
+  readonly #way: Sink;
   readonly #format: TickFormat;
   readonly #subscriptions = new Map<string, Subscription>();
-  readonly #rules = new Rules();
+  readonly #rules = new PatternSet();
   /** How many of the table's known rows the rules have been asked about. */
   #known = 0;
   #count = 0;
@@ -51,7 +51,7 @@ export class Portfolio {
   /** Symbols without a tick that are held, as far as the command under way has asked. */
   #awaited: number | undefined;
 
-  constructor(context: GatewayContext, way: Way, format: TickFormat) {
+  constructor(context: GatewayContext, way: Sink, format: TickFormat) {
     this.#context = context;
     this.#way = way;
     this.#format = format;
@@ -72,13 +72,13 @@ export class Portfolio {
   }
 
   /** Whether symbols have appeared that a rule has not been asked about. */
-  get outdated(): boolean {
+  get hasNewSymbols(): boolean {
     return this.#rules.size > 0 && this.#known < this.#context.table.knownCount;
   }
 
   /**
    * Grants what can be granted of some symbols and patterns, in steps. Between two steps ticks may be sent, and the
-   * market may change; no other command may begin, and {@link meet} must not be called.
+   * market may change; no other command may begin, and {@link matchNewSymbols} must not be called.
    * @returns after each step what it came to; the last is returned
    */
   *subscribe(texts: readonly string[], grant: Grant): Generator<Granted, Granted, void> {
@@ -170,7 +170,7 @@ export class Portfolio {
   }
 
   /** Asks the rules about some of the symbols that have appeared. Returns what was granted, by grant. */
-  meet(): Map<Grant, Granted> {
+  matchNewSymbols(): Map<Grant, Granted> {
     const { table } = this.#context;
     const met = new Map<Grant, Wanted>();
     const end = Math.min(table.knownCount, this.#known + this.#stepSymbols);
@@ -348,7 +348,7 @@ export class Portfolio {
    * @param refused texts that have been rejected for want of room
    */
   #move(wanted: Wanted, grant: Grant, part: Granted, refused: Set<string>): void {
-    const { table, bus, counts, settings, pacer, clock } = this.#context;
+    const { table, bus, counts, settings, scheduler: pacer, clock } = this.#context;
     const refuse = (text: string, refusal: Refusal) => {
       if (refused.has(text)) return;
       refused.add(text);
@@ -372,7 +372,7 @@ export class Portfolio {
         subscription.add(moved, clock.millis());
         this.#count += moved.size;
         counts.subscriptions += moved.size;
-        pacer.hurry(subscription);
+        pacer.scheduleNow(subscription);
         for (const row of moved) part.rows.push(row);
       } else {
         for (const row of moved) {
@@ -412,7 +412,7 @@ export class Portfolio {
 
   /** Ends the subscriptions that hold nothing. */
   #endEmpty(): void {
-    const { encoders, pacer } = this.#context;
+    const { encoders, scheduler: pacer } = this.#context;
     for (const [key, subscription] of this.#subscriptions) {
       if (subscription.count > 0) continue;
       subscription.close();
@@ -440,7 +440,7 @@ export class Portfolio {
   }
 }
 
-const MOST_PATTERNS: Refusal = { code: "too_many_symbols", message: `a connection may hold ${MAX_RULES} patterns` };
+const MOST_PATTERNS: Refusal = { code: "too_many_symbols", message: `a connection may hold ${MAX_PATTERNS} patterns` };
 
 function granted(): Granted {
   return { rows: [], rejected: [], work: 0 };

@@ -38,12 +38,12 @@ test("late is more than 100 ms, or half the interval if that is more", () => {
 
 test("all is well again two seconds after the last late turn, told once, with what was granted", () => {
   const watch = new QualityWatch();
-  assert.equal(watch.look(0, 100), undefined, "all was well");
+  assert.equal(watch.check(0, 100), undefined, "all was well");
   watch.turn(500, 100, "client", 1_000);
   watch.turn(500, 100, "client", 2_000);
-  assert.equal(watch.look(3_999, 100), undefined);
-  assert.deepEqual(watch.look(4_000, 100), { op: "quality", state: "realtime", interval: 100, reason: "client" });
-  assert.equal(watch.look(9_000, 100), undefined);
+  assert.equal(watch.check(3_999, 100), undefined);
+  assert.deepEqual(watch.check(4_000, 100), { op: "quality", state: "realtime", interval: 100, reason: "client" });
+  assert.equal(watch.check(9_000, 100), undefined);
   assert.equal(watch.turn(500, 100, "client", 9_000), undefined, "it begins with a hiccup again");
 });
 

@@ -38,7 +38,7 @@ export class QualityWatch {
   }
 
   /** Time has passed. @returns what to tell the client, if anything */
-  look(now: number, granted: number): Quality | undefined {
+  check(now: number, granted: number): Quality | undefined {
     if (this.#told === undefined || now - this.#lastLate < CALM) return undefined;
     const reason = this.#told;
     this.#told = undefined;

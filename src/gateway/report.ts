@@ -39,7 +39,7 @@ export async function reportGateway(
   sessions: ReadonlySet<Session>,
   lately: Lately,
 ): Promise<GatewayView> {
-  const { settings, counts, pacer, clock, bus, table } = context;
+  const { settings, counts, scheduler: pacer, clock, bus, table } = context;
   const clients = await slowestClients(sessions, settings.statusClients, () => clock.millis());
   const markets = await lookAtMarket(table);
   const streams = bus.heard();

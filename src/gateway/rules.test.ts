@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Grant, MAX_RULES, Rules } from "./rules.ts";
+import { type Grant, MAX_PATTERNS, PatternSet } from "./rules.ts";
 
 const grant = (interval: number): Grant => ({ interval, fields: ["bid"], positions: Uint8Array.of(0) });
 
@@ -16,7 +16,7 @@ const step = fc.oneof(
 test("the last word that was said of a symbol decides, and no rule is kept in vain", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-      const rules = new Rules();
+      const rules = new PatternSet();
       const said = new Map<string, Grant | undefined>();
       steps.forEach(({ kind, text }, index) => {
         const given = kind === "want" ? grant(index) : undefined;
@@ -35,15 +35,15 @@ test("the last word that was said of a symbol decides, and no rule is kept in va
 });
 
 test("full is full, but for a pattern that takes the place of another", () => {
-  const rules = new Rules();
-  for (let index = 0; index < MAX_RULES; index++) assert.ok(rules.want(`P${index}:`, grant(1)));
+  const rules = new PatternSet();
+  for (let index = 0; index < MAX_PATTERNS; index++) assert.ok(rules.want(`P${index}:`, grant(1)));
   assert.equal(rules.want("Q:", grant(2)), false);
   assert.equal(rules.match("Q:A"), undefined);
   assert.ok(rules.want("P7:", grant(3)));
   assert.equal(rules.match("P7:A")?.grant.interval, 3);
   rules.unwant("P9:", false);
   assert.ok(rules.want("Q:", grant(2)));
-  assert.equal(rules.patterns, MAX_RULES);
+  assert.equal(rules.patterns, MAX_PATTERNS);
   assert.ok(rules.want("", grant(4)), "a wider one takes the place of all");
   assert.equal(rules.patterns, 1);
 });

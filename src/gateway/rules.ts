@@ -13,9 +13,9 @@ export interface Grant {
 }
 
 /** The most rules of a connection: each symbol that appears is compared with all of them. */
-export const MAX_RULES = 256;
+export const MAX_PATTERNS = 256;
 
-export interface Rule {
+export interface PatternRule {
   /** A prefix when `exact` is false, else a symbol. */
   readonly text: string;
   readonly exact: boolean;
@@ -24,10 +24,10 @@ export interface Rule {
 }
 
 /** A rule that says yes. */
-export type WantingRule = Rule & { readonly grant: Grant };
+export type WantedPattern = PatternRule & { readonly grant: Grant };
 
-export class Rules {
-  #rules: Rule[] = [];
+export class PatternSet {
+  #rules: PatternRule[] = [];
   #patterns = 0;
   /** What {@link match} looks symbols up in; made when it is needed after a change. */
   #lookup: Lookup | undefined;
@@ -47,7 +47,7 @@ export class Rules {
    */
   want(prefix: string, grant: Grant): boolean {
     const rules = this.#without(prefix, false);
-    if (rules.length >= MAX_RULES) return false;
+    if (rules.length >= MAX_PATTERNS) return false;
     this.#set([...rules, { text: prefix, exact: false, grant }]);
     return true;
   }
@@ -60,12 +60,12 @@ export class Rules {
     if (this.#rules.length === 0) return;
     const rules = this.#without(text, exact);
     const isUnderWider = rules.some((rule) => rule.grant && !rule.exact && text.startsWith(rule.text));
-    if (isUnderWider && rules.length < MAX_RULES) rules.push({ text, exact, grant: undefined });
+    if (isUnderWider && rules.length < MAX_PATTERNS) rules.push({ text, exact, grant: undefined });
     this.#set(rules);
   }
 
   /** The rule by which the symbol is wanted, or undefined when it is not. */
-  match(symbol: string): WantingRule | undefined {
+  match(symbol: string): WantedPattern | undefined {
     this.#lookup ??= new Lookup(this.#rules);
     const rule = this.#rules[this.#lookup.lastMatch(symbol)];
     return rule && isWanting(rule) ? rule : undefined;
@@ -76,7 +76,7 @@ export class Rules {
   }
 
   /** The rules but for those that a new one makes void: those of the same symbols or of fewer. */
-  #without(text: string, exact: boolean): Rule[] {
+  #without(text: string, exact: boolean): PatternRule[] {
     const rules = this.#rules.filter((rule) =>
       exact ? !(rule.exact && rule.text === text) : !rule.text.startsWith(text),
     );
@@ -84,7 +84,7 @@ export class Rules {
     return rules.some((rule) => rule.grant) ? rules : [];
   }
 
-  #set(rules: Rule[]): void {
+  #set(rules: PatternRule[]): void {
     this.#rules = rules;
     this.#patterns = rules.filter((rule) => rule.grant).length;
     this.#lookup = undefined;
@@ -97,7 +97,7 @@ class Lookup {
   readonly #prefixes = new Map<string, number>();
   readonly #lengths: readonly number[];
 
-  constructor(rules: readonly Rule[]) {
+  constructor(rules: readonly PatternRule[]) {
     for (const [index, { text, exact }] of rules.entries()) (exact ? this.#exact : this.#prefixes).set(text, index);
     this.#lengths = [...new Set([...this.#prefixes.keys()].map((prefix) => prefix.length))];
   }
@@ -111,6 +111,6 @@ class Lookup {
   }
 }
 
-function isWanting(rule: Rule): rule is WantingRule {
+function isWanting(rule: PatternRule): rule is WantedPattern {
   return rule.grant !== undefined;
 }

@@ -76,7 +76,7 @@ export class GatewayServer {
       now: () => context.clock.millis(),
     });
     this.#app = App();
-    context.immediate.publish = (topic, frame, isBinary) => this.#app.publish(topic, frame, isBinary);
+    context.topics.publish = (topic, frame, isBinary) => this.#app.publish(topic, frame, isBinary);
     this.#serveWatchlist();
     const { answers } = this.#door;
     this.#app

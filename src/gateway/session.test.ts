@@ -197,9 +197,9 @@ test("interval 0: what an unsubscribe leaves of a pass that was cut short is sti
     for (const symbol of symbols) tick(bench, symbol, 2);
     // One tick is sent, then the way is full.
     bench.outlet.narrow = 1;
-    bench.context.pacer.run();
+    bench.context.scheduler.run();
     bench.outlet.narrow = 0;
-    bench.context.pacer.run();
+    bench.context.scheduler.run();
     bench.say({ op: "unsubscribe", symbols: gone });
     bench.outlet.narrow = 65_536;
     bench.advance(1_000);
@@ -300,7 +300,7 @@ test("quiet symbols that come and go at interval 0 leave nothing behind", () => 
   bench.advance(10);
   const before = heard.ticks.length;
   tick(bench, "A", 2);
-  bench.context.pacer.run();
+  bench.context.scheduler.run();
   assert.equal(heard.ticks.length, before + 1, "its tick comes in the next slice");
 });
 
@@ -355,7 +355,7 @@ test("how a symbol stands is told before its tick, and the broadcast goes on aft
 test("who is owed something when the broadcast opens hears it, and gets the rest in a turn; nothing comes twice", () => {
   const { bench, heard } = listening();
   const { clock, context } = bench;
-  const { pacer, immediate, counts } = context;
+  const { scheduler: pacer, topics: immediate, counts } = context;
   bench.record("A", { epoch: 1, seq: 2, state: 1, reason: "lost" });
   tick(bench, "A", 3);
   assert.ok(!immediate.gate.isOpen);
@@ -367,7 +367,7 @@ test("who is owed something when the broadcast opens hears it, and gets the rest
   tick(bench, "B", 2);
   const before = heard.ticks.length;
   const conflated = counts.ticksConflated;
-  immediate.look(clock.millis());
+  immediate.tryOpen(clock.millis());
   assert.ok(immediate.gate.isOpen);
   tick(bench, "A", 5);
   assert.deepEqual(
@@ -395,12 +395,12 @@ test("who has not been told how a symbol stands when the broadcast opens does no
   const { clock, context } = bench;
   bench.record("A", { epoch: 1, seq: 2, state: 1, reason: "lost" });
   tick(bench, "B", 2);
-  context.immediate.look(clock.millis());
+  context.topics.tryOpen(clock.millis());
   // Nobody gets a turn for a while.
   clock.advance(300);
-  context.pacer.ranAt = clock.millis();
-  context.immediate.look(clock.millis());
-  assert.ok(context.immediate.gate.isOpen);
+  context.scheduler.ranAt = clock.millis();
+  context.topics.tryOpen(clock.millis());
+  assert.ok(context.topics.gate.isOpen);
   const before = heard.ticks.length;
   tick(bench, "B", 3);
   assert.equal(heard.ticks.length, before);

@@ -14,7 +14,7 @@ import { FIELD_COUNT, LIVE } from "../tick.ts";
 import type { CommandScheduler } from "./command_scheduler.ts";
 import { createContext, type GatewayContext } from "./context.ts";
 import { Ingest } from "./ingest.ts";
-import { Outlet, type Socket, type SocketData } from "./outlet.ts";
+import { OutboundConnection, type Socket, type SocketData } from "./outlet.ts";
 import { Session } from "./session.ts";
 
 /** A tick on the wire. */
@@ -117,7 +117,7 @@ export class MemorySocket implements Socket {
 }
 
 /** An outlet whose frames can be made narrower than its window would. */
-export class NarrowOutlet extends Outlet {
+export class NarrowOutlet extends OutboundConnection {
   /** The most bytes of a frame; 0 for none at all. */
   narrow = Number.POSITIVE_INFINITY;
 
@@ -154,7 +154,7 @@ export class SessionBench {
     const settings = testSettings(own);
     const { clock, bus } = this;
     this.context = createContext(settings, bus, clock, pino({ level: "silent" }), commands?.(clock));
-    const { table, immediate, counts } = this.context;
+    const { table, topics: immediate, counts } = this.context;
     immediate.publish = (topic, frame, isBinary) => {
       if (!this.socket.ended && this.socket.topics.has(topic)) this.socket.send(frame, isBinary);
     };
@@ -190,12 +190,12 @@ export class SessionBench {
     for (let passed = 0; passed < millis; passed += 5) {
       this.clock.advance(5);
       this.#elapsed += 5;
-      this.context.pacer.run();
+      this.context.scheduler.run();
       this.context.commands.run();
       if (this.answering) this.answer();
       if (this.#elapsed % NEWS === 0) this.#tellNews();
       const now = this.clock.millis();
-      if (this.#elapsed % TICK === 0 && this.session.tick(now)) this.session.ping(now);
+      if (this.#elapsed % TICK === 0 && this.session.maintain(now)) this.session.ping(now);
     }
   }
 
@@ -206,15 +206,15 @@ export class SessionBench {
 
   #tellNews(): void {
     this.context.stalls.beat(this.clock.millis());
-    this.context.immediate.look(this.clock.millis());
+    this.context.topics.tryOpen(this.clock.millis());
     const { table } = this.context;
     if (table.knownCount !== this.#known) {
       this.#known = table.knownCount;
-      this.session.meet();
+      this.session.matchNewSymbols();
     }
     if (table.statusClock !== this.#statusClock) {
       this.#statusClock = table.statusClock;
-      this.session.hurry();
+      this.session.scheduleFlushes();
     }
   }
 }

@@ -19,8 +19,8 @@ import { type CommandOwner, CommandQueue, type Steps } from "./command_queue.ts"
 import type { GatewayContext } from "./context.ts";
 import { countOne } from "./counts.ts";
 import { TokenBucket } from "./limiter.ts";
-import { Outlet, type Socket } from "./outlet.ts";
-import { type Granted, Portfolio } from "./portfolio.ts";
+import { OutboundConnection, type Socket } from "./outlet.ts";
+import { type Granted, SubscriptionSet } from "./portfolio.ts";
 import type { Grant } from "./rules.ts";
 import type { FrameTrace } from "./tracer.ts";
 
@@ -36,7 +36,7 @@ const HANDLE_BYTES = 12;
 const CLOSING = "closing a connection";
 
 /** How a session gets its outlet. */
-export type CreateOutlet = (...args: ConstructorParameters<typeof Outlet>) => Outlet;
+export type CreateOutbound = (...args: ConstructorParameters<typeof OutboundConnection>) => OutboundConnection;
 
 export class Session implements CommandOwner {
   readonly id: string;
@@ -46,8 +46,8 @@ export class Session implements CommandOwner {
   readonly openedAt: number;
   readonly #context: GatewayContext;
   readonly #socket: Socket;
-  readonly #outlet: Outlet;
-  readonly #portfolio: Portfolio;
+  readonly #outbound: OutboundConnection;
+  readonly #subscriptions: SubscriptionSet;
   readonly #queue: CommandQueue;
   readonly #commands: TokenBucket;
   readonly #excess: TokenBucket;
@@ -57,7 +57,7 @@ export class Session implements CommandOwner {
     context: GatewayContext,
     socket: Socket,
     id: string,
-    createOutlet: CreateOutlet = (...args) => new Outlet(...args),
+    createOutlet: CreateOutbound = (...args) => new OutboundConnection(...args),
   ) {
     const { commandsPerSecond, commandSymbolsPerSecond, maxSymbolsPerConnection, maxMessageBytes } = context.settings;
     const now = context.clock.millis();
@@ -67,8 +67,8 @@ export class Session implements CommandOwner {
     this.openedAt = now;
     this.#context = context;
     this.#socket = socket;
-    this.#outlet = createOutlet(context, socket, (name, reason) => this.close(name, reason));
-    this.#portfolio = new Portfolio(context, this.#outlet, this.#outlet.format);
+    this.#outbound = createOutlet(context, socket, (name, reason) => this.close(name, reason));
+    this.#subscriptions = new SubscriptionSet(context, this.#outbound, this.#outbound.format);
     this.#commands = new TokenBucket(commandsPerSecond, commandsPerSecond, now, stalled);
     this.#excess = new TokenBucket(commandsPerSecond, commandsPerSecond * EXCESS_SECONDS, now, stalled);
     this.#bad = new TokenBucket(1, BAD_MESSAGES, now, stalled);
@@ -78,32 +78,32 @@ export class Session implements CommandOwner {
   }
 
   /** Its way out, to be looked at. */
-  get outlet(): Readonly<Outlet> {
-    return this.#outlet;
+  get outbound(): Readonly<OutboundConnection> {
+    return this.#outbound;
   }
 
   /** Follows what is sent to it from now on; undefined: no longer. */
   trace(follow: FrameTrace | undefined): void {
     const now = this.#context.clock.millis();
     // What is followed is what turns send.
-    for (const { listener } of this.#portfolio.subscriptions) listener?.unlisten(now);
-    this.#outlet.trace(follow);
+    for (const { topicSubscriber: listener } of this.#subscriptions.subscriptions) listener?.unsubscribe(now);
+    this.#outbound.trace(follow);
   }
 
   /** Symbols that it holds. */
   get symbols(): number {
-    return this.#portfolio.count;
+    return this.#subscriptions.count;
   }
 
   /** The shortest interval that it was granted, ms; infinite where it holds nothing. */
   get interval(): number {
-    return this.#portfolio.interval;
+    return this.#subscriptions.interval;
   }
 
   /** Greets the client, and measures the way to it while it is empty. */
   open(): void {
     const { settings, clock } = this.#context;
-    this.#outlet.send({
+    this.#outbound.send({
       op: "hello",
       protocol: PROTOCOL_VERSION,
       session: this.id,
@@ -116,12 +116,12 @@ export class Session implements CommandOwner {
         messageBytes: settings.maxMessageBytes,
       },
     });
-    this.#outlet.ping(clock.millis());
+    this.#outbound.ping(clock.millis());
   }
 
   /** A message of the client's. */
   message(bytes: Uint8Array, binary: boolean): void {
-    if (this.#outlet.closed) return;
+    if (this.#outbound.closed) return;
     const { settings, clock, counts } = this.#context;
     const now = clock.millis();
     counts.commands++;
@@ -135,7 +135,7 @@ export class Session implements CommandOwner {
   }
 
   get isWritable(): boolean {
-    return !this.#outlet.closed && !this.#outlet.isBlocked;
+    return !this.#outbound.closed && !this.#outbound.isBlocked;
   }
 
   /** Begins a command, when those before it have been carried out. */
@@ -150,61 +150,61 @@ export class Session implements CommandOwner {
 
   /** The client has answered a ping. */
   pong(payload: ArrayBuffer): void {
-    this.#outlet.pong(payload);
+    this.#outbound.pong(payload);
   }
 
   /** The socket has written what it had kept. */
   drained(): void {
-    this.#outlet.drained();
+    this.#outbound.drained();
     this.#queue.resume();
   }
 
   /** Symbols have appeared: those that patterns wait for are granted when it is this session's turn. */
-  meet(): void {
+  matchNewSymbols(): void {
     this.#queue.resume();
   }
 
   mustCatchUp(isAsked: boolean): boolean {
     // Room or not: a command is about the symbols that there are, and must find them asked about.
-    return this.#portfolio.outdated && (isAsked || this.#outlet.room(this.#context.clock.millis()) > 0);
+    return this.#subscriptions.hasNewSymbols && (isAsked || this.#outbound.room(this.#context.clock.millis()) > 0);
   }
 
   catchUp(): void {
-    for (const [grant, granted] of this.#portfolio.meet()) this.#grant(grant, granted, undefined, false);
+    for (const [grant, granted] of this.#subscriptions.matchNewSymbols()) this.#grant(grant, granted, undefined, false);
   }
 
   /** What time brings. @returns whether a ping is due */
-  tick(now: number): boolean {
-    if (this.#outlet.closed) return false;
+  maintain(now: number): boolean {
+    if (this.#outbound.closed) return false;
     const { interval } = this;
-    for (const { listener } of this.#portfolio.subscriptions) listener?.settle(now);
-    const isPingDue = this.#outlet.tick(now, Number.isFinite(interval) ? interval : 0);
-    for (const { listener } of this.#portfolio.subscriptions) listener?.tend(now);
+    for (const { topicSubscriber: listener } of this.#subscriptions.subscriptions) listener?.account(now);
+    const isPingDue = this.#outbound.maintain(now, Number.isFinite(interval) ? interval : 0);
+    for (const { topicSubscriber: listener } of this.#subscriptions.subscriptions) listener?.maintain(now);
     this.#queue.resume();
     return isPingDue;
   }
 
   /** Asks the client to say what has arrived. */
   ping(now: number): void {
-    for (const { listener } of this.#portfolio.subscriptions) listener?.represent();
-    this.#outlet.ping(now);
+    for (const { topicSubscriber: listener } of this.#subscriptions.subscriptions) listener?.sample();
+    this.#outbound.ping(now);
   }
 
   /** Gives every subscription a turn: the state of symbols has changed. */
-  hurry(): void {
-    for (const subscription of this.#portfolio.subscriptions) this.#context.pacer.hurry(subscription);
+  scheduleFlushes(): void {
+    for (const subscription of this.#subscriptions.subscriptions) this.#context.scheduler.scheduleNow(subscription);
   }
 
   /** Says goodbye and closes: the gateway is going. @param retryAfter ms */
   bye(name: CloseName, reason: string, retryAfter: number): void {
-    if (this.#outlet.closed) return;
-    this.#outlet.send({ op: "bye", code: CLOSE_CODES[name].code, reason, retryAfter });
+    if (this.#outbound.closed) return;
+    this.#outbound.send({ op: "bye", code: CLOSE_CODES[name].code, reason, retryAfter });
     this.close(name, reason);
   }
 
   /** Closes the connection from this side. */
   close(name: CloseName, reason: string): void {
-    if (this.#outlet.closed) return;
+    if (this.#outbound.closed) return;
     const { code } = CLOSE_CODES[name];
     countOne(this.#context.counts.closes, name);
     this.#logClose(name, reason);
@@ -218,26 +218,26 @@ export class Session implements CommandOwner {
     const who = { session: this.id, address: this.address, agent: this.agent };
     // Everyone is, when a node goes.
     if (name === "restarting" || name === "goingAway") return log.debug({ ...who, code, reason }, CLOSING);
-    const slow = name === "tooSlow" ? flowOf(this.#outlet, clock.millis()) : {};
+    const slow = name === "tooSlow" ? flowOf(this.#outbound, clock.millis()) : {};
     events.add(name === "tooSlow" ? "warn" : "info", { ...who, code, reason, ...slow }, CLOSING, name);
   }
 
   /** The socket has been closed, by whomever. */
   ended(): void {
-    if (!this.#outlet.closed) countOne(this.#context.counts.closes, "client");
+    if (!this.#outbound.closed) countOne(this.#context.counts.closes, "client");
     this.#release();
   }
 
   #release(): void {
-    if (this.#outlet.closed) return;
-    this.#outlet.close();
+    if (this.#outbound.closed) return;
+    this.#outbound.close();
     this.#queue.close();
-    this.#portfolio.close();
+    this.#subscriptions.close();
   }
 
   /** @returns undefined where it is not even read: it has been answered */
   #read(bytes: Uint8Array, binary: boolean): Command | CommandFault | undefined {
-    const { format } = this.#outlet;
+    const { format } = this.#outbound;
     if (binary === format.binary) return readCommand(bytes, !binary);
     this.#badMessage(`this subprotocol has ${format.binary ? "binary" : "text"} messages`, undefined);
     return undefined;
@@ -252,7 +252,7 @@ export class Session implements CommandOwner {
   #obey(command: Command): Steps | undefined {
     switch (command.op) {
       case "ping":
-        this.#outlet.send({ op: "pong", ...idOf(command), time: this.#context.clock.micros() });
+        this.#outbound.send({ op: "pong", ...idOf(command), time: this.#context.clock.micros() });
         return undefined;
       case "subscribe":
         return this.#subscribe(command);
@@ -263,7 +263,7 @@ export class Session implements CommandOwner {
 
   /** What a subscription has sent of a symbol's state does not move with the symbol: nothing may be left unsent. */
   #sendStatus(): void {
-    for (const subscription of this.#portfolio.subscriptions) subscription.tellStatus();
+    for (const subscription of this.#subscriptions.subscriptions) subscription.sendStatus();
   }
 
   *#subscribe(command: Subscribe): Generator<number, number, void> {
@@ -271,7 +271,7 @@ export class Session implements CommandOwner {
     const fields = (command.fields ?? FIELDS) as readonly Field[];
     const interval = Math.max(Math.ceil(command.interval ?? settings.interval), settings.minInterval);
     const grant: Grant = { interval, fields, positions: Uint8Array.from(fields, fieldIndex) };
-    const granting = this.#portfolio.subscribe(command.symbols, grant);
+    const granting = this.#subscriptions.subscribe(command.symbols, grant);
     for (;;) {
       this.#sendStatus();
       const { value, done } = granting.next();
@@ -291,7 +291,7 @@ export class Session implements CommandOwner {
     if (cut.length === 0 && !hasMore) cut.push([]);
     cut.forEach((part, index) => {
       const isFollowed = hasMore || index < cut.length - 1;
-      this.#outlet.send({
+      this.#outbound.send({
         op: "subscribed",
         ...idOf({ id }),
         interval: grant.interval,
@@ -301,12 +301,12 @@ export class Session implements CommandOwner {
         ...(isFollowed && { more: true }),
       });
     });
-    for (const row of rows) this.#outlet.status.first(row);
-    this.#outlet.tellStatus();
+    for (const row of rows) this.#outbound.status.first(row);
+    this.#outbound.sendStatus();
   }
 
   *#unsubscribe(command: Unsubscribe): Generator<number, number, void> {
-    const ending = this.#portfolio.unsubscribe(command.symbols);
+    const ending = this.#subscriptions.unsubscribe(command.symbols);
     for (;;) {
       const { value, done } = ending.next();
       if (!value && !command.symbols.includes("*"))
@@ -324,7 +324,7 @@ export class Session implements CommandOwner {
     if (cut.length === 0 && !hasMore) cut.push([]);
     cut.forEach((part, index) => {
       const isFollowed = hasMore || index < cut.length - 1;
-      this.#outlet.send({ op: "unsubscribed", ...idOf({ id }), symbols: part, ...(isFollowed && { more: true }) });
+      this.#outbound.send({ op: "unsubscribed", ...idOf({ id }), symbols: part, ...(isFollowed && { more: true }) });
     });
   }
 
@@ -337,12 +337,12 @@ export class Session implements CommandOwner {
 
   #fail(code: ErrorCode, message: string, id: CommandId | undefined): void {
     countOne(this.#context.counts.errors, code);
-    this.#outlet.send({ op: "error", ...idOf({ id }), code, message, retryable: ERROR_CODES[code].retryable });
+    this.#outbound.send({ op: "error", ...idOf({ id }), code, message, retryable: ERROR_CODES[code].retryable });
   }
 }
 
 /** What tells how slow a client was: how far it was behind, ms, and how many bytes it had not taken. */
-function flowOf(outlet: Outlet, now: number): { behind: number; inFlight: number } {
+function flowOf(outlet: OutboundConnection, now: number): { behind: number; inFlight: number } {
   return { behind: Math.round(outlet.behind(now)), inFlight: outlet.window.inFlight };
 }
 

@@ -79,8 +79,8 @@ test("of many, as many as are asked for, the slowest first, and none that has go
   const made = (behind: number, closed = false): Watched => {
     const counts = { age: Number.NaN, ticks: 0, conflated: 0 };
     const window = { size: 1, inFlight: 0, lastTrip: 1, pace: 0, roundTrip: 1, unansweredSince: undefined };
-    const outlet = { window, closed, conflating: undefined, behind: () => behind, held: () => 0, ...counts };
-    return { id: String(behind), address: "", agent: "", openedAt: 0, symbols: 1, interval: 1, outlet };
+    const outbound = { window, closed, conflating: undefined, behind: () => behind, held: () => 0, ...counts };
+    return { id: String(behind), address: "", agent: "", openedAt: 0, symbols: 1, interval: 1, outbound };
   };
   const sessions = new Set(Array.from({ length: 2_500 }, (_, index) => made((index * 7_919) % 2_500)));
   const slowest = async (count: number) =>

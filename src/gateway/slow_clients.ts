@@ -1,7 +1,7 @@
 /** Finds the slowest of all connections, and says of each what is wrong with it. */
 import { bytes, duration } from "../report/format.ts";
 import type { ClientReport } from "../report/report.ts";
-import type { Outlet } from "./outlet.ts";
+import type { OutboundConnection } from "./outlet.ts";
 import type { Session } from "./session.ts";
 
 /** Connections that are looked at before sockets and the bus are served again: well under a millisecond's worth. */
@@ -15,9 +15,12 @@ const QUEUED_TRIPS = 2;
 
 /** What is looked at of a session. */
 export type Watched = Pick<Session, "id" | "address" | "agent" | "openedAt" | "symbols" | "interval"> & {
-  readonly outlet: Pick<Outlet, "behind" | "held" | "age" | "ticks" | "conflated" | "conflating" | "closed"> & {
+  readonly outbound: Pick<
+    OutboundConnection,
+    "behind" | "held" | "age" | "ticks" | "conflated" | "conflating" | "closed"
+  > & {
     readonly window: Pick<
-      Outlet["window"],
+      OutboundConnection["window"],
       "size" | "inFlight" | "lastTrip" | "pace" | "roundTrip" | "unansweredSince"
     >;
   };
@@ -43,12 +46,12 @@ export async function slowestClients(
   let looked = 0;
   let time = now();
   for (const session of sessions) {
-    take(slowest, { session, behind: session.outlet.behind(time) }, count);
+    take(slowest, { session, behind: session.outbound.behind(time) }, count);
     if (++looked % SLICE > 0) continue;
     await new Promise((resolve) => setImmediate(resolve));
     time = now();
   }
-  const open = slowest.filter(({ session }) => !session.outlet.closed);
+  const open = slowest.filter(({ session }) => !session.outbound.closed);
   return open.map(({ session }) => reportClient(session, time));
 }
 
@@ -65,8 +68,8 @@ function take(slowest: Place[], place: Place, count: number): void {
 
 /** How one connection does. */
 export function reportClient(session: Watched, now: number): ClientReport {
-  const { outlet } = session;
-  const { window, conflating } = outlet;
+  const { outbound } = session;
+  const { window, conflating } = outbound;
   const { interval } = session;
   const { size, inFlight, lastTrip, pace, unansweredSince } = window;
   const bare = Number.isFinite(window.roundTrip) ? window.roundTrip : null;
@@ -79,16 +82,16 @@ export function reportClient(session: Watched, now: number): ClientReport {
     connectedFor: now - session.openedAt,
     symbols: session.symbols,
     interval: Number.isFinite(interval) ? interval : null,
-    behind: outlet.behind(now),
-    age: known(outlet.age),
+    behind: outbound.behind(now),
+    age: known(outbound.age),
     roundTrip: bare === null ? null : lastTrip,
     bareRoundTrip: bare,
     unanswered,
-    held: outlet.held(now),
+    held: outbound.held(now),
     window: size,
     inFlight,
-    ticks: outlet.ticks,
-    conflated: outlet.conflated,
+    ticks: outbound.ticks,
+    conflated: outbound.conflated,
     reads: isQueued && pace > 0 ? pace : null,
     conflating: conflating ?? null,
   };

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MarketTable } from "../market/table.ts";
 import { CLOSED, LIVE, STALE } from "../tick.ts";
-import { StatusTeller } from "./status.ts";
+import { StatusBatcher } from "./status.ts";
 
 function bench(symbols: number) {
   const table = new MarketTable(10_000);
   for (let row = 0; row < symbols; row++) table.merge(table.add(`S${row}`), { bid: 1 }, 1);
-  return { table, teller: new StatusTeller(table, () => 77) };
+  return { table, teller: new StatusBatcher(table, () => 77) };
 }
 
 test("symbols that stand alike are told together: since the first that is stale, since the last that lives again", () => {

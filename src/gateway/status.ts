@@ -4,7 +4,7 @@ import type { Status } from "../protocol/messages.ts";
 import { LIVE, STATES } from "../tick.ts";
 import { parts, symbolBytes } from "./answer_parts.ts";
 
-export class StatusTeller {
+export class StatusBatcher {
   readonly #table: MarketTable;
   readonly #gathered = new Map<string, Status>();
   readonly #now: () => number;

@@ -15,27 +15,27 @@ import type { Field } from "../tick.ts";
 import type { GatewayContext } from "./context.ts";
 import type { GatewayCounts } from "./counts.ts";
 import type { Frame } from "./frame.ts";
-import type { ImmediateHolder, ImmediateIndex } from "./immediate.ts";
-import { Listener } from "./listener.ts";
+import type { TopicHolder, TopicIndex } from "./immediate.ts";
+import { TopicSubscriber } from "./listener.ts";
 import type { Numbers } from "./numbers.ts";
-import { AGAIN, DONE, Paced } from "./pacer.ts";
+import { AGAIN, DONE, Flushable } from "./pacer.ts";
 import type { Grant } from "./rules.ts";
-import type { StatusTeller } from "./status.ts";
+import type { StatusBatcher } from "./status.ts";
 
 /**
  * How soon a subscription that had nothing to send looks again, ms: the first tick after a rest need not wait for
  * the interval to end.
  */
-const IDLE_LOOK = 20;
+const IDLE_INTERVAL = 20;
 const FIRST_CAPACITY = 16;
 
 /** Where a subscription's numbers are among them. */
 const DUE = 0;
 /** When the pass under way or the last one began, ms. */
-const PASS_START = 1;
+const SCAN_START = 1;
 /** When that was due, ms, and how long after the one before that was. */
-const PASS_DUE = 2;
-const PASS_AFTER = 3;
+const SCAN_DUE = 2;
+const SCAN_AFTER = 3;
 /** Since when it waits for room, ms; negative when it does not. */
 const HELD_SINCE = 4;
 /** How long it has waited for room since the pass under way or the next one was due, ms; and of that, before the pass began. */
@@ -51,22 +51,22 @@ export const SUBSCRIPTION_NUMBERS = STATUS_CLOCK + 1;
 export type RowSet = Pick<ReadonlySet<number>, "has" | "size">;
 
 /** The way from a subscription to its client: what a session is to it. */
-export interface Way {
+export interface Sink {
   /** The one frame under construction. */
   readonly frame: Frame;
   readonly counts: GatewayCounts;
-  readonly status: StatusTeller;
+  readonly status: StatusBatcher;
   /** Bytes that a data frame may have now; 0 when nothing may be sent. */
   room(now: number): number;
   /** Whether a subscription may begin to listen to the broadcast. */
-  mayListen(now: number): boolean;
+  canBroadcast(now: number): boolean;
   /** Bytes that may go to the client by broadcast until its window is full; 0 where it must not listen. */
-  budget(now: number): number;
+  broadcastBudget(now: number): number;
   /** What is broadcast under a topic goes to the client. */
   subscribe(topic: string): void;
   unsubscribe(topic: string): void;
   /** So much was broadcast to it, and so many ticks were left out by their feed. */
-  settle(bytes: number, ticks: number, leftOut: number, now: number): void;
+  account(bytes: number, ticks: number, leftOut: number, now: number): void;
   /** Whether a ping is due for what is broadcast, or will be before it is looked at again. */
   isPingDue(now: number): boolean;
   /** Asks the client to say that all before this has arrived. */
@@ -75,9 +75,9 @@ export interface Way {
    * So many ticks have been broadcast to it, of which one of this row stands for all.
    * @param waited how long it took from the market table to the frame, microseconds
    */
-  broadcast(row: number, ticks: number, waited: number): void;
+  sampleBroadcast(row: number, ticks: number, waited: number): void;
   /** The subscription gets a turn when there is room. */
-  wait(subscription: Subscription): void;
+  waitForRoom(subscription: Subscription): void;
   /** The subscription has its snapshots, and gets its first turn. @returns when it is due, ms */
   begin(subscription: Subscription, now: number): number;
   /** The subscription gets a turn at `due`, ms. */
@@ -89,24 +89,24 @@ export interface Way {
    * @param due since when their turn was due, ms
    * @param held how long of that there was no room, ms
    */
-  delivers(from: number, now: number, due: number, held: number): void;
+  sampleFrame(from: number, now: number, due: number, held: number): void;
   /** Ticks were replaced before they were sent; see {@link GatewayCounts.conflated}. */
-  replaced(ticks: number, interval: number, before: number, late: number, held: number): void;
+  countConflated(ticks: number, interval: number, before: number, late: number, held: number): void;
   /** Sends the frame. */
   sendFrame(frame: Frame, now: number): void;
   /** Sends what has been gathered of how symbols stand. */
-  tellStatus(): void;
+  sendStatus(): void;
   /** A turn has come so late, ms; because of the client where it had been held back. */
-  punctual(late: number, interval: number, heldBack: boolean, now: number): void;
+  noteLateness(late: number, interval: number, heldBack: boolean, now: number): void;
 }
 
-export class Subscription extends Paced implements ImmediateHolder {
+export class Subscription extends Flushable implements TopicHolder {
   readonly interval: number;
   readonly fields: readonly Field[];
   readonly encoder: TickEncoder;
   /** Interval 0: what it is to the broadcast. */
-  readonly listener: Listener | undefined;
-  readonly #way: Way;
+  readonly topicSubscriber: TopicSubscriber | undefined;
+  readonly #way: Sink;
   readonly #table: MarketTable;
   /** Where its entries are in the market table's heap. */
   entries = 0;
@@ -115,25 +115,25 @@ export class Subscription extends Paced implements ImmediateHolder {
   /** Entries before this one have had their snapshot. */
   #snapshotted = 0;
   /** Entries before this one take part in passes; those up to `#snapshotted` wait for one interval to pass. */
-  #settled = 0;
+  #admitted = 0;
   /** When entries got their snapshot: up to which, and when, first and last. */
   readonly #joins: { end: number; from: number; at: number }[] = [];
   /** Whether its turns have been scheduled. */
-  #started = false;
+  #hasStarted = false;
   /** Whether a pass is under way, cut short by a full frame or window, and where it goes on. */
-  #passing = false;
-  #hand = 0;
-  #sentInPass = false;
+  #isScanning = false;
+  #cursor = 0;
+  #hasSentInScan = false;
   /** Whether its turn came and the window was full. */
-  #heldBack = false;
-  readonly #immediate: ImmediateIndex;
+  #isHeldBack = false;
+  readonly #immediate: TopicIndex;
   readonly #numbers: Numbers;
   readonly #at: number;
 
   /** @param due when its first turn is due, ms */
-  constructor(way: Way, context: GatewayContext, grant: Grant, encoder: TickEncoder, due: number) {
+  constructor(way: Sink, context: GatewayContext, grant: Grant, encoder: TickEncoder, due: number) {
     super();
-    const { table, numbers, immediate } = context;
+    const { table, numbers, topics: immediate } = context;
     this.#way = way;
     this.#table = table;
     this.interval = grant.interval;
@@ -142,9 +142,9 @@ export class Subscription extends Paced implements ImmediateHolder {
     this.#numbers = numbers.subscriptions;
     this.#at = this.#numbers.take();
     this.#immediate = immediate;
-    if (grant.interval === 0) this.listener = new Listener(this, way, context);
+    if (grant.interval === 0) this.topicSubscriber = new TopicSubscriber(this, way, context);
     this.due = due;
-    this.#set(PASS_START, Number.POSITIVE_INFINITY);
+    this.#set(SCAN_START, Number.POSITIVE_INFINITY);
     this.#set(HELD_SINCE, -1);
     this.#set(STATUS_CLOCK, table.statusClock);
   }
@@ -194,13 +194,13 @@ export class Subscription extends Paced implements ImmediateHolder {
 
   /** Adds rows that are not in it, for which room has been reserved; each gets a snapshot on the next turn. */
   add(rows: Iterable<number>, now: number): void {
-    this.listener?.unlisten(now);
+    this.topicSubscriber?.unsubscribe(now);
     const { i32 } = this.#table.heap;
     for (const row of rows) {
       const at = (this.entries >>> 2) + this.#count++ * 2;
       i32[at] = row;
       i32[at + 1] = 0;
-      if (this.listener) this.#immediate.add(row, this.listener.id);
+      if (this.topicSubscriber) this.#immediate.add(row, this.topicSubscriber.id);
     }
   }
 
@@ -209,7 +209,7 @@ export class Subscription extends Paced implements ImmediateHolder {
    * @param removed is called with each row that was in it
    */
   remove(rows: RowSet, now: number, removed: (row: number) => void): void {
-    const [settled, snapshotted, hand] = [this.#settled, this.#snapshotted, this.#hand];
+    const [settled, snapshotted, hand] = [this.#admitted, this.#snapshotted, this.#cursor];
     const ends = this.#joins.map((join) => join.end);
     const { i32 } = this.#table.heap;
     const first = this.entries >>> 2;
@@ -222,14 +222,14 @@ export class Subscription extends Paced implements ImmediateHolder {
         kept++;
         continue;
       }
-      this.listener?.unlisten(now);
-      if (index < settled) this.#settled--;
+      this.topicSubscriber?.unsubscribe(now);
+      if (index < settled) this.#admitted--;
       if (index < snapshotted) this.#snapshotted--;
-      if (index < hand) this.#hand--;
+      if (index < hand) this.#cursor--;
       this.#joins.forEach((join, at) => {
         if (index < ends[at]) join.end--;
       });
-      if (this.listener) this.#immediate.remove(row, this.listener.id);
+      if (this.topicSubscriber) this.#immediate.remove(row, this.topicSubscriber.id);
       removed(row);
     }
     this.#count = kept;
@@ -240,42 +240,42 @@ export class Subscription extends Paced implements ImmediateHolder {
     if (this.closed) return DONE;
     const room = this.#way.room(now);
     if (room === 0) {
-      if (this.listener?.listens && !this.isInArrears) this.due = now;
-      this.listener?.unlisten(now);
-      this.#heldBack = true;
+      if (this.topicSubscriber?.isSubscribed && !this.isCatchingUp) this.due = now;
+      this.topicSubscriber?.unsubscribe(now);
+      this.#isHeldBack = true;
       if (this.#get(HELD_SINCE) < 0) this.#set(HELD_SINCE, now);
-      this.#way.wait(this);
+      this.#way.waitForRoom(this);
       return DONE;
     }
     if (this.#get(HELD_SINCE) >= 0) this.#release(now);
-    this.tellStatus();
+    this.sendStatus();
     if (this.closed) return DONE;
     const { frame } = this.#way;
     frame.begin(this.encoder.format, room, this.#way.sentAt(now));
-    const complete = this.#snapshot(now) && this.#pass(now);
+    const complete = this.#snapshot(now) && this.#scan(now);
     if (frame.count > 0) this.#way.sendFrame(frame, now);
     if (!complete) return AGAIN;
-    this.listener?.listen(now);
+    this.topicSubscriber?.subscribe(now);
     return DONE;
   }
 
   /** All that changed up to now has been told, by the broadcast. */
-  toldAll(now: number): void {
-    this.#set(PASS_START, now);
+  markAllSent(now: number): void {
+    this.#set(SCAN_START, now);
   }
 
   /** Whether it may listen when the broadcast is open again: it knows how symbols stand, and is not held back. */
-  get mayResume(): boolean {
+  get canResume(): boolean {
     return this.#get(STATUS_CLOCK) === this.#table.statusClock && this.#get(HELD_SINCE) < 0;
   }
 
   /** Whether turns still have to tell what has changed. */
-  get isInArrears(): boolean {
-    return this.#passing || this.#hasChanged();
+  get isCatchingUp(): boolean {
+    return this.#isScanning || this.#hasChanged();
   }
 
   #hasChanged(): boolean {
-    return this.listener !== undefined && this.#immediate.hasChanged(this.listener.id);
+    return this.topicSubscriber !== undefined && this.#immediate.hasChanged(this.topicSubscriber.id);
   }
 
   /** Sends the snapshots that are owed. Returns whether all are in the frame. */
@@ -291,15 +291,15 @@ export class Subscription extends Paced implements ImmediateHolder {
     this.#snapshotted = index;
     if (index > from) this.#joined(index, now);
     if (index < this.#count) return false;
-    if (!this.#started && this.interval > 0) this.due = this.#way.begin(this, now);
-    this.#started = true;
+    if (!this.#hasStarted && this.interval > 0) this.due = this.#way.begin(this, now);
+    this.#hasStarted = true;
     return true;
   }
 
   /** Notes that entries up to `end` got their snapshot; those of an eighth of the interval settle together. */
   #joined(end: number, now: number): void {
     if (this.interval === 0) {
-      this.#settled = end;
+      this.#admitted = end;
       return;
     }
     const last = this.#joins.at(-1);
@@ -310,45 +310,45 @@ export class Subscription extends Paced implements ImmediateHolder {
   }
 
   /** Goes through the entries for what has changed, from where it was cut short. Returns whether it is through. */
-  #pass(now: number): boolean {
-    if (!this.#passing) {
-      if (this.listener ? !this.#hasChanged() : this.due > now) return true;
-      this.#passing = true;
-      if (this.listener) this.#immediate.take(this.listener.id);
+  #scan(now: number): boolean {
+    if (!this.#isScanning) {
+      if (this.topicSubscriber ? !this.#hasChanged() : this.due > now) return true;
+      this.#isScanning = true;
+      if (this.topicSubscriber) this.#immediate.takeChanges(this.topicSubscriber.id);
       const due = this.#nextDue();
-      this.#set(PASS_DUE, due);
+      this.#set(SCAN_DUE, due);
       // Before the first there was none.
-      this.#set(PASS_AFTER, Math.max(0, due - this.#get(PASS_START)));
-      if (this.listener && !this.#heldBack) this.#immediate.gate.turned(now - due);
-      this.#way.punctual(now - due, this.interval, this.#heldBack, now);
+      this.#set(SCAN_AFTER, Math.max(0, due - this.#get(SCAN_START)));
+      if (this.topicSubscriber && !this.#isHeldBack) this.#immediate.gate.turned(now - due);
+      this.#way.noteLateness(now - due, this.interval, this.#isHeldBack, now);
       if (this.closed) return true;
-      this.#set(PASS_START, now);
+      this.#set(SCAN_START, now);
       this.#set(HELD_BEFORE, this.#get(HELD));
-      this.#heldBack = false;
-      this.#settle(now);
+      this.#isHeldBack = false;
+      this.#admit(now);
     }
     const { frame, counts } = this.#way;
-    const end = this.#settled;
+    const end = this.#admitted;
     const before = frame.count;
-    const index = this.encoder.copyChanged(this, this.#hand, end, frame);
+    const index = this.encoder.copyChanged(this, this.#cursor, end, frame);
     if (frame.count > before) {
-      const [due, held] = [this.#get(PASS_DUE), this.#get(HELD)];
+      const [due, held] = [this.#get(SCAN_DUE), this.#get(HELD)];
       counts.ticksOut += frame.count - before;
       const { conflated } = frame;
-      if (conflated > 0) this.#way.replaced(conflated, this.interval, this.#get(PASS_AFTER), now - due, held);
-      this.#way.delivers(before, now, due, held);
-      this.#sentInPass = true;
+      if (conflated > 0) this.#way.countConflated(conflated, this.interval, this.#get(SCAN_AFTER), now - due, held);
+      this.#way.sampleFrame(before, now, due, held);
+      this.#hasSentInScan = true;
     }
     if (index < end) {
-      this.#hand = index;
+      this.#cursor = index;
       return false;
     }
-    this.#passing = false;
-    this.#hand = 0;
-    if (this.listener) this.#immediate.caughtUp(this.listener.id, now);
+    this.#isScanning = false;
+    this.#cursor = 0;
+    if (this.topicSubscriber) this.#immediate.markCaughtUp(this.topicSubscriber.id, now);
     if (this.interval > 0)
-      this.#schedule(now + (this.#sentInPass ? this.interval : Math.min(this.interval, IDLE_LOOK)));
-    this.#sentInPass = false;
+      this.#schedule(now + (this.#hasSentInScan ? this.interval : Math.min(this.interval, IDLE_INTERVAL)));
+    this.#hasSentInScan = false;
     // The next one is counted from the beginning of this one: what it was held back in between is part of its lateness.
     this.#set(HELD, this.interval > 0 ? this.#get(HELD) - this.#get(HELD_BEFORE) : 0);
     return !this.#hasChanged();
@@ -356,7 +356,7 @@ export class Subscription extends Paced implements ImmediateHolder {
 
   /** When the next pass is due: one that took long is late as well, though its successor is counted from its end. */
   #nextDue(): number {
-    return this.interval > 0 ? Math.min(this.due, this.#get(PASS_START) + this.interval) : this.due;
+    return this.interval > 0 ? Math.min(this.due, this.#get(SCAN_START) + this.interval) : this.due;
   }
 
   #schedule(due: number): void {
@@ -367,21 +367,21 @@ export class Subscription extends Paced implements ImmediateHolder {
   /** There is room again: notes how long what was due had to wait for it. */
   #release(now: number): void {
     const since = this.#get(HELD_SINCE);
-    const from = this.#passing ? since : Math.max(since, this.#nextDue());
+    const from = this.#isScanning ? since : Math.max(since, this.#nextDue());
     this.#set(HELD, this.#get(HELD) + Math.max(0, now - from));
     this.#set(HELD_SINCE, -1);
   }
 
   /** Lets entries take part in passes whose snapshot is one interval old. */
-  #settle(now: number): void {
+  #admit(now: number): void {
     let through = 0;
     while (through < this.#joins.length && this.#joins[through].at + this.interval <= now)
-      this.#settled = this.#joins[through++].end;
+      this.#admitted = this.#joins[through++].end;
     if (through > 0) this.#joins.splice(0, through);
   }
 
   /** Tells how symbols stand that have changed in that: before any tick of them, and before they move elsewhere. */
-  tellStatus(): void {
+  sendStatus(): void {
     if (this.closed) return;
     const table = this.#table;
     const since = this.#get(STATUS_CLOCK);
@@ -399,14 +399,14 @@ export class Subscription extends Paced implements ImmediateHolder {
       }
       if (table.stateVersion[row] > since) teller.state(row);
     }
-    this.#way.tellStatus();
+    this.#way.sendStatus();
   }
 
   /** Ends it, and gives its memory back. */
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    if (this.listener) this.#immediate.leave(this.listener.id);
+    if (this.topicSubscriber) this.#immediate.unregister(this.topicSubscriber.id);
     this.#giveBack();
     this.#numbers.give(this.#at);
     this.#count = 0;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Sweep } from "./sweep.ts";
+import { ReadySet } from "./sweep.ts";
 
 const step = fc.record({
   kind: fc.constantFrom("add", "add", "delete", "take", "take"),
@@ -11,7 +11,7 @@ const step = fc.record({
 test("whoever waits is visited once, in the order of places, and nobody twice before", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-      const sweep = new Sweep();
+      const sweep = new ReadySet();
       /** Who waits, and who was visited meanwhile. */
       const waiting = new Map<number, Set<number>>();
       let hand = 0;
@@ -41,7 +41,7 @@ test("whoever waits is visited once, in the order of places, and nobody twice be
 });
 
 test("the hand goes on where more places have come behind the last", () => {
-  const sweep = new Sweep();
+  const sweep = new ReadySet();
   sweep.add(255);
   assert.equal(sweep.take(), 255);
   for (const place of [3, 256]) sweep.add(place);

@@ -11,11 +11,11 @@ const WORD_BITS = 5;
 const WORD = 1 << WORD_BITS;
 const FIRST_WORDS = 8;
 
-export class Sweep {
+export class ReadySet {
   /** A bit a place. */
   #words = new Int32Array(FIRST_WORDS);
   /** Where the next visit is looked for. */
-  #hand = 0;
+  #cursor = 0;
   #size = 0;
 
   /** How many wait. */
@@ -44,9 +44,9 @@ export class Sweep {
 
   /** The next one, which does not wait any more. At least one must. */
   take(): number {
-    let at = this.#hand >>> WORD_BITS;
+    let at = this.#cursor >>> WORD_BITS;
     // Those of its word that the hand has passed come last.
-    let word = at < this.#words.length ? this.#words[at] & (-1 << (this.#hand % WORD)) : 0;
+    let word = at < this.#words.length ? this.#words[at] & (-1 << (this.#cursor % WORD)) : 0;
     while (word === 0) {
       at = at + 1 < this.#words.length ? at + 1 : 0;
       word = this.#words[at];
@@ -55,7 +55,7 @@ export class Sweep {
     const place = at * WORD + (WORD - 1 - Math.clz32(bit));
     this.#words[at] ^= bit;
     this.#size--;
-    this.#hand = place + 1;
+    this.#cursor = place + 1;
     return place;
   }
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { SETTINGS } from "../settings.ts";
-import { ArrivalWindow } from "./window.ts";
+import { InFlightWindow } from "./window.ts";
 
 const MIN = SETTINGS.windowMin.default;
 const MAX = SETTINGS.windowMax.default;
@@ -21,7 +21,7 @@ interface Item {
  * gone through at `rate`, and a pong that takes a round trip.
  */
 class Network {
-  readonly window: ArrivalWindow;
+  readonly window: InFlightWindow;
   now = 0;
   /** What the reader takes in, bytes per ms. */
   rate: number;
@@ -46,7 +46,7 @@ class Network {
     this.rate = rate;
     this.#frameBytes = offered * 100;
     this.roundTrip = roundTrip;
-    this.window = new ArrivalWindow(MIN, MAX, DELAY, 0);
+    this.window = new InFlightWindow(MIN, MAX, DELAY, 0);
     this.#ping();
   }
 
@@ -173,7 +173,7 @@ test("a reader that stops is soon sent nothing more, and is current within a sec
 });
 
 test("the way there is half of a bare trip and half of what noise adds to it, but all of what queues", () => {
-  const window = new ArrivalWindow(MIN, MAX, DELAY, 0);
+  const window = new InFlightWindow(MIN, MAX, DELAY, 0);
   const wayOf = (trip: number, sentAt: number) => {
     const number = window.ping(sentAt);
     window.pong(number, sentAt + trip);
@@ -203,7 +203,7 @@ test("of a slow reader the way there is as long as its frames are old", () => {
 });
 
 test("before the first pong no more than a screen of prices is sent", () => {
-  const window = new ArrivalWindow(MIN, MAX, DELAY, 0);
+  const window = new InFlightWindow(MIN, MAX, DELAY, 0);
   window.ping(0);
   for (let now = 0; now < 60_000; now += 10) {
     const room = window.room(now);
@@ -213,7 +213,7 @@ test("before the first pong no more than a screen of prices is sent", () => {
 });
 
 test("pongs nobody asked for, old ones and doubles change nothing", () => {
-  const window = new ArrivalWindow(MIN, MAX, DELAY, 0);
+  const window = new InFlightWindow(MIN, MAX, DELAY, 0);
   assert.equal(window.pong(0, 1), -1);
   window.sent(100, 1);
   const first = window.ping(1);
@@ -237,7 +237,7 @@ const step = fc.record({
 test("whatever a client answers, arrived is never more than sent, pings stay within the ring, the window within its limits", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-      const window = new ArrivalWindow(MIN, MAX, DELAY, 0);
+      const window = new InFlightWindow(MIN, MAX, DELAY, 0);
       let [now, sent, most] = [0, 0, 0];
       const out: { number: number; sent: number }[] = [];
       for (const { kind, number, gap } of steps) {

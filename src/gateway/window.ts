@@ -67,7 +67,7 @@ const PING_LOAD = PING_SENT + MAX_PINGS;
 /** How many numbers a window has. */
 export const WINDOW_NUMBERS = PING_LOAD + MAX_PINGS;
 
-export class ArrivalWindow {
+export class InFlightWindow {
   readonly #min: number;
   readonly #max: number;
   readonly #delay: number;
