@@ -10,7 +10,7 @@
  * lost, frames that cannot be read.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { UsageError } from "../src/option.ts";
+import { UsageError } from "../src/settings/option.ts";
 import type { TurnsOrder } from "./bare_turns.ts";
 import { loadOf } from "./bench_load.ts";
 import { Child } from "./child.ts";

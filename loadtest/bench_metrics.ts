@@ -8,7 +8,7 @@
  * Exit code 1 when it costs more than 2 %, with certainty.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { integer, UsageError } from "../src/option.ts";
+import { integer, UsageError } from "../src/settings/option.ts";
 import { loadOf } from "./bench_load.ts";
 import { type FlagValues, flag, flagsHelp, readFlags } from "./flags.ts";
 import { GatewayProcess } from "./gateway_process.ts";

@@ -1,7 +1,7 @@
 /** A script of this folder in a process of its own, to which orders are given and which answers each with a report. */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { UsageError } from "../src/option.ts";
+import { UsageError } from "../src/settings/option.ts";
 
 /** How long an order may take if nothing else is said, ms. */
 const PATIENCE = 120_000;

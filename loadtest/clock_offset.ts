@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pack, unpack } from "msgpackr";
 import { WebSocket } from "ws";
-import { type Clock, SystemClock } from "../src/clock.ts";
-import { UsageError } from "../src/option.ts";
+import { type Clock, SystemClock } from "../src/base/clock.ts";
+import { UsageError } from "../src/settings/option.ts";
 import { type ClockOffset, offsetOf, type Sample } from "./clock_sample.ts";
 
 /** Pings that are sent, and the pause between them, ms: below the commands that a connection may give. */

@@ -1,5 +1,5 @@
 /** The flags of the fan-out benchmark: what is measured, and its bounds. */
-import { integer, text, UsageError } from "../src/option.ts";
+import { integer, text, UsageError } from "../src/settings/option.ts";
 import { type FlagValues, flag, flagsHelp, readFlags } from "./flags.ts";
 
 const FLAGS = {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { boolean, integer, list, text, UsageError } from "../src/option.ts";
+import { boolean, integer, list, text, UsageError } from "../src/settings/option.ts";
 import { flag, flagsHelp, readFlags } from "./flags.ts";
 
 const FLAGS = {

@@ -1,6 +1,6 @@
 /** The flags of a script of this folder: read by one table, refused with their range, listed by `--help`. */
 import { parseArgs } from "node:util";
-import { type Kind, UsageError } from "../src/option.ts";
+import { type Kind, UsageError } from "../src/settings/option.ts";
 
 /** One flag. Where the default is a list, the flag may be given several times; where it is `false`, it is a switch. */
 export interface Flag<T> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createTarget, type Target } from "../src/protocol/msgpack.ts";
+import { createTarget, type Target } from "../src/msgpack/msgpack.ts";
 import { clientFrame, FrameReader } from "./frame_reader.ts";
 
 function serverFrame(opcode: number, payload: Buffer): Buffer {

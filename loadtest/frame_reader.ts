@@ -2,7 +2,7 @@
  * The receiving end of a WebSocket, as lean as can be: finds the frames of a server in a stream of bytes. Only what a
  * server sends: unmasked, and without extensions.
  */
-import { createTarget, type Target } from "../src/protocol/msgpack.ts";
+import { createTarget, type Target } from "../src/msgpack/msgpack.ts";
 
 /** Who is told of frames. The bytes are good during the call only. */
 export interface FrameListener {

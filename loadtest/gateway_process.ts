@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { UsageError } from "../src/option.ts";
+import { UsageError } from "../src/settings/option.ts";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 /** How long it may take to start, and to end, ms: generous, for a machine that builds something else meanwhile. */

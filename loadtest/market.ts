@@ -1,7 +1,7 @@
 /** The market that a gateway has, over HTTP: which symbols there are, and what holds now. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { UsageError } from "../src/option.ts";
-import { FIELDS } from "../src/tick.ts";
+import { FIELDS } from "../src/base/tick.ts";
+import { UsageError } from "../src/settings/option.ts";
 
 /** How long an answer may take, ms. */
 const ANSWER_TIME = 30_000;

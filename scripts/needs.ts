@@ -8,7 +8,7 @@ import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { findK6 } from "../loadtest/k6/find.ts";
 import { installK6 } from "../loadtest/k6/install.ts";
-import { UsageError } from "../src/option.ts";
+import { UsageError } from "../src/settings/option.ts";
 
 /** Something that a test runs, and the Debian package that it comes in. */
 interface Need {

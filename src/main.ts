@@ -1,13 +1,14 @@
 /** The command line: finds the command, reads its settings, and runs it. */
+
+import { VERSION } from "./base/version.ts";
 import { commandHelp, overview } from "./command/help.ts";
-import { endWithLauncher } from "./command/launcher.ts";
-import { runServers } from "./command/servers.ts";
-import { say } from "./command/terminal-lines.ts";
-import { type CommandLine, readSettings } from "./command_line.ts";
-import { UsageError } from "./option.ts";
-import { withoutSecrets } from "./secrets.ts";
-import type { CommandName } from "./settings.ts";
-import { VERSION } from "./version.ts";
+import { endWithLauncher } from "./command/serve/launcher.ts";
+import { runServers } from "./command/serve/servers.ts";
+import { say } from "./command/terminal/lines.ts";
+import { withoutSecrets } from "./log/secrets.ts";
+import { type CommandLine, readSettings } from "./settings/command_line.ts";
+import { UsageError } from "./settings/option.ts";
+import type { CommandName } from "./settings/settings.ts";
 
 type Run = (commandLine: CommandLine) => Promise<void>;
 
@@ -16,9 +17,9 @@ const COMMANDS: Readonly<Record<CommandName, Run>> = {
   all: (line) => runServers(line, { gateway: true, feeds: true }),
   gateway: (line) => runServers(line, { gateway: true, feeds: false }),
   feed: (line) => runServers(line, { gateway: false, feeds: true }),
-  watch: async (line) => (await import("./command/watch.ts")).run(line),
-  top: async (line) => (await import("./command/top.ts")).run(line),
-  trace: async (line) => (await import("./command/trace.ts")).run(line),
+  watch: async (line) => (await import("./command/watch/watch.ts")).run(line),
+  top: async (line) => (await import("./command/top/top.ts")).run(line),
+  trace: async (line) => (await import("./command/trace/trace.ts")).run(line),
   play: async (line) => (await import("./command/play.ts")).run(line),
 };
 

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { after, before, test } from "node:test";
-import { GatewayProcess, polled, runTickgate } from "./gateway_process.ts";
+import { GatewayProcess, polled, runTickgate } from "./support/gateway_process.ts";
 
 let gateway: GatewayProcess;
 before(async () => {

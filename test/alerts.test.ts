@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { SETTINGS } from "../src/settings.ts";
-import { ROOT, read, readYaml } from "./compose.ts";
+import { SETTINGS } from "../src/settings/settings.ts";
+import { ROOT, read, readYaml } from "./support/compose.ts";
 
 interface Rule {
   readonly alert?: string;

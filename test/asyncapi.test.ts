@@ -7,6 +7,7 @@ import { encode } from "@msgpack/msgpack";
 import { Ajv, type AnySchema } from "ajv";
 import formats from "ajv-formats";
 import fc from "fast-check";
+import { FIELDS, isPattern, isSymbol, STATES } from "../src/base/tick.ts";
 import { CLOSE_CODES, ERROR_CODES } from "../src/protocol/codes.ts";
 import { isFault, readCommand } from "../src/protocol/command.ts";
 import {
@@ -17,9 +18,8 @@ import {
   PROTOCOL_VERSION,
   SUBPROTOCOLS,
 } from "../src/protocol/messages.ts";
-import { SETTINGS } from "../src/settings.ts";
-import { FIELDS, isPattern, isSymbol, STATES } from "../src/tick.ts";
-import { document, faults, nameOf, type Schema } from "./asyncapi_document.ts";
+import { SETTINGS } from "../src/settings/settings.ts";
+import { document, faults, nameOf, type Schema } from "./support/asyncapi_document.ts";
 
 const { schemas, messages } = document.components;
 const { stream } = document.channels;

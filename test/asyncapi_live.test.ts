@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { decode } from "@msgpack/msgpack";
+import { STATES } from "../src/base/tick.ts";
 import { ERROR_CODES } from "../src/protocol/codes.ts";
 import { type Command, type Failure, SUBPROTOCOLS, type Subprotocol } from "../src/protocol/messages.ts";
-import { STATES } from "../src/tick.ts";
-import { document, faults, kindOf } from "./asyncapi_document.ts";
-import { ExampleMarket } from "./example_market.ts";
-import { WireClient } from "./wire_client.ts";
+import { document, faults, kindOf } from "./support/asyncapi_document.ts";
+import { ExampleMarket } from "./support/example_market.ts";
+import { WireClient } from "./support/wire_client.ts";
 
 const COMMANDS = ["subscribe", "unsubscribe", "ping"];
 /** Codes that no client can bring a gateway to say. */

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { encode } from "@msgpack/msgpack";
-import { GatewayProcess, polled } from "./gateway_process.ts";
-import { frame, RawSocket } from "./raw_socket.ts";
-import { WireClient } from "./wire_client.ts";
+import { GatewayProcess, polled } from "./support/gateway_process.ts";
+import { frame, RawSocket } from "./support/raw_socket.ts";
+import { WireClient } from "./support/wire_client.ts";
 
 const JSON_NAME = "tickgate.v1.json";
 const MSGPACK_NAME = "tickgate.v1.msgpack";

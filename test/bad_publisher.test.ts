@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encode } from "@msgpack/msgpack";
-import { RedisServer } from "../src/bus/redis_server.testing.ts";
-import { RedisKeys } from "../src/bus/shard.ts";
-import { polled, ServerProcess } from "./gateway_process.ts";
-import { WireClient } from "./wire_client.ts";
+import { RedisKeys } from "../src/bus/redis/shard.ts";
+import { polled, ServerProcess } from "./support/gateway_process.ts";
+import { RedisServer } from "./support/redis_server.ts";
+import { WireClient } from "./support/wire_client.ts";
 
 const keys = new RedisKeys("tickgate", 1);
 const micros = () => Date.now() * 1_000;

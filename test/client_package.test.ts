@@ -10,7 +10,7 @@ import { before, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { buildClient, CLIENT_BUDGET, type ModuleSize } from "../scripts/build_client.ts";
 import { type BenchOptions, runBench } from "../scripts/client_bench.ts";
-import { LiveGateway } from "../src/client/gateway.testing.ts";
+import { LiveGateway } from "./support/client_gateway.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const DIST = join(ROOT, "dist/client");

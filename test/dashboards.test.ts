@@ -5,11 +5,11 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as pass } from "node:timers/promises";
 import { Cluster } from "../scripts/cluster/cluster.ts";
 import { comesTrue } from "../scripts/cluster/probe.ts";
-import { ROOT, read } from "./compose.ts";
-import { Crowd } from "./crowd.ts";
-import { dashboards, substituted } from "./dashboard.ts";
-import { Prometheus } from "./prometheus.ts";
-import { SlowLink } from "./slow_link.ts";
+import { ROOT, read } from "./support/compose.ts";
+import { Crowd } from "./support/crowd.ts";
+import { dashboards, substituted } from "./support/dashboard.ts";
+import { Prometheus } from "./support/prometheus.ts";
+import { SlowLink } from "./support/slow_link.ts";
 
 /** How long the run is that Prometheus sees, in milliseconds, and how often it asks. */
 const RUN = 25_000;

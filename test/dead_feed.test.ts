@@ -1,9 +1,9 @@
 /** A feed that is dead is stale in the first answer, whoever asks: real processes and Redis. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RedisServer } from "../src/bus/redis_server.testing.ts";
-import { ServerProcess } from "./gateway_process.ts";
-import { WireClient } from "./wire_client.ts";
+import { ServerProcess } from "./support/gateway_process.ts";
+import { RedisServer } from "./support/redis_server.ts";
+import { WireClient } from "./support/wire_client.ts";
 
 const SYMBOL = "SIM:S0003";
 /** How long after its last sign of life a feed may be killed, in microseconds: its heartbeat comes every half second, or a bit more. */

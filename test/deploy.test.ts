@@ -6,10 +6,19 @@ import { tmpdir } from "node:os";
 import { test } from "node:test";
 import { GATEWAY_ENV } from "../scripts/cluster/cluster.ts";
 import { comesTrue, freePorts } from "../scripts/cluster/probe.ts";
-import { readSettings } from "../src/command_line.ts";
 import { parseFeeds } from "../src/feed/spec.ts";
-import { type CommandName, settingsOf } from "../src/settings.ts";
-import { balancerDefaults, compose, environmentOf, portOf, ROOT, read, readYaml, tickgates } from "./compose.ts";
+import { readSettings } from "../src/settings/command_line.ts";
+import { type CommandName, settingsOf } from "../src/settings/settings.ts";
+import {
+  balancerDefaults,
+  compose,
+  environmentOf,
+  portOf,
+  ROOT,
+  read,
+  readYaml,
+  tickgates,
+} from "./support/compose.ts";
 
 const services = Object.entries(compose.services);
 const gateways = tickgates("gateway");

@@ -1,8 +1,8 @@
 /** How a gateway goes: unready first, then goodbye to everyone, each told another time to come back. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { GatewayProcess, polled } from "./gateway_process.ts";
-import { WireClient } from "./wire_client.ts";
+import { GatewayProcess, polled } from "./support/gateway_process.ts";
+import { WireClient } from "./support/wire_client.ts";
 
 for (const signal of ["SIGTERM", "SIGINT"] as const)
   test(`${signal}: unready, then bye with another retryAfter for each, then 1012, and exit code 0`, async () => {

@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { suite, type TestContext, test } from "node:test";
-import { freePort } from "../src/bus/redis_server.testing.ts";
-import { isPrintable } from "../src/printable.testing.ts";
-import { ExampleMarket } from "./example_market.ts";
-import { ExampleProgram, languages } from "./example_program.ts";
-import { FakeGateway } from "./fake_gateway.ts";
+import { ExampleMarket } from "./support/example_market.ts";
+import { ExampleProgram, languages } from "./support/example_program.ts";
+import { FakeGateway } from "./support/fake_gateway.ts";
+import { isPrintable } from "./support/printable_texts.ts";
+import { freePort } from "./support/redis_server.ts";
 
 /** A tick as all examples print it. */
 const TICK = /^(\S+) bid=(\S+) ask=(\S+) last=(\S+) seq=(\d+) (?:snapshot|conflated=(\d+))$/;

@@ -6,9 +6,9 @@ import type { AddressInfo } from "node:net";
 import { delimiter, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { chromium, type Page } from "playwright-core";
-import { ExampleMarket } from "./example_market.ts";
-import { FakeGateway } from "./fake_gateway.ts";
-import { polled } from "./gateway_process.ts";
+import { ExampleMarket } from "./support/example_market.ts";
+import { FakeGateway } from "./support/fake_gateway.ts";
+import { polled } from "./support/gateway_process.ts";
 
 const FILE = new URL("../examples/page.html", import.meta.url);
 /** How long a test waits for what must come, ms: after some failures the page itself waits for that long. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { comesTrue } from "../scripts/cluster/probe.ts";
-import { BUSY, FaultMarket, PATIENCE, QUIET } from "./fault_market.ts";
+import { BUSY, FaultMarket, PATIENCE, QUIET } from "./support/fault_market.ts";
 
 /** How soon the standby must have taken over, in milliseconds. */
 const TAKEOVER = 3_000;

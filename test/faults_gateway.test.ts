@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { GivenTime } from "../loadtest/given_time.ts";
 import { comesTrue } from "../scripts/cluster/probe.ts";
-import { BUSY, CONVERGE, FaultMarket, PATIENCE } from "./fault_market.ts";
+import { BUSY, CONVERGE, FaultMarket, PATIENCE } from "./support/fault_market.ts";
 
 test("a gateway that is killed: its clients go on at another", { timeout: 60_000 }, async (t) => {
   const market = await FaultMarket.open(t);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as pass } from "node:timers/promises";
-import { BUSY, FaultMarket, PATIENCE, QUIET } from "./fault_market.ts";
+import { BUSY, FaultMarket, PATIENCE, QUIET } from "./support/fault_market.ts";
 
 /** How soon symbols that get no ticks must be marked, in milliseconds. */
 const STALE = 3_000;

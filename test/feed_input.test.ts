@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { GatewayProcess, polled } from "./gateway_process.ts";
-import { Scrape } from "./metrics_page.ts";
+import { GatewayProcess, polled } from "./support/gateway_process.ts";
+import { Scrape } from "./support/metrics_page.ts";
 
 const SILENCE = 300;
 

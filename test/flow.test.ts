@@ -1,9 +1,9 @@
 /** Clients that read too slowly, or not at all: bounded memory, bounded age, and current prices when they are back. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { GatewayProcess, polled } from "./gateway_process.ts";
-import { SlowLink } from "./slow_link.ts";
-import { WireClient } from "./wire_client.ts";
+import { GatewayProcess, polled } from "./support/gateway_process.ts";
+import { SlowLink } from "./support/slow_link.ts";
+import { WireClient } from "./support/wire_client.ts";
 
 /** A market of which every symbol changes every so often; its price counts the rounds. */
 class Pump {

@@ -1,8 +1,8 @@
 /** The doors that are no stream: the market over HTTP, and the admin port. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { GatewayProcess } from "./gateway_process.ts";
-import { RawSocket } from "./raw_socket.ts";
+import { GatewayProcess } from "./support/gateway_process.ts";
+import { RawSocket } from "./support/raw_socket.ts";
 
 let gateway: GatewayProcess;
 before(async () => {

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { GatewayProcess, polled } from "./gateway_process.ts";
-import { RawSocket } from "./raw_socket.ts";
-import { WireClient } from "./wire_client.ts";
+import { GatewayProcess, polled } from "./support/gateway_process.ts";
+import { RawSocket } from "./support/raw_socket.ts";
+import { WireClient } from "./support/wire_client.ts";
 
 const SYMBOLS = 20_000;
 /** What a gateway's memory may grow by, bytes. */

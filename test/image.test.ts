@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { Part } from "../scripts/cluster/part.ts";
 import { answersOk, freePorts } from "../scripts/cluster/probe.ts";
-import { ROOT, read } from "./compose.ts";
+import { ROOT, read } from "./support/compose.ts";
 
 const dockerfile = read("Dockerfile").replaceAll("\\\n", " ");
 const environment = Object.fromEntries(

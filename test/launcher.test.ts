@@ -7,7 +7,7 @@ import { delimiter, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { polled, until } from "./gateway_process.ts";
+import { polled, until } from "./support/gateway_process.ts";
 
 const LAUNCHER = fileURLToPath(new URL("../bin/tickgate.js", import.meta.url));
 /** Where Debian has its Node, beside what the PATH has. */

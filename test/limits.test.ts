@@ -1,9 +1,9 @@
 /** What a gateway refuses, and with what code. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { GatewayProcess, runTickgate } from "./gateway_process.ts";
-import { RawSocket } from "./raw_socket.ts";
-import { WireClient } from "./wire_client.ts";
+import { GatewayProcess, runTickgate } from "./support/gateway_process.ts";
+import { RawSocket } from "./support/raw_socket.ts";
+import { WireClient } from "./support/wire_client.ts";
 
 const JSON_ONLY = { protocols: ["tickgate.v1.json"] };
 

@@ -9,10 +9,10 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { EVENT_LIMIT } from "../src/log_limit.ts";
-import { GatewayProcess, polled, runTickgate } from "./gateway_process.ts";
-import { frame, RawSocket } from "./raw_socket.ts";
-import { WireClient } from "./wire_client.ts";
+import { EVENT_LIMIT } from "../src/log/log_limit.ts";
+import { GatewayProcess, polled, runTickgate } from "./support/gateway_process.ts";
+import { frame, RawSocket } from "./support/raw_socket.ts";
+import { WireClient } from "./support/wire_client.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const MAIN = `${ROOT}src/main.ts`;

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { type TestContext, test } from "node:test";
-import { RedisServer, requireProgram } from "../src/bus/redis_server.testing.ts";
 import { STAGES } from "../src/gateway/counts.ts";
-import { AgeClient } from "./age_client.ts";
-import { read } from "./compose.ts";
-import { GatewayProcess, polled, ServerProcess } from "./gateway_process.ts";
-import { Scrape } from "./metrics_page.ts";
+import { AgeClient } from "./support/age_client.ts";
+import { read } from "./support/compose.ts";
+import { GatewayProcess, polled, ServerProcess } from "./support/gateway_process.ts";
+import { Scrape } from "./support/metrics_page.ts";
+import { RedisServer, requireProgram } from "./support/redis_server.ts";
 
 /** What may tell samples of a metric apart: nothing that grows with symbols or clients. */
 const LABELS = new Set(["stage", "feed", "reason", "by", "code", "worker", "le"]);

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
-import { GatewayProcess, polled } from "./gateway_process.ts";
-import { WireClient } from "./wire_client.ts";
+import { GatewayProcess, polled } from "./support/gateway_process.ts";
+import { WireClient } from "./support/wire_client.ts";
 
 const FILES = 300;
 /** A request that does not end. */

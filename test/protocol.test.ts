@@ -1,10 +1,10 @@
 /** The protocol page, sentence by sentence, against a real process. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { FIELDS } from "../src/base/tick.ts";
 import { SUBPROTOCOLS } from "../src/protocol/messages.ts";
-import { FIELDS } from "../src/tick.ts";
-import { GatewayProcess } from "./gateway_process.ts";
-import { WireClient } from "./wire_client.ts";
+import { GatewayProcess } from "./support/gateway_process.ts";
+import { WireClient } from "./support/wire_client.ts";
 
 let gateway: GatewayProcess;
 before(async () => {

@@ -4,13 +4,13 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { RedisServer } from "../src/bus/redis_server.testing.ts";
-import { problemsOf } from "../src/report/problems.ts";
-import type { NodeReport } from "../src/report/report.ts";
-import { GatewayProcess, polled, runTickgate, ServerProcess } from "./gateway_process.ts";
-import { SlowLink } from "./slow_link.ts";
-import { assertReport } from "./status_schema.ts";
-import { WireClient } from "./wire_client.ts";
+import { problemsOf } from "../src/admin/status/problems.ts";
+import type { NodeReport } from "../src/admin/status/report.ts";
+import { GatewayProcess, polled, runTickgate, ServerProcess } from "./support/gateway_process.ts";
+import { RedisServer } from "./support/redis_server.ts";
+import { SlowLink } from "./support/slow_link.ts";
+import { assertReport } from "./support/status_schema.ts";
+import { WireClient } from "./support/wire_client.ts";
 
 async function statusOf(server: ServerProcess): Promise<NodeReport> {
   const response = await server.admin("/status.json");

@@ -1,9 +1,9 @@
 /** The page at /status in a real Chromium, as whoever is on call has it open while something happens. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { launchBrowser, PATIENCE } from "./browser.ts";
-import { GatewayProcess } from "./gateway_process.ts";
-import { WireClient } from "./wire_client.ts";
+import { launchBrowser, PATIENCE } from "./support/browser.ts";
+import { GatewayProcess } from "./support/gateway_process.ts";
+import { WireClient } from "./support/wire_client.ts";
 
 test("the page keeps itself current, stays where it was scrolled to, and says when the node is gone", {
   timeout: 120_000,

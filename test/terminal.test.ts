@@ -4,10 +4,10 @@ import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
-import { isPrintable } from "../src/printable.testing.ts";
-import { nodeReport } from "../src/report/report.testing.ts";
-import { CommandProcess } from "./command_process.ts";
-import { type FakeConnection, FakeGateway } from "./fake_gateway.ts";
+import { CommandProcess } from "./support/command_process.ts";
+import { type FakeConnection, FakeGateway } from "./support/fake_gateway.ts";
+import { isPrintable } from "./support/printable_texts.ts";
+import { nodeReport } from "./support/reports.ts";
 
 /** Clears the screen, sets title and clipboard, forges a line, turns the direction around, is not seen. */
 const EVIL = "\x1b[2J\x1b]0;x\x07\x1b]52;c;eA==\x07\r\nA live\x9b31m\u202eevil\u200b\x7f";

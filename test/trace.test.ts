@@ -1,10 +1,10 @@
 /** `tickgate trace` as it is run: the time of single ticks, through real processes, from the source to a client. */
 import assert from "node:assert/strict";
 import { after, before, type TestContext, test } from "node:test";
-import { RedisServer } from "../src/bus/redis_server.testing.ts";
-import type { Traced, TracedTick } from "../src/command/trace-join.ts";
-import { CommandProcess } from "./command_process.ts";
-import { GatewayProcess, polled, runTickgate, ServerProcess } from "./gateway_process.ts";
+import type { Traced, TracedTick } from "../src/command/trace/join.ts";
+import { CommandProcess } from "./support/command_process.ts";
+import { GatewayProcess, polled, runTickgate, ServerProcess } from "./support/gateway_process.ts";
+import { RedisServer } from "./support/redis_server.ts";
 
 let redis: RedisServer;
 let feed: ServerProcess;

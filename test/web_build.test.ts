@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { buildWeb, FIRST_LOAD_BUDGET } from "../scripts/build_web.ts";
-import { readSite } from "../src/gateway/site.ts";
+import { readSite } from "../src/gateway/http/site.ts";
 
 const SOURCE = fileURLToPath(new URL("../src/web", import.meta.url));
 

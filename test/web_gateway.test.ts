@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { freePort } from "../src/bus/redis_server.testing.ts";
-import { polled, ServerProcess } from "./gateway_process.ts";
-import { SlowLink } from "./slow_link.ts";
-import { numberOf, WatchlistPage } from "./web_page.ts";
-import { TabBrowser } from "./web_tab.ts";
+import { polled, ServerProcess } from "./support/gateway_process.ts";
+import { freePort } from "./support/redis_server.ts";
+import { SlowLink } from "./support/slow_link.ts";
+import { numberOf, WatchlistPage } from "./support/web_page.ts";
+import { TabBrowser } from "./support/web_tab.ts";
 
 const options = { timeout: 180_000 };
 /** Within this the page must say that it is cut off, ms. */

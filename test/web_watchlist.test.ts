@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { launchBrowser, PATIENCE } from "./browser.ts";
-import { ExampleMarket } from "./example_market.ts";
-import { GatewayProcess, polled, ServerProcess } from "./gateway_process.ts";
-import { numberOf, WatchlistPage } from "./web_page.ts";
+import { launchBrowser, PATIENCE } from "./support/browser.ts";
+import { ExampleMarket } from "./support/example_market.ts";
+import { GatewayProcess, polled, ServerProcess } from "./support/gateway_process.ts";
+import { numberOf, WatchlistPage } from "./support/web_page.ts";
 
 const options = { timeout: 120_000 };
 /** What a page, a gateway and a browser on one busy machine may add to an interval, ms. */

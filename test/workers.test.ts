@@ -5,11 +5,11 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { after, before, test } from "node:test";
-import { RedisServer } from "../src/bus/redis_server.testing.ts";
-import type { NodeReport } from "../src/report/report.ts";
-import { polled, runTickgate, ServerProcess } from "./gateway_process.ts";
-import { assertReport } from "./status_schema.ts";
-import { WireClient } from "./wire_client.ts";
+import type { NodeReport } from "../src/admin/status/report.ts";
+import { polled, runTickgate, ServerProcess } from "./support/gateway_process.ts";
+import { RedisServer } from "./support/redis_server.ts";
+import { assertReport } from "./support/status_schema.ts";
+import { WireClient } from "./support/wire_client.ts";
 
 let redis: RedisServer;
 let feed: ServerProcess;

@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { UsageError } from "../../src/option.ts";
+import { UsageError } from "../../src/settings/option.ts";
 import { INSTALLED, VERSION } from "./find.ts";
 
 const MODULE = "go.k6.io/k6/v2";

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { FIELDS } from "../../src/tick.ts";
+import { FIELDS } from "../../src/base/tick.ts";
 import { GatewayProcess } from "../gateway_process.ts";
 import { type Client, FakeServer, INTERVAL, type Script, SYMBOLS } from "../swarm/fake_server.testing.ts";
 import { findK6, HOW_TO_GET_IT } from "./find.ts";

@@ -8,7 +8,7 @@ import { once } from "node:events";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { UsageError } from "../../src/option.ts";
+import { UsageError } from "../../src/settings/option.ts";
 import { GatewayProcess } from "../gateway_process.ts";
 import { findK6, HOW_TO_GET_IT } from "./find.ts";
 import { installK6 } from "./install.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { UsageError } from "../../src/option.ts";
+import { UsageError } from "../../src/settings/option.ts";
 import { help, readOptions } from "./options.ts";
 import { PARAMETERS, SCENARIOS } from "./scenarios.ts";
 

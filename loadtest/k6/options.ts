@@ -1,5 +1,5 @@
 /** The command line of `npm run loadtest`: a scenario, and its parameters as flags. */
-import { integer, text, UsageError, url } from "../../src/option.ts";
+import { integer, text, UsageError, url } from "../../src/settings/option.ts";
 import { type Flag, type FlagValues, flag, flagsHelp, readFlags } from "../flags.ts";
 import { defaultsOf, PARAMETERS, type ParameterName, refusal, SCENARIOS, type Settings } from "./scenarios.ts";
 

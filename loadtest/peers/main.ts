@@ -6,7 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
-import { UsageError } from "../../src/option.ts";
+import { UsageError } from "../../src/settings/option.ts";
 import { buildCentrifugo } from "./centrifugo.ts";
 import { picture, results, withResults } from "./document.ts";
 import { help, type Options, readOptions } from "./options.ts";

@@ -1,6 +1,6 @@
 /** The options of `npm run bench:peers`. */
 import { parseArgs } from "node:util";
-import { decimal, integer, type Kind, text, UsageError } from "../../src/option.ts";
+import { decimal, integer, type Kind, text, UsageError } from "../../src/settings/option.ts";
 import { PEERS } from "./peers.ts";
 
 interface Option<T> {

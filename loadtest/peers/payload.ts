@@ -3,8 +3,9 @@
  * all values. The number instead of the name and an array instead of a map: the smallest that does the job, so that no
  * peer pays for more bytes than it must.
  */
-import { createTarget, MAX_NUMBER_BYTES, writeArrayHead, writeNumber } from "../../src/protocol/msgpack.ts";
-import { FIELD_COUNT } from "../../src/tick.ts";
+
+import { FIELD_COUNT } from "../../src/base/tick.ts";
+import { createTarget, MAX_NUMBER_BYTES, writeArrayHead, writeNumber } from "../../src/msgpack/msgpack.ts";
 
 /** Number, `seq` and time stand before the values. */
 const LENGTH = 3 + FIELD_COUNT;

@@ -9,7 +9,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { UsageError } from "../../src/option.ts";
+import { UsageError } from "../../src/settings/option.ts";
 import { type ProcessUsage, processUsage } from "../swarm/process_usage.ts";
 
 /** How long a process may take to say what is waited for, and to end, ms. */

@@ -1,7 +1,7 @@
 /** One turn: one peer at one load, or several at once. Everything is started for it and ended after it. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
-import { socketsPossible } from "../../src/gateway/socket_plan.ts";
+import { socketsPossible } from "../../src/gateway/http/socket_plan.ts";
 import { Ages } from "../ages.ts";
 import { GivenTime, machineTime } from "../given_time.ts";
 import { Crew } from "../swarm/crew.ts";

@@ -1,7 +1,7 @@
 /** One connection of the swarm: shakes hands, reads as fast as it may, answers pings, and judges what ticks are worth. */
 import { connect, isIP, type Socket } from "node:net";
 import { connect as connectSecurely } from "node:tls";
-import { createTarget, type Target } from "../../src/protocol/msgpack.ts";
+import { createTarget, type Target } from "../../src/msgpack/msgpack.ts";
 import { clientFrame, type FrameListener, FrameReader, MAX_FRAME } from "../frame_reader.ts";
 import type { Plan, Reader } from "./plan.ts";
 import type { Decoder, Protocol, Upgrade, Wire } from "./protocol.ts";

@@ -1,5 +1,5 @@
 /** The swarm as whoever started it sees it: some processes that share the connections, ordered and added up as one. */
-import { UsageError } from "../../src/option.ts";
+import { UsageError } from "../../src/settings/option.ts";
 import { Child } from "../child.ts";
 import { type Plan, shares } from "./plan.ts";
 import { type Comparison, MAX_OPENING, OPEN_TIME, type ValueComparison } from "./swarm.ts";

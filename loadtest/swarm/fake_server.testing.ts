@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { pack, unpack } from "msgpackr";
 import { type WebSocket, WebSocketServer } from "ws";
-import { FIELDS } from "../../src/tick.ts";
+import { FIELDS } from "../../src/base/tick.ts";
 
 /** The whole market. */
 export const SYMBOLS = ["FAKE:A", "FAKE:B"];

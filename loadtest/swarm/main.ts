@@ -3,7 +3,7 @@
  * Exit code 1 when one was broken, 2 when the command line was wrong or the run could not be made.
  */
 import { writeFileSync } from "node:fs";
-import { UsageError } from "../../src/option.ts";
+import { UsageError } from "../../src/settings/option.ts";
 import { help, readOptions, type SwarmOptions } from "./options.ts";
 import { reportOf, textOf } from "./report.ts";
 import { runSwarm } from "./run.ts";

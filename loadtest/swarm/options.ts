@@ -1,6 +1,6 @@
 /** The flags of the swarm. */
 import { availableParallelism } from "node:os";
-import { boolean, integer, type Kind, list, text, UsageError, url } from "../../src/option.ts";
+import { boolean, integer, type Kind, list, text, UsageError, url } from "../../src/settings/option.ts";
 import { type FlagValues, flag, flagsHelp, readFlags } from "../flags.ts";
 
 const MAX_CONNECTIONS = 500_000;

@@ -1,7 +1,7 @@
 /** What processes take of the machine, as Linux tells it in /proc (proc(5)): CPU, memory, and the kernel's own for sockets. */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { UsageError } from "../../src/option.ts";
+import { UsageError } from "../../src/settings/option.ts";
 
 /** The unit of the times in /proc, a second's part: the same on every machine that Node runs on. */
 const TICKS_PER_SECOND = 100;

@@ -3,7 +3,7 @@
  * protocol is one (tickgate_protocol.ts); others can be plugged in, so that all are read by the same sockets at the
  * same cost.
  */
-import type { Target } from "../../src/protocol/msgpack.ts";
+import type { Target } from "../../src/msgpack/msgpack.ts";
 import type { Reader } from "./plan.ts";
 import type { Selection } from "./selection.ts";
 

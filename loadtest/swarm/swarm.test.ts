@@ -9,7 +9,7 @@ import { describe, test } from "node:test";
 import { createServer } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { pack } from "msgpackr";
-import { FIELDS } from "../../src/tick.ts";
+import { FIELDS } from "../../src/base/tick.ts";
 import { type Client, FakeServer, INTERVAL, type Script, SYMBOLS } from "./fake_server.testing.ts";
 import type { Plan } from "./plan.ts";
 import { Swarm } from "./swarm.ts";

@@ -1,7 +1,7 @@
 /** The swarm's connections of one process: opened at a rate, read each in its way, counted, compared, closed. */
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import { SystemClock } from "../../src/clock.ts";
+import { SystemClock } from "../../src/base/clock.ts";
 import { Connection, type Surroundings } from "./connection.ts";
 import { readerOf, type Share } from "./plan.ts";
 import type { Protocol } from "./protocol.ts";

@@ -1,5 +1,5 @@
 /** Numbers of MessagePack where they stand, so that a tick can be gone through without an object. */
-import type { Target } from "../../src/protocol/msgpack.ts";
+import type { Target } from "../../src/msgpack/msgpack.ts";
 
 const NIL = 0xc0;
 const FLOAT_32 = 0xca;

@@ -3,7 +3,7 @@
  * in typed arrays, a slot's after the other: nothing is allocated for a tick.
  */
 import { pack, unpack } from "msgpackr";
-import type { Target } from "../../src/protocol/msgpack.ts";
+import type { Target } from "../../src/msgpack/msgpack.ts";
 import type { Decoder, Protocol, ProtocolPlan, Wire } from "./protocol.ts";
 import { arrayHeadBytes, arrayLength, isControl, numberAt, VALUE_BYTES } from "./tick_bytes.ts";
 

@@ -3,8 +3,8 @@
  * the gateways and feeds are taken from the environment (TICKGATE_…), as everywhere.
  */
 import { parseArgs } from "node:util";
-import { SAME_SIGNAL } from "../../src/command/signals.ts";
-import { integer, UsageError } from "../../src/option.ts";
+import { SAME_SIGNAL } from "../../src/command/serve/signals.ts";
+import { integer, UsageError } from "../../src/settings/option.ts";
 import { Cluster } from "./cluster.ts";
 import type { Part } from "./part.ts";
 

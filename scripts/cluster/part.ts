@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
-import { UsageError } from "../../src/option.ts";
+import { UsageError } from "../../src/settings/option.ts";
 import { comesTrue } from "./probe.ts";
 
 /** How long a part may take until it is ready, in milliseconds. */

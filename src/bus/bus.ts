@@ -2,10 +2,11 @@
  * The bus carries ticks from publishers to gateways, and keeps every symbol's latest one (the last-value store) for
  * a gateway that starts or has missed something. Two implementations: memory.ts (one process) and redis_*.ts.
  */
+
+import { FIELD_COUNT, LIVE } from "../base/tick.ts";
+import { type HeardFeed, NO_FEED } from "../market/heard_feed.ts";
 import type { MarketTable } from "../market/table.ts";
-import { FIELD_COUNT, LIVE } from "../tick.ts";
 import type { Handover } from "./handover.ts";
-import { type HeardFeed, NO_FEED } from "./heard_feed.ts";
 
 /**
  * One symbol's whole state as it travels. A transport fills one record again and again and passes it on: whoever

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { ACQUIRE, FENCE, HOLD, RELEASE, WRITE } from "./redis_script.ts";
+import { ACQUIRE, FENCE, HOLD, RELEASE, WRITE } from "./redis/script.ts";
 
 test("the page shows every script as it runs", () => {
   const page = readFileSync(new URL("../../docs/bus.md", import.meta.url), "utf8");

@@ -2,12 +2,12 @@
  * The bus within one process: gateway and feeds side by side, no Redis. A batch is what changed in one turn of the
  * event loop; the publisher's own table is the last-value store.
  */
-import { type Clock, SystemClock } from "../clock.ts";
+import { type Clock, SystemClock } from "../base/clock.ts";
+import { HeardFeed } from "../market/heard_feed.ts";
 import type { MarketTable } from "../market/table.ts";
 import { type BusListener, type BusReader, BusRecord, type BusWriter, type HeardStream } from "./bus.ts";
 import { ChangedRows } from "./changed_rows.ts";
 import { Handover } from "./handover.ts";
-import { HeardFeed } from "./heard_feed.ts";
 
 export class MemoryBus implements BusReader {
   readonly #clock: Clock;

@@ -1,22 +1,22 @@
 /** Opens the bus that the settings ask for: within this process, or through Redis. */
 import type { Logger } from "pino";
-import type { Clock } from "../clock.ts";
-import { createHistogram } from "../histogram.ts";
-import { UsageError } from "../option.ts";
-import type { Settings } from "../settings.ts";
+import type { Clock } from "../base/clock.ts";
+import { createHistogram } from "../base/histogram.ts";
+import { HeardFeed } from "../market/heard_feed.ts";
+import { UsageError } from "../settings/option.ts";
+import type { Settings } from "../settings/settings.ts";
 import type { BusReader, BusWriter } from "./bus.ts";
-import { ClusterSubscriber } from "./cluster_subscriber.ts";
-import { HeardFeed } from "./heard_feed.ts";
 import { MemoryBus } from "./memory.ts";
-import { createClient, redisAccess } from "./redis_client.ts";
-import { RedisLink } from "./redis_link.ts";
-import { RedisReader } from "./redis_reader.ts";
-import { RedisSubscriber } from "./redis_subscriber.ts";
-import { describeTarget } from "./redis_url.ts";
-import { RedisWriter } from "./redis_writer.ts";
-import { RedisKeys } from "./shard.ts";
-import type { ReaderCounts } from "./shard_follower.ts";
-import { MAX_FEED_BYTES } from "./wire.ts";
+import { createClient, redisAccess } from "./redis/client.ts";
+import { ClusterSubscriber } from "./redis/cluster_subscriber.ts";
+import { RedisLink } from "./redis/link.ts";
+import { RedisReader } from "./redis/reader.ts";
+import { RedisKeys } from "./redis/shard.ts";
+import type { ReaderCounts } from "./redis/shard_follower.ts";
+import { RedisSubscriber } from "./redis/subscriber.ts";
+import { describeTarget } from "./redis/url.ts";
+import { RedisWriter } from "./redis/writer.ts";
+import { MAX_FEED_BYTES } from "./wire/wire.ts";
 
 /** The settings that the bus has. */
 export type BusSettings = Pick<

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FakeSocket, fakeClient } from "./fake.testing.ts";
+import { FakeSocket, fakeClient } from "../../test/support/fake_connection.ts";
 
 test("what the caller gets wrong is said at once", () => {
   const { client } = fakeClient();

@@ -4,32 +4,34 @@
  */
 import type { Bye, Control, Hello } from "../protocol/messages.ts";
 import { SUBPROTOCOLS, type Subprotocol } from "../protocol/messages.ts";
-import type { AgeQuantiles } from "./ages.ts";
-import { QuoteStore } from "./book.ts";
-import { checkInterval } from "./check.ts";
-import { OwnedSubscription, type SubscriptionHost } from "./claim.ts";
-import { Connection, type ConnectionState } from "./connection.ts";
-import { CommandChannel } from "./dialogue.ts";
-import type { QuoteRecord } from "./entry.ts";
+import { Connection, type ConnectionState } from "./connection/connection.ts";
+import { globalSocket, type SocketConstructor } from "./connection/socket.ts";
+import { type ClientTime, SYSTEM_TIME } from "./connection/time.ts";
+import { followVisibility } from "./connection/visibility.ts";
 import { reportUnheard, TickgateError } from "./error.ts";
 import { type ClientEvent, type ClientEvents, Listeners } from "./events.ts";
 import { type Follower, type Quote, View } from "./quote.ts";
-import { globalSocket, type SocketConstructor } from "./socket.ts";
+import type { AgeQuantiles } from "./quotes/ages.ts";
+import { checkInterval } from "./quotes/check.ts";
+import type { QuoteRecord } from "./quotes/quote_record.ts";
+import { QuoteStore } from "./quotes/quote_store.ts";
+import { ViolationCounter, type Violations } from "./quotes/violations.ts";
 import { type ClientState, stateOf } from "./state.ts";
 import type { QuoteCallback, SubscribeOptions, Subscription, Symbols } from "./subscription.ts";
-import { ClockSync } from "./sync.ts";
-import { type ClientTime, SYSTEM_TIME } from "./time.ts";
-import { ViolationCounter, type Violations } from "./violations.ts";
-import { followVisibility } from "./visibility.ts";
-import { Demand } from "./wishes.ts";
+import { CommandChannel } from "./sync/command_channel.ts";
+import { Demand } from "./sync/demand.ts";
+import { OwnedSubscription, type SubscriptionHost } from "./sync/owned_subscription.ts";
+import { ClockSync } from "./sync/sync.ts";
 
-export { FIELDS, type Field } from "../tick.ts";
-export type { AgeQuantiles } from "./ages.ts";
-export type { ConnectionState } from "./connection.ts";
+export { FIELDS, type Field } from "../base/tick.ts";
+export type { ConnectionState } from "./connection/connection.ts";
+export type { ClientSocket, SocketConstructor, SocketEvent } from "./connection/socket.ts";
+export type { ClientTime } from "./connection/time.ts";
 export { TickgateError, type TickgateErrorCode } from "./error.ts";
 export type { ClientEvent, ClientEvents } from "./events.ts";
 export type { Quote, QuoteState } from "./quote.ts";
-export type { ClientSocket, SocketConstructor, SocketEvent } from "./socket.ts";
+export type { AgeQuantiles } from "./quotes/ages.ts";
+export { VIOLATIONS, type Violation, type Violations } from "./quotes/violations.ts";
 export type { ClientState } from "./state.ts";
 export type {
   QuoteCallback,
@@ -39,8 +41,6 @@ export type {
   SubscriptionTerms,
   Symbols,
 } from "./subscription.ts";
-export type { ClientTime } from "./time.ts";
-export { VIOLATIONS, type Violation, type Violations } from "./violations.ts";
 
 export interface ClientOptions {
   /** Default: the global one. */

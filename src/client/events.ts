@@ -1,10 +1,10 @@
 /** What a client tells, and who listens. */
 import type { Quality, Rejection } from "../protocol/messages.ts";
-import type { ConnectionState } from "./connection.ts";
+import type { ConnectionState } from "./connection/connection.ts";
 import { reportThrown, type TickgateError } from "./error.ts";
 import type { Quote, QuoteState } from "./quote.ts";
+import type { Violation } from "./quotes/violations.ts";
 import type { ClientState } from "./state.ts";
-import type { Violation } from "./violations.ts";
 
 /** By event, what its listeners are called with. */
 export interface ClientEvents {

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { WebSocket as WsSocket } from "ws";
-import { Random } from "../feed/random.ts";
+import { freePort, LiveGateway, until } from "../../test/support/client_gateway.ts";
+import { FaultProxy } from "../../test/support/fault_proxy.ts";
+import { Random } from "../feed/sim/random.ts";
 import { type Quote, type SocketConstructor, TickgateClient } from "./client.ts";
-import { FaultProxy } from "./fault_proxy.testing.ts";
-import { freePort, LiveGateway, until } from "./gateway.testing.ts";
 
 const SYMBOLS = Array.from({ length: 200 }, (_, index) => `V:${String(index).padStart(3, "0")}`);
 const SOCKETS: [string, SocketConstructor | undefined][] = [

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WebSocket as WsSocket } from "ws";
+import { freePort, LiveGateway, until } from "../../test/support/client_gateway.ts";
 import { SUBPROTOCOLS } from "../protocol/messages.ts";
 import { type SocketConstructor, TickgateClient, VIOLATIONS } from "./client.ts";
-import { freePort, LiveGateway, until } from "./gateway.testing.ts";
 
 const NONE = Object.fromEntries(VIOLATIONS.map((name) => [name, 0]));
 const SOCKETS: [string, SocketConstructor | undefined][] = [

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { FakeSocket, fakeClient, settled } from "./fake.testing.ts";
+import { FakeSocket, fakeClient, settled } from "../../test/support/fake_connection.ts";
 import { observe } from "./observe.ts";
 
 type Told = (entries: { target: object; isIntersecting: boolean }[]) => void;

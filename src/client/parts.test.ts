@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { FakeSocket, fakeClient, settled } from "../../test/support/fake_connection.ts";
 import type { TickgateClient } from "./client.ts";
-import { FakeSocket, fakeClient, settled } from "./fake.testing.ts";
 
 const SYMBOLS = ["A:1", "A:2", "A:3", "B:1", "B:2", "C"];
 const REFUSED = ["X:1", "X:2"];

@@ -1,6 +1,6 @@
 /** A quote: what an owner sees of a symbol. The same object lives on through ticks and reconnects. */
-import { FIELDS, type Field, fieldIndex, type State } from "../tick.ts";
-import type { QuoteRecord } from "./entry.ts";
+import { FIELDS, type Field, fieldIndex, type State } from "../base/tick.ts";
+import type { QuoteRecord } from "./quotes/quote_record.ts";
 
 /**
  * `live`; `stale`: its feed is silent, or nobody publishes it (then the reason is `unknown`), or the connection is silent,

@@ -4,11 +4,11 @@ import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { FakeSocket, fakeClient, settled } from "./fake.testing.ts";
-import { FaultProxy } from "./fault_proxy.testing.ts";
-import { LiveGateway } from "./gateway.testing.ts";
+import { LiveGateway } from "../../test/support/client_gateway.ts";
+import { FakeSocket, fakeClient, settled } from "../../test/support/fake_connection.ts";
+import { FaultProxy } from "../../test/support/fault_proxy.ts";
 
-const PROGRAM = fileURLToPath(new URL("reconnecting.testing.ts", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("../../test/support/reconnecting.ts", import.meta.url));
 const RECONNECTS = 1_000;
 /** By how much a heap may grow over nine hundred reconnects, bytes: 1 KB each would be seen. */
 const HEAP_SLACK = 900_000;

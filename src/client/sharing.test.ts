@@ -5,11 +5,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { FIELDS } from "../tick.ts";
-import { type Quote, TickgateClient } from "./client.ts";
-import { ManualTime } from "./fake.testing.ts";
-import { LiveGateway, until } from "./gateway.testing.ts";
-import { ModelGateway } from "./model.testing.ts";
+import { LiveGateway, until } from "../../test/support/client_gateway.ts";
+import { ModelGateway } from "../../test/support/client_model.ts";
 import {
   BACKGROUND_INTERVAL,
   calm,
@@ -20,7 +17,10 @@ import {
   step,
   subscribe,
   wantedOf,
-} from "./owner.testing.ts";
+} from "../../test/support/client_owner.ts";
+import { ManualTime } from "../../test/support/fake_connection.ts";
+import { FIELDS } from "../base/tick.ts";
+import { type Quote, TickgateClient } from "./client.ts";
 
 /** Microtasks that a loop takes for all symbols. */
 const ROUNDS = 40;

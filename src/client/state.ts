@@ -1,5 +1,5 @@
 /** How a client stands, in one word for the screen. */
-import type { ConnectionState } from "./connection.ts";
+import type { ConnectionState } from "./connection/connection.ts";
 
 /**
  * `connecting`: there is no connection, one is being made; `live`: there is one, and it is heard; `stale`: there is one,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { FakeSocket, fakeClient, ManualTime, settled } from "../../test/support/fake_connection.ts";
 import { type ClientOptions, type Quote, TickgateClient, type TickgateError } from "./client.ts";
-import { FakeSocket, fakeClient, ManualTime, settled } from "./fake.testing.ts";
 
 /** A client that is connected to a gateway that the test plays. */
 function open(options: ClientOptions = {}) {

@@ -1,5 +1,5 @@
 /** A subscription, as its owner sees it. */
-import type { Field } from "../tick.ts";
+import type { Field } from "../base/tick.ts";
 import type { Quote, QuoteState } from "./quote.ts";
 
 /** What can be changed of a subscription. */

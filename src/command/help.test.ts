@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ADAPTERS } from "../feed/adapters.ts";
-import { type CommandName, settingsOf } from "../settings.ts";
+import { type CommandName, settingsOf } from "../settings/settings.ts";
 import { commandHelp, overview } from "./help.ts";
 
 const COMMANDS: readonly CommandName[] = ["all", "gateway", "feed", "watch", "play"];

@@ -1,10 +1,10 @@
 /** `tickgate play FILE`: plays captured exchange traffic as the exchange would, for trials without a network. */
 
-import type { CommandLine } from "../command_line.ts";
-import { readCapture } from "../feed/capture.ts";
-import { Player } from "../feed/player.ts";
-import { createLog } from "../log.ts";
-import { UsageError } from "../option.ts";
+import { readCapture } from "../feed/capture/capture.ts";
+import { Player } from "../feed/capture/player.ts";
+import { createLog } from "../log/log.ts";
+import type { CommandLine } from "../settings/command_line.ts";
+import { UsageError } from "../settings/option.ts";
 
 /**
  * Listens on the loopback address, prints the WebSocket address on standard output, and ends on SIGINT or SIGTERM.

@@ -3,9 +3,9 @@
  * they are declared. One file a source beside this one; `adapters.ts` lists them.
  */
 import type { Logger } from "pino";
-import type { Clock } from "../clock.ts";
-import type { Kind } from "../option.ts";
-import type { TickPatch } from "../tick.ts";
+import type { Clock } from "../base/clock.ts";
+import type { TickPatch } from "../base/tick.ts";
+import type { Kind } from "../settings/option.ts";
 
 /** Why a message of a source was not made a tick. */
 export type SkipReason = "unknown" | "malformed" | "invalid_symbol" | "table_full";

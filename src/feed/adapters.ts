@@ -1,10 +1,10 @@
 /** The list of feed adapters: the one place to add one. */
-import { text } from "../option.ts";
+import { text } from "../settings/option.ts";
 import type { Adapter, FeedOptions } from "./adapter.ts";
-import { binance } from "./binance.ts";
-import { coinbase } from "./coinbase.ts";
-import { ndjson } from "./ndjson.ts";
-import { sim } from "./sim.ts";
+import { ndjson } from "./ndjson/ndjson.ts";
+import { sim } from "./sim/sim.ts";
+import { binance } from "./venue/binance.ts";
+import { coinbase } from "./venue/coinbase.ts";
 
 export const ADAPTERS: readonly Adapter[] = [sim, ndjson, coinbase, binance];
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { ManualClock } from "../base/clock.ts";
+import { FIELD_COUNT, FIELDS, STATES, type TickPatch } from "../base/tick.ts";
 import type { BusWriter } from "../bus/bus.ts";
-import { ManualClock } from "../clock.ts";
 import { MarketTable } from "../market/table.ts";
-import { FIELD_COUNT, FIELDS, STATES, type TickPatch } from "../tick.ts";
 import { NO_PRICE, Publisher } from "./publisher.ts";
 
 function setUp(limit = 100) {

@@ -2,12 +2,13 @@
  * The publisher of one feed: merges partial ticks into whole ones, numbers them, and tells the bus which rows have
  * changed. It keeps no queue: what a busy bus has not taken yet is replaced by what is newer.
  */
+
+import type { Clock } from "../base/clock.ts";
+import { createHistogram, type Histogram } from "../base/histogram.ts";
+import { CLOSED, FIELD_COUNT, fieldIndex, isSymbol, LIVE, STALE, type TickPatch } from "../base/tick.ts";
 import type { BusWriter } from "../bus/bus.ts";
 import { Handover } from "../bus/handover.ts";
-import type { Clock } from "../clock.ts";
-import { createHistogram, type Histogram } from "../histogram.ts";
 import type { MarketTable } from "../market/table.ts";
-import { CLOSED, FIELD_COUNT, fieldIndex, isSymbol, LIVE, STALE, type TickPatch } from "../tick.ts";
 import type { FeedSink, SkipReason } from "./adapter.ts";
 
 /** A source whose event times are ahead of our clock by more than this, microseconds, has another time than we. */

@@ -1,10 +1,10 @@
 /** One feed of this process: its adapter, its publisher and its end of the bus, put together. */
 import type { Logger } from "pino";
+import type { Clock } from "../base/clock.ts";
+import { CLOSED } from "../base/tick.ts";
 import type { BusWriter } from "../bus/bus.ts";
-import type { Clock } from "../clock.ts";
 import { MarketTable } from "../market/table.ts";
-import type { Settings } from "../settings.ts";
-import { CLOSED } from "../tick.ts";
+import type { Settings } from "../settings/settings.ts";
 import type { Feed } from "./adapter.ts";
 import { type FeedCounts, Publisher } from "./publisher.ts";
 import { type FeedSpec, openFeed } from "./spec.ts";

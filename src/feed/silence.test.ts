@@ -4,10 +4,10 @@ import type { AddressInfo } from "node:net";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import { WebSocketServer } from "ws";
-import { ManualClock } from "../clock.ts";
+import { FarMarket, until } from "../../test/support/feed_bench.ts";
+import { ManualClock } from "../base/clock.ts";
 import { ADAPTERS } from "./adapters.ts";
-import { FarMarket, until } from "./feed.testing.ts";
-import { NdjsonFeed } from "./ndjson.ts";
+import { NdjsonFeed } from "./ndjson/ndjson.ts";
 import { Silence } from "./silence.ts";
 import { openFeed, parseFeed } from "./spec.ts";
 

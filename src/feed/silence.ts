@@ -1,5 +1,5 @@
 /** Notices that nothing is heard of a source: the one limit on silence that every kind of feed has. */
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../base/clock.ts";
 
 /** How often it is checked: a silence is noticed a quarter late at most. */
 const CHECKS_PER_LIMIT = 4;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { UsageError } from "../option.ts";
+import { keptContext } from "../../test/support/feed_bench.ts";
+import { UsageError } from "../settings/option.ts";
 import { ADAPTERS, adaptersHelp } from "./adapters.ts";
-import { keptContext } from "./feed.testing.ts";
 import { openFeed, parseFeed, parseFeeds } from "./spec.ts";
 
 function refused(spec: string, ...parts: string[]): void {

@@ -1,5 +1,5 @@
 /** Feed specifications as people write them: `ADAPTER:SYMBOLS?option=value&option=value`. */
-import { UsageError } from "../option.ts";
+import { UsageError } from "../settings/option.ts";
 import type { Adapter, Feed, FeedContext } from "./adapter.ts";
 import { ADAPTERS, SHARED_OPTIONS } from "./adapters.ts";
 

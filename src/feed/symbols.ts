@@ -1,5 +1,5 @@
 /** The symbols of a feed specification: `BTC-USD,ETH-USD`. */
-import { UsageError } from "../option.ts";
+import { UsageError } from "../settings/option.ts";
 
 /** The most symbols that one feed may name. */
 export const MOST_SYMBOLS = 10_000;

@@ -1,23 +1,23 @@
 /** What the gateway's sessions share: one of each in a process. */
 import type { Logger } from "pino";
+import type { Clock } from "../base/clock.ts";
 import type { BusReader } from "../bus/bus.ts";
-import type { Clock } from "../clock.ts";
-import { LogLimit } from "../log_limit.ts";
+import { LogLimit } from "../log/log_limit.ts";
 import { EncoderPool } from "../market/encoder.ts";
 import { MarketTable } from "../market/table.ts";
-import type { Settings } from "../settings.ts";
-import { CommandScheduler } from "./command_scheduler.ts";
+import type { Settings } from "../settings/settings.ts";
 import { GatewayCounts } from "./counts.ts";
-import { Frame } from "./frame.ts";
-import { TopicIndex } from "./immediate.ts";
+import { FlushScheduler } from "./fanout/flush_scheduler.ts";
+import { Frame } from "./fanout/frame.ts";
+import { Numbers } from "./fanout/numbers.ts";
+import { SUBSCRIPTION_NUMBERS } from "./fanout/subscription.ts";
+import { TopicIndex } from "./fanout/topic_index.ts";
+import { Tracer } from "./latency/tracer.ts";
 import { fieldListsThatFit } from "./memory_plan.ts";
-import { Numbers } from "./numbers.ts";
-import { CONNECTION_NUMBERS } from "./outlet.ts";
-import { FlushScheduler } from "./pacer.ts";
-import { StallWatch } from "./stall_watch.ts";
-import { StatusBatcher } from "./status.ts";
-import { SUBSCRIPTION_NUMBERS } from "./subscription.ts";
-import { Tracer } from "./tracer.ts";
+import { CommandScheduler } from "./session/command_scheduler.ts";
+import { CONNECTION_NUMBERS } from "./session/outbound_connection.ts";
+import { StallWatch } from "./session/stall_watch.ts";
+import { StatusBatcher } from "./session/status_batcher.ts";
 
 export interface GatewayContext {
   readonly settings: Settings;

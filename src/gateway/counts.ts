@@ -1,13 +1,13 @@
 /**
  * What the gateway counts, as plain numbers: the hot path adds to them, and the metrics page reads them
- * (src/metrics/gateway.ts).
+ * (src/admin/metrics/gateway.ts).
  */
-import { createHistogram, type Histogram } from "../histogram.ts";
+import { createHistogram, type Histogram } from "../base/histogram.ts";
 import { CLOSE_CODES, ERROR_CODES } from "../protocol/codes.ts";
 import type { QualityReason } from "../protocol/messages.ts";
-import type { BroadcastStop } from "./broadcast.ts";
-import { HTTP_REFUSALS, type HttpRefusal } from "./http_budget.ts";
-import { SHED_REASONS, type ShedReason } from "./open_sockets.ts";
+import type { BroadcastStop } from "./fanout/broadcast_gate.ts";
+import { HTTP_REFUSALS, type HttpRefusal } from "./http/budget.ts";
+import { SHED_REASONS, type ShedReason } from "./http/open_sockets.ts";
 
 /**
  * The stages of a delivered tick's life. Each begins where the one before ends, from the event at the source to the

@@ -1,19 +1,19 @@
 /** A gateway node: the market table, the pacer, the sessions and the door, put together; its start and its end. */
 import type { Logger } from "pino";
+import { type GatewayView, type Lately, reportGateway } from "../admin/status/gateway_report.ts";
+import type { Clock } from "../base/clock.ts";
 import type { BusReader } from "../bus/bus.ts";
-import type { Clock } from "../clock.ts";
 import type { EncoderPool } from "../market/encoder.ts";
 import type { MarketTable } from "../market/table.ts";
-import type { Settings } from "../settings.ts";
+import type { Settings } from "../settings/settings.ts";
 import { createContext, type GatewayContext } from "./context.ts";
 import type { GatewayCounts } from "./counts.ts";
+import type { FlushScheduler } from "./fanout/flush_scheduler.ts";
 import { HealthWatch } from "./health_watch.ts";
+import { GatewayServer } from "./http/server.ts";
 import { Ingest } from "./ingest.ts";
-import type { FlushScheduler } from "./pacer.ts";
-import { type GatewayView, type Lately, reportGateway } from "./report.ts";
-import { GatewayServer } from "./server.ts";
-import type { Session } from "./session.ts";
-import { MOST_TRACES, type TraceOutput, type TraceRequest } from "./tracer.ts";
+import { MOST_TRACES, type TraceOutput, type TraceRequest } from "./latency/tracer.ts";
+import type { Session } from "./session/session.ts";
 
 /** How often each session is looked at for heartbeats and the like, and the node for its health, ms. */
 const MAINTAIN_INTERVAL = 250;

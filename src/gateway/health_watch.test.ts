@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pino } from "pino";
+import { ManualClock } from "../base/clock.ts";
 import type { HeardStream } from "../bus/bus.ts";
-import { ManualClock } from "../clock.ts";
-import { LogLimit } from "../log_limit.ts";
+import { LogLimit } from "../log/log_limit.ts";
 import { type Health, HealthWatch } from "./health_watch.ts";
 
 const WELL: Health = {

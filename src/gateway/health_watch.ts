@@ -4,7 +4,7 @@
  */
 import type { Logger } from "pino";
 import type { HeardStream } from "../bus/bus.ts";
-import type { LogLimit } from "../log_limit.ts";
+import type { LogLimit } from "../log/log_limit.ts";
 
 /** How a node does, as far as it is watched. */
 export interface Health {

@@ -1,8 +1,8 @@
 /** How symbols stand whose stream is silent, or not heard yet. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CLOSED, LIVE, STALE } from "../tick.ts";
-import { SessionBench } from "./session.testing.ts";
+import { SessionBench } from "../../test/support/session_bench.ts";
+import { CLOSED, LIVE, STALE } from "../base/tick.ts";
 
 const SILENCE = "nothing heard from the feed";
 

@@ -1,11 +1,12 @@
 /** Where the bus meets the market table: applies records, counts them, and tells whom it concerns. */
+
+import type { Clock } from "../base/clock.ts";
+import { LIVE, STALE } from "../base/tick.ts";
 import type { BusListener, BusRecord } from "../bus/bus.ts";
-import type { Clock } from "../clock.ts";
 import { IGNORED, type MarketTable, TICKED } from "../market/table.ts";
-import { LIVE, STALE } from "../tick.ts";
 import type { GatewayCounts } from "./counts.ts";
-import type { TopicIndex } from "./immediate.ts";
-import { Tracer } from "./tracer.ts";
+import type { TopicIndex } from "./fanout/topic_index.ts";
+import { Tracer } from "./latency/tracer.ts";
 
 /** Why symbols are stale whose stream is silent: the word of the gateway, not of their feed. */
 const SILENCE = "nothing heard from the feed";

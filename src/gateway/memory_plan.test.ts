@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { UsageError } from "../option.ts";
+import { UsageError } from "../settings/option.ts";
 import { fieldListsThatFit } from "./memory_plan.ts";
 
 const GB = 2 ** 30;

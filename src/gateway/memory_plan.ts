@@ -1,8 +1,8 @@
 /** Whether what the settings allow fits into memory: said at start, not found out when clients have filled it. */
 import { totalmem } from "node:os";
 import { MAX_HEAP_BYTES } from "../market/heap.ts";
-import { UsageError } from "../option.ts";
-import type { Settings } from "../settings.ts";
+import { UsageError } from "../settings/option.ts";
+import type { Settings } from "../settings/settings.ts";
 
 /** What a row of the market table takes with its symbol and its place in the indexes, bytes. Measured: 423. */
 const ROW_BYTES = 450;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { FIELD_COUNT, FIELDS } from "../base/tick.ts";
 import { BusRecord } from "../bus/bus.ts";
-import { FIELD_COUNT, FIELDS } from "../tick.ts";
 import { ENTRY_BYTES, EncoderPool, type Filling, TickEncoder } from "./encoder.ts";
 import { JSON_TEXT, MSGPACK } from "./format.ts";
 import { type Heap, HeapFull } from "./heap.ts";

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decode } from "@msgpack/msgpack";
 import fc from "fast-check";
+import { FIELD_COUNT, FIELDS, type TickPatch } from "../base/tick.ts";
+import { createTarget } from "../msgpack/msgpack.ts";
 import { MAX_FRAME_BYTES } from "../protocol/messages.ts";
-import { createTarget } from "../protocol/msgpack.ts";
-import { FIELD_COUNT, FIELDS, type TickPatch } from "../tick.ts";
 import { JSON_TEXT, MSGPACK, type TickFormat } from "./format.ts";
 import { MarketTable } from "./table.ts";
 

@@ -2,8 +2,9 @@
  * The two forms of a data frame on the wire: MessagePack and JSON. In both, a frame is a head, the encoded ticks one
  * after the other, and an end, so that encoded ticks can be copied from one frame into another.
  */
-import { MAX_NUMBER_BYTES, type Target, writeArrayHead, writeNumber } from "../protocol/msgpack.ts";
-import { FIELD_COUNT } from "../tick.ts";
+
+import { FIELD_COUNT } from "../base/tick.ts";
+import { MAX_NUMBER_BYTES, type Target, writeArrayHead, writeNumber } from "../msgpack/msgpack.ts";
 import type { MarketTable } from "./table.ts";
 
 export interface TickFormat {

@@ -6,7 +6,7 @@
  * Typed arrays and buffers on it are replaced when it grows: read them from here at each use, and keep addresses.
  */
 import { readFileSync } from "node:fs";
-import type { Target } from "../protocol/msgpack.ts";
+import type { Target } from "../msgpack/msgpack.ts";
 
 /** The smallest block, bytes, and what all begin at a multiple of: a line of the processor's cache. */
 const MIN_BLOCK = 64;

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { CLOSED, FIELD_COUNT, LIVE, STALE } from "../base/tick.ts";
 import { BusRecord } from "../bus/bus.ts";
-import { HeardFeed } from "../bus/heard_feed.ts";
-import { CLOSED, FIELD_COUNT, LIVE, STALE } from "../tick.ts";
 import { HeapFull } from "./heap.ts";
+import { HeardFeed } from "./heard_feed.ts";
 import { markOf } from "./mark.ts";
 import { FULL, IGNORED, MarketTable, RESTATED, TICKED, UNKNOWN } from "./table.ts";
 

@@ -3,9 +3,10 @@
  * ticks into one; a gateway applies the bus's records to one. Arrays are public because the hot paths read them;
  * only this file writes them. They are replaced when the table grows: read them from the table at each use.
  */
+
+import { copied } from "../base/copied.ts";
+import { FIELD_COUNT, LIVE, STALE, type TickPatch } from "../base/tick.ts";
 import type { BusRecord } from "../bus/bus.ts";
-import { copied } from "../copied.ts";
-import { FIELD_COUNT, LIVE, STALE, type TickPatch } from "../tick.ts";
 import { Heap, HeapFull } from "./heap.ts";
 import { markOf } from "./mark.ts";
 import { SymbolIndex } from "./symbol_index.ts";

@@ -2,9 +2,9 @@
  * What a client sends, from bytes to a command. Everything here is fed by strangers: it accepts the shapes of the
  * protocol page and nothing else, and never throws.
  */
-import { FIELDS, type Field, fieldIndex } from "../tick.ts";
+import { FIELDS, type Field, fieldIndex } from "../base/tick.ts";
+import { decodePlain } from "../msgpack/decode.ts";
 import type { ErrorCode } from "./codes.ts";
-import { decodePlain } from "./decode.ts";
 import { type Command, type CommandId, MAX_ID_LENGTH, MAX_INTERVAL, type Subscribe } from "./messages.ts";
 
 /** Why a command was not accepted. */

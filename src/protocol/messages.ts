@@ -2,7 +2,7 @@
  * The control messages of the client protocol, version 1, as types: shared by the gateway and the client library.
  * Data frames are arrays (`[sentAt, tick, …]`) and have no type of their own on the gateway, which writes bytes.
  */
-import type { Field, State } from "../tick.ts";
+import type { Field, State } from "../base/tick.ts";
 import type { ErrorCode } from "./codes.ts";
 
 /** The version of the protocol, as `hello` says it. */

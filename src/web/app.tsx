@@ -1,17 +1,17 @@
 /** The page's frame, and where everything is in it. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Banner, LinkAnnouncer } from "./banner.tsx";
-import { EmptyList } from "./empty.tsx";
-import { Icon } from "./icons.tsx";
-import { KeysDialog } from "./keys.tsx";
 import type { Page } from "./page.ts";
-import { Panel } from "./panel.tsx";
-import { Search } from "./search.tsx";
-import { ShareDialog, SharedBar } from "./share.tsx";
-import { Strip } from "./strip.tsx";
-import { ThemeButton } from "./theme_button.tsx";
-import { Toast } from "./toast.tsx";
-import { SHEET, useCell, useMedia } from "./use.ts";
+import { Banner, LinkAnnouncer } from "./panels/banner.tsx";
+import { EmptyList } from "./panels/empty.tsx";
+import { Icon } from "./panels/icons.tsx";
+import { KeysDialog } from "./panels/keys.tsx";
+import { Panel } from "./panels/panel.tsx";
+import { Search } from "./panels/search.tsx";
+import { ShareDialog, SharedBar } from "./panels/share.tsx";
+import { Strip } from "./panels/strip.tsx";
+import { ThemeButton } from "./panels/theme_button.tsx";
+import { Toast } from "./panels/toast.tsx";
+import { SHEET, useCell, useMedia } from "./state/use.ts";
 
 export function App({ page }: { page: Page }) {
   const [dialog, setDialog] = useState<"keys" | "share" | undefined>();

@@ -7,12 +7,12 @@ import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { Cluster } from "../../scripts/cluster/cluster.ts";
 import { comesTrue } from "../../scripts/cluster/probe.ts";
-import { Crowd } from "../crowd.ts";
-import { redOn } from "../dashboard.ts";
-import { Prometheus, type Series } from "../prometheus.ts";
-import { SlowLink } from "../slow_link.ts";
-import { Throttle } from "../throttle.ts";
-import { TickWriter } from "../tick_writer.ts";
+import { Crowd } from "../support/crowd.ts";
+import { redOn } from "../support/dashboard.ts";
+import { Prometheus, type Series } from "../support/prometheus.ts";
+import { SlowLink } from "../support/slow_link.ts";
+import { Throttle } from "../support/throttle.ts";
+import { TickWriter } from "../support/tick_writer.ts";
 
 /** How soon a fault must have raised its alert, in milliseconds. */
 const RAISED = 60_000;

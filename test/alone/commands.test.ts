@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { polled, ServerProcess } from "../gateway_process.ts";
-import { WireClient } from "../wire_client.ts";
-import { Witness } from "../witness.ts";
+import { polled, ServerProcess } from "../support/gateway_process.ts";
+import { WireClient } from "../support/wire_client.ts";
+import { Witness } from "../support/witness.ts";
 
 const SYMBOLS = 20_000;
 /** How long the healthy client may wait for an answer, ms. */

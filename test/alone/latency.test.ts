@@ -6,14 +6,14 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { RedisProxy } from "../../src/bus/redis_proxy.testing.ts";
-import { RedisServer } from "../../src/bus/redis_server.testing.ts";
-import { SystemClock } from "../../src/clock.ts";
+import { SystemClock } from "../../src/base/clock.ts";
 import { STAGES } from "../../src/gateway/counts.ts";
-import { AgeClient } from "../age_client.ts";
-import { polled, ServerProcess } from "../gateway_process.ts";
-import { merged, quantileBucket, Scrape } from "../metrics_page.ts";
-import { SlowLink } from "../slow_link.ts";
+import { AgeClient } from "../support/age_client.ts";
+import { polled, ServerProcess } from "../support/gateway_process.ts";
+import { merged, quantileBucket, Scrape } from "../support/metrics_page.ts";
+import { RedisProxy } from "../support/redis_proxy.ts";
+import { RedisServer } from "../support/redis_server.ts";
+import { SlowLink } from "../support/slow_link.ts";
 
 const SYMBOLS = Array.from({ length: 100 }, (_, index) => `V:${index}`);
 /** How long things run before they are measured, and how long they are, ms: pings follow every two seconds. */

@@ -6,8 +6,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { polled, ServerProcess } from "../gateway_process.ts";
-import { WatchlistPage } from "../web_page.ts";
+import { polled, ServerProcess } from "../support/gateway_process.ts";
+import { WatchlistPage } from "../support/web_page.ts";
 
 const SYMBOLS = 10_000;
 /** What a task may take at p99, ms: longer ones are felt. */

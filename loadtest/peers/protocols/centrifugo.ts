@@ -2,7 +2,7 @@
  * Centrifugo's client protocol, in JSON (replies a line each) and in Protobuf (replies with their length before them).
  * Source: its file definitions/client.proto.
  */
-import type { Target } from "../../../src/protocol/msgpack.ts";
+import type { Target } from "../../../src/msgpack/msgpack.ts";
 import type { Decoder, Protocol, ProtocolPlan, Wire } from "../../swarm/protocol.ts";
 import { PayloadReader } from "./payload_reader.ts";
 

@@ -1,5 +1,5 @@
 /** NATS' client protocol over WebSocket: a stream of lines and payloads, cut into messages wherever it suits the server. */
-import { createTarget, type Target } from "../../../src/protocol/msgpack.ts";
+import { createTarget, type Target } from "../../../src/msgpack/msgpack.ts";
 import type { Decoder, Protocol, Wire } from "../../swarm/protocol.ts";
 import { PayloadReader } from "./payload_reader.ts";
 

@@ -1,5 +1,5 @@
 /** Reads of a payload (payload.ts) what the swarm wants to know, without making an object of it. */
-import type { Target } from "../../../src/protocol/msgpack.ts";
+import type { Target } from "../../../src/msgpack/msgpack.ts";
 import type { Wire } from "../../swarm/protocol.ts";
 import { numberAt, VALUE_BYTES } from "../../swarm/tick_bytes.ts";
 

@@ -1,5 +1,5 @@
 /** What the servers of `ws` and uWebSockets.js speak: a list of symbols in JSON to them, a MessagePack payload a message back. */
-import type { Target } from "../../../src/protocol/msgpack.ts";
+import type { Target } from "../../../src/msgpack/msgpack.ts";
 import type { Decoder, Protocol, Wire } from "../../swarm/protocol.ts";
 import { PayloadReader } from "./payload_reader.ts";
 

@@ -3,7 +3,7 @@
  * joined with an event of our own server, `subscribe`.
  */
 import { pack } from "msgpackr";
-import type { Target } from "../../../src/protocol/msgpack.ts";
+import type { Target } from "../../../src/msgpack/msgpack.ts";
 import type { Decoder, Protocol, ProtocolPlan, Wire } from "../../swarm/protocol.ts";
 import { PayloadReader } from "./payload_reader.ts";
 

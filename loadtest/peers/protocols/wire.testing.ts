@@ -1,5 +1,5 @@
 /** A connection of the swarm as decoders see it, that writes down what they do. */
-import { createTarget, type Target } from "../../../src/protocol/msgpack.ts";
+import { createTarget, type Target } from "../../../src/msgpack/msgpack.ts";
 import type { Decoder, Protocol, Wire } from "../../swarm/protocol.ts";
 import { Selection } from "../../swarm/selection.ts";
 

@@ -4,12 +4,12 @@
  *     node publisher/main.ts ORDER     (JSON: PublisherOrder)
  */
 import { pino } from "pino";
-import { SystemClock } from "../../../src/clock.ts";
+import { SystemClock } from "../../../src/base/clock.ts";
+import { FIELD_COUNT } from "../../../src/base/tick.ts";
 import { Publisher } from "../../../src/feed/publisher.ts";
-import { SimFeed } from "../../../src/feed/sim.ts";
-import { SimMarket } from "../../../src/feed/sim_market.ts";
+import { SimFeed } from "../../../src/feed/sim/sim.ts";
+import { SimMarket } from "../../../src/feed/sim/sim_market.ts";
 import { MarketTable } from "../../../src/market/table.ts";
-import { FIELD_COUNT } from "../../../src/tick.ts";
 import type { PublisherOrder } from "./order.ts";
 import type { Transport } from "./transport.ts";
 

@@ -1,0 +1,213 @@
+/**
+ * The admin port, for balancers, Prometheus and people: /healthz, /readyz, /metrics, /status and /trace. Every server
+ * command has one. A trace is all that changes anything, and needs a POST.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { AdminConnections, clientKey } from "../admin_connections.ts";
+import { isCrossSite, isOwnHost } from "../admin_guard.ts";
+import { AdminTraces } from "../admin_traces.ts";
+import { isSymbol } from "../base/tick.ts";
+import type { TraceOutput, TraceRequest } from "../gateway/latency/tracer.ts";
+import { UsageError } from "../settings/option.ts";
+import { PAGE_POLICY, PAGE_SCRIPT, statusPage } from "./status/page.ts";
+import type { NodeReport } from "./status/report.ts";
+
+/** What the admin port tells. */
+export interface AdminSource {
+  /** Why the process is not ready, or undefined when it is. */
+  unready(): string | undefined;
+  /** The metrics page. */
+  metrics(): Promise<{ contentType: string; body: string }>;
+  /** What /status shows. */
+  report(): Promise<NodeReport>;
+  /**
+   * Follows a symbol's ticks through the node; absent where none go through.
+   * @returns what ends it, or why it is not done
+   */
+  trace?(request: TraceRequest, output: TraceOutput): Promise<(() => void) | string>;
+}
+
+/** How long a request's head and all of it may take, and how long a connection may be idle, ms; and how often that is checked. */
+const HEAD_TIME = 5_000;
+const REQUEST_TIME = 10_000;
+const IDLE_TIME = 5_000;
+const CHECK_TIME = 1_000;
+/** The largest head of a request, bytes: browsers send a tenth of it. */
+const HEAD_BYTES = 8_192;
+
+const TEXT = "text/plain; charset=utf-8";
+const JSON_TYPE = "application/json; charset=utf-8";
+const HTML = "text/html; charset=utf-8";
+const NDJSON = "application/x-ndjson; charset=utf-8";
+const SCRIPT = "text/javascript; charset=utf-8";
+
+export class AdminServer {
+  readonly #server: Server;
+  readonly #source: AdminSource;
+  readonly #names: readonly string[];
+  readonly #connections = new AdminConnections();
+  readonly #traces = new AdminTraces();
+
+  /** @param names under which it answers besides numbers and localhost */
+  constructor(source: AdminSource, { adminNames }: { readonly adminNames: readonly string[] }) {
+    this.#source = source;
+    this.#names = adminNames.map((name) => name.toLowerCase());
+    const options = {
+      headersTimeout: HEAD_TIME,
+      requestTimeout: REQUEST_TIME,
+      keepAliveTimeout: IDLE_TIME,
+      connectionsCheckingInterval: CHECK_TIME,
+      maxHeaderSize: HEAD_BYTES,
+    };
+    this.#server = createServer(options, (request, response) => this.#begin(request, response));
+    this.#server.on("connection", (socket) => this.#connections.add(socket));
+  }
+
+  /**
+   * Listens.
+   * @returns the port
+   * @throws UsageError when the address cannot be listened on
+   */
+  listen(host: string, port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", (error: NodeJS.ErrnoException) => {
+        const why = error.code === "EADDRINUSE" ? "the port is in use" : error.message;
+        reject(
+          new UsageError(`cannot listen on ${host}:${port} (--admin-host, --admin-port): ${why}`, { cause: error }),
+        );
+      });
+      this.#server.listen(port, host, () => resolve((this.#server.address() as AddressInfo).port));
+    });
+  }
+
+  close(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+
+  #begin(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    if (!this.#connections.begin(socket)) return void socket.destroy();
+    response.once("close", () => this.#connections.end(socket));
+    this.#answer(request, response).catch((error: unknown) => {
+      if (response.headersSent) response.destroy();
+      else answer(response, 500, TEXT, `${String(error)}\n`);
+    });
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { headers, method } = request;
+    const [path, query] = (request.url ?? "").split("?");
+    const isOwn = isOwnHost(headers.host, this.#names);
+    // Balancers name whatever they like, and learn nothing but this.
+    const isHealth = path === "/healthz" || path === "/readyz";
+    if (!isOwn && !isHealth)
+      return answer(response, 403, TEXT, "this name is not listed: --admin-name, or use the address\n");
+    const isTrace = path === "/trace";
+    if (isTrace ? method !== "POST" : method !== "GET" && method !== "HEAD") {
+      response.setHeader("Allow", isTrace ? "POST" : "GET, HEAD");
+      return answer(response, 405, TEXT, isTrace ? "a trace needs a POST\n" : "GET is all there is\n");
+    }
+    switch (path) {
+      case "/healthz":
+        return answer(response, 200, TEXT, "ok\n");
+      case "/readyz": {
+        const reason = this.#source.unready();
+        return answer(response, reason === undefined ? 200 : 503, TEXT, `${shown(reason, isOwn)}\n`);
+      }
+      case "/metrics": {
+        const { body, contentType } = await this.#source.metrics();
+        return answer(response, 200, contentType, body);
+      }
+      case "/status":
+        // A browser asks for HTML, and gets a page; whoever does not, gets what programs read.
+        response.setHeader("Vary", "Accept");
+        if (!request.headers.accept?.includes("text/html")) return this.#json(response);
+        response.setHeader("Content-Security-Policy", PAGE_POLICY);
+        return answer(response, 200, HTML, statusPage(await this.#source.report()));
+      case "/status.json":
+        return this.#json(response);
+      case "/status.js":
+        return answer(response, 200, SCRIPT, PAGE_SCRIPT);
+      case "/trace":
+        return this.#trace(new URLSearchParams(query), request, response);
+      default:
+        return answer(
+          response,
+          404,
+          TEXT,
+          "there are /status, /status.json, /metrics, /healthz and /readyz, and POST /trace?symbol=\n",
+        );
+    }
+  }
+
+  /** One JSON object a line, until whoever asks has enough. */
+  async #trace(query: URLSearchParams, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // There is nothing to be said in a body.
+    request.resume();
+    if (isCrossSite(request.headers)) return answer(response, 403, TEXT, "pages of others start no traces\n");
+    const symbol = query.get("symbol") ?? "";
+    if (!isSymbol(symbol)) return answer(response, 400, TEXT, "symbol must be one symbol: /trace?symbol=ACME\n");
+    if (!this.#source.trace) return answer(response, 404, TEXT, "no ticks go through this process; ask a gateway\n");
+    const output: TraceOutput = {
+      get ready() {
+        return !response.writableNeedDrain;
+      },
+      line(line) {
+        if (response.writableEnded) return;
+        if (!response.headersSent) response.writeHead(200, { "Content-Type": NDJSON, "Cache-Control": "no-store" });
+        response.write(`${JSON.stringify(line)}\n`);
+      },
+      end: () => void response.end(),
+    };
+    let stop: (() => void) | undefined;
+    let isOver = false;
+    const end = () => {
+      isOver = true;
+      stop?.();
+      stop = undefined;
+    };
+    const forget = this.#traces.add(clientKey(request.socket), () => {
+      end();
+      response.end();
+    });
+    response.once("close", () => {
+      forget();
+      end();
+    });
+    const begun = await this.#source.trace({ symbol, session: query.get("session") ?? undefined }, output);
+    if (typeof begun === "string") {
+      if (!isOver) answer(response, 409, TEXT, `${begun}\n`);
+      return;
+    }
+    stop = begun;
+    if (isOver) end();
+  }
+
+  async #json(response: ServerResponse): Promise<void> {
+    answer(response, 200, JSON_TYPE, `${JSON.stringify(await this.#source.report(), rounded)}\n`);
+  }
+}
+
+/** Why a process is not ready, in as many words as who asks may hear. */
+function shown(unready: string | undefined, isOwn: boolean): string {
+  if (unready === undefined) return "ready";
+  return isOwn ? unready : "not ready";
+}
+
+/** Numbers to a thousandth: what is measured is not better than that. Times are whole, and too large for it. */
+function rounded(_name: string, value: unknown): unknown {
+  return typeof value === "number" && !Number.isInteger(value) ? Math.round(value * 1_000) / 1_000 : value;
+}
+
+function answer(response: ServerResponse, status: number, contentType: string, body: string): void {
+  response
+    .writeHead(status, {
+      "Content-Type": contentType,
+      "Content-Length": Buffer.byteLength(body),
+      "Cache-Control": "no-store",
+      "X-Content-Type-Options": "nosniff",
+    })
+    .end(body);
+}

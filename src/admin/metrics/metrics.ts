@@ -1,0 +1,68 @@
+/**
+ * The metrics page of a process: which parts it has decides what is on it. The parts are in metrics/; no label is per
+ * symbol or per client.
+ */
+import type { Bus } from "../../bus/open.ts";
+import type { RunningFeed } from "../../feed/running.ts";
+import type { Gateway } from "../../gateway/gateway.ts";
+import type { Settings } from "../../settings/settings.ts";
+import { showHeard, showRedis, showWriters } from "./bus.ts";
+import { showFeeds } from "./feeds.ts";
+import { showGateway } from "./gateway.ts";
+import { Page } from "./page.ts";
+import { showProcess } from "./process.ts";
+
+/** A page as it is answered. */
+export interface MetricsPage {
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** What there is to show of a process that serves. */
+export interface MetricsParts {
+  readonly settings: Settings;
+  readonly bus: Bus;
+  readonly gateway: Gateway | undefined;
+  readonly feeds: readonly RunningFeed[];
+  /** Why the process is not ready, or undefined when it is. */
+  unready(): string | undefined;
+  /** What every sample is labelled with: which of several processes it is of. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** @returns what makes the page whenever it is asked for */
+export function createMetrics(parts: MetricsParts): () => Promise<MetricsPage> {
+  if (!parts.settings.metrics) return async () => NO_METRICS;
+  const { bus, gateway, feeds } = parts;
+  const page = new Page(parts.labels);
+  showProcess(page, () => parts.unready());
+  if (gateway) {
+    showGateway(page, gateway, bus, parts.settings.maxConnections);
+    showHeard(page, bus);
+  }
+  if (feeds.length > 0) showFeeds(page, feeds);
+  showWriters(page, bus);
+  showRedis(page, bus);
+  return () => made(page);
+}
+
+/** The page of the supervisor of several workers, without theirs. */
+export function createSupervisorMetrics(
+  settings: Settings,
+  workers: { running(): number; restarts(): number },
+): () => Promise<MetricsPage> {
+  if (!settings.metrics) return async () => NO_METRICS;
+  const page = new Page({ worker: "supervisor" });
+  page.gauge("tickgate_workers", "Workers that are listening", () => workers.running());
+  page.counter("tickgate_worker_restarts_total", "Workers that ended and were started again", () => workers.restarts());
+  return () => made(page);
+}
+
+const NO_METRICS: MetricsPage = {
+  contentType: "text/plain; version=0.0.4; charset=utf-8",
+  body: "# Metrics are off (--no-metrics).\n",
+};
+
+async function made(page: Page): Promise<MetricsPage> {
+  return { contentType: page.contentType, body: await page.body() };
+}

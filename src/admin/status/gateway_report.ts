@@ -1,0 +1,123 @@
+/** What a gateway tells of itself: its connections, its market, and each feed as it is heard here. */
+
+import { CLOSED, LIVE } from "../../base/tick.ts";
+import type { HeardStream } from "../../bus/bus.ts";
+import type { GatewayContext } from "../../gateway/context.ts";
+import type { Session } from "../../gateway/session/session.ts";
+import type { MarketTable } from "../../market/table.ts";
+import type { AgesReport, GatewayRates, GatewayReport, HeardReport, SymbolsReport } from "./report.ts";
+import { slowestClients } from "./slow_clients.ts";
+
+/** Rows of the market table that are looked at before sockets and the bus are served again: a third of a millisecond. */
+const SLICE = 50_000;
+
+/** What takes two looks to know: rates, and what was measured in between. */
+export interface Lately {
+  readonly rates: GatewayRates;
+  readonly ages: AgesReport | null;
+}
+
+/** A feed as it stands now. */
+export type HeardNow = Omit<HeardReport, "ticks" | "transit" | "clockSkew">;
+
+/** The gateway, and each feed that it hears, by name. */
+export interface GatewayView {
+  readonly gateway: GatewayReport;
+  readonly heard: ReadonlyMap<string, HeardNow>;
+}
+
+/** How the symbols of one stream stand. */
+interface StreamMarket {
+  symbols: number;
+  stale: number;
+  closed: number;
+  /** When a tick was last applied, microseconds since the Unix epoch; 0 for never. */
+  appliedAt: number;
+}
+
+export async function reportGateway(
+  context: GatewayContext,
+  sessions: ReadonlySet<Session>,
+  lately: Lately,
+): Promise<GatewayView> {
+  const { settings, counts, scheduler: pacer, clock, bus, table } = context;
+  const clients = await slowestClients(sessions, settings.statusClients, () => clock.millis());
+  const markets = await lookAtMarket(table);
+  const streams = bus.heard();
+  return {
+    gateway: {
+      connections: counts.connections,
+      connectionsLimit: settings.maxConnections,
+      symbols: totalOf(markets, new Set(streams.map(({ stream }) => stream))),
+      ...lately,
+      lag: pacer.lag,
+      waiting: pacer.waiting,
+      conflating: { ...counts.conflating },
+      clients,
+      refused: { ...counts.refused },
+      closed: { ...counts.closes },
+    },
+    heard: feedsOf(streams, markets, clock.millis(), clock.micros()),
+  };
+}
+
+/** How the symbols stand that have had a tick, by stream. */
+async function lookAtMarket(table: MarketTable): Promise<Map<number, StreamMarket>> {
+  const markets = new Map<number, StreamMarket>();
+  for (let index = 0; index < table.knownCount; index++) {
+    if (index % SLICE === SLICE - 1) await new Promise((resolve) => setImmediate(resolve));
+    const row = table.known[index];
+    const stream = table.stream[row];
+    let market = markets.get(stream);
+    if (!market) {
+      market = { symbols: 0, stale: 0, closed: 0, appliedAt: 0 };
+      markets.set(stream, market);
+    }
+    market.symbols++;
+    if (table.state[row] === CLOSED) market.closed++;
+    else if (table.state[row] !== LIVE) market.stale++;
+    market.appliedAt = Math.max(market.appliedAt, table.appliedAt[row]);
+  }
+  return markets;
+}
+
+/** @param followed the streams that are listened to: on others, which no client wants, symbols are stale to nobody */
+function totalOf(markets: ReadonlyMap<number, StreamMarket>, followed: ReadonlySet<number>): SymbolsReport {
+  const total = { known: 0, stale: 0, closed: 0 };
+  for (const [stream, { symbols, stale, closed }] of markets) {
+    total.known += symbols;
+    if (followed.has(stream)) total.stale += stale;
+    total.closed += closed;
+  }
+  return total;
+}
+
+/** @param now ms of the clock @param micros the same as wall time */
+function feedsOf(
+  streams: readonly HeardStream[],
+  markets: ReadonlyMap<number, StreamMarket>,
+  now: number,
+  micros: number,
+): Map<string, HeardNow> {
+  const feeds = new Map<string, HeardNow>();
+  for (const [feed, own] of Map.groupBy(streams, (stream) => stream.feed)) {
+    const parts = own.map(({ stream }) => markets.get(stream)).filter((part) => part !== undefined);
+    const appliedAt = Math.max(0, ...parts.map((part) => part.appliedAt));
+    feeds.set(feed, {
+      epoch: Math.max(...own.map(({ epoch }) => epoch)),
+      symbols: parts.reduce((sum, part) => sum + part.symbols, 0),
+      stale: parts.reduce((sum, part) => sum + part.stale, 0),
+      lastTick: appliedAt === 0 ? null : Math.max(0, (micros - appliedAt) / 1_000),
+      lastBatch: Math.max(0, now - Math.max(...own.map(({ heardAt }) => heardAt))),
+      silent: own.filter(({ isSilent }) => isSilent).length,
+      shards: own.map(({ shard, batch, heardAt, isSilent, isMissing }) => ({
+        shard,
+        batch,
+        age: Math.max(0, now - heardAt),
+        silent: isSilent,
+        missing: isMissing,
+      })),
+    });
+  }
+  return feeds;
+}

@@ -1,0 +1,148 @@
+/** Puts together what a process tells of itself, from its parts. */
+
+import type { Clock } from "../../base/clock.ts";
+import { VERSION } from "../../base/version.ts";
+import type { Bus } from "../../bus/open.ts";
+import type { RunningFeed } from "../../feed/running.ts";
+import type { Gateway } from "../../gateway/gateway.ts";
+import {
+  agesOf,
+  gatewayRates,
+  heardOf,
+  madeBy,
+  meanOf,
+  type PerSecond,
+  processReport,
+  REDIS_TRIP,
+  readCounters,
+  transitOf,
+} from "./counters.ts";
+import type { HeardNow } from "./gateway_report.ts";
+import { Rates } from "./rates.ts";
+import {
+  type FeedReport,
+  type HeardReport,
+  type NodeReport,
+  type PublishedReport,
+  REPORT_VERSION,
+  type RedisReport,
+} from "./report.ts";
+
+/** For how long a report is given to whoever asks, ms: many who look cost as much as one. */
+const KEPT = 200;
+const MICROS = 1_000;
+
+/** What there is to tell of. */
+export interface ReporterParts {
+  readonly node: string;
+  readonly clock: Clock;
+  readonly gateway: Gateway | undefined;
+  readonly feeds: readonly RunningFeed[];
+  readonly bus: Bus;
+  /** Why the process is not ready, or undefined when it is. */
+  unready(): string | undefined;
+}
+
+export class Reporter {
+  readonly #parts: ReporterParts;
+  readonly #rates: Rates;
+  #report: Promise<NodeReport> | undefined;
+  #madeAt = Number.NEGATIVE_INFINITY;
+
+  constructor(parts: ReporterParts) {
+    const { gateway, feeds, bus, clock } = parts;
+    this.#parts = parts;
+    this.#rates = new Rates(clock, () => readCounters(gateway, feeds, bus));
+  }
+
+  start(): void {
+    this.#rates.start();
+  }
+
+  close(): void {
+    this.#rates.close();
+  }
+
+  /** The process as it is, or was a moment ago. */
+  report(): Promise<NodeReport> {
+    const now = this.#parts.clock.millis();
+    if (this.#report === undefined || now - this.#madeAt >= KEPT) {
+      this.#madeAt = now;
+      this.#report = this.#make();
+    }
+    return this.#report;
+  }
+
+  async #make(): Promise<NodeReport> {
+    const { node, clock, gateway } = this.#parts;
+    const rates = this.#rates.perSecond();
+    const view = await gateway?.report({ rates: gatewayRates(rates), ages: agesOf(rates) });
+    return {
+      reportVersion: REPORT_VERSION,
+      node,
+      version: VERSION,
+      pid: process.pid,
+      time: clock.micros(),
+      uptime: process.uptime() * 1_000,
+      unready: this.#parts.unready() ?? null,
+      process: processReport(rates),
+      gateway: view?.gateway ?? null,
+      feeds: this.#feeds(view?.heard ?? new Map(), rates),
+      redis: this.#redis(rates),
+      workers: [],
+    };
+  }
+
+  #feeds(heard: ReadonlyMap<string, HeardNow>, rates: PerSecond): FeedReport[] {
+    const own = new Map(this.#parts.feeds.map((feed) => [feed.name, this.#published(feed, rates)]));
+    const skews = new Map(Array.from(this.#parts.bus.heardFeeds(), ({ name, skew }) => [name, skew]));
+    const hear = (feed: string, now: HeardNow): HeardReport => ({
+      ...now,
+      ticks: rates[heardOf(feed)] ?? 0,
+      transit: meanOf(transitOf(feed), rates),
+      clockSkew: known((skews.get(feed) ?? Number.NaN) / MICROS),
+    });
+    const names = [...new Set([...own.keys(), ...heard.keys()])].sort();
+    return names.map((feed) => {
+      const now = heard.get(feed);
+      return { feed, published: own.get(feed) ?? null, heard: now ? hear(feed, now) : null };
+    });
+  }
+
+  #published({ name, counts, connected, symbols }: RunningFeed, rates: PerSecond): PublishedReport {
+    const { bus, clock } = this.#parts;
+    const writer = bus.writers().get(name);
+    const lastTick = known((clock.micros() - counts.lastTick) / MICROS);
+    return {
+      role: writer?.role ?? "leading",
+      epoch: writer?.epoch ?? null,
+      connected,
+      disconnects: counts.disconnects,
+      symbols,
+      ticks: rates[madeBy(name)] ?? 0,
+      lastTick: lastTick === null ? null : Math.max(0, lastTick),
+      skipped: { ...counts.skipped },
+    };
+  }
+
+  #redis(rates: PerSecond): RedisReport | null {
+    const links = this.#parts.bus.links();
+    if (links.length === 0) return null;
+    const [{ name, offset }] = links;
+    const lost = links.find(({ isUp }) => !isUp);
+    return {
+      address: name,
+      connected: lost === undefined,
+      reason: lost ? lost.lastError || "connecting" : null,
+      reconnects: links.reduce((sum, { reconnects }) => sum + reconnects, 0),
+      roundTrip: meanOf(REDIS_TRIP, rates),
+      clockOffset: known(offset.offset / MICROS),
+      clockUncertainty: known(offset.uncertainty / MICROS),
+    };
+  }
+}
+
+/** NaN is what is not known. */
+function known(value: number): number | null {
+  return Number.isNaN(value) ? null : value;
+}

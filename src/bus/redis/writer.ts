@@ -1,0 +1,291 @@
+/**
+ * A publisher's end of the Redis bus, for one feed: leads or stands by, and writes what has changed. It keeps no queue:
+ * a shard with a write under way gathers the rows that change meanwhile, each once.
+ */
+import type { Logger } from "pino";
+import type { Clock } from "../../base/clock.ts";
+import { Complaint } from "../../log/complaint.ts";
+import type { MarketTable } from "../../market/table.ts";
+import { BusRecord, type BusWriter } from "../bus.ts";
+import { Handover } from "../handover.ts";
+import { BatchDecoder, BatchEncoder } from "../wire/wire.ts";
+import { HOLD_INTERVAL, Lease } from "./lease.ts";
+import type { RedisLink } from "./link.ts";
+import { RowShards } from "./row_shards.ts";
+import type { RedisKeys } from "./shard.ts";
+import { ShardWriter } from "./shard_writer.ts";
+import { takeOver } from "./takeover.ts";
+import { WriteGap } from "./write_gap.ts";
+
+/** What a writer has done, for the metrics. */
+export class WriterCounts {
+  batches = 0;
+  records = 0;
+  heartbeats = 0;
+  bytes = 0;
+  /** Writes that failed and were tried again. */
+  failures = 0;
+  /** Times that Redis was found to have lost what it had, and was given it again. */
+  healed = 0;
+  /** Times that another publisher was found to lead. */
+  deposed = 0;
+}
+
+/** `waiting` for Redis; `standby` while another leads; `taking over`; `leading`. */
+export type WriterRole = "waiting" | "standby" | "taking over" | "leading";
+
+/** What a writer is made of. */
+export interface WriterOptions {
+  readonly feed: string;
+  readonly keys: RedisKeys;
+  readonly link: RedisLink;
+  /** Whether shard channels are used, as a Cluster wants it. */
+  readonly isSharded: boolean;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** How often a standby looks whether the lease is free, in milliseconds. */
+const STANDBY_INTERVAL = 200;
+/** How often shards are looked after: heartbeats, overdue writes, second tries. In milliseconds. */
+const TEND_INTERVAL = 100;
+/** How long a close may take to write what is unwritten, in milliseconds. */
+const CLOSE_TIMEOUT = 2_000;
+
+export class RedisWriter implements BusWriter {
+  readonly counts = new WriterCounts();
+  readonly #options: WriterOptions;
+  readonly #lease: Lease;
+  readonly #log: Logger;
+  readonly #complaint: Complaint;
+  readonly #shards: ShardWriter[] = [];
+  #table: MarketTable | undefined;
+  #handover: Handover | undefined;
+  #rows: RowShards | undefined;
+  #role: WriterRole = "waiting";
+  #epoch = 0;
+  #isClosed = false;
+  #flush: NodeJS.Immediate | undefined;
+  /** While it runs, what changes waits for it. */
+  #rest: NodeJS.Timeout | undefined;
+  readonly #gap = new WriteGap();
+  #wake: (() => void) | undefined;
+  #run: Promise<void> | undefined;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+    this.#log = options.log.child({ feed: options.feed });
+    this.#complaint = new Complaint("the feed cannot be written to Redis; trying again", options.clock, this.#log);
+    this.#lease = new Lease(options.link, options.keys, options.feed);
+  }
+
+  get role(): WriterRole {
+    return this.#role;
+  }
+
+  /** Of its reign, or of its last one; 0 while it has had none. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  start(table: MarketTable, handover = new Handover()): Promise<void> {
+    const { feed, keys, link } = this.#options;
+    const encoder = new BatchEncoder(feed, keys.shards);
+    const rows = new RowShards(table, keys);
+    const owner = {
+      ...this.#options,
+      table,
+      encoder,
+      record: new BusRecord(),
+      counts: this.counts,
+      handover,
+      offset: link.offset,
+      rowsOf: (shard: number) => rows.rows(shard),
+      fenced: () => this.#stepDown("another publisher leads"),
+      more: () => this.#scheduleFlush(),
+      failed: (error: Error) => this.#complaint.about(error),
+    };
+    this.#table = table;
+    this.#handover = handover;
+    this.#rows = rows;
+    for (let shard = 0; shard < keys.shards; shard++) this.#shards.push(new ShardWriter(owner, shard));
+    return new Promise((resolve, reject) => {
+      this.#run = this.#reign(resolve).then(() => reject(new Error("the bus was closed")));
+    });
+  }
+
+  changed(row: number): void {
+    if (!this.#rows || (this.#role !== "leading" && this.#role !== "taking over")) return;
+    this.#shards[this.#rows.of(row)].changed(row);
+    this.#scheduleFlush();
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    const deadline = this.#options.clock.millis() + CLOSE_TIMEOUT;
+    while (this.#role === "leading" && this.#options.clock.millis() < deadline) {
+      if (this.#shards.every((shard) => shard.isIdle)) break;
+      this.#writeAll();
+      await delay(5);
+    }
+    this.#isClosed = true;
+    if (this.#flush) clearImmediate(this.#flush);
+    clearTimeout(this.#rest);
+    this.#wake?.();
+    await this.#run;
+    await this.#lease.release().catch(() => {
+      // Redis is away: the lease runs out by itself.
+    });
+  }
+
+  /** Stands by until the lease is free, takes over, leads until deposed; again and again. */
+  async #reign(led: () => void): Promise<void> {
+    let floor = 0;
+    while (!this.#isClosed) {
+      const epoch = await this.#tryLease(floor);
+      if (epoch === undefined) {
+        await this.#sleep(STANDBY_INTERVAL);
+        continue;
+      }
+      this.#setRole("taking over");
+      floor = await this.#tryTakeOver(epoch);
+      if (floor > epoch || this.#isClosed) continue;
+      led();
+      await this.#lead();
+    }
+  }
+
+  async #tryLease(floor: number): Promise<number | undefined> {
+    try {
+      const wall = Math.floor(this.#options.clock.micros() / 1_000);
+      const epoch = await this.#lease.acquire(Math.max(floor, wall));
+      if (epoch === undefined) this.#setRole("standby");
+      return epoch;
+    } catch (error) {
+      this.#complaint.about(error as Error);
+      this.#setRole("waiting");
+      return undefined;
+    }
+  }
+
+  /** @returns the epoch when all is taken over; otherwise a larger one, with which to try again */
+  async #tryTakeOver(epoch: number): Promise<number> {
+    const table = this.#table as MarketTable;
+    const rows = this.#rows as RowShards;
+    for (const shard of this.#shards) shard.reset(epoch);
+    this.#epoch = epoch;
+    // A large store takes longer to read than the lease lasts.
+    const holding = setInterval(() => this.#hold(), HOLD_INTERVAL);
+    try {
+      const { floor, known } = await takeOver(this.#options, table, epoch, new BatchDecoder(), {
+        fenced: (shard, number) => this.#shards[shard].fenced(number),
+        differs: (row) => this.#shards[rows.of(row)].changed(row),
+      });
+      if (floor > epoch) return floor;
+      for (let row = 0; row < table.rows; row++) {
+        if (!table.hasTicked(row)) continue;
+        const shard = this.#shards[rows.of(row)];
+        if (!known.has(row)) shard.changed(row);
+        shard.hasRows = true;
+      }
+      this.#handover?.begin(table);
+      this.#log.info({ epoch, symbols: table.knownCount }, "leading the feed");
+      return epoch;
+    } catch (error) {
+      this.#complaint.about(error as Error);
+      await this.#sleep(STANDBY_INTERVAL);
+      return epoch + 1;
+    } finally {
+      clearInterval(holding);
+    }
+  }
+
+  async #lead(): Promise<void> {
+    this.#setRole("leading");
+    let holdAt = 0;
+    const { link } = this.#options;
+    link.together(() => {
+      for (const shard of this.#shards) shard.heartbeat();
+    });
+    while (this.#role === "leading" && !this.#isClosed) {
+      const now = this.#options.clock.millis();
+      if (now >= holdAt) {
+        holdAt = now + HOLD_INTERVAL;
+        this.#hold();
+      }
+      link.together(() => {
+        for (const shard of this.#shards) shard.tend(now);
+      });
+      await this.#sleep(TEND_INTERVAL);
+    }
+  }
+
+  #hold(): void {
+    const epoch = this.#epoch;
+    this.#lease.hold(epoch).then(
+      (isHeld) => {
+        if (!isHeld && epoch === this.#epoch) this.#stepDown("another publisher has the lease");
+      },
+      () => {
+        // Redis is away; whoever leads when it is back is decided then, and the fence keeps it safe till then.
+      },
+    );
+  }
+
+  #stepDown(reason: string): void {
+    if (this.#role !== "leading") return;
+    this.counts.deposed++;
+    this.#log.warn({ epoch: this.#epoch, reason }, "no longer leading the feed; standing by");
+    this.#setRole("standby");
+    this.#wake?.();
+  }
+
+  #setRole(role: WriterRole): void {
+    if (role === this.#role) return;
+    this.#role = role;
+    if (role === "standby") this.#log.info("standing by: another publisher leads the feed");
+  }
+
+  #scheduleFlush(): void {
+    if (this.#rest) return;
+    this.#flush ??= setImmediate(() => {
+      this.#flush = undefined;
+      this.#writeAll();
+    });
+  }
+
+  #writeAll(): void {
+    if (this.#role !== "leading") return;
+    const { clock, link } = this.#options;
+    const now = clock.millis();
+    const rest = this.#gap.rest(now);
+    if (rest > 0) {
+      this.#rest ??= setTimeout(() => {
+        this.#rest = undefined;
+        this.#writeAll();
+      }, Math.ceil(rest));
+      return;
+    }
+    // Redis runs them one after the other, and what they publish comes to a gateway in one go as well.
+    let hasWritten = false;
+    link.together(() => {
+      for (const shard of this.#shards) if (shard.write(now)) hasWritten = true;
+    });
+    if (hasWritten) this.#gap.wrote(now);
+  }
+
+  /** Waits so long, or until woken. */
+  #sleep(millis: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, millis);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+function delay(millis: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, millis));
+}

@@ -1,0 +1,130 @@
+/**
+ * Messages from bytes and to bytes, in both subprotocols. What a gateway sends is checked as far as the client relies
+ * on it: to read a message that has not its shape throws, one with an unknown `op` is of a newer gateway.
+ */
+
+import { FIELD_COUNT } from "../../base/tick.ts";
+import type { Command, Control } from "../../protocol/messages.ts";
+import { type Packable, pack } from "./pack.ts";
+import { bad, unpacker } from "./unpack.ts";
+
+/** Who is told what stands in a data frame. */
+export interface FrameReader {
+  begin(sentAt: number): void;
+  /** @param values of which the first `count` are good, and only during the call; NaN where not known */
+  tick(handle: number, seq: number, eventTime: number, values: Float64Array, count: number): void;
+}
+
+/** A command as it is sent. */
+export function encodeCommand(command: Command, json: boolean): string | Uint8Array {
+  return json ? JSON.stringify(command) : pack(command as unknown as Packable);
+}
+
+/** The bytes of a message as far as they can be told: a text of ASCII has as many as characters. */
+export function sizeOf(data: unknown): number {
+  return typeof data === "string" ? data.length : ((data as ArrayBuffer | undefined)?.byteLength ?? 0);
+}
+
+/** Whether a message is an array, as data frames are: by its first byte or character. */
+export function isFrame(data: unknown): boolean {
+  if (typeof data === "string") return data.startsWith("[");
+  if (!(data instanceof ArrayBuffer)) return false;
+  const [head = 0] = new Uint8Array(data);
+  return (head & 0xf0) === 0x90 || (head & 0xfe) === 0xdc;
+}
+
+/** The values of the tick under way. */
+const VALUES = new Float64Array(FIELD_COUNT);
+
+/**
+ * Reads a data frame: `[sentAt, [handle, seq, eventTime, value, …], …]`. No object is made on the way.
+ * @throws Error where it is none; what stood before has been told by then
+ */
+export function readFrame(data: unknown, reader: FrameReader): void {
+  if (typeof data === "string") readText(data, reader);
+  else readBytes(data as ArrayBuffer, reader);
+}
+
+function readBytes(data: ArrayBuffer, reader: FrameReader): void {
+  const { array, number, end } = unpacker(data);
+  let ticks = array();
+  reader.begin(known(number()));
+  while (--ticks > 0) {
+    const count = array() - 3;
+    const handle = known(number());
+    const seq = known(number());
+    const eventTime = known(number());
+    for (let index = 0; index < count; index++) VALUES[index] = number();
+    reader.tick(handle, seq, eventTime, VALUES, count);
+  }
+  end();
+}
+
+function readText(data: string, reader: FrameReader): void {
+  const [sentAt, ...ticks] = JSON.parse(data) as unknown[];
+  reader.begin(known(sentAt));
+  // What is no list of values cannot be taken apart: that is a TypeError.
+  for (const [handle, seq, eventTime, ...values] of ticks as Iterable<unknown>[]) {
+    for (const [index, value] of values.entries()) VALUES[index] = value === null ? NaN : known(value);
+    reader.tick(known(handle), known(seq), known(eventTime), VALUES, values.length);
+  }
+}
+
+function known(value: unknown): number {
+  return typeof value === "number" && !Number.isNaN(value) ? value : bad();
+}
+
+/**
+ * A control message of a gateway's.
+ * @returns undefined when its `op` is unknown
+ * @throws Error where it is none
+ */
+export function decodeControl(data: unknown): Control | undefined {
+  const message = decode(data);
+  if (!fits(message, { op: "" })) bad();
+  const control = message as Control;
+  if (!Object.hasOwn(SHAPES, control.op)) return undefined;
+  return fits(control, SHAPES[control.op]) ? control : bad();
+}
+
+function decode(data: unknown): unknown {
+  if (typeof data === "string") return JSON.parse(data);
+  const { value, end } = unpacker(data as ArrayBuffer);
+  const read = value();
+  end();
+  return read;
+}
+
+/** Messages of each kind by example: of a list of one, every element must be like that one. */
+const SHAPES: { readonly [Op in Control["op"]]: Shape } = {
+  hello: {
+    protocol: 0,
+    session: "",
+    node: "",
+    time: 0,
+    heartbeat: 0,
+    limits: { symbols: 0, commandsPerSecond: 0, messageBytes: 0 },
+  },
+  subscribed: { interval: 0, fields: [""], symbols: [["", 0]], rejected: [{ symbol: "", code: "", message: "" }] },
+  unsubscribed: { symbols: [""] },
+  status: { symbols: [""], state: "", since: 0 },
+  quality: { state: "", interval: 0, reason: "" },
+  heartbeat: { time: 0 },
+  pong: { time: 0 },
+  error: { code: "", message: "" },
+  bye: { code: 0, reason: "", retryAfter: 0 },
+};
+
+type Shape = string | number | readonly Shape[] | { readonly [name: string]: Shape };
+
+/** Whether a value has at least what the shape has, each of the same type. */
+function fits(value: unknown, shape: Shape): boolean {
+  if (typeof value !== typeof shape || value === null || Number.isNaN(value)) return false;
+  if (typeof shape !== "object") return true;
+  if (Array.isArray(value) && Array.isArray(shape) && shape.length === 1)
+    return value.every((element) => fits(element, shape[0]));
+  return (
+    Array.isArray(value) === Array.isArray(shape) &&
+    Object.entries(shape).every(([name, member]) => fits((value as Record<string, unknown>)[name], member))
+  );
+}

@@ -1,0 +1,40 @@
+/**
+ * How symbols are asked for: an interval and a set of fields, in one number, so that terms are compared, merged and kept
+ * by the thousand for nothing. 0 is no terms at all: not wanted.
+ */
+import { FIELD_COUNT, FIELDS, type Field, fieldIndex } from "../../base/tick.ts";
+
+/** `interval` × 1024 + a bit for each field; 0 for not wanted. */
+export type Spec = number;
+
+export const UNWANTED: Spec = 0;
+/** A bit for each field. */
+export type FieldSet = number;
+const SETS = 1 << FIELD_COUNT;
+export const ALL_FIELDS: FieldSet = SETS - 1;
+
+/** @param interval whole ms */
+export function specOf(interval: number, fields: FieldSet): Spec {
+  return interval * SETS + fields;
+}
+
+export function intervalOf(terms: Spec): number {
+  return Math.floor(terms / SETS);
+}
+
+/** The fields by name in the order of {@link FIELDS}; undefined for all of them. */
+export function fieldsOf(terms: Spec): Field[] | undefined {
+  const set = terms % SETS;
+  return set === ALL_FIELDS ? undefined : FIELDS.filter((_, index) => set & (1 << index));
+}
+
+/** The set of some fields; of all of them when none are named. */
+export function fieldSet(fields: readonly Field[] | undefined): FieldSet {
+  return fields ? fields.reduce((set, field) => set | (1 << fieldIndex(field)), 0) : ALL_FIELDS;
+}
+
+/** What serves both: the shorter interval, the fields of both. */
+export function merge(one: Spec, other: Spec): Spec {
+  if (one === UNWANTED || other === UNWANTED) return one + other;
+  return specOf(Math.min(intervalOf(one), intervalOf(other)), (one % SETS) | (other % SETS));
+}

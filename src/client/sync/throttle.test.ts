@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ManualTime } from "../../../test/support/fake_connection.ts";
+import { Throttle } from "./throttle.ts";
+
+test("commands go out no faster than the gateway takes them, and are made when their turn has come", () => {
+  const time = new ManualTime();
+  const sent: number[] = [];
+  let waiting = 30;
+  let made = 0;
+  const outbox = new Throttle(
+    time,
+    10,
+    () => (waiting > 0 ? { op: "ping", id: ++made + 0 * waiting-- } : undefined),
+    () => sent.push(time.millis()),
+  );
+  outbox.kick();
+  outbox.kick();
+  assert.deepEqual([sent.length, made], [4, 4], "a burst of half a second's");
+  time.advance(10_000);
+  assert.equal(sent.length, 30);
+  // A bucket of 10, filled 10 a second, as the gateway has it, never runs dry.
+  for (let first = 0; first < sent.length; first++)
+    for (let last = first; last < sent.length; last++)
+      assert.ok(last - first + 1 <= 10 + ((sent[last] - sent[first]) / 1_000) * 10);
+  assert.equal(time.timers, 0, "where nothing waits, no timer runs");
+  waiting = 10;
+  outbox.kick();
+  assert.equal(time.timers, 1);
+  outbox.close();
+  assert.equal(time.timers, 0);
+  outbox.kick();
+  time.advance(10_000);
+  assert.equal(made, 34);
+});

@@ -1,0 +1,143 @@
+/** The commands that serve: `all`, `gateway` and `feed` are the same parts, more or fewer of them. */
+import { AdminServer, type AdminSource } from "../../admin/admin.ts";
+import { createMetrics } from "../../admin/metrics/metrics.ts";
+import { Reporter } from "../../admin/status/reporter.ts";
+import { SystemClock } from "../../base/clock.ts";
+import { VERSION } from "../../base/version.ts";
+import { openBus } from "../../bus/open.ts";
+import { RunningFeed } from "../../feed/running.ts";
+import { parseFeeds } from "../../feed/spec.ts";
+import { Gateway } from "../../gateway/gateway.ts";
+import { planSockets } from "../../gateway/http/socket_plan.ts";
+import { createLog } from "../../log/log.ts";
+import type { CommandLine } from "../../settings/command_line.ts";
+import { UsageError } from "../../settings/option.ts";
+import { SETTINGS, type Settings } from "../../settings/settings.ts";
+import { announce, endOnFault } from "./announce.ts";
+import { untilSignal } from "./signals.ts";
+import { WorkerLink, workerNumber } from "./worker_link.ts";
+
+/** What `tickgate all` runs when no feed is named. */
+const DEFAULT_FEED = "sim:?symbols=1000&rate=20000";
+
+/** How long a process that has stopped may take to end by itself, ms. */
+const LINGER = 1_000;
+
+/** Which parts a command has. */
+export interface Parts {
+  readonly gateway: boolean;
+  readonly feeds: boolean;
+}
+
+/**
+ * Runs the parts until SIGTERM or SIGINT; then ends in the order in which nothing is lost. A second signal ends at once.
+ * @throws UsageError when something is wrong that the user can put right
+ */
+export async function runServers(line: CommandLine, parts: Parts): Promise<void> {
+  if (line.operands.length > 0) throw new UsageError(`${JSON.stringify(line.operands[0])} is no setting; see --help`);
+  const worker = workerNumber();
+  if (line.settings.workers > 1 && worker === undefined) return (await import("./workers.ts")).runWorkers(line);
+
+  const settings = ownSettings(line.settings, worker);
+  if (!(parts.gateway && parts.feeds) && settings.redisUrl === "")
+    throw new UsageError(
+      "gateways and feeds in processes of their own meet at Redis: --redis-url or TICKGATE_REDIS_URL",
+    );
+  const specs = parts.feeds ? parseFeeds(wantedFeeds(settings, parts)) : [];
+  const log = worker === undefined ? createLog(settings) : createLog(settings).child({ worker });
+  endOnFault(log);
+  if (parts.gateway && settings.maxConnections < line.settings.maxConnections)
+    log.warn(
+      { connections: settings.maxConnections, wanted: line.settings.maxConnections },
+      "the limit on open files leaves room for fewer connections: raise it (ulimit -n)",
+    );
+  for (const name of line.unknownEnv) log.warn({ name }, "a name in the environment is no setting");
+  const clock = new SystemClock();
+  const bus = openBus(settings, clock, log);
+  const gateway = parts.gateway ? new Gateway(settings, bus.reader(), clock, log) : undefined;
+  const feeds = specs.map((spec) => new RunningFeed(spec, settings, bus.writer(spec.name), clock, log));
+
+  const unready = () => (gateway ? gateway.unready() : bus.unready());
+  const labels: Record<string, string> = worker === undefined ? {} : { worker: String(worker) };
+  const metrics = createMetrics({ settings, bus, gateway, feeds, unready, labels });
+  const reporter = new Reporter({ node: settings.node, clock, gateway, feeds, bus, unready });
+  const source: AdminSource = {
+    unready,
+    metrics,
+    report: () => reporter.report(),
+    ...(gateway && { trace: async (request, output) => gateway.trace(request, output) }),
+  };
+  const link = worker === undefined ? undefined : new WorkerLink(source);
+  const admin = new AdminServer(source, settings);
+
+  const stop = async () => {
+    gateway?.close();
+    await Promise.all(feeds.map((feed) => feed.close()));
+    await bus.close();
+    reporter.close();
+    admin.close();
+    link?.close();
+  };
+  const ended = link ? link.untilStop() : untilSignal(log);
+  try {
+    // Before anything can say that it is ready: whoever hears of it must be able to ask.
+    const adminPort = link ? undefined : await admin.listen(settings.adminHost, settings.adminPort);
+    const port = await gateway?.start(link !== undefined);
+    for (const feed of feeds) feed.start();
+    reporter.start();
+    if (link) link.listening();
+    else announce(whereToLook({ settings, port, adminPort, feeds: specs.map((spec) => spec.text) }));
+    log.info({ version: VERSION, port, adminPort, feeds: specs.map((spec) => spec.name) }, "started");
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  await ended;
+  await gateway?.drain();
+  await stop();
+  log.info("stopped");
+  // Everything is closed; should a connection of a library's linger all the same, it does not keep the process.
+  setTimeout(() => process.exit(), LINGER).unref();
+}
+
+/** The settings as they are for this process: one of several has a name of its own, and no more files than it may. */
+function ownSettings(settings: Settings, worker: number | undefined): Settings {
+  const node = worker === undefined ? settings.node : `${settings.node}-${worker}`;
+  return { ...settings, node, maxConnections: planSockets(settings.maxConnections).connections };
+}
+
+function wantedFeeds(settings: Settings, parts: Parts): readonly string[] {
+  if (settings.feeds.length > 0) return settings.feeds;
+  if (parts.gateway) return [DEFAULT_FEED];
+  throw new UsageError("no feed is named: --feed ADAPTER:SYMBOLS?option=value, or TICKGATE_FEEDS; see --help");
+}
+
+interface Running {
+  readonly settings: Settings;
+  readonly port: number | undefined;
+  readonly adminPort: number | undefined;
+  readonly feeds: readonly string[];
+}
+
+function whereToLook({ settings, port, adminPort, feeds }: Running): string[] {
+  const [host, adminHost] = [settings.host, settings.adminHost].map((each) =>
+    each.includes(":") ? `[${each}]` : each,
+  );
+  const lines = ["Tickgate is running.", ""];
+  if (port !== undefined) {
+    if (settings.watchlist) lines.push(`  page     http://${host}:${port}/`);
+    lines.push(`  stream   ws://${host}:${port}/v1/stream`);
+    lines.push(`  market   http://${host}:${port}/v1/symbols`);
+  }
+  lines.push(`  metrics  http://${adminHost}:${adminPort}/metrics`);
+  lines.push(`  status   http://${adminHost}:${adminPort}/status`);
+  for (const feed of feeds) lines.push(`  feed     ${feed}`);
+  if (port !== undefined) {
+    const isDefault = SETTINGS.url.default === `ws://${host}:${port}/v1/stream`;
+    lines.push(
+      "",
+      `Watch it in another terminal: npx tickgate watch '*'${isDefault ? "" : ` --url ws://${host}:${port}/v1/stream`}`,
+    );
+  }
+  return lines;
+}

@@ -1,0 +1,270 @@
+/**
+ * The supervisor of `tickgate gateway --workers N`: N processes share one port, which the kernel spreads connections
+ * over (SO_REUSEPORT). One that crashes is started again, later each time; one that cannot start ends them all.
+ */
+import cluster, { type Worker } from "node:cluster";
+import type { Logger } from "pino";
+import { AdminServer, type AdminSource } from "../../admin/admin.ts";
+import { mergePages } from "../../admin/metrics/merge.ts";
+import { createSupervisorMetrics, type MetricsPage } from "../../admin/metrics/metrics.ts";
+import { mergeReports, type NodeHead } from "../../admin/status/merge.ts";
+import { type NodeReport, REPORT_VERSION } from "../../admin/status/report.ts";
+import { Backoff } from "../../base/backoff.ts";
+import { VERSION } from "../../base/version.ts";
+import { freePort } from "../../gateway/http/server.ts";
+import type { TraceOutput, TraceRequest } from "../../gateway/latency/tracer.ts";
+import { createLog } from "../../log/log.ts";
+import type { CommandLine } from "../../settings/command_line.ts";
+import type { Settings } from "../../settings/settings.ts";
+import { announce, endOnFault } from "./announce.ts";
+import { untilSignal } from "./signals.ts";
+import { type Answers, type Ask, type Tell, type TraceTell, WORKER_ENV } from "./worker_link.ts";
+
+/** How long a worker has to answer, ms; one that does not is left out. */
+const ANSWER_TIME = 2_000;
+/** The first and the longest wait before a crashed worker is started again, ms. */
+const RESTART_WAIT = [100, 10_000] as const;
+/** A worker that has run for so long, ms, has proved good: its next crash is a first one. */
+const PROVED_GOOD = 30_000;
+/** How long workers may take to end beyond the drain, ms, before they are killed. */
+const END_TIME = 10_000;
+
+type Answer = Answers[keyof Answers] | undefined;
+
+interface Place {
+  readonly number: number;
+  readonly backoff: Backoff;
+  worker: Worker | undefined;
+  listening: boolean;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/**
+ * Runs the workers until SIGTERM or SIGINT, or until one cannot start: then with its exit code.
+ * @throws UsageError when the port or the admin port cannot be listened on
+ */
+export async function runWorkers(line: CommandLine): Promise<void> {
+  const { settings } = line;
+  const log = createLog(settings);
+  endOnFault(log);
+  const supervisor = new Supervisor(settings, await freePort(settings.host, settings.port), log);
+  const admin = new AdminServer(supervisor, settings);
+  const adminPort = await admin.listen(settings.adminHost, settings.adminPort);
+  const signalled = untilSignal(log);
+  supervisor.start();
+  const first = await Promise.race([supervisor.allListening, supervisor.failed, signalled]);
+  if (first === true) supervisor.announce(adminPort);
+  const exitCode = await Promise.race([signalled, supervisor.failed]);
+  await supervisor.stop();
+  admin.close();
+  if (typeof exitCode === "number") process.exitCode = exitCode;
+}
+
+class Supervisor implements AdminSource {
+  /** Resolves to true when every worker has listened once. */
+  readonly allListening: Promise<true>;
+  /** Resolves to an exit code when a worker cannot start. */
+  readonly failed: Promise<number>;
+  readonly #settings: Settings;
+  readonly #port: number;
+  readonly #log: Logger;
+  readonly #places: Place[];
+  readonly #metrics: () => Promise<MetricsPage>;
+  readonly #answers = new Map<number, (answer: Answer) => void>();
+  /** Who is told of each trace, by its number. */
+  readonly #traces = new Map<number, (tell: TraceTell) => void>();
+  #nextAsk = 1;
+  #restarts = 0;
+  #stopping = false;
+  #listened!: (all: true) => void;
+  #fail!: (exitCode: number) => void;
+
+  constructor(settings: Settings, port: number, log: Logger) {
+    this.#settings = settings;
+    this.#port = port;
+    this.#log = log;
+    this.allListening = new Promise((resolve) => {
+      this.#listened = resolve;
+    });
+    this.failed = new Promise((resolve) => {
+      this.#fail = resolve;
+    });
+    this.#places = Array.from({ length: settings.workers }, (_, index) => ({
+      number: index + 1,
+      backoff: new Backoff(...RESTART_WAIT),
+      worker: undefined,
+      listening: false,
+      timer: undefined,
+    }));
+    this.#metrics = createSupervisorMetrics(settings, {
+      running: () => this.#places.filter((place) => place.listening).length,
+      restarts: () => this.#restarts,
+    });
+  }
+
+  start(): void {
+    // The last of two flags counts: the port was free a moment ago, or was chosen by the system.
+    cluster.setupPrimary({ args: [...process.argv.slice(2), `--port=${this.#port}`] });
+    for (const place of this.#places) this.#fork(place);
+  }
+
+  announce(adminPort: number): void {
+    const { host, adminHost, workers, watchlist } = this.#settings;
+    const lines = [
+      `Tickgate is running with ${workers} workers.`,
+      "",
+      ...(watchlist ? [`  page     http://${host}:${this.#port}/`] : []),
+      `  stream   ws://${host}:${this.#port}/v1/stream`,
+      `  metrics  http://${adminHost}:${adminPort}/metrics`,
+      `  status   http://${adminHost}:${adminPort}/status`,
+    ];
+    announce(lines);
+  }
+
+  /** Ready when a worker was, the last time that one was asked: the kernel sends nobody to one that is not there. */
+  unready(): string | undefined {
+    if (this.#stopping) return "draining";
+    return this.#unready;
+  }
+
+  /** What the workers said of themselves when last asked; asked again each second. */
+  #unready: string | undefined = "no worker is running";
+  #look: NodeJS.Timeout | undefined;
+
+  async metrics(): Promise<MetricsPage> {
+    const own = await this.#metrics();
+    const pages = (await this.#askAll("metrics")).filter((page) => page !== undefined);
+    return { contentType: own.contentType, body: mergePages([own.body, ...pages]) };
+  }
+
+  async report(): Promise<NodeReport> {
+    const reports = await this.#askAll("report");
+    const head: NodeHead = {
+      reportVersion: REPORT_VERSION,
+      node: this.#settings.node,
+      version: VERSION,
+      pid: process.pid,
+      time: Date.now() * 1_000,
+      uptime: process.uptime() * 1_000,
+      unready: this.unready() ?? null,
+    };
+    const answers = this.#places.map(({ number }, index) => ({ worker: number, report: reports[index] }));
+    return mergeReports(head, answers, this.#settings.statusClients);
+  }
+
+  /** A trace is of one worker: the one that has the session, or, where none is named, the first that runs. */
+  async trace(request: TraceRequest, output: TraceOutput): Promise<(() => void) | string> {
+    const { node } = this.#settings;
+    const { session } = request;
+    const place = this.#places.find(
+      ({ number, listening }) => listening && (session === undefined || session.startsWith(`${node}-${number}-`)),
+    );
+    const { worker } = place ?? {};
+    if (!worker)
+      return session === undefined ? "no worker is running" : `no worker of ${node} has the session ${session}`;
+    const number = this.#nextAsk++;
+    const ended = () => output.end();
+    const end = () => {
+      this.#traces.delete(number);
+      worker.off("exit", ended);
+      this.#ask(worker, { ask: "untrace", number });
+    };
+    worker.once("exit", ended);
+    return new Promise((resolve) => {
+      this.#traces.set(number, (tell) => {
+        if (tell.tell === "trace") {
+          if (output.ready) output.line(tell.line);
+          return resolve(end);
+        }
+        end();
+        resolve(tell.reason);
+      });
+      setTimeout(() => resolve(end), ANSWER_TIME).unref();
+      this.#ask(worker, { ask: "trace", number, request });
+    });
+  }
+
+  /** Ends all workers: each drains; what has not ended by then is killed. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#look);
+    const ends = this.#places.map((place) => {
+      clearTimeout(place.timer);
+      const { worker } = place;
+      if (!worker || worker.isDead()) return undefined;
+      const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+      this.#ask(worker, { ask: "stop" });
+      const { drainDelay, drainSpread } = this.#settings;
+      const kill = setTimeout(() => worker.process.kill("SIGKILL"), drainDelay + drainSpread + END_TIME);
+      return ended.then(() => clearTimeout(kill));
+    });
+    await Promise.all(ends);
+  }
+
+  #fork(place: Place): void {
+    const worker = cluster.fork({ [WORKER_ENV]: String(place.number) });
+    place.worker = worker;
+    const startedAt = performance.now();
+    worker.on("message", (message: Tell) => {
+      if (message.tell === "answer") return this.#answers.get(message.number)?.(message.answer);
+      if (message.tell !== "listening") return this.#traces.get(message.number)?.(message);
+      place.listening = true;
+      if (this.#places.every((other) => other.listening)) this.#listened(true);
+      this.#lookAgain(0);
+    });
+    worker.on("error", (error) => this.#log.warn({ worker: place.number, err: error }, "a worker cannot be reached"));
+    worker.on("exit", (code, signal) => {
+      place.worker = undefined;
+      const listened = place.listening;
+      place.listening = false;
+      if (this.#stopping) return;
+      // Exit code 2: something that only the user can put right, and has been told of.
+      if (!listened && code === 2) return this.#fail(2);
+      if (performance.now() - startedAt > PROVED_GOOD) place.backoff.reset();
+      const wait = Math.round(place.backoff.next());
+      this.#restarts++;
+      this.#log.error({ worker: place.number, code, signal, wait }, "a worker has ended; starting it again");
+      place.timer = setTimeout(() => this.#fork(place), wait);
+      this.#lookAgain(0);
+    });
+  }
+
+  #lookAgain(wait: number): void {
+    clearTimeout(this.#look);
+    if (this.#stopping) return;
+    this.#look = setTimeout(async () => {
+      const reasons = (await this.#askAll("unready")).filter((reason) => reason !== undefined);
+      this.#unready =
+        reasons.length === 0 ? "no worker is running" : reasons.includes(null) ? undefined : (reasons[0] as string);
+      this.#lookAgain(1_000);
+    }, wait);
+  }
+
+  /** Asks every worker; undefined of those that do not run, or do not answer in time. */
+  #askAll<Q extends keyof Answers>(question: Q): Promise<(Answers[Q] | undefined)[]> {
+    return Promise.all(
+      this.#places.map(({ worker, listening }) =>
+        worker && listening ? this.#askOne(worker, question) : Promise.resolve(undefined),
+      ),
+    );
+  }
+
+  #askOne<Q extends keyof Answers>(worker: Worker, question: Q): Promise<Answers[Q] | undefined> {
+    const number = this.#nextAsk++;
+    return new Promise((resolve) => {
+      const done = (answer: Answer) => {
+        clearTimeout(timer);
+        this.#answers.delete(number);
+        resolve(answer as Answers[Q] | undefined);
+      };
+      const timer = setTimeout(() => done(undefined), ANSWER_TIME);
+      this.#answers.set(number, done);
+      this.#ask(worker, { ask: question, number });
+    });
+  }
+
+  #ask(worker: Worker, ask: Ask): void {
+    // One that has just died cannot be asked; its exit is dealt with as it comes.
+    if (worker.isConnected()) worker.send(ask, () => {});
+  }
+}

@@ -1,0 +1,78 @@
+/** A node that `tickgate top` looks at: what it tells of itself, asked for again and again, or why it does not. */
+import { type NodeReport, REPORT_VERSION } from "../../admin/status/report.ts";
+
+/** How long a node may take to answer, ms. */
+const PATIENCE = 2_000;
+/** The largest report that is read, bytes: a thousand clients and a thousand shards are a tenth of it. */
+const LARGEST = 8_388_608;
+
+export class TopNode {
+  /** Where its admin port is: `http://host:port`. */
+  readonly url: string;
+  /** What it told last; it stays when the node does not answer any more. */
+  report: NodeReport | undefined;
+  /** Why it does not answer; undefined while it does. */
+  silence: string | undefined;
+  /** Since when it has not answered, ms of the monotonic clock. */
+  silentSince: number | undefined;
+
+  constructor(url: string) {
+    this.url = url;
+  }
+
+  /** What it is called: its own name, once it is known. */
+  get name(): string {
+    return this.report?.node ?? this.url.replace(/^https?:\/\//, "");
+  }
+
+  /** Its name, if that is known, and where it is. */
+  get place(): string {
+    return this.report ? `${this.report.node} at ${this.url}` : this.url;
+  }
+
+  /** Asks once. Never rejects. */
+  async ask(): Promise<void> {
+    const asked = performance.now();
+    try {
+      this.report = await fetchReport(this.url);
+      this.silence = undefined;
+      this.silentSince = undefined;
+    } catch (error) {
+      this.silence = reasonOf(error);
+      this.silentSince ??= asked;
+    }
+  }
+}
+
+async function fetchReport(url: string): Promise<NodeReport> {
+  const signal = AbortSignal.timeout(PATIENCE);
+  const response = await fetch(`${url}/status.json`, { signal });
+  if (!response.ok) throw new Error(`it answers ${response.status}: is it the admin port of a Tickgate node?`);
+  const report = JSON.parse(await readText(response, LARGEST)) as NodeReport;
+  if (report?.reportVersion !== REPORT_VERSION) throw new Error("it answers, but not as this version of Tickgate does");
+  return report;
+}
+
+/**
+ * The body of an answer.
+ * @throws Error when it has more than so many bytes
+ */
+export async function readText(response: Response, most: number): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response.body ?? []) {
+    length += chunk.length;
+    if (length > most) throw new Error("its answer does not end");
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+/** `fetch` says only that it failed, and beside it why. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === "TimeoutError") return `no answer within ${PATIENCE / 1_000} s`;
+  if (error instanceof SyntaxError) return "what it answers is no JSON: is it the admin port of a Tickgate node?";
+  const cause = error.cause instanceof AggregateError ? error.cause.errors[0] : error.cause;
+  return cause instanceof Error ? cause.message : error.message;
+}

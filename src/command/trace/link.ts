@@ -1,0 +1,191 @@
+/** The two ends of a trace: a subscription at the gateway, as any client has one, and the node's own word at its admin port. */
+import { WebSocket } from "ws";
+import type { Clock } from "../../base/clock.ts";
+import { ClockOffset } from "../../bus/redis/clock_offset.ts";
+import { decodeControl, isFrame, readFrame } from "../../client/connection/codec.ts";
+import type { TraceLine } from "../../gateway/latency/tracer.ts";
+import { type Control, type Hello, MAX_FRAME_BYTES } from "../../protocol/messages.ts";
+import { readText, reasonOf } from "../top/node.ts";
+
+/** How long connecting, and each answer at the start, may take, ms. */
+const PATIENCE = 5_000;
+/** Pings by which the node's clock is found out, before the trace begins. */
+const FIRST_PINGS = 8;
+/** The longest text of a refusal in bytes, and line of a trace in characters, that is read: they have a few hundred. */
+const LONGEST_TEXT = 65_536;
+/** How often it is looked at afterwards, ms. */
+const PING_TIME = 1_000;
+
+/** Why a trace cannot be made, in words for whoever asked for it. */
+export class TraceError extends Error {
+  override name = "TraceError";
+}
+
+/** What a subscription tells. */
+export interface ArrivalListener {
+  /** @param at when it was received, microseconds by the node's clock */
+  arrived(seq: number, at: number): void;
+  /** The symbol's handle is known: what comes next are its ticks. */
+  granted(interval: number): void;
+  /** The gateway has said how the symbol stands. @param reason why, if it has said that */
+  stands(reason: string): void;
+  ended(reason: string): void;
+}
+
+/** A client of the gateway, with one symbol. */
+export class TraceClient {
+  readonly #socket: WebSocket;
+  readonly #clock: Clock;
+  readonly #offset = new ClockOffset();
+  /** Who waits for the next message of an op. */
+  readonly #waiting = new Map<string, (control: Control) => void>();
+  #listener: ArrivalListener | undefined;
+  #handle = -1;
+  #askedAt = 0;
+  #timer: NodeJS.Timeout | undefined;
+  hello: Hello | undefined;
+
+  private constructor(socket: WebSocket, clock: Clock) {
+    this.#socket = socket;
+    this.#clock = clock;
+    socket.on("message", (data) => this.#hear(String(data), clock.micros()));
+    socket.on("error", () => {
+      // A close follows.
+    });
+    socket.on("close", (code, reason) =>
+      this.#listener?.ended(`the gateway has closed the connection (${code} ${reason})`),
+    );
+  }
+
+  /**
+   * Connects, hears who the node is, and finds out how its clock stands to ours.
+   * @throws TraceError
+   */
+  static async open(url: string, clock: Clock): Promise<TraceClient> {
+    const socket = new WebSocket(url, ["tickgate.v1.json"], {
+      handshakeTimeout: PATIENCE,
+      perMessageDeflate: false,
+      maxPayload: MAX_FRAME_BYTES,
+    });
+    const client = new TraceClient(socket, clock);
+    // It may come with the answer to the upgrade.
+    const hello = client.#next("hello");
+    hello.catch(() => {});
+    await new Promise<void>((resolve, reject) => {
+      socket.once("open", () => resolve());
+      socket.once("error", (error) => reject(new TraceError(`cannot connect to ${url}: ${error.message}`)));
+    });
+    client.hello = (await hello) as Hello;
+    for (let ping = 0; ping < FIRST_PINGS; ping++) {
+      client.#ping();
+      await client.#next("pong");
+    }
+    client.#timer = setInterval(() => client.#ping(), PING_TIME);
+    return client;
+  }
+
+  /** How far the node's clock is ahead of ours, and by how much that may be wrong, microseconds. */
+  get skew(): { ahead: number; uncertainty: number } {
+    return { ahead: -this.#offset.offset, uncertainty: this.#offset.uncertainty };
+  }
+
+  /** Subscribes. */
+  follow(symbol: string, interval: number, listener: ArrivalListener): void {
+    this.#listener = listener;
+    this.#say({ op: "subscribe", symbols: [symbol], interval, fields: ["last"] });
+  }
+
+  close(): void {
+    this.#listener = undefined;
+    clearInterval(this.#timer);
+    this.#socket.terminate();
+  }
+
+  #say(message: unknown): void {
+    this.#socket.send(JSON.stringify(message));
+  }
+
+  #ping(): void {
+    this.#askedAt = this.#clock.micros();
+    this.#say({ op: "ping" });
+  }
+
+  #next(op: Control["op"]): Promise<Control> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new TraceError(`the gateway says no ${op}`)), PATIENCE);
+      this.#waiting.set(op, (control) => {
+        clearTimeout(timer);
+        resolve(control);
+      });
+    });
+  }
+
+  #hear(text: string, at: number): void {
+    const seqs: number[] = [];
+    let control: Control | undefined;
+    try {
+      if (isFrame(text))
+        readFrame(text, { begin() {}, tick: (handle, seq) => handle === this.#handle && seqs.push(seq) });
+      else control = decodeControl(text);
+    } catch {
+      this.#listener?.ended("the gateway has sent what is no message of the protocol");
+      return this.#socket.terminate();
+    }
+    for (const seq of seqs) this.#listener?.arrived(seq, at - this.#offset.offset);
+    if (control) this.#control(control, at);
+  }
+
+  #control(value: Control, at: number): void {
+    if (value.op === "pong") this.#offset.add(this.#askedAt, value.time, at);
+    this.#waiting.get(value.op)?.(value);
+    this.#waiting.delete(value.op);
+    if (value.op === "error") this.#listener?.ended(`the gateway says ${value.code}: ${value.message}`);
+    if (value.op === "bye") this.#listener?.ended(`the gateway is going: ${value.reason}`);
+    if (value.op === "status") this.#listener?.stands(value.reason ?? "");
+    if (value.op !== "subscribed") return;
+    const [rejection] = value.rejected;
+    if (rejection) return this.#listener?.ended(`${rejection.symbol} was not granted: ${rejection.message}`);
+    // A part of an answer may be without the one symbol that was asked for.
+    const [granted] = value.symbols;
+    if (!granted) return;
+    this.#handle = granted[1];
+    this.#listener?.granted(value.interval);
+  }
+}
+
+/**
+ * The node's own word: calls back for each line, until it is ended.
+ * @throws TraceError when it cannot be had
+ */
+export async function followNode(
+  admin: string,
+  symbol: string,
+  session: string,
+  signal: AbortSignal,
+  told: (line: TraceLine) => void,
+): Promise<void> {
+  const query = new URLSearchParams({ symbol, session });
+  let response: Response;
+  try {
+    response = await fetch(`${admin}/trace?${query}`, { method: "POST", signal });
+  } catch (error) {
+    throw new TraceError(`${admin} does not answer: ${reasonOf(error)}`, { cause: error });
+  }
+  if (response.status === 409) throw new TraceError(`${admin}: ${(await readText(response, LONGEST_TEXT)).trim()}`);
+  if (!response.ok)
+    throw new TraceError(
+      `${admin} answers ${response.status}: it must be the admin port of the gateway that clients reach`,
+    );
+  let rest = "";
+  const decoder = new TextDecoder();
+  try {
+    for await (const chunk of response.body ?? []) {
+      const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+      rest = lines.pop() ?? "";
+      if (rest.length > LONGEST_TEXT) throw new Error("what it says does not end");
+      for (const line of lines) told(JSON.parse(line) as TraceLine);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw new TraceError(`${admin} has ended the trace: ${reasonOf(error)}`, { cause: error });
+  }
+}

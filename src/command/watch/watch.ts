@@ -1,0 +1,139 @@
+/** `tickgate watch SYMBOL…`: live prices from a gateway, as a table on a terminal or as lines elsewhere. */
+import { WebSocket } from "ws";
+import { isPattern, isSymbol } from "../../base/tick.ts";
+import { type ConnectionState, TickgateClient } from "../../client/client.ts";
+import type { CommandLine } from "../../settings/command_line.ts";
+import { UsageError } from "../../settings/option.ts";
+import { say } from "../terminal/lines.ts";
+import { Screen } from "../terminal/screen.ts";
+import { COLOURED, PLAIN_STYLE } from "../terminal/style.ts";
+import { JSON_LINES, LinePrinter, PLAIN } from "./lines.ts";
+import { LiveView } from "./live.ts";
+import { type Missing, missing } from "./missing.ts";
+import { WatchTable } from "./table.ts";
+
+/** How often the round trip is measured, ms. */
+const PING_INTERVAL = 2_000;
+/** The largest message that is taken in, bytes: a grant of some hundred thousand symbols. */
+const LARGEST_MESSAGE = 16 * 1_048_576;
+/** How long after it is connected it is said what there is no tick of, ms: a gateway may have to ask its bus first. */
+const MISSING_TIME = 2_000;
+/** How many of those are named. */
+const MOST_MISSING = 5;
+/** How long a slow reader of standard output may take for the last lines, ms. */
+const LAST_LINES = 500;
+
+/** A client like any other; unlike Node's own WebSocket, this one tells the HTTP status of a refusal. */
+class StatusSocket extends WebSocket {
+  constructor(url: string, protocols: string[]) {
+    super(url, protocols, { perMessageDeflate: false, maxPayload: LARGEST_MESSAGE });
+  }
+}
+
+/**
+ * Watches until it is told to end, or the gateway has said no (exit code 1).
+ * @throws UsageError when there are no symbols, or something is none
+ */
+export async function run({ settings, operands, unknownEnv }: CommandLine): Promise<void> {
+  const { url, watchInterval: interval, watchSort: order, json } = settings;
+  if (operands.length === 0) throw new UsageError("watch takes symbols or patterns: tickgate watch 'SIM:*'");
+  const wrong = operands.find((text) => !isSymbol(text) && !isPattern(text));
+  if (wrong !== undefined)
+    throw new UsageError(`${JSON.stringify(wrong)} is not 1 to 64 of A-Z 0-9 . _ - : (or a prefix and *)`);
+  for (const name of unknownEnv) say(`the environment names ${name}, which is no setting`);
+
+  const client = new TickgateClient(url, { WebSocket: StatusSocket, pingInterval: PING_INTERVAL });
+  const ended = untilEnd(client);
+  // A reader that has gone (`| head`) is no error; a terminal that has gone is no place to tell of one.
+  const readerGone = new Promise<number>((resolve) => process.stdout.on("error", () => resolve(0)));
+  const isLive = process.stdout.isTTY && process.env.TERM !== "dumb" && !json;
+  const refused = new Set<string>();
+  client.on("rejected", ({ symbol }) => refused.add(symbol));
+  const waitingFor = () => missing(client, operands, refused);
+  const finish = isLive ? watchLive(client, order, waitingFor, ended.end) : watchLines(client, url, json);
+  if (!isLive) tellMissing(client, waitingFor);
+  client.subscribe(operands, { interval });
+
+  const code = await Promise.race([ended.code, readerGone]);
+  client.close();
+  await finish();
+  const { reason } = ended;
+  if (reason) say(`${url} refuses: ${reason}`);
+  // A closing handshake or a reader that does not read would hold the process up.
+  process.exit(code);
+}
+
+/** The ends that a watch can come to: a signal, a key, a gateway that says no. */
+function untilEnd(client: TickgateClient): { code: Promise<number>; end: () => void; readonly reason: string } {
+  let reason = "";
+  let end = () => {};
+  const code = new Promise<number>((resolve) => {
+    end = () => resolve(0);
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, end);
+    client.on("connection", (state) => {
+      if (state.phase !== "ended" || !state.refused) return;
+      reason = state.reason;
+      resolve(1);
+    });
+  });
+  return {
+    code,
+    end,
+    get reason() {
+      return reason;
+    },
+  };
+}
+
+/** Says once, some time after it is connected, what there is no tick of. */
+function tellMissing(client: TickgateClient, waitingFor: () => readonly Missing[]): void {
+  const stop = client.on("connection", ({ phase }) => {
+    if (phase !== "open") return;
+    stop();
+    setTimeout(() => {
+      const all = waitingFor();
+      for (const { why } of all.slice(0, MOST_MISSING)) say(`${why}; waiting`);
+      if (all.length > MOST_MISSING) say(`and waiting for ${all.length - MOST_MISSING} more`);
+    }, MISSING_TIME);
+  });
+}
+
+/** @returns what ends it */
+function watchLive(
+  client: TickgateClient,
+  order: "symbol" | "activity",
+  waitingFor: () => readonly Missing[],
+  end: () => void,
+): () => Promise<void> {
+  const style = process.env.NO_COLOR ? PLAIN_STYLE : COLOURED;
+  const now = () => Date.now() * 1_000 + client.stats.clockOffset;
+  const table = new WatchTable(order, style, now);
+  const view = new LiveView(client, table, new Screen(process.stdout, process.stdin), style, waitingFor);
+  view.start(end);
+  return async () => view.stop();
+}
+
+/** @returns what ends it */
+function watchLines(client: TickgateClient, url: string, json: boolean): () => Promise<void> {
+  const printer = new LinePrinter(process.stdout, json ? JSON_LINES : PLAIN, () => Date.now() * 1_000);
+  printer.listen(client);
+  let isTold = false;
+  client.on("connection", (state: ConnectionState) => {
+    if (state.phase === "waiting" && !isTold) say(`no connection to ${url}: ${state.reason}; trying again`);
+    if (state.phase === "silent") say("nothing heard from the gateway; prices may be old");
+    if (state.phase === "open" && isTold) say(`connected to ${state.hello.node}`);
+    isTold = state.phase === "waiting" || (state.phase === "connecting" && isTold);
+  });
+  client.on("quality", ({ state, interval, reason }) => {
+    if (!json) say(`quality: ${state}, an update every ${interval} ms (${reason})`);
+  });
+  client.on("rejected", ({ symbol, message }) => say(`${symbol} was not granted: ${message}`));
+  client.on("error", ({ code, symbol, message }) => {
+    // The others are told above, or at the end.
+    if (symbol === undefined && code !== "refused") say(`the gateway says ${code}: ${message}`);
+  });
+  return async () => {
+    const late = new Promise<void>((resolve) => setTimeout(resolve, LAST_LINES));
+    await Promise.race([printer.finish(), late]);
+  };
+}

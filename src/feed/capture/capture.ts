@@ -1,0 +1,85 @@
+/**
+ * Captured traffic: what was said on a venue's WebSocket connection, one event a line.
+ *
+ *     URL <-> TIME           the connection was opened
+ *     URL <- TIME: TEXT      the client sent TEXT
+ *     TIME: TEXT             TEXT was received
+ *     URL -> TIME: TEXT      TEXT was the answer to an HTTP request, which is passed over
+ *
+ * TIME is in seconds, of which only the differences count.
+ */
+import { readFileSync, statSync } from "node:fs";
+import { UsageError } from "../../settings/option.ts";
+
+/** The largest capture that is read, in bytes: it is held in memory. */
+export const CAPTURE_BYTES = 256 * 1_024 * 1_024;
+
+/** A message that was received. */
+export interface CapturedMessage {
+  /** Seconds. */
+  readonly time: number;
+  readonly text: string;
+}
+
+export interface Capture {
+  /** Where the client connected to. */
+  readonly urls: readonly string[];
+  /** What the client sent. */
+  readonly sent: readonly string[];
+  /** Whether the client sent something before it received anything: the venue waits to be asked. */
+  readonly waits: boolean;
+  readonly received: readonly CapturedMessage[];
+}
+
+const OPENED = /^(wss?:\/\/\S+) <-> (\d+(?:\.\d+)?)$/;
+const SENT = /^(wss?:\/\/\S+) <- (\d+(?:\.\d+)?): (.*)$/;
+const ANSWERED = /^https?:\/\/\S+ -> \d+(?:\.\d+)?: /;
+const RECEIVED = /^(\d+(?:\.\d+)?): (.*)$/;
+
+/**
+ * Reads a capture file.
+ * @throws UsageError when it cannot be read or is too large, or that names the first line that is none
+ */
+export function readCapture(file: string): Capture {
+  let content: string;
+  try {
+    const { size } = statSync(file);
+    if (size > CAPTURE_BYTES)
+      throw new UsageError(`${file} has ${size} bytes, and a capture may have ${CAPTURE_BYTES}`);
+    content = readFileSync(file, "utf8");
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`cannot read ${file}: ${(error as Error).message}`, { cause: error });
+  }
+  return parseCapture(content, file);
+}
+
+/**
+ * Reads the text of a capture.
+ * @param name what to call it in a message
+ * @throws UsageError, as {@link readCapture}
+ */
+export function parseCapture(content: string, name: string): Capture {
+  const urls: string[] = [];
+  const sent: string[] = [];
+  const received: CapturedMessage[] = [];
+  let waits = false;
+  for (const [index, raw] of content.split("\n").entries()) {
+    const line = raw.replace(/\r$/, "");
+    if (line.trim() === "") continue;
+    const message = RECEIVED.exec(line);
+    const opened = message ? null : OPENED.exec(line);
+    const asked = message || opened ? null : SENT.exec(line);
+    if (message) received.push({ time: Number(message[1]), text: message[2] });
+    else if (opened) urls.push(opened[1]);
+    else if (asked) {
+      if (received.length === 0) waits = true;
+      sent.push(asked[3]);
+    } else if (!ANSWERED.test(line))
+      throw new UsageError(
+        `${name}:${index + 1}: is not a line of a capture: "URL <-> TIME", "URL <- TIME: TEXT", "URL -> TIME: TEXT" or "TIME: TEXT"`,
+      );
+  }
+  if (received.length === 0) throw new UsageError(`${name}: has no message that was received`);
+  return { urls, sent, waits, received };
+}

@@ -1,0 +1,166 @@
+/** What the capture player knows of each venue: what a client asks for, and which messages that is. */
+
+import { readObject } from "../number.ts";
+import type { Capture } from "./capture.ts";
+
+/** One client's conversation with the venue. */
+export interface Conversation {
+  /** Whether the client has asked for anything, so that the messages may begin. */
+  readonly asked: boolean;
+  /** Takes what the client sent. @returns the answers */
+  take(text: string): string[];
+  /** Whether a captured message is among what the client asked for. */
+  wants(text: string): boolean;
+  /** What the venue says each second, without being asked again. */
+  beat(): string[];
+}
+
+/** Begins a conversation as the venue of the capture holds it. @param path what the client asked for: path and query */
+export function converse(capture: Capture, path: string): Conversation {
+  const hosts = capture.urls.join(" ");
+  if (hosts.includes("coinbase.com")) return new CoinbaseConversation(capture);
+  if (hosts.includes("binance.com")) return new BinanceConversation(path);
+  return new PlainConversation(!capture.waits);
+}
+
+/** An unknown venue says everything to everyone, once something has been sent if the captured client did so. */
+class PlainConversation implements Conversation {
+  asked: boolean;
+
+  constructor(asked: boolean) {
+    this.asked = asked;
+  }
+
+  take(): string[] {
+    this.asked = true;
+    return [];
+  }
+
+  wants(): boolean {
+    return true;
+  }
+
+  beat(): string[] {
+    return [];
+  }
+}
+
+const COINBASE_CHANNELS: Readonly<Record<string, string>> = {
+  ticker: "ticker",
+  heartbeat: "heartbeat",
+  match: "matches",
+  last_match: "matches",
+  snapshot: "level2",
+  l2update: "level2",
+};
+
+class CoinbaseConversation implements Conversation {
+  asked = false;
+  /** `channel product`, each that is subscribed to. */
+  readonly #subscribed = new Set<string>();
+  readonly #capture: Capture;
+
+  constructor(capture: Capture) {
+    this.#capture = capture;
+  }
+
+  take(text: string): string[] {
+    const message = parse(text);
+    if (message?.type !== "subscribe" && message?.type !== "unsubscribe")
+      return [JSON.stringify({ type: "error", message: "Malformed JSON", reason: "not a subscribe message" })];
+    const wanted: string[] = [];
+    for (const channel of array(message.channels)) {
+      const { name, product_ids } = readObject(channel) ?? { name: channel, product_ids: undefined };
+      for (const product of array(product_ids ?? message.product_ids)) {
+        if (!this.#knows(String(product))) return [failed(`${product} is not a valid product`)];
+        wanted.push(`${String(name).replace("level2_batch", "level2")} ${product}`);
+      }
+    }
+    if (wanted.length === 0) return [failed("No channels provided")];
+    for (const entry of wanted)
+      if (message.type === "subscribe") this.#subscribed.add(entry);
+      else this.#subscribed.delete(entry);
+    this.asked = true;
+    return [JSON.stringify({ type: "subscriptions", channels: this.#channels() })];
+  }
+
+  wants(text: string): boolean {
+    const message = parse(text);
+    const channel = COINBASE_CHANNELS[String(message?.type)];
+    return channel !== undefined && this.#subscribed.has(`${channel} ${message?.product_id}`);
+  }
+
+  beat(): string[] {
+    const time = new Date().toISOString().replace("Z", "000Z");
+    return [...this.#subscribed]
+      .filter((entry) => entry.startsWith("heartbeat "))
+      .map((entry) =>
+        JSON.stringify({ type: "heartbeat", sequence: 0, last_trade_id: 0, product_id: entry.split(" ")[1], time }),
+      );
+  }
+
+  /** The venue's products are those of which the capture tells or for which its client asked. */
+  #knows(product: string): boolean {
+    const quoted = JSON.stringify(product);
+    return (
+      this.#capture.sent.some((text) => text.includes(quoted)) ||
+      this.#capture.received.some(({ text }) => text.includes(`"product_id":${quoted}`))
+    );
+  }
+
+  #channels(): { name: string; product_ids: string[] }[] {
+    const channels = new Map<string, string[]>();
+    for (const entry of this.#subscribed) {
+      const [name, product] = entry.split(" ");
+      channels.set(name, [...(channels.get(name) ?? []), product]);
+    }
+    return [...channels].map(([name, product_ids]) => ({ name, product_ids }));
+  }
+}
+
+function failed(reason: string): string {
+  return JSON.stringify({ type: "error", message: "Failed to subscribe", reason });
+}
+
+class BinanceConversation implements Conversation {
+  readonly #streams: Set<string>;
+
+  constructor(path: string) {
+    const query = /[?&]streams=([^&]*)/.exec(path)?.[1] ?? "";
+    this.#streams = new Set(query.split("/").filter((stream) => stream !== ""));
+  }
+
+  get asked(): boolean {
+    return this.#streams.size > 0;
+  }
+
+  take(text: string): string[] {
+    const message = parse(text);
+    const id = message?.id ?? null;
+    const streams = array(message?.params).map(String);
+    if (message?.method === "SUBSCRIBE") for (const stream of streams) this.#streams.add(stream);
+    else if (message?.method === "UNSUBSCRIBE") for (const stream of streams) this.#streams.delete(stream);
+    else return [JSON.stringify({ code: 2, msg: "Invalid request: unknown variant", id })];
+    return [JSON.stringify({ result: null, id })];
+  }
+
+  wants(text: string): boolean {
+    return this.#streams.has(String(parse(text)?.stream));
+  }
+
+  beat(): string[] {
+    return [];
+  }
+}
+
+function parse(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    return readObject(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+function array(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}

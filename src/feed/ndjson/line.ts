@@ -1,0 +1,83 @@
+/** One line of NDJSON as a tick. The format is described in docs/feeds.md. */
+import { FIELDS, isSymbol, type TickPatch } from "../../base/tick.ts";
+import type { SkipReason } from "../adapter.ts";
+import { isoMicros } from "../time.ts";
+import { clearZeroPairs } from "../venue/venue_patch.ts";
+
+/** Times outside of these are mistakes: most are in another unit, which can be told by where they fall. */
+const EARLIEST = Date.UTC(2000, 0, 1) * 1_000;
+const LATEST = Date.UTC(2100, 0, 1) * 1_000;
+const UNITS = [
+  { name: "seconds", micros: 1_000_000 },
+  { name: "milliseconds", micros: 1_000 },
+  { name: "nanoseconds", micros: 0.001 },
+];
+
+/** What a line says. */
+export interface LineTick {
+  readonly symbol: string;
+  readonly patch: TickPatch;
+  /** Microseconds since the Unix epoch; undefined when the line does not say. */
+  readonly time: number | undefined;
+}
+
+/** Why a line is no tick. */
+export class BadLine {
+  readonly reason: SkipReason;
+  readonly message: string;
+
+  constructor(message: string, reason: SkipReason = "malformed") {
+    this.reason = reason;
+    this.message = message;
+  }
+}
+
+/** Reads a line; keys that it does not know are ignored. */
+export function parseLine(line: string): LineTick | BadLine {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return new BadLine("is not JSON");
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return new BadLine("is not a JSON object");
+  const object = value as Record<string, unknown>;
+  const { symbol } = object;
+  if (typeof symbol !== "string") return new BadLine('has no "symbol"');
+  if (!isSymbol(symbol)) return new BadLine('"symbol" must be 1 to 64 of A-Z 0-9 . _ - :', "invalid_symbol");
+  const patch: TickPatch = {};
+  let fields = 0;
+  for (const field of FIELDS) {
+    if (!Object.hasOwn(object, field)) continue;
+    const given = object[field];
+    if (given !== null && (typeof given !== "number" || !Number.isFinite(given)))
+      return new BadLine(`"${field}" must be a number or null`);
+    // Adding 0 makes 0 of -0, which would be shown with its sign.
+    patch[field] = given === null ? null : given + 0;
+    fields++;
+  }
+  clearZeroPairs(patch);
+  const hasTime = Object.hasOwn(object, "time");
+  if (!hasTime && fields === 0) return new BadLine("has neither a field nor a time");
+  if (!hasTime) return { symbol, patch, time: undefined };
+  const time = micros(object.time);
+  if (Number.isNaN(time))
+    return new BadLine(
+      '"time" must be microseconds since the Unix epoch, or an ISO time with a zone: 2024-01-31T12:00:00.000001Z',
+    );
+  if (time < EARLIEST || time >= LATEST) return new BadLine(strangeTime(object.time, time));
+  return { symbol, patch, time };
+}
+
+function micros(value: unknown): number {
+  if (typeof value === "string") return isoMicros(value);
+  return typeof value === "number" ? Math.round(value) : Number.NaN;
+}
+
+/** Why a time is refused, with a hint where it is one in another unit. */
+function strangeTime(given: unknown, time: number): string {
+  const unit = UNITS.find(({ micros }) => time * micros >= EARLIEST && time * micros < LATEST);
+  if (unit && typeof given === "number")
+    return `has another unit: "time" is in microseconds since 1970; ${given} looks like ${unit.name}`;
+  return `has a "time" that is not between 2000 and 2100: ${String(given)}`;
+}

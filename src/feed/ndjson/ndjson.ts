@@ -1,0 +1,220 @@
+/** Ticks from a file, a named pipe or standard input, one JSON object a line: the door for sources of one's own. */
+import type { Readable } from "node:stream";
+import { LogLimit } from "../../log/log_limit.ts";
+import { integer } from "../../settings/option.ts";
+import type { Adapter, Feed, FeedContext, OptionValues } from "../adapter.ts";
+import { Silence } from "../silence.ts";
+import { type Input, inputAt } from "./input.ts";
+import { BadLine, parseLine } from "./line.ts";
+import { LineSplitter } from "./lines.ts";
+
+/** The longest line, in bytes. */
+export const LINE_BYTES = 65_536;
+/**
+ * How long a pipe may have no writer before its symbols are stale, ms: a script that opens the pipe for each line is back
+ * by then. So often it is opened anew, since another pipe may have taken its place.
+ */
+const WRITERLESS_MILLIS = 1_000;
+
+/** As of the exchanges at least; a source of one's own may speak once a day. */
+const limit = integer(100, 86_400_000, "ms");
+
+const OPTIONS = {
+  silence: {
+    kind: { ...limit, range: `0 or ${limit.range}`, read: (text: string) => (text === "0" ? 0 : limit.read(text)) },
+    default: 60_000,
+    help: "Nothing heard for so long, not even an empty line: its symbols are stale; 0 for a source that may rest",
+  },
+};
+
+export const ndjson: Adapter<typeof OPTIONS> = {
+  name: "ndjson",
+  target: "FILE",
+  help: "One JSON object a line from a file or a named pipe; - is standard input",
+  options: OPTIONS,
+  create(target, options, context) {
+    return new NdjsonFeed(target, inputAt(target), options, context);
+  },
+};
+
+/** Reads lines and makes ticks of them. A bad line is logged with its number and skipped. */
+export class NdjsonFeed implements Feed {
+  readonly #target: string;
+  readonly #source: Input;
+  readonly #context: FeedContext;
+  readonly #events: LogLimit;
+  readonly #splitter: LineSplitter;
+  readonly #silence: Silence;
+  #input: Readable | undefined;
+  #resuming: NodeJS.Immediate | undefined;
+  /** Runs while a pipe has no writer. */
+  #waiting: NodeJS.Timeout | undefined;
+  #line = 0;
+  /** Whether anything has been read since the pipe was opened. */
+  #hasWriter = false;
+  #isConnected = false;
+  /** Whether it was said that nothing is heard. */
+  #isSilent = false;
+  #closed = false;
+
+  constructor(target: string, source: Input, options: OptionValues<typeof OPTIONS>, context: FeedContext) {
+    this.#target = target;
+    this.#source = source;
+    this.#context = context;
+    this.#events = new LogLimit(context.log, context.clock);
+    this.#splitter = new LineSplitter(LINE_BYTES, (line) => this.#take(line));
+    const { silence } = options;
+    this.#silence = new Silence(context.clock, silence, () => this.#silent(`nothing heard for ${silence} ms`));
+  }
+
+  start(): void {
+    try {
+      this.#read(this.#source.open());
+    } catch (error) {
+      return this.#fail(error as Error);
+    }
+    this.#context.log.info({ from: this.#target }, "reading");
+    if (this.#source.isPipe) this.#wait();
+    else this.#connect();
+  }
+
+  get connected(): boolean {
+    return this.#isConnected;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#isConnected = false;
+    this.#stop();
+    this.#input?.removeAllListeners("data").removeAllListeners("end").destroy();
+  }
+
+  #read(input: Readable): void {
+    const before = this.#input;
+    this.#input = input;
+    this.#hasWriter = false;
+    input
+      .on("data", (chunk: Buffer) => this.#chunk(chunk))
+      .on("end", () => this.#ended())
+      .on("error", (error) => this.#fail(error));
+    // The new end is open before the old one closes, so that a writer is never without a reader.
+    before?.removeAllListeners("data").removeAllListeners("end").destroy();
+  }
+
+  #chunk(chunk: Buffer): void {
+    if (this.#closed) return;
+    this.#hasWriter = true;
+    if (!this.#isConnected) this.#connect();
+    this.#silence.heard();
+    // A pipe that is always full would otherwise be read in one turn of the event loop without end.
+    this.#input?.pause();
+    this.#resuming = setImmediate(() => this.#input?.resume());
+    this.#splitter.push(chunk);
+  }
+
+  #connect(): void {
+    clearInterval(this.#waiting);
+    this.#isConnected = true;
+    this.#context.sink.connected();
+    this.#silence.start();
+    if (!this.#isSilent) return;
+    this.#isSilent = false;
+    this.#events.add("info", { from: this.#target }, "the input is heard again");
+  }
+
+  #disconnect(): void {
+    if (!this.#isConnected) return;
+    this.#isConnected = false;
+    this.#context.sink.disconnected();
+  }
+
+  #ended(): void {
+    if (this.#closed) return;
+    this.#splitter.end();
+    if (!this.#source.isPipe) {
+      this.#context.log.info({ from: this.#target, lines: this.#line }, "end of input");
+      return this.#end("end of input");
+    }
+    // At once after a writer; one second later where there was none, or a system that ends such a pipe would keep us busy.
+    if (this.#hasWriter) this.#reopen();
+    this.#disconnect();
+    this.#wait();
+  }
+
+  /** Waits for a writer of the pipe. What is stale is said each time: the last-value store may have brought some back meanwhile. */
+  #wait(): void {
+    this.#silence.stop();
+    clearInterval(this.#waiting);
+    this.#waiting = setInterval(() => {
+      if (this.#reopen()) this.#silent("nobody writes to the pipe");
+    }, WRITERLESS_MILLIS);
+  }
+
+  /** @returns whether there is a pipe */
+  #reopen(): boolean {
+    try {
+      this.#read(this.#source.open());
+      return true;
+    } catch (error) {
+      this.#silent(cause(error as Error));
+      return false;
+    }
+  }
+
+  #silent(reason: string): void {
+    if (this.#closed) return;
+    this.#context.sink.stale(reason);
+    if (this.#isSilent) return;
+    this.#isSilent = true;
+    this.#disconnect();
+    this.#events.add("warn", { from: this.#target, reason }, "nothing heard from the input; its symbols are stale");
+  }
+
+  #take(line: string | undefined): void {
+    if (this.#closed) return;
+    this.#line++;
+    if (line === undefined) return this.#bad(new BadLine(`is longer than ${LINE_BYTES} bytes`));
+    const text = this.#line === 1 && line.startsWith("\uFEFF") ? line.slice(1) : line;
+    if (text.trim() === "") return;
+    const tick = parseLine(text);
+    if (tick instanceof BadLine) return this.#bad(tick);
+    this.#context.sink.tick(tick.symbol, tick.patch, tick.time);
+  }
+
+  #bad(line: BadLine): void {
+    this.#context.sink.skip(line.reason);
+    const details = { from: `${this.#target}:${this.#line}`, reason: `the line ${line.message}` };
+    this.#events.add("warn", details, "skipping a line");
+  }
+
+  #fail(error: Error): void {
+    if (this.#closed) return;
+    if (this.#source.isPipe) {
+      this.#silent(cause(error));
+      return this.#wait();
+    }
+    const { message: reason } = error;
+    this.#context.log.error({ from: this.#target, lines: this.#line, reason }, "the input cannot be read");
+    this.#end(cause(error));
+  }
+
+  /** There is nothing more to come, ever. */
+  #end(reason: string): void {
+    this.#stop();
+    this.#disconnect();
+    this.#context.sink.closed(reason);
+  }
+
+  #stop(): void {
+    this.#closed = true;
+    clearImmediate(this.#resuming);
+    clearInterval(this.#waiting);
+    this.#silence.stop();
+    this.#events.close();
+  }
+}
+
+/** What clients are told of an error: without the path that the system's message has. */
+function cause(error: NodeJS.ErrnoException): string {
+  return `cannot read: ${error.code ?? "failed"}`;
+}

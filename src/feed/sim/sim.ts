@@ -1,0 +1,105 @@
+/** The simulator as a feed: a market that needs no network and does the same again for the same seed. */
+import { decimal, integer, text, UsageError } from "../../settings/option.ts";
+import type { Adapter, Feed, FeedContext } from "../adapter.ts";
+import { SimMarket, SKEW } from "./sim_market.ts";
+
+/** A process that was held up produces at most this much of what it missed, in milliseconds' worth. */
+const CATCH_UP_MILLIS = 100;
+/** How many symbols tell their whole state in one turn at the start: a few milliseconds' worth. */
+const FIRST_PER_TURN = 5_000;
+
+const OPTIONS = {
+  symbols: { kind: integer(1, 100_000), default: 1_000, help: "How many symbols" },
+  rate: {
+    kind: integer(0, 1_000_000, "ticks a second"),
+    default: 20_000,
+    help: "Ticks of all symbols together; with 0 every symbol ticks once and rests",
+  },
+  period: {
+    kind: integer(1, 1_000, "milliseconds"),
+    default: 2,
+    help: "How often ticks are made, milliseconds: all that are due at once",
+  },
+  skew: {
+    kind: decimal(0, 3),
+    default: SKEW,
+    help: "How much more active some symbols are: the k-th has 1/k^skew of the first; with 0 all are alike",
+  },
+  seed: { kind: integer(0, 999_999_999_999_999), default: 1, help: "The same seed makes the same ticks" },
+  prefix: {
+    kind: text("VENUE", "1 to 32 of A-Z 0-9 . _ -", /^[A-Z0-9._-]{1,32}$/),
+    default: "SIM",
+    help: "The venue part of the symbols: SIM makes SIM:S0000",
+  },
+};
+
+export const sim: Adapter<typeof OPTIONS> = {
+  name: "sim",
+  target: "",
+  help: "A simulated market",
+  options: OPTIONS,
+  create(target, { symbols, rate, period, skew, seed, prefix }, context) {
+    if (target !== "") throw new UsageError(`sim takes nothing behind the colon, not ${JSON.stringify(target)}`);
+    return new SimFeed(new SimMarket(symbols, seed, prefix, skew), rate, context, period);
+  },
+};
+
+/** Plays a {@link SimMarket} in time. What time decides is how many ticks there are, never which. */
+export class SimFeed implements Feed {
+  readonly #market: SimMarket;
+  readonly #ticksPerMilli: number;
+  readonly #context: FeedContext;
+  readonly #period: number;
+  #timer: NodeJS.Timeout | undefined;
+  /** How many symbols have told their first state. */
+  #told = 0;
+  #producedUntil = 0;
+  /** A part of a tick, left over from the turn before. */
+  #carry = 0;
+
+  /**
+   * @param rate ticks a second
+   * @param period how often ticks are made, ms
+   */
+  constructor(market: SimMarket, rate: number, context: FeedContext, period: number = OPTIONS.period.default) {
+    this.#market = market;
+    this.#ticksPerMilli = rate / 1_000;
+    this.#context = context;
+    this.#period = period;
+  }
+
+  start(): void {
+    this.#context.log.info({ symbols: this.#market.symbols.length, rate: this.#ticksPerMilli * 1_000 }, "simulating");
+    this.#timer = setInterval(() => this.#turn(), this.#period);
+    this.#context.sink.connected();
+  }
+
+  get connected(): boolean {
+    return this.#timer !== undefined;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #turn(): void {
+    const { clock, sink } = this.#context;
+    const market = this.#market;
+    const millis = clock.millis();
+    const micros = clock.micros();
+    if (this.#told < market.symbols.length) {
+      const until = Math.min(market.symbols.length, this.#told + FIRST_PER_TURN);
+      for (; this.#told < until; this.#told++)
+        sink.tick(market.symbols[this.#told], market.first(this.#told), micros, micros);
+      this.#producedUntil = millis;
+      return;
+    }
+    this.#carry += Math.min(millis - this.#producedUntil, CATCH_UP_MILLIS) * this.#ticksPerMilli;
+    this.#producedUntil = millis;
+    for (; this.#carry >= 1; this.#carry--) {
+      const patch = market.next();
+      sink.tick(market.symbols[market.symbol], patch, micros, micros);
+    }
+  }
+}

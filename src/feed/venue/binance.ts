@@ -1,0 +1,152 @@
+/**
+ * Binance spot. Its public documentation, which this follows: "WebSocket Streams for Binance",
+ * https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams (also web-socket-streams.md of
+ * github.com/binance/binance-spot-api-docs). At most 1,024 streams and 5 incoming messages a second on a connection, 300
+ * connections in 5 minutes; the venue pings at least every 3 minutes and closes each connection after 24 hours.
+ * Streams are named in the address, so that nothing need be sent but the pongs.
+ */
+import { LogLimit } from "../../log/log_limit.ts";
+import type { Adapter, FeedContext, OptionValues } from "../adapter.ts";
+import { readNumber, readObject } from "../number.ts";
+import type { Outcome, Venue } from "./connection.ts";
+import { ExchangeFeed, exchangeOptions, venueSymbols } from "./exchange.ts";
+import { Freshness } from "./freshness.ts";
+import { type FieldKeys, readPatch } from "./venue_patch.ts";
+
+// A pair that rests is silent but for the venue's pings: every 20 s today, every 3 minutes in older documentation.
+const OPTIONS = exchangeOptions("wss://stream.binance.com:9443", 60_000);
+const SYMBOL = /^[A-Z0-9_]{1,40}$/;
+const STREAMS = ["bookTicker", "aggTrade", "ticker"] as const;
+const MESSAGES_PER_SECOND = 4;
+/** The most streams on a connection; the venue's limit is 1,024. */
+export const MOST_STREAMS = 1_000;
+/** The longest list of streams in an address. Front ends commonly refuse request lines of more than 8 KiB. */
+export const STREAMS_LENGTH = 6_000;
+
+/** Where each field is in the messages of the three streams. */
+const BOOK_TICKER: FieldKeys = { bid: "b", bidSize: "B", ask: "a", askSize: "A" };
+const AGG_TRADE: FieldKeys = { last: "p", lastSize: "q" };
+const DAY: FieldKeys = { open: "o", high: "h", low: "l", volume: "v" };
+const DAY_AND_TRADE: FieldKeys = { ...DAY, last: "c", lastSize: "Q" };
+
+export const binance: Adapter<typeof OPTIONS> = {
+  name: "binance",
+  target: "BTCUSDT,ETHBTC",
+  help: "Binance spot, streams bookTicker, aggTrade and ticker; BTCUSDT becomes BINANCE:BTCUSDT",
+  options: OPTIONS,
+  create(target: string, options: OptionValues<typeof OPTIONS>, context: FeedContext) {
+    const pairs = venueSymbols(target, SYMBOL, "BTCUSDT");
+    const venues = connectionsOf(pairs).map((some) => new BinanceVenue(options.url, some, context));
+    return new ExchangeFeed(venues, context, options);
+  },
+};
+
+/** Deals pairs out to as few connections as the venue's limits allow. */
+export function connectionsOf(pairs: readonly string[]): string[][] {
+  const connections: string[][] = [];
+  let length = Number.POSITIVE_INFINITY;
+  for (const pair of pairs) {
+    const more = streamsOf(pair).join("/").length + 1;
+    const current = connections.at(-1);
+    if (!current || length + more > STREAMS_LENGTH || (current.length + 1) * STREAMS.length > MOST_STREAMS) {
+      connections.push([pair]);
+      length = more;
+    } else {
+      current.push(pair);
+      length += more;
+    }
+  }
+  return connections;
+}
+
+function streamsOf(pair: string): string[] {
+  return STREAMS.map((stream) => `${pair.toLowerCase()}@${stream}`);
+}
+
+export class BinanceVenue implements Venue {
+  readonly url: string;
+  readonly symbols: readonly string[];
+  readonly messagesPerSecond = MESSAGES_PER_SECOND;
+  readonly #symbolOf: ReadonlyMap<string, string>;
+  /** The identifier of the newest trade that was told of, by pair. */
+  readonly #tradeOf = new Map<string, number>();
+  readonly #context: FeedContext;
+  readonly #events: LogLimit;
+  readonly #freshness: Freshness;
+
+  constructor(url: string, pairs: readonly string[], context: FeedContext) {
+    const address = new URL(url);
+    if (address.pathname === "/") address.pathname = "/stream";
+    address.search += `${address.search === "" ? "?" : "&"}streams=${pairs.flatMap(streamsOf).join("/")}`;
+    this.url = address.href;
+    this.#symbolOf = new Map(pairs.map((pair) => [pair, `BINANCE:${pair}`]));
+    this.symbols = [...this.#symbolOf.values()];
+    this.#context = context;
+    this.#events = new LogLimit(context.log, context.clock);
+    this.#freshness = new Freshness(context.clock);
+  }
+
+  subscribe(): readonly string[] {
+    this.#freshness.connected();
+    this.#tradeOf.clear();
+    return [];
+  }
+
+  message(value: unknown): Outcome {
+    const message = readObject(value);
+    if (!message) return "malformed";
+    const data = readObject(message.data);
+    if (typeof message.stream !== "string" || !data) return this.#conversation(message);
+    const kind = message.stream.endsWith("@bookTicker") ? "bookTicker" : data.e;
+    if (kind !== "bookTicker" && kind !== "aggTrade" && kind !== "24hrTicker") return "unknown";
+    if (typeof data.s !== "string") return "malformed";
+    const pair = data.s.toUpperCase();
+    const symbol = this.#symbolOf.get(pair);
+    if (symbol === undefined) return "unknown";
+    const order = kind === "bookTicker" ? data.u : kind === "aggTrade" ? data.l : data.E;
+    if (this.#freshness.isOld(`${pair} ${kind}`, readNumber(order))) return "control";
+    let keys = BOOK_TICKER;
+    // On spot a bookTicker has no time of its own.
+    let micros: number | undefined;
+    if (kind === "aggTrade") {
+      if (this.#isOlderTrade(pair, data.l)) return "control";
+      keys = AGG_TRADE;
+      micros = fromMillis(data.T ?? data.E);
+    } else if (kind === "24hrTicker") {
+      keys = this.#isOlderTrade(pair, data.L) ? DAY : DAY_AND_TRADE;
+      micros = fromMillis(data.E);
+    }
+    const patch = readPatch(data, keys);
+    if (!patch) return "malformed";
+    this.#context.sink.tick(symbol, patch, micros);
+    return "tick";
+  }
+
+  /**
+   * The last trade is told in two streams: aggTrade at once, and ticker once a second, which may be behind aggTrade but
+   * is all there is of a pair that has not traded since. The trade's identifier decides, so that `last` never goes
+   * back to an older trade. A ticker without a trade in its 24 hours has the identifier -1, and still the last price: it
+   * is older than any trade that is known, and news where none is.
+   */
+  #isOlderTrade(pair: string, trade: unknown): boolean {
+    const id = readNumber(trade);
+    if (id === undefined) return false;
+    if (id < (this.#tradeOf.get(pair) ?? Number.NEGATIVE_INFINITY)) return true;
+    this.#tradeOf.set(pair, id);
+    return false;
+  }
+
+  /** Answers to commands, and errors. */
+  #conversation(message: Readonly<Record<string, unknown>>): Outcome {
+    if (message.error !== undefined || message.code !== undefined) {
+      this.#events.add("warn", { says: JSON.stringify(message).slice(0, 500) }, "the venue complains");
+      return "control";
+    }
+    return "result" in message ? "control" : "unknown";
+  }
+}
+
+/** @returns NaN for what is no time */
+function fromMillis(value: unknown): number {
+  return Math.round((readNumber(value) ?? Number.NaN) * 1_000);
+}

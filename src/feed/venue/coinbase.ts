@@ -1,0 +1,125 @@
+/**
+ * Coinbase Exchange. Its public documentation, which this follows: "Exchange WebSocket Overview", "Exchange WebSocket
+ * Channels" and "Exchange WebSocket Rate Limits", https://docs.cdp.coinbase.com/exchange/websocket-feed (overview,
+ * channels, rate-limits). A client must subscribe within 5 s of connecting; a subscribe message that names one unknown
+ * product is refused as a whole. The book (level2) needs authentication, so bid and ask are the ticker's.
+ */
+import { LogLimit } from "../../log/log_limit.ts";
+import type { Adapter, FeedContext, OptionValues } from "../adapter.ts";
+import { readNumber, readObject } from "../number.ts";
+import { isoMicros } from "../time.ts";
+import type { Outcome, Venue } from "./connection.ts";
+import { ExchangeFeed, exchangeOptions, venueSymbols } from "./exchange.ts";
+import { Freshness } from "./freshness.ts";
+import { type FieldKeys, readPatch } from "./venue_patch.ts";
+
+// Every product has a heartbeat each second, so that silence of half a minute is no quiet market.
+const OPTIONS = exchangeOptions("wss://ws-feed.exchange.coinbase.com", 30_000);
+const PRODUCT = /^[A-Z0-9.]{1,24}-[A-Z0-9.]{1,24}$/;
+/** The documented limit is 100 a second for an address; other connections want some too. */
+const MESSAGES_PER_SECOND = 10;
+
+export const coinbase: Adapter<typeof OPTIONS> = {
+  name: "coinbase",
+  target: "BTC-USD,ETH-USD",
+  help: "Coinbase Exchange, channel ticker; BTC-USD becomes COINBASE:BTC-USD",
+  options: OPTIONS,
+  create(target: string, options: OptionValues<typeof OPTIONS>, context: FeedContext) {
+    const products = venueSymbols(target, PRODUCT, "BTC-USD");
+    return new ExchangeFeed([new CoinbaseVenue(options.url, products, context)], context, options);
+  },
+};
+
+/** Where each field is in a ticker. All are decimal strings; any may be absent. */
+const TICKER: FieldKeys = {
+  last: "price",
+  lastSize: "last_size",
+  bid: "best_bid",
+  bidSize: "best_bid_size",
+  ask: "best_ask",
+  askSize: "best_ask_size",
+  open: "open_24h",
+  high: "high_24h",
+  low: "low_24h",
+  volume: "volume_24h",
+};
+
+export class CoinbaseVenue implements Venue {
+  readonly url: string;
+  readonly symbols: readonly string[];
+  readonly messagesPerSecond = MESSAGES_PER_SECOND;
+  /** The symbol of each product that is asked for. */
+  readonly #symbolOf: Map<string, string>;
+  readonly #context: FeedContext;
+  readonly #events: LogLimit;
+  readonly #freshness: Freshness;
+
+  constructor(url: string, products: readonly string[], context: FeedContext) {
+    this.url = url;
+    this.#symbolOf = new Map(products.map((product) => [product, `COINBASE:${product}`]));
+    this.symbols = [...this.#symbolOf.values()];
+    this.#context = context;
+    this.#events = new LogLimit(context.log, context.clock);
+    this.#freshness = new Freshness(context.clock);
+  }
+
+  subscribe(): readonly string[] {
+    this.#freshness.connected();
+    return [this.#subscription()];
+  }
+
+  message(value: unknown, send: (text: string) => void): Outcome {
+    const message = readObject(value);
+    if (!message) return "malformed";
+    switch (message.type) {
+      case "ticker":
+        return this.#ticker(message);
+      case "heartbeat":
+      case "subscriptions":
+        return "control";
+      case "error":
+        return this.#error(message, send);
+      default:
+        return typeof message.type === "string" ? "unknown" : "malformed";
+    }
+  }
+
+  #subscription(): string {
+    const product_ids = [...this.#symbolOf.keys()];
+    return JSON.stringify({ type: "subscribe", product_ids, channels: ["ticker", "heartbeat"] });
+  }
+
+  #ticker(message: Readonly<Record<string, unknown>>): Outcome {
+    const { product_id: product, time } = message;
+    if (typeof product !== "string") return "malformed";
+    const symbol = this.#symbolOf.get(product);
+    if (symbol === undefined) return "unknown";
+    const patch = readPatch(message, TICKER);
+    if (!patch) return "malformed";
+    if (this.#freshness.isOld(product, readNumber(message.sequence))) return "control";
+    this.#context.sink.tick(symbol, patch, typeof time === "string" ? isoMicros(time) : Number.NaN);
+    return "tick";
+  }
+
+  /** Says what the venue says, and asks again without the product that it does not know. */
+  #error(message: Readonly<Record<string, unknown>>, send: (text: string) => void): Outcome {
+    const said = [message.message, message.reason].filter((part) => typeof part === "string").join(": ");
+    this.#events.add("warn", { says: said || JSON.stringify(message) }, "the venue complains");
+    const words = said.split(/[\s,"'[\]]+/);
+    const refused = new Set(words.filter((word) => this.#symbolOf.has(word)));
+    if (refused.size === 0) return "control";
+    const { sink, log } = this.#context;
+    sink.stale(
+      "refused by the venue",
+      [...refused].map((product) => `COINBASE:${product}`),
+    );
+    for (const product of refused) this.#symbolOf.delete(product);
+    if (this.#symbolOf.size > 0) {
+      send(this.#subscription());
+      return "control";
+    }
+    log.error("the venue knows none of the products asked for");
+    sink.closed("no such products");
+    return "end";
+  }
+}

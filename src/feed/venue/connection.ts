@@ -1,0 +1,194 @@
+/**
+ * The life of a WebSocket connection to a venue: connect, subscribe, watch for silence, connect again. What differs
+ * from venue to venue (the address, the subscriptions, what a message means) is in a {@link Venue}.
+ */
+import type { RawData } from "ws";
+import { WebSocket } from "ws";
+import { Backoff } from "../../base/backoff.ts";
+import type { FeedContext, SkipReason } from "../adapter.ts";
+import { Silence } from "../silence.ts";
+
+/**
+ * What a message was: ticks came of it; it was part of the conversation or no news; there is nothing more to come, ever; or it was
+ * left out.
+ */
+export type Outcome = "tick" | "control" | "end" | SkipReason;
+
+/** What an exchange file supplies for one connection. */
+export interface Venue {
+  readonly url: string;
+  /** The symbols that come on this connection, as the sink knows them: stale when it is lost. */
+  readonly symbols: readonly string[];
+  /** How many messages a second the venue lets a client send on one connection. */
+  readonly messagesPerSecond: number;
+  /** The messages that ask for what is wanted, each time that a connection opens. */
+  subscribe(): readonly string[];
+  /**
+   * Makes ticks of a message. Never throws, whatever the message is.
+   * @param value the message's JSON
+   * @param send sends a message to the venue, within its limits
+   */
+  message(value: unknown, send: (text: string) => void): Outcome;
+}
+
+/** How a connection is looked after. All times in milliseconds. */
+export interface ConnectionOptions {
+  /** Nothing heard for so long, not even a ping: the connection is dead. */
+  readonly silence: number;
+  /** The longest wait before connecting again. */
+  readonly maxBackoff: number;
+  /** The first wait before connecting again is up to this. */
+  readonly minBackoff?: number;
+}
+
+const MIN_BACKOFF_MILLIS = 1_000;
+/** How long opening may take. */
+const CONNECT_MILLIS = 10_000;
+/** A connection that gave ticks for so long was a good one: the next failure waits as briefly as a first one. */
+const PROVEN_MILLIS = 10_000;
+/** How long the venue may take to answer a close. */
+const CLOSE_MILLIS = 1_000;
+/** The largest message: far above the largest that is subscribed to. */
+const MAX_MESSAGE_BYTES = 4 * 1_024 * 1_024;
+
+export class Connection {
+  readonly #venue: Venue;
+  readonly #context: FeedContext;
+  readonly #silence: Silence;
+  readonly #backoff: Backoff;
+  #socket: WebSocket | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  /** When this connection gave its first tick. */
+  #tickedAt: number | undefined;
+  #wasOpen = false;
+  /** Why this connection ends, where it is known before it has. */
+  #reason = "";
+  readonly #outbox: string[] = [];
+  #sending: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(venue: Venue, context: FeedContext, options: ConnectionOptions) {
+    this.#venue = venue;
+    this.#context = context;
+    this.#silence = new Silence(context.clock, options.silence, () => {
+      this.#reason = `nothing heard for ${options.silence} ms`;
+      this.#socket?.terminate();
+    });
+    this.#backoff = new Backoff(options.minBackoff ?? MIN_BACKOFF_MILLIS, options.maxBackoff);
+  }
+
+  start(): void {
+    this.#reason = "";
+    this.#tickedAt = undefined;
+    this.#wasOpen = false;
+    const socket = new WebSocket(this.#venue.url, {
+      handshakeTimeout: CONNECT_MILLIS,
+      maxPayload: MAX_MESSAGE_BYTES,
+      perMessageDeflate: false,
+    });
+    this.#socket = socket;
+    socket
+      .on("open", () => this.#opened())
+      .on("message", (data, isBinary) => this.#heard(data, isBinary))
+      .on("ping", () => this.#silence.heard())
+      // A close always follows.
+      .on("error", (error) => {
+        this.#reason ||= error.message || String(error);
+      })
+      .on("close", (code, reason) => this.#ended(code, reason.toString()));
+  }
+
+  get isOpen(): boolean {
+    return this.#socket?.readyState === WebSocket.OPEN;
+  }
+
+  /** Closes for good. Resolves when the venue has answered, or a second later. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#stopTimers();
+    clearTimeout(this.#retry);
+    const socket = this.#socket;
+    if (!socket || socket.readyState === WebSocket.CLOSED) return;
+    await new Promise<void>((resolve) => {
+      const impatience = setTimeout(() => socket.terminate(), CLOSE_MILLIS);
+      socket.once("close", () => {
+        clearTimeout(impatience);
+        resolve();
+      });
+      socket.close(1_000);
+    });
+  }
+
+  #opened(): void {
+    const { log, sink } = this.#context;
+    if (this.#closed) return;
+    this.#wasOpen = true;
+    sink.connected();
+    log.info({ url: shown(this.#venue.url) }, "connected");
+    this.#silence.start();
+    for (const text of this.#venue.subscribe()) this.#send(text);
+  }
+
+  #heard(data: RawData, isBinary: boolean): void {
+    if (this.#closed) return;
+    const { clock, sink, log } = this.#context;
+    this.#silence.heard();
+    const outcome = isBinary ? "malformed" : this.#map(data.toString());
+    if (outcome === "control") return;
+    if (outcome === "end") return void this.close();
+    if (outcome !== "tick") return sink.skip(outcome);
+    if (this.#tickedAt === undefined) {
+      this.#tickedAt = clock.millis();
+      log.info({ url: shown(this.#venue.url) }, "live");
+    }
+  }
+
+  #map(text: string): Outcome {
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      return "malformed";
+    }
+    return this.#venue.message(value, (answer) => this.#send(answer));
+  }
+
+  #ended(code: number, reason: string): void {
+    this.#stopTimers();
+    if (this.#closed) return;
+    const { clock, sink, log } = this.#context;
+    if (this.#tickedAt !== undefined && clock.millis() - this.#tickedAt >= PROVEN_MILLIS) this.#backoff.reset();
+    const wait = Math.round(this.#backoff.next());
+    const why = this.#reason || `closed by the venue (${code}${reason && ` ${reason}`})`;
+    if (this.#wasOpen) sink.disconnected();
+    sink.stale(`connection lost: ${why}`, this.#venue.symbols);
+    log.warn({ url: shown(this.#venue.url), reason: why, wait }, "connection lost; connecting again");
+    this.#retry = setTimeout(() => this.start(), wait);
+  }
+
+  /** One message at a time, no faster than the venue allows. */
+  #send(text: string): void {
+    this.#outbox.push(text);
+    if (!this.#sending) this.#sendNext();
+  }
+
+  #sendNext(): void {
+    const text = this.#outbox.shift();
+    this.#sending = undefined;
+    if (text === undefined) return;
+    this.#socket?.send(text);
+    this.#sending = setTimeout(() => this.#sendNext(), 1_000 / this.#venue.messagesPerSecond);
+  }
+
+  #stopTimers(): void {
+    this.#silence.stop();
+    clearTimeout(this.#sending);
+    this.#sending = undefined;
+    this.#outbox.length = 0;
+  }
+}
+
+/** An address for the log: without its query, which may name a thousand streams. Logins are taken out of every line. */
+function shown(url: string): string {
+  return url.replace(/\?.*$/s, "");
+}

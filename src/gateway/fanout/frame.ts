@@ -1,0 +1,70 @@
+/** One frame under construction: ticks copied one behind the other. One of it serves all connections in turn. */
+import { COPIED_AT_LEAST, type Filling } from "../../market/encoder.ts";
+import { MSGPACK, type TickFormat } from "../../market/format.ts";
+import type { Heap } from "../../market/heap.ts";
+import { MAX_FRAME_BYTES } from "../../protocol/messages.ts";
+
+/** The shortest that a tick can be: an array's head and four numbers of one byte each. */
+const MIN_TICK_BYTES = 5;
+
+/** Views of so many bytes are kept: to make one takes a tenth of what sending a small frame does. */
+const KEPT_VIEWS = 8_192;
+
+export class Frame implements Filling {
+  /** Ticks in the frame. */
+  count = 0;
+  /** Ticks left out since one in the frame replaced them. */
+  conflated = 0;
+  at = 0;
+  limit = 0;
+  readonly noted: number;
+  readonly result: number;
+  /** When the frame is written, microseconds since the Unix epoch. */
+  sentAt = 0;
+  readonly #heap: Heap;
+  readonly #start: number;
+  #format: TickFormat = MSGPACK;
+  /** By length; of frames that begin where frames begin, and of those with a shorter head. */
+  #views: Uint8Array[][] = [[], []];
+
+  constructor(heap: Heap) {
+    this.#heap = heap;
+    this.result = heap.alloc(16);
+    this.noted = heap.alloc(Math.ceil(MAX_FRAME_BYTES / MIN_TICK_BYTES) * 4);
+    this.#start = heap.alloc(MAX_FRAME_BYTES + COPIED_AT_LEAST);
+    heap.onGrow(() => {
+      this.#views = [[], []];
+    });
+  }
+
+  /** Starts a frame of at most `limit` bytes, and never more than a frame may have. */
+  begin(format: TickFormat, limit: number, sentAt: number): void {
+    this.sentAt = sentAt;
+    this.#format = format;
+    this.at = this.#start + format.headBytes;
+    this.limit = this.#start + Math.min(limit, MAX_FRAME_BYTES) - format.tailBytes;
+    this.count = 0;
+    this.conflated = 0;
+  }
+
+  /** The row of a tick in the frame. */
+  rowAt(index: number): number {
+    return this.#heap.i32[(this.noted >>> 2) + index];
+  }
+
+  /** The frame's bytes, good until the next `begin`. */
+  finish(): Uint8Array {
+    const { tailBytes } = this.#format;
+    const first = this.#format.finish(this.#heap, this.#start, this.at, this.count, this.sentAt);
+    return this.#view(first, this.at + tailBytes - first);
+  }
+
+  #view(first: number, length: number): Uint8Array {
+    const views = this.#views[first === this.#start ? 0 : 1];
+    const kept = views[length];
+    if (kept) return kept;
+    const view = new Uint8Array(this.#heap.bytes.buffer, first, length);
+    if (length < KEPT_VIEWS) views[length] = view;
+    return view;
+  }
+}

@@ -1,0 +1,440 @@
+/**
+ * A subscription: the symbols that one connection gets at one interval with one field list. It keeps no ticks. Beside
+ * each symbol stands the mark of the `seq` that the client was last told; a turn copies the ticks of those whose mark
+ * differs.
+ *
+ * One cursor (a moment of the market's clock) for the whole list would do for the most part. One number a symbol costs
+ * 4 bytes more and buys what one cursor cannot: a pass that is cut short by a full window resumes where it was, without
+ * sending anything twice; a symbol that joins gets its snapshot at once, without breaking the interval of the others; and
+ * how many ticks were conflated is a subtraction.
+ */
+
+import type { Field } from "../../base/tick.ts";
+import { ENTRY_BYTES, type TickEncoder } from "../../market/encoder.ts";
+import { HeapFull } from "../../market/heap.ts";
+import type { MarketTable } from "../../market/table.ts";
+import type { GatewayContext } from "../context.ts";
+import type { GatewayCounts } from "../counts.ts";
+import type { Grant } from "../session/patterns.ts";
+import type { StatusBatcher } from "../session/status_batcher.ts";
+import { AGAIN, DONE, Flushable } from "./flush_scheduler.ts";
+import type { Frame } from "./frame.ts";
+import type { Numbers } from "./numbers.ts";
+import type { TopicHolder, TopicIndex } from "./topic_index.ts";
+import { TopicSubscriber } from "./topic_subscriber.ts";
+
+/**
+ * How soon a subscription that had nothing to send looks again, ms: the first tick after a rest need not wait for
+ * the interval to end.
+ */
+const IDLE_INTERVAL = 20;
+const FIRST_CAPACITY = 16;
+
+/** Where a subscription's numbers are among them. */
+const DUE = 0;
+/** When the pass under way or the last one began, ms. */
+const SCAN_START = 1;
+/** When that was due, ms, and how long after the one before that was. */
+const SCAN_DUE = 2;
+const SCAN_AFTER = 3;
+/** Since when it waits for room, ms; negative when it does not. */
+const HELD_SINCE = 4;
+/** How long it has waited for room since the pass under way or the next one was due, ms; and of that, before the pass began. */
+const HELD = 5;
+const HELD_BEFORE = 6;
+/** The clock up to which the states of the symbols have been told. */
+const STATUS_CLOCK = 7;
+
+/** How many numbers a subscription has. */
+export const SUBSCRIPTION_NUMBERS = STATUS_CLOCK + 1;
+
+/** Some rows, however they are kept. */
+export type RowSet = Pick<ReadonlySet<number>, "has" | "size">;
+
+/** The way from a subscription to its client: what a session is to it. */
+export interface Sink {
+  /** The one frame under construction. */
+  readonly frame: Frame;
+  readonly counts: GatewayCounts;
+  readonly status: StatusBatcher;
+  /** Bytes that a data frame may have now; 0 when nothing may be sent. */
+  room(now: number): number;
+  /** Whether a subscription may begin to listen to the broadcast. */
+  canBroadcast(now: number): boolean;
+  /** Bytes that may go to the client by broadcast until its window is full; 0 where it must not listen. */
+  broadcastBudget(now: number): number;
+  /** What is broadcast under a topic goes to the client. */
+  subscribe(topic: string): void;
+  unsubscribe(topic: string): void;
+  /** So much was broadcast to it, and so many ticks were left out by their feed. */
+  account(bytes: number, ticks: number, leftOut: number, now: number): void;
+  /** Whether a ping is due for what is broadcast, or will be before it is looked at again. */
+  isPingDue(now: number): boolean;
+  /** Asks the client to say that all before this has arrived. */
+  ping(now: number): void;
+  /**
+   * So many ticks have been broadcast to it, of which one of this row stands for all.
+   * @param waited how long it took from the market table to the frame, microseconds
+   */
+  sampleBroadcast(row: number, ticks: number, waited: number): void;
+  /** The subscription gets a turn when there is room. */
+  waitForRoom(subscription: Subscription): void;
+  /** The subscription has its snapshots, and gets its first turn. @returns when it is due, ms */
+  begin(subscription: Subscription, now: number): number;
+  /** The subscription gets a turn at `due`, ms. */
+  schedule(subscription: Subscription, due: number): void;
+  /** The time that a frame of this turn says it was sent, microseconds since the Unix epoch. @param now the turn's, ms */
+  sentAt(now: number): number;
+  /**
+   * Ticks were put into the frame, from the given one on.
+   * @param due since when their turn was due, ms
+   * @param held how long of that there was no room, ms
+   */
+  sampleFrame(from: number, now: number, due: number, held: number): void;
+  /** Ticks were replaced before they were sent; see {@link GatewayCounts.conflated}. */
+  countConflated(ticks: number, interval: number, before: number, late: number, held: number): void;
+  /** Sends the frame. */
+  sendFrame(frame: Frame, now: number): void;
+  /** Sends what has been gathered of how symbols stand. */
+  sendStatus(): void;
+  /** A turn has come so late, ms; because of the client where it had been held back. */
+  noteLateness(late: number, interval: number, heldBack: boolean, now: number): void;
+}
+
+export class Subscription extends Flushable implements TopicHolder {
+  readonly interval: number;
+  readonly fields: readonly Field[];
+  readonly encoder: TickEncoder;
+  /** Interval 0: what it is to the broadcast. */
+  readonly topicSubscriber: TopicSubscriber | undefined;
+  readonly #way: Sink;
+  readonly #table: MarketTable;
+  /** Where its entries are in the market table's heap. */
+  entries = 0;
+  #capacity = 0;
+  #count = 0;
+  /** Entries before this one have had their snapshot. */
+  #snapshotted = 0;
+  /** Entries before this one take part in passes; those up to `#snapshotted` wait for one interval to pass. */
+  #admitted = 0;
+  /** When entries got their snapshot: up to which, and when, first and last. */
+  readonly #joins: { end: number; from: number; at: number }[] = [];
+  /** Whether its turns have been scheduled. */
+  #hasStarted = false;
+  /** Whether a pass is under way, cut short by a full frame or window, and where it goes on. */
+  #isScanning = false;
+  #cursor = 0;
+  #hasSentInScan = false;
+  /** Whether its turn came and the window was full. */
+  #isHeldBack = false;
+  readonly #immediate: TopicIndex;
+  readonly #numbers: Numbers;
+  readonly #at: number;
+
+  /** @param due when its first turn is due, ms */
+  constructor(way: Sink, context: GatewayContext, grant: Grant, encoder: TickEncoder, due: number) {
+    super();
+    const { table, numbers, topics: immediate } = context;
+    this.#way = way;
+    this.#table = table;
+    this.interval = grant.interval;
+    this.fields = grant.fields;
+    this.encoder = encoder;
+    this.#numbers = numbers.subscriptions;
+    this.#at = this.#numbers.take();
+    this.#immediate = immediate;
+    if (grant.interval === 0) this.topicSubscriber = new TopicSubscriber(this, way, context);
+    this.due = due;
+    this.#set(SCAN_START, Number.POSITIVE_INFINITY);
+    this.#set(HELD_SINCE, -1);
+    this.#set(STATUS_CLOCK, table.statusClock);
+  }
+
+  /** When its next turn is due, ms; for one that is hurried, since when it would have been in time. */
+  get due(): number {
+    return this.#get(DUE);
+  }
+
+  set due(due: number) {
+    this.#set(DUE, due);
+  }
+
+  #get(number: number): number {
+    return this.#numbers.f64[this.#at + number];
+  }
+
+  #set(number: number, value: number): void {
+    this.#numbers.f64[this.#at + number] = value;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The row of an entry. */
+  rowAt(index: number): number {
+    return this.#table.heap.i32[(this.entries >>> 2) + index * 2];
+  }
+
+  /**
+   * Makes room for so many rows more.
+   * @returns whether there is room
+   */
+  reserve(rows: number): boolean {
+    const needed = this.#count + rows;
+    if (needed <= this.#capacity) return true;
+    try {
+      // One that grows by and by is not moved each time.
+      this.#resize(Math.max(FIRST_CAPACITY, needed, Math.ceil(this.#count * 1.5)));
+      return true;
+    } catch (error) {
+      if (error instanceof HeapFull) return false;
+      throw error;
+    }
+  }
+
+  /** Adds rows that are not in it, for which room has been reserved; each gets a snapshot on the next turn. */
+  add(rows: Iterable<number>, now: number): void {
+    this.topicSubscriber?.unsubscribe(now);
+    const { i32 } = this.#table.heap;
+    for (const row of rows) {
+      const at = (this.entries >>> 2) + this.#count++ * 2;
+      i32[at] = row;
+      i32[at + 1] = 0;
+      if (this.topicSubscriber) this.#immediate.add(row, this.topicSubscriber.id);
+    }
+  }
+
+  /**
+   * Removes rows; the others keep their order and what they were told.
+   * @param removed is called with each row that was in it
+   */
+  remove(rows: RowSet, now: number, removed: (row: number) => void): void {
+    const [settled, snapshotted, hand] = [this.#admitted, this.#snapshotted, this.#cursor];
+    const ends = this.#joins.map((join) => join.end);
+    const { i32 } = this.#table.heap;
+    const first = this.entries >>> 2;
+    let kept = 0;
+    for (let index = 0; index < this.#count; index++) {
+      const row = i32[first + index * 2];
+      if (!rows.has(row)) {
+        i32[first + kept * 2] = row;
+        i32[first + kept * 2 + 1] = i32[first + index * 2 + 1];
+        kept++;
+        continue;
+      }
+      this.topicSubscriber?.unsubscribe(now);
+      if (index < settled) this.#admitted--;
+      if (index < snapshotted) this.#snapshotted--;
+      if (index < hand) this.#cursor--;
+      this.#joins.forEach((join, at) => {
+        if (index < ends[at]) join.end--;
+      });
+      if (this.topicSubscriber) this.#immediate.remove(row, this.topicSubscriber.id);
+      removed(row);
+    }
+    this.#count = kept;
+    if (kept < this.#capacity / 4 && this.#capacity > FIRST_CAPACITY) this.#shrink();
+  }
+
+  flush(now: number): number {
+    if (this.closed) return DONE;
+    const room = this.#way.room(now);
+    if (room === 0) {
+      if (this.topicSubscriber?.isSubscribed && !this.isCatchingUp) this.due = now;
+      this.topicSubscriber?.unsubscribe(now);
+      this.#isHeldBack = true;
+      if (this.#get(HELD_SINCE) < 0) this.#set(HELD_SINCE, now);
+      this.#way.waitForRoom(this);
+      return DONE;
+    }
+    if (this.#get(HELD_SINCE) >= 0) this.#release(now);
+    this.sendStatus();
+    if (this.closed) return DONE;
+    const { frame } = this.#way;
+    frame.begin(this.encoder.format, room, this.#way.sentAt(now));
+    const complete = this.#snapshot(now) && this.#scan(now);
+    if (frame.count > 0) this.#way.sendFrame(frame, now);
+    if (!complete) return AGAIN;
+    this.topicSubscriber?.subscribe(now);
+    return DONE;
+  }
+
+  /** All that changed up to now has been told, by the broadcast. */
+  markAllSent(now: number): void {
+    this.#set(SCAN_START, now);
+  }
+
+  /** Whether it may listen when the broadcast is open again: it knows how symbols stand, and is not held back. */
+  get canResume(): boolean {
+    return this.#get(STATUS_CLOCK) === this.#table.statusClock && this.#get(HELD_SINCE) < 0;
+  }
+
+  /** Whether turns still have to tell what has changed. */
+  get isCatchingUp(): boolean {
+    return this.#isScanning || this.#hasChanged();
+  }
+
+  #hasChanged(): boolean {
+    return this.topicSubscriber !== undefined && this.#immediate.hasChanged(this.topicSubscriber.id);
+  }
+
+  /** Sends the snapshots that are owed. Returns whether all are in the frame. */
+  #snapshot(now: number): boolean {
+    const from = this.#snapshotted;
+    if (from === this.#count) return true;
+    const { frame, counts } = this.#way;
+    const before = frame.count;
+    // Nothing was told of them; its age is not counted: a snapshot may have been at rest for hours.
+    const index = this.encoder.copyChanged(this, from, this.#count, frame);
+    counts.ticksOut += frame.count - before;
+    counts.snapshotsOut += frame.count - before;
+    this.#snapshotted = index;
+    if (index > from) this.#joined(index, now);
+    if (index < this.#count) return false;
+    if (!this.#hasStarted && this.interval > 0) this.due = this.#way.begin(this, now);
+    this.#hasStarted = true;
+    return true;
+  }
+
+  /** Notes that entries up to `end` got their snapshot; those of an eighth of the interval settle together. */
+  #joined(end: number, now: number): void {
+    if (this.interval === 0) {
+      this.#admitted = end;
+      return;
+    }
+    const last = this.#joins.at(-1);
+    if (last && now - last.from < this.interval / 8) {
+      last.end = end;
+      last.at = now;
+    } else this.#joins.push({ end, from: now, at: now });
+  }
+
+  /** Goes through the entries for what has changed, from where it was cut short. Returns whether it is through. */
+  #scan(now: number): boolean {
+    if (!this.#isScanning) {
+      if (this.topicSubscriber ? !this.#hasChanged() : this.due > now) return true;
+      this.#isScanning = true;
+      if (this.topicSubscriber) this.#immediate.takeChanges(this.topicSubscriber.id);
+      const due = this.#nextDue();
+      this.#set(SCAN_DUE, due);
+      // Before the first there was none.
+      this.#set(SCAN_AFTER, Math.max(0, due - this.#get(SCAN_START)));
+      if (this.topicSubscriber && !this.#isHeldBack) this.#immediate.gate.turned(now - due);
+      this.#way.noteLateness(now - due, this.interval, this.#isHeldBack, now);
+      if (this.closed) return true;
+      this.#set(SCAN_START, now);
+      this.#set(HELD_BEFORE, this.#get(HELD));
+      this.#isHeldBack = false;
+      this.#admit(now);
+    }
+    const { frame, counts } = this.#way;
+    const end = this.#admitted;
+    const before = frame.count;
+    const index = this.encoder.copyChanged(this, this.#cursor, end, frame);
+    if (frame.count > before) {
+      const [due, held] = [this.#get(SCAN_DUE), this.#get(HELD)];
+      counts.ticksOut += frame.count - before;
+      const { conflated } = frame;
+      if (conflated > 0) this.#way.countConflated(conflated, this.interval, this.#get(SCAN_AFTER), now - due, held);
+      this.#way.sampleFrame(before, now, due, held);
+      this.#hasSentInScan = true;
+    }
+    if (index < end) {
+      this.#cursor = index;
+      return false;
+    }
+    this.#isScanning = false;
+    this.#cursor = 0;
+    if (this.topicSubscriber) this.#immediate.markCaughtUp(this.topicSubscriber.id, now);
+    if (this.interval > 0)
+      this.#schedule(now + (this.#hasSentInScan ? this.interval : Math.min(this.interval, IDLE_INTERVAL)));
+    this.#hasSentInScan = false;
+    // The next one is counted from the beginning of this one: what it was held back in between is part of its lateness.
+    this.#set(HELD, this.interval > 0 ? this.#get(HELD) - this.#get(HELD_BEFORE) : 0);
+    return !this.#hasChanged();
+  }
+
+  /** When the next pass is due: one that took long is late as well, though its successor is counted from its end. */
+  #nextDue(): number {
+    return this.interval > 0 ? Math.min(this.due, this.#get(SCAN_START) + this.interval) : this.due;
+  }
+
+  #schedule(due: number): void {
+    this.due = due;
+    this.#way.schedule(this, due);
+  }
+
+  /** There is room again: notes how long what was due had to wait for it. */
+  #release(now: number): void {
+    const since = this.#get(HELD_SINCE);
+    const from = this.#isScanning ? since : Math.max(since, this.#nextDue());
+    this.#set(HELD, this.#get(HELD) + Math.max(0, now - from));
+    this.#set(HELD_SINCE, -1);
+  }
+
+  /** Lets entries take part in passes whose snapshot is one interval old. */
+  #admit(now: number): void {
+    let through = 0;
+    while (through < this.#joins.length && this.#joins[through].at + this.interval <= now)
+      this.#admitted = this.#joins[through++].end;
+    if (through > 0) this.#joins.splice(0, through);
+  }
+
+  /** Tells how symbols stand that have changed in that: before any tick of them, and before they move elsewhere. */
+  sendStatus(): void {
+    if (this.closed) return;
+    const table = this.#table;
+    const since = this.#get(STATUS_CLOCK);
+    if (table.statusClock === since) return;
+    this.#set(STATUS_CLOCK, table.statusClock);
+    const teller = this.#way.status;
+    const { i32 } = table.heap;
+    for (let index = 0; index < this.#count; index++) {
+      const at = (this.entries >>> 2) + index * 2;
+      const row = i32[at];
+      if (table.gapVersion[row] > since || table.resetVersion[row] > since) {
+        teller.gap(row, table.resetVersion[row] > since);
+        // What was told belongs to another count: it is no longer compared with.
+        i32[at + 1] = 0;
+      }
+      if (table.stateVersion[row] > since) teller.state(row);
+    }
+    this.#way.sendStatus();
+  }
+
+  /** Ends it, and gives its memory back. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    if (this.topicSubscriber) this.#immediate.unregister(this.topicSubscriber.id);
+    this.#giveBack();
+    this.#numbers.give(this.#at);
+    this.#count = 0;
+  }
+
+  #giveBack(): void {
+    if (this.#capacity === 0) return;
+    this.#table.heap.free(this.entries, this.#capacity * ENTRY_BYTES);
+    this.#capacity = 0;
+  }
+
+  #shrink(): void {
+    try {
+      this.#resize(Math.ceil(this.#capacity / 2));
+    } catch (error) {
+      // What it has is larger than it needs: it can stay there.
+      if (!(error instanceof HeapFull)) throw error;
+    }
+  }
+
+  /** @throws HeapFull, and it is as it was */
+  #resize(capacity: number): void {
+    const { heap } = this.#table;
+    const entries = heap.alloc(capacity * ENTRY_BYTES);
+    heap.bytes.copyWithin(entries, this.entries, this.entries + this.#count * ENTRY_BYTES);
+    this.#giveBack();
+    this.entries = entries;
+    this.#capacity = capacity;
+  }
+}

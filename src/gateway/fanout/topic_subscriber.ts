@@ -1,0 +1,253 @@
+/**
+ * What one subscription of interval 0 is to the broadcast: its topics at the socket, what has been broadcast to it since it was
+ * last looked at, how much more may be until the next look, and what was told of each symbol when it goes back to turns. See
+ * immediate.ts.
+ */
+import { HeapFull } from "../../market/heap.ts";
+import { markOf, ticksBetween } from "../../market/mark.ts";
+import type { MarketTable } from "../../market/table.ts";
+import type { GatewayContext } from "../context.ts";
+import type { Sink, Subscription } from "./subscription.ts";
+import { BYTES, LEFT_OUT, SENT_AT, TICKS } from "./topic.ts";
+import type { TopicIndex } from "./topic_index.ts";
+
+/** How long one that has listened gets turns before it listens again, ms: to begin and to end it costs as much as some turns. */
+const FLUSHED_TIME = 1_000;
+/**
+ * When it will have used up what it may get is reckoned from its share of what was broadcast between the last two looks; it
+ * is looked at when half of that has been. So a busier market brings the next look sooner by itself, and a listener may get twice
+ * its share.
+ */
+const CAUTION = 2;
+/** Of fewer bytes that were broadcast to whomever its share tells nothing. */
+const TELLING = 8_192;
+/** The most that is broadcast to whomever between two looks, bytes: no listener gets more unseen, even if all is for it. */
+const MOST_UNAUDITED = 262_144;
+
+/**
+ * Its block in the market table's heap. As 64-bit floats: the sums of its topics' bytes, ticks and ticks left out as far as they
+ * are settled; the first of them, and what had been broadcast to whomever, at the last look; its share of that.
+ */
+const AUDITED_AT = 3;
+const PUBLISHED = 4;
+const SHARE = 5;
+const NUMBERS = 6;
+/** Then of each entry, 32 bits each: where its topic's numbers are, and that topic's ticks when one was last chosen to be followed. */
+const TOPIC_BYTES = 8;
+
+export class TopicSubscriber {
+  /** Its id in the index of those who want ticks as soon as possible. */
+  readonly id: number;
+  /** Whether the broadcast, while it is open, comes to it. */
+  isSubscribed = false;
+  readonly #subscription: Subscription;
+  readonly #way: Sink;
+  readonly #table: MarketTable;
+  readonly #immediate: TopicIndex;
+  /** The most symbols of one that listens. */
+  readonly #mostSymbols: number;
+  readonly #mostUnaudited: number;
+  /** Until when it gets turns, ms. */
+  #turnsUntil = Number.NEGATIVE_INFINITY;
+  /** The address of its block, while it listens, and for how many entries. */
+  #block = 0;
+  #topics = 0;
+
+  constructor(subscription: Subscription, way: Sink, { table, topics: immediate, settings }: GatewayContext) {
+    this.#subscription = subscription;
+    this.#way = way;
+    this.#table = table;
+    this.#immediate = immediate;
+    this.#mostSymbols = settings.broadcastSymbols;
+    this.#mostUnaudited = Math.min(MOST_UNAUDITED, settings.maxUnreadBytes);
+    this.id = immediate.register(subscription);
+  }
+
+  /** It has been told all there is: listens from now on, if it may. */
+  subscribe(now: number): void {
+    const { closed, count, encoder } = this.#subscription;
+    if (this.isSubscribed || closed || count > this.#mostSymbols || now < this.#turnsUntil || !encoder.isShared) return;
+    if (!this.#immediate.gate.isOpen || !this.#way.canBroadcast(now)) return;
+    if (!this.#takeBlock(count)) return;
+    this.isSubscribed = true;
+    const { i32 } = this.#table.heap;
+    for (let index = 0; index < count; index++) {
+      const { name: topic, at } = this.#immediate.subscribeTopic(this.#subscription.rowAt(index), this.id);
+      this.#way.subscribe(topic);
+      i32[this.#topicAt(index)] = at;
+    }
+    this.#immediate.startBroadcast(this);
+    this.#start(now);
+  }
+
+  /** Gets turns from now on, if it listens. */
+  unsubscribe(now: number): void {
+    if (!this.isSubscribed) return;
+    if (this.#immediate.isBroadcastOnly(this.id)) this.interrupted(now, -1, 0);
+    else this.account(now);
+    this.#immediate.stopBroadcast(this.id);
+    this.isSubscribed = false;
+    this.#turnsUntil = now + FLUSHED_TIME;
+    for (let index = 0; index < this.#topics; index++)
+      this.#way.unsubscribe(this.#immediate.unsubscribeTopic(this.#subscription.rowAt(index), this.id));
+    this.#table.heap.free(this.#block, blockBytes(this.#topics));
+  }
+
+  /** So much has been broadcast that it may have got all it may have. */
+  audit(now: number): void {
+    this.account(now);
+    if (this.#way.isPingDue(now)) {
+      this.sample();
+      this.#way.ping(now);
+    }
+    this.maintain(now);
+  }
+
+  /** It has arrears, and the broadcast tells it of a row what stands now. */
+  superseded(row: number, now: number): void {
+    const { entries, due } = this.#subscription;
+    const { i32, u32 } = this.#table.heap;
+    let at = entries >>> 2;
+    while (i32[at] !== row) at += 2;
+    const before = u32[at + 1];
+    const mark = u32[(this.#table.markAt >>> 2) + row];
+    u32[at + 1] = mark;
+    const replaced = before > 0 ? ticksBetween(before, mark) : 0;
+    if (replaced > 0) this.#way.countConflated(replaced, 0, 0, now - due, 0);
+  }
+
+  /** The broadcast is closed: what it was told is all but what has changed of one row since it had `seq`. */
+  interrupted(now: number, row: number, seq: number): void {
+    const { entries, count } = this.#subscription;
+    const { markAt, heap } = this.#table;
+    const { i32, u32 } = heap;
+    this.account(now);
+    this.sample();
+    this.#subscription.markAllSent(now);
+    for (let index = 0; index < count; index++) {
+      const at = (entries >>> 2) + index * 2;
+      const each = i32[at];
+      if (each === row) u32[at + 1] = seq > 0 ? markOf(seq) : 0;
+      else u32[at + 1] = u32[(markAt >>> 2) + each];
+    }
+  }
+
+  /** The broadcast is open again: listens, or does not any more. @returns whether it has been told all */
+  resumed(now: number): boolean {
+    if (this.#subscription.canResume) this.#start(now);
+    else this.unsubscribe(now);
+    return !this.#subscription.isCatchingUp;
+  }
+
+  /** Tells the way what has been broadcast since it was last told. */
+  account(now: number): void {
+    if (!this.isSubscribed) return;
+    const { f64 } = this.#table.heap;
+    const block = this.#block >>> 3;
+    const [bytes, ticks, leftOut] = [f64[block + BYTES], f64[block + TICKS], f64[block + LEFT_OUT]];
+    this.#sum();
+    if (f64[block + BYTES] === bytes) return;
+    // In arrears its marks tell what was left out.
+    const left = this.#immediate.isBroadcastOnly(this.id) ? f64[block + LEFT_OUT] - leftOut : 0;
+    this.#way.account(f64[block + BYTES] - bytes, f64[block + TICKS] - ticks, left, now);
+  }
+
+  /**
+   * A ping is about to follow: of the ticks that were broadcast since this was last called, the last of one symbol stands for all,
+   * each symbol's as often as it ticked.
+   */
+  sample(): void {
+    if (!this.isSubscribed) return;
+    const { u32 } = this.#table.heap;
+    const told = this.#immediate.numbers.f64;
+    let ticks = 0;
+    let chosen = -1;
+    for (let index = 0; index < this.#topics; index++) {
+      const at = this.#topicAt(index);
+      const all = told[u32[at] + TICKS] >>> 0;
+      const those = (all - u32[at + 1]) >>> 0;
+      u32[at + 1] = all;
+      ticks += those;
+      if (those > 0 && Math.random() * ticks < those) chosen = index;
+    }
+    if (chosen < 0) return;
+    const row = this.#subscription.rowAt(chosen);
+    const sentAt = told[u32[this.#topicAt(chosen)] + SENT_AT];
+    this.#way.sampleBroadcast(row, ticks, Math.max(0, sentAt - this.#table.appliedAt[row]));
+  }
+
+  /** After {@link account}, and perhaps a ping: when it is to be looked at again. */
+  maintain(now: number): void {
+    if (this.isSubscribed && this.#immediate.receivesBroadcast(this.id)) this.#setAllowance(now);
+  }
+
+  /** When it is to be looked at again; where it may get nothing, it does not listen any more. */
+  #setAllowance(now: number): void {
+    const budget = this.#way.broadcastBudget(now);
+    if (budget <= 0) return this.unsubscribe(now);
+    const { f64 } = this.#table.heap;
+    const block = this.#block >>> 3;
+    const { published } = this.#immediate;
+    const all = published - f64[block + PUBLISHED];
+    if (all >= TELLING) {
+      // Its share may be small by chance.
+      f64[block + SHARE] = Math.max((f64[block + BYTES] - f64[block + AUDITED_AT]) / all, f64[block + SHARE] / 2);
+      f64[block + AUDITED_AT] = f64[block + BYTES];
+      f64[block + PUBLISHED] = published;
+    }
+    this.#immediate.auditAfter(this.id, Math.min(this.#mostUnaudited, budget / (f64[block + SHARE] * CAUTION)));
+  }
+
+  /** What is broadcast from now on is counted. */
+  #start(now: number): void {
+    const { f64, u32 } = this.#table.heap;
+    const block = this.#block >>> 3;
+    const told = this.#immediate.numbers.f64;
+    for (let index = 0; index < this.#topics; index++) {
+      const at = this.#topicAt(index);
+      u32[at + 1] = told[u32[at] + TICKS];
+    }
+    this.#sum();
+    f64[block + AUDITED_AT] = f64[block + BYTES];
+    f64[block + PUBLISHED] = this.#immediate.published;
+    f64[block + SHARE] = 1;
+    this.#setAllowance(now);
+  }
+
+  #sum(): void {
+    const { f64, i32 } = this.#table.heap;
+    const told = this.#immediate.numbers.f64;
+    let [bytes, ticks, leftOut] = [0, 0, 0];
+    for (let index = 0; index < this.#topics; index++) {
+      const at = i32[this.#topicAt(index)];
+      bytes += told[at + BYTES];
+      ticks += told[at + TICKS];
+      leftOut += told[at + LEFT_OUT];
+    }
+    const block = this.#block >>> 3;
+    f64[block + BYTES] = bytes;
+    f64[block + TICKS] = ticks;
+    f64[block + LEFT_OUT] = leftOut;
+  }
+
+  /** @returns whether there is memory for it */
+  #takeBlock(topics: number): boolean {
+    try {
+      this.#block = this.#table.heap.alloc(blockBytes(topics));
+    } catch (error) {
+      if (error instanceof HeapFull) return false;
+      throw error;
+    }
+    this.#topics = topics;
+    return true;
+  }
+
+  /** Where the numbers of an entry are, in the heap's 32-bit arrays. */
+  #topicAt(index: number): number {
+    return ((this.#block + NUMBERS * 8) >>> 2) + index * 2;
+  }
+}
+
+function blockBytes(topics: number): number {
+  return NUMBERS * 8 + topics * TOPIC_BYTES;
+}

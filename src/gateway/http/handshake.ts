@@ -1,0 +1,54 @@
+/** The opening handshake of a WebSocket (RFC 6455, section 4.2.1), of which uWebSockets.js checks only how long the key is. */
+import { SUBPROTOCOLS, type Subprotocol } from "../../protocol/messages.ts";
+
+/** Of 16 bytes, in base64: the last digit has two bits only. */
+const KEY = /^[A-Za-z\d+/]{21}[AQgw]==$/;
+const VERSION = "13";
+/** An offered subprotocol that begins so is a token: it is never sent back, and never logged. */
+const TOKEN = "bearer.";
+
+/** Why a handshake is refused. */
+export interface BadHandshake {
+  readonly status: string;
+  readonly message: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** @param headers a request's, by their names in lower case, those of one name joined by commas */
+export function checkHandshake(headers: ReadonlyMap<string, string>): BadHandshake | undefined {
+  if (!listOf(headers.get("upgrade")).includes("websocket") || !listOf(headers.get("connection")).includes("upgrade"))
+    return {
+      status: "426 Upgrade Required",
+      message: "a WebSocket upgrade is expected here",
+      headers: { Upgrade: "websocket", Connection: "Upgrade" },
+    };
+  if (headers.get("sec-websocket-version") !== VERSION)
+    return {
+      status: "426 Upgrade Required",
+      message: "version 13 of the WebSocket protocol is spoken here",
+      headers: { Upgrade: "websocket", Connection: "Upgrade", "Sec-WebSocket-Version": VERSION },
+    };
+  if (!KEY.test(headers.get("sec-websocket-key") ?? ""))
+    return { status: "400 Bad Request", message: "Sec-WebSocket-Key must be 16 bytes in base64", headers: {} };
+  return undefined;
+}
+
+/** What a client offers, without tokens. */
+export function offeredSubprotocols(headers: ReadonlyMap<string, string>): readonly string[] {
+  const offered = (headers.get("sec-websocket-protocol") ?? "").split(",").map((name) => name.trim());
+  return offered.filter((name) => name !== "" && !name.startsWith(TOKEN));
+}
+
+/** The first subprotocol of the client's that is spoken here; the default when it offers none. */
+export function chooseSubprotocol(offered: readonly string[]): Subprotocol | undefined {
+  if (offered.length === 0) return SUBPROTOCOLS[0];
+  for (const name of offered) {
+    const known = SUBPROTOCOLS.find((subprotocol) => subprotocol === name);
+    if (known) return known;
+  }
+  return undefined;
+}
+
+function listOf(header = ""): string[] {
+  return header.split(",").map((word) => word.trim().toLowerCase());
+}

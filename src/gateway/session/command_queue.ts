@@ -1,0 +1,137 @@
+/** One connection's commands: carried out one after the other, in steps, no faster than their work is allowed. */
+import type { Clock } from "../../base/clock.ts";
+import type { CommandScheduler, Runnable } from "./command_scheduler.ts";
+import type { TokenBucket } from "./token_bucket.ts";
+
+/** The steps of a command under way: each yields what it took, in symbols. */
+export type Steps = Iterator<number, number>;
+
+/** Whose commands they are. */
+export interface CommandOwner {
+  /** Whether its answers are taken: who does not read gets no more of them. */
+  readonly isWritable: boolean;
+  /** Whether it must catch up before its next command, and may. @param isAsked whether a command waits */
+  mustCatchUp(isAsked: boolean): boolean;
+  /** Does one step of that. */
+  catchUp(): void;
+  /** Reads a message and begins what it asks for. @returns its steps, undefined when it has none */
+  begin(bytes: Uint8Array, isBinary: boolean): Steps | undefined;
+}
+
+interface Message {
+  bytes: Uint8Array;
+  readonly isBinary: boolean;
+}
+
+/**
+ * A message of so many bytes is read at once, however many commands of others wait: it takes 20 µs, and a ping is answered by
+ * that. Its steps, if it has any, wait like all others.
+ */
+const SMALL_MESSAGE = 128;
+/** Reading a message costs a symbol for so many of its bytes. */
+const BYTES_PER_SYMBOL = 64;
+
+export class CommandQueue implements Runnable {
+  readonly #owner: CommandOwner;
+  readonly #scheduler: CommandScheduler;
+  readonly #clock: Clock;
+  readonly #work: TokenBucket;
+  /** The most bytes of messages that wait. */
+  readonly #limit: number;
+  readonly #messages: Message[] = [];
+  #bytes = 0;
+  /** The command that has been read, and how long its message was. */
+  #steps: Steps | undefined;
+  #stepsBytes = 0;
+  /** Whether it has taken its first step. */
+  #isUnderWay = false;
+  #isClosed = false;
+
+  /** @param work symbols that its commands may touch */
+  constructor(owner: CommandOwner, scheduler: CommandScheduler, clock: Clock, work: TokenBucket, limit: number) {
+    this.#owner = owner;
+    this.#scheduler = scheduler;
+    this.#clock = clock;
+    this.#work = work;
+    this.#limit = limit;
+  }
+
+  /**
+   * Takes a message in; it is read before this returns, or copied.
+   * @param limit the most bytes that may wait in all of the gateway
+   * @returns whether there is room for it
+   */
+  push(bytes: Uint8Array, isBinary: boolean, limit: number): boolean {
+    const { length } = bytes;
+    if (this.#bytes + length > this.#limit || this.#scheduler.pendingBytes + length > limit) return false;
+    this.#count(length);
+    const message = { bytes, isBinary };
+    if (length <= SMALL_MESSAGE && this.#mayBegin(this.#clock.millis())) this.#begin(message);
+    else this.#messages.push(message);
+    if (this.#messages.length > 1) this.#scheduler.add(this);
+    else if (this.#hasWork) this.#scheduler.addFirst(this);
+    if (this.#messages.at(-1) === message) message.bytes = bytes.slice();
+    return true;
+  }
+
+  /** Something may be done that could not be before. */
+  resume(): void {
+    if (!this.#isClosed && this.#hasWork) this.#scheduler.add(this);
+  }
+
+  step(now: number): boolean {
+    if (this.#isClosed || !this.#owner.isWritable) return false;
+    if (this.#mustCatchUp) this.#owner.catchUp();
+    else if (this.#steps) this.#advance();
+    else if (this.#messages.length === 0 || this.#work.isEmpty(now)) return false;
+    else this.#begin(this.#messages.shift() as Message);
+    return !this.#isClosed && this.#hasWork;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#scheduler.remove(this);
+    this.#count(-this.#bytes);
+    this.#messages.length = 0;
+    this.#steps = undefined;
+  }
+
+  get #hasWork(): boolean {
+    return this.#steps !== undefined || this.#messages.length > 0 || this.#mustCatchUp;
+  }
+
+  /** Not in the middle of a command: that is about the symbols that there were when it took its first step. */
+  get #mustCatchUp(): boolean {
+    const isAsked = this.#steps !== undefined || this.#messages.length > 0;
+    return !this.#isUnderWay && this.#owner.mustCatchUp(isAsked);
+  }
+
+  #begin({ bytes, isBinary }: Message): void {
+    this.#stepsBytes = bytes.length;
+    this.#work.spend(1 + bytes.length / BYTES_PER_SYMBOL);
+    const steps = this.#owner.begin(bytes, isBinary);
+    if (this.#isClosed) return;
+    this.#steps = steps;
+    if (!steps) this.#count(-this.#stepsBytes);
+  }
+
+  /** Whether nothing stands before a command that has just come. */
+  #mayBegin(now: number): boolean {
+    const isIdle = !this.#steps && this.#messages.length === 0 && !this.#isClosed;
+    return isIdle && this.#owner.isWritable && !this.#owner.mustCatchUp(true) && !this.#work.isEmpty(now);
+  }
+
+  #advance(): void {
+    const { value, done } = (this.#steps as Steps).next();
+    this.#work.spend(value);
+    this.#isUnderWay = !done;
+    if (!done || this.#isClosed) return;
+    this.#steps = undefined;
+    this.#count(-this.#stepsBytes);
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    this.#scheduler.pendingBytes += bytes;
+  }
+}

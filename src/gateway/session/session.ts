@@ -1,0 +1,358 @@
+/**
+ * A session: one client's connection, from `hello` to the close. It reads commands and answers them; what it is
+ * subscribed to is the portfolio's, and how that gets to the client is the outlet's.
+ */
+
+import { FIELDS, type Field, fieldIndex } from "../../base/tick.ts";
+import { CLOSE_CODES, type CloseName, ERROR_CODES, type ErrorCode } from "../../protocol/codes.ts";
+import { type CommandFault, isFault, readCommand } from "../../protocol/command.ts";
+import {
+  type Command,
+  type CommandId,
+  PROTOCOL_VERSION,
+  type Rejection,
+  type Subscribe,
+  type Subscribed,
+  type Unsubscribe,
+} from "../../protocol/messages.ts";
+import type { GatewayContext } from "../context.ts";
+import { countOne } from "../counts.ts";
+import type { FrameTrace } from "../latency/tracer.ts";
+import { parts, symbolBytes } from "./answer_parts.ts";
+import { type CommandOwner, CommandQueue, type Steps } from "./command_queue.ts";
+import { OutboundConnection, type Socket } from "./outbound_connection.ts";
+import type { Grant } from "./patterns.ts";
+import { type Granted, SubscriptionSet } from "./subscription_set.ts";
+import { TokenBucket } from "./token_bucket.ts";
+
+/** Unreadable messages that a connection may send at once, and one more a second, before it is closed. */
+const BAD_MESSAGES = 20;
+/** Commands over the limit that a connection may send, in seconds' worth of its limit, before it is closed. */
+const EXCESS_SECONDS = 3;
+/** What may wait of one connection's commands, in messages of the largest size. */
+const PENDING_MESSAGES = 4;
+/** What a handle takes in JSON besides its symbol, bytes: a number of 7 digits, brackets and a comma. */
+const HANDLE_BYTES = 12;
+
+const CLOSING = "closing a connection";
+
+/** How a session gets its outlet. */
+export type CreateOutbound = (...args: ConstructorParameters<typeof OutboundConnection>) => OutboundConnection;
+
+export class Session implements CommandOwner {
+  readonly id: string;
+  readonly address: string;
+  readonly agent: string;
+  /** When it connected, ms of the clock. */
+  readonly openedAt: number;
+  readonly #context: GatewayContext;
+  readonly #socket: Socket;
+  readonly #outbound: OutboundConnection;
+  readonly #subscriptions: SubscriptionSet;
+  readonly #queue: CommandQueue;
+  readonly #commands: TokenBucket;
+  readonly #excess: TokenBucket;
+  readonly #bad: TokenBucket;
+
+  constructor(
+    context: GatewayContext,
+    socket: Socket,
+    id: string,
+    createOutlet: CreateOutbound = (...args) => new OutboundConnection(...args),
+  ) {
+    const { commandsPerSecond, commandSymbolsPerSecond, maxSymbolsPerConnection, maxMessageBytes } = context.settings;
+    const now = context.clock.millis();
+    const stalled = context.stalls.stalled(now);
+    this.id = id;
+    ({ address: this.address, agent: this.agent } = socket.getUserData());
+    this.openedAt = now;
+    this.#context = context;
+    this.#socket = socket;
+    this.#outbound = createOutlet(context, socket, (name, reason) => this.close(name, reason));
+    this.#subscriptions = new SubscriptionSet(context, this.#outbound, this.#outbound.format);
+    this.#commands = new TokenBucket(commandsPerSecond, commandsPerSecond, now, stalled);
+    this.#excess = new TokenBucket(commandsPerSecond, commandsPerSecond * EXCESS_SECONDS, now, stalled);
+    this.#bad = new TokenBucket(1, BAD_MESSAGES, now, stalled);
+    // All that it may hold, twice at once: one that reconnects and one that changes its mind do not wait.
+    const work = new TokenBucket(commandSymbolsPerSecond, commandSymbolsPerSecond + maxSymbolsPerConnection * 2, now);
+    this.#queue = new CommandQueue(this, context.commands, context.clock, work, maxMessageBytes * PENDING_MESSAGES);
+  }
+
+  /** Its way out, to be looked at. */
+  get outbound(): Readonly<OutboundConnection> {
+    return this.#outbound;
+  }
+
+  /** Follows what is sent to it from now on; undefined: no longer. */
+  trace(follow: FrameTrace | undefined): void {
+    const now = this.#context.clock.millis();
+    // What is followed is what turns send.
+    for (const { topicSubscriber: listener } of this.#subscriptions.subscriptions) listener?.unsubscribe(now);
+    this.#outbound.trace(follow);
+  }
+
+  /** Symbols that it holds. */
+  get symbols(): number {
+    return this.#subscriptions.count;
+  }
+
+  /** The shortest interval that it was granted, ms; infinite where it holds nothing. */
+  get interval(): number {
+    return this.#subscriptions.interval;
+  }
+
+  /** Greets the client, and measures the way to it while it is empty. */
+  open(): void {
+    const { settings, clock } = this.#context;
+    this.#outbound.send({
+      op: "hello",
+      protocol: PROTOCOL_VERSION,
+      session: this.id,
+      node: settings.node,
+      time: clock.micros(),
+      heartbeat: settings.heartbeat,
+      limits: {
+        symbols: settings.maxSymbolsPerConnection,
+        commandsPerSecond: settings.commandsPerSecond,
+        messageBytes: settings.maxMessageBytes,
+      },
+    });
+    this.#outbound.ping(clock.millis());
+  }
+
+  /** A message of the client's. */
+  message(bytes: Uint8Array, binary: boolean): void {
+    if (this.#outbound.closed) return;
+    const { settings, clock, counts } = this.#context;
+    const now = clock.millis();
+    counts.commands++;
+    if (bytes.length > settings.maxMessageBytes) return this.close("tooLarge", "message too large");
+    const stalled = this.#context.stalls.stalled(now);
+    const isOverLimit = !this.#commands.take(now, stalled);
+    if (isOverLimit && !this.#excess.take(now, stalled)) return this.close("tooMany", "too many commands");
+    if (isOverLimit) return this.#refuse(bytes, binary, `more than ${settings.commandsPerSecond} commands a second`);
+    if (!this.#queue.push(bytes, binary, settings.maxPendingCommandBytes))
+      this.#refuse(bytes, binary, "too many commands wait to be carried out");
+  }
+
+  get isWritable(): boolean {
+    return !this.#outbound.closed && !this.#outbound.isBlocked;
+  }
+
+  /** Begins a command, when those before it have been carried out. */
+  begin(bytes: Uint8Array, binary: boolean): Steps | undefined {
+    const command = this.#read(bytes, binary);
+    if (command === undefined) return undefined;
+    if (!isFault(command)) return this.#obey(command);
+    if (command.fault === "bad_message") this.#badMessage(command.message, command.id);
+    else this.#fail(command.fault, command.message, command.id);
+    return undefined;
+  }
+
+  /** The client has answered a ping. */
+  pong(payload: ArrayBuffer): void {
+    this.#outbound.pong(payload);
+  }
+
+  /** The socket has written what it had kept. */
+  drained(): void {
+    this.#outbound.drained();
+    this.#queue.resume();
+  }
+
+  /** Symbols have appeared: those that patterns wait for are granted when it is this session's turn. */
+  matchNewSymbols(): void {
+    this.#queue.resume();
+  }
+
+  mustCatchUp(isAsked: boolean): boolean {
+    // Room or not: a command is about the symbols that there are, and must find them asked about.
+    return this.#subscriptions.hasNewSymbols && (isAsked || this.#outbound.room(this.#context.clock.millis()) > 0);
+  }
+
+  catchUp(): void {
+    for (const [grant, granted] of this.#subscriptions.matchNewSymbols()) this.#grant(grant, granted, undefined, false);
+  }
+
+  /** What time brings. @returns whether a ping is due */
+  maintain(now: number): boolean {
+    if (this.#outbound.closed) return false;
+    const { interval } = this;
+    for (const { topicSubscriber: listener } of this.#subscriptions.subscriptions) listener?.account(now);
+    const isPingDue = this.#outbound.maintain(now, Number.isFinite(interval) ? interval : 0);
+    for (const { topicSubscriber: listener } of this.#subscriptions.subscriptions) listener?.maintain(now);
+    this.#queue.resume();
+    return isPingDue;
+  }
+
+  /** Asks the client to say what has arrived. */
+  ping(now: number): void {
+    for (const { topicSubscriber: listener } of this.#subscriptions.subscriptions) listener?.sample();
+    this.#outbound.ping(now);
+  }
+
+  /** Gives every subscription a turn: the state of symbols has changed. */
+  scheduleFlushes(): void {
+    for (const subscription of this.#subscriptions.subscriptions) this.#context.scheduler.scheduleNow(subscription);
+  }
+
+  /** Says goodbye and closes: the gateway is going. @param retryAfter ms */
+  bye(name: CloseName, reason: string, retryAfter: number): void {
+    if (this.#outbound.closed) return;
+    this.#outbound.send({ op: "bye", code: CLOSE_CODES[name].code, reason, retryAfter });
+    this.close(name, reason);
+  }
+
+  /** Closes the connection from this side. */
+  close(name: CloseName, reason: string): void {
+    if (this.#outbound.closed) return;
+    const { code } = CLOSE_CODES[name];
+    countOne(this.#context.counts.closes, name);
+    this.#logClose(name, reason);
+    this.#release();
+    this.#socket.end(code, reason);
+  }
+
+  #logClose(name: CloseName, reason: string): void {
+    const { log, events, clock } = this.#context;
+    const { code } = CLOSE_CODES[name];
+    const who = { session: this.id, address: this.address, agent: this.agent };
+    // Everyone is, when a node goes.
+    if (name === "restarting" || name === "goingAway") return log.debug({ ...who, code, reason }, CLOSING);
+    const slow = name === "tooSlow" ? flowOf(this.#outbound, clock.millis()) : {};
+    events.add(name === "tooSlow" ? "warn" : "info", { ...who, code, reason, ...slow }, CLOSING, name);
+  }
+
+  /** The socket has been closed, by whomever. */
+  ended(): void {
+    if (!this.#outbound.closed) countOne(this.#context.counts.closes, "client");
+    this.#release();
+  }
+
+  #release(): void {
+    if (this.#outbound.closed) return;
+    this.#outbound.close();
+    this.#queue.close();
+    this.#subscriptions.close();
+  }
+
+  /** @returns undefined where it is not even read: it has been answered */
+  #read(bytes: Uint8Array, binary: boolean): Command | CommandFault | undefined {
+    const { format } = this.#outbound;
+    if (binary === format.binary) return readCommand(bytes, !binary);
+    this.#badMessage(`this subprotocol has ${format.binary ? "binary" : "text"} messages`, undefined);
+    return undefined;
+  }
+
+  /** A command is not carried out, for there are too many. It is read all the same: the answer carries its id. */
+  #refuse(bytes: Uint8Array, binary: boolean, message: string): void {
+    const command = this.#read(bytes, binary);
+    if (command) this.#fail("too_many_commands", message, command.id);
+  }
+
+  #obey(command: Command): Steps | undefined {
+    switch (command.op) {
+      case "ping":
+        this.#outbound.send({ op: "pong", ...idOf(command), time: this.#context.clock.micros() });
+        return undefined;
+      case "subscribe":
+        return this.#subscribe(command);
+      case "unsubscribe":
+        return this.#unsubscribe(command);
+    }
+  }
+
+  /** What a subscription has sent of a symbol's state does not move with the symbol: nothing may be left unsent. */
+  #sendStatus(): void {
+    for (const subscription of this.#subscriptions.subscriptions) subscription.sendStatus();
+  }
+
+  *#subscribe(command: Subscribe): Generator<number, number, void> {
+    const { settings } = this.#context;
+    const fields = (command.fields ?? FIELDS) as readonly Field[];
+    const interval = Math.max(Math.ceil(command.interval ?? settings.interval), settings.minInterval);
+    const grant: Grant = { interval, fields, positions: Uint8Array.from(fields, fieldIndex) };
+    const granting = this.#subscriptions.subscribe(command.symbols, grant);
+    for (;;) {
+      this.#sendStatus();
+      const { value, done } = granting.next();
+      this.#grant(grant, value, command.id, !done);
+      if (done) return value.work;
+      yield value.work;
+    }
+  }
+
+  /** @param hasMore whether this command's answer goes on */
+  #grant(grant: Grant, { rows, rejected }: Granted, id: CommandId | undefined, hasMore: boolean): void {
+    const { symbols } = this.#context.table;
+    const grants = rows.map((row): GrantedSymbol => [symbols[row], row]);
+    const cut = parts<GrantedSymbol | Rejection>([...grants, ...rejected], (item) =>
+      isGranted(item) ? symbolBytes(item[0]) + HANDLE_BYTES : Buffer.byteLength(JSON.stringify(item)) + 1,
+    );
+    if (cut.length === 0 && !hasMore) cut.push([]);
+    cut.forEach((part, index) => {
+      const isFollowed = hasMore || index < cut.length - 1;
+      this.#outbound.send({
+        op: "subscribed",
+        ...idOf({ id }),
+        interval: grant.interval,
+        fields: [...grant.fields],
+        symbols: part.filter(isGranted),
+        rejected: part.filter((item): item is Rejection => !isGranted(item)),
+        ...(isFollowed && { more: true }),
+      });
+    });
+    for (const row of rows) this.#outbound.status.first(row);
+    this.#outbound.sendStatus();
+  }
+
+  *#unsubscribe(command: Unsubscribe): Generator<number, number, void> {
+    const ending = this.#subscriptions.unsubscribe(command.symbols);
+    for (;;) {
+      const { value, done } = ending.next();
+      if (!value && !command.symbols.includes("*"))
+        this.#fail("not_subscribed", "none of these symbols is subscribed to", command.id);
+      else this.#ended(value?.symbols ?? [], command.id, !done);
+      const work = value?.work ?? 0;
+      if (done) return work;
+      yield work;
+    }
+  }
+
+  /** @param hasMore whether this command's answer goes on */
+  #ended(symbols: readonly string[], id: CommandId | undefined, hasMore: boolean): void {
+    const cut = parts(symbols, symbolBytes);
+    if (cut.length === 0 && !hasMore) cut.push([]);
+    cut.forEach((part, index) => {
+      const isFollowed = hasMore || index < cut.length - 1;
+      this.#outbound.send({ op: "unsubscribed", ...idOf({ id }), symbols: part, ...(isFollowed && { more: true }) });
+    });
+  }
+
+  #badMessage(message: string, id: CommandId | undefined): void {
+    const now = this.#context.clock.millis();
+    if (!this.#bad.take(now, this.#context.stalls.stalled(now)))
+      return this.close("protocolBroken", "too many messages that are no commands");
+    this.#fail("bad_message", message, id);
+  }
+
+  #fail(code: ErrorCode, message: string, id: CommandId | undefined): void {
+    countOne(this.#context.counts.errors, code);
+    this.#outbound.send({ op: "error", ...idOf({ id }), code, message, retryable: ERROR_CODES[code].retryable });
+  }
+}
+
+/** What tells how slow a client was: how far it was behind, ms, and how many bytes it had not taken. */
+function flowOf(outlet: OutboundConnection, now: number): { behind: number; inFlight: number } {
+  return { behind: Math.round(outlet.behind(now)), inFlight: outlet.window.inFlight };
+}
+
+function idOf(command: { id?: CommandId }): { id?: CommandId } {
+  return command.id === undefined ? {} : { id: command.id };
+}
+
+type GrantedSymbol = Subscribed["symbols"][number];
+
+function isGranted(item: GrantedSymbol | Rejection): item is GrantedSymbol {
+  return Array.isArray(item);
+}

@@ -1,0 +1,54 @@
+/** A list as a link, and what to do with a list that came by one. */
+import { useRef, useState } from "preact/hooks";
+import type { Page } from "../page.ts";
+import { useCell } from "../state/use.ts";
+import { Dialog } from "./dialog.tsx";
+
+export function SharedBar({ page }: { page: Page }) {
+  const isShared = useCell(page.isShared);
+  if (!isShared) return null;
+  return (
+    <div class="banner plain">
+      <p>This list came by a link. Your own is as you left it.</p>
+      <button type="button" onClick={() => page.keepShared()}>
+        Keep this one
+      </button>
+      <button type="button" onClick={() => page.leaveShared()}>
+        Back to mine
+      </button>
+    </div>
+  );
+}
+
+export function ShareDialog({ page, onClose }: { page: Page; onClose: () => void }) {
+  const field = useRef<HTMLInputElement>(null);
+  const [isCopied, setCopied] = useState(false);
+  const copy = async () => {
+    field.current?.select();
+    try {
+      // Only where the page came over TLS, or from this machine.
+      await navigator.clipboard.writeText(page.link);
+      setCopied(true);
+    } catch {
+      // The link is selected: the user's own keys copy it.
+    }
+  };
+  return (
+    <Dialog title="Share this list" onClose={onClose}>
+      <p>Whoever opens this link sees these symbols and patterns, live.</p>
+      <div class="copy">
+        <input
+          ref={field}
+          type="text"
+          readOnly
+          value={page.link}
+          aria-label="Link"
+          onFocus={() => field.current?.select()}
+        />
+        <button type="button" onClick={() => void copy()}>
+          {isCopied ? "Copied" : "Copy"}
+        </button>
+      </div>
+    </Dialog>
+  );
+}

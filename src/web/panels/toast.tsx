@@ -1,0 +1,23 @@
+/** A note at the edge of the page: what was done, and how to take it back. */
+
+import type { Page } from "../page.ts";
+import { useCell } from "../state/use.ts";
+import { Icon } from "./icons.tsx";
+
+export function Toast({ page }: { page: Page }) {
+  const note = useCell(page.note);
+  if (!note) return null;
+  return (
+    <div class="toast">
+      <span>{note.text}</span>
+      {note.action && (
+        <button type="button" onClick={note.action.run}>
+          {note.action.title}
+        </button>
+      )}
+      <button type="button" class="tool" onClick={() => page.hush()} aria-label="Close this note">
+        <Icon name="close" />
+      </button>
+    </div>
+  );
+}

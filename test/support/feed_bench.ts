@@ -1,0 +1,137 @@
+/** What the tests of feeds share: a log that is kept, a sink that is kept, and a market behind a real bus. */
+import { EventEmitter, once } from "node:events";
+import { type Logger, pino } from "pino";
+import { type Clock, SystemClock } from "../../src/base/clock.ts";
+import { FIELD_COUNT, FIELDS, STATES, type TickPatch } from "../../src/base/tick.ts";
+import { MemoryBus } from "../../src/bus/memory.ts";
+import type { FeedContext, FeedSink, SkipReason } from "../../src/feed/adapter.ts";
+import { Publisher } from "../../src/feed/publisher.ts";
+import { MarketTable } from "../../src/market/table.ts";
+
+/** How long a test waits for what must come. */
+const DEADLINE_MILLIS = 10_000;
+
+/** A log whose lines a test can read. */
+export class KeptLog {
+  readonly lines: { level: number; msg: string; [key: string]: unknown }[] = [];
+  readonly log: Logger = pino(
+    { level: "trace", base: null },
+    {
+      write: (text: string) => {
+        this.lines.push(JSON.parse(text));
+        this.changed.emit("change");
+      },
+    },
+  );
+  readonly changed = new EventEmitter();
+
+  messages(): string[] {
+    return this.lines.map((line) => line.msg);
+  }
+}
+
+/** A sink that writes down what it is told. */
+export class KeptSink implements FeedSink {
+  readonly ticks: { symbol: string; patch: TickPatch; eventTime: number | undefined }[] = [];
+  readonly states: string[] = [];
+  readonly skipped: SkipReason[] = [];
+  connects = 0;
+  disconnects = 0;
+  readonly changed = new EventEmitter();
+
+  tick(symbol: string, patch: TickPatch, eventTime?: number): void {
+    this.ticks.push({ symbol, patch: { ...patch }, eventTime });
+    this.changed.emit("change");
+  }
+
+  connected(): void {
+    this.connects++;
+  }
+
+  disconnected(): void {
+    this.disconnects++;
+  }
+
+  stale(reason: string): void {
+    this.states.push(`stale: ${reason}`);
+    this.changed.emit("change");
+  }
+
+  closed(reason: string): void {
+    this.states.push(`closed: ${reason}`);
+    this.changed.emit("change");
+  }
+
+  skip(reason: SkipReason): void {
+    this.skipped.push(reason);
+    this.changed.emit("change");
+  }
+}
+
+/** Waits until a condition holds, looking at each change. */
+export async function until(emitter: EventEmitter, condition: () => boolean, what: string): Promise<void> {
+  const deadline = AbortSignal.timeout(DEADLINE_MILLIS);
+  while (!condition()) {
+    try {
+      await once(emitter, "change", { signal: deadline });
+    } catch (error) {
+      throw new Error(`waited ${DEADLINE_MILLIS} ms for ${what}`, { cause: error });
+    }
+  }
+}
+
+/** A feed's context with everything kept. */
+export function keptContext(clock: Clock = new SystemClock()): FeedContext & { sink: KeptSink; kept: KeptLog } {
+  const kept = new KeptLog();
+  return { sink: new KeptSink(), clock, log: kept.log, kept };
+}
+
+/** A gateway's view of a feed: publisher, memory bus and the market table at the far end. */
+export class FarMarket {
+  readonly table = new MarketTable(100_000);
+  readonly changed = new EventEmitter();
+  readonly kept = new KeptLog();
+  readonly publisher: Publisher;
+  readonly context: FeedContext;
+
+  private constructor(publisher: Publisher, clock: Clock) {
+    this.publisher = publisher;
+    this.context = { sink: publisher, clock, log: this.kept.log };
+  }
+
+  static async open(clock: Clock = new SystemClock()): Promise<FarMarket> {
+    const bus = new MemoryBus();
+    const writer = bus.writer();
+    const near = new MarketTable(100_000);
+    await writer.start(near);
+    const market = new FarMarket(new Publisher(near, writer, clock), clock);
+    await bus.start({
+      record: (record) => void market.table.apply(record),
+      batchEnd: () => void market.changed.emit("change"),
+      silent: () => {},
+      speaking: () => {},
+    });
+    return market;
+  }
+
+  /** The known values of a symbol by name; undefined when there has been no tick. */
+  values(symbol: string): TickPatch | undefined {
+    const row = this.table.rowOf(symbol);
+    if (row < 0) return undefined;
+    const patch: TickPatch = {};
+    for (const [index, field] of FIELDS.entries()) {
+      const value = this.table.values[row * FIELD_COUNT + index];
+      if (!Number.isNaN(value)) patch[field] = value;
+    }
+    return patch;
+  }
+
+  state(symbol: string): string | undefined {
+    return STATES[this.table.state[this.table.rowOf(symbol)]];
+  }
+
+  /** Why it stands so. */
+  reason(symbol: string): string | undefined {
+    return this.table.reasons[this.table.rowOf(symbol)];
+  }
+}

@@ -1,0 +1,191 @@
+/** Tickgate's commands as processes of their own: what the tests of whole processes talk to. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { EventEmitter, once } from "node:events";
+import type { Writable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import type { TickPatch } from "../../src/base/tick.ts";
+
+const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+/** How long a test waits for what must come: generous, for a machine that builds something else meanwhile. */
+const DEADLINE = 15_000;
+
+/** What ran, and what it said. */
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Waits until a condition holds, looking at each change. */
+export async function until(changes: EventEmitter, condition: () => boolean, what: string): Promise<void> {
+  const signal = AbortSignal.timeout(DEADLINE);
+  while (!condition()) {
+    try {
+      await once(changes, "change", { signal });
+    } catch (error) {
+      throw new Error(`waited ${DEADLINE} ms for ${what}`, { cause: error });
+    }
+  }
+}
+
+/** Asks again and again until the answer is as wanted. */
+export async function polled<T>(ask: () => Promise<T>, wanted: (answer: T) => boolean, what: string): Promise<T> {
+  const deadline = performance.now() + DEADLINE;
+  for (;;) {
+    const answer = await ask();
+    if (wanted(answer)) return answer;
+    if (performance.now() > deadline) throw new Error(`waited ${DEADLINE} ms for ${what}; it is ${String(answer)}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** @param files the process's limit on open files; the system's where none is given */
+function start(args: readonly string[], files?: number): ChildProcess {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("TICKGATE_")));
+  const command = [process.execPath, MAIN, ...args];
+  if (files !== undefined) command.unshift("bash", "-c", `ulimit -n ${files}; exec "$@"`, "bash");
+  return spawn(command[0], command.slice(1), { stdio: ["pipe", "pipe", "pipe"], env });
+}
+
+/** Runs a command to its end. */
+export async function runTickgate(...args: string[]): Promise<Ended> {
+  const child = start(args);
+  let [stdout, stderr] = ["", ""];
+  child.stdout!.on("data", (chunk: Buffer) => (stdout += chunk));
+  child.stderr!.on("data", (chunk: Buffer) => (stderr += chunk));
+  const [code] = (await once(child, "close", { signal: AbortSignal.timeout(DEADLINE) })) as [number | null];
+  return { code, stdout, stderr };
+}
+
+/** A server command as a process of its own. */
+export class ServerProcess {
+  readonly #child: ChildProcess;
+  readonly #changes = new EventEmitter();
+  #stdout = "";
+  #stderr = "";
+  /** Of the clients' door and of the admin port. */
+  port = 0;
+  adminPort = 0;
+
+  protected constructor(args: readonly string[], files?: number) {
+    this.#child = start(args, files);
+    this.#child.stdout!.on("data", (chunk: Buffer) => {
+      this.#stdout += chunk;
+      this.#changes.emit("change");
+    });
+    this.#child.stderr!.on("data", (chunk: Buffer) => (this.#stderr += chunk));
+    this.#child.on("exit", () => this.#changes.emit("change"));
+    // A process that has ended does not read: its own end says so.
+    this.#child.stdin!.on("error", () => {});
+  }
+
+  /** Runs a command, and waits until it listens. */
+  static async open(...args: string[]): Promise<ServerProcess> {
+    const server = new ServerProcess(args);
+    await server.untilListening();
+    return server;
+  }
+
+  protected async untilListening(): Promise<void> {
+    await until(this.#changes, () => this.#stdout.includes("metrics") || !this.alive, "the process to listen");
+    this.port = Number(/ws:\/\/[^:]+:(\d+)\//.exec(this.#stdout)?.[1] ?? 0);
+    this.adminPort = Number(/:(\d+)\/metrics/.exec(this.#stdout)?.[1] ?? 0);
+    if (this.adminPort === 0) throw new Error(`the process did not start: ${this.#stderr}`);
+  }
+
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
+  get stderr(): string {
+    return this.#stderr;
+  }
+
+  /** Whether the process lives. */
+  get alive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  get url(): string {
+    return `ws://127.0.0.1:${this.port}/v1/stream`;
+  }
+
+  /** What a path of the door for clients answers. */
+  get(path: string, headers: Record<string, string> = {}): Promise<Response> {
+    return fetch(`http://127.0.0.1:${this.port}${path}`, { headers });
+  }
+
+  /** What a path of the admin port answers. */
+  admin(path: string, headers: Record<string, string> = {}): Promise<Response> {
+    return fetch(`http://127.0.0.1:${this.adminPort}${path}`, { headers });
+  }
+
+  /** A number on the metrics page; the sum of all labels. */
+  async metric(name: string): Promise<number> {
+    const page = await (await this.admin("/metrics")).text();
+    const lines = page.split("\n").filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
+  }
+
+  /** Waits until the market knows a symbol. */
+  async known(symbol: string): Promise<void> {
+    const ask = async () => (await (await this.get("/v1/symbols")).json()) as { symbols: string[] };
+    await polled(ask, ({ symbols }) => symbols.includes(symbol), `${symbol} to be known`);
+  }
+
+  /** What the process reads as its standard input. */
+  protected get input(): Writable {
+    return this.#child.stdin!;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Waits until the process has ended. */
+  async ended(): Promise<Ended> {
+    await until(this.#changes, () => !this.alive, "the gateway to end");
+    return { code: this.#child.exitCode, stdout: this.#stdout, stderr: this.#stderr };
+  }
+
+  /** Ends it, if it has not ended by itself. */
+  async close(): Promise<void> {
+    if (!this.alive) return;
+    this.#child.kill("SIGKILL");
+    await until(this.#changes, () => !this.alive, "the gateway to end");
+  }
+}
+
+const FED_BY_TEST = ["all", "--port", "0", "--admin-port", "0", "--feed", "ndjson:-?silence=0"];
+
+/** `tickgate all` with a feed that the test writes, and that may rest. */
+export class GatewayProcess extends ServerProcess {
+  /** Starts one with some settings, and waits until it listens. */
+  static override async open(...args: string[]): Promise<GatewayProcess> {
+    const gateway = new GatewayProcess([...FED_BY_TEST, ...args]);
+    await gateway.untilListening();
+    return gateway;
+  }
+
+  /** Starts one that may open no more than so many files. */
+  static async openWithFiles(files: number, ...args: string[]): Promise<GatewayProcess> {
+    const gateway = new GatewayProcess([...FED_BY_TEST, ...args], files);
+    await gateway.untilListening();
+    return gateway;
+  }
+
+  /** A tick of the market. */
+  tick(symbol: string, patch: TickPatch & { time?: number }): void {
+    this.input.write(`${JSON.stringify({ symbol, ...patch })}\n`);
+  }
+
+  /** Many ticks in one go. */
+  ticks(lines: readonly object[]): void {
+    this.input.write(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  }
+
+  /** The feed ends: its symbols are closed. */
+  endFeed(): void {
+    this.input.end();
+  }
+}

@@ -1,0 +1,22 @@
+/** Quotes made up by tests: what a client would make of a gateway's messages. */
+import { type Field, fieldIndex } from "../../src/base/tick.ts";
+import { type Quote, View } from "../../src/client/quote.ts";
+import { QuoteRecord } from "../../src/client/quotes/quote_record.ts";
+
+/** An entry that is live, and a quote that shows it. */
+export function madeUp(
+  symbol: string,
+  values: { readonly [F in Field]?: number | null },
+  now = 1_700_000_000_000_000,
+): { entry: QuoteRecord; quote: Quote } {
+  const entry = new QuoteRecord(symbol, { micros: () => now });
+  entry.link = { current: true, reason: "", since: 0 };
+  entry.fields = Object.keys(values) as Field[];
+  tell(entry, values);
+  return { entry, quote: new View(entry, { fields: undefined, changed: () => {}, status: () => {} }) };
+}
+
+/** Other values. */
+export function tell(entry: QuoteRecord, values: { readonly [F in Field]?: number | null }): void {
+  for (const [field, value] of Object.entries(values)) entry.values[fieldIndex(field)] = value ?? Number.NaN;
+}

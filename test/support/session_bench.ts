@@ -1,0 +1,228 @@
+/**
+ * What the tests of sessions share: a gateway without a network, whose time stands still until it is moved, one session
+ * at a socket of memory, and a market that is made up tick by tick.
+ */
+import assert from "node:assert/strict";
+import { decode, encode } from "@msgpack/msgpack";
+import { pino } from "pino";
+import { ManualClock } from "../../src/base/clock.ts";
+import { FIELD_COUNT, LIVE } from "../../src/base/tick.ts";
+import { BusRecord } from "../../src/bus/bus.ts";
+import { MemoryBus } from "../../src/bus/memory.ts";
+import { createContext, type GatewayContext } from "../../src/gateway/context.ts";
+import { Ingest } from "../../src/gateway/ingest.ts";
+import type { CommandScheduler } from "../../src/gateway/session/command_scheduler.ts";
+import { OutboundConnection, type Socket, type SocketData } from "../../src/gateway/session/outbound_connection.ts";
+import { Session } from "../../src/gateway/session/session.ts";
+import type { Control, Subprotocol } from "../../src/protocol/messages.ts";
+import { SETTINGS, type Settings } from "../../src/settings/settings.ts";
+
+/** A tick on the wire. */
+export type WireTick = [handle: number, seq: number, eventTime: number, ...values: (number | null)[]];
+
+/** Every setting at its default, but for those given. */
+export function testSettings(own: Partial<Settings> = {}): Settings {
+  const defaults = Object.fromEntries(Object.entries(SETTINGS).map(([name, setting]) => [name, setting.default]));
+  return { ...(defaults as unknown as Settings), ...own };
+}
+
+/** A bus that knows who follows what. */
+export class CountingBus extends MemoryBus {
+  readonly followed = new Map<string, number>();
+
+  override follow(symbol = "*"): void {
+    this.followed.set(symbol, (this.followed.get(symbol) ?? 0) + 1);
+  }
+
+  override unfollow(symbol = "*"): void {
+    const count = (this.followed.get(symbol) ?? 0) - 1;
+    if (count === 0) this.followed.delete(symbol);
+    else this.followed.set(symbol, count);
+  }
+}
+
+/** Who hears what a session sends. */
+export interface Hearer {
+  control(message: Control): void;
+  frame(sentAt: number, ticks: WireTick[], bytes: number): void;
+}
+
+/** A socket of memory. As the real one it must not be touched once it has ended. */
+export class MemorySocket implements Socket {
+  readonly #data: SocketData;
+  readonly #hearer: Hearer;
+  readonly #onEnd: () => void;
+  /** Pings that have not been answered, and whether each is answered at once. */
+  readonly pings: ArrayBuffer[] = [];
+  /** What it has subscribed to. */
+  readonly topics = new Set<string>();
+  buffered = 0;
+  ended: { code: number; reason: string } | undefined;
+
+  constructor(subprotocol: Subprotocol, hearer: Hearer, onEnd: () => void) {
+    this.#data = { subprotocol, address: "127.0.0.1", agent: "test", session: undefined };
+    this.#hearer = hearer;
+    this.#onEnd = onEnd;
+  }
+
+  getUserData(): SocketData {
+    return this.#data;
+  }
+
+  send(message: Uint8Array | string, isBinary: boolean): number {
+    this.#open();
+    const bytes = Buffer.from(message);
+    const value: unknown = isBinary ? decode(bytes) : JSON.parse(bytes.toString());
+    if (Array.isArray(value)) this.#hearer.frame(value[0], value.slice(1), bytes.length);
+    else this.#hearer.control(value as Control);
+    return this.buffered > 0 ? 0 : 1;
+  }
+
+  ping(payload: Uint8Array): number {
+    this.#open();
+    this.pings.push(Uint8Array.from(payload).buffer);
+    return 1;
+  }
+
+  cork(write: () => void): void {
+    this.#open();
+    write();
+  }
+
+  subscribe(topic: string): void {
+    this.#open();
+    assert.ok(!this.topics.has(topic), `${topic} twice`);
+    this.topics.add(topic);
+  }
+
+  unsubscribe(topic: string): void {
+    this.#open();
+    assert.ok(this.topics.delete(topic), `not subscribed to ${topic}`);
+  }
+
+  end(code: number, reason: string): void {
+    this.#open();
+    this.ended = { code, reason };
+    this.#onEnd();
+  }
+
+  getBufferedAmount(): number {
+    this.#open();
+    return this.buffered;
+  }
+
+  #open(): void {
+    if (this.ended) throw new Error("the socket has ended");
+  }
+}
+
+/** An outlet whose frames can be made narrower than its window would. */
+export class NarrowOutlet extends OutboundConnection {
+  /** The most bytes of a frame; 0 for none at all. */
+  narrow = Number.POSITIVE_INFINITY;
+
+  override room(now: number): number {
+    return Math.min(super.room(now), this.narrow);
+  }
+}
+
+/** How often the gateway looks at its sessions, ms; as gateway.ts has it. */
+const NEWS = 25;
+const TICK = 250;
+
+export class SessionBench {
+  readonly clock = new ManualClock();
+  readonly bus = new CountingBus();
+  readonly context: GatewayContext;
+  readonly ingest: Ingest;
+  readonly socket: MemorySocket;
+  readonly session: Session;
+  readonly outlet: NarrowOutlet;
+  /** Whether the client answers pings. */
+  answering = true;
+  #known = 0;
+  #statusClock = 0;
+  #elapsed = 0;
+
+  /** @param commands carries out the commands; all at once unless it is given */
+  constructor(
+    subprotocol: Subprotocol,
+    hearer: Hearer,
+    own: Partial<Settings> = {},
+    commands?: (clock: ManualClock) => CommandScheduler,
+  ) {
+    const settings = testSettings(own);
+    const { clock, bus } = this;
+    this.context = createContext(settings, bus, clock, pino({ level: "silent" }), commands?.(clock));
+    const { table, topics: immediate, counts } = this.context;
+    immediate.publish = (topic, frame, isBinary) => {
+      if (!this.socket.ended && this.socket.topics.has(topic)) this.socket.send(frame, isBinary);
+    };
+    this.ingest = new Ingest(table, immediate, counts, clock, this.context.tracer);
+    this.socket = new MemorySocket(subprotocol, hearer, () => this.session.ended());
+    this.outlet = new NarrowOutlet(this.context, this.socket, (name, reason) => this.session.close(name, reason));
+    this.session = new Session(this.context, this.socket, "session", () => this.outlet);
+  }
+
+  /** With what the gateway closed the connection. */
+  get closeCode(): number | undefined {
+    return this.socket.ended?.code;
+  }
+
+  /** What the bus brings of one symbol; the tick's values follow from its epoch and `seq`. */
+  record(symbol: string, part: Partial<BusRecord>): void {
+    const record = Object.assign(new BusRecord(), { symbol, state: LIVE, since: this.clock.micros() }, part);
+    record.eventTime = record.epoch * 1_000_000 + record.seq;
+    record.values = valuesOf(record.epoch, record.seq);
+    this.ingest.record(record);
+    this.ingest.batchEnd();
+  }
+
+  /** A message of the client's. */
+  say(message: unknown): void {
+    const { subprotocol } = this.socket.getUserData();
+    if (subprotocol === "tickgate.v1.json") this.session.message(Buffer.from(JSON.stringify(message)), false);
+    else this.session.message(encode(message), true);
+  }
+
+  /** Lets time pass, in steps of 5 ms, and the gateway do what it does in it. */
+  advance(millis: number): void {
+    for (let passed = 0; passed < millis; passed += 5) {
+      this.clock.advance(5);
+      this.#elapsed += 5;
+      this.context.scheduler.run();
+      this.context.commands.run();
+      if (this.answering) this.answer();
+      if (this.#elapsed % NEWS === 0) this.#tellNews();
+      const now = this.clock.millis();
+      if (this.#elapsed % TICK === 0 && this.session.maintain(now)) this.session.ping(now);
+    }
+  }
+
+  /** Answers all pings. */
+  answer(): void {
+    for (const ping of this.socket.pings.splice(0)) if (!this.socket.ended) this.session.pong(ping);
+  }
+
+  #tellNews(): void {
+    this.context.stalls.beat(this.clock.millis());
+    this.context.topics.tryOpen(this.clock.millis());
+    const { table } = this.context;
+    if (table.knownCount !== this.#known) {
+      this.#known = table.knownCount;
+      this.session.matchNewSymbols();
+    }
+    if (table.statusClock !== this.#statusClock) {
+      this.#statusClock = table.statusClock;
+      this.session.scheduleFlushes();
+    }
+  }
+}
+
+/** The values of a tick: they tell which one it is; some are not known. */
+export function valuesOf(epoch: number, seq: number): Float64Array {
+  const values = new Float64Array(FIELD_COUNT);
+  for (let index = 0; index < FIELD_COUNT; index++)
+    values[index] = (seq + index) % 4 === 0 ? Number.NaN : epoch * 1e9 + seq * 100 + index + 0.5;
+  return values;
+}
