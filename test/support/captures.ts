@@ -5,7 +5,7 @@ import { type Capture, readCapture } from "../../src/feed/capture/capture.ts";
 
 /** The captures of a venue by file name. */
 export function captures(venue: string): [string, Capture][] {
-  return [`./fixtures/${venue}.txt`, `../../../shared/captures/${venue}.txt`]
+  return [`../../src/feed/fixtures/${venue}.txt`, `../../../shared/captures/${venue}.txt`]
     .map((path) => fileURLToPath(new URL(path, import.meta.url)))
     .filter((file) => existsSync(file))
     .map((file) => [file, readCapture(file)]);

@@ -29,8 +29,8 @@ import { TokenBucket } from "./token_bucket.ts";
 const BAD_MESSAGES = 20;
 /** Commands over the limit that a connection may send, in seconds' worth of its limit, before it is closed. */
 const EXCESS_SECONDS = 3;
-/** What may wait of one connection's commands, in messages of the largest size. */
-const PENDING_MESSAGES = 4;
+/** One connection's share of what may wait in all: at the default 1 MB, three times what names all the symbols it may hold. */
+const PENDING_SHARE = 1 / 16;
 /** What a handle takes in JSON besides its symbol, bytes: a number of 7 digits, brackets and a comma. */
 const HANDLE_BYTES = 12;
 
@@ -61,6 +61,7 @@ export class Session implements CommandOwner {
     createOutlet: CreateOutbound = (...args) => new OutboundConnection(...args),
   ) {
     const { commandsPerSecond, commandSymbolsPerSecond, maxSymbolsPerConnection, maxMessageBytes } = context.settings;
+    const pending = Math.max(maxMessageBytes, context.settings.maxPendingCommandBytes * PENDING_SHARE);
     const now = context.clock.millis();
     const stalled = context.stalls.stalled(now);
     this.id = id;
@@ -75,7 +76,7 @@ export class Session implements CommandOwner {
     this.#bad = new TokenBucket(1, BAD_MESSAGES, now, stalled);
     // All that it may hold, twice at once: one that reconnects and one that changes its mind do not wait.
     const work = new TokenBucket(commandSymbolsPerSecond, commandSymbolsPerSecond + maxSymbolsPerConnection * 2, now);
-    this.#queue = new CommandQueue(this, context.commands, context.clock, work, maxMessageBytes * PENDING_MESSAGES);
+    this.#queue = new CommandQueue(this, context.commands, context.clock, work, pending);
   }
 
   /** Its way out, to be looked at. */
