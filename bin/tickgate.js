@@ -6,7 +6,8 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
-const own = fileURLToPath(new URL("../node_modules/node/bin/node", import.meta.url));
+const program = process.platform === "win32" ? "node.exe" : "node";
+const own = fileURLToPath(new URL(`../node_modules/node/bin/${program}`, import.meta.url));
 const [major, minor] = process.versions.node.split(".").map(Number);
 
 if (major === 22 && minor >= 18) {

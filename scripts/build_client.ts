@@ -14,7 +14,7 @@ import { build } from "esbuild";
 
 const SOURCE = fileURLToPath(new URL("../src/client/", import.meta.url));
 const TARGET = fileURLToPath(new URL("../dist/client/", import.meta.url));
-const TSC = fileURLToPath(new URL("bin/tsc", import.meta.resolve("typescript/package.json")));
+const TSC = fileURLToPath(new URL("bin/tsc", import.meta.resolve("@typescript/native/package.json")));
 
 /** What `tickgate/client` may have at most, bytes as gzip. */
 export const CLIENT_BUDGET = 10_240;

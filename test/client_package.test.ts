@@ -14,7 +14,7 @@ import { LiveGateway } from "./support/client_gateway.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const DIST = join(ROOT, "dist/client");
-const TSC = fileURLToPath(new URL("bin/tsc", import.meta.resolve("typescript/package.json")));
+const TSC = fileURLToPath(new URL("bin/tsc", import.meta.resolve("@typescript/native/package.json")));
 
 let sizes: ModuleSize[] = [];
 before(async () => {

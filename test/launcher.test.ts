@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { EventEmitter, once } from "node:events";
-import { existsSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
@@ -170,4 +171,16 @@ test("one that starts when its launcher is gone already ends too", async (t) => 
   child.disconnect();
   const [, signal] = await once(child, "exit", { signal: AbortSignal.timeout(15_000) });
   assert.equal(signal, null, "it ended by itself");
+});
+
+test("without the Node that it would start it says in one line which one is needed, with exit code 2", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "tickgate-launcher-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  mkdirSync(join(folder, "bin"));
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+  copyFileSync(LAUNCHER, join(folder, "bin/tickgate.js"));
+  const [node, ...options] = otherNode();
+  const { status, stderr } = spawnSync(node, [...options, join(folder, "bin/tickgate.js")], { encoding: "utf8" });
+  assert.match(stderr, /^tickgate needs Node 22\.18 or a later 22, and this is v[\d.]+; .*\n$/);
+  assert.equal(status, 2);
 });

@@ -39,7 +39,7 @@ export type TickPatch = { [F in Field]?: number | null };
 /** How a symbol stands: `live`; `stale`, its feed has gone silent; `closed`, its feed has ended for good. */
 export const STATES = ["live", "stale", "closed"] as const;
 
-/** One of {@link STATES}. */
+/** How a symbol stands: `live`, `stale` or `closed`. */
 export type State = (typeof STATES)[number];
 
 /** A state as the number that tables and the bus hold: its position in {@link STATES}. */

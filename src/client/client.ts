@@ -1,6 +1,7 @@
 /**
  * The client: live prices from a Tickgate gateway, in browsers and Node. It keeps the connection, asks again for what
  * is wanted after each loss of it, and never shows an old price as a live one.
+ * @module tickgate/client
  */
 import type { Bye, Control, Hello } from "../protocol/messages.ts";
 import { SUBPROTOCOLS, type Subprotocol } from "../protocol/messages.ts";
@@ -23,7 +24,9 @@ import { Demand } from "./sync/demand.ts";
 import { OwnedSubscription, type SubscriptionHost } from "./sync/owned_subscription.ts";
 import { ClockSync } from "./sync/sync.ts";
 
-export { FIELDS, type Field } from "../base/tick.ts";
+export { FIELDS, type Field, type State } from "../base/tick.ts";
+export type { ErrorCode } from "../protocol/codes.ts";
+export type { Hello, Quality, QualityReason, Rejection, Subprotocol } from "../protocol/messages.ts";
 export type { ConnectionState } from "./connection/connection.ts";
 export type { ClientSocket, SocketConstructor, SocketEvent } from "./connection/socket.ts";
 export type { ClientTime } from "./connection/time.ts";
@@ -42,6 +45,7 @@ export type {
   Symbols,
 } from "./subscription.ts";
 
+/** How a client connects, and how often it asks for what nobody sees. */
 export interface ClientOptions {
   /** Default: the global one. */
   readonly WebSocket?: SocketConstructor;
@@ -90,6 +94,7 @@ export interface ClientStats {
 
 const DEFAULTS = { hiddenInterval: 5_000, backgroundInterval: 30_000, pingInterval: 10_000, intervalTolerance: 10 };
 
+/** One connection to a gateway, made again when it is lost, and the quotes of all symbols that are subscribed to. */
 export class TickgateClient {
   readonly #time: ClientTime;
   readonly #options: ClientOptions & typeof DEFAULTS;

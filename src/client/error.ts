@@ -7,6 +7,7 @@ export type TickgateErrorCode = ErrorCode | "refused" | "closed";
 /** The codes of the protocol that may pass; here once more, so that the library need not carry the table. */
 export const RETRYABLE: readonly string[] = ["too_many_symbols", "too_many_commands", "internal"];
 
+/** A refusal by the gateway, or the end of the client. */
 export class TickgateError extends Error {
   override name = "TickgateError";
   readonly code: TickgateErrorCode;

@@ -36,6 +36,7 @@ export interface ClientEvents {
   violation: [violation: Violation, detail: string];
 }
 
+/** The name of an event. */
 export type ClientEvent = keyof ClientEvents;
 type Listener<E extends ClientEvent> = (...args: ClientEvents[E]) => void;
 

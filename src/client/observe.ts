@@ -1,4 +1,7 @@
-/** Rows that leave the screen are asked for less often, and at full speed when they come back. */
+/**
+ * Rows that leave the screen are asked for less often, and at full speed when they come back.
+ * @module tickgate/client/observe
+ */
 import type { Subscription } from "./subscription.ts";
 
 /** What is used of an IntersectionObserver. */

@@ -13,7 +13,9 @@ export interface SubscriptionTerms {
 /** What is used of an AbortSignal. */
 export interface Signal {
   readonly aborted: boolean;
+  /** Called with a listener when a subscription is made, */
   addEventListener(type: "abort", listener: () => void): void;
+  /** and with the same one when it is closed. */
   removeEventListener(type: "abort", listener: () => void): void;
 }
 

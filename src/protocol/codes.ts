@@ -14,6 +14,7 @@ export const ERROR_CODES = {
   internal: { retryable: true },
 } as const;
 
+/** A code of an `error` message: see docs/protocol.md. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** Why a connection was closed, and whether the client should come back. */

@@ -10,6 +10,7 @@ export const PROTOCOL_VERSION = 1;
 
 /** The subprotocols, the default first. */
 export const SUBPROTOCOLS = ["tickgate.v1.msgpack", "tickgate.v1.json"] as const;
+/** The name of a subprotocol: which format the messages have. */
 export type Subprotocol = (typeof SUBPROTOCOLS)[number];
 
 /** The largest data frame, in bytes. */
@@ -49,6 +50,7 @@ export interface Ping {
 /** Client to gateway. */
 export type Command = Subscribe | Unsubscribe | Ping;
 
+/** The first message on a connection. `time` is in microseconds since the Unix epoch, `heartbeat` in milliseconds. */
 export interface Hello {
   op: "hello";
   protocol: number;
@@ -59,6 +61,7 @@ export interface Hello {
   limits: { symbols: number; commandsPerSecond: number; messageBytes: number };
 }
 
+/** A symbol or pattern of a subscribe command that was not granted, and why. */
 export interface Rejection {
   symbol: string;
   code: ErrorCode;
@@ -92,6 +95,7 @@ export interface Status {
   since: number;
 }
 
+/** Whether updates come as often as granted. `interval`: how often they come now, in milliseconds. */
 export interface Quality {
   op: "quality";
   state: "conflating" | "realtime";

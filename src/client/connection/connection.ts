@@ -27,9 +27,8 @@ export type ConnectionState =
   /** Open, but nothing has come for two heartbeats: prices may be old. */
   | { readonly phase: "silent"; readonly hello: Hello }
   /**
-   * Lost, or not made.
-   * @property retryIn ms until the next attempt, from when this was told
-   * @property retryAt when that will be, microseconds since the Unix epoch by this machine's clock
+   * Lost, or not made. `retryIn`: ms until the next attempt, from the moment of this event. `retryAt`: when that will be,
+   * microseconds since the Unix epoch by this machine's clock.
    */
   | { readonly phase: "waiting"; readonly reason: string; readonly retryIn: number; readonly retryAt: number }
   /** For good: by the caller, or because the gateway has said no (`refused`). */

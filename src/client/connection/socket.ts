@@ -6,10 +6,13 @@ export interface ClientSocket {
   binaryType: string;
   /** The subprotocol that the gateway chose. */
   readonly protocol: string;
+  /** Sends a command: text or bytes, as the subprotocol has it. */
   send(data: string | Uint8Array): void;
+  /** Closes with a close frame. */
   close(code?: number, reason?: string): void;
   /** Where there is one, as in the package `ws`: lets go at once, without a word to the other end. */
   terminate?(): void;
+  /** Listeners are never removed. */
   addEventListener(type: "open" | "message" | "error" | "close", listener: (event: SocketEvent) => void): void;
 }
 
@@ -28,6 +31,7 @@ export interface SocketEvent {
   readonly error?: unknown;
 }
 
+/** Makes a connection: the global `WebSocket`, or that of the package `ws`. */
 export type SocketConstructor = new (url: string, protocols: string[]) => ClientSocket;
 
 /**

@@ -15,6 +15,7 @@ export const VIOLATIONS = [
   "seqRepeated",
 ] as const;
 
+/** One of {@link VIOLATIONS}. */
 export type Violation = (typeof VIOLATIONS)[number];
 
 /** How often each promise was broken. */

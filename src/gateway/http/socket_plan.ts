@@ -6,9 +6,12 @@ import { readFileSync } from "node:fs";
  * limit is low it is half of them.
  */
 const OTHER_FILES = 256;
-/** Sockets that are no WebSocket (yet): upgrades under way, and HTTP. A part of all, and never fewer than these. */
+/**
+ * Sockets that are no WebSocket (yet): upgrades under way, and HTTP. A part of all, and never fewer than these: clients that
+ * reconnect all at once from one address have half of them for their handshakes.
+ */
 const OTHER_SOCKETS_PART = 8;
-const OTHER_SOCKETS_LEAST = 32;
+const OTHER_SOCKETS_LEAST = 256;
 
 export interface SocketPlan {
   /** WebSockets at once. */
