@@ -39,7 +39,7 @@ export interface BuiltFile {
 export async function buildWeb(source: string, target: string): Promise<BuiltFile[]> {
   const result = await build({
     absWorkingDir: source,
-    entryPoints: ["main.tsx", "theme.ts", "style/main.css"],
+    entryPoints: ["main.tsx", "state/theme.ts", "style/main.css"],
     outdir: join(target, "assets"),
     entryNames: "[name]-[hash]",
     chunkNames: "[name]-[hash]",
@@ -113,7 +113,7 @@ function outputsOf(metafile: Metafile): Map<string, string> {
 
 function named(outputs: ReadonlyMap<string, string>): { script: string; theme: string; style: string } {
   const of = (entry: string) => outputs.get(entry) as string;
-  return { script: of("main.tsx"), theme: of("theme.ts"), style: of("style/main.css") };
+  return { script: of("main.tsx"), theme: of("state/theme.ts"), style: of("style/main.css") };
 }
 
 /** The scripts that are loaded with an entry, itself first: what it imports, and not what it imports later. */

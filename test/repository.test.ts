@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { Ajv } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { parseDocument } from "yaml";
-import { ROOT, read, readYaml } from "./compose.ts";
+import { ROOT, read, readYaml } from "./support/compose.ts";
 
 /** What is not the project's own: what .gitignore names, and Git's own folder. */
 const FOREIGN = new Set([".git", ...Array.from(read(".gitignore").matchAll(/^\/?(\S+)\/$/gm), ([, path]) => path)]);

@@ -28,12 +28,12 @@ test("this system's limit is read, where it has one", () => {
 test("where there is room, there are as many connections as were asked for, and an eighth more sockets", () => {
   assert.deepEqual(planSockets(16_384, undefined), { connections: 16_384, sockets: 18_432 });
   assert.deepEqual(planSockets(16_384, 18_432), { connections: 16_384, sockets: 18_432 });
-  assert.deepEqual(planSockets(10, 1_000), { connections: 10, sockets: 42 });
+  assert.deepEqual(planSockets(10, 1_000), { connections: 10, sockets: 138 });
 });
 
 test("where there is not, sockets that are no WebSocket keep their part", () => {
-  assert.deepEqual(planSockets(16_384, 768), { connections: 672, sockets: 768 });
-  assert.deepEqual(planSockets(16_384, 150), { connections: 118, sockets: 150 });
+  assert.deepEqual(planSockets(16_384, 768), { connections: 640, sockets: 768 });
+  assert.deepEqual(planSockets(16_384, 150), { connections: 75, sockets: 150 });
   assert.deepEqual(planSockets(16_384, 2), { connections: 1, sockets: 2 });
 });
 

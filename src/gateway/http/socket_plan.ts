@@ -11,7 +11,7 @@ const OTHER_FILES = 256;
  * reconnect all at once from one address have half of them for their handshakes.
  */
 const OTHER_SOCKETS_PART = 8;
-const OTHER_SOCKETS_LEAST = 256;
+const OTHER_SOCKETS_LEAST = 128;
 
 export interface SocketPlan {
   /** WebSockets at once. */
