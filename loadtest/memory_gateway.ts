@@ -7,8 +7,8 @@ import { MemoryBus } from "../src/bus/memory.ts";
 import { SimMarket } from "../src/feed/sim/sim_market.ts";
 import { createContext, type GatewayContext } from "../src/gateway/context.ts";
 import { Ingest } from "../src/gateway/ingest.ts";
-import type { Socket, SocketData } from "../src/gateway/session/outbound_connection.ts";
 import { Session } from "../src/gateway/session/session.ts";
+import type { Socket, SocketData } from "../src/gateway/session/socket.ts";
 import { MarketTable } from "../src/market/table.ts";
 import { SETTINGS, type Settings } from "../src/settings/settings.ts";
 
@@ -18,7 +18,6 @@ class SwallowingSocket implements Socket {
     subprotocol: "tickgate.v1.msgpack",
     address: "127.0.0.1",
     agent: "",
-    session: undefined,
   };
   readonly pings: ArrayBuffer[] = [];
 
@@ -67,7 +66,7 @@ export class MemoryGateway {
     const { clock } = this;
     const defaults = Object.fromEntries(Object.entries(SETTINGS).map(([name, { default: value }]) => [name, value]));
     const settings = defaults as unknown as Settings;
-    this.context = createContext(settings, new MemoryBus(), clock, pino({ level: "silent" }));
+    this.context = createContext(settings, new MemoryBus(), clock, pino({ level: "silent" }), () => {});
     const { table, topics: immediate, counts } = this.context;
     this.#ingest = new Ingest(table, immediate, counts, clock);
     this.#market = new SimMarket(symbols, 1, "SIM");

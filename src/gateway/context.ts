@@ -10,14 +10,14 @@ import { GatewayCounts } from "./counts.ts";
 import { FlushScheduler } from "./fanout/flush_scheduler.ts";
 import { Frame } from "./fanout/frame.ts";
 import { Numbers } from "./fanout/numbers.ts";
+import { StatusBatcher } from "./fanout/status_batcher.ts";
 import { SUBSCRIPTION_NUMBERS } from "./fanout/subscription.ts";
-import { TopicIndex } from "./fanout/topic_index.ts";
+import { type Publish, TopicIndex } from "./fanout/topic_index.ts";
 import { Tracer } from "./latency/tracer.ts";
 import { fieldListsThatFit } from "./memory_plan.ts";
 import { CommandScheduler } from "./session/command_scheduler.ts";
 import { CONNECTION_NUMBERS } from "./session/outbound_connection.ts";
 import { StallWatch } from "./session/stall_watch.ts";
-import { StatusBatcher } from "./session/status_batcher.ts";
 
 export interface GatewayContext {
   readonly settings: Settings;
@@ -41,15 +41,20 @@ export interface GatewayContext {
   readonly stalls: StallWatch;
 }
 
-/** Makes what sessions share, with an empty market. @param commands half of the time that flushes have, unless it is given */
+/**
+ * Makes what sessions share, with an empty market.
+ * @param publish sends broadcast frames: the server's
+ * @param commands may take half of the time that flushes have, unless it is given
+ */
 export function createContext(
   settings: Settings,
   bus: BusReader,
   clock: Clock,
   log: Logger,
+  publish: Publish,
   commands = new CommandScheduler(clock, settings.sliceTime / 2),
 ): GatewayContext {
-  const pacer = new FlushScheduler(clock, settings.sliceTime);
+  const scheduler = new FlushScheduler(clock, settings.sliceTime);
   // Symbols that are only awaited take no room from those that tick.
   const table = new MarketTable(settings.maxSymbols + settings.maxAwaitedSymbols);
   const frame = new Frame(table.heap);
@@ -62,12 +67,12 @@ export function createContext(
     bus,
     table,
     encoders: new EncoderPool(table, fieldListsThatFit(settings)),
-    scheduler: pacer,
+    scheduler,
     numbers: { connections: new Numbers(CONNECTION_NUMBERS), subscriptions: new Numbers(SUBSCRIPTION_NUMBERS) },
     frame,
     status: new StatusBatcher(table, () => clock.micros()),
     counts,
-    topics: new TopicIndex({ pacer, clock, table, frame, counts }),
+    topics: new TopicIndex({ scheduler, clock, table, frame, counts, publish }),
     tracer: new Tracer(table),
     commands,
     stalls: new StallWatch(clock.millis()),

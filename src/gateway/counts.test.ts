@@ -6,9 +6,9 @@ import { GatewayCounts } from "./counts.ts";
 
 const measured = { metrics: true };
 
-function shares(...args: Parameters<GatewayCounts["conflated"]>) {
+function shares(...args: Parameters<GatewayCounts["countConflated"]>) {
   const counts = new GatewayCounts(measured);
-  counts.conflated(...args);
+  counts.countConflated(...args);
   return counts.conflatedBy;
 }
 
@@ -32,7 +32,7 @@ test("whatever the times, the shares are all that was conflated, and none is neg
       const counts = new GatewayCounts(measured);
       for (const frame of frames) {
         const before = { ...counts.conflatedBy };
-        counts.conflated(...frame);
+        counts.countConflated(...frame);
         for (const by of ["feed", "interval", "server", "client"] as const)
           assert.ok(counts.conflatedBy[by] >= before[by] - 1e-9 * counts.ticksConflated, by);
       }

@@ -97,7 +97,7 @@ export class GatewayCounts {
    * @param late how much later this turn came, ms
    * @param held for how much of that the client's window was full, ms
    */
-  conflated(ticks: number, interval: number, before: number, late: number, held: number): void {
+  countConflated(ticks: number, interval: number, before: number, late: number, held: number): void {
     this.ticksConflated += ticks;
     const by = this.conflatedBy;
     const whole = before + late;

@@ -1,4 +1,4 @@
-/** A gateway node: the market table, the pacer, the sessions and the door, put together; its start and its end. */
+/** A gateway node: the market table, the flush scheduler, the sessions and the server, put together; its start and its end. */
 import type { Logger } from "pino";
 import { type GatewayView, type Lately, reportGateway } from "../admin/status/gateway_report.ts";
 import type { Clock } from "../base/clock.ts";
@@ -10,20 +10,12 @@ import { createContext, type GatewayContext } from "./context.ts";
 import type { GatewayCounts } from "./counts.ts";
 import type { FlushScheduler } from "./fanout/flush_scheduler.ts";
 import { HealthWatch } from "./health_watch.ts";
-import { GatewayServer } from "./http/server.ts";
+import { createApp, GatewayServer } from "./http/server.ts";
 import { Ingest } from "./ingest.ts";
 import { MOST_TRACES, type TraceOutput, type TraceRequest } from "./latency/tracer.ts";
-import type { Session } from "./session/session.ts";
+import { Maintenance } from "./maintenance.ts";
+import { Session } from "./session/session.ts";
 
-/** How often each session is looked at for heartbeats and the like, and the node for its health, ms. */
-const MAINTAIN_INTERVAL = 250;
-/** How often changed states and new symbols are handed to the sessions, and is seen to it that they are looked at, ms. */
-const CHANGES_INTERVAL = 25;
-/**
- * So many sessions are looked at in one go, or all: more would keep the ticks waiting, and so would all the pongs. Pings that
- * leave together cost half of what single ones do: each of those wakes whoever reads it, and its pong wakes us.
- */
-const SESSIONS_PER_RUN = 1_000;
 /** Sessions that are said goodbye in one go when draining. */
 const BYES_PER_SLICE = 200;
 
@@ -35,24 +27,22 @@ export class Gateway {
   readonly #context: GatewayContext;
   readonly #server: GatewayServer;
   readonly #watch: HealthWatch;
-  readonly #timers: NodeJS.Timeout[] = [];
-  /** The sessions that are still to be looked at in this round. */
-  #round: Iterator<Session> = [].values();
-  /** How many of them are due, with what is left of the last. */
-  #roundDue = 0;
-  #statusClock = 0;
-  #known = 0;
+  readonly #maintenance: Maintenance;
   #listening = false;
   #draining = false;
 
   constructor(settings: Settings, bus: BusReader, clock: Clock, log: Logger) {
-    this.#context = createContext(settings, bus, clock, log);
+    const app = createApp();
+    this.#context = createContext(settings, bus, clock, log, (topic, frame, isBinary) => {
+      app.publish(topic, frame, isBinary);
+    });
     this.table = this.#context.table;
     this.counts = this.#context.counts;
     this.pacer = this.#context.scheduler;
     this.encoders = this.#context.encoders;
-    this.#server = new GatewayServer(this.#context);
+    this.#server = new GatewayServer(app, this.#context, (socket, id) => new Session(this.#context, socket, id));
     this.#watch = new HealthWatch(log, this.#context.events);
+    this.#maintenance = new Maintenance(this.#context, this.#server.sessions, (now) => this.#checkHealth(now));
   }
 
   /**
@@ -62,18 +52,14 @@ export class Gateway {
    * @throws UsageError when the address cannot be listened on
    */
   async start(sharedPort = false): Promise<number> {
-    const { settings, bus, clock, log, topics: immediate, tracer } = this.#context;
+    const { settings, bus, clock, log, topics, tracer } = this.#context;
     const port = await this.#server.listen(settings.host, settings.port, sharedPort);
     this.pacer.start();
     this.#context.commands.start();
-    this.#timers.push(
-      setInterval(() => this.#checkHealth(clock.millis()), MAINTAIN_INTERVAL),
-      setInterval(() => this.#publishChanges(), CHANGES_INTERVAL),
-      setInterval(() => this.#maintainSessions(), CHANGES_INTERVAL),
-    );
+    this.#maintenance.start();
     // All of the market is read once, so that patterns and /v1/symbols know it; later only what somebody wants is followed.
     bus.follow();
-    bus.start(new Ingest(this.table, immediate, this.counts, clock, tracer)).then(
+    bus.start(new Ingest(this.table, topics, this.counts, clock, tracer)).then(
       () => bus.unfollow(),
       (error: unknown) => {
         if (!this.#draining) log.error({ err: error }, "the bus cannot be listened to");
@@ -156,29 +142,11 @@ export class Gateway {
   /** Cuts everything. */
   close(): void {
     this.#draining = true;
-    for (const timer of this.#timers) clearInterval(timer);
+    this.#maintenance.stop();
     this.pacer.stop();
     this.#context.commands.stop();
     this.#server.close();
     this.#context.events.close();
-  }
-
-  /** Looks at the next sessions, when enough are due; pings leave when all of them have been looked at. */
-  #maintainSessions(): void {
-    const { sessions } = this.#server;
-    this.#roundDue = Math.min(sessions.size, this.#roundDue + (sessions.size * CHANGES_INTERVAL) / MAINTAIN_INTERVAL);
-    if (this.#roundDue < Math.min(sessions.size, SESSIONS_PER_RUN)) return;
-    const now = this.#context.clock.millis();
-    const pinged: Session[] = [];
-    for (; this.#roundDue >= 1; this.#roundDue--) {
-      let next = this.#round.next();
-      if (next.done) {
-        this.#round = sessions.values();
-        next = this.#round.next();
-      }
-      if (!next.done && next.value.maintain(now)) pinged.push(next.value);
-    }
-    for (const session of pinged) session.ping(now);
   }
 
   #checkHealth(now: number): void {
@@ -196,20 +164,6 @@ export class Gateway {
       },
       now,
     );
-  }
-
-  #publishChanges(): void {
-    const now = this.#context.clock.millis();
-    this.#context.stalls.beat(now);
-    this.#context.topics.tryOpen(now);
-    if (this.table.knownCount !== this.#known) {
-      this.#known = this.table.knownCount;
-      for (const session of this.#server.sessions) session.matchNewSymbols();
-    }
-    if (this.table.statusClock !== this.#statusClock) {
-      this.#statusClock = this.table.statusClock;
-      for (const session of this.#server.sessions) session.scheduleFlushes();
-    }
   }
 }
 

@@ -10,10 +10,13 @@ import { FIELD_COUNT, LIVE } from "../../src/base/tick.ts";
 import { BusRecord } from "../../src/bus/bus.ts";
 import { MemoryBus } from "../../src/bus/memory.ts";
 import { createContext, type GatewayContext } from "../../src/gateway/context.ts";
+import type { Publish } from "../../src/gateway/fanout/topic_index.ts";
 import { Ingest } from "../../src/gateway/ingest.ts";
+import { Maintenance } from "../../src/gateway/maintenance.ts";
 import type { CommandScheduler } from "../../src/gateway/session/command_scheduler.ts";
-import { OutboundConnection, type Socket, type SocketData } from "../../src/gateway/session/outbound_connection.ts";
+import { OutboundConnection } from "../../src/gateway/session/outbound_connection.ts";
 import { Session } from "../../src/gateway/session/session.ts";
+import type { Socket, SocketData } from "../../src/gateway/session/socket.ts";
 import type { Control, Subprotocol } from "../../src/protocol/messages.ts";
 import { SETTINGS, type Settings } from "../../src/settings/settings.ts";
 
@@ -60,7 +63,7 @@ export class MemorySocket implements Socket {
   ended: { code: number; reason: string } | undefined;
 
   constructor(subprotocol: Subprotocol, hearer: Hearer, onEnd: () => void) {
-    this.#data = { subprotocol, address: "127.0.0.1", agent: "test", session: undefined };
+    this.#data = { subprotocol, address: "127.0.0.1", agent: "test" };
     this.#hearer = hearer;
     this.#onEnd = onEnd;
   }
@@ -126,10 +129,6 @@ export class NarrowOutlet extends OutboundConnection {
   }
 }
 
-/** How often the gateway looks at its sessions, ms; as gateway.ts has it. */
-const NEWS = 25;
-const TICK = 250;
-
 export class SessionBench {
   readonly clock = new ManualClock();
   readonly bus = new CountingBus();
@@ -140,8 +139,7 @@ export class SessionBench {
   readonly outlet: NarrowOutlet;
   /** Whether the client answers pings. */
   answering = true;
-  #known = 0;
-  #statusClock = 0;
+  readonly #maintenance: Maintenance;
   #elapsed = 0;
 
   /** @param commands carries out the commands; all at once unless it is given */
@@ -153,15 +151,18 @@ export class SessionBench {
   ) {
     const settings = testSettings(own);
     const { clock, bus } = this;
-    this.context = createContext(settings, bus, clock, pino({ level: "silent" }), commands?.(clock));
-    const { table, topics: immediate, counts } = this.context;
-    immediate.publish = (topic, frame, isBinary) => {
+    const publish: Publish = (topic, frame, isBinary) => {
       if (!this.socket.ended && this.socket.topics.has(topic)) this.socket.send(frame, isBinary);
     };
-    this.ingest = new Ingest(table, immediate, counts, clock, this.context.tracer);
+    this.context = createContext(settings, bus, clock, pino({ level: "silent" }), publish, commands?.(clock));
+    const { table, topics, counts } = this.context;
+    this.ingest = new Ingest(table, topics, counts, clock, this.context.tracer);
     this.socket = new MemorySocket(subprotocol, hearer, () => this.session.ended());
-    this.outlet = new NarrowOutlet(this.context, this.socket, (name, reason) => this.session.close(name, reason));
+    this.outlet = new NarrowOutlet(this.context, this.socket, "session", (name, reason) =>
+      this.session.close(name, reason),
+    );
     this.session = new Session(this.context, this.socket, "session", () => this.outlet);
+    this.#maintenance = new Maintenance(this.context, new Set([this.session]));
   }
 
   /** With what the gateway closed the connection. */
@@ -193,29 +194,13 @@ export class SessionBench {
       this.context.scheduler.run();
       this.context.commands.run();
       if (this.answering) this.answer();
-      if (this.#elapsed % NEWS === 0) this.#tellNews();
-      const now = this.clock.millis();
-      if (this.#elapsed % TICK === 0 && this.session.maintain(now)) this.session.ping(now);
+      if (this.#elapsed % Maintenance.interval === 0) this.#maintenance.run(this.clock.millis());
     }
   }
 
   /** Answers all pings. */
   answer(): void {
     for (const ping of this.socket.pings.splice(0)) if (!this.socket.ended) this.session.pong(ping);
-  }
-
-  #tellNews(): void {
-    this.context.stalls.beat(this.clock.millis());
-    this.context.topics.tryOpen(this.clock.millis());
-    const { table } = this.context;
-    if (table.knownCount !== this.#known) {
-      this.#known = table.knownCount;
-      this.session.matchNewSymbols();
-    }
-    if (table.statusClock !== this.#statusClock) {
-      this.#statusClock = table.statusClock;
-      this.session.scheduleFlushes();
-    }
   }
 }
 

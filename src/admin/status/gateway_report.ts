@@ -1,10 +1,13 @@
 /** What a gateway tells of itself: its connections, its market, and each feed as it is heard here. */
 
+import type { Clock } from "../../base/clock.ts";
 import { CLOSED, LIVE } from "../../base/tick.ts";
-import type { HeardStream } from "../../bus/bus.ts";
-import type { GatewayContext } from "../../gateway/context.ts";
+import type { BusReader, HeardStream } from "../../bus/bus.ts";
+import type { GatewayCounts } from "../../gateway/counts.ts";
+import type { FlushScheduler } from "../../gateway/fanout/flush_scheduler.ts";
 import type { Session } from "../../gateway/session/session.ts";
 import type { MarketTable } from "../../market/table.ts";
+import type { Settings } from "../../settings/settings.ts";
 import type { AgesReport, GatewayRates, GatewayReport, HeardReport, SymbolsReport } from "./report.ts";
 import { slowestClients } from "./slow_clients.ts";
 
@@ -26,6 +29,16 @@ export interface GatewayView {
   readonly heard: ReadonlyMap<string, HeardNow>;
 }
 
+/** What a report is made of. */
+export interface ReportParts {
+  readonly settings: Pick<Settings, "maxConnections" | "statusClients">;
+  readonly counts: GatewayCounts;
+  readonly scheduler: FlushScheduler;
+  readonly clock: Clock;
+  readonly bus: BusReader;
+  readonly table: MarketTable;
+}
+
 /** How the symbols of one stream stand. */
 interface StreamMarket {
   symbols: number;
@@ -36,11 +49,11 @@ interface StreamMarket {
 }
 
 export async function reportGateway(
-  context: GatewayContext,
+  parts: ReportParts,
   sessions: ReadonlySet<Session>,
   lately: Lately,
 ): Promise<GatewayView> {
-  const { settings, counts, scheduler: pacer, clock, bus, table } = context;
+  const { settings, counts, scheduler: pacer, clock, bus, table } = parts;
   const clients = await slowestClients(sessions, settings.statusClients, () => clock.millis());
   const markets = await lookAtMarket(table);
   const streams = bus.heard();

@@ -67,11 +67,12 @@ for (const [who, publisherAhead, gatewayAhead] of [
       const counts = new GatewayCounts({ metrics: true });
       const frame = new Frame(market.heap);
       const immediate = new TopicIndex({
-        pacer: new FlushScheduler(ours, 4),
+        scheduler: new FlushScheduler(ours, 4),
         clock: ours,
         table: market,
         frame,
         counts,
+        publish: () => {},
       });
       await reader.start(new Ingest(market, immediate, counts, ours));
       for (let bid = 2; bid <= 5; bid++) {

@@ -69,7 +69,7 @@ export class BroadcastGate {
   }
 
   /** A turn has come, so late, ms. */
-  turned(late: number): void {
+  noteLateness(late: number): void {
     this.#late = this.#late * TURNS_KEPT + late * (1 - TURNS_KEPT);
   }
 

@@ -1,11 +1,11 @@
 /** One frame under construction: ticks copied one behind the other. One of it serves all connections in turn. */
 import { COPIED_AT_LEAST, type Filling } from "../../market/encoder.ts";
-import { MSGPACK, type TickFormat } from "../../market/format.ts";
 import type { Heap } from "../../market/heap.ts";
 import { MAX_FRAME_BYTES } from "../../protocol/messages.ts";
+import type { FrameFormat } from "./row_encoder.ts";
 
-/** The shortest that a tick can be: an array's head and four numbers of one byte each. */
-const MIN_TICK_BYTES = 5;
+/** The shortest that an encoded row can be: an array's head and four numbers of one byte each. */
+const MIN_ROW_BYTES = 5;
 
 /** Views of so many bytes are kept: to make one takes a tenth of what sending a small frame does. */
 const KEPT_VIEWS = 8_192;
@@ -23,14 +23,14 @@ export class Frame implements Filling {
   sentAt = 0;
   readonly #heap: Heap;
   readonly #start: number;
-  #format: TickFormat = MSGPACK;
+  #format!: FrameFormat;
   /** By length; of frames that begin where frames begin, and of those with a shorter head. */
   #views: Uint8Array[][] = [[], []];
 
   constructor(heap: Heap) {
     this.#heap = heap;
     this.result = heap.alloc(16);
-    this.noted = heap.alloc(Math.ceil(MAX_FRAME_BYTES / MIN_TICK_BYTES) * 4);
+    this.noted = heap.alloc(Math.ceil(MAX_FRAME_BYTES / MIN_ROW_BYTES) * 4);
     this.#start = heap.alloc(MAX_FRAME_BYTES + COPIED_AT_LEAST);
     heap.onGrow(() => {
       this.#views = [[], []];
@@ -38,7 +38,7 @@ export class Frame implements Filling {
   }
 
   /** Starts a frame of at most `limit` bytes, and never more than a frame may have. */
-  begin(format: TickFormat, limit: number, sentAt: number): void {
+  begin(format: FrameFormat, limit: number, sentAt: number): void {
     this.sentAt = sentAt;
     this.#format = format;
     this.at = this.#start + format.headBytes;

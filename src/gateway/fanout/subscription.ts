@@ -9,19 +9,20 @@
  * how many ticks were conflated is a subtraction.
  */
 
-import type { Field } from "../../base/tick.ts";
-import { ENTRY_BYTES, type TickEncoder } from "../../market/encoder.ts";
+import type { Clock } from "../../base/clock.ts";
+import { ENTRY_BYTES } from "../../market/encoder.ts";
 import { HeapFull } from "../../market/heap.ts";
 import type { MarketTable } from "../../market/table.ts";
-import type { GatewayContext } from "../context.ts";
 import type { GatewayCounts } from "../counts.ts";
-import type { Grant } from "../session/patterns.ts";
-import type { StatusBatcher } from "../session/status_batcher.ts";
-import { AGAIN, DONE, Flushable } from "./flush_scheduler.ts";
+import { AdmissionQueue } from "./admission_queue.ts";
+import { AGAIN, DONE, Flushable, type FlushScheduler } from "./flush_scheduler.ts";
 import type { Frame } from "./frame.ts";
 import type { Numbers } from "./numbers.ts";
-import type { TopicHolder, TopicIndex } from "./topic_index.ts";
-import { TopicSubscriber } from "./topic_subscriber.ts";
+import type { RowEncoder } from "./row_encoder.ts";
+import type { BroadcastSink, Sink, Waiter } from "./sink.ts";
+import type { StatusBatcher } from "./status_batcher.ts";
+import type { TopicIndex } from "./topic_index.ts";
+import { type BroadcastSubscription, TopicSubscriber, type TopicSubscriberParts } from "./topic_subscriber.ts";
 
 /**
  * How soon a subscription that had nothing to send looks again, ms: the first tick after a rest need not wait for
@@ -51,63 +52,26 @@ export const SUBSCRIPTION_NUMBERS = STATUS_CLOCK + 1;
 /** Some rows, however they are kept. */
 export type RowSet = Pick<ReadonlySet<number>, "has" | "size">;
 
-/** The way from a subscription to its client: what a session is to it. */
-export interface Sink {
-  /** The one frame under construction. */
+/** What all subscriptions share. */
+export interface SubscriptionParts extends TopicSubscriberParts {
+  readonly clock: Clock;
+  readonly scheduler: FlushScheduler;
   readonly frame: Frame;
   readonly counts: GatewayCounts;
   readonly status: StatusBatcher;
-  /** Bytes that a data frame may have now; 0 when nothing may be sent. */
-  room(now: number): number;
-  /** Whether a subscription may begin to listen to the broadcast. */
-  canBroadcast(now: number): boolean;
-  /** Bytes that may go to the client by broadcast until its window is full; 0 where it must not listen. */
-  broadcastBudget(now: number): number;
-  /** What is broadcast under a topic goes to the client. */
-  subscribe(topic: string): void;
-  unsubscribe(topic: string): void;
-  /** So much was broadcast to it, and so many ticks were left out by their feed. */
-  account(bytes: number, ticks: number, leftOut: number, now: number): void;
-  /** Whether a ping is due for what is broadcast, or will be before it is looked at again. */
-  isPingDue(now: number): boolean;
-  /** Asks the client to say that all before this has arrived. */
-  ping(now: number): void;
-  /**
-   * So many ticks have been broadcast to it, of which one of this row stands for all.
-   * @param waited how long it took from the market table to the frame, microseconds
-   */
-  sampleBroadcast(row: number, ticks: number, waited: number): void;
-  /** The subscription gets a turn when there is room. */
-  waitForRoom(subscription: Subscription): void;
-  /** The subscription has its snapshots, and gets its first turn. @returns when it is due, ms */
-  begin(subscription: Subscription, now: number): number;
-  /** The subscription gets a turn at `due`, ms. */
-  schedule(subscription: Subscription, due: number): void;
-  /** The time that a frame of this turn says it was sent, microseconds since the Unix epoch. @param now the turn's, ms */
-  sentAt(now: number): number;
-  /**
-   * Ticks were put into the frame, from the given one on.
-   * @param due since when their turn was due, ms
-   * @param held how long of that there was no room, ms
-   */
-  sampleFrame(from: number, now: number, due: number, held: number): void;
-  /** Ticks were replaced before they were sent; see {@link GatewayCounts.conflated}. */
-  countConflated(ticks: number, interval: number, before: number, late: number, held: number): void;
-  /** Sends the frame. */
-  sendFrame(frame: Frame, now: number): void;
-  /** Sends what has been gathered of how symbols stand. */
-  sendStatus(): void;
-  /** A turn has come so late, ms; because of the client where it had been held back. */
-  noteLateness(late: number, interval: number, heldBack: boolean, now: number): void;
+  readonly numbers: { readonly subscriptions: Numbers };
 }
 
-export class Subscription extends Flushable implements TopicHolder {
+export class Subscription<Encoder extends RowEncoder = RowEncoder>
+  extends Flushable
+  implements BroadcastSubscription, Waiter
+{
   readonly interval: number;
-  readonly fields: readonly Field[];
-  readonly encoder: TickEncoder;
+  readonly encoder: Encoder;
   /** Interval 0: what it is to the broadcast. */
   readonly topicSubscriber: TopicSubscriber | undefined;
-  readonly #way: Sink;
+  readonly #sink: Sink;
+  readonly #parts: SubscriptionParts;
   readonly #table: MarketTable;
   /** Where its entries are in the market table's heap. */
   entries = 0;
@@ -117,8 +81,8 @@ export class Subscription extends Flushable implements TopicHolder {
   #snapshotted = 0;
   /** Entries before this one take part in passes; those up to `#snapshotted` wait for one interval to pass. */
   #admitted = 0;
-  /** When entries got their snapshot: up to which, and when, first and last. */
-  readonly #joins: { end: number; from: number; at: number }[] = [];
+  /** Entries from `#admitted` to `#snapshotted`. */
+  readonly #admissions = new AdmissionQueue();
   /** Whether its turns have been scheduled. */
   #hasStarted = false;
   /** Whether a pass is under way, cut short by a full frame or window, and where it goes on. */
@@ -127,23 +91,23 @@ export class Subscription extends Flushable implements TopicHolder {
   #hasSentInScan = false;
   /** Whether its turn came and the window was full. */
   #isHeldBack = false;
-  readonly #immediate: TopicIndex;
+  readonly #topics: TopicIndex;
   readonly #numbers: Numbers;
   readonly #at: number;
 
   /** @param due when its first turn is due, ms */
-  constructor(way: Sink, context: GatewayContext, grant: Grant, encoder: TickEncoder, due: number) {
+  constructor(sink: Sink & BroadcastSink, parts: SubscriptionParts, interval: number, encoder: Encoder, due: number) {
     super();
-    const { table, numbers, topics: immediate } = context;
-    this.#way = way;
+    const { table, numbers, topics } = parts;
+    this.#sink = sink;
+    this.#parts = parts;
     this.#table = table;
-    this.interval = grant.interval;
-    this.fields = grant.fields;
+    this.interval = interval;
     this.encoder = encoder;
     this.#numbers = numbers.subscriptions;
     this.#at = this.#numbers.take();
-    this.#immediate = immediate;
-    if (grant.interval === 0) this.topicSubscriber = new TopicSubscriber(this, way, context);
+    this.#topics = topics;
+    if (interval === 0) this.topicSubscriber = new TopicSubscriber(this, sink, parts);
     this.due = due;
     this.#set(SCAN_START, Number.POSITIVE_INFINITY);
     this.#set(HELD_SINCE, -1);
@@ -201,7 +165,7 @@ export class Subscription extends Flushable implements TopicHolder {
       const at = (this.entries >>> 2) + this.#count++ * 2;
       i32[at] = row;
       i32[at + 1] = 0;
-      if (this.topicSubscriber) this.#immediate.add(row, this.topicSubscriber.id);
+      if (this.topicSubscriber) this.#topics.add(row, this.topicSubscriber.id);
     }
   }
 
@@ -211,7 +175,6 @@ export class Subscription extends Flushable implements TopicHolder {
    */
   remove(rows: RowSet, now: number, removed: (row: number) => void): void {
     const [settled, snapshotted, hand] = [this.#admitted, this.#snapshotted, this.#cursor];
-    const ends = this.#joins.map((join) => join.end);
     const { i32 } = this.#table.heap;
     const first = this.entries >>> 2;
     let kept = 0;
@@ -227,10 +190,8 @@ export class Subscription extends Flushable implements TopicHolder {
       if (index < settled) this.#admitted--;
       if (index < snapshotted) this.#snapshotted--;
       if (index < hand) this.#cursor--;
-      this.#joins.forEach((join, at) => {
-        if (index < ends[at]) join.end--;
-      });
-      if (this.topicSubscriber) this.#immediate.remove(row, this.topicSubscriber.id);
+      this.#admissions.remove(index, index - kept);
+      if (this.topicSubscriber) this.#topics.remove(row, this.topicSubscriber.id);
       removed(row);
     }
     this.#count = kept;
@@ -239,22 +200,22 @@ export class Subscription extends Flushable implements TopicHolder {
 
   flush(now: number): number {
     if (this.closed) return DONE;
-    const room = this.#way.room(now);
+    const room = this.#sink.room(now);
     if (room === 0) {
       if (this.topicSubscriber?.isSubscribed && !this.isCatchingUp) this.due = now;
       this.topicSubscriber?.unsubscribe(now);
       this.#isHeldBack = true;
       if (this.#get(HELD_SINCE) < 0) this.#set(HELD_SINCE, now);
-      this.#way.waitForRoom(this);
+      this.#sink.waitForRoom(this);
       return DONE;
     }
     if (this.#get(HELD_SINCE) >= 0) this.#release(now);
     this.sendStatus();
     if (this.closed) return DONE;
-    const { frame } = this.#way;
-    frame.begin(this.encoder.format, room, this.#way.sentAt(now));
+    const { frame, clock } = this.#parts;
+    frame.begin(this.encoder.format, room, clock.microsAt(now));
     const complete = this.#snapshot(now) && this.#scan(now);
-    if (frame.count > 0) this.#way.sendFrame(frame, now);
+    if (frame.count > 0) this.#sink.sendFrame(frame, now);
     if (!complete) return AGAIN;
     this.topicSubscriber?.subscribe(now);
     return DONE;
@@ -276,14 +237,14 @@ export class Subscription extends Flushable implements TopicHolder {
   }
 
   #hasChanged(): boolean {
-    return this.topicSubscriber !== undefined && this.#immediate.hasChanged(this.topicSubscriber.id);
+    return this.topicSubscriber !== undefined && this.#topics.hasChanged(this.topicSubscriber.id);
   }
 
   /** Sends the snapshots that are owed. Returns whether all are in the frame. */
   #snapshot(now: number): boolean {
     const from = this.#snapshotted;
     if (from === this.#count) return true;
-    const { frame, counts } = this.#way;
+    const { frame, counts } = this.#parts;
     const before = frame.count;
     // Nothing was told of them; its age is not counted: a snapshot may have been at rest for hours.
     const index = this.encoder.copyChanged(this, from, this.#count, frame);
@@ -292,7 +253,8 @@ export class Subscription extends Flushable implements TopicHolder {
     this.#snapshotted = index;
     if (index > from) this.#joined(index, now);
     if (index < this.#count) return false;
-    if (!this.#hasStarted && this.interval > 0) this.due = this.#way.begin(this, now);
+    if (!this.#hasStarted && this.interval > 0)
+      this.due = this.#parts.scheduler.scheduleFirst(this, this.interval, this.#count, now);
     this.#hasStarted = true;
     return true;
   }
@@ -303,11 +265,7 @@ export class Subscription extends Flushable implements TopicHolder {
       this.#admitted = end;
       return;
     }
-    const last = this.#joins.at(-1);
-    if (last && now - last.from < this.interval / 8) {
-      last.end = end;
-      last.at = now;
-    } else this.#joins.push({ end, from: now, at: now });
+    this.#admissions.add(end, this.interval, now);
   }
 
   /** Goes through the entries for what has changed, from where it was cut short. Returns whether it is through. */
@@ -315,20 +273,20 @@ export class Subscription extends Flushable implements TopicHolder {
     if (!this.#isScanning) {
       if (this.topicSubscriber ? !this.#hasChanged() : this.due > now) return true;
       this.#isScanning = true;
-      if (this.topicSubscriber) this.#immediate.takeChanges(this.topicSubscriber.id);
+      if (this.topicSubscriber) this.#topics.takeChanges(this.topicSubscriber.id);
       const due = this.#nextDue();
       this.#set(SCAN_DUE, due);
       // Before the first there was none.
       this.#set(SCAN_AFTER, Math.max(0, due - this.#get(SCAN_START)));
-      if (this.topicSubscriber && !this.#isHeldBack) this.#immediate.gate.turned(now - due);
-      this.#way.noteLateness(now - due, this.interval, this.#isHeldBack, now);
+      if (this.topicSubscriber && !this.#isHeldBack) this.#topics.gate.noteLateness(now - due);
+      this.#sink.noteLateness(now - due, this.interval, this.#isHeldBack, now);
       if (this.closed) return true;
       this.#set(SCAN_START, now);
       this.#set(HELD_BEFORE, this.#get(HELD));
       this.#isHeldBack = false;
       this.#admit(now);
     }
-    const { frame, counts } = this.#way;
+    const { frame, counts } = this.#parts;
     const end = this.#admitted;
     const before = frame.count;
     const index = this.encoder.copyChanged(this, this.#cursor, end, frame);
@@ -336,8 +294,11 @@ export class Subscription extends Flushable implements TopicHolder {
       const [due, held] = [this.#get(SCAN_DUE), this.#get(HELD)];
       counts.ticksOut += frame.count - before;
       const { conflated } = frame;
-      if (conflated > 0) this.#way.countConflated(conflated, this.interval, this.#get(SCAN_AFTER), now - due, held);
-      this.#way.sampleFrame(before, now, due, held);
+      if (conflated > 0) {
+        counts.countConflated(conflated, this.interval, this.#get(SCAN_AFTER), now - due, held);
+        this.#sink.addConflated(conflated);
+      }
+      this.#sink.sampleFrame(frame, before, now, due, held);
       this.#hasSentInScan = true;
     }
     if (index < end) {
@@ -346,7 +307,7 @@ export class Subscription extends Flushable implements TopicHolder {
     }
     this.#isScanning = false;
     this.#cursor = 0;
-    if (this.topicSubscriber) this.#immediate.markCaughtUp(this.topicSubscriber.id, now);
+    if (this.topicSubscriber) this.#topics.markCaughtUp(this.topicSubscriber.id, now);
     if (this.interval > 0)
       this.#schedule(now + (this.#hasSentInScan ? this.interval : Math.min(this.interval, IDLE_INTERVAL)));
     this.#hasSentInScan = false;
@@ -362,7 +323,7 @@ export class Subscription extends Flushable implements TopicHolder {
 
   #schedule(due: number): void {
     this.due = due;
-    this.#way.schedule(this, due);
+    this.#parts.scheduler.schedule(this, due);
   }
 
   /** There is room again: notes how long what was due had to wait for it. */
@@ -375,10 +336,9 @@ export class Subscription extends Flushable implements TopicHolder {
 
   /** Lets entries take part in passes whose snapshot is one interval old. */
   #admit(now: number): void {
-    let through = 0;
-    while (through < this.#joins.length && this.#joins[through].at + this.interval <= now)
-      this.#admitted = this.#joins[through++].end;
-    if (through > 0) this.#joins.splice(0, through);
+    if (this.#admitted === this.#snapshotted) return;
+    const end = this.#admissions.admit(this.interval, now);
+    if (end >= 0) this.#admitted = end;
   }
 
   /** Tells how symbols stand that have changed in that: before any tick of them, and before they move elsewhere. */
@@ -388,26 +348,26 @@ export class Subscription extends Flushable implements TopicHolder {
     const since = this.#get(STATUS_CLOCK);
     if (table.statusClock === since) return;
     this.#set(STATUS_CLOCK, table.statusClock);
-    const teller = this.#way.status;
+    const { status } = this.#parts;
     const { i32 } = table.heap;
     for (let index = 0; index < this.#count; index++) {
       const at = (this.entries >>> 2) + index * 2;
       const row = i32[at];
       if (table.gapVersion[row] > since || table.resetVersion[row] > since) {
-        teller.gap(row, table.resetVersion[row] > since);
+        status.gap(row, table.resetVersion[row] > since);
         // What was told belongs to another count: it is no longer compared with.
         i32[at + 1] = 0;
       }
-      if (table.stateVersion[row] > since) teller.state(row);
+      if (table.stateVersion[row] > since) status.state(row);
     }
-    this.#way.sendStatus();
+    status.sendTo(this.#sink);
   }
 
   /** Ends it, and gives its memory back. */
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    if (this.topicSubscriber) this.#immediate.unregister(this.topicSubscriber.id);
+    if (this.topicSubscriber) this.#topics.unregister(this.topicSubscriber.id);
     this.#giveBack();
     this.#numbers.give(this.#at);
     this.#count = 0;

@@ -1,7 +1,7 @@
 /** Those who hold a row at interval 0 with one field list, first those who listen; and what has been broadcast to these. */
 import { copied } from "../../base/copied.ts";
-import type { TickEncoder } from "../../market/encoder.ts";
 import type { Numbers } from "./numbers.ts";
+import type { RowEncoder } from "./row_encoder.ts";
 
 const FIRST_IDS = 8;
 
@@ -19,7 +19,7 @@ export const TOPIC_NUMBERS = 4;
 
 export class Topic {
   /** Undefined where ticks are encoded for each of them alone. */
-  readonly encoder: TickEncoder | undefined;
+  readonly encoder: RowEncoder | undefined;
   readonly name: string;
   /** Where the numbers of the topic are. */
   readonly at: number;
@@ -30,7 +30,7 @@ export class Topic {
   readonly #numbers: Numbers;
 
   /** @param numbers where its numbers are to be, of {@link TOPIC_NUMBERS} */
-  constructor(encoder: TickEncoder | undefined, topic: string, numbers: Numbers) {
+  constructor(encoder: RowEncoder | undefined, topic: string, numbers: Numbers) {
     this.encoder = encoder;
     this.name = topic;
     this.#numbers = numbers;

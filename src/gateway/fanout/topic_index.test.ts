@@ -10,7 +10,7 @@ import { GatewayCounts } from "../counts.ts";
 import { DONE, Flushable, FlushScheduler } from "./flush_scheduler.ts";
 import { Frame } from "./frame.ts";
 import { BYTES, LEFT_OUT, TICKS } from "./topic.ts";
-import { AUDIT_BYTES, type BroadcastReceiver, type TopicHolder, TopicIndex } from "./topic_index.ts";
+import { AUDIT_BYTES, type BroadcastReceiver, type Publish, type TopicHolder, TopicIndex } from "./topic_index.ts";
 
 const ROWS = 6;
 /** After so many bytes a listener wants to be looked at. */
@@ -87,7 +87,7 @@ class Holder extends Flushable implements TopicHolder, BroadcastReceiver {
     } else this.tend();
   }
 
-  superseded(row: number): void {
+  supersede(row: number): void {
     assert.ok(this.rows.has(row) && this.changed);
   }
 
@@ -95,12 +95,12 @@ class Holder extends Flushable implements TopicHolder, BroadcastReceiver {
     this.checkSums();
   }
 
-  interrupted(_now: number, row: number, seq: number): void {
+  interrupt(_now: number, row: number, seq: number): void {
     this.checkSums();
     if (this.rows.has(row)) assert.equal(this.told.get(row), seq, "what it was told of the row that has changed");
   }
 
-  resumed(): boolean {
+  resume(): boolean {
     this.start();
     return !this.changed;
   }
@@ -140,11 +140,13 @@ class NotingPacer extends FlushScheduler {
 }
 
 function open() {
+  const server: { publish: Publish } = { publish: () => {} };
+  const publish: Publish = (...frame) => server.publish(...frame);
   const clock = new ManualClock();
   const table = new MarketTable(100);
   const pacer = new NotingPacer(clock, 4);
   const counts = new GatewayCounts({ metrics: false });
-  const index = new TopicIndex({ pacer, clock, table, frame: new Frame(table.heap), counts });
+  const index = new TopicIndex({ scheduler: pacer, clock, table, frame: new Frame(table.heap), counts, publish });
   for (let row = 0; row < ROWS; row++) assert.equal(table.add(`S${row}`), row);
   const pool = new EncoderPool(table, 2);
   const encoders = [[0], [0, 2], [1]].map((fields) => pool.acquire(MSGPACK, Uint8Array.from(fields)));
@@ -152,7 +154,7 @@ function open() {
     encoders.map(({ isShared }) => isShared),
     [true, true, false],
   );
-  return { clock, table, pacer, counts, index, encoders };
+  return { clock, table, pacer, counts, index, encoders, server };
 }
 
 const step = fc.record({
@@ -184,10 +186,10 @@ test("who listens is told each tick at once, who else holds its row is woken, on
   looks = 0;
   fc.assert(
     fc.property(fc.array(step, { maxLength: 300, size: "max" }), (steps) => {
-      const { clock, table, pacer, counts, index, encoders } = open();
+      const { clock, table, pacer, counts, index, encoders, server } = open();
       const holders: Holder[] = [];
       let others = 0;
-      index.publish = (topic, bytes, isBinary) => {
+      server.publish = (topic, bytes, isBinary) => {
         assert.ok(isBinary);
         const [sentAt, ...ticks] = decode(bytes) as [number, ...[row: number, seq: number][]];
         assert.equal(sentAt, clock.micros());
@@ -301,20 +303,20 @@ test("who listens is told each tick at once, who else holds its row is woken, on
 });
 
 test("a node that falls behind gives turns, later than ever broadcasts again, and each is told all by either", () => {
-  const { clock, table, pacer, counts, index, encoders } = open();
+  const { clock, table, pacer, counts, index, encoders, server } = open();
   const holder = new Holder(index, encoders[0], table);
   holder.rows.add(0);
   index.add(0, holder.id);
   let broadcast = 0;
-  index.publish = () => {
+  server.publish = () => {
     broadcast++;
     holder.told.set(0, table.seq[0]);
   };
   holder.audit = () => holder.tend();
-  holder.interrupted = () => {};
+  holder.interrupt = () => {};
   holder.account = () => {};
-  holder.superseded = () => {};
-  holder.resumed = () => {
+  holder.supersede = () => {};
+  holder.resume = () => {
     return !index.hasChanged(holder.id);
   };
   /** Time passes, in goes of the event loop that take so long, ms; each brings a tick. */
@@ -374,11 +376,11 @@ test("a node that falls behind gives turns, later than ever broadcasts again, an
   for (let each = 1; each < opens.length; each++)
     assert.ok(opens[each] > opens[each - 1] * 3 || opens[each] > 59_000, `${opens}`);
   // Turns that come late leave out more and more: it stays closed.
-  for (let turn = 0; turn < 100; turn++) index.gate.turned(60);
+  for (let turn = 0; turn < 100; turn++) index.gate.noteLateness(60);
   passUntil(false, 10, 260);
   pass(200_000, 10);
   assert.ok(!index.gate.isOpen);
-  for (let turn = 0; turn < 100; turn++) index.gate.turned(5);
+  for (let turn = 0; turn < 100; turn++) index.gate.noteLateness(5);
   // All is well for some time: then a hiccup costs no more than the first one did.
   passUntil(true, 10, 10);
   pass(10_000, 10);

@@ -9,15 +9,15 @@
  */
 import type { Clock } from "../../base/clock.ts";
 import { copied } from "../../base/copied.ts";
-import { ENTRY_BYTES, type Entries, type TickEncoder } from "../../market/encoder.ts";
+import { ENTRY_BYTES, type Entries } from "../../market/encoder.ts";
 import type { MarketTable } from "../../market/table.ts";
 import type { GatewayCounts } from "../counts.ts";
 import { BroadcastGate, type BroadcastStop } from "./broadcast_gate.ts";
 import type { Flushable, FlushScheduler } from "./flush_scheduler.ts";
 import type { Frame } from "./frame.ts";
 import { Numbers } from "./numbers.ts";
+import type { RowEncoder } from "./row_encoder.ts";
 import { BYTES, LEFT_OUT, SENT_AT, TICKS, TOPIC_NUMBERS, Topic } from "./topic.ts";
-import type { TopicSubscriber } from "./topic_subscriber.ts";
 
 const FIRST_IDS = 64;
 /** So many bytes are broadcast at least between two looks for listeners that are due: each goes through all of them. */
@@ -32,23 +32,34 @@ const CATCHING_UP = 3;
 
 /** What the index knows of a subscription. */
 export interface TopicHolder extends Flushable {
-  readonly encoder: TickEncoder;
+  readonly encoder: RowEncoder;
   due: number;
 }
 
-/** What it tells one that listens. */
-export type BroadcastReceiver = Pick<
-  TopicSubscriber,
-  "id" | "audit" | "superseded" | "interrupted" | "account" | "resumed"
->;
+/** What the index calls of a topic subscriber. */
+export interface BroadcastReceiver {
+  readonly id: number;
+  /** Accounts for what was broadcast, and sends a ping where one is due. */
+  audit(now: number): void;
+  /** Counts what was broadcast since this was last called. */
+  account(now: number): void;
+  /** The broadcast sends a row that a flush was still to send: its mark becomes the market's. */
+  supersede(row: number, now: number): void;
+  /** The broadcast is closed: all has been sent but what has changed of one row since it had `seq`. */
+  interrupt(now: number, row: number, seq: number): void;
+  /** The broadcast is open again: gets it, or gives up its topics. @returns whether all has been sent */
+  resume(now: number): boolean;
+}
 
 /** What an index is made of. */
 export interface TopicIndexParts {
-  readonly pacer: FlushScheduler;
+  readonly scheduler: FlushScheduler;
   readonly clock: Clock;
   readonly table: MarketTable;
   readonly frame: Frame;
   readonly counts: GatewayCounts;
+  /** Sends broadcast frames: the server's. */
+  readonly publish: Publish;
 }
 
 /** Gives a frame to all whose socket has subscribed to the topic; the bytes are only good until it returns. */
@@ -60,8 +71,6 @@ export class TopicIndex {
   readonly numbers = new Numbers(TOPIC_NUMBERS);
   /** Bytes of all frames that have been broadcast, each counted once. */
   published = 0;
-  /** How ticks are broadcast: the server's. */
-  publish: Publish = () => {};
   readonly #parts: TopicIndexParts;
   /** Who holds a row, by row. */
   readonly #rows: (Topic[] | undefined)[] = [];
@@ -83,7 +92,7 @@ export class TopicIndex {
 
   constructor(parts: TopicIndexParts) {
     this.#parts = parts;
-    this.gate = new BroadcastGate(parts.table, parts.pacer);
+    this.gate = new BroadcastGate(parts.table, parts.scheduler);
     this.#unsent = { entries: parts.table.heap.alloc(ENTRY_BYTES) };
   }
 
@@ -222,7 +231,7 @@ export class TopicIndex {
   tryOpen(now: number): void {
     if (!this.gate.tryOpen(now)) return;
     for (const [id, listener] of this.#subscribers) {
-      const isToldAll = listener.resumed(now);
+      const isToldAll = listener.resume(now);
       if (this.#subscribers.has(id)) this.#setState(id, isToldAll ? BROADCAST : CATCHING_UP);
     }
   }
@@ -247,7 +256,7 @@ export class TopicIndex {
     this.#parts.counts.broadcastStops[stop]++;
     for (const [id, listener] of this.#subscribers) {
       const state = this.#stateOf(id);
-      if (state === BROADCAST) listener.interrupted(now, row, seq);
+      if (state === BROADCAST) listener.interrupt(now, row, seq);
       else listener.account(now);
       this.#setState(id, state === BROADCAST ? QUIET : CHANGED);
     }
@@ -264,23 +273,23 @@ export class TopicIndex {
       const state = states[id];
       if (state === CATCHING_UP) {
         inArrears++;
-        this.#subscribers.get(id)?.superseded(row, now);
+        this.#subscribers.get(id)?.supersede(row, now);
       } else if (state === QUIET) {
         states[id] = CHANGED;
         const holder = this.#holders[id] as TopicHolder;
         holder.due = now;
-        this.#parts.pacer.scheduleNow(holder);
+        this.#parts.scheduler.scheduleNow(holder);
       }
     }
     if (listeners === 0) return;
     // What the feed left out, or the bus.
     const leftOut = seq > 0 ? Math.max(0, this.#parts.table.seq[row] - seq - 1) : 0;
     if (leftOut > 0 && listeners > inArrears)
-      this.#parts.counts.conflated(leftOut * (listeners - inArrears), 0, 0, 0, 0);
+      this.#parts.counts.countConflated(leftOut * (listeners - inArrears), 0, 0, 0, 0);
     this.#broadcast(members, row, leftOut, listeners, now);
   }
 
-  #frame(encoder: TickEncoder, row: number, now: number): Uint8Array {
+  #frame(encoder: RowEncoder, row: number, now: number): Uint8Array {
     const { frame, table, clock } = this.#parts;
     const { i32 } = table.heap;
     const at = this.#unsent.entries >>> 2;
@@ -293,14 +302,14 @@ export class TopicIndex {
 
   #broadcast(members: Topic, row: number, leftOut: number, listeners: number, now: number): void {
     const { name: topic, encoder, at } = members;
-    const frame = this.#frame(encoder as TickEncoder, row, now);
+    const frame = this.#frame(encoder as RowEncoder, row, now);
     const { length } = frame;
     const { counts } = this.#parts;
     counts.ticksOut += listeners;
     counts.ticksBroadcast += listeners;
     counts.framesOut += listeners;
     counts.bytesOut += listeners * length;
-    this.publish(topic, frame, encoder?.format.binary === true);
+    this.#parts.publish(topic, frame, encoder?.format.binary === true);
     const { f64 } = this.numbers;
     f64[at + BYTES] += length;
     f64[at + TICKS]++;
@@ -326,7 +335,7 @@ export class TopicIndex {
     this.#rows[row] = groups;
   }
 
-  #sharedEncoderOf(id: number): TickEncoder | undefined {
+  #sharedEncoderOf(id: number): RowEncoder | undefined {
     const encoder = this.#holders[id]?.encoder;
     return encoder?.isShared ? encoder : undefined;
   }

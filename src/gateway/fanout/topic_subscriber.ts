@@ -6,10 +6,10 @@
 import { HeapFull } from "../../market/heap.ts";
 import { markOf, ticksBetween } from "../../market/mark.ts";
 import type { MarketTable } from "../../market/table.ts";
-import type { GatewayContext } from "../context.ts";
-import type { Sink, Subscription } from "./subscription.ts";
+import type { GatewayCounts } from "../counts.ts";
+import type { BroadcastSink } from "./sink.ts";
 import { BYTES, LEFT_OUT, SENT_AT, TICKS } from "./topic.ts";
-import type { TopicIndex } from "./topic_index.ts";
+import type { BroadcastReceiver, TopicHolder, TopicIndex } from "./topic_index.ts";
 
 /** How long one that has listened gets turns before it listens again, ms: to begin and to end it costs as much as some turns. */
 const FLUSHED_TIME = 1_000;
@@ -35,15 +35,39 @@ const NUMBERS = 6;
 /** Then of each entry, 32 bits each: where its topic's numbers are, and that topic's ticks when one was last chosen to be followed. */
 const TOPIC_BYTES = 8;
 
-export class TopicSubscriber {
+/** The subscription of a topic subscriber. */
+export interface BroadcastSubscription extends TopicHolder {
+  /** How many entries it has, and the address of the first. */
+  readonly count: number;
+  readonly entries: number;
+  /** The row of an entry. */
+  rowAt(index: number): number;
+  /** Whether it can get the broadcast again: all states have been sent, and it is not held back. */
+  readonly canResume: boolean;
+  /** Whether flushes still have to send what has changed. */
+  readonly isCatchingUp: boolean;
+  /** All that changed up to now has been sent, by the broadcast. */
+  markAllSent(now: number): void;
+}
+
+/** What all topic subscribers share. */
+export interface TopicSubscriberParts {
+  readonly table: MarketTable;
+  readonly topics: TopicIndex;
+  readonly counts: GatewayCounts;
+  readonly settings: { readonly broadcastSymbols: number; readonly maxUnreadBytes: number };
+}
+
+export class TopicSubscriber implements BroadcastReceiver {
   /** Its id in the index of those who want ticks as soon as possible. */
   readonly id: number;
   /** Whether the broadcast, while it is open, comes to it. */
   isSubscribed = false;
-  readonly #subscription: Subscription;
-  readonly #way: Sink;
+  readonly #subscription: BroadcastSubscription;
+  readonly #sink: BroadcastSink;
   readonly #table: MarketTable;
-  readonly #immediate: TopicIndex;
+  readonly #topicIndex: TopicIndex;
+  readonly #counts: GatewayCounts;
   /** The most symbols of one that listens. */
   readonly #mostSymbols: number;
   readonly #mostUnaudited: number;
@@ -53,58 +77,63 @@ export class TopicSubscriber {
   #block = 0;
   #topics = 0;
 
-  constructor(subscription: Subscription, way: Sink, { table, topics: immediate, settings }: GatewayContext) {
+  constructor(
+    subscription: BroadcastSubscription,
+    sink: BroadcastSink,
+    { table, topics, counts, settings }: TopicSubscriberParts,
+  ) {
     this.#subscription = subscription;
-    this.#way = way;
+    this.#sink = sink;
     this.#table = table;
-    this.#immediate = immediate;
+    this.#topicIndex = topics;
+    this.#counts = counts;
     this.#mostSymbols = settings.broadcastSymbols;
     this.#mostUnaudited = Math.min(MOST_UNAUDITED, settings.maxUnreadBytes);
-    this.id = immediate.register(subscription);
+    this.id = topics.register(subscription);
   }
 
   /** It has been told all there is: listens from now on, if it may. */
   subscribe(now: number): void {
     const { closed, count, encoder } = this.#subscription;
     if (this.isSubscribed || closed || count > this.#mostSymbols || now < this.#turnsUntil || !encoder.isShared) return;
-    if (!this.#immediate.gate.isOpen || !this.#way.canBroadcast(now)) return;
+    if (!this.#topicIndex.gate.isOpen || !this.#sink.canBroadcast(now)) return;
     if (!this.#takeBlock(count)) return;
     this.isSubscribed = true;
     const { i32 } = this.#table.heap;
     for (let index = 0; index < count; index++) {
-      const { name: topic, at } = this.#immediate.subscribeTopic(this.#subscription.rowAt(index), this.id);
-      this.#way.subscribe(topic);
+      const { name: topic, at } = this.#topicIndex.subscribeTopic(this.#subscription.rowAt(index), this.id);
+      this.#sink.subscribe(topic);
       i32[this.#topicAt(index)] = at;
     }
-    this.#immediate.startBroadcast(this);
+    this.#topicIndex.startBroadcast(this);
     this.#start(now);
   }
 
   /** Gets turns from now on, if it listens. */
   unsubscribe(now: number): void {
     if (!this.isSubscribed) return;
-    if (this.#immediate.isBroadcastOnly(this.id)) this.interrupted(now, -1, 0);
+    if (this.#topicIndex.isBroadcastOnly(this.id)) this.interrupt(now, -1, 0);
     else this.account(now);
-    this.#immediate.stopBroadcast(this.id);
+    this.#topicIndex.stopBroadcast(this.id);
     this.isSubscribed = false;
     this.#turnsUntil = now + FLUSHED_TIME;
     for (let index = 0; index < this.#topics; index++)
-      this.#way.unsubscribe(this.#immediate.unsubscribeTopic(this.#subscription.rowAt(index), this.id));
+      this.#sink.unsubscribe(this.#topicIndex.unsubscribeTopic(this.#subscription.rowAt(index), this.id));
     this.#table.heap.free(this.#block, blockBytes(this.#topics));
   }
 
   /** So much has been broadcast that it may have got all it may have. */
   audit(now: number): void {
     this.account(now);
-    if (this.#way.isPingDue(now)) {
+    if (this.#sink.isPingDue(now)) {
       this.sample();
-      this.#way.ping(now);
+      this.#sink.ping(now);
     }
     this.maintain(now);
   }
 
   /** It has arrears, and the broadcast tells it of a row what stands now. */
-  superseded(row: number, now: number): void {
+  supersede(row: number, now: number): void {
     const { entries, due } = this.#subscription;
     const { i32, u32 } = this.#table.heap;
     let at = entries >>> 2;
@@ -113,11 +142,13 @@ export class TopicSubscriber {
     const mark = u32[(this.#table.markAt >>> 2) + row];
     u32[at + 1] = mark;
     const replaced = before > 0 ? ticksBetween(before, mark) : 0;
-    if (replaced > 0) this.#way.countConflated(replaced, 0, 0, now - due, 0);
+    if (replaced === 0) return;
+    this.#counts.countConflated(replaced, 0, 0, now - due, 0);
+    this.#sink.addConflated(replaced);
   }
 
   /** The broadcast is closed: what it was told is all but what has changed of one row since it had `seq`. */
-  interrupted(now: number, row: number, seq: number): void {
+  interrupt(now: number, row: number, seq: number): void {
     const { entries, count } = this.#subscription;
     const { markAt, heap } = this.#table;
     const { i32, u32 } = heap;
@@ -133,7 +164,7 @@ export class TopicSubscriber {
   }
 
   /** The broadcast is open again: listens, or does not any more. @returns whether it has been told all */
-  resumed(now: number): boolean {
+  resume(now: number): boolean {
     if (this.#subscription.canResume) this.#start(now);
     else this.unsubscribe(now);
     return !this.#subscription.isCatchingUp;
@@ -148,8 +179,8 @@ export class TopicSubscriber {
     this.#sum();
     if (f64[block + BYTES] === bytes) return;
     // In arrears its marks tell what was left out.
-    const left = this.#immediate.isBroadcastOnly(this.id) ? f64[block + LEFT_OUT] - leftOut : 0;
-    this.#way.account(f64[block + BYTES] - bytes, f64[block + TICKS] - ticks, left, now);
+    const left = this.#topicIndex.isBroadcastOnly(this.id) ? f64[block + LEFT_OUT] - leftOut : 0;
+    this.#sink.account(f64[block + BYTES] - bytes, f64[block + TICKS] - ticks, left, now);
   }
 
   /**
@@ -159,7 +190,7 @@ export class TopicSubscriber {
   sample(): void {
     if (!this.isSubscribed) return;
     const { u32 } = this.#table.heap;
-    const told = this.#immediate.numbers.f64;
+    const told = this.#topicIndex.numbers.f64;
     let ticks = 0;
     let chosen = -1;
     for (let index = 0; index < this.#topics; index++) {
@@ -173,21 +204,21 @@ export class TopicSubscriber {
     if (chosen < 0) return;
     const row = this.#subscription.rowAt(chosen);
     const sentAt = told[u32[this.#topicAt(chosen)] + SENT_AT];
-    this.#way.sampleBroadcast(row, ticks, Math.max(0, sentAt - this.#table.appliedAt[row]));
+    this.#sink.sampleBroadcast(row, ticks, Math.max(0, sentAt - this.#table.appliedAt[row]));
   }
 
   /** After {@link account}, and perhaps a ping: when it is to be looked at again. */
   maintain(now: number): void {
-    if (this.isSubscribed && this.#immediate.receivesBroadcast(this.id)) this.#setAllowance(now);
+    if (this.isSubscribed && this.#topicIndex.receivesBroadcast(this.id)) this.#setAllowance(now);
   }
 
   /** When it is to be looked at again; where it may get nothing, it does not listen any more. */
   #setAllowance(now: number): void {
-    const budget = this.#way.broadcastBudget(now);
+    const budget = this.#sink.broadcastBudget(now);
     if (budget <= 0) return this.unsubscribe(now);
     const { f64 } = this.#table.heap;
     const block = this.#block >>> 3;
-    const { published } = this.#immediate;
+    const { published } = this.#topicIndex;
     const all = published - f64[block + PUBLISHED];
     if (all >= TELLING) {
       // Its share may be small by chance.
@@ -195,28 +226,28 @@ export class TopicSubscriber {
       f64[block + AUDITED_AT] = f64[block + BYTES];
       f64[block + PUBLISHED] = published;
     }
-    this.#immediate.auditAfter(this.id, Math.min(this.#mostUnaudited, budget / (f64[block + SHARE] * CAUTION)));
+    this.#topicIndex.auditAfter(this.id, Math.min(this.#mostUnaudited, budget / (f64[block + SHARE] * CAUTION)));
   }
 
   /** What is broadcast from now on is counted. */
   #start(now: number): void {
     const { f64, u32 } = this.#table.heap;
     const block = this.#block >>> 3;
-    const told = this.#immediate.numbers.f64;
+    const told = this.#topicIndex.numbers.f64;
     for (let index = 0; index < this.#topics; index++) {
       const at = this.#topicAt(index);
       u32[at + 1] = told[u32[at] + TICKS];
     }
     this.#sum();
     f64[block + AUDITED_AT] = f64[block + BYTES];
-    f64[block + PUBLISHED] = this.#immediate.published;
+    f64[block + PUBLISHED] = this.#topicIndex.published;
     f64[block + SHARE] = 1;
     this.#setAllowance(now);
   }
 
   #sum(): void {
     const { f64, i32 } = this.#table.heap;
-    const told = this.#immediate.numbers.f64;
+    const told = this.#topicIndex.numbers.f64;
     let [bytes, ticks, leftOut] = [0, 0, 0];
     for (let index = 0; index < this.#topics; index++) {
       const at = i32[this.#topicAt(index)];

@@ -1,6 +1,9 @@
 /** Whom the clients' port answers over HTTP, and under which names: a request is admitted here before anything is done for it. */
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
-import type { GatewayContext } from "../context.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { LogLimit } from "../../log/log_limit.ts";
+import type { Settings } from "../../settings/settings.ts";
+import type { GatewayCounts } from "../counts.ts";
 import { addressKey, type TrustedProxies } from "./address.ts";
 import { type Head, HttpAnswers } from "./answers.ts";
 import { type Account, HttpBudget, type HttpLimits, type HttpRefusal, type Refused } from "./budget.ts";
@@ -24,8 +27,11 @@ export interface Admitted {
 }
 
 /** What the door needs of the gateway. */
-export interface DoorContext extends Pick<GatewayContext, "clock" | "counts" | "events"> {
-  readonly settings: Pick<GatewayContext["settings"], "origins" | keyof HttpLimits>;
+export interface DoorContext {
+  readonly clock: Clock;
+  readonly counts: GatewayCounts;
+  readonly events: LogLimit;
+  readonly settings: Pick<Settings, "origins" | keyof HttpLimits>;
 }
 
 export class HttpDoor {

@@ -1,9 +1,11 @@
 /** The market over HTTP, as JSON: for a script or a first try, where a stream would be too much. */
 
+import type { Clock } from "../../base/clock.ts";
 import { FIELD_COUNT, FIELDS, isPattern, STATES } from "../../base/tick.ts";
+import type { BusReader } from "../../bus/bus.ts";
 import { prefixRange } from "../../market/symbol_index.ts";
 import type { MarketTable } from "../../market/table.ts";
-import type { GatewayContext } from "../context.ts";
+import type { Settings } from "../../settings/settings.ts";
 import { ANSWER_BYTES } from "./answers.ts";
 import type { Admitted, HttpDoor } from "./door.ts";
 import { readSymbolQuery } from "./query.ts";
@@ -19,11 +21,19 @@ interface Question {
   answer(): Iterator<string>;
 }
 
+/** What answers need of the gateway. */
+export interface MarketParts {
+  readonly table: MarketTable;
+  readonly clock: Clock;
+  readonly bus: BusReader;
+  readonly settings: Pick<Settings, "maxSymbolsPerConnection">;
+}
+
 /** Reads a question from a query, or says what is wrong with it. */
-export type Read = (query: URLSearchParams, context: GatewayContext) => Question | { readonly error: string };
+export type Read = (query: URLSearchParams, context: MarketParts) => Question | { readonly error: string };
 
 /** Answers a question about the market, when the bus knows what it is about. */
-export function answerMarket(request: Admitted, read: Read, context: GatewayContext, door: HttpDoor): void {
+export function answerMarket(request: Admitted, read: Read, context: MarketParts, door: HttpDoor): void {
   const { res, account } = request;
   const { answers, budget } = door;
   const headers = door.dataHeaders(request);

@@ -11,16 +11,17 @@ import {
   us_listen_socket_close,
   us_socket_local_port,
 } from "uWebSockets.js";
+import type { Logger } from "pino";
 import { SUBPROTOCOLS, type Subprotocol } from "../../protocol/messages.ts";
 import { UsageError } from "../../settings/option.ts";
-import type { GatewayContext } from "../context.ts";
+import type { Settings } from "../../settings/settings.ts";
 import { countOne, type Refusal } from "../counts.ts";
-import type { SocketData } from "../session/outbound_connection.ts";
-import { Session } from "../session/session.ts";
+import type { Session } from "../session/session.ts";
+import type { Socket, SocketData } from "../session/socket.ts";
 import { addressKey, shortAgent, TrustedProxies } from "./address.ts";
-import { type Admitted, HttpDoor } from "./door.ts";
+import { type Admitted, type DoorContext as DoorParts, HttpDoor } from "./door.ts";
 import { checkHandshake, chooseSubprotocol, offeredSubprotocols } from "./handshake.ts";
-import { answerMarket, type Read, readSymbols, readTicks } from "./http.ts";
+import { answerMarket, type MarketParts, type Read, readSymbols, readTicks } from "./http.ts";
 import { OpenSockets } from "./open_sockets.ts";
 import { originAllowed } from "./origin.ts";
 import { headersOf, type RequestHeaders, senderOf } from "./request_headers.ts";
@@ -48,8 +49,37 @@ interface RefusedUpgrade {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** What the server keeps with a socket. */
+interface ServerSocketData extends SocketData {
+  session: Session | undefined;
+}
+
+/** What the server needs of the gateway. */
+export interface ServerParts extends DoorParts, MarketParts {
+  readonly settings: DoorParts["settings"] &
+    MarketParts["settings"] &
+    Pick<
+      Settings,
+      | "heartbeat"
+      | "maxConnections"
+      | "maxConnectionsPerAddress"
+      | "maxMessageBytes"
+      | "maxUnreadBytes"
+      | "node"
+      | "origins"
+      | "trustedProxies"
+      | "watchlist"
+    >;
+  readonly log: Logger;
+}
+
+/** The application of uWebSockets.js that a server serves, and that broadcasts. */
+export function createApp(): TemplatedApp {
+  return App();
+}
+
 export class GatewayServer {
-  readonly #context: GatewayContext;
+  readonly #context: ServerParts;
   readonly #app: TemplatedApp;
   readonly #sessions = new Set<Session>();
   /** By {@link addressKey}. */
@@ -61,7 +91,8 @@ export class GatewayServer {
   #draining = false;
   #nextSession = 1;
 
-  constructor(context: GatewayContext) {
+  /** @param createSession makes the session of a socket that has been opened */
+  constructor(app: TemplatedApp, context: ServerParts, createSession: (socket: Socket, id: string) => Session) {
     this.#context = context;
     const { heartbeat, maxConnections, maxMessageBytes, maxUnreadBytes, trustedProxies } = context.settings;
     this.#proxies = new TrustedProxies(trustedProxies);
@@ -75,13 +106,12 @@ export class GatewayServer {
       },
       now: () => context.clock.millis(),
     });
-    this.#app = App();
-    context.topics.publish = (topic, frame, isBinary) => this.#app.publish(topic, frame, isBinary);
+    this.#app = app;
     this.#serveWatchlist();
     const { answers } = this.#door;
     this.#app
       .filter((res, change) => this.#sockets.filter(res, change))
-      .ws<SocketData>("/v1/stream", {
+      .ws<ServerSocketData>("/v1/stream", {
         maxPayloadLength: maxMessageBytes * REFUSED_MESSAGES,
         // Our own window closes a connection long before: this one would lose the close frame.
         maxBackpressure: maxUnreadBytes * 4,
@@ -90,7 +120,7 @@ export class GatewayServer {
         sendPingsAutomatically: false,
         upgrade: (res, req, context) => this.#upgrade(res, req, context),
         open: (socket) => {
-          const session = new Session(this.#context, socket, `${this.#context.settings.node}-${this.#nextSession++}`);
+          const session = createSession(socket, `${this.#context.settings.node}-${this.#nextSession++}`);
           socket.getUserData().session = session;
           this.#sessions.add(session);
           this.#context.counts.connections++;
@@ -217,7 +247,7 @@ export class GatewayServer {
     }
     this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);
     this.#sockets.upgrade(peer);
-    res.upgrade<SocketData>(
+    res.upgrade<ServerSocketData>(
       { subprotocol: subprotocol as Subprotocol, address: client, agent, session: undefined },
       headers.get("sec-websocket-key") ?? "",
       offered.length === 0 ? "" : (subprotocol as Subprotocol),

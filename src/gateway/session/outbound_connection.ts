@@ -3,45 +3,23 @@
  * leave through here and nowhere else.
  */
 import { pack } from "msgpackr";
+import type { Clock } from "../../base/clock.ts";
+import type { LogLimit } from "../../log/log_limit.ts";
 import { JSON_TEXT, MSGPACK, type TickFormat } from "../../market/format.ts";
+import type { MarketTable } from "../../market/table.ts";
 import type { CloseName } from "../../protocol/codes.ts";
-import type { Control, Quality, QualityReason, Subprotocol } from "../../protocol/messages.ts";
-import type { GatewayContext } from "../context.ts";
+import type { Control, Quality, QualityReason } from "../../protocol/messages.ts";
+import type { Settings } from "../../settings/settings.ts";
 import type { GatewayCounts } from "../counts.ts";
+import type { FlushScheduler } from "../fanout/flush_scheduler.ts";
 import type { Frame } from "../fanout/frame.ts";
 import type { Numbers } from "../fanout/numbers.ts";
-import type { Sink, Subscription } from "../fanout/subscription.ts";
+import type { BroadcastSink, Sink, Waiter } from "../fanout/sink.ts";
 import { DELIVERY_NUMBERS, LatencySampler } from "../latency/latency_sampler.ts";
 import type { FrameTrace } from "../latency/tracer.ts";
 import { InFlightWindow, WINDOW_NUMBERS } from "./in_flight_window.ts";
 import { QualityWatch } from "./quality.ts";
-import type { Session } from "./session.ts";
-import type { StatusBatcher } from "./status_batcher.ts";
-
-/** What is kept at a socket by the server. */
-export interface SocketData {
-  readonly subprotocol: Subprotocol;
-  /** Of the client, as far as it is known: see address.ts. */
-  readonly address: string;
-  /** What it calls itself; a stranger's text. */
-  readonly agent: string;
-  session: Session | undefined;
-}
-
-/** What a session needs of its socket; uWebSockets.js' own is one. It must not be touched once it has been ended. */
-export interface Socket {
-  getUserData(): SocketData;
-  send(message: Uint8Array | string, isBinary: boolean, compress: boolean): number;
-  ping(payload: Uint8Array): number;
-  /** What is published under the topic comes to this socket. */
-  subscribe(topic: string): unknown;
-  unsubscribe(topic: string): unknown;
-  /** Writes all that is sent meanwhile in one go. */
-  cork(write: () => void): unknown;
-  end(code: number, reason: string): void;
-  /** Bytes that the kernel has not taken yet. */
-  getBufferedAmount(): number;
-}
+import type { Socket } from "./socket.ts";
 
 /** The number of a ping: what is sent is copied at once, so one does for all. */
 const pingPayload = new DataView(new ArrayBuffer(4));
@@ -56,12 +34,25 @@ export const CONNECTION_NUMBERS = DELIVERY_NUMBERS + WINDOW_NUMBERS;
 /** Heartbeats without an answer before a connection is given up. */
 const UNANSWERED_HEARTBEATS = 3;
 
-export class OutboundConnection implements Sink {
-  readonly frame: Frame;
+/** What all connections share. */
+export interface OutboundParts {
+  readonly settings: Pick<
+    Settings,
+    "heartbeat" | "maxUnreadBytes" | "metrics" | "windowDelay" | "windowMax" | "windowMin"
+  >;
+  readonly clock: Clock;
+  /** The log of what clients cause. */
+  readonly events: LogLimit;
+  readonly table: MarketTable;
+  readonly scheduler: FlushScheduler;
+  readonly numbers: { readonly connections: Numbers };
   readonly counts: GatewayCounts;
-  readonly status: StatusBatcher;
+}
+
+export class OutboundConnection implements Sink, BroadcastSink {
   readonly format: TickFormat;
-  readonly #context: GatewayContext;
+  readonly #id: string;
+  readonly #parts: OutboundParts;
   readonly #socket: Socket;
   readonly #window: InFlightWindow;
   /** Where the numbers of the window and of the delivery watch are. */
@@ -73,7 +64,7 @@ export class OutboundConnection implements Sink {
   /** Among whom it is counted. */
   #counted: QualityReason | undefined;
   /** Subscriptions whose turn came while the window was full. */
-  readonly #waiting = new Set<Subscription>();
+  readonly #waiting = new Set<Waiter>();
   /** Closes the session. */
   readonly #closeSession: (name: CloseName, reason: string) => void;
   /** Whether the socket keeps bytes that the kernel has not taken, as far as has been seen. */
@@ -87,26 +78,32 @@ export class OutboundConnection implements Sink {
   #ahead = 0;
   #closed = false;
 
-  /** @param giveUp is called when the client has to be given up; it closes this outlet */
-  constructor(context: GatewayContext, socket: Socket, giveUp: (name: CloseName, reason: string) => void) {
-    const { settings } = context;
-    const now = context.clock.millis();
-    this.frame = context.frame;
-    this.counts = context.counts;
-    this.status = context.status;
+  /**
+   * @param id the session's, for the log
+   * @param closeSession closes the session, and with it this connection
+   */
+  constructor(
+    parts: OutboundParts,
+    socket: Socket,
+    id: string,
+    closeSession: (name: CloseName, reason: string) => void,
+  ) {
+    const { settings, clock, table, counts } = parts;
+    const now = clock.millis();
+    this.#id = id;
     this.format = socket.getUserData().subprotocol === "tickgate.v1.json" ? JSON_TEXT : MSGPACK;
-    this.#context = context;
+    this.#parts = parts;
     this.#socket = socket;
-    this.#closeSession = giveUp;
+    this.#closeSession = closeSession;
     // Frames alone must not fill what would close the connection.
     const windowMax = Math.min(settings.windowMax, settings.maxUnreadBytes / 2);
-    const numbers = context.numbers.connections;
+    const numbers = parts.numbers.connections;
     const at = numbers.take();
     this.#numbers = numbers;
     this.#at = at;
     const { windowMin, windowDelay, metrics } = settings;
     this.#window = new InFlightWindow(windowMin, windowMax, windowDelay, now, numbers, at + DELIVERY_NUMBERS);
-    this.#delivery = metrics ? new LatencySampler(context.table, context.counts.latency, numbers, at) : undefined;
+    this.#delivery = metrics ? new LatencySampler(table, counts.latency, numbers, at) : undefined;
   }
 
   get closed(): boolean {
@@ -165,11 +162,11 @@ export class OutboundConnection implements Sink {
     if (this.#closed) return;
     const bytes = this.format.binary ? pack(message) : JSON.stringify(message);
     const length = typeof bytes === "string" ? Buffer.byteLength(bytes) : bytes.length;
-    this.#window.sent(length, this.#context.clock.millis());
-    this.counts.controlOut++;
-    this.counts.bytesOut += length;
+    this.#window.sent(length, this.#parts.clock.millis());
+    this.#parts.counts.controlOut++;
+    this.#parts.counts.bytesOut += length;
     this.#write(bytes);
-    if (this.#window.inFlight > this.#context.settings.maxUnreadBytes)
+    if (this.#window.inFlight > this.#parts.settings.maxUnreadBytes)
       this.#closeSession("tooSlow", "too many bytes unread");
   }
 
@@ -178,8 +175,8 @@ export class OutboundConnection implements Sink {
     if (this.#closed) return;
     const bytes = frame.finish();
     this.#window.sent(bytes.length, now);
-    this.counts.framesOut++;
-    this.counts.bytesOut += bytes.length;
+    this.#parts.counts.framesOut++;
+    this.#parts.counts.bytesOut += bytes.length;
     if (!this.#window.pingDue(now)) {
       this.#write(bytes);
       return;
@@ -190,11 +187,6 @@ export class OutboundConnection implements Sink {
     });
     // What is written in one go is written after `send` has answered.
     if (this.#socket.getBufferedAmount() > 0) this.#blocked = true;
-  }
-
-  /** Sends what has been gathered of how symbols stand. */
-  sendStatus(): void {
-    for (const status of this.status.take()) this.send(status);
   }
 
   /** Bytes that a data frame may have now; 0 when nothing may be sent. */
@@ -250,24 +242,11 @@ export class OutboundConnection implements Sink {
   }
 
   /** The subscription gets a turn when there is room. */
-  waitForRoom(subscription: Subscription): void {
-    this.counts.heldBack++;
+  waitForRoom(waiter: Waiter): void {
+    this.#parts.counts.heldBack++;
     this.#window.holdBack();
-    this.#waiting.add(subscription);
-    this.#ensurePing(this.#context.clock.millis());
-  }
-
-  begin(subscription: Subscription, now: number): number {
-    return this.#context.scheduler.scheduleFirst(subscription, subscription.interval, subscription.count, now);
-  }
-
-  schedule(subscription: Subscription, due: number): void {
-    this.#context.scheduler.schedule(subscription, due);
-  }
-
-  /** The time that a frame of this turn says it was sent, microseconds since the Unix epoch. */
-  sentAt(now: number): number {
-    return this.#context.clock.microsAt(now);
+    this.#waiting.add(waiter);
+    this.#ensurePing(this.#parts.clock.millis());
   }
 
   /** Follows what is sent from now on; undefined: no longer. */
@@ -276,34 +255,33 @@ export class OutboundConnection implements Sink {
   }
 
   /** Chooses those of the ticks in the frame that are followed to their arrival. */
-  sampleFrame(from: number, now: number, due: number, held: number): void {
-    const ticks = this.frame.count - from;
+  sampleFrame(frame: Frame, from: number, now: number, due: number, held: number): void {
+    const ticks = frame.count - from;
     this.#ticks += ticks;
-    this.#trace?.(this.frame, from, now, due, held);
+    this.#trace?.(frame, from, now, due, held);
     if (this.#delivery && LatencySampler.chooses(this.#numbers, this.#at, ticks))
-      this.#delivery.sent(this.frame, from, now, due, held);
+      this.#delivery.sent(frame, from, now, due, held);
   }
 
-  countConflated(ticks: number, interval: number, before: number, late: number, held: number): void {
+  addConflated(ticks: number): void {
     this.#conflated += ticks;
-    this.counts.conflated(ticks, interval, before, late, held);
   }
 
   /** A subscription's turn has come so late; because of the client where it had been held back. */
-  noteLateness(late: number, interval: number, heldBack: boolean, now: number): void {
-    const reason: QualityReason = heldBack ? "client" : "server";
-    this.#sendQuality(this.#quality.turn(late, interval, reason, now));
+  noteLateness(late: number, interval: number, isHeldBack: boolean, now: number): void {
+    const reason: QualityReason = isHeldBack ? "client" : "server";
+    this.#sendQuality(this.#quality.noteLateness(late, interval, reason, now));
   }
 
   /** The client has answered a ping. */
   pong(payload: ArrayBuffer): void {
     if (this.#closed || payload.byteLength !== 4) return;
-    const now = this.#context.clock.millis();
+    const now = this.#parts.clock.millis();
     const number = new DataView(payload).getUint32(0);
     const roundTrip = this.#window.pong(number, now);
     if (roundTrip < 0) return;
     this.#delivery?.arrived(number, this.#window.lastWay);
-    this.counts.roundTrip.observe(roundTrip * 1_000);
+    this.#parts.counts.roundTrip.observe(roundTrip * 1_000);
     this.resume();
   }
 
@@ -317,9 +295,9 @@ export class OutboundConnection implements Sink {
   /** There may be room again: whoever waited gets a turn. */
   resume(): void {
     if (this.#waiting.size === 0) return;
-    const now = this.#context.clock.millis();
+    const now = this.#parts.clock.millis();
     if (this.room(now) === 0) return this.#ensurePing(now);
-    for (const subscription of this.#waiting) this.#context.scheduler.scheduleNow(subscription);
+    for (const subscription of this.#waiting) this.#parts.scheduler.scheduleNow(subscription);
     this.#waiting.clear();
   }
 
@@ -329,7 +307,7 @@ export class OutboundConnection implements Sink {
    * @returns whether a ping is due
    */
   maintain(now: number, granted: number): boolean {
-    const { heartbeat } = this.#context.settings;
+    const { heartbeat } = this.#parts.settings;
     const since = this.#window.unansweredSince;
     if (since !== undefined && now - since > heartbeat * UNANSWERED_HEARTBEATS) {
       this.#closeSession("tooSlow", "no answer to pings");
@@ -337,7 +315,7 @@ export class OutboundConnection implements Sink {
     }
     const silent = now - this.#window.lastSent >= heartbeat;
     // In a full window a heartbeat would only queue behind what it is to prove.
-    if (silent && this.#window.room(now) > 0) this.send({ op: "heartbeat", time: this.#context.clock.micros() });
+    if (silent && this.#window.room(now) > 0) this.send({ op: "heartbeat", time: this.#parts.clock.micros() });
     // One that waits has no turns that could be late: its waiting is.
     for (const subscription of this.#waiting) {
       if (subscription.closed) this.#waiting.delete(subscription);
@@ -354,7 +332,7 @@ export class OutboundConnection implements Sink {
     const number = this.#window.ping(now);
     pingPayload.setUint32(0, number);
     this.#delivery?.pinged(number);
-    this.counts.pingsOut++;
+    this.#parts.counts.pingsOut++;
     if (this.#socket.ping(pingBytes) === BACKPRESSURE) this.#blocked = true;
   }
 
@@ -364,7 +342,7 @@ export class OutboundConnection implements Sink {
     this.#closed = true;
     this.#waiting.clear();
     this.#numbers.give(this.#at);
-    if (this.#counted) this.counts.conflating[this.#counted]--;
+    if (this.#counted) this.#parts.counts.conflating[this.#counted]--;
   }
 
   #write(message: Uint8Array | string): void {
@@ -374,19 +352,19 @@ export class OutboundConnection implements Sink {
   /** Tells the client how it does, if there is anything to tell, and counts it among those that do so. */
   #sendQuality(quality: Quality | undefined): void {
     if (!quality) return;
-    if (this.#counted) this.counts.conflating[this.#counted]--;
+    if (this.#counted) this.#parts.counts.conflating[this.#counted]--;
     this.#counted = this.conflating;
-    if (this.#counted) this.counts.conflating[this.#counted]++;
+    if (this.#counted) this.#parts.counts.conflating[this.#counted]++;
     // That the node itself is late is told once, not for each client.
     if (quality.state === "conflating" && quality.reason === "client") this.#logSlow(quality);
     this.send(quality);
   }
 
   #logSlow({ interval }: Quality): void {
-    const { session, address, agent } = this.#socket.getUserData();
+    const { address, agent } = this.#socket.getUserData();
     const { inFlight, roundTrip, lastTrip } = this.#window;
     const flow = { interval, inFlight, roundTrip: Math.round(lastTrip), bare: Math.round(roundTrip) };
-    this.#context.events.add("info", { session: session?.id, address, agent, ...flow }, "a client reads slowly");
+    this.#parts.events.add("info", { session: this.#id, address, agent, ...flow }, "a client reads slowly");
   }
 
   /** Bytes are on their way: unless a ping is as well, nobody would say when they have arrived. */

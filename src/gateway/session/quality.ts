@@ -26,7 +26,7 @@ export class QualityWatch {
    * @param interval what was granted, ms
    * @returns what to tell the client, if anything
    */
-  turn(late: number, interval: number, reason: QualityReason, now: number): Quality | undefined {
+  noteLateness(late: number, interval: number, reason: QualityReason, now: number): Quality | undefined {
     if (late <= Math.max(TOLERANCE, interval / 2)) {
       this.#lateTurns = 0;
       return undefined;

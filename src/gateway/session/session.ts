@@ -3,6 +3,7 @@
  * subscribed to is the portfolio's, and how that gets to the client is the outlet's.
  */
 
+import type { Logger } from "pino";
 import { FIELDS, type Field, fieldIndex } from "../../base/tick.ts";
 import { CLOSE_CODES, type CloseName, ERROR_CODES, type ErrorCode } from "../../protocol/codes.ts";
 import { type CommandFault, isFault, readCommand } from "../../protocol/command.ts";
@@ -15,14 +16,18 @@ import {
   type Subscribed,
   type Unsubscribe,
 } from "../../protocol/messages.ts";
-import type { GatewayContext } from "../context.ts";
+import type { Settings } from "../../settings/settings.ts";
 import { countOne } from "../counts.ts";
+import { parts, symbolBytes } from "../fanout/message_parts.ts";
+import type { StatusBatcher } from "../fanout/status_batcher.ts";
 import type { FrameTrace } from "../latency/tracer.ts";
-import { parts, symbolBytes } from "./answer_parts.ts";
 import { type CommandOwner, CommandQueue, type Steps } from "./command_queue.ts";
-import { OutboundConnection, type Socket } from "./outbound_connection.ts";
+import type { CommandScheduler } from "./command_scheduler.ts";
+import { OutboundConnection, type OutboundParts } from "./outbound_connection.ts";
 import type { Grant } from "./patterns.ts";
-import { type Granted, SubscriptionSet } from "./subscription_set.ts";
+import type { Socket } from "./socket.ts";
+import type { StallWatch } from "./stall_watch.ts";
+import { type Granted, SubscriptionSet, type SubscriptionSetParts } from "./subscription_set.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
 /** Unreadable messages that a connection may send at once, and one more a second, before it is closed. */
@@ -36,7 +41,28 @@ const HANDLE_BYTES = 12;
 
 const CLOSING = "closing a connection";
 
-/** How a session gets its outlet. */
+/** What all sessions share. */
+export interface SessionParts extends OutboundParts, SubscriptionSetParts {
+  readonly settings: OutboundParts["settings"] &
+    SubscriptionSetParts["settings"] &
+    Pick<
+      Settings,
+      | "commandSymbolsPerSecond"
+      | "commandsPerSecond"
+      | "interval"
+      | "maxMessageBytes"
+      | "maxPendingCommandBytes"
+      | "minInterval"
+      | "node"
+    >;
+  readonly log: Logger;
+  readonly status: StatusBatcher;
+  readonly commands: CommandScheduler;
+  readonly stalls: StallWatch;
+  readonly numbers: OutboundParts["numbers"] & SubscriptionSetParts["numbers"];
+}
+
+/** How a session gets its connection. */
 export type CreateOutbound = (...args: ConstructorParameters<typeof OutboundConnection>) => OutboundConnection;
 
 export class Session implements CommandOwner {
@@ -45,7 +71,7 @@ export class Session implements CommandOwner {
   readonly agent: string;
   /** When it connected, ms of the clock. */
   readonly openedAt: number;
-  readonly #context: GatewayContext;
+  readonly #parts: SessionParts;
   readonly #socket: Socket;
   readonly #outbound: OutboundConnection;
   readonly #subscriptions: SubscriptionSet;
@@ -55,28 +81,28 @@ export class Session implements CommandOwner {
   readonly #bad: TokenBucket;
 
   constructor(
-    context: GatewayContext,
+    shared: SessionParts,
     socket: Socket,
     id: string,
-    createOutlet: CreateOutbound = (...args) => new OutboundConnection(...args),
+    createOutbound: CreateOutbound = (...args) => new OutboundConnection(...args),
   ) {
-    const { commandsPerSecond, commandSymbolsPerSecond, maxSymbolsPerConnection, maxMessageBytes } = context.settings;
-    const pending = Math.max(maxMessageBytes, context.settings.maxPendingCommandBytes * PENDING_SHARE);
-    const now = context.clock.millis();
-    const stalled = context.stalls.stalled(now);
+    const { commandsPerSecond, commandSymbolsPerSecond, maxSymbolsPerConnection, maxMessageBytes } = shared.settings;
+    const pending = Math.max(maxMessageBytes, shared.settings.maxPendingCommandBytes * PENDING_SHARE);
+    const now = shared.clock.millis();
+    const stalled = shared.stalls.stalled(now);
     this.id = id;
     ({ address: this.address, agent: this.agent } = socket.getUserData());
     this.openedAt = now;
-    this.#context = context;
+    this.#parts = shared;
     this.#socket = socket;
-    this.#outbound = createOutlet(context, socket, (name, reason) => this.close(name, reason));
-    this.#subscriptions = new SubscriptionSet(context, this.#outbound, this.#outbound.format);
+    this.#outbound = createOutbound(shared, socket, id, (name, reason) => this.close(name, reason));
+    this.#subscriptions = new SubscriptionSet(shared, this.#outbound, this.#outbound.format);
     this.#commands = new TokenBucket(commandsPerSecond, commandsPerSecond, now, stalled);
     this.#excess = new TokenBucket(commandsPerSecond, commandsPerSecond * EXCESS_SECONDS, now, stalled);
     this.#bad = new TokenBucket(1, BAD_MESSAGES, now, stalled);
     // All that it may hold, twice at once: one that reconnects and one that changes its mind do not wait.
     const work = new TokenBucket(commandSymbolsPerSecond, commandSymbolsPerSecond + maxSymbolsPerConnection * 2, now);
-    this.#queue = new CommandQueue(this, context.commands, context.clock, work, pending);
+    this.#queue = new CommandQueue(this, shared.commands, shared.clock, work, pending);
   }
 
   /** Its way out, to be looked at. */
@@ -86,7 +112,7 @@ export class Session implements CommandOwner {
 
   /** Follows what is sent to it from now on; undefined: no longer. */
   trace(follow: FrameTrace | undefined): void {
-    const now = this.#context.clock.millis();
+    const now = this.#parts.clock.millis();
     // What is followed is what turns send.
     for (const { topicSubscriber: listener } of this.#subscriptions.subscriptions) listener?.unsubscribe(now);
     this.#outbound.trace(follow);
@@ -104,7 +130,7 @@ export class Session implements CommandOwner {
 
   /** Greets the client, and measures the way to it while it is empty. */
   open(): void {
-    const { settings, clock } = this.#context;
+    const { settings, clock } = this.#parts;
     this.#outbound.send({
       op: "hello",
       protocol: PROTOCOL_VERSION,
@@ -124,11 +150,11 @@ export class Session implements CommandOwner {
   /** A message of the client's. */
   message(bytes: Uint8Array, binary: boolean): void {
     if (this.#outbound.closed) return;
-    const { settings, clock, counts } = this.#context;
+    const { settings, clock, counts } = this.#parts;
     const now = clock.millis();
     counts.commands++;
     if (bytes.length > settings.maxMessageBytes) return this.close("tooLarge", "message too large");
-    const stalled = this.#context.stalls.stalled(now);
+    const stalled = this.#parts.stalls.stalled(now);
     const isOverLimit = !this.#commands.take(now, stalled);
     if (isOverLimit && !this.#excess.take(now, stalled)) return this.close("tooMany", "too many commands");
     if (isOverLimit) return this.#refuse(bytes, binary, `more than ${settings.commandsPerSecond} commands a second`);
@@ -168,7 +194,7 @@ export class Session implements CommandOwner {
 
   mustCatchUp(isAsked: boolean): boolean {
     // Room or not: a command is about the symbols that there are, and must find them asked about.
-    return this.#subscriptions.hasNewSymbols && (isAsked || this.#outbound.room(this.#context.clock.millis()) > 0);
+    return this.#subscriptions.hasNewSymbols && (isAsked || this.#outbound.room(this.#parts.clock.millis()) > 0);
   }
 
   catchUp(): void {
@@ -194,7 +220,7 @@ export class Session implements CommandOwner {
 
   /** Gives every subscription a turn: the state of symbols has changed. */
   scheduleFlushes(): void {
-    for (const subscription of this.#subscriptions.subscriptions) this.#context.scheduler.scheduleNow(subscription);
+    for (const subscription of this.#subscriptions.subscriptions) this.#parts.scheduler.scheduleNow(subscription);
   }
 
   /** Says goodbye and closes: the gateway is going. @param retryAfter ms */
@@ -208,14 +234,14 @@ export class Session implements CommandOwner {
   close(name: CloseName, reason: string): void {
     if (this.#outbound.closed) return;
     const { code } = CLOSE_CODES[name];
-    countOne(this.#context.counts.closes, name);
+    countOne(this.#parts.counts.closes, name);
     this.#logClose(name, reason);
     this.#release();
     this.#socket.end(code, reason);
   }
 
   #logClose(name: CloseName, reason: string): void {
-    const { log, events, clock } = this.#context;
+    const { log, events, clock } = this.#parts;
     const { code } = CLOSE_CODES[name];
     const who = { session: this.id, address: this.address, agent: this.agent };
     // Everyone is, when a node goes.
@@ -226,7 +252,7 @@ export class Session implements CommandOwner {
 
   /** The socket has been closed, by whomever. */
   ended(): void {
-    if (!this.#outbound.closed) countOne(this.#context.counts.closes, "client");
+    if (!this.#outbound.closed) countOne(this.#parts.counts.closes, "client");
     this.#release();
   }
 
@@ -254,7 +280,7 @@ export class Session implements CommandOwner {
   #obey(command: Command): Steps | undefined {
     switch (command.op) {
       case "ping":
-        this.#outbound.send({ op: "pong", ...idOf(command), time: this.#context.clock.micros() });
+        this.#outbound.send({ op: "pong", ...idOf(command), time: this.#parts.clock.micros() });
         return undefined;
       case "subscribe":
         return this.#subscribe(command);
@@ -269,7 +295,7 @@ export class Session implements CommandOwner {
   }
 
   *#subscribe(command: Subscribe): Generator<number, number, void> {
-    const { settings } = this.#context;
+    const { settings } = this.#parts;
     const fields = (command.fields ?? FIELDS) as readonly Field[];
     const interval = Math.max(Math.ceil(command.interval ?? settings.interval), settings.minInterval);
     const grant: Grant = { interval, fields, positions: Uint8Array.from(fields, fieldIndex) };
@@ -285,7 +311,7 @@ export class Session implements CommandOwner {
 
   /** @param hasMore whether this command's answer goes on */
   #grant(grant: Grant, { rows, rejected }: Granted, id: CommandId | undefined, hasMore: boolean): void {
-    const { symbols } = this.#context.table;
+    const { symbols } = this.#parts.table;
     const grants = rows.map((row): GrantedSymbol => [symbols[row], row]);
     const cut = parts<GrantedSymbol | Rejection>([...grants, ...rejected], (item) =>
       isGranted(item) ? symbolBytes(item[0]) + HANDLE_BYTES : Buffer.byteLength(JSON.stringify(item)) + 1,
@@ -303,8 +329,9 @@ export class Session implements CommandOwner {
         ...(isFollowed && { more: true }),
       });
     });
-    for (const row of rows) this.#outbound.status.first(row);
-    this.#outbound.sendStatus();
+    const { status } = this.#parts;
+    for (const row of rows) status.first(row);
+    status.sendTo(this.#outbound);
   }
 
   *#unsubscribe(command: Unsubscribe): Generator<number, number, void> {
@@ -331,14 +358,14 @@ export class Session implements CommandOwner {
   }
 
   #badMessage(message: string, id: CommandId | undefined): void {
-    const now = this.#context.clock.millis();
-    if (!this.#bad.take(now, this.#context.stalls.stalled(now)))
+    const now = this.#parts.clock.millis();
+    if (!this.#bad.take(now, this.#parts.stalls.stalled(now)))
       return this.close("protocolBroken", "too many messages that are no commands");
     this.#fail("bad_message", message, id);
   }
 
   #fail(code: ErrorCode, message: string, id: CommandId | undefined): void {
-    countOne(this.#context.counts.errors, code);
+    countOne(this.#parts.counts.errors, code);
     this.#outbound.send({ op: "error", ...idOf({ id }), code, message, retryable: ERROR_CODES[code].retryable });
   }
 }

@@ -68,7 +68,8 @@ function heldBy({ bench, portfolio }: ReturnType<typeof open>): Map<string, numb
   const held = new Map<string, number>();
   for (const subscription of portfolio.subscriptions) {
     const grant = GRANTS.findIndex(
-      ({ interval, fields }) => interval === subscription.interval && fields[0] === subscription.fields[0],
+      ({ interval, positions }) =>
+        interval === subscription.interval && positions[0] === subscription.encoder.fields[0],
     );
     for (let index = 0; index < subscription.count; index++) {
       const symbol = bench.context.table.symbols[subscription.rowAt(index)];

@@ -4,13 +4,17 @@
  */
 
 import { isPattern, isSymbol } from "../../base/tick.ts";
+import type { BusReader } from "../../bus/bus.ts";
+import type { EncoderPool, TickEncoder } from "../../market/encoder.ts";
 import type { TickFormat } from "../../market/format.ts";
 import { Prefixes, prefixOf } from "../../market/prefixes.ts";
 import { prefixRange } from "../../market/symbol_index.ts";
 import { shown } from "../../protocol/command.ts";
 import type { Rejection } from "../../protocol/messages.ts";
-import type { GatewayContext } from "../context.ts";
-import { type RowSet, type Sink, Subscription } from "../fanout/subscription.ts";
+import type { Settings } from "../../settings/settings.ts";
+import type { BroadcastSink, Sink } from "../fanout/sink.ts";
+import { type RowSet, Subscription, type SubscriptionParts } from "../fanout/subscription.ts";
+import type { CommandScheduler } from "./command_scheduler.ts";
 import { type Grant, MAX_PATTERNS, PatternSet } from "./patterns.ts";
 
 type Refusal = Omit<Rejection, "symbol">;
@@ -39,11 +43,19 @@ const PATTERN_WORK = 5;
 /** What it takes to look at a symbol that is then left as it is, in symbols. */
 const LOOK_WORK = 0.1;
 
+/** What the subscription sets of all connections share. */
+export interface SubscriptionSetParts extends SubscriptionParts {
+  readonly settings: SubscriptionParts["settings"] & Pick<Settings, "maxAwaitedSymbols" | "maxSymbolsPerConnection">;
+  readonly bus: BusReader;
+  readonly encoders: EncoderPool;
+  readonly commands: CommandScheduler;
+}
+
 export class SubscriptionSet {
-  readonly #context: GatewayContext;
-  readonly #way: Sink;
+  readonly #parts: SubscriptionSetParts;
+  readonly #sink: Sink & BroadcastSink;
   readonly #format: TickFormat;
-  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #subscriptions = new Map<string, Subscription<TickEncoder>>();
   readonly #rules = new PatternSet();
   /** How many of the table's known rows the rules have been asked about. */
   #known = 0;
@@ -52,9 +64,9 @@ export class SubscriptionSet {
   /** Symbols without a tick that are held, as far as the command under way has asked. */
   #awaited: number | undefined;
 
-  constructor(context: GatewayContext, way: Sink, format: TickFormat) {
-    this.#context = context;
-    this.#way = way;
+  constructor(parts: SubscriptionSetParts, sink: Sink & BroadcastSink, format: TickFormat) {
+    this.#parts = parts;
+    this.#sink = sink;
     this.#format = format;
   }
 
@@ -68,13 +80,13 @@ export class SubscriptionSet {
     return this.#interval;
   }
 
-  get subscriptions(): Iterable<Subscription> {
+  get subscriptions(): Iterable<Subscription<TickEncoder>> {
     return this.#subscriptions.values();
   }
 
   /** Whether symbols have appeared that a rule has not been asked about. */
   get hasNewSymbols(): boolean {
-    return this.#rules.size > 0 && this.#known < this.#context.table.knownCount;
+    return this.#rules.size > 0 && this.#known < this.#parts.table.knownCount;
   }
 
   /**
@@ -83,7 +95,7 @@ export class SubscriptionSet {
    * @returns after each step what it came to; the last is returned
    */
   *subscribe(texts: readonly string[], grant: Grant): Generator<Granted, Granted, void> {
-    const { table } = this.#context;
+    const { table } = this.#parts;
     const unique = new Set(texts);
     let part = granted();
     this.#awaited = undefined;
@@ -130,7 +142,7 @@ export class SubscriptionSet {
    * @returns after each step what was ended; the last is returned, undefined when there was nothing to end, not even a pattern
    */
   *unsubscribe(texts: readonly string[]): Generator<Ended, Ended | undefined, void> {
-    const { table } = this.#context;
+    const { table } = this.#parts;
     const before = this.#rules.size;
     const unique = new Set(texts);
     const patterns = new Prefixes([...unique].filter(isPattern).map(prefixOf));
@@ -172,7 +184,7 @@ export class SubscriptionSet {
 
   /** Asks the rules about some of the symbols that have appeared. Returns what was granted, by grant. */
   matchNewSymbols(): Map<Grant, Granted> {
-    const { table } = this.#context;
+    const { table } = this.#parts;
     const met = new Map<Grant, Wanted>();
     const end = Math.min(table.knownCount, this.#known + this.#stepSymbols);
     for (; this.#known < end; this.#known++) {
@@ -197,7 +209,7 @@ export class SubscriptionSet {
 
   /** Gives up everything: the connection has ended. Nothing is sent any more; rows are released in steps. */
   close(): void {
-    const { commands } = this.#context;
+    const { commands } = this.#parts;
     const before = this.#rules.patterns;
     this.#rules.clear();
     this.#unfollowPatterns(before);
@@ -212,7 +224,7 @@ export class SubscriptionSet {
   }
 
   get #stepSymbols(): number {
-    return this.#context.commands.stepSymbols;
+    return this.#parts.commands.stepSymbols;
   }
 
   /**
@@ -227,7 +239,7 @@ export class SubscriptionSet {
     accepted: string[],
     part: Granted,
   ): void {
-    const { table, bus } = this.#context;
+    const { table, bus } = this.#parts;
     for (const prefix of prefixes) {
       const before = this.#rules.patterns;
       // Symbols that have appeared meanwhile have not been asked about: only without rules there was nothing to ask.
@@ -246,7 +258,7 @@ export class SubscriptionSet {
 
   /** Rows without a tick that are held already and that patterns match: they are moved as well. */
   #awaitedOf(patterns: Prefixes): Set<number> {
-    const { table } = this.#context;
+    const { table } = this.#parts;
     const rows = new Set<number>();
     if (patterns.list.length === 0 || table.awaitedRows === 0) return rows;
     for (const row of this.#rows())
@@ -277,7 +289,7 @@ export class SubscriptionSet {
     sorted: Int32Array,
     awaited: ReadonlySet<number>,
   ): Generator<[row: number, prefix: string], void, void> {
-    const { symbols } = this.#context.table;
+    const { symbols } = this.#parts.table;
     for (const row of awaited) yield [row, patterns.of(symbols[row]) as string];
     for (const prefix of patterns.list) {
       const [from, to] = prefixRange(symbols, sorted, prefix);
@@ -294,12 +306,12 @@ export class SubscriptionSet {
       if (refusal) part.rejected.push({ symbol: text.slice(0, 64).toWellFormed(), ...refusal });
     }
     this.#move(wanted, grant, part, refused);
-    for (const row of held) this.#context.table.release(row);
+    for (const row of held) this.#parts.table.release(row);
   }
 
   /** Adds the rows held that patterns match to `rows`. */
   *#collectHeld(patterns: Prefixes, rows: number[]): Generator<Ended, void, void> {
-    const { symbols } = this.#context.table;
+    const { symbols } = this.#parts.table;
     let looked = 0;
     for (const row of this.#rows()) {
       if (patterns.of(symbols[row]) !== undefined) rows.push(row);
@@ -313,7 +325,7 @@ export class SubscriptionSet {
         code: "invalid_symbol",
         message: `${shown(symbol)} is not 1 to 64 of A-Z 0-9 . _ - : (or a prefix and *)`,
       };
-    const { table, settings, clock } = this.#context;
+    const { table, settings, clock } = this.#parts;
     const isNew = table.rowOf(symbol) < 0;
     const row = isNew && this.#hasAwaitedShare() ? -1 : table.hold(symbol, settings.maxAwaitedSymbols, clock.micros());
     if (row < 0) return { code: "too_many_symbols", message: "the gateway awaits as many unknown symbols as it may" };
@@ -328,7 +340,7 @@ export class SubscriptionSet {
    * for others, however many connections name symbols that never tick.
    */
   #hasAwaitedShare(): boolean {
-    const { table, settings } = this.#context;
+    const { table, settings } = this.#parts;
     // Counted once a command: a command may name thousands.
     if (this.#awaited === undefined) {
       this.#awaited = 0;
@@ -338,7 +350,7 @@ export class SubscriptionSet {
   }
 
   #full(): Refusal {
-    const { maxSymbolsPerConnection } = this.#context.settings;
+    const { maxSymbolsPerConnection } = this.#parts.settings;
     return { code: "too_many_symbols", message: `a connection may hold ${maxSymbolsPerConnection} symbols` };
   }
 
@@ -349,7 +361,7 @@ export class SubscriptionSet {
    * @param refused texts that have been rejected for want of room
    */
   #move(wanted: Wanted, grant: Grant, part: Granted, refused: Set<string>): void {
-    const { table, bus, counts, settings, scheduler: pacer, clock } = this.#context;
+    const { table, bus, counts, settings, scheduler, clock } = this.#parts;
     const refuse = (text: string, refusal: Refusal) => {
       if (refused.has(text)) return;
       refused.add(text);
@@ -373,7 +385,7 @@ export class SubscriptionSet {
         subscription.add(moved, clock.millis());
         this.#count += moved.size;
         counts.subscriptions += moved.size;
-        pacer.scheduleNow(subscription);
+        scheduler.scheduleNow(subscription);
         for (const row of moved) part.rows.push(row);
       } else {
         for (const row of moved) {
@@ -385,14 +397,14 @@ export class SubscriptionSet {
     this.#endEmpty();
   }
 
-  #subscription(grant: Grant): Subscription {
+  #subscription(grant: Grant): Subscription<TickEncoder> {
     const key = `${grant.interval} ${grant.positions}`;
     const found = this.#subscriptions.get(key);
     if (found) return found;
-    const { encoders, clock } = this.#context;
+    const { encoders, clock } = this.#parts;
     const encoder = encoders.acquire(this.#format, grant.positions);
     // Its first turn would be in time now.
-    const subscription = new Subscription(this.#way, this.#context, grant, encoder, clock.millis());
+    const subscription = new Subscription(this.#sink, this.#parts, grant.interval, encoder, clock.millis());
     this.#subscriptions.set(key, subscription);
     this.#interval = Math.min(this.#interval, grant.interval);
     return subscription;
@@ -401,7 +413,7 @@ export class SubscriptionSet {
   /** Takes rows out of the subscriptions; they stay held and followed until {@link #drop}. @param taken is called with each */
   #take(rows: RowSet, taken: (row: number) => void): void {
     if (rows.size === 0 || this.#count === 0) return;
-    const { counts, clock } = this.#context;
+    const { counts, clock } = this.#parts;
     const now = clock.millis();
     for (const subscription of this.#subscriptions.values())
       subscription.remove(rows, now, (row) => {
@@ -413,11 +425,11 @@ export class SubscriptionSet {
 
   /** Ends the subscriptions that hold nothing. */
   #endEmpty(): void {
-    const { encoders, scheduler: pacer } = this.#context;
+    const { encoders, scheduler } = this.#parts;
     for (const [key, subscription] of this.#subscriptions) {
       if (subscription.count > 0) continue;
       subscription.close();
-      pacer.cancel(subscription);
+      scheduler.cancel(subscription);
       encoders.release(subscription.encoder);
       this.#subscriptions.delete(key);
     }
@@ -426,8 +438,8 @@ export class SubscriptionSet {
   }
 
   #drop(row: number): void {
-    this.#context.bus.unfollow(this.#context.table.symbols[row]);
-    this.#context.table.release(row);
+    this.#parts.bus.unfollow(this.#parts.table.symbols[row]);
+    this.#parts.table.release(row);
   }
 
   /** The rows held. */
@@ -437,7 +449,7 @@ export class SubscriptionSet {
   }
 
   #unfollowPatterns(before: number): void {
-    for (let count = before; count > this.#rules.patterns; count--) this.#context.bus.unfollow();
+    for (let count = before; count > this.#rules.patterns; count--) this.#parts.bus.unfollow();
   }
 }
 

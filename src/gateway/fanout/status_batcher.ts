@@ -3,7 +3,7 @@
 import { LIVE, STATES } from "../../base/tick.ts";
 import type { MarketTable } from "../../market/table.ts";
 import type { Status } from "../../protocol/messages.ts";
-import { parts, symbolBytes } from "./answer_parts.ts";
+import { parts, symbolBytes } from "./message_parts.ts";
 
 export class StatusBatcher {
   readonly #table: MarketTable;
@@ -30,6 +30,12 @@ export class StatusBatcher {
   /** The symbol is about to be told for the first time: only what is not as one would expect. */
   first(row: number): void {
     if (this.#table.state[row] !== LIVE) this.state(row);
+  }
+
+  /** Sends what was gathered. */
+  sendTo(receiver: { send(message: Status): void }): void {
+    if (this.#gathered.size === 0) return;
+    for (const message of this.take()) receiver.send(message);
   }
 
   /**
