@@ -2,13 +2,13 @@
 import { pack } from "msgpackr";
 import { pino } from "pino";
 import { ManualClock } from "../src/base/clock.ts";
-import { BusRecord } from "../src/bus/bus.ts";
 import { MemoryBus } from "../src/bus/memory.ts";
 import { SimMarket } from "../src/feed/sim/sim_market.ts";
 import { createContext, type GatewayContext } from "../src/gateway/context.ts";
 import { Ingest } from "../src/gateway/ingest.ts";
 import { Session } from "../src/gateway/session/session.ts";
 import type { Socket, SocketData } from "../src/gateway/session/socket.ts";
+import { BusRecord } from "../src/market/bus_record.ts";
 import { MarketTable } from "../src/market/table.ts";
 import { SETTINGS, type Settings } from "../src/settings/settings.ts";
 

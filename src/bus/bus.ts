@@ -3,48 +3,10 @@
  * a gateway that starts or has missed something. Two implementations: memory.ts (one process) and redis_*.ts.
  */
 
-import { FIELD_COUNT, LIVE } from "../base/tick.ts";
-import { type HeardFeed, NO_FEED } from "../market/heard_feed.ts";
+import type { BusRecord } from "../market/bus_record.ts";
+import type { HeardFeed } from "../market/heard_feed.ts";
 import type { MarketTable } from "../market/table.ts";
 import type { Handover } from "./handover.ts";
-
-/**
- * One symbol's whole state as it travels. A transport fills one record again and again and passes it on: whoever
- * is given one copies what it keeps.
- */
-export class BusRecord {
-  symbol = "";
-  /**
-   * The listener's row of the symbol, which it writes here and the transport may keep for the next record of it: looking it up by
-   * name is the dearest part of taking a tick in. -1 where not known; it may have become another symbol's since.
-   */
-  row = -1;
-  /** Which publisher's reign the tick is of: a larger epoch wins, whatever its `seq`. */
-  epoch = 0;
-  /** The symbol's ticks at the publisher, counted by one. */
-  seq = 0;
-  /** When the source says that it happened, microseconds since the Unix epoch. */
-  eventTime = 0;
-  /** When the feed adapter received the tick, microseconds since the Unix epoch by the publisher's clock; NaN where it is not told. */
-  receivedAt = Number.NaN;
-  /** When its batch was made, by the same clock; NaN for one that was read from the last-value store. */
-  sentAt = Number.NaN;
-  /** `LIVE`, `STALE` or `CLOSED`, as its feed adapter sees it. */
-  state: number = LIVE;
-  /** Since when it stands so, microseconds since the Unix epoch. */
-  since = 0;
-  /** Why it stands so; empty when there is nothing to say. */
-  reason = "";
-  /** The values, from `offset` on, in the order of `FIELDS`; NaN where not known. */
-  values: Float64Array = new Float64Array(FIELD_COUNT);
-  offset = 0;
-  /** The stream it came on: whose silence makes this symbol stale. Numbered by the transport, from 0, densely. */
-  stream = 0;
-  /** Whose it is, as it is heard here. */
-  feed: HeardFeed = NO_FEED;
-  /** Whether it was read from the last-value store after batches were missed. */
-  healed = false;
-}
 
 /** What a gateway is to the bus. Every call is synchronous: a batch is in the table when its calls have returned. */
 export interface BusListener {

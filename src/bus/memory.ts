@@ -3,9 +3,10 @@
  * event loop; the publisher's own table is the last-value store.
  */
 import { type Clock, SystemClock } from "../base/clock.ts";
+import { BusRecord } from "../market/bus_record.ts";
 import { HeardFeed } from "../market/heard_feed.ts";
 import type { MarketTable } from "../market/table.ts";
-import { type BusListener, type BusReader, BusRecord, type BusWriter, type HeardStream } from "./bus.ts";
+import type { BusListener, BusReader, BusWriter, HeardStream } from "./bus.ts";
 import { ChangedRows } from "./changed_rows.ts";
 import { Handover } from "./handover.ts";
 

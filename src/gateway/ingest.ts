@@ -2,7 +2,8 @@
 
 import type { Clock } from "../base/clock.ts";
 import { LIVE, STALE } from "../base/tick.ts";
-import type { BusListener, BusRecord } from "../bus/bus.ts";
+import type { BusListener } from "../bus/bus.ts";
+import type { BusRecord } from "../market/bus_record.ts";
 import { IGNORED, type MarketTable, TICKED } from "../market/table.ts";
 import type { GatewayCounts } from "./counts.ts";
 import type { TopicIndex } from "./fanout/topic_index.ts";

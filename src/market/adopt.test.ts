@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LIVE, STALE } from "../base/tick.ts";
-import { BusRecord } from "../bus/bus.ts";
+import { BusRecord } from "./bus_record.ts";
 import { IGNORED, MarketTable, NOT_HEARD, TICKED } from "./table.ts";
 
 function stored(more: Partial<BusRecord>): BusRecord {

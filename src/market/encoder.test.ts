@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { FIELD_COUNT, FIELDS } from "../base/tick.ts";
-import { BusRecord } from "../bus/bus.ts";
+import { BusRecord } from "./bus_record.ts";
 import { ENTRY_BYTES, EncoderPool, type Filling, TickEncoder } from "./encoder.ts";
 import { JSON_TEXT, MSGPACK } from "./format.ts";
 import { type Heap, HeapFull } from "./heap.ts";

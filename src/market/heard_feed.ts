@@ -3,8 +3,9 @@
  * from ours. Two clocks are never compared directly: each process knows how far its own is from Redis' clock
  * (clock_offset.ts), and a publisher tells that with each batch.
  */
+
+import type { ClockReading } from "../base/clock_offset.ts";
 import { Histogram } from "../base/histogram.ts";
-import type { ClockReading } from "../bus/redis/clock_offset.ts";
 
 export class HeardFeed {
   readonly name: string;

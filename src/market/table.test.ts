@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { CLOSED, FIELD_COUNT, LIVE, STALE } from "../base/tick.ts";
-import { BusRecord } from "../bus/bus.ts";
+import { BusRecord } from "./bus_record.ts";
 import { HeapFull } from "./heap.ts";
 import { HeardFeed } from "./heard_feed.ts";
 import { markOf } from "./mark.ts";

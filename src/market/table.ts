@@ -6,7 +6,7 @@
 
 import { copied } from "../base/copied.ts";
 import { FIELD_COUNT, LIVE, STALE, type TickPatch } from "../base/tick.ts";
-import type { BusRecord } from "../bus/bus.ts";
+import type { BusRecord } from "./bus_record.ts";
 import { Heap, HeapFull } from "./heap.ts";
 import { markOf } from "./mark.ts";
 import { SymbolIndex } from "./symbol_index.ts";

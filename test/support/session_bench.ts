@@ -7,7 +7,6 @@ import { decode, encode } from "@msgpack/msgpack";
 import { pino } from "pino";
 import { ManualClock } from "../../src/base/clock.ts";
 import { FIELD_COUNT, LIVE } from "../../src/base/tick.ts";
-import { BusRecord } from "../../src/bus/bus.ts";
 import { MemoryBus } from "../../src/bus/memory.ts";
 import { createContext, type GatewayContext } from "../../src/gateway/context.ts";
 import type { Publish } from "../../src/gateway/fanout/topic_index.ts";
@@ -17,6 +16,7 @@ import type { CommandScheduler } from "../../src/gateway/session/command_schedul
 import { OutboundConnection } from "../../src/gateway/session/outbound_connection.ts";
 import { Session } from "../../src/gateway/session/session.ts";
 import type { Socket, SocketData } from "../../src/gateway/session/socket.ts";
+import { BusRecord } from "../../src/market/bus_record.ts";
 import type { Control, Subprotocol } from "../../src/protocol/messages.ts";
 import { SETTINGS, type Settings } from "../../src/settings/settings.ts";
 

@@ -2,7 +2,8 @@
 
 import type { Bus } from "../../bus/open.ts";
 import type { ReaderCounts } from "../../bus/redis/shard_follower.ts";
-import type { RedisWriter, WriterCounts } from "../../bus/redis/writer.ts";
+import type { RedisWriter } from "../../bus/redis/writer.ts";
+import type { WriterCounts } from "../../bus/redis/writer_counts.ts";
 import type { HeardFeed } from "../../market/heard_feed.ts";
 import type { Page } from "./page.ts";
 

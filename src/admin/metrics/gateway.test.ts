@@ -4,9 +4,10 @@ import { pino } from "pino";
 import { testSettings } from "../../../test/support/session_bench.ts";
 import { ManualClock } from "../../base/clock.ts";
 import { STALE } from "../../base/tick.ts";
-import { BusRecord, type HeardStream } from "../../bus/bus.ts";
+import type { HeardStream } from "../../bus/bus.ts";
 import { MemoryBus } from "../../bus/memory.ts";
 import { Gateway } from "../../gateway/gateway.ts";
+import { BusRecord } from "../../market/bus_record.ts";
 import { showGateway } from "./gateway.ts";
 import { Page } from "./page.ts";
 

@@ -5,9 +5,9 @@
 import { Cluster, type Redis } from "ioredis";
 import type { Logger } from "pino";
 import type { Clock } from "../../base/clock.ts";
+import { ClockOffset } from "../../base/clock_offset.ts";
 import { Histogram } from "../../base/histogram.ts";
 import type { RedisClient } from "./client.ts";
-import { ClockOffset } from "./clock_offset.ts";
 
 /** How often the other end is asked whether it is there, in milliseconds. */
 const PROBE_INTERVAL = 1_000;

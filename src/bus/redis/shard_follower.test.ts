@@ -4,9 +4,9 @@ import { encode } from "@msgpack/msgpack";
 import fc from "fast-check";
 import { ManualClock } from "../../base/clock.ts";
 import { LIVE, STALE } from "../../base/tick.ts";
+import { BusRecord } from "../../market/bus_record.ts";
 import { HeardFeed } from "../../market/heard_feed.ts";
 import { MarketTable } from "../../market/table.ts";
-import { BusRecord } from "../bus.ts";
 import { BatchDecoder, BatchEncoder, type EncodedBatch } from "../wire/wire.ts";
 import { ReaderCounts, ShardFollower } from "./shard_follower.ts";
 

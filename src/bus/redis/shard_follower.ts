@@ -3,13 +3,14 @@
  * heal. No input or output here: batches and the hash's values come in, records go out to the listener.
  */
 import type { Clock } from "../../base/clock.ts";
+import { type ClockReading, UNKNOWN_CLOCK } from "../../base/clock_offset.ts";
 import { SYMBOL_LENGTH } from "../../base/tick.ts";
+import { BusRecord } from "../../market/bus_record.ts";
 import type { HeardFeed } from "../../market/heard_feed.ts";
-import { type BusListener, BusRecord, type HeardStream } from "../bus.ts";
+import type { BusListener, HeardStream } from "../bus.ts";
 import { MalformedCounts, type MalformedReason, UNKNOWN_FEED } from "../wire/malformed.ts";
 import { WireError } from "../wire/unpack.ts";
 import { type BatchDecoder, type BatchHead, feedOfMark, isMarkField, type Mark, parseMark } from "../wire/wire.ts";
-import { type ClockReading, UNKNOWN_CLOCK } from "./clock_offset.ts";
 import { FeedStream } from "./feed_stream.ts";
 
 /** What all shards of a gateway have heard, for the metrics. */

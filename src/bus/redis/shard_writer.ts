@@ -5,16 +5,16 @@
 
 import type { Logger } from "pino";
 import type { Clock } from "../../base/clock.ts";
+import type { ClockReading } from "../../base/clock_offset.ts";
+import type { BusRecord } from "../../market/bus_record.ts";
 import type { MarketTable } from "../../market/table.ts";
-import type { BusRecord } from "../bus.ts";
 import { ChangedRows } from "../changed_rows.ts";
 import type { Handover } from "../handover.ts";
 import { type BatchEncoder, MAX_BATCH_RECORDS, type Mark, parseMark } from "../wire/wire.ts";
-import type { ClockReading } from "./clock_offset.ts";
 import { RedisDownError, type RedisLink } from "./link.ts";
 import { WRITE } from "./script.ts";
 import type { RedisKeys } from "./shard.ts";
-import type { WriterCounts } from "./writer.ts";
+import type { WriterCounts } from "./writer_counts.ts";
 
 /** A shard on which nothing was written for so long gets an empty batch, in milliseconds. */
 export const HEARTBEAT_INTERVAL = 500;

@@ -2,8 +2,9 @@
  * How a new leader takes a feed over, shard by shard: its epoch shuts its predecessor out, and then what that one has written is
  * read, to which nothing can be added any more.
  */
+
+import { BusRecord } from "../../market/bus_record.ts";
 import type { MarketTable } from "../../market/table.ts";
-import { BusRecord } from "../bus.ts";
 import { WireError } from "../wire/unpack.ts";
 import { type BatchDecoder, isMarkField, parseMark } from "../wire/wire.ts";
 import { scanValues } from "./hash_scan.ts";

@@ -5,8 +5,9 @@
 import type { Logger } from "pino";
 import type { Clock } from "../../base/clock.ts";
 import { Complaint } from "../../log/complaint.ts";
+import { BusRecord } from "../../market/bus_record.ts";
 import type { MarketTable } from "../../market/table.ts";
-import { BusRecord, type BusWriter } from "../bus.ts";
+import type { BusWriter } from "../bus.ts";
 import { Handover } from "../handover.ts";
 import { BatchDecoder, BatchEncoder } from "../wire/wire.ts";
 import { HOLD_INTERVAL, Lease } from "./lease.ts";
@@ -16,20 +17,7 @@ import type { RedisKeys } from "./shard.ts";
 import { ShardWriter } from "./shard_writer.ts";
 import { takeOver } from "./takeover.ts";
 import { WriteGap } from "./write_gap.ts";
-
-/** What a writer has done, for the metrics. */
-export class WriterCounts {
-  batches = 0;
-  records = 0;
-  heartbeats = 0;
-  bytes = 0;
-  /** Writes that failed and were tried again. */
-  failures = 0;
-  /** Times that Redis was found to have lost what it had, and was given it again. */
-  healed = 0;
-  /** Times that another publisher was found to lead. */
-  deposed = 0;
-}
+import { WriterCounts } from "./writer_counts.ts";
 
 /** `waiting` for Redis; `standby` while another leads; `taking over`; `leading`. */
 export type WriterRole = "waiting" | "standby" | "taking over" | "leading";

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { decode, ExtData, encode } from "@msgpack/msgpack";
 import fc from "fast-check";
 import { FIELD_COUNT } from "../../base/tick.ts";
-import { BusRecord } from "../bus.ts";
+import { BusRecord } from "../../market/bus_record.ts";
 import { Packer } from "./pack.ts";
 import { SymbolCache } from "./symbol_cache.ts";
 import { Unpacker, WireError } from "./unpack.ts";

@@ -2,9 +2,10 @@
  * What publishers and gateways say to each other through Redis: batches and the values of the last-value hashes.
  * docs/bus.md is the description for people; the numbers here and there must stay the same.
  */
+
+import { type ClockReading, UNKNOWN_CLOCK } from "../../base/clock_offset.ts";
 import { FIELD_COUNT, SYMBOL_LENGTH } from "../../base/tick.ts";
-import type { BusRecord } from "../bus.ts";
-import { type ClockReading, UNKNOWN_CLOCK } from "../redis/clock_offset.ts";
+import type { BusRecord } from "../../market/bus_record.ts";
 import type { MalformedReason } from "./malformed.ts";
 import { Packer } from "./pack.ts";
 import { SymbolCache } from "./symbol_cache.ts";

@@ -1,7 +1,7 @@
 /** The two ends of a trace: a subscription at the gateway, as any client has one, and the node's own word at its admin port. */
 import { WebSocket } from "ws";
 import type { Clock } from "../../base/clock.ts";
-import { ClockOffset } from "../../bus/redis/clock_offset.ts";
+import { ClockOffset } from "../../base/clock_offset.ts";
 import { decodeControl, isFrame, readFrame } from "../../client/connection/codec.ts";
 import type { TraceLine } from "../../gateway/latency/tracer.ts";
 import { type Control, type Hello, MAX_FRAME_BYTES } from "../../protocol/messages.ts";

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { pack } from "msgpackr";
 import { SessionBench } from "../../../test/support/session_bench.ts";
 import { STALE } from "../../base/tick.ts";
-import type { BusRecord } from "../../bus/bus.ts";
+import type { BusRecord } from "../../market/bus_record.ts";
 import { HeardFeed } from "../../market/heard_feed.ts";
 import type { Control } from "../../protocol/messages.ts";
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { SessionBench } from "../../../test/support/session_bench.ts";
-import { BusRecord } from "../../bus/bus.ts";
+import { BusRecord } from "../../market/bus_record.ts";
 import { ENTRY_BYTES, TickEncoder } from "../../market/encoder.ts";
 import { MSGPACK } from "../../market/format.ts";
 import { HeardFeed } from "../../market/heard_feed.ts";
