@@ -52,7 +52,7 @@ export class Gateway {
     this.pacer = this.#context.scheduler;
     this.encoders = this.#context.encoders;
     this.#server = new GatewayServer(this.#context);
-    this.#watch = new HealthWatch(log, this.#context.events);
+    this.#watch = new HealthWatch(this.#context.events);
   }
 
   /**

@@ -104,7 +104,7 @@ export class HttpDoor {
 
   #count(reason: HttpRefusal, address: string): void {
     this.#context.counts.httpRefused[reason]++;
-    this.#context.events.add("warn", { reason, address }, "refusing an HTTP request", reason);
+    this.#context.events.write("warn", { reason, address }, "refusing an HTTP request", reason);
   }
 }
 

@@ -386,7 +386,7 @@ export class OutboundConnection implements Sink {
     const { session, address, agent } = this.#socket.getUserData();
     const { inFlight, roundTrip, lastTrip } = this.#window;
     const flow = { interval, inFlight, roundTrip: Math.round(lastTrip), bare: Math.round(roundTrip) };
-    this.#context.events.add("info", { session: session?.id, address, agent, ...flow }, "a client reads slowly");
+    this.#context.events.write("info", { session: session?.id, address, agent, ...flow }, "a client reads slowly");
   }
 
   /** Bytes are on their way: unless a ping is as well, nobody would say when they have arrived. */
