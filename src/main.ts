@@ -8,7 +8,7 @@ import { say } from "./command/terminal/lines.ts";
 import { withoutSecrets } from "./log/secrets.ts";
 import { type CommandLine, readSettings } from "./settings/command_line.ts";
 import { UsageError } from "./settings/option.ts";
-import type { CommandName } from "./settings/settings.ts";
+import type { CommandName } from "./settings/setting.ts";
 
 type Run = (commandLine: CommandLine) => Promise<void>;
 

@@ -8,7 +8,8 @@ import { GATEWAY_ENV } from "../scripts/cluster/cluster.ts";
 import { comesTrue, freePorts } from "../scripts/cluster/probe.ts";
 import { parseFeeds } from "../src/feed/spec.ts";
 import { readSettings } from "../src/settings/command_line.ts";
-import { type CommandName, settingsOf } from "../src/settings/settings.ts";
+import type { CommandName } from "../src/settings/setting.ts";
+import { settingsOf } from "../src/settings/settings.ts";
 import {
   balancerDefaults,
   compose,

@@ -9,13 +9,16 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { EVENT_LIMIT } from "../src/log/log_limit.ts";
+import { EVENT_LIMIT } from "../src/log/rate_limited_log.ts";
 import { GatewayProcess, polled, runTickgate } from "./support/gateway_process.ts";
 import { frame, RawSocket } from "./support/raw_socket.ts";
 import { WireClient } from "./support/wire_client.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const MAIN = `${ROOT}src/main.ts`;
+
+/** A warning or an error in the code: its details and its message. */
+const LOGGED = /(?:\blog\.(?:warn|error|fatal)\(|\.write\("(?:warn|error)",)([^;"]*)"([^"]{12,})"/g;
 
 type Line = Readonly<Record<string, unknown>>;
 
@@ -110,7 +113,7 @@ test("the messages that the operations page lists are the ones that are logged",
   const code = sources.map((file) => readFileSync(`${ROOT}src/${file}`, "utf8")).join("\n");
   for (const message of listed) if (message !== "msg") assert.ok(code.includes(`"${message}"`), message);
   // Every warning is there; an error with a stack is one of ours.
-  for (const [, details, message] of code.matchAll(/\blog\.(?:warn|error|fatal)\(([^;"]*)"([^"]{12,})"/g))
+  for (const [, details, message] of code.matchAll(LOGGED))
     if (!details.includes("err"))
       assert.ok(page.includes(`\`${message}\``) || message.startsWith("a client's"), message);
 });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ADAPTERS } from "../feed/adapters.ts";
-import { type CommandName, settingsOf } from "../settings/settings.ts";
+import type { CommandName } from "../settings/setting.ts";
+import { settingsOf } from "../settings/settings.ts";
 import { commandHelp, overview } from "./help.ts";
 
 const COMMANDS: readonly CommandName[] = ["all", "gateway", "feed", "watch", "play"];

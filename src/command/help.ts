@@ -1,6 +1,7 @@
 /** The help pages, written from the tables of settings and adapters. */
 import { adaptersHelp } from "../feed/adapters.ts";
-import { type CommandName, type Setting, settingsOf } from "../settings/settings.ts";
+import type { CommandName, Setting } from "../settings/setting.ts";
+import { settingsOf } from "../settings/settings.ts";
 
 interface CommandText {
   readonly usage: string;

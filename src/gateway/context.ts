@@ -2,7 +2,7 @@
 import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
 import type { BusReader } from "../bus/bus.ts";
-import { LogLimit } from "../log/log_limit.ts";
+import { RateLimitedLog } from "../log/rate_limited_log.ts";
 import { EncoderPool } from "../market/encoder.ts";
 import { MarketTable } from "../market/table.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -24,7 +24,7 @@ export interface GatewayContext {
   readonly clock: Clock;
   readonly log: Logger;
   /** The log of what clients cause: it has a limit. */
-  readonly events: LogLimit;
+  readonly events: RateLimitedLog;
   readonly bus: BusReader;
   readonly table: MarketTable;
   readonly encoders: EncoderPool;
@@ -63,7 +63,7 @@ export function createContext(
     settings,
     clock,
     log,
-    events: new LogLimit(log, clock),
+    events: new RateLimitedLog(log, clock),
     bus,
     table,
     encoders: new EncoderPool(table, fieldListsThatFit(settings)),

@@ -41,7 +41,7 @@ export class Gateway {
     this.pacer = this.#context.scheduler;
     this.encoders = this.#context.encoders;
     this.#server = new GatewayServer(app, this.#context, (socket, id) => new Session(this.#context, socket, id));
-    this.#watch = new HealthWatch(log, this.#context.events);
+    this.#watch = new HealthWatch(this.#context.events);
     this.#maintenance = new Maintenance(this.#context, this.#server.sessions, (now) => this.#checkHealth(now));
   }
 

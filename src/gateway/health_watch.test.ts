@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { pino } from "pino";
 import { ManualClock } from "../base/clock.ts";
 import type { HeardStream } from "../bus/bus.ts";
-import { LogLimit } from "../log/log_limit.ts";
+import { RateLimitedLog } from "../log/rate_limited_log.ts";
 import { type Health, HealthWatch } from "./health_watch.ts";
 
 const WELL: Health = {
@@ -20,7 +20,7 @@ function bench() {
   const clock = new ManualClock();
   const lines: Record<string, unknown>[] = [];
   const log = pino({ base: null, timestamp: false }, { write: (line: string) => lines.push(JSON.parse(line)) });
-  const watch = new HealthWatch(log, new LogLimit(log, clock));
+  const watch = new HealthWatch(new RateLimitedLog(log, clock));
   return {
     /** What a look some time later logs. */
     look(health: Partial<Health> = {}, passed = 250): string[] {

@@ -2,9 +2,8 @@
  * Notices when a node begins to do badly, and when it does well again, and logs each once: what whoever is on call acts
  * upon. It is looked at a few times a second; what flaps is told as often as it may be.
  */
-import type { Logger } from "pino";
 import type { HeardStream } from "../bus/bus.ts";
-import type { LogLimit } from "../log/log_limit.ts";
+import type { RateLimitedLog } from "../log/rate_limited_log.ts";
 
 /** How a node does, as far as it is watched. */
 export interface Health {
@@ -27,8 +26,7 @@ const SCARCE = 0.9;
 const ENOUGH = 0.8;
 
 export class HealthWatch {
-  readonly #log: Logger;
-  readonly #limit: LogLimit;
+  readonly #log: RateLimitedLog;
   /** Undefined before the first look. */
   #ready: boolean | undefined;
   #isLate = false;
@@ -39,58 +37,60 @@ export class HealthWatch {
   /** Feeds of which nothing is heard on some part of the bus. */
   readonly #silent = new Set<string>();
 
-  /** @param limit for what may come again and again */
-  constructor(log: Logger, limit: LogLimit) {
+  constructor(log: RateLimitedLog) {
     this.#log = log;
-    this.#limit = limit;
   }
 
   /** @param now ms of the clock */
   check(health: Health, now: number): void {
-    this.#lookAtReadiness(health.unready);
-    this.#lookAtLateness(health, now);
-    this.#lookAtRoom(health);
-    this.#lookAtFeeds(health.streams);
+    this.#checkReadiness(health.unready);
+    this.#checkLateness(health, now);
+    this.#checkLimits(health);
+    this.#checkFeeds(health.streams);
   }
 
-  #lookAtReadiness(reason: string | undefined): void {
+  #checkReadiness(reason: string | undefined): void {
     const ready = reason === undefined;
     if (ready === this.#ready) return;
-    if (ready) this.#limit.add("info", {}, "ready");
+    if (ready) this.#log.write("info", {}, "ready");
     // Not yet is no news at the start.
-    else if (this.#ready !== undefined) this.#limit.add("warn", { reason }, "not ready");
+    else if (this.#ready !== undefined) this.#log.write("warn", { reason }, "not ready");
     if (ready || this.#ready !== undefined) this.#ready = ready;
   }
 
-  #lookAtLateness({ late, lag, connections }: Health, now: number): void {
+  #checkLateness({ late, lag, connections }: Health, now: number): void {
     if (late > 0) {
       if (!this.#isLate)
-        this.#log.warn({ connections, late, lag: Math.round(lag) }, "saturated: clients get less than granted");
+        this.#log.write(
+          "warn",
+          { connections, late, lag: Math.round(lag) },
+          "saturated: clients get less than granted",
+        );
       this.#isLate = true;
       this.#lateAt = now;
     } else if (this.#isLate && now - this.#lateAt >= CALM) {
       this.#isLate = false;
-      this.#log.info({ connections }, "no longer saturated");
+      this.#log.write("info", { connections }, "no longer saturated");
     }
   }
 
-  #lookAtRoom({ connections, connectionsLimit, recordsRefused }: Health): void {
+  #checkLimits({ connections, connectionsLimit, recordsRefused }: Health): void {
     if (!this.#isScarce && connections >= connectionsLimit * SCARCE) {
       this.#isScarce = true;
-      this.#limit.add("warn", { connections, connectionsLimit }, "nearly as many connections as are let in");
+      this.#log.write("warn", { connections, connectionsLimit }, "nearly as many connections as are let in");
     } else if (connections < connectionsLimit * ENOUGH) this.#isScarce = false;
     const refused = recordsRefused - this.#recordsRefused;
     this.#recordsRefused = recordsRefused;
-    if (refused > 0) this.#limit.add("warn", { refused }, "the market table is full: symbols are left out");
+    if (refused > 0) this.#log.write("warn", { refused }, "the market table is full: symbols are left out");
   }
 
-  #lookAtFeeds(streams: readonly HeardStream[]): void {
+  #checkFeeds(streams: readonly HeardStream[]): void {
     for (const [feed, own] of Map.groupBy(streams, (stream) => stream.feed)) {
       const silent = own.filter(({ isSilent }) => isSilent).length;
       if (silent > 0 && !this.#silent.has(feed)) {
         this.#silent.add(feed);
-        this.#limit.add("warn", { feed, silent, shards: own.length }, "nothing heard from a feed");
-      } else if (silent === 0 && this.#silent.delete(feed)) this.#limit.add("info", { feed }, "a feed is heard again");
+        this.#log.write("warn", { feed, silent, shards: own.length }, "nothing heard from a feed");
+      } else if (silent === 0 && this.#silent.delete(feed)) this.#log.write("info", { feed }, "a feed is heard again");
     }
   }
 }

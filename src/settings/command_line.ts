@@ -5,7 +5,8 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { UsageError } from "./option.ts";
-import { type CommandName, SETTINGS, type Setting, type Settings, settingsOf } from "./settings.ts";
+import type { CommandName, Setting } from "./setting.ts";
+import { SETTINGS, type Settings, settingsOf } from "./settings.ts";
 
 /** What a command line came to. */
 export interface CommandLine {

@@ -1,5 +1,5 @@
 /**
- * Values that a person writes as text: settings (settings.ts) and the options of a feed (feed/spec.ts). A kind knows
+ * Values that a person writes as text: settings (setting.ts) and the options of a feed (feed/spec.ts). A kind knows
  * how to read its text and how to say what it accepts, so that every refusal names the range.
  */
 import { isIP } from "node:net";

@@ -4,7 +4,7 @@ import { SystemClock } from "../../src/base/clock.ts";
 import { GatewayCounts } from "../../src/gateway/counts.ts";
 import { TrustedProxies } from "../../src/gateway/http/address.ts";
 import { HttpDoor } from "../../src/gateway/http/door.ts";
-import { LogLimit } from "../../src/log/log_limit.ts";
+import { RateLimitedLog } from "../../src/log/rate_limited_log.ts";
 
 export function testDoor(): HttpDoor {
   const clock = new SystemClock();
@@ -15,7 +15,7 @@ export function testDoor(): HttpDoor {
     httpUnreadPerAddress: 1_048_576,
     httpUnread: 16_777_216,
   };
-  const events = new LogLimit(pino({ enabled: false }), clock);
+  const events = new RateLimitedLog(pino({ enabled: false }), clock);
   return new HttpDoor(
     { settings, clock, counts: new GatewayCounts({ metrics: false }), events },
     new TrustedProxies([]),

@@ -7,6 +7,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../../base/clock.ts";
 import { ClockOffset } from "../../base/clock_offset.ts";
 import { Histogram } from "../../base/histogram.ts";
+import { RateLimitedLog } from "../../log/rate_limited_log.ts";
 import type { RedisClient } from "./client.ts";
 
 /** How often the other end is asked whether it is there, in milliseconds. */
@@ -24,6 +25,12 @@ export class RedisDownError extends Error {
   override name = "RedisDownError";
 }
 
+/** Whether a command failed because the connection was lost: {@link RedisLink} logs that itself. */
+export function isConnectionLoss(error: Error): boolean {
+  // ioredis has no class for its own error.
+  return error instanceof RedisDownError || error.message === "Connection is closed.";
+}
+
 export class RedisLink {
   readonly client: RedisClient;
   /** How far our clock is from Redis', where this link asks for it. */
@@ -33,7 +40,7 @@ export class RedisLink {
   readonly #asksTime: boolean;
   readonly #what: string;
   readonly #clock: Clock;
-  readonly #log: Logger;
+  readonly #events: RateLimitedLog;
   readonly #upListeners: (() => void)[] = [];
   readonly #downListeners: (() => void)[] = [];
   /** Since when each node owes an answer to a probe, or, where it is not ready, owes to be. */
@@ -64,7 +71,7 @@ export class RedisLink {
     this.#asksTime = asksTime;
     this.#what = what;
     this.#clock = clock;
-    this.#log = log;
+    this.#events = new RateLimitedLog(log, clock);
     // An EventEmitter's type keeps the union of both clients from being called: they share these events.
     const events = client as Redis;
     events.on("ready", () => this.#ready());
@@ -143,6 +150,7 @@ export class RedisLink {
     this.#downListeners.length = 0;
     this.#isUp = false;
     this.#isClosed = true;
+    this.#events.close();
     this.client.disconnect();
   }
 
@@ -172,7 +180,7 @@ export class RedisLink {
     this.offset.forget();
     this.#lastError = "";
     this.#loggedError = undefined;
-    this.#log.info({ redis: this.#what }, "Redis is connected");
+    this.#events.write("info", { redis: this.#what }, "Redis is connected");
     // What Redis' clock says is to be known before the first value comes.
     this.#probe();
     for (const listener of this.#upListeners) listener();
@@ -184,7 +192,7 @@ export class RedisLink {
     const wasUp = this.#isUp;
     this.#isUp = false;
     if (wasUp) this.#loggedError = undefined;
-    this.#complain(wasUp ? "Redis is lost; trying again" : UNREACHABLE);
+    this.#logReason(wasUp ? "Redis is lost; trying again" : UNREACHABLE);
     if (wasUp) for (const listener of this.#downListeners) listener();
   }
 
@@ -194,14 +202,14 @@ export class RedisLink {
     const cause = "lastNodeError" in error && error.lastNodeError instanceof Error ? error.lastNodeError : error;
     // How long the next try is away is another number each time.
     this.#lastError = cause.message.replace(/ Retrying from scratch after \d+ms\./, "");
-    if (!this.#isUp && !this.#isClosed) this.#complain(UNREACHABLE);
+    if (!this.#isUp && !this.#isClosed) this.#logReason(UNREACHABLE);
   }
 
   /** One line for each change of what is wrong, not one for each try. */
-  #complain(text: string): void {
+  #logReason(text: string): void {
     if (this.#loggedError === this.#lastError) return;
     this.#loggedError = this.#lastError;
-    this.#log.warn({ redis: this.#what, reason: this.#lastError }, text);
+    this.#events.write("warn", { redis: this.#what, reason: this.#lastError }, text);
   }
 
   /** The nodes that take commands. */

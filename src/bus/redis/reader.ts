@@ -4,13 +4,12 @@
  */
 import type { Logger } from "pino";
 import type { Clock } from "../../base/clock.ts";
-import { Complaint } from "../../log/complaint.ts";
-import { LogLimit } from "../../log/log_limit.ts";
+import { FAULT_LIMIT, RateLimitedLog } from "../../log/rate_limited_log.ts";
 import type { HeardFeed } from "../../market/heard_feed.ts";
 import type { BusListener, BusReader, HeardStream } from "../bus.ts";
 import { BatchDecoder } from "../wire/wire.ts";
 import { MAX_FIELDS, scanHash } from "./hash_scan.ts";
-import type { RedisLink } from "./link.ts";
+import { isConnectionLoss, type RedisLink } from "./link.ts";
 import type { RedisKeys } from "./shard.ts";
 import { type FollowerOptions, ReaderCounts, ShardFollower } from "./shard_follower.ts";
 import { SkewWatch } from "./skew_watch.ts";
@@ -54,6 +53,10 @@ const ENSURE_INTERVAL = 2_000;
 /** Redis has lost its data, and with it the last epoch, and the new leader's clock is behind. */
 const OUTRANKED = "a feed is left out: its epoch is earlier than one heard before";
 
+const UNREADABLE = "the bus cannot be read; trying again";
+
+const OVERFULL = "a shard has more values than are read; the rest is left out";
+
 const LEFT_OUT = "what a publisher wrote is not as docs/bus.md says; it is left out";
 
 /** What the reader holds of one shard. */
@@ -93,15 +96,16 @@ export class RedisReader implements BusReader {
   #loggedMismatch = 0;
   /** The last error of a command; empty while there has been none. */
   #refusal = "";
-  readonly #complaint: Complaint;
-  /** The log of what publishers cause: it has a limit. */
-  readonly #events: LogLimit;
+  /** For events that publishers cause. */
+  readonly #events: RateLimitedLog;
+  /** For faults that come back with each retry. */
+  readonly #faults: RateLimitedLog;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
-    this.#skews = new SkewWatch(options.skewWarning, options.log);
-    this.#complaint = new Complaint("the bus cannot be read; trying again", options.clock, options.log);
-    this.#events = new LogLimit(options.log, options.clock);
+    this.#events = new RateLimitedLog(options.log, options.clock);
+    this.#faults = new RateLimitedLog(options.log, options.clock, FAULT_LIMIT);
+    this.#skews = new SkewWatch(options.skewWarning, this.#events);
     this.#subscriber = options.subscriber({
       message: (shard, message) => this.#message(shard, message),
       subscribed: (shard) => this.#subscribed(shard),
@@ -109,7 +113,6 @@ export class RedisReader implements BusReader {
       refused: (reason) => this.#refused(new Error(reason)),
     });
     const { keys, clock, silence } = options;
-    const outranked = new Complaint(OUTRANKED, clock, options.log);
     this.#following = {
       shards: keys.shards,
       decoder: new BatchDecoder(),
@@ -121,8 +124,12 @@ export class RedisReader implements BusReader {
       feedOf: (name) => this.#feedOf(name),
       offset: options.link.offset,
       outranked: (feed, epoch, known) =>
-        outranked.about(new Error(`feed ${JSON.stringify(feed)}: epoch ${epoch} after ${known}`)),
-      leftOut: (what) => this.#events.add("warn", { ...what }, LEFT_OUT, what.reason),
+        this.#faults.write(
+          "warn",
+          { reason: `feed ${JSON.stringify(feed)}: epoch ${epoch} after ${known}` },
+          OUTRANKED,
+        ),
+      leftOut: (what) => this.#events.write("warn", { ...what }, LEFT_OUT, what.reason),
       forgotten: (feed, shard) => this.#forgotten(feed, shard),
     };
     for (let shard = 0; shard < keys.shards; shard++) {
@@ -193,6 +200,7 @@ export class RedisReader implements BusReader {
     this.#isStarted = false;
     this.#subscriber.close();
     this.#events.close();
+    this.#faults.close();
     this.#known?.();
   }
 
@@ -228,7 +236,7 @@ export class RedisReader implements BusReader {
 
   #refused(error: Error): void {
     this.#refusal = error.message;
-    this.#complaint.about(error);
+    if (!isConnectionLoss(error)) this.#faults.write("warn", { reason: error.message }, UNREADABLE);
   }
 
   #isWell(shard: Shard): boolean {
@@ -254,7 +262,7 @@ export class RedisReader implements BusReader {
     try {
       follower.batch(message);
     } catch (error) {
-      this.#options.log.error({ err: error, shard: index }, "a batch could not be taken in");
+      this.#events.write("error", { err: error, shard: index }, "a batch could not be taken in");
     }
     if (follower.wantsRead(this.#options.clock.millis())) this.#pump();
   }
@@ -295,7 +303,7 @@ export class RedisReader implements BusReader {
   #read({ follower }: Shard): void {
     this.#reads++;
     this.#readInto(follower)
-      .catch((error: Error) => this.#options.log.error({ err: error }, "last values could not be taken in"))
+      .catch((error: Error) => this.#events.write("error", { err: error }, "last values could not be taken in"))
       .finally(() => {
         this.#reads--;
         this.#pump();
@@ -303,7 +311,7 @@ export class RedisReader implements BusReader {
   }
 
   async #readInto(follower: ShardFollower): Promise<void> {
-    const { link, keys, log } = this.#options;
+    const { link, keys } = this.#options;
     const { shard } = follower;
     const read = follower.beginRead();
     const taking = (take: (read: number, entries: readonly Buffer[]) => void) => (entries: readonly Buffer[]) => {
@@ -319,8 +327,7 @@ export class RedisReader implements BusReader {
       return follower.failRead(read);
     }
     this.#refusal = "";
-    if (!isWhole)
-      log.error({ shard, fields: MAX_FIELDS }, "a shard has more values than are read; the rest is left out");
+    if (!isWhole) this.#faults.write("error", { shard, fields: MAX_FIELDS }, OVERFULL, String(shard));
     follower.endRead(read, isWhole);
   }
 
@@ -346,6 +353,6 @@ export class RedisReader implements BusReader {
     if (this.counts.mismatched > this.#loggedMismatch && this.#loggedMismatch === 0)
       this.#options.log.error("a feed has another number of bus shards: its ticks are left out; see --bus-shards");
     this.#loggedMismatch = this.counts.mismatched;
-    for (const feed of this.#feeds.values()) this.#skews.look(feed);
+    for (const feed of this.#feeds.values()) this.#skews.check(feed);
   }
 }

@@ -1,18 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pino } from "pino";
+import { ManualClock } from "../../base/clock.ts";
+import { RateLimitedLog } from "../../log/rate_limited_log.ts";
 import { HeardFeed } from "../../market/heard_feed.ts";
 import { SkewWatch } from "./skew_watch.ts";
 
 test("a clock that is off is told once, and once that it is so no more; doubt and small differences are not", () => {
   const lines: string[] = [];
   const log = pino({ base: null, timestamp: false }, { write: (line: string) => void lines.push(line) });
-  const watch = new SkewWatch(50, log);
+  const watch = new SkewWatch(50, new RateLimitedLog(log, new ManualClock()));
   const [feed, other] = [new HeardFeed("F"), new HeardFeed("G")];
   const look = (skew: number, uncertainty = 100) => {
     feed.compare({ offset: skew * 1_000, uncertainty }, { offset: 0, uncertainty: 0 });
-    watch.look(feed);
-    watch.look(other);
+    watch.check(feed);
+    watch.check(other);
     return lines.splice(0).map((line) => JSON.parse(line));
   };
   assert.deepEqual(look(0), []);

@@ -4,14 +4,14 @@
  */
 import type { Logger } from "pino";
 import type { Clock } from "../../base/clock.ts";
-import { Complaint } from "../../log/complaint.ts";
+import { FAULT_LIMIT, RateLimitedLog } from "../../log/rate_limited_log.ts";
 import { BusRecord } from "../../market/bus_record.ts";
 import type { MarketTable } from "../../market/table.ts";
 import type { BusWriter } from "../bus.ts";
 import { Handover } from "../handover.ts";
 import { BatchDecoder, BatchEncoder } from "../wire/wire.ts";
 import { HOLD_INTERVAL, Lease } from "./lease.ts";
-import type { RedisLink } from "./link.ts";
+import { isConnectionLoss, type RedisLink } from "./link.ts";
 import { RowShards } from "./row_shards.ts";
 import type { RedisKeys } from "./shard.ts";
 import { ShardWriter } from "./shard_writer.ts";
@@ -45,7 +45,8 @@ export class RedisWriter implements BusWriter {
   readonly #options: WriterOptions;
   readonly #lease: Lease;
   readonly #log: Logger;
-  readonly #complaint: Complaint;
+  /** For faults that come back with each retry. */
+  readonly #faults: RateLimitedLog;
   readonly #shards: ShardWriter[] = [];
   #table: MarketTable | undefined;
   #handover: Handover | undefined;
@@ -63,7 +64,7 @@ export class RedisWriter implements BusWriter {
   constructor(options: WriterOptions) {
     this.#options = options;
     this.#log = options.log.child({ feed: options.feed });
-    this.#complaint = new Complaint("the feed cannot be written to Redis; trying again", options.clock, this.#log);
+    this.#faults = new RateLimitedLog(this.#log, options.clock, FAULT_LIMIT);
     this.#lease = new Lease(options.link, options.keys, options.feed);
   }
 
@@ -91,7 +92,7 @@ export class RedisWriter implements BusWriter {
       rowsOf: (shard: number) => rows.rows(shard),
       fenced: () => this.#stepDown("another publisher leads"),
       more: () => this.#scheduleFlush(),
-      failed: (error: Error) => this.#complaint.about(error),
+      failed: (error: Error) => this.#logFailure(error),
     };
     this.#table = table;
     this.#handover = handover;
@@ -121,6 +122,7 @@ export class RedisWriter implements BusWriter {
     clearTimeout(this.#rest);
     this.#wake?.();
     await this.#run;
+    this.#faults.close();
     await this.#lease.release().catch(() => {
       // Redis is away: the lease runs out by itself.
     });
@@ -150,7 +152,7 @@ export class RedisWriter implements BusWriter {
       if (epoch === undefined) this.#setRole("standby");
       return epoch;
     } catch (error) {
-      this.#complaint.about(error as Error);
+      this.#logFailure(error as Error);
       this.#setRole("waiting");
       return undefined;
     }
@@ -180,7 +182,7 @@ export class RedisWriter implements BusWriter {
       this.#log.info({ epoch, symbols: table.knownCount }, "leading the feed");
       return epoch;
     } catch (error) {
-      this.#complaint.about(error as Error);
+      this.#logFailure(error as Error);
       await this.#sleep(STANDBY_INTERVAL);
       return epoch + 1;
     } finally {
@@ -226,6 +228,12 @@ export class RedisWriter implements BusWriter {
     this.#log.warn({ epoch: this.#epoch, reason }, "no longer leading the feed; standing by");
     this.#setRole("standby");
     this.#wake?.();
+  }
+
+  /** The connection logs its own loss. */
+  #logFailure(error: Error): void {
+    if (isConnectionLoss(error)) return;
+    this.#faults.write("warn", { reason: error.message }, "the feed cannot be written to Redis; trying again");
   }
 
   #setRole(role: WriterRole): void {

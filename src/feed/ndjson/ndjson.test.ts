@@ -12,7 +12,7 @@ import fc from "fast-check";
 import { FarMarket, keptContext, until } from "../../../test/support/feed_bench.ts";
 import { ManualClock } from "../../base/clock.ts";
 import { FIELDS, isSymbol } from "../../base/tick.ts";
-import { EVENT_LIMIT } from "../../log/log_limit.ts";
+import { EVENT_LIMIT } from "../../log/rate_limited_log.ts";
 import { UsageError } from "../../settings/option.ts";
 import { openFeed, parseFeed } from "../spec.ts";
 import { isoMicros } from "../time.ts";

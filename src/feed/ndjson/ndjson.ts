@@ -1,6 +1,6 @@
 /** Ticks from a file, a named pipe or standard input, one JSON object a line: the door for sources of one's own. */
 import type { Readable } from "node:stream";
-import { LogLimit } from "../../log/log_limit.ts";
+import { RateLimitedLog } from "../../log/rate_limited_log.ts";
 import { integer } from "../../settings/option.ts";
 import type { Adapter, Feed, FeedContext, OptionValues } from "../adapter.ts";
 import { Silence } from "../silence.ts";
@@ -42,7 +42,7 @@ export class NdjsonFeed implements Feed {
   readonly #target: string;
   readonly #source: Input;
   readonly #context: FeedContext;
-  readonly #events: LogLimit;
+  readonly #events: RateLimitedLog;
   readonly #splitter: LineSplitter;
   readonly #silence: Silence;
   #input: Readable | undefined;
@@ -61,7 +61,7 @@ export class NdjsonFeed implements Feed {
     this.#target = target;
     this.#source = source;
     this.#context = context;
-    this.#events = new LogLimit(context.log, context.clock);
+    this.#events = new RateLimitedLog(context.log, context.clock);
     this.#splitter = new LineSplitter(LINE_BYTES, (line) => this.#take(line));
     const { silence } = options;
     this.#silence = new Silence(context.clock, silence, () => this.#silent(`nothing heard for ${silence} ms`));
@@ -119,7 +119,7 @@ export class NdjsonFeed implements Feed {
     this.#silence.start();
     if (!this.#isSilent) return;
     this.#isSilent = false;
-    this.#events.add("info", { from: this.#target }, "the input is heard again");
+    this.#events.write("info", { from: this.#target }, "the input is heard again");
   }
 
   #disconnect(): void {
@@ -167,7 +167,7 @@ export class NdjsonFeed implements Feed {
     if (this.#isSilent) return;
     this.#isSilent = true;
     this.#disconnect();
-    this.#events.add("warn", { from: this.#target, reason }, "nothing heard from the input; its symbols are stale");
+    this.#events.write("warn", { from: this.#target, reason }, "nothing heard from the input; its symbols are stale");
   }
 
   #take(line: string | undefined): void {
@@ -184,7 +184,7 @@ export class NdjsonFeed implements Feed {
   #bad(line: BadLine): void {
     this.#context.sink.skip(line.reason);
     const details = { from: `${this.#target}:${this.#line}`, reason: `the line ${line.message}` };
-    this.#events.add("warn", details, "skipping a line");
+    this.#events.write("warn", details, "skipping a line");
   }
 
   #fail(error: Error): void {

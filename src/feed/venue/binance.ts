@@ -5,7 +5,7 @@
  * connections in 5 minutes; the venue pings at least every 3 minutes and closes each connection after 24 hours.
  * Streams are named in the address, so that nothing need be sent but the pongs.
  */
-import { LogLimit } from "../../log/log_limit.ts";
+import { RateLimitedLog } from "../../log/rate_limited_log.ts";
 import type { Adapter, FeedContext, OptionValues } from "../adapter.ts";
 import { readNumber, readObject } from "../number.ts";
 import type { Outcome, Venue } from "./connection.ts";
@@ -71,7 +71,7 @@ export class BinanceVenue implements Venue {
   /** The identifier of the newest trade that was told of, by pair. */
   readonly #tradeOf = new Map<string, number>();
   readonly #context: FeedContext;
-  readonly #events: LogLimit;
+  readonly #events: RateLimitedLog;
   readonly #freshness: Freshness;
 
   constructor(url: string, pairs: readonly string[], context: FeedContext) {
@@ -82,7 +82,7 @@ export class BinanceVenue implements Venue {
     this.#symbolOf = new Map(pairs.map((pair) => [pair, `BINANCE:${pair}`]));
     this.symbols = [...this.#symbolOf.values()];
     this.#context = context;
-    this.#events = new LogLimit(context.log, context.clock);
+    this.#events = new RateLimitedLog(context.log, context.clock);
     this.#freshness = new Freshness(context.clock);
   }
 
@@ -139,7 +139,7 @@ export class BinanceVenue implements Venue {
   /** Answers to commands, and errors. */
   #conversation(message: Readonly<Record<string, unknown>>): Outcome {
     if (message.error !== undefined || message.code !== undefined) {
-      this.#events.add("warn", { says: JSON.stringify(message).slice(0, 500) }, "the venue complains");
+      this.#events.write("warn", { says: JSON.stringify(message).slice(0, 500) }, "the venue complains");
       return "control";
     }
     return "result" in message ? "control" : "unknown";

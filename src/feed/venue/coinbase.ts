@@ -4,7 +4,7 @@
  * channels, rate-limits). A client must subscribe within 5 s of connecting; a subscribe message that names one unknown
  * product is refused as a whole. The book (level2) needs authentication, so bid and ask are the ticker's.
  */
-import { LogLimit } from "../../log/log_limit.ts";
+import { RateLimitedLog } from "../../log/rate_limited_log.ts";
 import type { Adapter, FeedContext, OptionValues } from "../adapter.ts";
 import { readNumber, readObject } from "../number.ts";
 import { isoMicros } from "../time.ts";
@@ -51,7 +51,7 @@ export class CoinbaseVenue implements Venue {
   /** The symbol of each product that is asked for. */
   readonly #symbolOf: Map<string, string>;
   readonly #context: FeedContext;
-  readonly #events: LogLimit;
+  readonly #events: RateLimitedLog;
   readonly #freshness: Freshness;
 
   constructor(url: string, products: readonly string[], context: FeedContext) {
@@ -59,7 +59,7 @@ export class CoinbaseVenue implements Venue {
     this.#symbolOf = new Map(products.map((product) => [product, `COINBASE:${product}`]));
     this.symbols = [...this.#symbolOf.values()];
     this.#context = context;
-    this.#events = new LogLimit(context.log, context.clock);
+    this.#events = new RateLimitedLog(context.log, context.clock);
     this.#freshness = new Freshness(context.clock);
   }
 
@@ -104,7 +104,7 @@ export class CoinbaseVenue implements Venue {
   /** Says what the venue says, and asks again without the product that it does not know. */
   #error(message: Readonly<Record<string, unknown>>, send: (text: string) => void): Outcome {
     const said = [message.message, message.reason].filter((part) => typeof part === "string").join(": ");
-    this.#events.add("warn", { says: said || JSON.stringify(message) }, "the venue complains");
+    this.#events.write("warn", { says: said || JSON.stringify(message) }, "the venue complains");
     const words = said.split(/[\s,"'[\]]+/);
     const refused = new Set(words.filter((word) => this.#symbolOf.has(word)));
     if (refused.size === 0) return "control";

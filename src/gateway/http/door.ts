@@ -1,7 +1,7 @@
 /** Whom the clients' port answers over HTTP, and under which names: a request is admitted here before anything is done for it. */
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
 import type { Clock } from "../../base/clock.ts";
-import type { LogLimit } from "../../log/log_limit.ts";
+import type { RateLimitedLog } from "../../log/rate_limited_log.ts";
 import type { Settings } from "../../settings/settings.ts";
 import type { GatewayCounts } from "../counts.ts";
 import { addressKey, type TrustedProxies } from "./address.ts";
@@ -30,7 +30,7 @@ export interface Admitted {
 export interface DoorContext {
   readonly clock: Clock;
   readonly counts: GatewayCounts;
-  readonly events: LogLimit;
+  readonly events: RateLimitedLog;
   readonly settings: Pick<Settings, "origins" | keyof HttpLimits>;
 }
 
@@ -110,7 +110,7 @@ export class HttpDoor {
 
   #count(reason: HttpRefusal, address: string): void {
     this.#context.counts.httpRefused[reason]++;
-    this.#context.events.add("warn", { reason, address }, "refusing an HTTP request", reason);
+    this.#context.events.write("warn", { reason, address }, "refusing an HTTP request", reason);
   }
 }
 

@@ -102,7 +102,7 @@ export class GatewayServer {
       isBalancer: (address) => this.#proxies.trusts(address),
       shed: (reason, address) => {
         context.counts.socketsShed[reason]++;
-        context.events.add("warn", { reason, address, sockets }, "closing new sockets: too many are open", reason);
+        context.events.write("warn", { reason, address, sockets }, "closing new sockets: too many are open", reason);
       },
       now: () => context.clock.millis(),
     });
@@ -259,7 +259,7 @@ export class GatewayServer {
   /** What is short is for us to mend, what is wrong with a client is not. */
   #logRefusal(reason: Refusal, address: string, agent: string): void {
     const level = reason === "connections" || reason === "address" ? "warn" : "info";
-    this.#context.events.add(level, { reason, address, agent }, "refusing a connection", reason);
+    this.#context.events.write(level, { reason, address, agent }, "refusing a connection", reason);
   }
 
   /** @param key the client's address, as limits count it */

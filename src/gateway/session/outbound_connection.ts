@@ -4,7 +4,7 @@
  */
 import { pack } from "msgpackr";
 import type { Clock } from "../../base/clock.ts";
-import type { LogLimit } from "../../log/log_limit.ts";
+import type { RateLimitedLog } from "../../log/rate_limited_log.ts";
 import { JSON_TEXT, MSGPACK, type TickFormat } from "../../market/format.ts";
 import type { MarketTable } from "../../market/table.ts";
 import type { CloseName } from "../../protocol/codes.ts";
@@ -42,7 +42,7 @@ export interface OutboundParts {
   >;
   readonly clock: Clock;
   /** The log of what clients cause. */
-  readonly events: LogLimit;
+  readonly events: RateLimitedLog;
   readonly table: MarketTable;
   readonly scheduler: FlushScheduler;
   readonly numbers: { readonly connections: Numbers };
@@ -364,7 +364,7 @@ export class OutboundConnection implements Sink, BroadcastSink {
     const { address, agent } = this.#socket.getUserData();
     const { inFlight, roundTrip, lastTrip } = this.#window;
     const flow = { interval, inFlight, roundTrip: Math.round(lastTrip), bare: Math.round(roundTrip) };
-    this.#parts.events.add("info", { session: this.#id, address, agent, ...flow }, "a client reads slowly");
+    this.#parts.events.write("info", { session: this.#id, address, agent, ...flow }, "a client reads slowly");
   }
 
   /** Bytes are on their way: unless a ping is as well, nobody would say when they have arrived. */

@@ -247,7 +247,7 @@ export class Session implements CommandOwner {
     // Everyone is, when a node goes.
     if (name === "restarting" || name === "goingAway") return log.debug({ ...who, code, reason }, CLOSING);
     const slow = name === "tooSlow" ? flowOf(this.#outbound, clock.millis()) : {};
-    events.add(name === "tooSlow" ? "warn" : "info", { ...who, code, reason, ...slow }, CLOSING, name);
+    events.write(name === "tooSlow" ? "warn" : "info", { ...who, code, reason, ...slow }, CLOSING, name);
   }
 
   /** The socket has been closed, by whomever. */

@@ -1,0 +1,86 @@
+/** Settings of the commands for people: watch, top, trace and play. */
+import { boolean, choice, integer, url } from "./option.ts";
+import { setting } from "./setting.ts";
+
+export const TOOL_SETTINGS = {
+  url: setting(
+    ["watch", "trace"],
+    "url",
+    url(["ws", "wss"]),
+    "ws://127.0.0.1:8080/v1/stream",
+    "The gateway, as clients reach it",
+  ),
+  watchInterval: setting(
+    ["watch"],
+    "interval",
+    integer(0, 60_000, "ms"),
+    250,
+    "At most one tick per symbol in so many ms",
+    "TICKGATE_WATCH_INTERVAL",
+  ),
+  watchSort: setting(
+    ["watch"],
+    "sort",
+    choice("symbol", "activity"),
+    "symbol",
+    "In what order the table on a terminal is; the key s changes it",
+    "TICKGATE_WATCH_SORT",
+  ),
+  json: setting(
+    ["watch", "trace"],
+    "json",
+    boolean(),
+    false,
+    "One line of JSON a tick, for a pipe",
+    "TICKGATE_WATCH_JSON",
+  ),
+  topOnce: setting(["top"], "once", boolean(), false, "Show everything once, and end", "TICKGATE_TOP_ONCE"),
+  topSort: setting(
+    ["top"],
+    "sort",
+    choice("behind", "trip", "sent", "symbols", "connected"),
+    "behind",
+    "By what clients are sorted, the largest first: how far they are behind, their round trip, what is on its way to them, their symbols, how long they have been connected; the key s changes it",
+    "TICKGATE_TOP_SORT",
+  ),
+  traceAdmin: setting(
+    ["trace"],
+    "admin",
+    url(["http", "https"]),
+    "http://127.0.0.1:9090",
+    "The admin port of the gateway that --url leads to: it tells what it does with each tick",
+    "TICKGATE_TRACE_ADMIN",
+  ),
+  traceInterval: setting(
+    ["trace"],
+    "interval",
+    integer(0, 60_000, "ms"),
+    0,
+    "The interval of the trace's own subscription: what a client that asks for it waits for",
+    "TICKGATE_TRACE_INTERVAL",
+  ),
+  traceCount: setting(
+    ["trace"],
+    "count",
+    integer(1, 1_000_000),
+    10,
+    "How many ticks are traced",
+    "TICKGATE_TRACE_COUNT",
+  ),
+  playPort: setting(
+    ["play"],
+    "port",
+    integer(0, 65_535),
+    0,
+    "The port to play on; 0 takes a free one",
+    "TICKGATE_PLAY_PORT",
+  ),
+  speed: setting(
+    ["play"],
+    "speed",
+    integer(0, 10_000),
+    1,
+    "How many times as fast as it was captured; 0 for as fast as it can be sent",
+    "TICKGATE_PLAY_SPEED",
+  ),
+} as const;
