@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { Part } from "../scripts/cluster/part.ts";
+import { Part } from "../scripts/cluster/cluster_process.ts";
 import { comesTrue } from "../scripts/cluster/probe.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));

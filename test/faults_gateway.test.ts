@@ -1,7 +1,7 @@
 /** Gateways that go, with real processes: one killed under the balancer, and all of them restarted one by one. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { GivenTime } from "../loadtest/given_time.ts";
+import { GivenTime } from "../loadtest/cpu_steal.ts";
 import { comesTrue } from "../scripts/cluster/probe.ts";
 import { BUSY, CONVERGE, FaultMarket, PATIENCE } from "./support/fault_market.ts";
 

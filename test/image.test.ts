@@ -5,7 +5,7 @@ import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Part } from "../scripts/cluster/part.ts";
+import { Part } from "../scripts/cluster/cluster_process.ts";
 import { answersOk, freePorts } from "../scripts/cluster/probe.ts";
 import { ROOT, read } from "./support/compose.ts";
 

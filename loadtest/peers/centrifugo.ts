@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Peer } from "./peer.ts";
 import { publisher } from "./publishers.ts";
-import { freePort } from "./stage.ts";
+import { freePort } from "./process_group.ts";
 
 const CLIENT = fileURLToPath(new URL("protocols/centrifugo.ts", import.meta.url));
 const MODULE = "github.com/centrifugal/centrifugo/v5";

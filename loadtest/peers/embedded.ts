@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { productPackageVersion } from "./packages.ts";
 import type { Market, Peer } from "./peer.ts";
 import type { PublisherOrder } from "./publisher/order.ts";
-import type { Stage } from "./stage.ts";
+import type { Stage } from "./process_group.ts";
 import { startGateway, TICKGATE_CLIENT, tickgateVersion } from "./tickgate.ts";
 
 const PLAIN = fileURLToPath(new URL("protocols/plain.ts", import.meta.url));

@@ -8,15 +8,15 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import { UsageError } from "../../src/settings/option.ts";
 import { buildCentrifugo } from "./centrifugo.ts";
-import { picture, results, withResults } from "./document.ts";
+import { picture, results, withResults } from "./report/document.ts";
 import { help, type Options, readOptions } from "./options.ts";
 import { installPackages } from "./packages.ts";
 import type { Peer } from "./peer.ts";
 import { PEERS } from "./peers.ts";
-import { type Comparison, readComparison, type Turn } from "./results.ts";
+import { type Comparison, readComparison, type Turn } from "./report/results.ts";
 import { type Load, type Scenario, scenariosOf } from "./scenarios.ts";
 import { tickgate } from "./tickgate.ts";
-import { type Measure, playTogether } from "./turn.ts";
+import { type Measure, playTogether } from "./run.ts";
 
 const LOADS: readonly Load[] = [
   {

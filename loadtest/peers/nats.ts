@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Peer } from "./peer.ts";
 import { publisher } from "./publishers.ts";
-import { freePort } from "./stage.ts";
+import { freePort } from "./process_group.ts";
 
 const CLIENT = fileURLToPath(new URL("protocols/nats.ts", import.meta.url));
 /** Debian puts it where only root's path looks. */

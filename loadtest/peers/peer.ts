@@ -1,5 +1,5 @@
 /** What a peer is to the comparison: how it is started, who publishes to it, and what its clients speak. */
-import type { Stage, StageProcess } from "./stage.ts";
+import type { Stage, StageProcess } from "./process_group.ts";
 
 /** The market that every peer is given. */
 export interface Market {

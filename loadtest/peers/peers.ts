@@ -1,5 +1,5 @@
 /** All peers, in the order in which they take turns and stand in tables. */
-import { UWS, WS } from "./bare.ts";
+import { UWS, WS } from "./libraries.ts";
 import { CENTRIFUGO } from "./centrifugo.ts";
 import { EMBEDDED } from "./embedded.ts";
 import { NATS } from "./nats.ts";

@@ -1,7 +1,7 @@
 /** Starts the publisher of a peer that has none of its own. */
 import type { Market } from "./peer.ts";
 import type { PublisherOrder, Way } from "./publisher/order.ts";
-import type { Stage, StageProcess } from "./stage.ts";
+import type { Stage, StageProcess } from "./process_group.ts";
 
 /** Resolves when it publishes. */
 export async function publisher(stage: Stage, { symbols, rate, seed }: Market, to: Way): Promise<StageProcess> {

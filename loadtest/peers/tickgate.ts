@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { productPackageVersion } from "./packages.ts";
 import type { Market, Peer, RunningPeer } from "./peer.ts";
-import type { Stage, StageProcess } from "./stage.ts";
+import type { Stage, StageProcess } from "./process_group.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));

@@ -4,7 +4,7 @@ import { clockOffset } from "../clock_offset.ts";
 import { type ClockOffset, isLocal } from "../clock_sample.ts";
 import { GatewayProcess } from "../gateway_process.ts";
 import { Market } from "../market.ts";
-import { Crew, checkFiles } from "./crew.ts";
+import { Crew, checkFiles } from "./coordinator.ts";
 import type { SwarmOptions } from "./options.ts";
 import type { Plan } from "./plan.ts";
 import {

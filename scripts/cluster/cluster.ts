@@ -5,7 +5,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Part, type PartEvents, type PartSpec } from "./part.ts";
+import { Part, type PartEvents, type PartSpec } from "./cluster_process.ts";
 import { answersOk, comesTrue, freePorts, hasLivePrice, redisAnswers } from "./probe.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));

@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import { SAME_SIGNAL } from "../../src/command/serve/signals.ts";
 import { integer, UsageError } from "../../src/settings/option.ts";
 import { Cluster } from "./cluster.ts";
-import type { Part } from "./part.ts";
+import type { Part } from "./cluster_process.ts";
 
 const HELP = `Usage: npm run cluster -- [--port N] [--feed FEED]…
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { Cluster } from "../../scripts/cluster/cluster.ts";
-import type { Part } from "../../scripts/cluster/part.ts";
+import type { Part } from "../../scripts/cluster/cluster_process.ts";
 import { comesTrue } from "../../scripts/cluster/probe.ts";
 import { Follower } from "./follower.ts";
 import { TickWriter } from "./tick_writer.ts";

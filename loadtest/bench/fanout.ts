@@ -10,17 +10,17 @@
  * lost, frames that cannot be read.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { UsageError } from "../src/settings/option.ts";
-import type { TurnsOrder } from "./bare_turns.ts";
-import { loadOf } from "./bench_load.ts";
-import { Child } from "./child.ts";
+import { UsageError } from "../../src/settings/option.ts";
+import type { TurnsOrder } from "./minimal_gateway.ts";
+import { loadOf } from "./load.ts";
+import { Child } from "../child.ts";
 import { help, type Options, readOptions } from "./fanout_options.ts";
-import type { FloorOrder } from "./floor.ts";
-import { GatewayProcess } from "./gateway_process.ts";
+import type { FloorOrder } from "./send_only_server.ts";
+import { GatewayProcess } from "../gateway_process.ts";
 import type { CountOrder, CountReport } from "./send_counter.ts";
-import type { Crew } from "./swarm/crew.ts";
-import { type Summary, summaryOf } from "./swarm/report.ts";
-import type { SwarmResult } from "./swarm/tally.ts";
+import type { Crew } from "../swarm/coordinator.ts";
+import { type Summary, summaryOf } from "../swarm/report.ts";
+import type { SwarmResult } from "../swarm/tally.ts";
 
 /** How long the market is measured alone, ms. */
 const ALONE = 2_000;
@@ -122,13 +122,13 @@ interface Compared {
 async function measureFloor(options: Options, run: GatewayRun): Promise<Compared> {
   const frame = Buffer.alloc(Math.round(run.arrived.bytes / run.arrived.frames));
   const order: FloorOrder = { order: "serve", frame, framesPerSecond: run.framesOut / run.seconds };
-  return compare<FloorOrder>(options, "floor.ts", order);
+  return compare<FloorOrder>(options, "bench/send_only_server.ts", order);
 }
 
 async function measureTurns(options: Options): Promise<Compared> {
   const { symbols, rate, interval } = options;
   const market = { symbols, rate, interval, perConnection: options["per-connection"] };
-  return compare<TurnsOrder>(options, "bare_turns.ts", { order: "serve", market });
+  return compare<TurnsOrder>(options, "bench/minimal_gateway.ts", { order: "serve", market });
 }
 
 /** Runs one of them, and everyone reads from it. @param serve its first order */

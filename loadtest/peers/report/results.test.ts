@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { picture, results, withResults } from "./document.ts";
 import { age, bytes, percent, short } from "./numbers.ts";
 import { type Comparison, readComparison, rowsOf, spreadOf } from "./results.ts";
-import { offered, scenariosOf } from "./scenarios.ts";
+import { offered, scenariosOf } from "../scenarios.ts";
 import { table } from "./table.ts";
-import type { TurnResult } from "./turn.ts";
+import type { TurnResult } from "../run.ts";
 
 const LOAD = { name: "heavy", title: "Much", connections: 1_000, perConnection: 50, symbols: 1_000, rate: 20_000 };
 

@@ -1,6 +1,6 @@
 /** The turns of all rounds, and what is made of them: for each peer and scenario the median of each value, and its spread. */
-import type { Scenario } from "./scenarios.ts";
-import type { TurnResult } from "./turn.ts";
+import type { Scenario } from "../scenarios.ts";
+import type { TurnResult } from "../run.ts";
 
 /** One turn, or why there was none. */
 export interface Turn {

@@ -1,16 +1,16 @@
 /** A gateway's real parts without a network and without time of its own: for benchmarks of what is between. */
 import { pack } from "msgpackr";
 import { pino } from "pino";
-import { ManualClock } from "../src/base/clock.ts";
-import { BusRecord } from "../src/bus/bus.ts";
-import { MemoryBus } from "../src/bus/memory.ts";
-import { SimMarket } from "../src/feed/sim/sim_market.ts";
-import { createContext, type GatewayContext } from "../src/gateway/context.ts";
-import { Ingest } from "../src/gateway/ingest.ts";
-import type { Socket, SocketData } from "../src/gateway/session/outbound_connection.ts";
-import { Session } from "../src/gateway/session/session.ts";
-import { MarketTable } from "../src/market/table.ts";
-import { SETTINGS, type Settings } from "../src/settings/settings.ts";
+import { ManualClock } from "../../src/base/clock.ts";
+import { BusRecord } from "../../src/bus/bus.ts";
+import { MemoryBus } from "../../src/bus/memory.ts";
+import { SimMarket } from "../../src/feed/sim/sim_market.ts";
+import { createContext, type GatewayContext } from "../../src/gateway/context.ts";
+import { Ingest } from "../../src/gateway/ingest.ts";
+import type { Socket, SocketData } from "../../src/gateway/session/outbound_connection.ts";
+import { Session } from "../../src/gateway/session/session.ts";
+import { MarketTable } from "../../src/market/table.ts";
+import { SETTINGS, type Settings } from "../../src/settings/settings.ts";
 
 /** A socket that swallows what it is given, and whose client answers each ping at once. */
 class SwallowingSocket implements Socket {

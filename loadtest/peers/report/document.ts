@@ -2,7 +2,7 @@
 import { chart } from "./chart.ts";
 import { short } from "./numbers.ts";
 import { type Comparison, rowsOf } from "./results.ts";
-import { offered, type Scenario } from "./scenarios.ts";
+import { offered, type Scenario } from "../scenarios.ts";
 import { table } from "./table.ts";
 
 const BEGIN = "<!-- results: npm run bench:peers -- --document -->";

@@ -3,14 +3,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { socketsPossible } from "../../src/gateway/http/socket_plan.ts";
 import { Ages } from "../ages.ts";
-import { GivenTime, machineTime } from "../given_time.ts";
-import { Crew } from "../swarm/crew.ts";
+import { GivenTime, machineTime } from "../cpu_steal.ts";
+import { Crew } from "../swarm/coordinator.ts";
 import type { Plan } from "../swarm/plan.ts";
 import { type ProcessUsage, processUsage } from "../swarm/process_usage.ts";
 import type { SwarmResult } from "../swarm/tally.ts";
 import type { Peer, RunningPeer } from "./peer.ts";
 import { offered, type Scenario } from "./scenarios.ts";
-import { type Cores, established, Stage, type StageProcess } from "./stage.ts";
+import { type Cores, established, Stage, type StageProcess } from "./process_group.ts";
 
 /** A server is at rest when it uses less than this share of a core, over so long, ms; it is waited for at most so long, ms. */
 const REST_CORES = 0.1;

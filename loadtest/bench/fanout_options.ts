@@ -1,6 +1,6 @@
 /** The flags of the fan-out benchmark: what is measured, and its bounds. */
-import { integer, text, UsageError } from "../src/settings/option.ts";
-import { type OptionValues, option, readTable, tableHelp } from "./option_table.ts";
+import { integer, text, UsageError } from "../../src/settings/option.ts";
+import { type OptionValues, option, readTable, tableHelp } from "../option_table.ts";
 
 const OPTIONS = {
   connections: option(integer(1, 20_000), 1_000, "Connections"),

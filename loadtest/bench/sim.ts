@@ -6,13 +6,13 @@
  *     node loadtest/bench_sim.ts [TICKS]
  */
 import { setImmediate as turn } from "node:timers/promises";
-import { SystemClock } from "../src/base/clock.ts";
-import type { BusListener } from "../src/bus/bus.ts";
-import { MemoryBus } from "../src/bus/memory.ts";
-import type { FeedSink } from "../src/feed/adapter.ts";
-import { Publisher } from "../src/feed/publisher.ts";
-import { SimMarket } from "../src/feed/sim/sim_market.ts";
-import { MarketTable } from "../src/market/table.ts";
+import { SystemClock } from "../../src/base/clock.ts";
+import type { BusListener } from "../../src/bus/bus.ts";
+import { MemoryBus } from "../../src/bus/memory.ts";
+import type { FeedSink } from "../../src/feed/adapter.ts";
+import { Publisher } from "../../src/feed/publisher.ts";
+import { SimMarket } from "../../src/feed/sim/sim_market.ts";
+import { MarketTable } from "../../src/market/table.ts";
 
 const SYMBOLS = 1_000;
 /** As many ticks as a turn of the simulator makes at 100,000 a second. */

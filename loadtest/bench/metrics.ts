@@ -8,12 +8,12 @@
  * Exit code 1 when it costs more than 2 %, with certainty.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { integer, UsageError } from "../src/settings/option.ts";
-import { loadOf } from "./bench_load.ts";
-import { GatewayProcess } from "./gateway_process.ts";
-import { type OptionValues, option, readTable, tableHelp } from "./option_table.ts";
-import type { Crew } from "./swarm/crew.ts";
-import { processUsage } from "./swarm/process_usage.ts";
+import { integer, UsageError } from "../../src/settings/option.ts";
+import { loadOf } from "./load.ts";
+import { GatewayProcess } from "../gateway_process.ts";
+import { type OptionValues, option, readTable, tableHelp } from "../option_table.ts";
+import type { Crew } from "../swarm/coordinator.ts";
+import { processUsage } from "../swarm/process_usage.ts";
 
 /** What it may cost, as a share. */
 const LIMIT = 0.02;

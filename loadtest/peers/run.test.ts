@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { UsageError } from "../../src/settings/option.ts";
 import { PEERS } from "./peers.ts";
-import { playTogether, playTurn } from "./turn.ts";
+import { playTogether, playTurn } from "./run.ts";
 
 const SCENARIO = { name: "tiny", title: "tiny", connections: 4, perConnection: 5, symbols: 10, rate: 200, slow: 1 };
 const MEASURE = {

@@ -1,6 +1,6 @@
 /** The load of a benchmark: the swarm, all on one market, to a server on this machine. */
-import { Crew } from "./swarm/crew.ts";
-import { fileLimit } from "./swarm/process_usage.ts";
+import { Crew } from "../swarm/coordinator.ts";
+import { fileLimit } from "../swarm/process_usage.ts";
 
 /** What the load connects to, and how. */
 export interface LoadTarget {
@@ -25,7 +25,7 @@ const FRESH = 1_000;
 export function loadOf(target: LoadTarget): Crew {
   const { port, connections, symbols, perConnection, interval, slow, slowRate } = target;
   const digits = Math.max(4, String(symbols - 1).length);
-  const module = perConnection > 0 ? "./swarm/tickgate_protocol.ts" : "./floor_protocol.ts";
+  const module = perConnection > 0 ? "../swarm/tickgate_protocol.ts" : "./send_only_protocol.ts";
   return new Crew(
     {
       ...{ host: "127.0.0.1", port, secure: false, connections, perConnection, rate: RATE },

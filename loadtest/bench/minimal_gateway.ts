@@ -4,15 +4,15 @@
  * latencies or bus. What it costs is the least that a gateway can cost that sends the same.
  */
 import { App, us_socket_local_port, type WebSocket } from "uWebSockets.js";
-import { SystemClock } from "../src/base/clock.ts";
-import { FIELDS } from "../src/base/tick.ts";
-import { SimMarket } from "../src/feed/sim/sim_market.ts";
-import { Frame } from "../src/gateway/fanout/frame.ts";
-import { ENTRY_BYTES, type Entries, TickEncoder } from "../src/market/encoder.ts";
-import { MSGPACK } from "../src/market/format.ts";
-import { MarketTable } from "../src/market/table.ts";
+import { SystemClock } from "../../src/base/clock.ts";
+import { FIELDS } from "../../src/base/tick.ts";
+import { SimMarket } from "../../src/feed/sim/sim_market.ts";
+import { Frame } from "../../src/gateway/fanout/frame.ts";
+import { ENTRY_BYTES, type Entries, TickEncoder } from "../../src/market/encoder.ts";
+import { MSGPACK } from "../../src/market/format.ts";
+import { MarketTable } from "../../src/market/table.ts";
 import { type CountOrder, often, SendCounter, say } from "./send_counter.ts";
-import { Selection } from "./swarm/selection.ts";
+import { Selection } from "../swarm/selection.ts";
 
 /** The market, and what each connection gets of it. */
 export interface TurnsMarket {

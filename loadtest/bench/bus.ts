@@ -13,11 +13,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { pino } from "pino";
-import { SystemClock } from "../src/base/clock.ts";
-import { openBus } from "../src/bus/open.ts";
-import { Publisher } from "../src/feed/publisher.ts";
-import { MarketTable } from "../src/market/table.ts";
-import { SETTINGS } from "../src/settings/settings.ts";
+import { SystemClock } from "../../src/base/clock.ts";
+import { openBus } from "../../src/bus/open.ts";
+import { Publisher } from "../../src/feed/publisher.ts";
+import { MarketTable } from "../../src/market/table.ts";
+import { SETTINGS } from "../../src/settings/settings.ts";
 
 /** What a process has done since it was asked last. */
 interface Told {
