@@ -9,11 +9,11 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { integer, UsageError } from "../../src/settings/option.ts";
-import { loadOf } from "./load.ts";
 import { GatewayProcess } from "../gateway_process.ts";
 import { type OptionValues, option, readTable, tableHelp } from "../option_table.ts";
-import type { Crew } from "../swarm/coordinator.ts";
+import type { SwarmCoordinator } from "../swarm/coordinator.ts";
 import { processUsage } from "../swarm/process_usage.ts";
+import { loadOf } from "./load.ts";
 
 /** What it may cost, as a share. */
 const LIMIT = 0.02;
@@ -44,10 +44,10 @@ interface Run {
 /** A gateway and its load. */
 class Side {
   readonly #gateway: GatewayProcess;
-  readonly #load: Crew;
+  readonly #load: SwarmCoordinator;
   #cpu = 0;
 
-  private constructor(gateway: GatewayProcess, load: Crew) {
+  private constructor(gateway: GatewayProcess, load: SwarmCoordinator) {
     this.#gateway = gateway;
     this.#load = load;
   }
@@ -67,13 +67,13 @@ class Side {
 
   /** From now on what arrives counts, and what it costs. */
   async begin(): Promise<void> {
-    await this.#load.count();
+    await this.#load.startCounting();
     this.#cpu = this.#used();
   }
 
   async end(): Promise<Run> {
     const cpu = this.#used() - this.#cpu;
-    const { classes, seconds } = await this.#load.tell();
+    const { classes, seconds } = await this.#load.result();
     const { ticks } = classes.healthy;
     return { cost: (cpu / ticks) * 1e6, ticksPerSecond: ticks / seconds, cores: cpu / seconds };
   }
@@ -86,7 +86,7 @@ class Side {
   }
 
   async stop(): Promise<void> {
-    this.#load.stop();
+    this.#load.kill();
     await this.#gateway.stop();
   }
 

@@ -6,13 +6,13 @@ import { type OptionValues, option, readTable, tableHelp } from "../option_table
 const MAX_CONNECTIONS = 500_000;
 
 /** How many connections read in some way: so many, or a share of all. */
-export interface Part {
+export interface CountOrShare {
   of(connections: number): number;
   toString(): string;
 }
 
 /** A number of connections, or a percentage of them. */
-export function part(): Kind<Part> {
+export function countOrShare(): Kind<CountOrShare> {
   const count = integer(0, MAX_CONNECTIONS);
   return {
     arg: "N|N%",
@@ -27,7 +27,7 @@ export function part(): Kind<Part> {
   };
 }
 
-const NONE: Part = { of: () => 0, toString: () => "0" };
+const NONE: CountOrShare = { of: () => 0, toString: () => "0" };
 
 const OPTIONS = {
   url: option(url(["ws", "wss"], true), "", "The gateway's stream; without it a gateway of its own is started"),
@@ -37,9 +37,9 @@ const OPTIONS = {
   duration: option(integer(1, 86_400, "seconds"), 10, "How long is measured"),
   warm: option(integer(0, 3_600, "seconds"), 3, "How long to wait before, with everyone connected"),
   rate: option(integer(1, 100_000, "a second"), 3_000, "How fast connections are opened"),
-  slow: option(part(), NONE, "Connections that read slowly"),
+  slow: option(countOrShare(), NONE, "Connections that read slowly"),
   "slow-bytes": option(integer(512, 100_000_000, "bytes a second"), 10_000, "How slowly each of those"),
-  stalled: option(part(), NONE, "Connections that do not read once all are open"),
+  stalled: option(countOrShare(), NONE, "Connections that do not read once all are open"),
   stall: option(
     integer(0, 3_600, "seconds"),
     0,
