@@ -42,9 +42,9 @@ test("ages that several have counted are added to each other", () => {
     (micros % 2 === 0 ? one : other).observe(micros);
     all.observe(micros);
   }
-  both.add(one.tell());
-  both.add(other.tell());
-  assert.deepEqual(both.tell(), all.tell());
+  both.add(one.toCounts());
+  both.add(other.toCounts());
+  assert.deepEqual(both.toCounts(), all.toCounts());
   assert.equal(both.count, all.count);
   assert.equal(both.quantile(0.9), all.quantile(0.9));
 });

@@ -48,7 +48,7 @@ export class Ages {
   }
 
   /** What {@link add} takes. */
-  tell(): AgeCounts {
+  toCounts(): AgeCounts {
     return { counts: this.#counts.slice(), max: this.max };
   }
 

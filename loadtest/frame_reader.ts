@@ -36,10 +36,10 @@ export class FrameReader {
   read(chunk: Target, start: number, end: number): void {
     if (this.#restLength === 0) {
       const read = this.#frames(chunk, start, end);
-      if (read < end) this.#keep(chunk, read, end);
+      if (read < end) this.#store(chunk, read, end);
       return;
     }
-    this.#keep(chunk, start, end);
+    this.#store(chunk, start, end);
     const rest = this.#rest;
     const length = this.#restLength;
     const read = this.#frames(rest, 0, length);
@@ -75,7 +75,7 @@ export class FrameReader {
     return at;
   }
 
-  #keep(chunk: Target, start: number, end: number): void {
+  #store(chunk: Target, start: number, end: number): void {
     const needed = this.#restLength + end - start;
     if (needed > this.#rest.bytes.length) {
       const larger = createTarget(needed * 2);

@@ -13,17 +13,17 @@ const only = process.argv[2];
 if (only !== "client") {
   const files = await buildWeb(`${ROOT}src/web`, `${ROOT}dist/web`);
   say("watchlist:");
-  for (const file of files) tell(file);
+  for (const file of files) printSize(file);
   const first = files.filter((file) => file.isFirst).reduce((sum, file) => sum + file.gzip, 0);
   say(`  the first load has ${kilobytes(first).trim()} of scripts (gzip), of ${kilobytes(FIRST_LOAD_BUDGET).trim()}`);
 }
 if (only !== "web") {
   say("client library:");
-  for (const file of await buildClient()) tell(file);
+  for (const file of await buildClient()) printSize(file);
 }
 say(`built in ${Math.round(performance.now() - started)} ms`);
 
-function tell({ name, bytes, gzip, brotli }: ModuleSize): void {
+function printSize({ name, bytes, gzip, brotli }: ModuleSize): void {
   say(`  ${name.padEnd(32)}${kilobytes(bytes)} ${kilobytes(gzip)} gzip ${kilobytes(brotli)} brotli`);
 }
 

@@ -60,7 +60,7 @@ async function inChromium(executablePath: string, library: string): Promise<Benc
   }
 }
 
-function tell(where: string, { client, clientJson, msgpackr, json }: BenchResult): void {
+function printResult(where: string, { client, clientJson, msgpackr, json }: BenchResult): void {
   const millis = (value: number) => `${value.toFixed(3)} ms`;
   const ratio = (value: number, base: number) => `${(value / base).toFixed(2)} of`;
   say(`${where}, main thread, 1,000 ticks of ten fields, ${BENCH.ticksPerFrame} in a frame:`);
@@ -83,9 +83,9 @@ try {
   for (const { name, bytes, gzip, brotli } of await buildClient(target))
     say(`  ${name.padEnd(12)} ${bytes} minified, ${gzip} gzip, ${brotli} brotli`);
   const library = join(target, "index.js");
-  tell(`Node ${process.versions.node}`, await inNode(folder, library));
+  printResult(`Node ${process.versions.node}`, await inNode(folder, library));
   const found = CHROMIUMS.find((path) => path !== "" && existsSync(path));
-  if (found) tell("Chromium", await inChromium(found, library));
+  if (found) printResult("Chromium", await inChromium(found, library));
   else say("Chromium: not found; CHROMIUM=PATH names one");
 } finally {
   rmSync(folder, { recursive: true, force: true });

@@ -8,8 +8,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { Part } from "../scripts/cluster/part.ts";
-import { comesTrue } from "../scripts/cluster/probe.ts";
+import { ClusterProcess } from "../scripts/cluster/cluster_process.ts";
+import { waitUntil } from "../scripts/cluster/probe.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const PATIENCE = 30_000;
@@ -66,7 +66,7 @@ function processesOf({ folder }: Run): { pid: number; command: string }[] {
 
 async function running(run: Run): Promise<string> {
   const isRunning = () => run.output.includes("The cluster is running.") || run.child.exitCode !== null;
-  await comesTrue(isRunning, PATIENCE);
+  await waitUntil(isRunning, PATIENCE);
   assert.match(run.output, /The cluster is running\./);
   const parts = processesOf(run).filter(({ command }) =>
     /^redis-server|^haproxy|main\.ts (feed|gateway)/.test(command),
@@ -77,7 +77,7 @@ async function running(run: Run): Promise<string> {
 }
 
 async function assertGone(run: Run): Promise<void> {
-  await comesTrue(() => processesOf(run).length === 0, PATIENCE);
+  await waitUntil(() => processesOf(run).length === 0, PATIENCE);
   assert.deepEqual(processesOf(run), [], "nothing is left running");
   const left = readdirSync(run.folder).filter((name) => name.startsWith("tickgate"));
   assert.deepEqual(left, [], "no temporary files are left");
@@ -124,7 +124,7 @@ test("the cluster's own process is killed", linuxOnly, async (t) => {
 
 test("Ctrl-C while it starts", linuxOnly, async (t) => {
   const run = runCluster(t, ["--port", "0"]);
-  assert.ok(await comesTrue(() => processesOf(run).some(({ command }) => /main\.ts gateway/.test(command)), PATIENCE));
+  assert.ok(await waitUntil(() => processesOf(run).some(({ command }) => /main\.ts gateway/.test(command)), PATIENCE));
   process.kill(-(run.child.pid as number), "SIGINT");
   await assertGone(run);
   assert.doesNotMatch(run.output, /The cluster is running/);
@@ -136,7 +136,7 @@ test("a cluster without prices does not say that it is running", linuxOnly, asyn
   writeFileSync(empty, "");
   t.after(() => rmSync(dirname(empty), { recursive: true }));
   const run = runCluster(t, ["--port", "0", "--feed", `ndjson:${empty}`]);
-  assert.ok(await comesTrue(() => /no live price has come from its feeds within 15 s/.test(run.output), PATIENCE));
+  assert.ok(await waitUntil(() => /no live price has come from its feeds within 15 s/.test(run.output), PATIENCE));
   assert.doesNotMatch(run.output, /The cluster is running/);
   process.kill(-(run.child.pid as number), "SIGINT");
   await assertGone(run);
@@ -163,7 +163,7 @@ test("a wrong setting of a part ends the cluster with the part's own words", lin
 });
 
 test("a program that is not installed is named, with the package that it comes in", async () => {
-  const part = new Part(
+  const part = new ClusterProcess(
     {
       name: "balancer",
       program: "no-such-program",
@@ -189,10 +189,10 @@ test("a part that dies later is started again", linuxOnly, async (t) => {
   const killed = gateway() as number;
   process.kill(killed, "SIGKILL");
   const isBack = () => gateway() !== undefined && gateway() !== killed;
-  assert.ok(await comesTrue(isBack, PATIENCE));
+  assert.ok(await waitUntil(isBack, PATIENCE));
   // What it says of that may come after what it does.
   assert.ok(
-    await comesTrue(() => /gateway2 has ended \(SIGKILL\); starting it again/.test(run.output), PATIENCE),
+    await waitUntil(() => /gateway2 has ended \(SIGKILL\); starting it again/.test(run.output), PATIENCE),
     run.output,
   );
   process.kill(-(run.child.pid as number), "SIGTERM");

@@ -4,7 +4,7 @@ import { readdirSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { setTimeout as pass } from "node:timers/promises";
 import { Cluster } from "../scripts/cluster/cluster.ts";
-import { comesTrue } from "../scripts/cluster/probe.ts";
+import { waitUntil } from "../scripts/cluster/probe.ts";
 import { ROOT, read } from "./support/compose.ts";
 import { Crowd } from "./support/crowd.ts";
 import { dashboards, substituted } from "./support/dashboard.ts";
@@ -115,7 +115,7 @@ test("every panel's query has an answer, ages are those of clients, and every me
   t.after(() => link.close());
   await crowd.join(1, { url: link.url, symbols: ["SIM:*"], interval: 50 });
   const isSlow = () => prometheus.number('sum(tickgate_connections_conflating{by="client"})');
-  assert.ok(await comesTrue(async () => (await isSlow()) > 0, RUN), "Prometheus sees a slow client");
+  assert.ok(await waitUntil(async () => (await isSlow()) > 0, RUN), "Prometheus sees a slow client");
 
   const silent: string[] = [];
   let asked = 0;

@@ -5,7 +5,7 @@ import { existsSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
 import { GATEWAY_ENV } from "../scripts/cluster/cluster.ts";
-import { comesTrue, freePorts } from "../scripts/cluster/probe.ts";
+import { freePorts, waitUntil } from "../scripts/cluster/probe.ts";
 import { parseFeeds } from "../src/feed/spec.ts";
 import { readSettings } from "../src/settings/command_line.ts";
 import type { CommandName } from "../src/settings/setting.ts";
@@ -177,7 +177,7 @@ test("the command of Redis lets nobody in without the password, and its health c
   assert.equal(kind, "CMD-SHELL");
   const isHealthy = (password: string) =>
     spawnSync("sh", ["-c", here(check)], { env: { ...env, REDISCLI_AUTH: password } }).status === 0;
-  assert.ok(await comesTrue(() => isHealthy(password), 10_000), "it is healthy");
+  assert.ok(await waitUntil(() => isHealthy(password), 10_000), "it is healthy");
   assert.ok(!isHealthy("another"));
   assert.ok(!isHealthy(""));
   const { stdout } = spawnSync("redis-cli", ["-p", String(ownPort), "get", "x"], { env, encoding: "utf8" });

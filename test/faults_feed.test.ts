@@ -1,7 +1,7 @@
 /** Publishers of one feed that go, with real processes: the standby takes over, and who was first does not come between. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { comesTrue } from "../scripts/cluster/probe.ts";
+import { waitUntil } from "../scripts/cluster/probe.ts";
 import { BUSY, FaultMarket, PATIENCE, QUIET } from "./support/fault_market.ts";
 
 /** How soon the standby must have taken over, in milliseconds. */
@@ -50,7 +50,7 @@ test("the leading feed is paused and revived: it finds that another leads", { ti
   assert.ok((await market.untilTicks(TAKEOVER)) !== undefined, "ticks come within 3 s of the pause");
   first.signal("SIGCONT");
   const isDeposed = () => first.lines.some((line) => /no longer leading|standing by/.test(line));
-  assert.ok(await comesTrue(isDeposed, PATIENCE), "it stands by");
+  assert.ok(await waitUntil(isDeposed, PATIENCE), "it stands by");
   assert.ok((await market.untilTicks(TAKEOVER)) !== undefined, "ticks still come");
   assert.equal(await market.untilLed(), second);
 

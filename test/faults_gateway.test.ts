@@ -1,8 +1,8 @@
 /** Gateways that go, with real processes: one killed under the balancer, and all of them restarted one by one. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { GivenTime } from "../loadtest/given_time.ts";
-import { comesTrue } from "../scripts/cluster/probe.ts";
+import { CpuSteal } from "../loadtest/cpu_steal.ts";
+import { waitUntil } from "../scripts/cluster/probe.ts";
 import { BUSY, CONVERGE, FaultMarket, PATIENCE } from "./support/fault_market.ts";
 
 test("a gateway that is killed: its clients go on at another", { timeout: 60_000 }, async (t) => {
@@ -14,7 +14,7 @@ test("a gateway that is killed: its clients go on at another", { timeout: 60_000
 
   await victim.kill();
   const areElsewhere = () => itsClients.every(({ node }) => node !== undefined && node !== victim.name);
-  assert.ok(await comesTrue(areElsewhere, CONVERGE), "its clients are at other gateways");
+  assert.ok(await waitUntil(areElsewhere, CONVERGE), "its clients are at other gateways");
   await victim.start();
   assert.ok(await market.cluster.untilServed(PATIENCE), "the balancer takes it in again");
   for (const follower of market.followers) {
@@ -27,7 +27,7 @@ test("a gateway that is killed: its clients go on at another", { timeout: 60_000
 
 test("a rolling restart under 1,000 connections", { timeout: 90_000 }, async (t) => {
   const market = await FaultMarket.open(t);
-  const given = new GivenTime();
+  const given = new CpuSteal();
   const from = performance.now();
   await market.follow(1_000, [250], BUSY.slice(0, 20));
   const opening = performance.now() - from;
@@ -38,7 +38,7 @@ test("a rolling restart under 1,000 connections", { timeout: 90_000 }, async (t)
   }
   const longest = Math.max(...market.followers.map((follower) => follower.longestGap));
   const refused = Math.max(...market.followers.map((follower) => follower.refused));
-  const { share } = given;
+  const { grantedShare: share } = given;
   t.diagnostic(`longest without prices: ${Math.round(longest)} ms; most refusals of one client: ${refused}`);
   t.diagnostic(`the host gave ${Math.round(share * 100)} % of the time; to open all took ${Math.round(opening)} ms`);
   // What a machine takes longer than a second to let so many clients of one process in is not the gateways' doing.

@@ -5,7 +5,7 @@ import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Part } from "../scripts/cluster/part.ts";
+import { ClusterProcess } from "../scripts/cluster/cluster_process.ts";
 import { answersOk, freePorts } from "../scripts/cluster/probe.ts";
 import { ROOT, read } from "./support/compose.ts";
 
@@ -59,7 +59,7 @@ test("what it runs runs, and its health check tells life from death", { timeout:
   const [port, adminPort, nobody] = await freePorts(3);
   const [, ...entry] = words("ENTRYPOINT");
   const own = { TICKGATE_HOST: "127.0.0.1", TICKGATE_PORT: String(port), TICKGATE_ADMIN_PORT: String(adminPort) };
-  const part = new Part(
+  const part = new ClusterProcess(
     {
       name: "tickgate",
       program: process.execPath,

@@ -35,15 +35,15 @@ export class Counts {
   conflated = 0;
   /** The longest delay since it was told, and of all, ms. */
   #longest = 0;
-  worst = 0;
+  maxDelay = 0;
 
   /** k6 was behind by so much, ms. */
-  behind(delay: number): void {
+  observeDelay(delay: number): void {
     if (delay > this.#longest) this.#longest = delay;
-    if (delay > this.worst) this.worst = delay;
+    if (delay > this.maxDelay) this.maxDelay = delay;
   }
 
-  tell(): void {
+  flush(): void {
     if (this.frames === 0) return;
     frames.add(this.frames);
     ticks.add(this.ticks);

@@ -1,15 +1,15 @@
 /** The command line of `npm run loadtest`: a scenario, and its parameters as flags. */
 import { integer, text, UsageError, url } from "../../src/settings/option.ts";
-import { type Flag, type FlagValues, flag, flagsHelp, readFlags } from "../flags.ts";
+import { type Option, type OptionValues, option, readTable, tableHelp } from "../option_table.ts";
 import { defaultsOf, PARAMETERS, type ParameterName, refusal, SCENARIOS, type Settings } from "./scenarios.ts";
 
-const FLAGS = {
-  url: flag(url(["ws", "wss"], true), "", "The gateway's stream; without it a gateway of its own is started"),
-  metrics: flag(url(["http", "https"], true), "", "The gateway's metrics page: its CPU and memory are told as well"),
-  prefix: flag(text("PREFIX", "what symbols begin with", /^[A-Z0-9._:-]{0,63}$/), "", "Only these of its symbols"),
-  reports: flag(text("FOLDER", "a folder's name", /./), "loadtest/reports", "Where the reports go"),
-  market: flag(integer(1, 100_000), 1_000, "Symbols of the simulator, where the gateway is its own"),
-  ticks: flag(integer(1, 1_000_000, "a second"), 20_000, "Ticks of that simulator, all symbols together"),
+const OPTIONS = {
+  url: option(url(["ws", "wss"], true), "", "The gateway's stream; without it a gateway of its own is started"),
+  metrics: option(url(["http", "https"], true), "", "The gateway's metrics page: its CPU and memory are told as well"),
+  prefix: option(text("PREFIX", "what symbols begin with", /^[A-Z0-9._:-]{0,63}$/), "", "Only these of its symbols"),
+  reports: option(text("FOLDER", "a folder's name", /./), "loadtest/reports", "Where the reports go"),
+  market: option(integer(1, 100_000), 1_000, "Symbols of the simulator, where the gateway is its own"),
+  ticks: option(integer(1, 1_000_000, "a second"), 20_000, "Ticks of that simulator, all symbols together"),
 } as const;
 
 /** What is run: a scenario, or the installation of k6. */
@@ -19,7 +19,7 @@ export type LoadTestOptions =
       readonly command: "run";
       readonly scenario: string;
       readonly settings: Settings;
-      readonly flags: FlagValues<typeof FLAGS>;
+      readonly flags: OptionValues<typeof OPTIONS>;
     };
 
 /**
@@ -33,7 +33,7 @@ export function readOptions(args: readonly string[]): LoadTestOptions | undefine
   if (scenario === "install" && rest.length === 0) return { command: "install" };
   if (!Object.hasOwn(SCENARIOS, scenario))
     throw new UsageError(`there is no scenario ${JSON.stringify(scenario)}: ${Object.keys(SCENARIOS).join(", ")}`);
-  const read = readFlags({ ...parameters(scenario), ...FLAGS }, rest);
+  const read = readTable({ ...parameters(scenario), ...OPTIONS }, rest);
   if (!read) return undefined;
   const { values, given } = read;
   const settings = Object.fromEntries(
@@ -58,15 +58,15 @@ export function help(): string {
   return (
     "npm run loadtest -- SCENARIO [flags]: k6 against a gateway. The scenario is smoke when none is named.\n\n" +
     `${scenarios.join("")}  ${"install".padEnd(22)}Build k6 with Go, where it is missing\n\n` +
-    `Flags, with their range and, where the scenario has none of its own, default:\n${flagsHelp({ ...parameters(), ...FLAGS })}`
+    `Flags, with their range and, where the scenario has none of its own, default:\n${tableHelp({ ...parameters(), ...OPTIONS })}`
   );
 }
 
 /** The parameters as flags, with the defaults of a scenario. */
-function parameters(scenario?: string): Record<ParameterName, Flag<number>> {
+function parameters(scenario?: string): Record<ParameterName, Option<number>> {
   const all = Object.entries(PARAMETERS).map(([name, { min, max, unit, help: what, default: usual }]) => {
     const fallback = scenario === undefined ? usual : defaultsOf(scenario)[name as ParameterName];
-    return [name, flag(integer(min, max, unit), fallback, what)];
+    return [name, option(integer(min, max, unit), fallback, what)];
   });
   return Object.fromEntries(all);
 }

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Asked, htmlOf, reportOf, textOf } from "./report.ts";
+import { type RunInfo, reportOf, reportPage, reportText } from "./report.ts";
 import { defaultsOf } from "./scenarios.ts";
 
-const ASKED: Asked = {
+const ASKED: RunInfo = {
   scenario: "spike",
   url: "ws://127.0.0.1/<stream>",
   settings: defaultsOf("spike"),
@@ -57,28 +57,28 @@ test("what k6 tells becomes data: times, counts, thresholds, promises", () => {
 
 test("a kept run says so, in text and on the page", () => {
   const report = reportOf(summary(true, 6), ASKED);
-  const text = textOf(report);
+  const text = reportText(report);
   assert.match(text, /promises +all kept, on 60 ticks that were read\n/);
   assert.match(text, /thresholds +all 6 kept\n/);
   assert.match(text, /age of ticks: p50 20\.5, p95 41, p99 51\.3, p99\.9 61\.5, max 71\.8 ms/);
-  assert.match(htmlOf(report), /<p class="kept">every threshold kept<\/p>/);
+  assert.match(reportPage(report), /<p class="kept">every threshold kept<\/p>/);
 });
 
 test("what was broken, crossed or is in doubt is named, in text and on the page", () => {
   const report = reportOf(summary(false, 600), ASKED);
   assert.equal(report.isKept, false);
-  const text = textOf(report);
+  const text = reportText(report);
   assert.match(text, /BROKEN 3 times: seq never/);
   assert.match(text, /CROSSED: tick_age p\(99\)<200/);
   assert.match(text, /doubt +k6 was up to 500 ms behind/);
-  const page = htmlOf(report);
+  const page = reportPage(report);
   assert.match(page, /<p class="broken">thresholds crossed<\/p>/);
   assert.match(page, /<span class="broken">3 times<\/span>/);
   assert.match(page, /k6 was up to 500 ms behind/);
 });
 
 test("the page needs nothing from elsewhere, and what is told is told as text", () => {
-  const page = htmlOf(reportOf(summary(true, 6), ASKED));
+  const page = reportPage(reportOf(summary(true, 6), ASKED));
   assert.doesNotMatch(page, /<script|<link|src=|@import|url\(/);
   assert.match(page, /ws:\/\/127\.0\.0\.1\/&lt;stream&gt;/);
 });
@@ -86,5 +86,5 @@ test("the page needs nothing from elsewhere, and what is told is told as text", 
 test("a run of which nothing is known is one in which nothing was counted", () => {
   const report = reportOf({ metrics: {} }, ASKED);
   assert.deepEqual([report.times, report.counts.ticks, report.counts.conflated], [[], 0, 0]);
-  assert.match(textOf(report), /0 of the ticks read/);
+  assert.match(reportText(report), /0 of the ticks read/);
 });

@@ -15,7 +15,7 @@ interface Metric {
 }
 
 /** What was asked for. */
-export interface Asked {
+export interface RunInfo {
   readonly scenario: string;
   readonly url: string;
   readonly settings: Settings;
@@ -36,7 +36,7 @@ export interface Spread {
   readonly max: number;
 }
 
-export interface Report extends Asked {
+export interface Report extends RunInfo {
   readonly isKept: boolean;
   readonly thresholds: readonly { readonly metric: string; readonly limit: string; readonly isKept: boolean }[];
   /** ms */
@@ -77,7 +77,7 @@ const GATEWAY: readonly [metric: string, name: string, unit: number][] = [
 ];
 
 /** @param data what k6 gives to handleSummary */
-export function reportOf(data: unknown, asked: Asked): Report {
+export function reportOf(data: unknown, asked: RunInfo): Report {
   const { metrics } = data as Summary;
   const count = (name: string) => metrics[name]?.values.count ?? 0;
   const thresholds = Object.entries(metrics).flatMap(([metric, value]) =>
@@ -127,12 +127,12 @@ function spreadOf(name: string, metric: Metric | undefined, unit: number): Sprea
 }
 
 /** Some lines for a terminal. */
-export function textOf(report: Report): string {
+export function reportText(report: Report): string {
   const { counts, promises } = report;
   const broken = promises.filter((promise) => promise.broken > 0);
   const crossed = report.thresholds.filter(({ isKept }) => !isKept);
   const rows: [string, string][] = [
-    [report.scenario, `${asked(report).join(", ")}; ${report.url}`],
+    [report.scenario, `${settingTexts(report).join(", ")}; ${report.url}`],
     ...report.times.map((spread): [string, string] => ["", line(spread, " ms")]),
     ...report.gateway.map((spread): [string, string] => ["gateway", line(spread, "")]),
     ["counted", countsOf(report).join(", ")],
@@ -153,7 +153,7 @@ function line({ name, p50, p95, p99, p999, max }: Spread, unit: string): string 
 }
 
 /** A page that stands for itself: no script, nothing from elsewhere. */
-export function htmlOf(report: Report): string {
+export function reportPage(report: Report): string {
   const { scenario, isKept, time } = report;
   const verdict = isKept ? "every threshold kept" : "thresholds crossed";
   const limit = `limit at p99: ${ageLimit(report.settings)} ms`;
@@ -169,7 +169,7 @@ export function htmlOf(report: Report): string {
 <body>
 <h1>Load test: ${html(scenario)}</h1>
 <p class="${isKept ? "kept" : "broken"}">${verdict}</p>
-${report.doubts.map((doubt) => `<p>${html(doubt)}</p>\n`).join("")}<p>${html(report.url)}<br>${html(time)}<br>${html(asked(report).join(", "))}</p>
+${report.doubts.map((doubt) => `<p>${html(doubt)}</p>\n`).join("")}<p>${html(report.url)}<br>${html(time)}<br>${html(settingTexts(report).join(", "))}</p>
 <h2>Times, ms</h2>
 <p>Ages are from the source's event time to the receipt, of a sample; ${limit}.</p>
 ${spreadTable(report.times)}
@@ -232,7 +232,7 @@ function mark(isKept: boolean, otherwise: string): string {
   return isKept ? `<span class="kept">kept</span>` : `<span class="broken">${otherwise}</span>`;
 }
 
-function asked({ settings }: Report): string[] {
+function settingTexts({ settings }: Report): string[] {
   return [
     `${settings.connections} connections × ${settings.symbols} symbols`,
     `interval ${settings.interval} ms`,

@@ -60,15 +60,15 @@ export interface Scenario {
 }
 
 /** What a client that left waits before it comes again, ms. */
-const AWAY = 500;
+const RECONNECT_DELAY = 500;
 /** How long after the last of a storm has come back it is still felt, ms. */
-const AFTER = 1_000;
+const STORM_TAIL = 1_000;
 
 const openedAt = (seat: number, { rate }: Settings) => (seat * 1_000) / rate;
 const end = ({ duration }: Settings) => duration * 1_000;
 
 /** Every second seat comes and goes, the others stay. */
-function comeAndGo(seat: number, settings: Settings): Visit[] {
+function alternateVisits(seat: number, settings: Settings): Visit[] {
   const last = end(settings);
   const first = openedAt(seat, settings);
   if (seat % 2 === 0) return [{ from: first, to: last }];
@@ -76,12 +76,14 @@ function comeAndGo(seat: number, settings: Settings): Visit[] {
   const visits: Visit[] = [];
   // The first stay is a part of one, another for each, so that they do not go together.
   let to = first + stay * (0.5 + ((seat * 0.618) % 0.5));
-  for (let from = first; from < last; from = to + AWAY, to = from + stay) visits.push({ from, to: Math.min(to, last) });
+  for (let from = first; from < last; from = to + RECONNECT_DELAY, to = from + stay)
+    visits.push({ from, to: Math.min(to, last) });
   return visits;
 }
 
 /** When a storm begins: everyone is there, and a quarter of the time was calm. */
-const stormAt = (settings: Settings) => Math.max(end(settings) / 4, openedAt(settings.connections, settings) + AFTER);
+const stormAt = (settings: Settings) =>
+  Math.max(end(settings) / 4, openedAt(settings.connections, settings) + STORM_TAIL);
 
 /** The seats of the storm are spread over all. */
 export function isInStorm(seat: number, { connections, storm }: Settings): boolean {
@@ -93,7 +95,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   smoke: {
     help: "A few seconds: does everything that is promised hold? Half of the clients stay, half come and go",
     defaults: { connections: 20, duration: 8, stay: 2 },
-    visits: comeAndGo,
+    visits: alternateVisits,
   },
   steady: {
     help: "Clients that stay",
@@ -116,7 +118,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       if (!isInStorm(seat, settings)) return [all];
       const cut = stormAt(settings);
       // Spread evenly: which comes when is known by its number, so that two runs are alike.
-      const back = cut + AWAY + ((seat * 0.618) % 1) * settings.within * 1_000;
+      const back = cut + RECONNECT_DELAY + ((seat * 0.618) % 1) * settings.within * 1_000;
       return [
         { from: all.from, to: cut },
         { from: back, to: all.to },
@@ -124,13 +126,13 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     },
     storm: (settings) => ({
       from: stormAt(settings),
-      to: stormAt(settings) + AWAY + settings.within * 1_000 + AFTER,
+      to: stormAt(settings) + RECONNECT_DELAY + settings.within * 1_000 + STORM_TAIL,
     }),
   },
   soak: {
     help: "Hours: half of the clients stay, half come and go, and the gateway's memory must not grow",
     defaults: { connections: 200, duration: 3_600, sample: 5 },
-    visits: comeAndGo,
+    visits: alternateVisits,
     watchesMemory: true,
   },
 };
@@ -142,8 +144,8 @@ export function refusal(name: string, settings: Settings): string | undefined {
   if (name !== "ramp" && opening > duration / 2)
     return `--connections ${connections} at --rate ${rate} take ${opening} s, more than the half of --duration ${duration}`;
   const { storm } = SCENARIOS[name];
-  if (storm && storm(settings).to > duration * 1_000 - AFTER)
-    return `--within ${within} does not fit into --duration ${duration}: it takes ${Math.ceil((storm(settings).to + AFTER) / 1_000)} s or more`;
+  if (storm && storm(settings).to > duration * 1_000 - STORM_TAIL)
+    return `--within ${within} does not fit into --duration ${duration}: it takes ${Math.ceil((storm(settings).to + STORM_TAIL) / 1_000)} s or more`;
   return undefined;
 }
 

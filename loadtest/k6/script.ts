@@ -10,11 +10,11 @@ import execution from "k6/execution";
 import http from "k6/http";
 import { WebSocket } from "k6/websockets";
 import { isLocal, offsetOf, type Sample } from "../clock_sample.ts";
-import { Client, type Surroundings } from "./client.ts";
+import { Client, type ClientContext } from "./client.ts";
 import * as metrics from "./metrics.ts";
 import { packCommand, readControl } from "./msgpack.ts";
 import { PROMISES } from "./promises.ts";
-import { htmlOf, reportOf, textOf } from "./report.ts";
+import { reportOf, reportPage, reportText } from "./report.ts";
 import {
   ageLimit,
   defaultsOf,
@@ -51,20 +51,20 @@ const GRACE = 15;
 const PINGS = 20;
 const PAUSE = 30;
 /** How often a virtual user tells k6 what it has counted, ms. */
-const TELL = 1_000;
+const FLUSH_PERIOD = 1_000;
 /** The pauses before a client that was refused or cut off comes back, ms: doubled each time, and spread. */
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 16_000;
 /** How often the gateway's metrics are looked at, as a part of the duration, and ms at least. */
-const LOOKS = 50;
-const LOOK = 1_000;
+const WATCH_SAMPLES = 50;
+const MIN_WATCH_PERIOD = 1_000;
 /** When memory is taken to have settled, as a part of the duration; and what it may grow by: a collector's ups and downs. */
 const SETTLED = 0.2;
 const GROWTH_SHARE = 0.1;
 const GROWTH_BYTES = 32_000_000;
 
 const storm = SCENARIO.storm?.(SETTINGS);
-const watches = METRICS !== "" && SCENARIO.watchesMemory === true;
+const checksMemory = METRICS !== "" && SCENARIO.watchesMemory === true;
 const age = [`p(99)<${ageLimit(SETTINGS)}`];
 
 export const options = {
@@ -100,19 +100,19 @@ export const options = {
     ...Object.fromEntries(Object.keys(PROMISES).map((name) => [`broken_promises{promise:${name}}`, ["count==0"]])),
     ticks: ["count>0"],
     checks: ["rate==1"],
-    ...(watches ? { memory_over: ["max<=0"] } : {}),
+    ...(checksMemory ? { memory_over: ["max<=0"] } : {}),
   },
   summaryTrendStats: ["count", "min", "med", "p(90)", "p(95)", "p(99)", "p(99.9)", "max"],
 };
 
 /** What is known before it begins. */
-interface Known {
+interface SetupData {
   readonly market: readonly string[];
   /** ms */
   readonly clockOffset: number;
 }
 
-export async function setup(): Promise<Known> {
+export async function setup(): Promise<SetupData> {
   const url = URL.replace(/^ws/, "http").replace(/stream(\?.*)?$/, `symbols?prefix=${encodeURIComponent(PREFIX)}`);
   const { status, body, error } = http.get(url);
   if (status !== 200) throw new Error(`${url} does not answer as a gateway does: ${error || `HTTP ${status}`}`);
@@ -124,7 +124,7 @@ export async function setup(): Promise<Known> {
 }
 
 /** A virtual user: its seats, each there when the scenario says. */
-export function clients({ market, clockOffset: offset }: Known): void {
+export function clients({ market, clockOffset: offset }: SetupData): void {
   const began = execution.scenario.startTime;
   const calm = [
     { role: "stays", phase: "calm" },
@@ -132,19 +132,19 @@ export function clients({ market, clockOffset: offset }: Known): void {
   ];
   const stormy = calm.map(({ role }) => ({ role, phase: "storm" }));
   let hasTold = false;
-  const around: Surroundings = {
+  const around: ClientContext = {
     url: URL,
     interval: SETTINGS.interval,
-    oneOf: Math.round(100 / SETTINGS.sample),
+    readEvery: Math.round(100 / SETTINGS.sample),
     clockOffset: offset,
     counts: new metrics.Counts(),
-    ungreeted: 0,
+    withoutHello: 0,
     tags(isStormy) {
       const time = Date.now() - began;
       const tags = storm && time >= storm.from && time < storm.to ? stormy : calm;
       return tags[isStormy ? 1 : 0];
     },
-    tell(faults) {
+    reportFaults(faults) {
       // Of each virtual user one client's: a thousand say the same.
       if (hasTold) return;
       hasTold = true;
@@ -156,41 +156,42 @@ export function clients({ market, clockOffset: offset }: Known): void {
   const steps: Step[] = [];
   for (let seat = execution.scenario.iterationInTest; seat < SETTINGS.connections; seat += USERS)
     for (const { from, to } of SCENARIO.visits(seat, SETTINGS)) {
-      const stay = new Stay(around, seat, market);
-      steps.push({ at: began + from, act: () => stay.come() }, { at: began + to, act: () => stay.go() });
+      const stay = new ScheduledClient(around, seat, market);
+      steps.push({ at: began + from, run: () => stay.connect() }, { at: began + to, run: () => stay.disconnect() });
     }
-  for (let time = TELL; time < END; time += TELL) steps.push({ at: began + time, act: () => around.counts.tell() });
-  steps.push({ at: began + END + TELL, act: () => around.counts.tell() });
+  for (let time = FLUSH_PERIOD; time < END; time += FLUSH_PERIOD)
+    steps.push({ at: began + time, run: () => around.counts.flush() });
+  steps.push({ at: began + END + FLUSH_PERIOD, run: () => around.counts.flush() });
   steps.sort((one, other) => one.at - other.at);
-  follow(steps, 0, around.counts);
+  runSteps(steps, 0, around.counts);
 }
 
 /** Something that a virtual user does at a time, ms since the Unix epoch. */
 interface Step {
   readonly at: number;
-  act(): void;
+  run(): void;
 }
 
 /** Does one step after the other, each at its time; how late it is says how far behind k6 is. */
-function follow(steps: readonly Step[], from: number, counts: metrics.Counts): void {
+function runSteps(steps: readonly Step[], from: number, counts: metrics.Counts): void {
   let next = from;
   for (; next < steps.length && steps[next].at <= Date.now(); next++) {
-    counts.behind(Date.now() - steps[next].at);
-    steps[next].act();
+    counts.observeDelay(Date.now() - steps[next].at);
+    steps[next].run();
   }
-  if (next < steps.length) setTimeout(() => follow(steps, next, counts), Math.max(1, steps[next].at - Date.now()));
+  if (next < steps.length) setTimeout(() => runSteps(steps, next, counts), Math.max(1, steps[next].at - Date.now()));
 }
 
 /** One stay of a seat: who is refused or cut off comes back. */
-class Stay {
-  readonly #around: Surroundings;
+class ScheduledClient {
+  readonly #around: ClientContext;
   readonly #seat: number;
   readonly #symbols: readonly string[];
   #client: Client | undefined;
   #pause = FIRST_PAUSE;
   #isOver = false;
 
-  constructor(around: Surroundings, seat: number, market: readonly string[]) {
+  constructor(around: ClientContext, seat: number, market: readonly string[]) {
     this.#around = around;
     this.#seat = seat;
     const step = Math.floor(market.length / SETTINGS.symbols);
@@ -198,13 +199,13 @@ class Stay {
     this.#symbols = Array.from({ length: SETTINGS.symbols }, (_, slot) => symbolAt(slot));
   }
 
-  come(): void {
+  connect(): void {
     if (this.#isOver) return;
     const ended = (isRefused: boolean) => this.#ended(isRefused);
     this.#client = new Client(this.#around, this.#seat, isInStorm(this.#seat, SETTINGS), this.#symbols, ended);
   }
 
-  go(): void {
+  disconnect(): void {
     this.#isOver = true;
     this.#client?.close();
   }
@@ -213,14 +214,14 @@ class Stay {
     this.#client = undefined;
     if (this.#isOver) return;
     this.#pause = isRefused ? Math.min(this.#pause * 2, LONGEST_PAUSE) : FIRST_PAUSE;
-    setTimeout(() => this.come(), this.#pause * (0.5 + Math.random()));
+    setTimeout(() => this.connect(), this.#pause * (0.5 + Math.random()));
   }
 }
 
 /** Looks at the gateway's memory and CPU until the end. */
 export function watch(): void {
   const began = execution.scenario.startTime;
-  const period = Math.max(LOOK, END / LOOKS);
+  const period = Math.max(MIN_WATCH_PERIOD, END / WATCH_SAMPLES);
   let settled: number | undefined;
   let last: { time: number; cpu: number } | undefined;
   const look = () => {
@@ -249,8 +250,8 @@ export function handleSummary(data: unknown): Record<string, string> {
   const written = files.length === 0 ? "" : `${"report".padEnd(16)}${files.join(", ")}\n`;
   const [html, json] = files;
   return {
-    stdout: textOf(report) + written,
-    ...(html ? { [html]: htmlOf(report) } : {}),
+    stdout: reportText(report) + written,
+    ...(html ? { [html]: reportPage(report) } : {}),
     ...(json ? { [json]: `${JSON.stringify(report, undefined, 2)}\n` } : {}),
   };
 }

@@ -3,8 +3,8 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Peer } from "./peer.ts";
+import { freePort } from "./process_group.ts";
 import { publisher } from "./publishers.ts";
-import { freePort } from "./stage.ts";
 
 const CLIENT = fileURLToPath(new URL("protocols/centrifugo.ts", import.meta.url));
 const MODULE = "github.com/centrifugal/centrifugo/v5";
@@ -38,7 +38,7 @@ function centrifugoPeer(name: string, title: string, use: string, format: "json"
     missing: () => (existsSync(PROGRAM) ? undefined : `Centrifugo is missing: ${GET}`),
     version: () => VERSION,
     async start(stage, market) {
-      const redis = await stage.redis();
+      const redis = await stage.startRedis();
       const ports = [await freePort(), await freePort()];
       const config = stage.file("centrifugo.json");
       const settings = {
@@ -53,8 +53,8 @@ function centrifugoPeer(name: string, title: string, use: string, format: "json"
       writeFileSync(config, JSON.stringify(settings));
       const node = async (role: string, side: "server" | "load", port: number) => {
         const args = ["-c", config, "--port", String(port)];
-        const started = stage.run(`Centrifugo (${role})`, side, PROGRAM, args, { GOMAXPROCS: "1" });
-        await started.said(/serving websocket/);
+        const started = stage.start(`Centrifugo (${role})`, side, PROGRAM, args, { GOMAXPROCS: "1" });
+        await started.waitForOutput(/serving websocket/);
         return started;
       };
       const clients = await node("clients", "server", ports[0]);

@@ -5,8 +5,8 @@
 import { fileURLToPath } from "node:url";
 import { productPackageVersion } from "./packages.ts";
 import type { Market, Peer } from "./peer.ts";
+import type { ProcessGroup } from "./process_group.ts";
 import type { PublisherOrder } from "./publisher/order.ts";
-import type { Stage } from "./stage.ts";
 import { startGateway, TICKGATE_CLIENT, tickgateVersion } from "./tickgate.ts";
 
 const PLAIN = fileURLToPath(new URL("protocols/plain.ts", import.meta.url));
@@ -19,7 +19,7 @@ export const EMBEDDED: readonly Peer[] = [
     use: "`tickgate all` with the simulated market in it; clients subscribe in MessagePack with `interval` 0",
     missing: () => undefined,
     version: tickgateVersion,
-    async start(stage: Stage, { symbols, rate, seed, connections }: Market) {
+    async start(stage: ProcessGroup, { symbols, rate, seed, connections }: Market) {
       const feed = ["--feed", `sim:?symbols=${symbols}&rate=${rate}&seed=${seed}`];
       const { process: server, port } = await startGateway(stage, "all", connections, feed);
       return {
@@ -35,10 +35,10 @@ export const EMBEDDED: readonly Peer[] = [
     use: "the publisher is the server: a topic a symbol and one `publish` a tick, MessagePack, all options as they are",
     missing: () => undefined,
     version: () => `uws-pack ${productPackageVersion("uWebSockets.js")}`,
-    async start(stage: Stage, { symbols, rate, seed }: Market) {
+    async start(stage: ProcessGroup, { symbols, rate, seed }: Market) {
       const order: PublisherOrder = { symbols, rate, seed, to: { way: "uws" } };
-      const server = stage.script("uWebSockets.js", "server", "publisher/main.ts", JSON.stringify(order));
-      const [, port] = await server.said(/listening (\d+)/);
+      const server = stage.startScript("uWebSockets.js", "server", "publisher/main.ts", JSON.stringify(order));
+      const [, port] = await server.waitForOutput(/listening (\d+)/);
       return {
         ...{ port: Number(port), server, helpers: [], redis: undefined },
         client: { module: PLAIN, settings: {} },

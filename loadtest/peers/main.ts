@@ -8,15 +8,15 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import { UsageError } from "../../src/settings/option.ts";
 import { buildCentrifugo } from "./centrifugo.ts";
-import { picture, results, withResults } from "./document.ts";
 import { help, type Options, readOptions } from "./options.ts";
 import { installPackages } from "./packages.ts";
 import type { Peer } from "./peer.ts";
 import { PEERS } from "./peers.ts";
-import { type Comparison, readComparison, type Turn } from "./results.ts";
+import { picture, results, withResults } from "./report/document.ts";
+import { type Comparison, type Run, readComparison } from "./report/results.ts";
+import { measureTogether, type RunSettings } from "./run.ts";
 import { type Load, type Scenario, scenariosOf } from "./scenarios.ts";
 import { tickgate } from "./tickgate.ts";
-import { type Measure, playTogether } from "./turn.ts";
 
 const LOADS: readonly Load[] = [
   {
@@ -93,23 +93,28 @@ async function compare(options: Options): Promise<Comparison> {
   pin(options);
   const cores = { server: options["server-cores"], load: options["load-cores"] };
   const measure = { cores, warmSeconds, seconds, freshBound, slowBytes };
-  const turns: Turn[] = [];
+  const turns: Run[] = [];
   const playing = peers.filter((peer) => peer.missing() === undefined);
   const groups = options.together ? [playing] : playing.map((peer) => [peer]);
   for (let round = 1; round <= rounds; round++)
     for (const scenario of scenarios)
-      for (const group of groups) turns.push(...(await play(group, scenario, measure, round)));
+      for (const group of groups) turns.push(...(await runGroup(group, scenario, measure, round)));
   return {
     ...{ date: new Date().toISOString().slice(0, 10), machine: machine(), rounds, seconds, warmSeconds },
-    ...{ freshBound, slowBytes, scenarios, peers: entries, turns },
+    ...{ freshBound, slowBytes, scenarios, peers: entries, runs: turns },
   };
 }
 
 /** A turn of some peers at once; of one, as a rule. */
-async function play(peers: readonly Peer[], scenario: Scenario, measure: Measure, round: number): Promise<Turn[]> {
+async function runGroup(
+  peers: readonly Peer[],
+  scenario: Scenario,
+  measure: RunSettings,
+  round: number,
+): Promise<Run[]> {
   const turnOf = ({ name: peer }: Peer) => ({ peer, scenario: scenario.name, round });
   try {
-    const results = await playTogether(peers, scenario, measure);
+    const results = await measureTogether(peers, scenario, measure);
     return peers.map((peer, index) => {
       const result = results[index];
       say(

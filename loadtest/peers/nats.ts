@@ -3,8 +3,8 @@ import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Peer } from "./peer.ts";
+import { freePort } from "./process_group.ts";
 import { publisher } from "./publishers.ts";
-import { freePort } from "./stage.ts";
 
 const CLIENT = fileURLToPath(new URL("protocols/nats.ts", import.meta.url));
 /** Debian puts it where only root's path looks. */
@@ -35,8 +35,8 @@ export const NATS: Peer = {
       `host: 127.0.0.1\nport: ${port}\nwebsocket {\n  host: 127.0.0.1\n  port: ${webSocketPort}\n  no_tls: true\n}\n`,
     );
     const env = { GOMAXPROCS: "1" };
-    const started = stage.run("nats-server", "server", found()?.program ?? "nats-server", ["-c", config], env);
-    await started.said(/Server is ready/);
+    const started = stage.start("nats-server", "server", found()?.program ?? "nats-server", ["-c", config], env);
+    await started.waitForOutput(/Server is ready/);
     return {
       ...{ port: webSocketPort, server: started, helpers: [], redis: undefined },
       client: { module: CLIENT, settings: {} },

@@ -1,5 +1,5 @@
 /** What a peer is to the comparison: how it is started, who publishes to it, and what its clients speak. */
-import type { Stage, StageProcess } from "./stage.ts";
+import type { ManagedProcess, ProcessGroup } from "./process_group.ts";
 
 /** The market that every peer is given. */
 export interface Market {
@@ -22,13 +22,13 @@ export interface ClientProtocol {
 export interface RunningPeer {
   readonly port: number;
   /** Whose CPU and memory are the peer's. */
-  readonly server: StageProcess;
+  readonly server: ManagedProcess;
   /** What it needs besides, whose CPU is shown apart. */
-  readonly helpers: readonly StageProcess[];
-  readonly redis: StageProcess | undefined;
+  readonly helpers: readonly ManagedProcess[];
+  readonly redis: ManagedProcess | undefined;
   readonly client: ClientProtocol;
   /** Starts the market. Resolves when the publisher publishes. Not there where the server has the market in itself. */
-  publish?(): Promise<StageProcess>;
+  publish?(): Promise<ManagedProcess>;
 }
 
 export interface Peer {
@@ -43,5 +43,5 @@ export interface Peer {
   /** What is missing for it and how to get it; undefined when it can run. */
   missing(): string | undefined;
   version(): string;
-  start(stage: Stage, market: Market): Promise<RunningPeer>;
+  start(stage: ProcessGroup, market: Market): Promise<RunningPeer>;
 }

@@ -1,7 +1,8 @@
 /** All peers, in the order in which they take turns and stand in tables. */
-import { UWS, WS } from "./bare.ts";
+
 import { CENTRIFUGO } from "./centrifugo.ts";
 import { EMBEDDED } from "./embedded.ts";
+import { UWS, WS } from "./libraries.ts";
 import { NATS } from "./nats.ts";
 import type { Peer } from "./peer.ts";
 import { SOCKETIO } from "./socketio.ts";

@@ -20,9 +20,9 @@ function socketioPeer({ name, title, use, server = "json", isVolatile = false }:
     missing: () => (isInstalled("socket.io") ? undefined : `its packages are missing: ${INSTALL}`),
     version: () => `${packageVersion("socket.io")}, redis-adapter ${packageVersion("@socket.io/redis-adapter")}`,
     async start(stage, market) {
-      const redis = await stage.redis();
-      const started = stage.script("Socket.IO", "server", "servers/socketio.ts", redis.url, server);
-      const [, port] = await started.said(/listening (\d+)/);
+      const redis = await stage.startRedis();
+      const started = stage.startScript("Socket.IO", "server", "servers/socketio.ts", redis.url, server);
+      const [, port] = await started.waitForOutput(/listening (\d+)/);
       return {
         ...{ port: Number(port), server: started, helpers: [], redis: redis.process },
         client: { module: CLIENT, settings: { parser: server === "msgpack" ? "msgpack" : "json" } },

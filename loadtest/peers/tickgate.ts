@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { productPackageVersion } from "./packages.ts";
 import type { Market, Peer, RunningPeer } from "./peer.ts";
-import type { Stage, StageProcess } from "./stage.ts";
+import type { ManagedProcess, ProcessGroup } from "./process_group.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -14,20 +14,20 @@ const QUIET = ["--admin-port", "0", "--log-level", "warn"];
 
 /** Starts a gateway on the server's side, which lets so many connections in. */
 export async function startGateway(
-  stage: Stage,
+  stage: ProcessGroup,
   command: "gateway" | "all",
   connections: number,
   flags: readonly string[],
-): Promise<{ process: StageProcess; port: number }> {
-  const started = stage.run(`tickgate ${command}`, "server", process.execPath, [
+): Promise<{ process: ManagedProcess; port: number }> {
+  const started = stage.start(`tickgate ${command}`, "server", process.execPath, [
     ...[MAIN, command, ...QUIET, "--port", "0", "--max-connections-per-address", String(connections), ...flags],
   ]);
-  const [, port] = await started.said(/stream +ws:\/\/[^/]+:(\d+)\//);
+  const [, port] = await started.waitForOutput(/stream +ws:\/\/[^/]+:(\d+)\//);
   return { process: started, port: Number(port) };
 }
 
-async function start(stage: Stage, market: Market, interval: number): Promise<RunningPeer> {
-  const redis = await stage.redis();
+async function start(stage: ProcessGroup, market: Market, interval: number): Promise<RunningPeer> {
+  const redis = await stage.startRedis();
   const from = ["--redis-url", redis.url];
   const { process: server, port } = await startGateway(stage, "gateway", market.connections, from);
   return {
@@ -35,10 +35,10 @@ async function start(stage: Stage, market: Market, interval: number): Promise<Ru
     client: { module: TICKGATE_CLIENT, settings: { interval } },
     async publish() {
       const { symbols, rate, seed } = market;
-      const feed = stage.run("tickgate feed", "load", process.execPath, [
+      const feed = stage.start("tickgate feed", "load", process.execPath, [
         ...[MAIN, "feed", ...from, ...QUIET, "--feed", `sim:?symbols=${symbols}&rate=${rate}&seed=${seed}`],
       ]);
-      await feed.said(/metrics /);
+      await feed.waitForOutput(/metrics /);
       return feed;
     },
   };

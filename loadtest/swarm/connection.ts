@@ -29,38 +29,38 @@ const FIRST_PORT = 20_000;
 const EARLY = 1_000;
 /** A slot's `seq` before its first tick, and after it was forgotten. */
 const NONE = 0;
-const FORGOTTEN = -1;
+const RESET = -1;
 
 /** Every connection that is not slow reads into this: what was read is gone through before the next one reads. */
 const shared = createTarget(65_536);
 
 /** What the connections of a process share. */
-export interface Surroundings {
+export interface ConnectionContext {
   readonly plan: Plan;
   readonly protocol: Protocol;
   readonly tally: Tally;
   /** The last `seq` of every slot of every connection. */
   readonly seqs: Float64Array;
   /** The longest time that the process was held up, microseconds. */
-  heldUp: number;
+  ownDelay: number;
   /** Microseconds since the Unix epoch, by the server's clock. */
   micros(): number;
   /** The connection is open, or will never be. */
-  settled(connection: Connection): void;
+  openingEnded(connection: Connection): void;
   /** Every slot has had a tick. */
-  complete(): void;
+  snapshotsComplete(): void;
   ended(connection: Connection): void;
 }
 
 export class Connection implements Wire, FrameListener {
-  readonly local: number;
+  readonly localIndex: number;
   readonly reader: Reader;
   readonly selection: Selection;
   now = 0;
   isOpen = false;
   /** Slots that have had no tick. */
   missing: number;
-  readonly #around: Surroundings;
+  readonly #context: ConnectionContext;
   readonly #index: number;
   readonly #counts: ClassTally;
   readonly #base: number;
@@ -71,10 +71,10 @@ export class Connection implements Wire, FrameListener {
   readonly #startedAt: number;
   #head: Buffer | undefined = Buffer.alloc(0);
   /** A message whose last part has not come. */
-  #parts: Buffer[] | undefined;
-  #partsAreText = false;
+  #fragments: Buffer[] | undefined;
+  #fragmentsAreText = false;
   /** Bytes that a slow connection may read. */
-  #allowed = 0;
+  #readBudget = 0;
   #isStalled = false;
   #closeCode = 0;
   #refusal = "";
@@ -84,9 +84,9 @@ export class Connection implements Wire, FrameListener {
    * @param local its place among the connections of this process
    * @param index its place among all
    */
-  constructor(around: Surroundings, local: number, index: number, reader: Reader, selection: Selection) {
-    this.#around = around;
-    this.local = local;
+  constructor(around: ConnectionContext, local: number, index: number, reader: Reader, selection: Selection) {
+    this.#context = around;
+    this.localIndex = local;
     this.#index = index;
     this.reader = reader;
     this.selection = selection;
@@ -99,7 +99,7 @@ export class Connection implements Wire, FrameListener {
     this.#startedAt = around.micros();
     const { host, port, secure } = around.plan;
     const onread = { buffer: this.#buffer.bytes, callback: (length: number) => this.#read(length) };
-    const common = { host, port, onread, ...ownAddress(host, local) };
+    const common = { host, port, onread, ...localAddressOf(host, local) };
     this.#socket = secure
       ? connectSecurely({ ...common, ...(isIP(host) ? {} : { servername: host }) })
       : connect({ ...common, noDelay: true });
@@ -110,15 +110,15 @@ export class Connection implements Wire, FrameListener {
     this.#socket.write(request(around.plan, around.protocol.upgrade));
   }
 
-  get heldUp(): number {
-    return this.#around.heldUp;
+  get ownDelay(): number {
+    return this.#context.ownDelay;
   }
 
   /** Slow: so many more bytes may be read. */
-  allow(bytes: number): void {
+  grantBytes(bytes: number): void {
     // What is not used now is not saved up: it reads slowly, not in bursts.
-    this.#allowed = Math.min(this.#allowed + bytes, 4 * SLOW_READ);
-    if (this.#allowed >= SLOW_READ) this.#socket.resume();
+    this.#readBudget = Math.min(this.#readBudget + bytes, 4 * SLOW_READ);
+    if (this.#readBudget >= SLOW_READ) this.#socket.resume();
   }
 
   /** Does not read until told to. */
@@ -133,17 +133,17 @@ export class Connection implements Wire, FrameListener {
   }
 
   /** From now on reads as fast as it can, whatever it was. */
-  hurry(): void {
-    this.#allowed = Number.POSITIVE_INFINITY;
+  readFreely(): void {
+    this.#readBudget = Number.POSITIVE_INFINITY;
     this.resume();
   }
 
-  churn(): void {
-    this.#decoder.churn?.();
+  resubscribe(): void {
+    this.#decoder.resubscribe?.();
   }
 
-  remember(): void {
-    this.#decoder.remember?.();
+  keepValues(): void {
+    this.#decoder.keepValues?.();
   }
 
   valuesOf(slot: number): readonly (number | null)[] | undefined {
@@ -169,13 +169,13 @@ export class Connection implements Wire, FrameListener {
   }
 
   tick(slot: number, seq: number, eventTime: number): void {
-    const { seqs, tally, plan } = this.#around;
+    const { seqs, tally, plan } = this.#context;
     const at = this.#base + slot;
     const before = seqs[at];
     const counts = this.#counts;
-    if (tally.counting) counts.ticks++;
+    if (tally.isCounting) counts.ticks++;
     if (seq <= before) {
-      if (tally.counting) counts.repeated++;
+      if (tally.isCounting) counts.repeated++;
       return;
     }
     seqs[at] = seq;
@@ -183,7 +183,7 @@ export class Connection implements Wire, FrameListener {
       if (before === NONE && --this.missing === 0) this.#complete();
       return;
     }
-    if (!tally.counting) return;
+    if (!tally.isCounting) return;
     counts.conflated += seq - before - 1;
     const age = this.now - eventTime;
     if (Number.isNaN(age)) return;
@@ -193,37 +193,37 @@ export class Connection implements Wire, FrameListener {
     counts.ages.observe(age);
   }
 
-  forget(slot: number): void {
-    const { seqs } = this.#around;
-    if (seqs[this.#base + slot] !== NONE) seqs[this.#base + slot] = FORGOTTEN;
+  resetSeq(slot: number): void {
+    const { seqs } = this.#context;
+    if (seqs[this.#base + slot] !== NONE) seqs[this.#base + slot] = RESET;
   }
 
   seqOf(slot: number): number {
-    return this.#around.seqs[this.#base + slot];
+    return this.#context.seqs[this.#base + slot];
   }
 
-  fault(name: string, detail = ""): void {
+  reportFault(name: string, detail = ""): void {
     const who = `connection ${this.#index}, ${this.reader}`;
-    this.#around.tally.faults.add(name, 1, [detail === "" ? who : `${who}: ${detail}`]);
+    this.#context.tally.faults.add(name, 1, [detail === "" ? who : `${who}: ${detail}`]);
   }
 
-  note(name: string): void {
-    this.#around.tally.notes.add(name);
+  countNote(name: string): void {
+    this.#context.tally.notes.add(name);
   }
 
   frame(opcode: number, target: Target, start: number, end: number, isFinal: boolean): void {
-    if (this.#around.tally.counting) {
+    if (this.#context.tally.isCounting) {
       this.#counts.frames++;
       this.#counts.bytes += end - start;
     }
     switch (opcode) {
       case BINARY:
       case TEXT:
-        if (isFinal && this.#parts === undefined) this.#decoder.message(target, start, end, opcode === TEXT);
-        else this.#part(opcode, target, start, end, isFinal);
+        if (isFinal && this.#fragments === undefined) this.#decoder.message(target, start, end, opcode === TEXT);
+        else this.#fragment(opcode, target, start, end, isFinal);
         return;
       case CONTINUATION:
-        return this.#part(opcode, target, start, end, isFinal);
+        return this.#fragment(opcode, target, start, end, isFinal);
       case PING:
         if (!this.#isClosing) this.#socket.write(clientFrame(PONG, target.bytes.subarray(start, end)));
         return;
@@ -235,77 +235,77 @@ export class Connection implements Wire, FrameListener {
           this.#socket.end(clientFrame(CLOSE, target.bytes.subarray(start, Math.min(end, start + 2))));
         return;
       default:
-        this.fault("a frame with an opcode that WebSocket does not have", String(opcode));
+        this.reportFault("a frame with an opcode that WebSocket does not have", String(opcode));
     }
   }
 
-  #part(opcode: number, target: Target, start: number, end: number, isFinal: boolean): void {
-    if ((opcode === CONTINUATION) === (this.#parts === undefined)) throw new Error("parts of messages in disorder");
-    if (opcode !== CONTINUATION) this.#partsAreText = opcode === TEXT;
-    this.#parts ??= [];
-    this.#parts.push(Buffer.from(target.bytes.subarray(start, end)));
-    const length = this.#parts.reduce((total, part) => total + part.length, 0);
+  #fragment(opcode: number, target: Target, start: number, end: number, isFinal: boolean): void {
+    if ((opcode === CONTINUATION) === (this.#fragments === undefined)) throw new Error("parts of messages in disorder");
+    if (opcode !== CONTINUATION) this.#fragmentsAreText = opcode === TEXT;
+    this.#fragments ??= [];
+    this.#fragments.push(Buffer.from(target.bytes.subarray(start, end)));
+    const length = this.#fragments.reduce((total, part) => total + part.length, 0);
     if (length > MAX_FRAME) throw new Error(`a message of more than ${MAX_FRAME} bytes`);
     if (!isFinal) return;
-    const whole = targetOf(Buffer.concat(this.#parts));
-    this.#parts = undefined;
-    this.#decoder.message(whole, 0, length, this.#partsAreText);
+    const whole = targetOf(Buffer.concat(this.#fragments));
+    this.#fragments = undefined;
+    this.#decoder.message(whole, 0, length, this.#fragmentsAreText);
   }
 
   /** @returns whether to read on at once */
   #read(length: number): boolean {
-    this.now = this.#around.micros();
+    this.now = this.#context.micros();
     try {
-      if (this.#head) this.#shakeHands(this.#head, length);
+      if (this.#head) this.#handshake(this.#head, length);
       else this.#frames.read(this.#buffer, 0, length);
     } catch (error) {
-      this.fault("something that cannot be read", (error as Error).message);
+      this.reportFault("something that cannot be read", (error as Error).message);
       this.#socket.destroy();
       return false;
     }
     if (this.#isStalled) return false;
     if (this.reader !== "slow") return true;
-    this.#allowed -= length;
-    return this.#allowed >= SLOW_READ;
+    this.#readBudget -= length;
+    return this.#readBudget >= SLOW_READ;
   }
 
-  #shakeHands(before: Buffer, length: number): void {
+  #handshake(before: Buffer, length: number): void {
     const head = Buffer.concat([before, this.#buffer.bytes.subarray(0, length)]);
     const end = head.indexOf(HEAD_END);
     if (end < 0 && head.length < MAX_HEAD) {
       this.#head = head;
       return;
     }
-    this.#refusal = refusalOf(head.toString("latin1", 0, end + 2), this.#around.protocol.upgrade.subprotocol);
+    this.#refusal = handshakeError(head.toString("latin1", 0, end + 2), this.#context.protocol.upgrade.subprotocol);
     if (this.#refusal !== "") {
       this.#socket.destroy();
       return;
     }
     this.#head = undefined;
     this.isOpen = true;
-    this.#around.tally.connectTime.observe(this.now - this.#startedAt);
+    this.#context.tally.connectTime.observe(this.now - this.#startedAt);
     this.#decoder.opened();
-    this.#around.settled(this);
+    this.#context.openingEnded(this);
     const rest = targetOf(head.subarray(end + HEAD_END.length));
     if (rest.bytes.length > 0) this.#frames.read(rest, 0, rest.bytes.length);
   }
 
   #complete(): void {
-    this.#around.tally.snapshotTime.observe(this.now - this.#startedAt);
-    this.#around.complete();
+    this.#context.tally.snapshotTime.observe(this.now - this.#startedAt);
+    this.#context.snapshotsComplete();
   }
 
   #end(): void {
-    const { tally } = this.#around;
+    const { tally } = this.#context;
     if (!this.isOpen) {
       if (!this.#isClosing) tally.refused.add(this.#refusal || "closed before it was open");
-      this.#around.settled(this);
+      this.#context.openingEnded(this);
     } else if (!this.#isClosing)
       tally.closed.add(
         `${this.reader}, ${this.#closeCode > 0 ? `code ${this.#closeCode}` : this.#refusal || "no code"}`,
       );
     this.isOpen = false;
-    this.#around.ended(this);
+    this.#context.ended(this);
   }
 }
 
@@ -318,7 +318,7 @@ function targetOf(bytes: Buffer): Target {
  * system takes milliseconds for each when some thousands are taken. Elsewhere it chooses, which it does by the whole
  * pair of addresses, and fast. Only Linux has all of 127.0.0.0/8.
  */
-function ownAddress(host: string, local: number): { localAddress?: string; localPort?: number } {
+function localAddressOf(host: string, local: number): { localAddress?: string; localPort?: number } {
   if (host !== "127.0.0.1" || process.platform !== "linux") return {};
   const [block, place] = [Math.floor(local / PER_ADDRESS), local % PER_ADDRESS];
   const { pid } = process;
@@ -340,7 +340,7 @@ function request({ host, port, secure }: Plan, { path, subprotocol, headers = []
 }
 
 /** Why the answer to an upgrade is none that lets us in; empty where it is one. */
-function refusalOf(head: string, subprotocol: string | undefined): string {
+function handshakeError(head: string, subprotocol: string | undefined): string {
   const [first, ...lines] = head.split("\r\n");
   const [, status] = /^HTTP\/1\.1 (\d{3})/.exec(first) ?? [];
   if (status !== "101") return status === undefined ? "an answer that is not HTTP" : `HTTP ${status}`;

@@ -5,7 +5,7 @@
 import { writeFileSync } from "node:fs";
 import { UsageError } from "../../src/settings/option.ts";
 import { help, readOptions, type SwarmOptions } from "./options.ts";
-import { reportOf, textOf } from "./report.ts";
+import { reportOf, reportText } from "./report.ts";
 import { runSwarm } from "./run.ts";
 
 async function main(options: SwarmOptions): Promise<void> {
@@ -14,7 +14,7 @@ async function main(options: SwarmOptions): Promise<void> {
   const json = `${JSON.stringify(report, undefined, 2)}\n`;
   if (options.json === "-") process.stdout.write(json);
   else {
-    process.stdout.write(textOf(report));
+    process.stdout.write(reportText(report));
     if (options.json !== "") writeFileSync(options.json, json);
   }
   if (report.broken.length > 0) process.exitCode = 1;

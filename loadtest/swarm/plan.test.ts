@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { part } from "./options.ts";
-import { type Plan, readerOf, shares } from "./plan.ts";
+import { countOrShare } from "./options.ts";
+import { type Plan, readerOf, splitPlan } from "./plan.ts";
 
 const plan = (connections: number, slow: number, stalled: number, processes = 1) =>
   ({ connections, slow, stalled, processes }) as Plan;
@@ -24,7 +24,7 @@ for (const [connections, slow, stalled] of [
 
 test("processes share the connections without a gap", () => {
   for (const processes of [1, 2, 3, 7]) {
-    const parts = shares(plan(100, 0, 0, processes));
+    const parts = splitPlan(plan(100, 0, 0, processes));
     assert.equal(parts.length, processes);
     let next = 0;
     for (const { first, connections } of parts) {
@@ -37,7 +37,7 @@ test("processes share the connections without a gap", () => {
 });
 
 test("a part of the connections is a number or a percentage", () => {
-  const of = (text: string) => part().read(text)?.of(2_000);
+  const of = (text: string) => countOrShare().read(text)?.of(2_000);
   assert.deepEqual(["0", "250", "5%", "0.5%", "100%"].map(of), [0, 250, 100, 10, 2_000]);
   for (const wrong of ["", "-1", "101%", "5 %", "1.5", "many"]) assert.equal(of(wrong), undefined, wrong);
 });

@@ -47,7 +47,7 @@ export interface Share {
 }
 
 /** Parts a plan into one share a process, as even as can be. */
-export function shares(plan: Plan): Share[] {
+export function splitPlan(plan: Plan): Share[] {
   const bounds = Array.from({ length: plan.processes + 1 }, (_, process) =>
     Math.floor((plan.connections * process) / plan.processes),
   );

@@ -30,9 +30,9 @@ export interface Decoder {
   /** A whole message. Its bytes are good during the call only. */
   message(target: Target, start: number, end: number, isText: boolean): void;
   /** The command that a client gives now and then, where the swarm is asked for it (`--churn`). */
-  churn?(): void;
+  resubscribe?(): void;
   /** From now on keeps what the last tick of each slot said. */
-  remember?(): void;
+  keepValues?(): void;
   /** The values of the slot's last tick, if it was kept. */
   valuesOf?(slot: number): readonly (number | null)[] | undefined;
 }
@@ -40,7 +40,7 @@ export interface Decoder {
 /** One connection, as its decoder sees it. */
 export interface Wire {
   /** Its place among the connections of this process, from 0. */
-  readonly local: number;
+  readonly localIndex: number;
   /** The symbols it is to subscribe to. A **slot** is a symbol's place among them. */
   readonly selection: Selection;
   /** How it reads. */
@@ -48,7 +48,7 @@ export interface Wire {
   /** When what is gone through now arrived, microseconds since the Unix epoch by the server's clock. */
   readonly now: number;
   /** The longest time that the swarm itself was held up, microseconds: by so much anything may seem late. */
-  readonly heldUp: number;
+  readonly ownDelay: number;
   /** Sends a message. */
   send(payload: Uint8Array, isText?: boolean): void;
   /**
@@ -60,11 +60,11 @@ export interface Wire {
   /** The last `seq` of a slot; 0 when there has been none, negative when it was forgotten. */
   seqOf(slot: number): number;
   /** The slot's `seq` may go back, or skip what is not to be counted as conflated. */
-  forget(slot: number): void;
+  resetSeq(slot: number): void;
   /** Something that should not be: counted by name. @param detail of the first few, for the report */
-  fault(name: string, detail?: string): void;
+  reportFault(name: string, detail?: string): void;
   /** Something worth counting, by name. */
-  note(name: string): void;
+  countNote(name: string): void;
 }
 
 /** What a protocol's module is told. */

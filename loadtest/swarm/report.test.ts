@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readOptions, type SwarmOptions } from "./options.ts";
-import { reportOf, textOf } from "./report.ts";
+import { reportOf, reportText } from "./report.ts";
 import type { Run, Usage } from "./run.ts";
-import { addUp, type SwarmResult, Tally } from "./tally.ts";
+import { type SwarmResult, sumResults, Tally } from "./tally.ts";
 
 const OPTIONS = readOptions(["--connections", "10", "--slow", "2", "--stalled", "1"]) as SwarmOptions;
 
@@ -49,8 +49,8 @@ test("a run in which all was kept is told with what it cost", () => {
   assert.deepEqual([server.user, server.system, server.cores, server.memoryAConnection], [2, 1, 0.3, 2e6]);
   assert.deepEqual(told.costs, { microsAFrame: 30_000, cpuSecondsAMillionFresh: 3_000 });
   assert.deepEqual([told.swarm.cores, told.swarm.microsAFrame], [0.2, 20_000]);
-  assert.match(textOf(told), /every promise kept\n$/);
-  assert.match(textOf(told), /server 7 +node: 30\.0 % of a core \(2\.00 s user, 1\.00 s system\)/);
+  assert.match(reportText(told), /every promise kept\n$/);
+  assert.match(reportText(told), /server 7 +node: 30\.0 % of a core \(2\.00 s user, 1\.00 s system\)/);
 });
 
 test("whatever does not hold is said to be broken, each for itself", () => {
@@ -102,7 +102,7 @@ test("it is said when the numbers may be the swarm's own, or the clocks'", () =>
     classes.slow.early = 3;
   });
   assert.match(report(early).doubts[0], /^3 ticks came before their event time/);
-  assert.match(textOf(report(early)), /\nDOUBT: 3 ticks/);
+  assert.match(reportText(report(early)), /\nDOUBT: 3 ticks/);
 });
 
 test("what several processes have counted is added up", () => {
@@ -114,7 +114,7 @@ test("what several processes have counted is added up", () => {
     tally.faults.add("a fault", 1, ["three"]);
     tally.faults.add("another", 1, []);
   });
-  const all = addUp([one, { ...other, seconds: 11, loopLate: 9 }]);
+  const all = sumResults([one, { ...other, seconds: 11, loopLate: 9 }]);
   assert.deepEqual(
     [all.seconds, all.cpuSeconds, all.loopLate, all.open, all.classes.healthy.ticks, all.classes.healthy.connections],
     [11, 4, 9, 20, 2_000, 14],
@@ -130,7 +130,7 @@ test("what several processes have counted is added up", () => {
 test("names and examples are of a bounded number", () => {
   const tally = new Tally();
   for (let index = 0; index < 1_000; index++) tally.faults.add(`fault ${index}`, 1, ["a", "b", "c", "d"]);
-  const faults = tally.faults.tell();
+  const faults = tally.faults.list();
   assert.ok(faults.length <= 65);
   assert.equal(
     faults.reduce((total, { count }) => total + count, 0),

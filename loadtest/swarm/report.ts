@@ -3,7 +3,7 @@ import { type AgeCounts, Ages } from "../ages.ts";
 import type { SwarmOptions } from "./options.ts";
 import { READERS } from "./plan.ts";
 import type { Run, Usage } from "./run.ts";
-import type { Names } from "./tally.ts";
+import type { NamedCounts } from "./tally.ts";
 
 /** What ages may be above the interval at p99, ms. */
 const MARGIN = 100;
@@ -93,11 +93,11 @@ function brokenPromises({ result, plan, convergence }: Run, options: SwarmOption
   const mostSlow = options["max-slow-age"];
   const { behind, ahead, values } = convergence;
   const lost = result.closed.filter(([name]) => name.startsWith("healthy"));
-  const count = (names: Names) => names.reduce((total, [, some]) => total + some, 0);
+  const count = (names: NamedCounts) => names.reduce((total, [, some]) => total + some, 0);
   const checks: [boolean, string][] = [
     [healthy.ticks > 0 || plan.slow + plan.stalled === plan.connections, "no tick has arrived at a healthy reader"],
-    [count(result.refused) === 0, `${count(result.refused)} connections were refused (${listed(result.refused)})`],
-    [lost.length === 0, `${count(lost)} connections of healthy readers were closed (${listed(lost)})`],
+    [count(result.refused) === 0, `${count(result.refused)} connections were refused (${listText(result.refused)})`],
+    [lost.length === 0, `${count(lost)} connections of healthy readers were closed (${listText(lost)})`],
     [age.p99 <= most, `age p99 of ${age.p99.toFixed(1)} ms, more than ${most} ms`],
     [slowAge.p99 <= mostSlow, `age p99 of slow readers ${slowAge.p99.toFixed(1)} ms, more than ${mostSlow} ms`],
     ...result.faults.map(({ name, count: times, examples }): [boolean, string] => [
@@ -136,14 +136,17 @@ function doubts({ result, plan, clock }: Run): string[] {
 }
 
 /** The report for a person, a line for each matter. */
-export function textOf(report: SwarmReport): string {
+export function reportText(report: SwarmReport): string {
   const { plan, swarm, convergence } = report;
   const rows: [string, string][] = [
     [
       "asked",
       `${plan.connections} connections × ${plan.perConnection} of ${report.market} symbols, ${plan.rate} a second`,
     ],
-    ["open", `${report.open} at the end; connect ${times(report.connect)}; snapshot ${times(report.snapshot)}`],
+    [
+      "open",
+      `${report.open} at the end; connect ${spreadText(report.connect)}; snapshot ${spreadText(report.snapshot)}`,
+    ],
     [
       "arrived",
       `${report.perSecond.frames.toFixed(0)} frames/s, ${report.perSecond.ticks.toFixed(0)} ticks/s, ${report.perSecond.fresh.toFixed(0)} fresh/s`,
@@ -151,7 +154,7 @@ export function textOf(report: SwarmReport): string {
     ...report.readers.map(({ reader, connections, ticks, conflated, late, repeated, age }): [string, string] => [
       reader,
       `${connections}: ${ticks} ticks, ${percent(conflated / Math.max(1, conflated + ticks))} conflated` +
-        `${late > 0 ? `, ${late} late` : ""}${repeated > 0 ? `, ${repeated} repeated` : ""}; age ${times(age)}`,
+        `${late > 0 ? `, ${late} late` : ""}${repeated > 0 ? `, ${repeated} repeated` : ""}; age ${spreadText(age)}`,
     ]),
     ...report.servers.map(({ pid, name, user, system, cores, memory, memoryAConnection }): [string, string] => [
       `server ${pid}`,
@@ -191,9 +194,9 @@ export function textOf(report: SwarmReport): string {
       "settled",
       `${convergence.took.toFixed(0)} ms until nobody was behind; values of ${convergence.values.compared} ticks compared`,
     ],
-    ...named("notes", report.notes),
-    ...named("closed", report.closed),
-    ...named("refused", report.refused),
+    ...namedRow("notes", report.notes),
+    ...namedRow("closed", report.closed),
+    ...namedRow("refused", report.refused),
   ];
   const lines = rows.map(([name, text]) => `${name.padEnd(14)}${text}\n`);
   const doubtful = report.doubts.map((doubt) => `DOUBT: ${doubt}\n`);
@@ -202,15 +205,15 @@ export function textOf(report: SwarmReport): string {
   return [...lines, ...doubtful, ...verdict].join("");
 }
 
-function named(name: string, names: Names): [string, string][] {
-  return names.length === 0 ? [] : [[name, listed(names)]];
+function namedRow(name: string, names: NamedCounts): [string, string][] {
+  return names.length === 0 ? [] : [[name, listText(names)]];
 }
 
-function listed(names: Names): string {
+function listText(names: NamedCounts): string {
   return names.map(([name, count]) => `${name}: ${count}`).join("; ");
 }
 
-function times({ p50, p99, p999, max }: Summary): string {
+function spreadText({ p50, p99, p999, max }: Summary): string {
   return `p50 ${p50.toFixed(1)}, p99 ${p99.toFixed(1)}, p99.9 ${p999.toFixed(1)}, max ${max.toFixed(1)} ms`;
 }
 

@@ -4,7 +4,7 @@ import { clockOffset } from "../clock_offset.ts";
 import { type ClockOffset, isLocal } from "../clock_sample.ts";
 import { GatewayProcess } from "../gateway_process.ts";
 import { Market } from "../market.ts";
-import { Crew, checkFiles } from "./crew.ts";
+import { checkFiles, SwarmCoordinator } from "./coordinator.ts";
 import type { SwarmOptions } from "./options.ts";
 import type { Plan } from "./plan.ts";
 import {
@@ -88,7 +88,7 @@ async function runAgainst(
   const plan = planOf(url, market.symbols, options, clock);
   const measure = () => usageOf(pids);
   const before = measure();
-  const crew = new Crew(plan, fileLimit());
+  const crew = new SwarmCoordinator(plan, fileLimit());
   try {
     say(`opening ${plan.connections} connections, ${plan.rate} a second`);
     await crew.open();
@@ -97,15 +97,15 @@ async function runAgainst(
     say(`measuring for ${options.duration} s`);
     const begin = measure();
     const start = performance.now();
-    await crew.count();
+    await crew.startCounting();
     await sleep(options.duration * 1_000);
-    const result = await crew.tell();
+    const result = await crew.result();
     const end = measure();
     const seconds = (performance.now() - start) / 1_000;
     say("everyone reads as fast as they can, until they have what holds");
     const convergence = await converge(crew, market, plan, options.interval);
     // What was broken while it settled is broken as well.
-    const { faults, closed } = await crew.tell();
+    const { faults, closed } = await crew.result();
     await crew.close();
     const { market: _, ...rest } = plan;
     return {
@@ -113,7 +113,7 @@ async function runAgainst(
       ...{ usage: { before, begin, end }, seconds, convergence },
     };
   } finally {
-    crew.stop();
+    crew.kill();
   }
 }
 
@@ -141,7 +141,7 @@ function usageOf(pids: readonly number[]): Usage {
 }
 
 /** Waits until nobody is behind what held when it began, and then sees that nobody has what cannot be. */
-async function converge(crew: Crew, market: Market, plan: Plan, interval: number): Promise<Convergence> {
+async function converge(crew: SwarmCoordinator, market: Market, plan: Plan, interval: number): Promise<Convergence> {
   await crew.settle();
   const start = performance.now();
   const { seqs: least } = await market.state();

@@ -40,7 +40,7 @@ async function against<T>(
   const swarm = new Swarm({ plan: made, first: 0, connections }, protocol);
   try {
     await swarm.open();
-    swarm.count();
+    swarm.startCounting();
     return await look(swarm, server);
   } finally {
     await swarm.close();
@@ -57,7 +57,7 @@ async function until(isSo: () => boolean, what: string): Promise<void> {
 }
 
 const snapshot = (client: Client) => client.frame(0, client.tick(0, 1), client.tick(1, 1));
-const faultsOf = (swarm: Swarm) => swarm.tell().faults.map(({ name }) => name);
+const faultsOf = (swarm: Swarm) => swarm.result().faults.map(({ name }) => name);
 
 /** Of each check, a server that it must find out: exactly this is broken, and nothing else is said to be. */
 const BREAKERS: Partial<Record<keyof typeof FAULTS, Partial<Script>>> = {
@@ -122,7 +122,7 @@ for (const [key, breaker] of Object.entries(BREAKERS) as [keyof typeof FAULTS, P
       },
     };
     await against(script, async (swarm) => {
-      await until(() => swarm.tell().notes.length > 0, "the end of the script");
+      await until(() => swarm.result().notes.length > 0, "the end of the script");
       const faults = faultsOf(swarm);
       if (key === "tooLarge") assert.ok(faults.includes(FAULTS.tooLarge));
       else assert.deepEqual(faults, [FAULTS[key]]);
@@ -183,7 +183,7 @@ test("a server that keeps its promises is told nothing: conflation, gaps, resets
       const least = Float64Array.of(5, 2);
       await until(() => swarm.behind(least).count === 0, "the last ticks");
       await new Promise((resolve) => setTimeout(resolve, 100));
-      const { faults, classes, closed, refused } = swarm.tell();
+      const { faults, classes, closed, refused } = swarm.result();
       assert.deepEqual({ faults, closed, refused }, { faults: [], closed: [], refused: [] });
       assert.equal(classes.healthy.repeated, 0);
     },
@@ -220,7 +220,7 @@ test("answers in parts: what was granted ticks at once, and an answer has come w
     script,
     async (swarm) => {
       await until(() => swarm.behind(Float64Array.of(2, 3)).count === 0, "the ticks after the second grant");
-      assert.deepEqual([swarm.tell().faults, tooSoon], [[], 0]);
+      assert.deepEqual([swarm.result().faults, tooSoon], [[], 0]);
     },
     { churn: 20 },
   );
@@ -241,8 +241,8 @@ test("what was left out between two ticks is conflated, but for gaps; what is to
   };
   await against(script, async (swarm) => {
     play();
-    await until(() => swarm.tell().classes.healthy.frames === 4, "the frames");
-    const { ages, ...counts } = swarm.tell().classes.healthy;
+    await until(() => swarm.result().classes.healthy.frames === 4, "the frames");
+    const { ages, ...counts } = swarm.result().classes.healthy;
     assert.deepEqual(
       { ticks: counts.ticks, fresh: counts.fresh, late: counts.late, conflated: counts.conflated },
       { ticks: 3, fresh: 1, late: 1, conflated: 2 },
@@ -279,13 +279,13 @@ test("who is refused, closed or cut off is counted with the reason", async () =>
     client.socket.close(4408);
   };
   await against({ play }, async (swarm) => {
-    await until(() => swarm.tell().closed.length > 0, "the end");
-    assert.deepEqual(swarm.tell().closed, [["healthy, code 4408", 1]]);
+    await until(() => swarm.result().closed.length > 0, "the end");
+    assert.deepEqual(swarm.result().closed, [["healthy, code 4408", 1]]);
   });
   const cut = (client: Client) => void client.socket.terminate();
   await against({ play: cut }, async (swarm) => {
-    await until(() => swarm.tell().closed.length > 0, "the end");
-    assert.match(swarm.tell().closed[0][0], /healthy, (no code|ECONNRESET)/);
+    await until(() => swarm.result().closed.length > 0, "the end");
+    assert.match(swarm.result().closed[0][0], /healthy, (no code|ECONNRESET)/);
   });
   const server = await FakeServer.start({ play: snapshot });
   const { port } = server;
@@ -295,7 +295,7 @@ test("who is refused, closed or cut off is counted with the reason", async () =>
     createProtocol({ market: SYMBOLS, connections: 1, perConnection: 2, settings: {} }),
   );
   await swarm.open();
-  assert.deepEqual(swarm.tell().refused, [["ECONNREFUSED", 1]]);
+  assert.deepEqual(swarm.result().refused, [["ECONNREFUSED", 1]]);
   await swarm.close();
 });
 
@@ -308,7 +308,7 @@ test("a slow reader reads as slowly as it is told, a stalled one not at all, unt
   };
   const look = async (swarm: Swarm) => {
     await new Promise((resolve) => setTimeout(resolve, 1_000));
-    const { classes, seconds, open } = swarm.tell();
+    const { classes, seconds, open } = swarm.result();
     assert.equal(open, 3);
     assert.equal(classes.healthy.connections, 1);
     // It had a bucket full when the count began.

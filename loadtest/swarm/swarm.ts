@@ -2,14 +2,14 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SystemClock } from "../../src/base/clock.ts";
-import { Connection, type Surroundings } from "./connection.ts";
+import { Connection, type ConnectionContext } from "./connection.ts";
 import { readerOf, type Share } from "./plan.ts";
 import type { Protocol } from "./protocol.ts";
 import { Selection } from "./selection.ts";
 import { type SwarmResult, Tally } from "./tally.ts";
 
 /** How often slow connections get the bytes that they may read, and stalled ones are looked at, ms. */
-const ROUND = 20;
+const MAINTAIN_PERIOD = 20;
 /** How long each connection may take to open, ms, and how long the last ones may take to get their snapshots. */
 export const OPEN_TIME = 30_000;
 const SNAPSHOT_TIME = 5_000;
@@ -21,7 +21,7 @@ export const MAX_OPENING = 1_000;
 const TIMER = 10;
 const MAX_EXAMPLES = 3;
 /** Connections whose values are compared: of each a frame or two are kept. */
-const REMEMBERING = 64;
+const VALUE_CHECKS = 64;
 
 /** How many slots are not where they should be, and where the first ones are. */
 export interface Comparison {
@@ -38,22 +38,22 @@ export class Swarm {
   readonly #share: Share;
   readonly #tally = new Tally();
   readonly #seqs: Float64Array;
-  readonly #around: Surroundings;
-  readonly #timer = monitorEventLoopDelay({ resolution: TIMER });
+  readonly #context: ConnectionContext;
+  readonly #loopDelay = monitorEventLoopDelay({ resolution: TIMER });
   readonly #connections = new Set<Connection>();
   readonly #slow = new Set<Connection>();
   readonly #stalled = new Set<Connection>();
   /** Those that have been started, in this order; those before the hand are open, or will not be. */
   readonly #started: { connection: Connection; at: number }[] = [];
-  #hand = 0;
+  #oldestOpening = 0;
   #opening = 0;
   #incomplete = 0;
   #isStalling = true;
-  #stallTurn = Number.POSITIVE_INFINITY;
-  #rounds: NodeJS.Timeout | undefined;
-  #lastRound = 0;
-  #churnOwed = 0;
-  #churnHand: Iterator<Connection> | undefined;
+  #nextStallChange = Number.POSITIVE_INFINITY;
+  #maintainTimer: NodeJS.Timeout | undefined;
+  #lastMaintain = 0;
+  #churnDue = 0;
+  #churnCursor: Iterator<Connection> | undefined;
   #since = { millis: 0, cpu: process.cpuUsage() };
   /** The `seq` of every slot when they were last compared. */
   #compared: Float64Array | undefined;
@@ -63,15 +63,15 @@ export class Swarm {
     const clock = new SystemClock();
     this.#share = share;
     this.#seqs = new Float64Array(share.connections * plan.perConnection);
-    this.#around = {
+    this.#context = {
       plan,
       protocol,
       tally: this.#tally,
       seqs: this.#seqs,
-      heldUp: 0,
+      ownDelay: 0,
       micros: () => clock.micros() + plan.clockOffset,
-      settled: () => void this.#opening--,
-      complete: () => void this.#incomplete--,
+      openingEnded: () => void this.#opening--,
+      snapshotsComplete: () => void this.#incomplete--,
       ended: (connection) => this.#ended(connection),
     };
   }
@@ -81,37 +81,37 @@ export class Swarm {
     const { plan, connections } = this.#share;
     const rate = (plan.rate * connections) / plan.connections;
     const start = performance.now();
-    this.#lastRound = start;
-    this.#rounds = setInterval(() => this.#round(), ROUND);
+    this.#lastMaintain = start;
+    this.#maintainTimer = setInterval(() => this.#maintain(), MAINTAIN_PERIOD);
     for (let local = 0; local < connections; ) {
       const due = Math.min(connections, Math.ceil(((performance.now() - start) * rate) / 1_000));
       for (; local < due && this.#opening < MAX_OPENING; local++) this.#start(local);
-      await sleep(ROUND / 2);
+      await sleep(MAINTAIN_PERIOD / 2);
     }
-    await this.#until(() => this.#opening === 0, 2 * OPEN_TIME);
-    await this.#until(() => this.#incomplete === 0, SNAPSHOT_TIME);
+    await this.#waitUntil(() => this.#opening === 0, 2 * OPEN_TIME);
+    await this.#waitUntil(() => this.#incomplete === 0, SNAPSHOT_TIME);
     for (const connection of this.#stalled) connection.stall();
   }
 
   /** From now on what comes is counted. */
-  count(): void {
+  startCounting(): void {
     const { stallSeconds } = this.#share.plan;
-    if (stallSeconds > 0) this.#stallTurn = performance.now() + stallSeconds * 1_000;
+    if (stallSeconds > 0) this.#nextStallChange = performance.now() + stallSeconds * 1_000;
     this.#tally.begin();
-    this.#timer.enable();
-    this.#timer.reset();
+    this.#loopDelay.enable();
+    this.#loopDelay.reset();
     this.#since = { millis: performance.now(), cpu: process.cpuUsage() };
   }
 
   /** What was counted, up to now. */
-  tell(): SwarmResult {
+  result(): SwarmResult {
     const { user, system } = process.cpuUsage(this.#since.cpu);
     let open = 0;
     for (const connection of this.#connections) if (connection.isOpen) open++;
     return this.#tally.result({
       seconds: (performance.now() - this.#since.millis) / 1_000,
       cpuSeconds: (user + system) / 1_000_000,
-      loopLate: Math.max(0, this.#timer.percentile(99) / 1e6 - TIMER),
+      loopLate: Math.max(0, this.#loopDelay.percentile(99) / 1e6 - TIMER),
       memory: process.memoryUsage.rss(),
       open,
     });
@@ -119,13 +119,13 @@ export class Swarm {
 
   /** Nobody is slow any more, nobody stalls, nobody changes what it asked for: everyone is to arrive at what holds now. */
   settle(): void {
-    this.#tally.counting = false;
-    this.#churnHand = undefined;
-    this.#stallTurn = Number.POSITIVE_INFINITY;
-    for (const connection of [...this.#slow, ...this.#stalled]) connection.hurry();
+    this.#tally.isCounting = false;
+    this.#churnCursor = undefined;
+    this.#nextStallChange = Number.POSITIVE_INFINITY;
+    for (const connection of [...this.#slow, ...this.#stalled]) connection.readFreely();
     this.#slow.clear();
     let remembering = 0;
-    for (const connection of this.#connections) if (remembering++ < REMEMBERING) connection.remember();
+    for (const connection of this.#connections) if (remembering++ < VALUE_CHECKS) connection.keepValues();
   }
 
   /**
@@ -171,9 +171,9 @@ export class Swarm {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#rounds);
+    clearInterval(this.#maintainTimer);
     for (const connection of [...this.#connections]) connection.close();
-    await this.#until(() => this.#connections.size === 0, CLOSE_TIME);
+    await this.#waitUntil(() => this.#connections.size === 0, CLOSE_TIME);
     for (const connection of [...this.#connections]) connection.destroy();
   }
 
@@ -183,7 +183,7 @@ export class Swarm {
     const selection = new Selection(plan.market, index, plan.perConnection);
     this.#opening++;
     if (plan.perConnection > 0) this.#incomplete++;
-    const connection = new Connection(this.#around, local, index, readerOf(plan, index), selection);
+    const connection = new Connection(this.#context, local, index, readerOf(plan, index), selection);
     this.#connections.add(connection);
     this.#started.push({ connection, at: performance.now() });
     if (connection.reader === "slow") this.#slow.add(connection);
@@ -197,28 +197,28 @@ export class Swarm {
     if (connection.missing > 0) this.#incomplete--;
   }
 
-  #round(): void {
+  #maintain(): void {
     const now = performance.now();
     const { slowBytes, stallSeconds, churn, connections: all } = this.#share.plan;
-    const passed = now - this.#lastRound;
-    this.#lastRound = now;
-    this.#around.heldUp = Math.max(this.#around.heldUp, (passed - ROUND) * 1_000);
-    this.#giveUp(now);
-    for (const connection of this.#slow) connection.allow((passed * slowBytes) / 1_000);
-    if (now >= this.#stallTurn) {
-      this.#stallTurn = now + stallSeconds * 1_000;
+    const passed = now - this.#lastMaintain;
+    this.#lastMaintain = now;
+    this.#context.ownDelay = Math.max(this.#context.ownDelay, (passed - MAINTAIN_PERIOD) * 1_000);
+    this.#dropUnanswered(now);
+    for (const connection of this.#slow) connection.grantBytes((passed * slowBytes) / 1_000);
+    if (now >= this.#nextStallChange) {
+      this.#nextStallChange = now + stallSeconds * 1_000;
       this.#isStalling = !this.#isStalling;
       for (const connection of this.#stalled)
         if (this.#isStalling) connection.stall();
         else connection.resume();
     }
-    if (this.#tally.counting) this.#churn((passed * churn * this.#share.connections) / all / 1_000);
+    if (this.#tally.isCounting) this.#churn((passed * churn * this.#share.connections) / all / 1_000);
   }
 
   /** Gives up those that have not been answered for too long. */
-  #giveUp(now: number): void {
-    for (; this.#hand < this.#started.length; this.#hand++) {
-      const { connection, at } = this.#started[this.#hand];
+  #dropUnanswered(now: number): void {
+    for (; this.#oldestOpening < this.#started.length; this.#oldestOpening++) {
+      const { connection, at } = this.#started[this.#oldestOpening];
       if (connection.isOpen || !this.#connections.has(connection)) continue;
       if (now - at < OPEN_TIME) return;
       this.#tally.refused.add(`not open after ${OPEN_TIME / 1_000} s`);
@@ -227,12 +227,12 @@ export class Swarm {
   }
 
   #churn(commands: number): void {
-    this.#churnOwed += commands;
-    for (; this.#churnOwed >= 1; this.#churnOwed--) {
-      this.#churnHand ??= this.#connections.values();
-      const { value, done } = this.#churnHand.next();
-      if (done) this.#churnHand = undefined;
-      else if (value.isOpen && value.reader === "healthy") value.churn();
+    this.#churnDue += commands;
+    for (; this.#churnDue >= 1; this.#churnDue--) {
+      this.#churnCursor ??= this.#connections.values();
+      const { value, done } = this.#churnCursor.next();
+      if (done) this.#churnCursor = undefined;
+      else if (value.isOpen && value.reader === "healthy") value.resubscribe();
     }
   }
 
@@ -241,7 +241,7 @@ export class Swarm {
     const examples: string[] = [];
     for (const connection of this.#connections) {
       if (!connection.isOpen) continue;
-      const { selection, local } = connection;
+      const { selection, localIndex: local } = connection;
       for (let slot = 0; slot < selection.count; slot++) {
         const seq = seqs[local * selection.count + slot];
         if (!isWrong(seq, selection.symbolAt(slot))) continue;
@@ -253,8 +253,8 @@ export class Swarm {
     return { count, examples };
   }
 
-  async #until(isSo: () => boolean, patience: number): Promise<void> {
+  async #waitUntil(isSo: () => boolean, patience: number): Promise<void> {
     const deadline = performance.now() + patience;
-    while (!isSo() && performance.now() < deadline) await sleep(ROUND);
+    while (!isSo() && performance.now() < deadline) await sleep(MAINTAIN_PERIOD);
   }
 }

@@ -27,7 +27,7 @@ export interface ClassResult {
   readonly ages: AgeCounts;
 }
 
-export type Names = readonly (readonly [name: string, count: number])[];
+export type NamedCounts = readonly (readonly [name: string, count: number])[];
 
 export interface SwarmResult {
   readonly seconds: number;
@@ -45,10 +45,10 @@ export interface SwarmResult {
   readonly snapshotTime: AgeCounts;
   /** Since the start. */
   readonly faults: readonly Fault[];
-  readonly notes: Names;
+  readonly notes: NamedCounts;
   /** Connections that ended though nobody here wanted it, by close code; and those that never opened, by reason. */
-  readonly closed: Names;
-  readonly refused: Names;
+  readonly closed: NamedCounts;
+  readonly refused: NamedCounts;
 }
 
 export interface Fault {
@@ -77,7 +77,7 @@ export class ClassTally {
 
   result(): ClassResult {
     const { connections, frames, bytes, ticks, fresh, late, repeated, conflated, early } = this;
-    return { connections, frames, bytes, ticks, fresh, late, repeated, conflated, early, ages: this.ages.tell() };
+    return { connections, frames, bytes, ticks, fresh, late, repeated, conflated, early, ages: this.ages.toCounts() };
   }
 }
 
@@ -96,7 +96,7 @@ export class NameCounts {
     return total;
   }
 
-  tell(): Names {
+  entries(): NamedCounts {
     return [...this.#counts];
   }
 }
@@ -113,8 +113,8 @@ export class Faults {
     for (const example of examples) if (kept.length < MAX_EXAMPLES) kept.push(example);
   }
 
-  tell(): Fault[] {
-    return this.#counts.tell().map(([name, count]) => ({ name, count, examples: this.#examples.get(name) ?? [] }));
+  list(): Fault[] {
+    return this.#counts.entries().map(([name, count]) => ({ name, count, examples: this.#examples.get(name) ?? [] }));
   }
 }
 
@@ -131,11 +131,11 @@ export class Tally {
   readonly closed = new NameCounts();
   readonly refused = new NameCounts();
   /** Whether what comes is counted. Faults, notes and endings always are. */
-  counting = false;
+  isCounting = false;
 
   begin(): void {
     for (const reader of READERS) this.classes[reader].clear();
-    this.counting = true;
+    this.isCounting = true;
   }
 
   result(own: Pick<SwarmResult, "seconds" | "cpuSeconds" | "loopLate" | "memory" | "open">): SwarmResult {
@@ -143,29 +143,29 @@ export class Tally {
     return {
       ...own,
       classes: { healthy: healthy.result(), slow: slow.result(), stalled: stalled.result() },
-      connectTime: this.connectTime.tell(),
-      snapshotTime: this.snapshotTime.tell(),
-      faults: this.faults.tell(),
-      notes: this.notes.tell(),
-      closed: this.closed.tell(),
-      refused: this.refused.tell(),
+      connectTime: this.connectTime.toCounts(),
+      snapshotTime: this.snapshotTime.toCounts(),
+      faults: this.faults.list(),
+      notes: this.notes.entries(),
+      closed: this.closed.entries(),
+      refused: this.refused.entries(),
     };
   }
 }
 
 /** Adds up what several processes have counted at the same time. */
-export function addUp(results: readonly SwarmResult[]): SwarmResult {
+export function sumResults(results: readonly SwarmResult[]): SwarmResult {
   const sum = (of: (result: SwarmResult) => number) => results.reduce((total, result) => total + of(result), 0);
   const most = (of: (result: SwarmResult) => number) => Math.max(...results.map(of));
   const ages = (of: (result: SwarmResult) => AgeCounts) => {
     const all = new Ages();
     for (const result of results) all.add(of(result));
-    return all.tell();
+    return all.toCounts();
   };
-  const names = (of: (result: SwarmResult) => Names) => {
+  const names = (of: (result: SwarmResult) => NamedCounts) => {
     const all = new NameCounts();
     for (const result of results) for (const [name, count] of of(result)) all.add(name, count);
-    return all.tell();
+    return all.entries();
   };
   const faults = new Faults();
   for (const { faults: some } of results)
@@ -187,7 +187,7 @@ export function addUp(results: readonly SwarmResult[]): SwarmResult {
     classes: { healthy: readers("healthy"), slow: readers("slow"), stalled: readers("stalled") },
     connectTime: ages((result) => result.connectTime),
     snapshotTime: ages((result) => result.snapshotTime),
-    faults: faults.tell(),
+    faults: faults.list(),
     notes: names((result) => result.notes),
     closed: names((result) => result.closed),
     refused: names((result) => result.refused),

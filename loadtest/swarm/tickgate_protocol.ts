@@ -32,7 +32,7 @@ export const FAULTS = {
 const MAX_FRAME_BYTES = 65_536;
 const MAX_CONTROL_BYTES = 16_384;
 /** `handle`, `seq` and `eventTime` stand before a tick's values. */
-const BEFORE_VALUES = 3;
+const HEADER_LENGTH = 3;
 const ALL_FIELDS = 10;
 /** Symbols in one subscribe: fits into the gateway's largest message. */
 const SYMBOLS_PER_MESSAGE = 1_000;
@@ -55,7 +55,7 @@ interface Settings {
 /** Settings: `interval` (ms, 100 when it is not given) and `path` (`/v1/stream`). */
 export function createProtocol(plan: ProtocolPlan): Protocol {
   const { interval = 100, path = "/v1/stream" } = plan.settings as Partial<Settings>;
-  const slots = new Slots(plan);
+  const slots = new SlotTable(plan);
   return {
     upgrade: { path, subprotocol: "tickgate.v1.msgpack" },
     decoder: (wire) => new TickgateDecoder(wire, slots, interval),
@@ -63,7 +63,7 @@ export function createProtocol(plan: ProtocolPlan): Protocol {
 }
 
 /** What is kept of the slots of all connections of a process. */
-class Slots {
+class SlotTable {
   readonly perConnection: number;
   /** The place of each symbol in the market. */
   readonly symbols: ReadonlyMap<string, number>;
@@ -72,7 +72,7 @@ class Slots {
   readonly sentAt: Float64Array;
   readonly frame: Uint32Array;
   /** From handles to slots, for each connection a table with open addresses: twice as many places as slots or more. */
-  readonly #places: number;
+  readonly #buckets: number;
   readonly #handles: Int32Array;
   readonly #slotAt: Int32Array;
 
@@ -83,15 +83,15 @@ class Slots {
     this.flags = new Uint8Array(count);
     this.sentAt = new Float64Array(count);
     this.frame = new Uint32Array(count);
-    this.#places = 2 ** Math.ceil(Math.log2(perConnection * 2));
-    this.#handles = new Int32Array(connections * this.#places).fill(-1);
-    this.#slotAt = new Int32Array(connections * this.#places);
+    this.#buckets = 2 ** Math.ceil(Math.log2(perConnection * 2));
+    this.#handles = new Int32Array(connections * this.#buckets).fill(-1);
+    this.#slotAt = new Int32Array(connections * this.#buckets);
   }
 
   /** Where a handle stands in the table of a connection, or would. */
-  #place(local: number, handle: number): number {
-    const mask = this.#places - 1;
-    const first = local * this.#places;
+  #bucketOf(local: number, handle: number): number {
+    const mask = this.#buckets - 1;
+    const first = local * this.#buckets;
     let place = handle & mask;
     for (let tried = 0; tried <= mask; tried++, place = (place + 1) & mask) {
       const found = this.#handles[first + place];
@@ -101,13 +101,13 @@ class Slots {
   }
 
   slotOf(local: number, handle: number): number {
-    const place = this.#place(local, handle);
+    const place = this.#bucketOf(local, handle);
     return place >= 0 && this.#handles[place] === handle ? this.#slotAt[place] : -1;
   }
 
   /** Notes whose handle it is. Returns whether it may be: a connection has one handle for each of its slots. */
   setHandle(local: number, handle: number, slot: number): boolean {
-    const place = this.#place(local, handle);
+    const place = this.#bucketOf(local, handle);
     if (place < 0 || (this.#handles[place] === handle && this.#slotAt[place] !== slot)) return false;
     this.#handles[place] = handle;
     this.#slotAt[place] = slot;
@@ -117,72 +117,72 @@ class Slots {
 
 class TickgateDecoder implements Decoder {
   readonly #wire: Wire;
-  readonly #slots: Slots;
+  readonly #slots: SlotTable;
   readonly #base: number;
-  readonly #asked: number;
+  readonly #requestedInterval: number;
   /** What was granted, microseconds. */
   #interval = 0;
   #fields = ALL_FIELDS;
-  #greeted = false;
+  #hasHello = false;
   #frame = 0;
   /** The longest silence that there may be, microseconds. */
-  #silence = Number.POSITIVE_INFINITY;
-  #heardAt = 0;
-  #churned: string[] = [];
+  #maxSilence = Number.POSITIVE_INFINITY;
+  #lastMessageAt = 0;
+  #resubscribing: string[] = [];
   /** The bytes of the last tick of each slot, where they are kept. */
-  #kept: (Buffer | undefined)[] | undefined;
+  #lastTicks: (Buffer | undefined)[] | undefined;
 
-  constructor(wire: Wire, slots: Slots, interval: number) {
+  constructor(wire: Wire, slots: SlotTable, interval: number) {
     this.#wire = wire;
     this.#slots = slots;
-    this.#base = wire.local * slots.perConnection;
-    this.#asked = interval;
+    this.#base = wire.localIndex * slots.perConnection;
+    this.#requestedInterval = interval;
   }
 
   opened(): void {
-    this.#heardAt = this.#wire.now;
+    this.#lastMessageAt = this.#wire.now;
     const names = this.#wire.selection.names();
     for (let first = 0; first < names.length; first += SYMBOLS_PER_MESSAGE)
       this.#subscribe(names.slice(first, first + SYMBOLS_PER_MESSAGE));
   }
 
   /** Ends the half of the subscriptions, and begins them again when that is done. */
-  churn(): void {
-    if (!this.#greeted || this.#churned.length > 0) return;
+  resubscribe(): void {
+    if (!this.#hasHello || this.#resubscribing.length > 0) return;
     const { selection } = this.#wire;
     const half = Math.min(SYMBOLS_PER_MESSAGE, Math.ceil(selection.count / 2));
-    this.#churned = Array.from({ length: half }, (_, slot) => selection.nameAt(slot));
-    this.#wire.send(pack({ op: "unsubscribe", symbols: this.#churned }));
+    this.#resubscribing = Array.from({ length: half }, (_, slot) => selection.nameAt(slot));
+    this.#wire.send(pack({ op: "unsubscribe", symbols: this.#resubscribing }));
   }
 
-  remember(): void {
-    this.#kept = [];
+  keepValues(): void {
+    this.#lastTicks = [];
   }
 
   valuesOf(slot: number): readonly (number | null)[] | undefined {
-    const bytes = this.#kept?.[slot];
-    return bytes && (unpack(bytes) as (number | null)[]).slice(BEFORE_VALUES);
+    const bytes = this.#lastTicks?.[slot];
+    return bytes && (unpack(bytes) as (number | null)[]).slice(HEADER_LENGTH);
   }
 
   message(target: Target, start: number, end: number, isText: boolean): void {
-    const { now, reader, heldUp } = this.#wire;
+    const { now, reader, ownDelay: heldUp } = this.#wire;
     // The silence of one that does not read is its own.
-    if (reader === "healthy" && now - this.#heardAt > this.#silence + heldUp)
-      this.#wire.fault(FAULTS.silent, `${((now - this.#heardAt) / 1_000).toFixed(0)} ms`);
-    this.#heardAt = now;
-    if (isText) return this.#wire.fault(FAULTS.text);
+    if (reader === "healthy" && now - this.#lastMessageAt > this.#maxSilence + heldUp)
+      this.#wire.reportFault(FAULTS.silent, `${((now - this.#lastMessageAt) / 1_000).toFixed(0)} ms`);
+    this.#lastMessageAt = now;
+    if (isText) return this.#wire.reportFault(FAULTS.text);
     const size = end - start;
     if (isControl(target.bytes[start])) {
-      if (size > MAX_CONTROL_BYTES) this.#wire.fault(FAULTS.controlTooLarge, `${size} bytes`);
+      if (size > MAX_CONTROL_BYTES) this.#wire.reportFault(FAULTS.controlTooLarge, `${size} bytes`);
       return this.#control(target.bytes.subarray(start, end));
     }
-    if (size > MAX_FRAME_BYTES) this.#wire.fault(FAULTS.tooLarge, `${size} bytes`);
-    if (!this.#greeted) this.#wire.fault(FAULTS.hello);
-    if (!this.#data(target, start, end)) this.#wire.fault(FAULTS.unreadable, `${size} bytes`);
+    if (size > MAX_FRAME_BYTES) this.#wire.reportFault(FAULTS.tooLarge, `${size} bytes`);
+    if (!this.#hasHello) this.#wire.reportFault(FAULTS.hello);
+    if (!this.#readDataFrame(target, start, end)) this.#wire.reportFault(FAULTS.unreadable, `${size} bytes`);
   }
 
   /** Returns whether it was a data frame, from its first byte to its last. */
-  #data(target: Target, start: number, end: number): boolean {
+  #readDataFrame(target: Target, start: number, end: number): boolean {
     const { bytes } = target;
     const elements = arrayLength(target, start);
     if (elements < 1) return false;
@@ -195,7 +195,7 @@ class TickgateDecoder implements Decoder {
       if (at >= end) return false;
       const first = at;
       const length = arrayLength(target, at);
-      if (length < BEFORE_VALUES) return false;
+      if (length < HEADER_LENGTH) return false;
       at += arrayHeadBytes(target, at);
       const handle = numberAt(target, at);
       at += VALUE_BYTES[bytes[at]];
@@ -203,14 +203,15 @@ class TickgateDecoder implements Decoder {
       at += VALUE_BYTES[bytes[at]];
       const eventTime = numberAt(target, at);
       at += VALUE_BYTES[bytes[at]];
-      for (let value = BEFORE_VALUES; value < length; value++) {
+      for (let value = HEADER_LENGTH; value < length; value++) {
         const size = VALUE_BYTES[bytes[at]];
         if (size === 0) return false;
         at += size;
       }
       if (at > end || !(handle >= 0) || !(eventTime >= 0)) return false;
-      this.#tick(handle, seq, eventTime, sentAt, length - BEFORE_VALUES);
-      if (this.#kept) this.#kept[this.#slots.slotOf(this.#wire.local, handle)] = Buffer.from(bytes.subarray(first, at));
+      this.#tick(handle, seq, eventTime, sentAt, length - HEADER_LENGTH);
+      if (this.#lastTicks)
+        this.#lastTicks[this.#slots.slotOf(this.#wire.localIndex, handle)] = Buffer.from(bytes.subarray(first, at));
     }
     return at === end;
   }
@@ -218,69 +219,70 @@ class TickgateDecoder implements Decoder {
   #tick(handle: number, seq: number, eventTime: number, sentAt: number, fields: number): void {
     const slots = this.#slots;
     const wire = this.#wire;
-    const slot = slots.slotOf(wire.local, handle);
-    if (slot < 0) return wire.fault(FAULTS.notGranted, `handle ${handle}`);
+    const slot = slots.slotOf(wire.localIndex, handle);
+    if (slot < 0) return wire.reportFault(FAULTS.notGranted, `handle ${handle}`);
     const at = this.#base + slot;
     const flags = slots.flags[at];
     if (flags !== GRANTED) {
-      if ((flags & ENDED) !== 0) return this.#broken(FAULTS.unsubscribed, slot, "");
+      if ((flags & ENDED) !== 0) return this.#reportSlotFault(FAULTS.unsubscribed, slot, "");
       slots.flags[at] = GRANTED;
     }
-    if (fields !== this.#fields) this.#broken(FAULTS.notWhole, slot, `${fields} of ${this.#fields}`);
-    if (slots.frame[at] === this.#frame) this.#broken(FAULTS.twice, slot, "");
+    if (fields !== this.#fields) this.#reportSlotFault(FAULTS.notWhole, slot, `${fields} of ${this.#fields}`);
+    if (slots.frame[at] === this.#frame) this.#reportSlotFault(FAULTS.twice, slot, "");
     else if (sentAt - slots.sentAt[at] < this.#interval)
-      this.#broken(FAULTS.tooSoon, slot, `${((sentAt - slots.sentAt[at]) / 1_000).toFixed(3)} ms`);
+      this.#reportSlotFault(FAULTS.tooSoon, slot, `${((sentAt - slots.sentAt[at]) / 1_000).toFixed(3)} ms`);
     slots.frame[at] = this.#frame;
     slots.sentAt[at] = sentAt;
-    if (!(seq >= 1) || !Number.isInteger(seq)) return this.#broken(FAULTS.notCounted, slot, String(seq));
+    if (!(seq >= 1) || !Number.isInteger(seq)) return this.#reportSlotFault(FAULTS.notCounted, slot, String(seq));
     const before = wire.seqOf(slot);
     if ((flags & (GAP | RESET)) !== 0) {
-      if ((flags & RESET) === 0 && seq < before) this.#broken(FAULTS.wentBack, slot, `${before} to ${seq}`);
-      wire.forget(slot);
+      if ((flags & RESET) === 0 && seq < before) this.#reportSlotFault(FAULTS.wentBack, slot, `${before} to ${seq}`);
+      wire.resetSeq(slot);
     } else if (seq <= before)
-      this.#broken(seq < before ? FAULTS.wentBack : FAULTS.repeated, slot, `${before} to ${seq}`);
+      this.#reportSlotFault(seq < before ? FAULTS.wentBack : FAULTS.repeated, slot, `${before} to ${seq}`);
     wire.tick(slot, seq, eventTime);
   }
 
-  #broken(name: string, slot: number, detail: string): void {
-    this.#wire.fault(name, `${this.#wire.selection.nameAt(slot)} ${detail}`.trimEnd());
+  #reportSlotFault(name: string, slot: number, detail: string): void {
+    this.#wire.reportFault(name, `${this.#wire.selection.nameAt(slot)} ${detail}`.trimEnd());
   }
 
   #control(bytes: Uint8Array): void {
     const message = unpack(bytes) as Record<string, unknown>;
-    if (!this.#greeted && message.op !== "hello") this.#wire.fault(FAULTS.hello, String(message.op));
+    if (!this.#hasHello && message.op !== "hello") this.#wire.reportFault(FAULTS.hello, String(message.op));
     switch (message.op) {
       case "hello":
-        this.#greeted = true;
-        this.#silence = Number(message.heartbeat) * 1_000 * SILENCE_SHARE + SILENCE_MICROS;
+        this.#hasHello = true;
+        this.#maxSilence = Number(message.heartbeat) * 1_000 * SILENCE_SHARE + SILENCE_MICROS;
         return;
       case "subscribed":
         return this.#subscribed(message as unknown as Granted);
       case "unsubscribed":
         return this.#unsubscribed(message.symbols as string[], message.more === true);
       case "status":
-        this.#wire.note(`status ${message.state}${message.reason === undefined ? "" : `, ${message.reason}`}`);
+        this.#wire.countNote(`status ${message.state}${message.reason === undefined ? "" : `, ${message.reason}`}`);
         if (message.state === "gap") this.#gap(message.symbols as string[], message.reason === "reset");
         return;
       case "quality":
-        return this.#wire.note(`quality ${message.state}, ${message.reason}`);
+        return this.#wire.countNote(`quality ${message.state}, ${message.reason}`);
       case "bye":
-        return this.#wire.note(`bye ${message.code}`);
+        return this.#wire.countNote(`bye ${message.code}`);
       case "error":
-        return this.#wire.fault(`error ${message.code}`, String(message.message));
+        return this.#wire.reportFault(`error ${message.code}`, String(message.message));
     }
   }
 
   #subscribed({ interval, fields, symbols, rejected }: Granted): void {
-    if (interval < this.#asked) this.#wire.fault(FAULTS.interval, `${interval} ms`);
-    if (fields.length !== ALL_FIELDS) this.#wire.fault(FAULTS.fields, fields.join(" "));
+    if (interval < this.#requestedInterval) this.#wire.reportFault(FAULTS.interval, `${interval} ms`);
+    if (fields.length !== ALL_FIELDS) this.#wire.reportFault(FAULTS.fields, fields.join(" "));
     this.#interval = interval * 1_000;
     this.#fields = fields.length;
-    for (const { symbol, code } of rejected) this.#wire.fault(FAULTS.rejected, `${symbol} ${code}`);
+    for (const { symbol, code } of rejected) this.#wire.reportFault(FAULTS.rejected, `${symbol} ${code}`);
     for (const [symbol, handle] of symbols) {
       const slot = this.#slotOf(symbol);
       if (slot < 0) continue;
-      if (!this.#slots.setHandle(this.#wire.local, handle, slot)) this.#broken(FAULTS.moved, slot, `handle ${handle}`);
+      if (!this.#slots.setHandle(this.#wire.localIndex, handle, slot))
+        this.#reportSlotFault(FAULTS.moved, slot, `handle ${handle}`);
       const at = this.#base + slot;
       // What comes next is a snapshot: it may be the same tick again, and the interval is counted from it.
       this.#slots.flags[at] = GRANTED | GAP;
@@ -294,9 +296,9 @@ class TickgateDecoder implements Decoder {
       const slot = this.#slotOf(symbol);
       if (slot >= 0) this.#slots.flags[this.#base + slot] = ENDED;
     }
-    if (more || this.#churned.length === 0) return;
-    this.#subscribe(this.#churned);
-    this.#churned = [];
+    if (more || this.#resubscribing.length === 0) return;
+    this.#subscribe(this.#resubscribing);
+    this.#resubscribing = [];
   }
 
   #gap(symbols: readonly string[], isReset: boolean): void {
@@ -312,7 +314,7 @@ class TickgateDecoder implements Decoder {
   }
 
   #subscribe(symbols: readonly string[]): void {
-    this.#wire.send(pack({ op: "subscribe", symbols, interval: this.#asked }));
+    this.#wire.send(pack({ op: "subscribe", symbols, interval: this.#requestedInterval }));
   }
 }
 

@@ -45,10 +45,10 @@ async function obey(message: WorkerOrder): Promise<WorkerReport> {
       await swarm.open();
       return { report: "opened" };
     case "count":
-      opened().count();
+      opened().startCounting();
       return { report: "counting" };
     case "tell":
-      return { report: "result", result: opened().tell() };
+      return { report: "result", result: opened().result() };
     case "settle":
       opened().settle();
       return { report: "settled" };

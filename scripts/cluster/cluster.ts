@@ -5,8 +5,8 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Part, type PartEvents, type PartSpec } from "./part.ts";
-import { answersOk, comesTrue, freePorts, hasLivePrice, redisAnswers } from "./probe.ts";
+import { ClusterProcess, type ProcessEvents, type ProcessSpec } from "./cluster_process.ts";
+import { answersOk, freePorts, hasLivePrice, redisAnswers, waitUntil } from "./probe.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const LOCALHOST = "127.0.0.1";
@@ -34,16 +34,16 @@ export interface ClusterOptions {
   /** More environment for the publishers and gateways. */
   readonly env?: Readonly<Record<string, string>>;
   /** A part has said something. */
-  line?(part: Part, line: string): void;
+  line?(part: ClusterProcess, line: string): void;
   /** A part that was ready has ended though nobody stopped it. */
-  lost?(part: Part, how: string): void;
+  lost?(part: ClusterProcess, how: string): void;
 }
 
 export class Cluster {
-  readonly redis: Part;
-  readonly feeds: readonly Part[];
-  readonly gateways: readonly Part[];
-  readonly balancer: Part;
+  readonly redis: ClusterProcess;
+  readonly feeds: readonly ClusterProcess[];
+  readonly gateways: readonly ClusterProcess[];
+  readonly balancer: ClusterProcess;
   /** The balancer's port, and its admin port. */
   readonly port: number;
   readonly adminPort: number;
@@ -53,11 +53,11 @@ export class Cluster {
   readonly #feedAdminPorts: readonly number[];
   readonly #options: ClusterOptions;
   readonly #guard: ChildProcess;
-  readonly #events: PartEvents;
+  readonly #events: ProcessEvents;
   /** Where parts may keep files; it goes with the cluster. */
   readonly folder: string;
   /** What watches it: parts that were added to it. */
-  readonly #added: Part[] = [];
+  readonly #added: ClusterProcess[] = [];
   #isUp = false;
   #ending: Promise<void> | undefined;
 
@@ -71,7 +71,7 @@ export class Cluster {
     });
     this.#guard.stdin?.on("error", () => {});
     const tell = (text: string) => this.#guard.stdin?.write(`${text}\n`);
-    const events: PartEvents = {
+    const events: ProcessEvents = {
       line: (part, line) => options.line?.(part, line),
       started: (pid) => tell(`+${pid}`),
       ended: (pid) => tell(`-${pid}`),
@@ -87,10 +87,10 @@ export class Cluster {
     this.#feedAdminPorts = Array.from({ length: FEEDS }, next);
     this.#gatewayPorts = Array.from({ length: GATEWAYS }, next);
     this.#gatewayAdminPorts = Array.from({ length: GATEWAYS }, next);
-    this.redis = new Part(this.#redisSpec(folder), events);
-    this.feeds = this.#feedAdminPorts.map((port, index) => new Part(this.#feedSpec(index, port), events));
-    this.gateways = this.#gatewayPorts.map((port, index) => new Part(this.#gatewaySpec(index, port), events));
-    this.balancer = new Part(this.#balancerSpec(), events);
+    this.redis = new ClusterProcess(this.#redisSpec(folder), events);
+    this.feeds = this.#feedAdminPorts.map((port, index) => new ClusterProcess(this.#feedSpec(index, port), events));
+    this.gateways = this.#gatewayPorts.map((port, index) => new ClusterProcess(this.#gatewaySpec(index, port), events));
+    this.balancer = new ClusterProcess(this.#balancerSpec(), events);
   }
 
   /** Makes a cluster in which nothing runs yet. */
@@ -121,13 +121,13 @@ export class Cluster {
   }
 
   /** Every part, in the order in which they start. */
-  get parts(): readonly Part[] {
+  get processes(): readonly ClusterProcess[] {
     return [this.redis, ...this.feeds, ...this.gateways, this.balancer];
   }
 
   /** Adds a part that watches the others: it is started by whoever adds it, and ends with the cluster. */
-  add(spec: PartSpec): Part {
-    const part = new Part(spec, this.#events);
+  add(spec: ProcessSpec): ClusterProcess {
+    const part = new ClusterProcess(spec, this.#events);
     this.#added.push(part);
     return part;
   }
@@ -158,7 +158,7 @@ export class Cluster {
 
   /** Ends every part at once. */
   async kill(): Promise<void> {
-    await Promise.all([...this.#added, ...this.parts].map((part) => part.kill()));
+    await Promise.all([...this.#added, ...this.processes].map((part) => part.kill()));
   }
 
   async #stop(): Promise<void> {
@@ -169,7 +169,7 @@ export class Cluster {
     if (this.#guard.exitCode === null) await once(this.#guard, "exit");
   }
 
-  #redisSpec(folder: string): PartSpec {
+  #redisSpec(folder: string): ProcessSpec {
     const own = ["--bind", LOCALHOST, "--port", String(this.redisPort), "--dir", folder, "--loglevel", "warning"];
     return {
       name: "redis",
@@ -183,7 +183,7 @@ export class Cluster {
     };
   }
 
-  #feedSpec(index: number, adminPort: number): PartSpec {
+  #feedSpec(index: number, adminPort: number): ProcessSpec {
     const feeds = this.#options.feeds.flatMap((feed) => ["--feed", feed]);
     const name = `feed${index + 1}`;
     return {
@@ -196,7 +196,7 @@ export class Cluster {
     };
   }
 
-  #gatewaySpec(index: number, port: number): PartSpec {
+  #gatewaySpec(index: number, port: number): ProcessSpec {
     const name = `gateway${index + 1}`;
     const adminPort = this.#gatewayAdminPorts[index];
     const args = ["--node", name, "--port", String(port), "--admin-port", String(adminPort)];
@@ -210,7 +210,7 @@ export class Cluster {
     };
   }
 
-  #tickgate(command: string, args: readonly string[]): Pick<PartSpec, "program" | "args" | "env" | "log"> {
+  #tickgate(command: string, args: readonly string[]): Pick<ProcessSpec, "program" | "args" | "env" | "log"> {
     const redis = ["--redis-url", `redis://${LOCALHOST}:${this.redisPort}`];
     return {
       program: process.execPath,
@@ -220,7 +220,7 @@ export class Cluster {
     };
   }
 
-  #balancerSpec(): PartSpec {
+  #balancerSpec(): ProcessSpec {
     const env: Record<string, string> = {
       BALANCER_ADDRESS: `${LOCALHOST}:${this.port}`,
       BALANCER_ADMIN_ADDRESS: `${LOCALHOST}:${this.adminPort}`,
@@ -259,11 +259,11 @@ export class Cluster {
       for (const url of urls) if (!(await hasLivePrice(url))) return false;
       return true;
     };
-    return (await comesTrue(async () => this.#ending !== undefined || (await isPriced()), deadline)) && !this.#ending;
+    return (await waitUntil(async () => this.#ending !== undefined || (await isPriced()), deadline)) && !this.#ending;
   }
 
   /** Waits until the balancer has seen every gateway to be ready again. @returns whether it has, in so many ms */
   untilServed(deadline: number): Promise<boolean> {
-    return comesTrue(() => this.#servesAll(), deadline);
+    return waitUntil(() => this.#servesAll(), deadline);
   }
 }

@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import { SAME_SIGNAL } from "../../src/command/serve/signals.ts";
 import { integer, UsageError } from "../../src/settings/option.ts";
 import { Cluster } from "./cluster.ts";
-import type { Part } from "./part.ts";
+import type { ClusterProcess } from "./cluster_process.ts";
 
 const HELP = `Usage: npm run cluster -- [--port N] [--feed FEED]…
 
@@ -89,7 +89,7 @@ function stopOnSignal(cluster: Cluster): void {
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 }
 
-function restart(cluster: Cluster, part: Part, how: string): void {
+function restart(cluster: Cluster, part: ClusterProcess, how: string): void {
   const now = performance.now();
   while (restarts.length > 0 && restarts[0] < now - RESTART_WINDOW) restarts.shift();
   if (restarts.push(now) > RESTARTS) {

@@ -10,7 +10,7 @@ const FIRST_PORT = 20_000;
 const LAST_PORT = 32_000;
 const MAX_TRIES = 200;
 /** How long one look may take, in milliseconds. */
-const PATIENCE = 1_000;
+const ANSWER_TIMEOUT = 1_000;
 /** How long to wait between two looks, in milliseconds. */
 const PAUSE = 25;
 
@@ -40,7 +40,7 @@ function listen(port: number): Promise<Server | undefined> {
 /** Whether a GET is answered with 200. */
 export async function answersOk(url: string): Promise<boolean> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(PATIENCE) });
+    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT) });
     await response.arrayBuffer();
     return response.status === 200;
   } catch {
@@ -66,7 +66,7 @@ export async function hasLivePrice(url: string): Promise<boolean> {
 }
 
 async function getJson<T>(url: string): Promise<T> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(PATIENCE) });
+  const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT) });
   return (await response.json()) as T;
 }
 
@@ -78,7 +78,7 @@ export function redisAnswers(port: number): Promise<boolean> {
       socket.destroy();
       resolve(answer);
     };
-    socket.setTimeout(PATIENCE, () => end(false));
+    socket.setTimeout(ANSWER_TIMEOUT, () => end(false));
     socket.on("error", () => end(false));
     socket.on("close", () => end(false));
     socket.on("data", (data) => end(data.toString().startsWith("+PONG")));
@@ -86,7 +86,7 @@ export function redisAnswers(port: number): Promise<boolean> {
 }
 
 /** Looks again and again. @returns whether it came true before the deadline, in milliseconds from now */
-export async function comesTrue(look: () => boolean | Promise<boolean>, deadline: number): Promise<boolean> {
+export async function waitUntil(look: () => boolean | Promise<boolean>, deadline: number): Promise<boolean> {
   for (const end = performance.now() + deadline; ; ) {
     if (await look()) return true;
     if (performance.now() >= end) return false;

@@ -23,7 +23,8 @@ export interface CommandLine {
  */
 export function readSettings(command: CommandName, args: readonly string[], env: NodeJS.ProcessEnv): CommandLine {
   const own = settingsOf(command);
-  const { values, positionals } = parseFlags(own, args);
+  const flags = own.map(([, setting]) => setting);
+  const { values, positionals } = parseFlags([...flags, CONFIG], args, true);
   const configFile = values.config ?? env.TICKGATE_CONFIG;
   const file = typeof configFile === "string" ? readFile(configFile) : {};
   const settings: Record<string, unknown> = {};
@@ -31,10 +32,10 @@ export function readSettings(command: CommandName, args: readonly string[], env:
   for (const [name, setting] of own) {
     const flag = values[setting.flag];
     const fromEnv = env[setting.env];
-    if (flag !== undefined) settings[name] = read(setting, `--${setting.flag}`, flag);
-    else if (fromEnv !== undefined) settings[name] = read(setting, setting.env, fromEnv);
+    if (flag !== undefined) settings[name] = readValue(setting, `--${setting.flag}`, flag);
+    else if (fromEnv !== undefined) settings[name] = readValue(setting, setting.env, fromEnv);
     else if (file[setting.flag] !== undefined)
-      settings[name] = read(setting, `"${setting.flag}" in ${configFile}`, file[setting.flag]);
+      settings[name] = readValue(setting, `"${setting.flag}" in ${configFile}`, file[setting.flag]);
   }
   checkTogether(settings as unknown as Settings);
   return {
@@ -50,18 +51,28 @@ function checkTogether({ windowMin, windowMax }: Settings): void {
     throw new UsageError(`--window-min (${windowMin}) must not be above --window-max (${windowMax})`);
 }
 
-type FlagValues = Record<string, string | boolean | (string | boolean)[] | undefined>;
+/** The values of the flags that a command line has, by flag. */
+export type FlagValues = Record<string, string | boolean | (string | boolean)[] | undefined>;
+/** How a flag is written: a boolean default makes it a switch; a list's flag may be given several times. */
+type Flag = Pick<Setting, "flag" | "default">;
 
-function parseFlags(own: [string, Setting][], args: readonly string[]): { values: FlagValues; positionals: string[] } {
-  const options: Record<string, { type: "string" | "boolean"; multiple?: boolean; short?: string }> = {
-    config: { type: "string" },
-  };
-  for (const [, setting] of own) {
-    const isSwitch = typeof setting.default === "boolean";
-    options[setting.flag] = { type: isSwitch ? "boolean" : "string", multiple: Array.isArray(setting.default) };
-  }
+/** The settings file. */
+const CONFIG: Flag = { flag: "config", default: "" };
+
+/**
+ * Splits a command line into flags and operands. The values are not checked yet.
+ * @throws UsageError that names an unknown flag, a flag without a value, or an operand where there may be none
+ */
+export function parseFlags(
+  flags: readonly Flag[],
+  args: readonly string[],
+  allowPositionals: boolean,
+): { values: FlagValues; positionals: string[] } {
+  const options: Record<string, { type: "string" | "boolean"; multiple: boolean }> = {};
+  for (const { flag, default: fallback } of flags)
+    options[flag] = { type: typeof fallback === "boolean" ? "boolean" : "string", multiple: Array.isArray(fallback) };
   try {
-    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true, allowNegative: true });
+    return parseArgs({ args: [...args], options, allowPositionals, strict: true, allowNegative: true });
   } catch (error) {
     // parseArgs explains in its first sentence; the rest is about how to pass such a word as an operand.
     const [first] = (error as Error).message.split(". ");
@@ -69,7 +80,16 @@ function parseFlags(own: [string, Setting][], args: readonly string[]): { values
   }
 }
 
-function read(setting: Setting, where: string, given: unknown): unknown {
+/**
+ * Reads a setting's value, or its values where it is a list.
+ * @param where the flag, environment name or key that has the value, for the error
+ * @throws UsageError that names it and its range
+ */
+export function readValue(
+  setting: Pick<Setting, "kind" | "default" | "secret">,
+  where: string,
+  given: unknown,
+): unknown {
   const values = Array.isArray(given) ? given : [given];
   const results = values.map((value) => {
     const result = typeof value === "object" ? undefined : setting.kind.read(String(value));

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { Cluster } from "../../scripts/cluster/cluster.ts";
-import { comesTrue } from "../../scripts/cluster/probe.ts";
+import { waitUntil } from "../../scripts/cluster/probe.ts";
 import { Crowd } from "../support/crowd.ts";
 import { redOn } from "../support/dashboard.ts";
 import { Prometheus, type Series } from "../support/prometheus.ts";
@@ -50,7 +50,7 @@ async function quietDay(t: TestContext): Promise<Scene> {
     writer.rest();
     crowd.leave();
     // A part that a failed test has left stopped would not hear that it is to end.
-    for (const part of cluster.parts) part.signal("SIGCONT");
+    for (const part of cluster.processes) part.signal("SIGCONT");
     await cluster.stop();
   });
   await cluster.start();
@@ -59,7 +59,7 @@ async function quietDay(t: TestContext): Promise<Scene> {
   await crowd.join(HEALTHY, { url: cluster.url, symbols: SYMBOLS, interval: 100 });
   const hasSeen = `count_over_time(tickgate:server_stage_seconds:mean[5m]) >= ${WELL / 5}`;
   assert.ok(
-    await comesTrue(async () => (await prometheus.query(hasSeen)).length === cluster.gateways.length, RAISED),
+    await waitUntil(async () => (await prometheus.query(hasSeen)).length === cluster.gateways.length, RAISED),
     "Prometheus has seen all gateways serve for a while",
   );
   assert.deepEqual(await firing(prometheus), []);
@@ -90,7 +90,7 @@ async function raises(
   const from = performance.now();
   const since = Date.now() / 1_000;
   const isRaised = async () => (await firing(prometheus)).includes(alert);
-  const wasRaised = await comesTrue(isRaised, RAISED);
+  const wasRaised = await waitUntil(isRaised, RAISED);
   const raised = performance.now() - from;
   if (!wasRaised) assert.fail(`${alert} is not raised: ${JSON.stringify(await prometheus.alerts())}`);
   const red = new Set<string>();
@@ -101,7 +101,7 @@ async function raises(
 
   await end();
   const over = performance.now();
-  assert.ok(await comesTrue(async () => !(await isRaised()), CALM), `${alert} goes`);
+  assert.ok(await waitUntil(async () => !(await isRaised()), CALM), `${alert} goes`);
   t.diagnostic(`${alert}: raised after ${seconds(raised)} s, gone after ${seconds(performance.now() - over)} s`);
 
   const lasted = Math.ceil(Date.now() / 1_000 - since);

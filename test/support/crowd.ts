@@ -1,7 +1,7 @@
 /** Many clients that want prices and look at little of what they get, so that they cost the machine little. */
 import { pack, unpack } from "msgpackr";
 import { WebSocket } from "ws";
-import { comesTrue } from "../../scripts/cluster/probe.ts";
+import { waitUntil } from "../../scripts/cluster/probe.ts";
 
 export interface CrowdOptions {
   readonly url: string;
@@ -23,7 +23,7 @@ export class Crowd {
   async join(count: number, options: CrowdOptions, deadline = 20_000): Promise<void> {
     const expected = this.#sockets.length + count;
     for (let index = 0; index < count; index++) this.#open(options);
-    if (!(await comesTrue(() => this.#served >= expected, deadline)))
+    if (!(await waitUntil(() => this.#served >= expected, deadline)))
       throw new Error(`${this.#served} of ${expected} clients have prices`);
   }
 

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { Cluster } from "../../scripts/cluster/cluster.ts";
-import type { Part } from "../../scripts/cluster/part.ts";
-import { comesTrue } from "../../scripts/cluster/probe.ts";
+import type { ClusterProcess } from "../../scripts/cluster/cluster_process.ts";
+import { waitUntil } from "../../scripts/cluster/probe.ts";
 import { Follower } from "./follower.ts";
 import { TickWriter } from "./tick_writer.ts";
 
@@ -46,7 +46,7 @@ export class FaultMarket {
       market.writer.rest();
       for (const follower of market.followers) follower.close();
       // A part that a failed test has left stopped would not hear that it is to end.
-      for (const part of cluster.parts) part.signal("SIGCONT");
+      for (const part of cluster.processes) part.signal("SIGCONT");
       await cluster.stop();
     });
     await cluster.start();
@@ -68,18 +68,18 @@ export class FaultMarket {
       this.followers.push(new Follower({ url, symbols, fields, interval }));
     }
     const areComplete = () => this.followers.every((follower) => follower.isComplete);
-    assert.ok(await comesTrue(areComplete, PATIENCE), "every client has every symbol");
+    assert.ok(await waitUntil(areComplete, PATIENCE), "every client has every symbol");
     for (const follower of this.followers) follower.measure();
   }
 
   /** Waits until one of the feeds says that it leads, and the other does not. */
-  async untilLed(): Promise<Part> {
-    let leading: Part[] = [];
+  async untilLed(): Promise<ClusterProcess> {
+    let leading: ClusterProcess[] = [];
     const isLed = () => {
       leading = this.cluster.feeds.filter((feed) => feed.isRunning && leads(feed));
       return leading.length === 1;
     };
-    assert.ok(await comesTrue(isLed, PATIENCE), "one feed leads");
+    assert.ok(await waitUntil(isLed, PATIENCE), "one feed leads");
     return leading[0];
   }
 
@@ -92,14 +92,14 @@ export class FaultMarket {
     const from = performance.now();
     const price = this.writer.price;
     const isSince = ({ symbols }: Follower) => BUSY.every((symbol) => (symbols.get(symbol)?.values[0] ?? 0) >= price);
-    const came = await comesTrue(() => this.followers.every(isSince), deadline);
+    const came = await waitUntil(() => this.followers.every(isSince), deadline);
     return came ? Math.round(performance.now() - from) : undefined;
   }
 
   /** Lets the market rest, and checks that everybody has what was published last. */
   async assertConverged(deadline = CONVERGE): Promise<void> {
     this.writer.rest();
-    await comesTrue(() => this.#different().length === 0, deadline);
+    await waitUntil(() => this.#different().length === 0, deadline);
     assert.deepEqual(this.#different().slice(0, 5), [], `not what was published last, after ${deadline} ms`);
   }
 
@@ -108,13 +108,13 @@ export class FaultMarket {
     const violations = this.followers.flatMap((follower) => follower.violations);
     assert.deepEqual(violations.slice(0, 5), []);
     assert.deepEqual(this.lost, []);
-    for (const part of this.cluster.parts) assert.ok(part.isRunning, `${part.name} runs`);
+    for (const part of this.cluster.processes) assert.ok(part.isRunning, `${part.name} runs`);
   }
 
   /** Waits until something is so of every client's symbols. @returns whether it came, within so many ms */
   async everyState(state: string, symbols: readonly string[], deadline: number): Promise<boolean> {
     const isSo = (follower: Follower) => symbols.every((symbol) => follower.symbols.get(symbol)?.state === state);
-    return comesTrue(() => this.followers.every(isSo), deadline);
+    return waitUntil(() => this.followers.every(isSo), deadline);
   }
 
   #different(): string[] {
@@ -130,7 +130,7 @@ export class FaultMarket {
 }
 
 /** Whether a feed leads, as it said last. */
-function leads(feed: Part): boolean {
+function leads(feed: ClusterProcess): boolean {
   const said = feed.lines.findLast((line) => /"msg":"(leading|no longer leading|standing by)/.test(line));
   return said?.includes('"msg":"leading') ?? false;
 }

@@ -52,7 +52,7 @@ class ProtobufDecoder implements Decoder {
     const publication = this.#field(target.bytes, push, PUSH_PUBLICATION, PUSH_DISCONNECT);
     if (publication < 0) return;
     const data = this.#field(target.bytes, publication, PUBLICATION_DATA, 0);
-    if (data < 0 || !this.#reader.msgpack(target, this.#at)) this.#wire.fault("malformed");
+    if (data < 0 || !this.#reader.msgpack(target, this.#at)) this.#wire.reportFault("malformed");
   }
 
   /** Goes to the content of a field, and returns where it ends; -1 where it is not there. @param bad a field that is a fault */
@@ -62,7 +62,8 @@ class ProtobufDecoder implements Decoder {
       const value = this.#varint(bytes);
       if ((tag & 7) === 0) continue;
       if (tag === wanted) return this.#at + value;
-      if (tag === bad) this.#wire.fault("error", Buffer.from(bytes.subarray(this.#at, this.#at + value)).toString());
+      if (tag === bad)
+        this.#wire.reportFault("error", Buffer.from(bytes.subarray(this.#at, this.#at + value)).toString());
       this.#at += value;
     }
     return -1;
@@ -114,13 +115,13 @@ class JsonDecoder implements Decoder {
     // {"push":… before {"id":…: what pushes look like is all that the swarm has time to tell.
     if (bytes[start + 2] !== 0x70) {
       const text = bytes.toString("utf8", start, end);
-      if (text.includes('"error":')) this.#wire.fault("error", text);
+      if (text.includes('"error":')) this.#wire.reportFault("error", text);
       return;
     }
     if (this.#reader.json(target, start + this.#dataAt)) return;
     this.#dataAt = bytes.subarray(start, end).indexOf(DATA) + DATA.length;
     if (!this.#reader.json(target, start + this.#dataAt))
-      this.#wire.fault("malformed", bytes.toString("utf8", start, end));
+      this.#wire.reportFault("malformed", bytes.toString("utf8", start, end));
   }
 
   #send(text: string): void {

@@ -58,7 +58,7 @@ class NatsDecoder implements Decoder {
       for (let unit = 1; bytes[digit] !== SPACE; digit--, unit *= 10) length += (bytes[digit] - 0x30) * unit;
       const payload = lineEnd + 2;
       if (payload + length + 2 > end) break;
-      if (!this.#reader.msgpack(target, payload)) this.#wire.fault("malformed");
+      if (!this.#reader.msgpack(target, payload)) this.#wire.reportFault("malformed");
       at = payload + length + 2;
     }
     return at;
@@ -66,7 +66,7 @@ class NatsDecoder implements Decoder {
 
   #control(line: string): void {
     if (line === "PING") this.#wire.send(Buffer.from("PONG\r\n"));
-    else if (line.startsWith("-ERR")) this.#wire.fault("error", line);
+    else if (line.startsWith("-ERR")) this.#wire.reportFault("error", line);
   }
 
   #keep(target: Target, start: number, end: number): void {

@@ -24,17 +24,17 @@ export class PayloadReader {
     if (bytes[start] !== ARRAY) return false;
     const seqAt = start + 1 + VALUE_BYTES[bytes[start + 1]];
     const timeAt = seqAt + VALUE_BYTES[bytes[seqAt]];
-    return this.#tell(numberAt(target, start + 1), numberAt(target, seqAt), numberAt(target, timeAt));
+    return this.#report(numberAt(target, start + 1), numberAt(target, seqAt), numberAt(target, timeAt));
   }
 
   /** The same in JSON. */
   json({ bytes }: Target, start: number): boolean {
     if (bytes[start] !== OPEN) return false;
     this.#at = start + 1;
-    return this.#tell(this.#jsonNumber(bytes), this.#jsonNumber(bytes), this.#jsonNumber(bytes));
+    return this.#report(this.#jsonNumber(bytes), this.#jsonNumber(bytes), this.#jsonNumber(bytes));
   }
 
-  #tell(number: number, seq: number, eventTime: number): boolean {
+  #report(number: number, seq: number, eventTime: number): boolean {
     const slot = this.#wire.selection.slotOf(number);
     if (!(slot >= 0 && seq > 0 && eventTime > 0)) return false;
     this.#wire.tick(slot, seq, eventTime);

@@ -22,7 +22,7 @@ class PlainDecoder implements Decoder {
   }
 
   message(target: Target, start: number): void {
-    if (!this.#reader.msgpack(target, start)) this.#wire.fault("malformed");
+    if (!this.#reader.msgpack(target, start)) this.#wire.reportFault("malformed");
   }
 }
 

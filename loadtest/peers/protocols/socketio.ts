@@ -31,12 +31,12 @@ class JsonDecoder implements Decoder {
   message(target: Target, start: number): void {
     const { bytes } = target;
     if (bytes[start] === MESSAGE && bytes[start + 1] === EVENT) {
-      if (!this.#reader.json(target, start + BEFORE_TICK.length)) this.#wire.fault("malformed");
+      if (!this.#reader.json(target, start + BEFORE_TICK.length)) this.#wire.reportFault("malformed");
     } else if (bytes[start] === OPEN) this.#send("40");
     else if (bytes[start] === PING) this.#send("3");
     else if (bytes[start] === MESSAGE && bytes[start + 1] === CONNECT)
       this.#send(`42${JSON.stringify(["subscribe", this.#wire.selection.names()])}`);
-    else this.#wire.fault("unknown packet");
+    else this.#wire.reportFault("unknown packet");
   }
 
   #send(text: string): void {
@@ -71,12 +71,12 @@ class MsgpackDecoder implements Decoder {
   #engine(type: number): void {
     if (type === OPEN) this.#wire.send(pack({ type: 0, nsp: "/" }));
     else if (type === PING) this.#wire.send(Buffer.from("3"), true);
-    else this.#wire.fault("unknown packet");
+    else this.#wire.reportFault("unknown packet");
   }
 
   #event(target: Target, start: number, end: number): void {
     if (this.#valueAt === 0) this.#valueAt = target.bytes.subarray(start, end).indexOf(NAME) + NAME.length;
-    if (!this.#reader.msgpack(target, start + this.#valueAt)) this.#wire.fault("malformed");
+    if (!this.#reader.msgpack(target, start + this.#valueAt)) this.#wire.reportFault("malformed");
   }
 }
 

@@ -6,10 +6,10 @@ import { Selection } from "../../swarm/selection.ts";
 export const MARKET = ["SIM:S0000", "SIM:S0001"];
 
 export class RecordingWire implements Wire {
-  readonly local = 0;
+  readonly localIndex = 0;
   readonly reader = "healthy";
   readonly now = 0;
-  readonly heldUp = 0;
+  readonly ownDelay = 0;
   readonly selection = new Selection(MARKET, 0, MARKET.length);
   readonly decoder: Decoder;
   readonly sent: (string | Buffer)[] = [];
@@ -41,11 +41,11 @@ export class RecordingWire implements Wire {
     return 0;
   }
 
-  forget(): void {}
+  resetSeq(): void {}
 
-  fault(name: string): void {
+  reportFault(name: string): void {
     this.faults.push(name);
   }
 
-  note(): void {}
+  countNote(): void {}
 }

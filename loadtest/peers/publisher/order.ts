@@ -1,7 +1,7 @@
 /** What a publisher is told to do: the market, and where it goes. */
 
 /** A way to a peer. */
-export type Way =
+export type Destination =
   | { readonly way: "redis"; readonly url: string }
   | { readonly way: "socketio"; readonly url: string; readonly isVolatile: boolean }
   | { readonly way: "centrifugo"; readonly port: number; readonly format: "json" | "msgpack" }
@@ -14,5 +14,5 @@ export interface PublisherOrder {
   /** Ticks a second, all symbols together. */
   readonly rate: number;
   readonly seed: number;
-  readonly to: Way;
+  readonly to: Destination;
 }

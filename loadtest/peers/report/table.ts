@@ -67,11 +67,11 @@ function remarks(row: Row): string[] {
     ...(load > SATURATED
       ? [`${title}: readers, publisher and Redis had used up their core; the ages are partly theirs`]
       : []),
-    ...(row.median("strangerCores") > COMPANY
-      ? [`${title}: other programs took ${percent(row.median("strangerCores"))} of a core meanwhile`]
+    ...(row.median("otherProgramCores") > COMPANY
+      ? [`${title}: other programs took ${percent(row.median("otherProgramCores"))} of a core meanwhile`]
       : []),
-    ...(row.median("givenShare") < GIVEN
-      ? [`${title}: the machine's host gave ${percent(row.median("givenShare"))} of the time that was asked for`]
+    ...(row.median("grantedShare") < GIVEN
+      ? [`${title}: the machine's host gave ${percent(row.median("grantedShare"))} of the time that was asked for`]
       : []),
     ...(faults.size > 0 ? [`${title}: messages that were wrong: ${[...faults].join(", ")}`] : []),
   ];

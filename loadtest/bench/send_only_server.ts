@@ -3,10 +3,10 @@
  * times a second, with the same library that the gateway sends with. What it costs is what sending costs.
  */
 import { App, us_socket_local_port, type WebSocket } from "uWebSockets.js";
-import { type CountOrder, often, SendCounter, say } from "./send_counter.ts";
+import { type CountOrder, repeatAtRate, SendCounter, sendReport } from "./send_counter.ts";
 
 /** To the floor. */
-export type FloorOrder = { order: "serve"; frame: Uint8Array; framesPerSecond: number } | CountOrder;
+export type SendOnlyOrder = { order: "serve"; frame: Uint8Array; framesPerSecond: number } | CountOrder;
 
 /** How often it sends, ms: as often as the gateway's pacer looks what is due. */
 const PERIOD = 4;
@@ -16,7 +16,7 @@ const counter = new SendCounter();
 
 function serve(frame: Uint8Array, framesPerSecond: number): void {
   let next = 0;
-  often(
+  repeatAtRate(
     PERIOD,
     () => (sockets.length > 0 ? framesPerSecond : 0),
     () => counter.sent(sockets[next++ % sockets.length].send(frame, true)),
@@ -29,12 +29,12 @@ function serve(frame: Uint8Array, framesPerSecond: number): void {
     })
     .listen("127.0.0.1", 0, (socket) => {
       if (!socket) throw new Error("the floor cannot listen");
-      say({ report: "serving", port: us_socket_local_port(socket) });
+      sendReport({ report: "serving", port: us_socket_local_port(socket) });
     });
 }
 
-process.on("message", (message: FloorOrder) => {
+process.on("message", (message: SendOnlyOrder) => {
   if (message.order === "serve") serve(message.frame, message.framesPerSecond);
-  else counter.obey(message);
+  else counter.handle(message);
 });
 process.on("disconnect", () => process.exit());

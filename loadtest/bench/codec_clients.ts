@@ -3,8 +3,8 @@
  * into an array once per change for all of them, so that the codec's work is all that is repeated.
  */
 import { Packr } from "msgpackr";
-import { FIELD_COUNT } from "../src/base/tick.ts";
-import type { MarketTable } from "../src/market/table.ts";
+import { FIELD_COUNT } from "../../src/base/tick.ts";
+import type { MarketTable } from "../../src/market/table.ts";
 
 export class CodecClients {
   readonly #table: MarketTable;

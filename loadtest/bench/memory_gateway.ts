@@ -1,19 +1,19 @@
 /** A gateway's real parts without a network and without time of its own: for benchmarks of what is between. */
 import { pack } from "msgpackr";
 import { pino } from "pino";
-import { ManualClock } from "../src/base/clock.ts";
-import { MemoryBus } from "../src/bus/memory.ts";
-import { SimMarket } from "../src/feed/sim/sim_market.ts";
-import { createContext, type GatewayContext } from "../src/gateway/context.ts";
-import { Ingest } from "../src/gateway/ingest.ts";
-import { Session } from "../src/gateway/session/session.ts";
-import type { Socket, SocketData } from "../src/gateway/session/socket.ts";
-import { BusRecord } from "../src/market/bus_record.ts";
-import { MarketTable } from "../src/market/table.ts";
-import { SETTINGS, type Settings } from "../src/settings/settings.ts";
+import { ManualClock } from "../../src/base/clock.ts";
+import { MemoryBus } from "../../src/bus/memory.ts";
+import { SimMarket } from "../../src/feed/sim/sim_market.ts";
+import { createContext, type GatewayContext } from "../../src/gateway/context.ts";
+import { Ingest } from "../../src/gateway/ingest.ts";
+import { Session } from "../../src/gateway/session/session.ts";
+import type { Socket, SocketData } from "../../src/gateway/session/socket.ts";
+import { BusRecord } from "../../src/market/bus_record.ts";
+import { MarketTable } from "../../src/market/table.ts";
+import { SETTINGS, type Settings } from "../../src/settings/settings.ts";
 
 /** A socket that swallows what it is given, and whose client answers each ping at once. */
-class SwallowingSocket implements Socket {
+class DiscardingSocket implements Socket {
   readonly #data: SocketData = {
     subprotocol: "tickgate.v1.msgpack",
     address: "127.0.0.1",
@@ -55,10 +55,10 @@ export class MemoryGateway {
   readonly clock = new ManualClock();
   readonly context: GatewayContext;
   readonly sessions: Session[] = [];
-  readonly #sockets: SwallowingSocket[] = [];
+  readonly #sockets: DiscardingSocket[] = [];
   readonly #ingest: Ingest;
   readonly #market: SimMarket;
-  readonly #near: MarketTable;
+  readonly #publisherTable: MarketTable;
   readonly #record = new BusRecord();
 
   /** @param symbols of the market: each has had its first tick */
@@ -70,14 +70,14 @@ export class MemoryGateway {
     const { table, topics: immediate, counts } = this.context;
     this.#ingest = new Ingest(table, immediate, counts, clock);
     this.#market = new SimMarket(symbols, 1, "SIM");
-    this.#near = new MarketTable(symbols);
+    this.#publisherTable = new MarketTable(symbols);
     this.#record.epoch = 1;
     for (let symbol = 0; symbol < symbols; symbol++) this.#tick(symbol, this.#market.first(symbol));
   }
 
   /** One more connection, subscribed to `SIM:S…` of these numbers. */
   connect(symbols: readonly number[], interval: number): void {
-    const socket = new SwallowingSocket();
+    const socket = new DiscardingSocket();
     const session = new Session(this.context, socket, String(this.sessions.length));
     this.sessions.push(session);
     this.#sockets.push(socket);
@@ -108,7 +108,7 @@ export class MemoryGateway {
   }
 
   /** The look at every session that time brings, as the gateway does it four times a second. */
-  look(): void {
+  maintain(): void {
     const now = this.clock.millis();
     for (const session of this.sessions) session.maintain(now);
   }
@@ -120,10 +120,10 @@ export class MemoryGateway {
   }
 
   #tick(symbol: number, patch: Parameters<MarketTable["merge"]>[1]): void {
-    const row = this.#near.add(this.#market.symbols[symbol]);
+    const row = this.#publisherTable.add(this.#market.symbols[symbol]);
     const now = this.clock.micros();
-    this.#near.merge(row, patch, now, now);
-    this.#near.read(row, this.#record);
+    this.#publisherTable.merge(row, patch, now, now);
+    this.#publisherTable.read(row, this.#record);
     this.#record.sentAt = now;
     this.#ingest.record(this.#record);
   }

@@ -18,11 +18,11 @@ export function machineTime(): { readonly worked: number; readonly stolen: numbe
   return { worked: worked / KERNEL_HERTZ, stolen: times[STOLEN] / KERNEL_HERTZ };
 }
 
-export class GivenTime {
+export class CpuSteal {
   readonly #before = machineTime();
 
   /** The share that was given since the beginning: 1 where the machine is its own. */
-  get share(): number {
+  get grantedShare(): number {
     const now = machineTime();
     const worked = now.worked - this.#before.worked;
     const stolen = now.stolen - this.#before.stolen;

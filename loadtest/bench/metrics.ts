@@ -8,12 +8,12 @@
  * Exit code 1 when it costs more than 2 %, with certainty.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { integer, UsageError } from "../src/settings/option.ts";
-import { loadOf } from "./bench_load.ts";
-import { type FlagValues, flag, flagsHelp, readFlags } from "./flags.ts";
-import { GatewayProcess } from "./gateway_process.ts";
-import type { Crew } from "./swarm/crew.ts";
-import { processUsage } from "./swarm/process_usage.ts";
+import { integer, UsageError } from "../../src/settings/option.ts";
+import { GatewayProcess } from "../gateway_process.ts";
+import { type OptionValues, option, readTable, tableHelp } from "../option_table.ts";
+import type { SwarmCoordinator } from "../swarm/coordinator.ts";
+import { processUsage } from "../swarm/process_usage.ts";
+import { loadOf } from "./load.ts";
 
 /** What it may cost, as a share. */
 const LIMIT = 0.02;
@@ -22,17 +22,17 @@ const SCRAPE_TIME = 5_000;
 /** Standard errors within which the truth is, but for one time in twenty. */
 const CERTAINTY = 2;
 
-const FLAGS = {
-  rounds: flag(integer(2, 100), 6, "How often the two are measured"),
-  seconds: flag(integer(2, 3_600), 20, "How long each time"),
-  warm: flag(integer(1, 600, "seconds"), 4, "How long to wait before, with everyone connected"),
-  connections: flag(integer(1, 20_000), 1_000, "Connections"),
-  symbols: flag(integer(1, 100_000), 1_000, "Symbols in the market"),
-  "per-connection": flag(integer(1, 20_000), 50, "Symbols that each connection subscribes to"),
-  rate: flag(integer(1, 1_000_000, "ticks a second"), 20_000, "Ticks of the whole market"),
-  interval: flag(integer(0, 60_000, "ms"), 100, "The interval of every subscription"),
+const OPTIONS = {
+  rounds: option(integer(2, 100), 6, "How often the two are measured"),
+  seconds: option(integer(2, 3_600), 20, "How long each time"),
+  warm: option(integer(1, 600, "seconds"), 4, "How long to wait before, with everyone connected"),
+  connections: option(integer(1, 20_000), 1_000, "Connections"),
+  symbols: option(integer(1, 100_000), 1_000, "Symbols in the market"),
+  "per-connection": option(integer(1, 20_000), 50, "Symbols that each connection subscribes to"),
+  rate: option(integer(1, 1_000_000, "ticks a second"), 20_000, "Ticks of the whole market"),
+  interval: option(integer(0, 60_000, "ms"), 100, "The interval of every subscription"),
 };
-type Options = FlagValues<typeof FLAGS>;
+type Options = OptionValues<typeof OPTIONS>;
 
 interface Run {
   /** Seconds of CPU for a million ticks that arrived. */
@@ -44,10 +44,10 @@ interface Run {
 /** A gateway and its load. */
 class Side {
   readonly #gateway: GatewayProcess;
-  readonly #load: Crew;
+  readonly #load: SwarmCoordinator;
   #cpu = 0;
 
-  private constructor(gateway: GatewayProcess, load: Crew) {
+  private constructor(gateway: GatewayProcess, load: SwarmCoordinator) {
     this.#gateway = gateway;
     this.#load = load;
   }
@@ -67,13 +67,13 @@ class Side {
 
   /** From now on what arrives counts, and what it costs. */
   async begin(): Promise<void> {
-    await this.#load.count();
+    await this.#load.startCounting();
     this.#cpu = this.#used();
   }
 
   async end(): Promise<Run> {
     const cpu = this.#used() - this.#cpu;
-    const { classes, seconds } = await this.#load.tell();
+    const { classes, seconds } = await this.#load.result();
     const { ticks } = classes.healthy;
     return { cost: (cpu / ticks) * 1e6, ticksPerSecond: ticks / seconds, cores: cpu / seconds };
   }
@@ -86,7 +86,7 @@ class Side {
   }
 
   async stop(): Promise<void> {
-    this.#load.stop();
+    this.#load.kill();
     await this.#gateway.stop();
   }
 
@@ -160,8 +160,8 @@ async function compare(options: Options): Promise<boolean> {
 }
 
 try {
-  const read = readFlags(FLAGS, process.argv.slice(2));
-  if (!read) process.stdout.write(`node loadtest/bench_metrics.ts\n${flagsHelp(FLAGS)}`);
+  const read = readTable(OPTIONS, process.argv.slice(2));
+  if (!read) process.stdout.write(`node loadtest/bench_metrics.ts\n${tableHelp(OPTIONS)}`);
   else {
     const { connections, symbols, rate, interval } = read.values;
     if (read.values["per-connection"] > symbols)

@@ -1,26 +1,26 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { boolean, integer, list, text, UsageError } from "../src/settings/option.ts";
-import { flag, flagsHelp, readFlags } from "./flags.ts";
+import { option, readTable, tableHelp } from "./option_table.ts";
 
-const FLAGS = {
-  connections: flag(integer(1, 10), 3, "Connections"),
-  name: flag(text("NAME", "a word", /^\w+$/), "", "A name"),
-  pid: flag(list(integer(1, 99), /,/), [] as number[], "Processes"),
-  quiet: flag(boolean(), false, "Say less"),
+const OPTIONS = {
+  connections: option(integer(1, 10), 3, "Connections"),
+  name: option(text("NAME", "a word", /^\w+$/), "", "A name"),
+  pid: option(list(integer(1, 99), /,/), [] as number[], "Processes"),
+  quiet: option(boolean(), false, "Say less"),
 };
 
 test("flags are read, and those that are not given have their default", () => {
-  const read = readFlags(FLAGS, ["--connections", "7", "--pid", "1,2", "--pid=3", "--quiet"]);
+  const read = readTable(OPTIONS, ["--connections", "7", "--pid", "1,2", "--pid=3", "--quiet"]);
   assert.deepEqual(read?.values, { connections: 7, name: "", pid: [1, 2, 3], quiet: true });
   assert.deepEqual([...(read?.given ?? [])].sort(), ["connections", "pid", "quiet"]);
-  assert.deepEqual(readFlags(FLAGS, [])?.values, { connections: 3, name: "", pid: [], quiet: false });
+  assert.deepEqual(readTable(OPTIONS, [])?.values, { connections: 3, name: "", pid: [], quiet: false });
 });
 
 test("a wrong value is refused with the flag and its range, an unknown flag by its name", () => {
   const refused = (...args: string[]) => {
     try {
-      readFlags(FLAGS, args);
+      readTable(OPTIONS, args);
     } catch (error) {
       assert.ok(error instanceof UsageError);
       return error.message;
@@ -35,8 +35,8 @@ test("a wrong value is refused with the flag and its range, an unknown flag by i
 });
 
 test("the help lists every flag with its range and default", () => {
-  assert.equal(readFlags(FLAGS, ["--help"]), undefined);
-  const lines = flagsHelp(FLAGS).trimEnd().split("\n");
+  assert.equal(readTable(OPTIONS, ["--help"]), undefined);
+  const lines = tableHelp(OPTIONS).trimEnd().split("\n");
   assert.deepEqual(lines, [
     "  --connections N       Connections: a whole number from 1 to 10; 3",
     "  --name NAME           A name: a word",

@@ -4,19 +4,19 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { UsageError } from "../../src/settings/option.ts";
-import { comesTrue } from "./probe.ts";
+import { waitUntil } from "./probe.ts";
 
 /** How long a part may take until it is ready, in milliseconds. */
 const START_TIME = 15_000;
 /** Lines that are kept of what a part says, to show them when it fails. */
 const KEPT_LINES = 200;
 /** How long to wait for the last lines of a part that has ended, in milliseconds. */
-const LAST_WORDS_TIME = 500;
+const OUTPUT_END_TIME = 500;
 /** Where servers are installed that a user's PATH may not have. */
 const SERVER_FOLDERS = ["/usr/local/sbin", "/usr/sbin"];
 
 /** What a part is. */
-export interface PartSpec {
+export interface ProcessSpec {
   readonly name: string;
   readonly program: string;
   readonly args: readonly string[];
@@ -35,24 +35,24 @@ export interface PartSpec {
 }
 
 /** Whom a part tells. */
-export interface PartEvents {
-  line(part: Part, line: string): void;
+export interface ProcessEvents {
+  line(part: ClusterProcess, line: string): void;
   /** It runs under this process id. */
   started(pid: number): void;
   ended(pid: number): void;
   /** It has ended though nobody stopped it; `how` is its exit code or signal. */
-  lost(part: Part, how: string): void;
+  lost(part: ClusterProcess, how: string): void;
 }
 
-export class Part {
-  readonly spec: PartSpec;
+export class ClusterProcess {
+  readonly spec: ProcessSpec;
   /** The last lines that it has said. */
   readonly lines: string[] = [];
-  readonly #events: PartEvents;
+  readonly #events: ProcessEvents;
   #process: ChildProcess | undefined;
   #stopping = false;
 
-  constructor(spec: PartSpec, events: PartEvents) {
+  constructor(spec: ProcessSpec, events: ProcessEvents) {
     this.spec = spec;
     this.#events = events;
   }
@@ -93,12 +93,12 @@ export class Part {
       this.#process = undefined;
       failure = error.code === "ENOENT" ? this.#missing() : error.message;
     });
-    const isReady = await comesTrue(async () => this.#process !== child || (await this.spec.ready()), START_TIME);
+    const isReady = await waitUntil(async () => this.#process !== child || (await this.spec.ready()), START_TIME);
     if (this.#process === child && isReady) return;
     if (failure === undefined && !isReady) failure = `is not ready after ${START_TIME / 1_000} s`;
     failure ??= this.#stopping ? "was stopped" : "ended at its start";
     // What it said last may still be on its way.
-    if (!this.isRunning) await comesTrue(() => child.stderr?.readableEnded === true, LAST_WORDS_TIME);
+    if (!this.isRunning) await waitUntil(() => child.stderr?.readableEnded === true, OUTPUT_END_TIME);
     const said = this.lines.slice(-10).map((line) => `\n  ${line}`);
     throw new UsageError(`${this.name}: ${failure}${said.join("")}`);
   }

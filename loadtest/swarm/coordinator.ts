@@ -1,9 +1,9 @@
 /** The swarm as whoever started it sees it: some processes that share the connections, ordered and added up as one. */
 import { UsageError } from "../../src/settings/option.ts";
 import { Child } from "../child.ts";
-import { type Plan, shares } from "./plan.ts";
+import { type Plan, splitPlan } from "./plan.ts";
 import { type Comparison, MAX_OPENING, OPEN_TIME, type ValueComparison } from "./swarm.ts";
-import { addUp, type SwarmResult } from "./tally.ts";
+import { type SwarmResult, sumResults } from "./tally.ts";
 import type { WorkerOrder, WorkerReport } from "./worker.ts";
 
 /** Besides its connections a process has some files open. */
@@ -24,7 +24,7 @@ export function checkFiles(connections: number, processes: number, files: number
   );
 }
 
-export class Crew {
+export class SwarmCoordinator {
   readonly #plan: Plan;
   readonly #workers: readonly Child<WorkerOrder, WorkerReport>[];
 
@@ -36,7 +36,7 @@ export class Crew {
   constructor(plan: Plan, files: number | undefined) {
     checkFiles(plan.connections, plan.processes, files);
     this.#plan = plan;
-    this.#workers = shares(plan).map(() => new Child("swarm/worker.ts"));
+    this.#workers = splitPlan(plan).map(() => new Child("swarm/worker.ts"));
   }
 
   /** The processes' ids. */
@@ -46,7 +46,7 @@ export class Crew {
 
   /** Opens the connections, at the rate of the plan. */
   async open(): Promise<void> {
-    const parts = shares(this.#plan);
+    const parts = splitPlan(this.#plan);
     // The longest that it can take: a server that answers nobody.
     const { connections, rate } = this.#plan;
     const patience = Math.ceil((connections / rate) * 1_000 + (connections / MAX_OPENING + 4) * OPEN_TIME);
@@ -56,19 +56,19 @@ export class Crew {
   }
 
   /** From now on what comes is counted. */
-  async count(): Promise<void> {
-    await this.#all({ order: "count" }, "counting");
+  async startCounting(): Promise<void> {
+    await this.#orderAll({ order: "count" }, "counting");
   }
 
   /** What has been counted, up to now. */
-  async tell(): Promise<SwarmResult> {
-    const reports = await this.#all({ order: "tell" }, "result");
-    return addUp(reports.map(({ result }) => result));
+  async result(): Promise<SwarmResult> {
+    const reports = await this.#orderAll({ order: "tell" }, "result");
+    return sumResults(reports.map(({ result }) => result));
   }
 
   /** The end of counting: from now on everyone reads as fast as they can. */
   async settle(): Promise<void> {
-    await this.#all({ order: "settle" }, "settled");
+    await this.#orderAll({ order: "settle" }, "settled");
   }
 
   /** See Swarm.behind. */
@@ -83,32 +83,32 @@ export class Crew {
 
   /** See Swarm.values. */
   async values(seqs: Float64Array, values: Float64Array): Promise<ValueComparison> {
-    const reports = await this.#all({ order: "values", seqs, values }, "values");
+    const reports = await this.#orderAll({ order: "values", seqs, values }, "values");
     const comparisons = reports.map(({ comparison }) => comparison);
-    return { ...together(comparisons), compared: comparisons.reduce((total, { compared }) => total + compared, 0) };
+    return { ...combine(comparisons), compared: comparisons.reduce((total, { compared }) => total + compared, 0) };
   }
 
   async close(): Promise<void> {
-    await this.#all({ order: "close" }, "closed");
+    await this.#orderAll({ order: "close" }, "closed");
   }
 
   /** Ends the processes. */
-  stop(): void {
+  kill(): void {
     for (const worker of this.#workers) worker.stop();
   }
 
   async #compare(order: WorkerOrder): Promise<Comparison> {
-    const reports = await this.#all(order, "compared");
-    return together(reports.map(({ comparison }) => comparison));
+    const reports = await this.#orderAll(order, "compared");
+    return combine(reports.map(({ comparison }) => comparison));
   }
 
   /** Gives an order to all. */
-  #all<Expected extends WorkerReport["report"]>(order: WorkerOrder, expected: Expected) {
+  #orderAll<Expected extends WorkerReport["report"]>(order: WorkerOrder, expected: Expected) {
     return Promise.all(this.#workers.map((worker) => worker.order(order, expected)));
   }
 }
 
-function together(comparisons: readonly Comparison[]): Comparison {
+function combine(comparisons: readonly Comparison[]): Comparison {
   return {
     count: comparisons.reduce((total, { count }) => total + count, 0),
     examples: comparisons.flatMap(({ examples }) => examples).slice(0, MAX_EXAMPLES),

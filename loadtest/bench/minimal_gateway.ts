@@ -4,18 +4,18 @@
  * latencies or bus. What it costs is the least that a gateway can cost that sends the same.
  */
 import { App, us_socket_local_port, type WebSocket } from "uWebSockets.js";
-import { SystemClock } from "../src/base/clock.ts";
-import { FIELDS } from "../src/base/tick.ts";
-import { SimMarket } from "../src/feed/sim/sim_market.ts";
-import { Frame } from "../src/gateway/fanout/frame.ts";
-import { ENTRY_BYTES, type Entries, TickEncoder } from "../src/market/encoder.ts";
-import { MSGPACK } from "../src/market/format.ts";
-import { MarketTable } from "../src/market/table.ts";
-import { type CountOrder, often, SendCounter, say } from "./send_counter.ts";
-import { Selection } from "./swarm/selection.ts";
+import { SystemClock } from "../../src/base/clock.ts";
+import { FIELDS } from "../../src/base/tick.ts";
+import { SimMarket } from "../../src/feed/sim/sim_market.ts";
+import { Frame } from "../../src/gateway/fanout/frame.ts";
+import { ENTRY_BYTES, type Entries, TickEncoder } from "../../src/market/encoder.ts";
+import { MSGPACK } from "../../src/market/format.ts";
+import { MarketTable } from "../../src/market/table.ts";
+import { Selection } from "../swarm/selection.ts";
+import { type CountOrder, repeatAtRate, SendCounter, sendReport } from "./send_counter.ts";
 
 /** The market, and what each connection gets of it. */
-export interface TurnsMarket {
+export interface MarketPlan {
   readonly symbols: number;
   readonly perConnection: number;
   /** Ticks a second. */
@@ -25,31 +25,31 @@ export interface TurnsMarket {
 }
 
 /** To such a server. */
-export type TurnsOrder = { order: "serve"; market: TurnsMarket } | CountOrder;
+export type MinimalGatewayOrder = { order: "serve"; market: MarketPlan } | CountOrder;
 
 /** How often the market ticks and turns are taken, ms: as the simulator and the pacer do. */
 const TICK_PERIOD = 2;
-const TURN_PERIOD = 4;
+const FLUSH_PERIOD = 4;
 
-interface Turn {
+interface Client {
   readonly socket: WebSocket<unknown>;
   readonly entries: Entries;
 }
 
-class BareTurns {
+class MinimalGateway {
   readonly #clock = new SystemClock();
   readonly #market: SimMarket;
   readonly #table: MarketTable;
   readonly #frame: Frame;
   readonly #encoder: TickEncoder;
   readonly #perConnection: number;
-  #turns: Turn[] = [];
+  #clients: Client[] = [];
   /** Connections that there have been. */
   #opened = 0;
   readonly #counter: SendCounter;
   #next = 0;
 
-  constructor({ symbols, perConnection, rate, interval }: TurnsMarket, counter: SendCounter) {
+  constructor({ symbols, perConnection, rate, interval }: MarketPlan, counter: SendCounter) {
     this.#counter = counter;
     this.#perConnection = perConnection;
     this.#market = new SimMarket(symbols, 1, "SIM");
@@ -59,18 +59,18 @@ class BareTurns {
     this.#market.symbols.forEach((symbol, number) => {
       this.#table.merge(this.#table.add(symbol), this.#market.first(number), this.#clock.micros());
     });
-    often(
+    repeatAtRate(
       TICK_PERIOD,
       () => rate,
       () => this.#tick(),
     );
     // Interval 0 is a round as often as one can be made: all of them at each beat.
-    const roundsPerSecond = 1_000 / Math.max(interval, TURN_PERIOD);
-    often(
-      TURN_PERIOD,
-      () => this.#turns.length * roundsPerSecond,
-      () => this.#turn(),
-      () => this.#turns.length,
+    const roundsPerSecond = 1_000 / Math.max(interval, FLUSH_PERIOD);
+    repeatAtRate(
+      FLUSH_PERIOD,
+      () => this.#clients.length * roundsPerSecond,
+      () => this.#flushNext(),
+      () => this.#clients.length,
     );
   }
 
@@ -80,12 +80,12 @@ class BareTurns {
     // What the swarm's reader of that number would have subscribed to.
     const selection = new Selection(symbols, this.#opened++, this.#perConnection);
     for (let slot = 0; slot < selection.count; slot++) heap.i32[(entries >>> 2) + slot * 2] = selection.symbolAt(slot);
-    this.#turns.push({ socket, entries: { entries } });
+    this.#clients.push({ socket, entries: { entries } });
   }
 
   /** The load is about to go. */
   close(socket: WebSocket<unknown>): void {
-    this.#turns = this.#turns.filter((turn) => turn.socket !== socket);
+    this.#clients = this.#clients.filter((turn) => turn.socket !== socket);
   }
 
   #tick(): void {
@@ -93,8 +93,8 @@ class BareTurns {
     this.#table.merge(this.#table.rowOf(this.#market.symbols[this.#market.symbol]), patch, this.#clock.micros());
   }
 
-  #turn(): void {
-    const { socket, entries } = this.#turns[this.#next++ % this.#turns.length];
+  #flushNext(): void {
+    const { socket, entries } = this.#clients[this.#next++ % this.#clients.length];
     this.#frame.begin(MSGPACK, Number.POSITIVE_INFINITY, this.#clock.micros());
     this.#encoder.copyChanged(entries, 0, this.#perConnection, this.#frame);
     if (this.#frame.count === 0) return;
@@ -102,19 +102,19 @@ class BareTurns {
   }
 }
 
-function serve(market: TurnsMarket, counter: SendCounter): void {
-  const turns = new BareTurns(market, counter);
+function serve(market: MarketPlan, counter: SendCounter): void {
+  const turns = new MinimalGateway(market, counter);
   App()
     .ws("/v1/stream", { open: (socket) => turns.open(socket), close: (socket) => turns.close(socket) })
     .listen("127.0.0.1", 0, (socket) => {
       if (!socket) throw new Error("the bare turns cannot listen");
-      say({ report: "serving", port: us_socket_local_port(socket) });
+      sendReport({ report: "serving", port: us_socket_local_port(socket) });
     });
 }
 
 const counter = new SendCounter();
-process.on("message", (message: TurnsOrder) => {
+process.on("message", (message: MinimalGatewayOrder) => {
   if (message.order === "serve") serve(message.market, counter);
-  else counter.obey(message);
+  else counter.handle(message);
 });
 process.on("disconnect", () => process.exit());

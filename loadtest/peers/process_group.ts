@@ -29,7 +29,7 @@ export interface Cores {
 export type Side = keyof Cores;
 
 /** A process of the stage. */
-export class StageProcess {
+export class ManagedProcess {
   readonly title: string;
   readonly #child: ChildProcess;
   #output = "";
@@ -48,7 +48,7 @@ export class StageProcess {
    * Waits until it has said something.
    * @throws UsageError when it ends before, or takes too long
    */
-  said(pattern: RegExp): Promise<RegExpExecArray> {
+  waitForOutput(pattern: RegExp): Promise<RegExpExecArray> {
     const child = this.#child;
     return new Promise((resolve, reject) => {
       const look = () => {
@@ -99,9 +99,9 @@ export class StageProcess {
   }
 }
 
-export class Stage {
+export class ProcessGroup {
   readonly #cores: Cores;
-  readonly #processes: StageProcess[] = [];
+  readonly #processes: ManagedProcess[] = [];
   readonly #folder = mkdtempSync(join(tmpdir(), "tickgate-peers-"));
   /** When this process ends before the stage is closed. */
   readonly #atExit = () => {
@@ -115,7 +115,13 @@ export class Stage {
   }
 
   /** Starts a process on a side. */
-  run(title: string, side: Side, command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): StageProcess {
+  start(
+    title: string,
+    side: Side,
+    command: string,
+    args: readonly string[],
+    env: NodeJS.ProcessEnv = {},
+  ): ManagedProcess {
     const child = spawn("taskset", ["-c", this.#cores[side], command, ...args], {
       cwd: this.#folder,
       // A file or the environment must not change what is measured.
@@ -123,22 +129,22 @@ export class Stage {
       stdio: ["ignore", "pipe", "pipe"],
     });
     child.on("error", () => {});
-    const started = new StageProcess(title, child);
+    const started = new ManagedProcess(title, child);
     this.#processes.push(started);
     return started;
   }
 
   /** Starts one of this folder's scripts. */
-  script(title: string, side: Side, script: string, ...args: string[]): StageProcess {
-    return this.run(title, side, process.execPath, [fileURLToPath(new URL(script, import.meta.url)), ...args]);
+  startScript(title: string, side: Side, script: string, ...args: string[]): ManagedProcess {
+    return this.start(title, side, process.execPath, [fileURLToPath(new URL(script, import.meta.url)), ...args]);
   }
 
   /** Starts a Redis as its packages configure it, but that nothing is written to disk. */
-  async redis(): Promise<{ url: string; address: string; process: StageProcess }> {
+  async startRedis(): Promise<{ url: string; address: string; process: ManagedProcess }> {
     const port = await freePort();
     const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", this.#folder];
-    const started = this.run("redis-server", "load", "redis-server", args);
-    await started.said(/Ready to accept connections/);
+    const started = this.start("redis-server", "load", "redis-server", args);
+    await started.waitForOutput(/Ready to accept connections/);
     return { url: `redis://127.0.0.1:${port}`, address: `127.0.0.1:${port}`, process: started };
   }
 
@@ -155,7 +161,7 @@ export class Stage {
 }
 
 /** How many TCP connections to a port of 127.0.0.1 are established, as the server has them (proc(5), /proc/net/tcp). */
-export function established(port: number): number {
+export function establishedConnections(port: number): number {
   const own = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`;
   const lines = readFileSync("/proc/net/tcp", "latin1").split("\n");
   return lines.filter((line) => {

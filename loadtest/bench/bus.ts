@@ -13,14 +13,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { pino } from "pino";
-import { SystemClock } from "../src/base/clock.ts";
-import { openBus } from "../src/bus/open.ts";
-import { Publisher } from "../src/feed/publisher.ts";
-import { MarketTable } from "../src/market/table.ts";
-import { SETTINGS } from "../src/settings/settings.ts";
+import { SystemClock } from "../../src/base/clock.ts";
+import { openBus } from "../../src/bus/open.ts";
+import { Publisher } from "../../src/feed/publisher.ts";
+import { MarketTable } from "../../src/market/table.ts";
+import { SETTINGS } from "../../src/settings/settings.ts";
 
 /** What a process has done since it was asked last. */
-interface Told {
+interface Usage {
   readonly cpuMicros: number;
   readonly ticks: number;
   readonly records: number;
@@ -101,11 +101,11 @@ async function publish(load: Load): Promise<void> {
     const { records = 0, batches = 0, bytes = 0 } = counts ?? {};
     return { ticks: publisher.counts.ticks, records, batches, bytes, gaps: 0 };
   };
-  tellOnAsk(totals, () => [0, 0]);
+  reportOnRequest(totals, () => [0, 0]);
 }
 
 /** A gateway: takes everything in, into a market table. */
-async function gather(load: Load): Promise<void> {
+async function receive(load: Load): Promise<void> {
   const bus = openBus(settings(load), clock, log);
   const table = new MarketTable(load.symbols);
   const reader = bus.reader();
@@ -130,14 +130,14 @@ async function gather(load: Load): Promise<void> {
     const { batches = 0, bytes = 0, gaps = 0 } = bus.readerCounts() ?? {};
     return { ticks: records, records, batches, bytes, gaps };
   };
-  tellOnAsk(totals, () => {
+  reportOnRequest(totals, () => {
     const sorted = Float64Array.from(ages).sort();
     ages = [];
     return [sorted[sorted.length >> 1], sorted[Math.floor(sorted.length * 0.99)]];
   });
 }
 
-function tellOnAsk(totals: () => Omit<Told, "cpuMicros" | "age">, age: () => readonly [number, number]): void {
+function reportOnRequest(totals: () => Omit<Usage, "cpuMicros" | "age">, age: () => readonly [number, number]): void {
   let before = totals();
   let cpu = process.cpuUsage();
   process.on("message", () => {
@@ -158,9 +158,9 @@ function tellOnAsk(totals: () => Omit<Told, "cpuMicros" | "age">, age: () => rea
   process.on("disconnect", () => process.exit());
 }
 
-async function ask(process: ChildProcess): Promise<Told> {
+async function requestUsage(process: ChildProcess): Promise<Usage> {
   process.send("tell");
-  return (await once(process, "message"))[0] as Told;
+  return (await once(process, "message"))[0] as Usage;
 }
 
 function start(role: string, load: Load): ChildProcess {
@@ -195,11 +195,11 @@ async function measure(load: Load, seconds: number): Promise<void> {
     for (const count of [1, 3]) {
       while (gateways.length < count) gateways.push(start("gateway", run));
       await wait(3_000);
-      await Promise.all([publisher, ...gateways].map(ask));
+      await Promise.all([publisher, ...gateways].map(requestUsage));
       const redisBefore = cpuOf(server.pid as number);
       const from = performance.now();
       await wait(seconds * 1_000);
-      const [sent, ...taken] = await Promise.all([publisher, ...gateways].map(ask));
+      const [sent, ...taken] = await Promise.all([publisher, ...gateways].map(requestUsage));
       const millis = performance.now() - from;
       const redis = cpuOf(server.pid as number) - redisBefore;
       costs.push(sent.cpuMicros / sent.ticks);
@@ -220,7 +220,7 @@ async function measure(load: Load, seconds: number): Promise<void> {
   }
 }
 
-function describe(told: Told, millis: number): string {
+function describe(told: Usage, millis: number): string {
   const perSecond = Math.round((told.ticks / millis) * 1_000);
   const records = Math.round((told.records / millis) * 1_000);
   const core = (told.cpuMicros / millis / 10).toFixed(0);
@@ -242,7 +242,7 @@ const { values } = parseArgs({
   },
 });
 if (values.role === "publisher") await publish(JSON.parse(values.load ?? "{}"));
-else if (values.role === "gateway") await gather(JSON.parse(values.load ?? "{}"));
+else if (values.role === "gateway") await receive(JSON.parse(values.load ?? "{}"));
 else {
   const [rate, symbols, shards] = [values.rate, values.symbols, values.shards].map(Number);
   await measure({ url: "", rate, symbols, shards }, Number(values.seconds));

@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { UsageError } from "../../src/settings/option.ts";
 import { PEERS } from "./peers.ts";
-import { playTogether, playTurn } from "./turn.ts";
+import { measurePeer, measureTogether } from "./run.ts";
 
 const SCENARIO = { name: "tiny", title: "tiny", connections: 4, perConnection: 5, symbols: 10, rate: 200, slow: 1 };
 const MEASURE = {
@@ -18,7 +18,7 @@ for (const peer of PEERS) {
   if (peer.name === "tickgate-100") continue;
   const missing = canPin ? peer.missing() : "taskset is missing, or core 0 may not be used";
   test(`${peer.title}: fresh updates come, nobody is refused, nothing is wrong`, { skip: missing }, async () => {
-    const result = await playTurn(peer, SCENARIO, MEASURE);
+    const result = await measurePeer(peer, SCENARIO, MEASURE);
     assert.deepEqual([result.refused, result.closed, result.faults], [0, 0, []]);
     assert.equal(result.offered, 400);
     assert.ok(result.fresh > 0, `${result.fresh} fresh updates/s`);
@@ -29,12 +29,12 @@ for (const peer of PEERS) {
 
 test("several at once: each has its own readers and its own result", { skip: !canPin }, async () => {
   const peers = PEERS.filter(({ name }) => name.endsWith("-embedded"));
-  const results = await playTogether(peers, SCENARIO, MEASURE);
+  const results = await measureTogether(peers, SCENARIO, MEASURE);
   assert.equal(results.length, 2);
-  for (const { fresh, refused, closed, faults, strangerCores, serverCores } of results) {
+  for (const { fresh, refused, closed, faults, otherProgramCores, serverCores } of results) {
     assert.deepEqual([refused, closed, faults], [0, 0, []]);
     assert.ok(fresh > 0 && fresh <= 500, `${fresh} fresh updates/s, of 400 that there are`);
-    assert.ok(serverCores > 0 && strangerCores < 2);
+    assert.ok(serverCores > 0 && otherProgramCores < 2);
   }
 });
 
@@ -42,12 +42,12 @@ test("a peer that does not start is told of, with what it said", async () => {
   const broken = {
     ...PEERS[0],
     start: (stage: Parameters<(typeof PEERS)[0]["start"]>[0]) => {
-      const started = stage.run("the broken one", "server", process.execPath, ["-e", "console.log('no such luck')"]);
-      return started.said(/listening/).then(() => assert.fail());
+      const started = stage.start("the broken one", "server", process.execPath, ["-e", "console.log('no such luck')"]);
+      return started.waitForOutput(/listening/).then(() => assert.fail());
     },
   };
   await assert.rejects(
-    playTurn(broken, SCENARIO, MEASURE),
+    measurePeer(broken, SCENARIO, MEASURE),
     (error) => error instanceof UsageError && /the broken one has ended; it said: no such luck/.test(error.message),
   );
 });

@@ -6,25 +6,25 @@
  *     node loadtest/bench_sim.ts [TICKS]
  */
 import { setImmediate as turn } from "node:timers/promises";
-import { SystemClock } from "../src/base/clock.ts";
-import type { BusListener } from "../src/bus/bus.ts";
-import { MemoryBus } from "../src/bus/memory.ts";
-import type { FeedSink } from "../src/feed/adapter.ts";
-import { Publisher } from "../src/feed/publisher.ts";
-import { SimMarket } from "../src/feed/sim/sim_market.ts";
-import { MarketTable } from "../src/market/table.ts";
+import { SystemClock } from "../../src/base/clock.ts";
+import type { BusListener } from "../../src/bus/bus.ts";
+import { MemoryBus } from "../../src/bus/memory.ts";
+import type { FeedSink } from "../../src/feed/adapter.ts";
+import { Publisher } from "../../src/feed/publisher.ts";
+import { SimMarket } from "../../src/feed/sim/sim_market.ts";
+import { MarketTable } from "../../src/market/table.ts";
 
 const SYMBOLS = 1_000;
 /** As many ticks as a turn of the simulator makes at 100,000 a second. */
-const TURN_TICKS = 500;
+const BATCH_TICKS = 500;
 const ROUNDS = 5;
 const ticks = Number(process.argv[2] ?? 1_000_000);
 
-async function pass(sink: FeedSink): Promise<number> {
+async function measure(sink: FeedSink): Promise<number> {
   const market = new SimMarket(SYMBOLS, 1, "SIM");
   const start = process.cpuUsage();
-  for (let done = 0; done < ticks; done += TURN_TICKS) {
-    for (let i = 0; i < TURN_TICKS; i++) {
+  for (let done = 0; done < ticks; done += BATCH_TICKS) {
+    for (let i = 0; i < BATCH_TICKS; i++) {
       const patch = market.next();
       sink.tick(market.symbols[market.symbol], patch, done);
     }
@@ -48,7 +48,7 @@ async function published(): Promise<number> {
   };
   await bus.start(listener);
   const publisher = new Publisher(near, writer, new SystemClock());
-  const micros = await pass(publisher);
+  const micros = await measure(publisher);
   await writer.close();
   if (far.clock === 0 || publisher.counts.ticks !== ticks) throw new Error("ticks were lost");
   return micros;
@@ -62,7 +62,7 @@ const empty: FeedSink = {
 };
 
 for (let round = 0; round < ROUNDS; round++) {
-  const baseline = await pass(empty);
+  const baseline = await measure(empty);
   const full = await published();
   process.stdout.write(
     `made ${baseline.toFixed(3)} µs a tick; published and applied ${full.toFixed(3)} µs, ${(full / baseline).toFixed(1)} times; ` +

@@ -6,14 +6,14 @@ import { publisher } from "./publishers.ts";
 
 const CLIENT = fileURLToPath(new URL("protocols/plain.ts", import.meta.url));
 
-function barePeer(name: string, title: string, use: string, version: () => string): Peer {
+function libraryPeer(name: string, title: string, use: string, version: () => string): Peer {
   return {
     ...{ name, title, use, version, isVariant: false },
     missing: () => undefined,
     async start(stage, market) {
-      const redis = await stage.redis();
-      const started = stage.script(title, "server", `servers/${name}.ts`, redis.url);
-      const [, port] = await started.said(/listening (\d+)/);
+      const redis = await stage.startRedis();
+      const started = stage.startScript(title, "server", `servers/${name}.ts`, redis.url);
+      const [, port] = await started.waitForOutput(/listening (\d+)/);
       return {
         ...{ port: Number(port), server: started, helpers: [], redis: redis.process },
         client: { module: CLIENT, settings: {} },
@@ -25,14 +25,14 @@ function barePeer(name: string, title: string, use: string, version: () => strin
 
 const BUS = "a publisher → Redis (the ticks of a turn in one message) → one server";
 
-export const WS = barePeer(
+export const WS = libraryPeer(
   "ws",
   "ws",
   `${BUS} that sends each tick, encoded once, to the symbol's subscribers (its readme, “Server broadcast”); MessagePack, \`perMessageDeflate\` off, which is its default`,
   () => productPackageVersion("ws"),
 );
 
-export const UWS = barePeer(
+export const UWS = libraryPeer(
   "uws",
   "uWebSockets.js",
   `${BUS}; a topic a symbol and one \`publish\` a tick, MessagePack, all options as they are (\`maxBackpressure\` 64 KiB)`,

@@ -1,8 +1,9 @@
 /** The page of the comparison: its tables are written between markers, everything else is a person's. */
+
+import { offered, type Scenario } from "../scenarios.ts";
 import { chart } from "./chart.ts";
 import { short } from "./numbers.ts";
 import { type Comparison, rowsOf } from "./results.ts";
-import { offered, type Scenario } from "./scenarios.ts";
 import { table } from "./table.ts";
 
 const BEGIN = "<!-- results: npm run bench:peers -- --document -->";

@@ -1,7 +1,7 @@
 /** What servers that a gateway is compared with share: so many sends a second, what they took, and how the parent asks for it. */
 
 /** The longest time that is caught up with, ms, where a server was held up. */
-const CATCH_UP = 100;
+const MAX_CATCH_UP = 100;
 
 /** To such a server, besides what it is to serve: measure from now on; say what was measured. */
 export type CountOrder = { order: "count" } | { order: "tell" };
@@ -25,15 +25,15 @@ export class SendCounter {
   }
 
   /** Obeys. */
-  obey({ order }: CountOrder): void {
+  handle({ order }: CountOrder): void {
     if (order === "count") {
       this.#framesAtStart = this.#frames;
       this.#cpuAtStart = process.cpuUsage();
-      return say({ report: "counting" });
+      return sendReport({ report: "counting" });
     }
     const { user, system } = process.cpuUsage(this.#cpuAtStart);
     const cpuSeconds = (user + system) / 1_000_000;
-    say({ report: "result", frames: this.#frames - this.#framesAtStart, cpuSeconds });
+    sendReport({ report: "result", frames: this.#frames - this.#framesAtStart, cpuSeconds });
   }
 }
 
@@ -42,18 +42,23 @@ export class SendCounter {
  * @param period how often some of it is done, ms
  * @param most how often at once, however much is owed
  */
-export function often(period: number, perSecond: () => number, act: () => void, most = () => Number.POSITIVE_INFINITY) {
+export function repeatAtRate(
+  period: number,
+  perSecond: () => number,
+  act: () => void,
+  most = () => Number.POSITIVE_INFINITY,
+) {
   let owed = 0;
   let last = performance.now();
   setInterval(() => {
     const now = performance.now();
-    owed = Math.min(most(), owed + (Math.min(now - last, CATCH_UP) * perSecond()) / 1_000);
+    owed = Math.min(most(), owed + (Math.min(now - last, MAX_CATCH_UP) * perSecond()) / 1_000);
     last = now;
     for (; owed >= 1; owed--) act();
   }, period);
 }
 
 /** Tells the parent. */
-export function say(report: CountReport): void {
+export function sendReport(report: CountReport): void {
   process.send?.(report);
 }

@@ -1,6 +1,6 @@
 /** The load of a benchmark: the swarm, all on one market, to a server on this machine. */
-import { Crew } from "./swarm/crew.ts";
-import { fileLimit } from "./swarm/process_usage.ts";
+import { SwarmCoordinator } from "../swarm/coordinator.ts";
+import { fileLimit } from "../swarm/process_usage.ts";
 
 /** What the load connects to, and how. */
 export interface LoadTarget {
@@ -22,11 +22,11 @@ const RATE = 3_000;
 const FRESH = 1_000;
 
 /** The load, in a process of its own. */
-export function loadOf(target: LoadTarget): Crew {
+export function loadOf(target: LoadTarget): SwarmCoordinator {
   const { port, connections, symbols, perConnection, interval, slow, slowRate } = target;
   const digits = Math.max(4, String(symbols - 1).length);
-  const module = perConnection > 0 ? "./swarm/tickgate_protocol.ts" : "./floor_protocol.ts";
-  return new Crew(
+  const module = perConnection > 0 ? "../swarm/tickgate_protocol.ts" : "./send_only_protocol.ts";
+  return new SwarmCoordinator(
     {
       ...{ host: "127.0.0.1", port, secure: false, connections, perConnection, rate: RATE },
       protocol: { module: new URL(module, import.meta.url).href, settings: { interval } },

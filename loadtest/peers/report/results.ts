@@ -1,14 +1,15 @@
 /** The turns of all rounds, and what is made of them: for each peer and scenario the median of each value, and its spread. */
-import type { Scenario } from "./scenarios.ts";
-import type { TurnResult } from "./turn.ts";
+
+import type { RunResult } from "../run.ts";
+import type { Scenario } from "../scenarios.ts";
 
 /** One turn, or why there was none. */
-export interface Turn {
+export interface Run {
   readonly peer: string;
   readonly scenario: string;
   /** From 1. */
   readonly round: number;
-  readonly result?: TurnResult;
+  readonly result?: RunResult;
   readonly failure?: string;
 }
 
@@ -35,7 +36,7 @@ export interface Comparison {
   readonly slowBytes: number;
   readonly scenarios: readonly Scenario[];
   readonly peers: readonly PeerEntry[];
-  readonly turns: readonly Turn[];
+  readonly runs: readonly Run[];
 }
 
 /** Reads what was written as JSON, where a number that is none has become null. */
@@ -50,16 +51,16 @@ export interface Spread {
   readonly most: number;
 }
 
-type Metric = { [K in keyof TurnResult]: TurnResult[K] extends number ? K : never }[keyof TurnResult];
+type Metric = { [K in keyof RunResult]: RunResult[K] extends number ? K : never }[keyof RunResult];
 
 /** One peer at one scenario, over the rounds. */
 export class Row {
   readonly peer: PeerEntry;
-  readonly results: readonly TurnResult[];
+  readonly results: readonly RunResult[];
   /** Why turns failed, each reason once. */
   readonly failures: readonly string[];
 
-  constructor(peer: PeerEntry, turns: readonly Turn[]) {
+  constructor(peer: PeerEntry, turns: readonly Run[]) {
     this.peer = peer;
     this.results = turns.flatMap(({ result }) => (result ? [result] : []));
     this.failures = [...new Set(turns.flatMap(({ failure }) => (failure === undefined ? [] : [failure])))];
@@ -75,7 +76,7 @@ export class Row {
 }
 
 /** The rows of a scenario, in the order of the peers; who had no turn is left out. */
-export function rowsOf({ peers, turns }: Comparison, scenario: string): Row[] {
+export function rowsOf({ peers, runs: turns }: Comparison, scenario: string): Row[] {
   return peers
     .map(
       (peer) =>

@@ -19,9 +19,9 @@ const TICKS_PER_STEP = 80;
 const INTERVALS = 20;
 const ROUNDS = 5;
 const LARGE = 10_000;
-const PASSES = 50;
+const SCANS = 50;
 /** How often the gateway looks at its sessions, ms. */
-const LOOK = 250;
+const MAINTAIN_PERIOD = 250;
 
 interface Cost {
   /** A tick, and a frame, nanoseconds. */
@@ -93,7 +93,7 @@ function compareWithCodec(): { shared: Cost; codec: Cost } {
 }
 
 /** A pass of a real subscription to so many symbols of which `changed` have changed, nanoseconds. */
-function largePass(changed: number): number {
+function largeScan(changed: number): number {
   const gateway = new MemoryGateway(LARGE);
   gateway.connect([...new Array(LARGE).keys()], INTERVAL);
   const { clock, context } = gateway;
@@ -102,11 +102,11 @@ function largePass(changed: number): number {
     clock.advance(STEP);
     context.scheduler.run();
     gateway.answerPings();
-    if (millis % LOOK === 0) gateway.look();
+    if (millis % MAINTAIN_PERIOD === 0) gateway.maintain();
   }
   const ticksBefore = context.counts.ticksOut;
   const nanos = timed(
-    PASSES,
+    SCANS,
     () => context.scheduler.run(),
     (time) => {
       gateway.answerPings();
@@ -116,16 +116,16 @@ function largePass(changed: number): number {
   );
   // The last changes may be owed still; a pass that takes several turns is not what is measured.
   const told = context.counts.ticksOut - ticksBefore;
-  if (told < (PASSES * ROUNDS - 1) * changed) throw new Error(`only ${told} ticks were told`);
+  if (told < (SCANS * ROUNDS - 1) * changed) throw new Error(`only ${told} ticks were told`);
   return nanos;
 }
 
 /** The look at one session, nanoseconds. */
-function sweep(): number {
+function maintenanceCost(): number {
   const gateway = new MemoryGateway(SYMBOLS);
   for (let connection = 0; connection < CONNECTIONS; connection++) gateway.connect(symbolsOf(connection), INTERVAL);
   gateway.answerPings();
-  return timed(200, () => gateway.look()) / CONNECTIONS;
+  return timed(200, () => gateway.maintain()) / CONNECTIONS;
 }
 
 const { shared, codec } = compareWithCodec();
@@ -138,5 +138,5 @@ say(`ratio             the codec takes ${(codec.tick / shared.tick).toFixed(1)} 
 say(`\na pass of a subscription of ${LARGE} symbols`);
 // More would not fit into one frame of the window that every connection has.
 for (const changed of [0, 50, 150])
-  say(`${String(changed).padStart(6)} changed  ${(largePass(changed) / 1_000).toFixed(1)} µs`);
-say(`\nthe look at a session, four times a second: ${sweep().toFixed(0)} ns`);
+  say(`${String(changed).padStart(6)} changed  ${(largeScan(changed) / 1_000).toFixed(1)} µs`);
+say(`\nthe look at a session, four times a second: ${maintenanceCost().toFixed(0)} ns`);

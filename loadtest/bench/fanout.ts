@@ -10,32 +10,32 @@
  * lost, frames that cannot be read.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { UsageError } from "../src/settings/option.ts";
-import type { TurnsOrder } from "./bare_turns.ts";
-import { loadOf } from "./bench_load.ts";
-import { Child } from "./child.ts";
+import { UsageError } from "../../src/settings/option.ts";
+import { Child } from "../child.ts";
+import { GatewayProcess } from "../gateway_process.ts";
+import type { SwarmCoordinator } from "../swarm/coordinator.ts";
+import { type Summary, summaryOf } from "../swarm/report.ts";
+import type { SwarmResult } from "../swarm/tally.ts";
 import { help, type Options, readOptions } from "./fanout_options.ts";
-import type { FloorOrder } from "./floor.ts";
-import { GatewayProcess } from "./gateway_process.ts";
+import { loadOf } from "./load.ts";
+import type { MinimalGatewayOrder } from "./minimal_gateway.ts";
 import type { CountOrder, CountReport } from "./send_counter.ts";
-import type { Crew } from "./swarm/crew.ts";
-import { type Summary, summaryOf } from "./swarm/report.ts";
-import type { SwarmResult } from "./swarm/tally.ts";
+import type { SendOnlyOrder } from "./send_only_server.ts";
 
 /** How long the market is measured alone, ms. */
-const ALONE = 2_000;
+const IDLE_TIME = 2_000;
 /** What ages may be above the interval at p99, ms. */
 const MARGIN = 100;
 /** Memory may grow by this share and so many bytes while it is measured: a collector's ups and downs. */
 const GROWTH_SHARE = 0.1;
 const GROWTH_BYTES = 32_000_000;
 /** From so late on, ms, timers of the load say that the machine has other work. */
-const COMPANY = 20;
+const LATE_TIMERS = 20;
 /** From this share of a core on, the load measures itself. */
 const LOAD_LIMIT = 0.9;
 
 /** What has arrived, of all readers. */
-interface Arrived {
+interface Received {
   readonly seconds: number;
   readonly frames: number;
   readonly ticks: number;
@@ -45,10 +45,10 @@ interface Arrived {
 }
 
 interface GatewayRun {
-  readonly arrived: Arrived;
+  readonly received: Received;
   readonly load: SwarmResult;
   /** Seconds of CPU a second, of the market alone: the simulator, the bus and the market table, with no connection. */
-  readonly aloneCores: number;
+  readonly idleCores: number;
   readonly cpuSeconds: number;
   readonly seconds: number;
   readonly framesOut: number;
@@ -57,7 +57,7 @@ interface GatewayRun {
   readonly memory: readonly [begin: number, end: number];
 }
 
-function arrivedOf({ seconds, classes: { healthy, slow } }: SwarmResult): Arrived {
+function receivedOf({ seconds, classes: { healthy, slow } }: SwarmResult): Received {
   return {
     seconds,
     frames: healthy.frames + slow.frames,
@@ -78,27 +78,27 @@ async function measureGateway(options: Options): Promise<GatewayRun> {
   ];
   const nodeFlags = profile === "" ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
   const gateway = await GatewayProcess.start(flags, nodeFlags);
-  let load: Crew | undefined;
+  let load: SwarmCoordinator | undefined;
   try {
     load = loadOf(loadTarget(options, gateway.port));
     await sleep(1_000);
-    const idle = [await gateway.metrics(), await sleep(ALONE), await gateway.metrics()] as const;
+    const idle = [await gateway.metrics(), await sleep(IDLE_TIME), await gateway.metrics()] as const;
     await load.open();
     await sleep(options.warm * 1_000);
     const before = await gateway.metrics();
-    await load.count();
+    await load.startCounting();
     const start = performance.now();
     await sleep(options.seconds * 1_000);
     const after = await gateway.metrics();
     const seconds = (performance.now() - start) / 1_000;
-    const result = await load.tell();
+    const result = await load.result();
     const grown = (name: string) => (after.get(name) ?? Number.NaN) - (before.get(name) ?? Number.NaN);
     const memory = "process_resident_memory_bytes";
     const cpu = "process_cpu_seconds_total";
     return {
-      arrived: arrivedOf(result),
+      received: receivedOf(result),
       load: result,
-      aloneCores: ((idle[2].get(cpu) ?? Number.NaN) - (idle[0].get(cpu) ?? Number.NaN)) / (ALONE / 1_000),
+      idleCores: ((idle[2].get(cpu) ?? Number.NaN) - (idle[0].get(cpu) ?? Number.NaN)) / (IDLE_TIME / 1_000),
       cpuSeconds: grown(cpu),
       seconds,
       framesOut: grown("tickgate_frames_out_total"),
@@ -107,47 +107,47 @@ async function measureGateway(options: Options): Promise<GatewayRun> {
       memory: [before.get(memory) ?? Number.NaN, after.get(memory) ?? Number.NaN],
     };
   } finally {
-    load?.stop();
+    load?.kill();
     await gateway.stop();
   }
 }
 
 /** What a server costs that is compared with. */
-interface Compared {
+interface ReferenceCost {
   /** Microseconds of CPU a frame. */
   readonly micros: number;
   readonly framesPerSecond: number;
 }
 
-async function measureFloor(options: Options, run: GatewayRun): Promise<Compared> {
-  const frame = Buffer.alloc(Math.round(run.arrived.bytes / run.arrived.frames));
-  const order: FloorOrder = { order: "serve", frame, framesPerSecond: run.framesOut / run.seconds };
-  return compare<FloorOrder>(options, "floor.ts", order);
+async function measureSendOnly(options: Options, run: GatewayRun): Promise<ReferenceCost> {
+  const frame = Buffer.alloc(Math.round(run.received.bytes / run.received.frames));
+  const order: SendOnlyOrder = { order: "serve", frame, framesPerSecond: run.framesOut / run.seconds };
+  return measureReference<SendOnlyOrder>(options, "bench/send_only_server.ts", order);
 }
 
-async function measureTurns(options: Options): Promise<Compared> {
+async function measureMinimalGateway(options: Options): Promise<ReferenceCost> {
   const { symbols, rate, interval } = options;
   const market = { symbols, rate, interval, perConnection: options["per-connection"] };
-  return compare<TurnsOrder>(options, "bare_turns.ts", { order: "serve", market });
+  return measureReference<MinimalGatewayOrder>(options, "bench/minimal_gateway.ts", { order: "serve", market });
 }
 
 /** Runs one of them, and everyone reads from it. @param serve its first order */
-async function compare<Order>(options: Options, script: string, serve: Order): Promise<Compared> {
+async function measureReference<Order>(options: Options, script: string, serve: Order): Promise<ReferenceCost> {
   const server = new Child<Order | CountOrder, CountReport>(script);
-  let load: Crew | undefined;
+  let load: SwarmCoordinator | undefined;
   try {
     const { port } = await server.order(serve, "serving");
     // Everyone reads: what a socket that is not read from costs is no floor.
     load = loadOf({ ...loadTarget(options, port), perConnection: 0, slow: 0 });
     await load.open();
     await sleep(options.warm * 1_000);
-    await load.count();
+    await load.startCounting();
     await server.order({ order: "count" }, "counting");
     await sleep(options.seconds * 1_000);
     const { frames, cpuSeconds } = await server.order({ order: "tell" }, "result");
     return { micros: (cpuSeconds * 1_000_000) / frames, framesPerSecond: frames / options.seconds };
   } finally {
-    load?.stop();
+    load?.kill();
     server.stop();
   }
 }
@@ -161,7 +161,7 @@ function loadTarget(options: Options, port: number) {
   };
 }
 
-function brokenPromises(options: Options, { arrived: { age }, load, memory }: GatewayRun): string[] {
+function brokenPromises(options: Options, { received: { age }, load, memory }: GatewayRun): string[] {
   const [begin, end] = memory;
   const limit = options.interval + MARGIN;
   const checks: [boolean, string][] = [
@@ -174,10 +174,10 @@ function brokenPromises(options: Options, { arrived: { age }, load, memory }: Ga
   return checks.filter(([kept]) => !kept).map(([, broken]) => broken);
 }
 
-function report(options: Options, run: GatewayRun, floor: Compared, turns: Compared): string {
-  const { arrived, load } = run;
+function report(options: Options, run: GatewayRun, floor: ReferenceCost, turns: ReferenceCost): string {
+  const { received: arrived, load } = run;
   const perFrame = (run.cpuSeconds * 1_000_000) / run.framesOut;
-  const aloneSeconds = run.aloneCores * run.seconds;
+  const aloneSeconds = run.idleCores * run.seconds;
   const fanOut = ((run.cpuSeconds - aloneSeconds) * 1_000_000) / run.framesOut;
   const ticksOut = arrived.ticks / arrived.seconds;
   const share = (cores: number) => `${(cores * 100).toFixed(1)} % of a core`;
@@ -193,7 +193,7 @@ function report(options: Options, run: GatewayRun, floor: Compared, turns: Compa
     ],
     ["age", ages(arrived.age)],
     ...(options.slow > 0 ? ([["age, slow", ages(arrived.slowAge)]] as [string, string][]) : []),
-    ["gateway", `${share(run.cpuSeconds / run.seconds)}, of it the market alone ${share(run.aloneCores)}`],
+    ["gateway", `${share(run.cpuSeconds / run.seconds)}, of it the market alone ${share(run.idleCores)}`],
     [
       "all in all",
       `${perFrame.toFixed(2)} µs a frame, ${((perFrame * run.framesOut) / run.seconds / ticksOut).toFixed(3)} µs a tick`,
@@ -216,7 +216,7 @@ function report(options: Options, run: GatewayRun, floor: Compared, turns: Compa
     ["memory", `${megabytes(run.memory[0])} at the begin, ${megabytes(run.memory[1])} at the end`],
     [
       "machine",
-      `timers of the load late by ${load.loopLate.toFixed(1)} ms at p99${load.loopLate > COMPANY ? ": it has other work, ages say little" : ""}`,
+      `timers of the load late by ${load.loopLate.toFixed(1)} ms at p99${load.loopLate > LATE_TIMERS ? ": it has other work, ages say little" : ""}`,
     ],
     ["notes", load.notes.map(([name, count]) => `${name}: ${count}`).join("; ") || "none"],
     [
@@ -237,7 +237,9 @@ try {
         `${options.slow > 0 ? `, ${options.slow} of them reading ${options["slow-rate"]} bytes/s` : ""}\n`,
     );
     const run = await measureGateway(options);
-    process.stdout.write(report(options, run, await measureFloor(options, run), await measureTurns(options)));
+    process.stdout.write(
+      report(options, run, await measureSendOnly(options, run), await measureMinimalGateway(options)),
+    );
     const broken = brokenPromises(options, run);
     process.stdout.write(broken.length === 0 ? "every promise kept\n" : `BROKEN: ${broken.join("; ")}\n`);
     if (broken.length > 0) process.exitCode = 1;

@@ -1,22 +1,22 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { RunResult } from "../run.ts";
+import { offered, scenariosOf } from "../scenarios.ts";
 import { picture, results, withResults } from "./document.ts";
 import { age, bytes, percent, short } from "./numbers.ts";
 import { type Comparison, readComparison, rowsOf, spreadOf } from "./results.ts";
-import { offered, scenariosOf } from "./scenarios.ts";
 import { table } from "./table.ts";
-import type { TurnResult } from "./turn.ts";
 
 const LOAD = { name: "heavy", title: "Much", connections: 1_000, perConnection: 50, symbols: 1_000, rate: 20_000 };
 
-function turnResult(changed: Partial<TurnResult>): TurnResult {
+function turnResult(changed: Partial<RunResult>): RunResult {
   return {
     ...{ fresh: 100_000, late: 0, offered: 1_000_000, serverCores: 0.5, cpuPerMillion: 5, redisCores: 0.1 },
     ...{
       otherCores: 0.2,
       swarmCores: 0.3,
-      strangerCores: 0,
-      givenShare: 1,
+      otherProgramCores: 0,
+      grantedShare: 1,
       p50: 1,
       p99: 10,
       p999: 20,
@@ -31,7 +31,7 @@ function comparison(): Comparison {
   const peer = (name: string, title: string, isVariant = false) => ({
     ...{ name, title, isVariant, use: "as it is", version: "1.2.3" },
   });
-  const turn = (name: string, round: number, changed: Partial<TurnResult>) => ({
+  const turn = (name: string, round: number, changed: Partial<RunResult>) => ({
     ...{ peer: name, scenario: "heavy", round, result: turnResult(changed) },
   });
   return {
@@ -43,13 +43,13 @@ function comparison(): Comparison {
       peer("v", "Variant", true),
       { ...peer("n", "N"), missing: "get it" },
     ],
-    turns: [
+    runs: [
       turn("tickgate-0", 1, { cpuPerMillion: 1 }),
       turn("tickgate-0", 2, { cpuPerMillion: 3 }),
       turn("tickgate-0", 3, { cpuPerMillion: 2 }),
       turn("x", 1, { fresh: 0, late: 50_000, cpuPerMillion: Number.POSITIVE_INFINITY, p99: 4_500, closed: 7 }),
       { peer: "x", scenario: "heavy", round: 2, failure: "it has ended\nat once" },
-      turn("v", 1, { strangerCores: 0.5, givenShare: 0.8, faults: ["malformed: 3 (x)"], swarmCores: 0.9 }),
+      turn("v", 1, { otherProgramCores: 0.5, grantedShare: 0.8, faults: ["malformed: 3 (x)"], swarmCores: 0.9 }),
     ],
   };
 }

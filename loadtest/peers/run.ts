@@ -3,28 +3,28 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { socketsPossible } from "../../src/gateway/http/socket_plan.ts";
 import { Ages } from "../ages.ts";
-import { GivenTime, machineTime } from "../given_time.ts";
-import { Crew } from "../swarm/crew.ts";
+import { CpuSteal, machineTime } from "../cpu_steal.ts";
+import { SwarmCoordinator } from "../swarm/coordinator.ts";
 import type { Plan } from "../swarm/plan.ts";
 import { type ProcessUsage, processUsage } from "../swarm/process_usage.ts";
 import type { SwarmResult } from "../swarm/tally.ts";
 import type { Peer, RunningPeer } from "./peer.ts";
+import { type Cores, establishedConnections, type ManagedProcess, ProcessGroup } from "./process_group.ts";
 import { offered, type Scenario } from "./scenarios.ts";
-import { type Cores, established, Stage, type StageProcess } from "./stage.ts";
 
 /** A server is at rest when it uses less than this share of a core, over so long, ms; it is waited for at most so long, ms. */
-const REST_CORES = 0.1;
-const REST_TIME = 200;
-const REST_PATIENCE = 20_000;
+const IDLE_CORES = 0.1;
+const IDLE_TIME = 200;
+const IDLE_TIMEOUT = 20_000;
 /** Connections that are opened a second. */
 const CONNECT_RATE = 3_000;
 const SEED = 1;
 /** How long everybody may take to connect, ms. */
-const ARRIVAL_PATIENCE = 30_000;
+const CONNECT_TIMEOUT = 30_000;
 const MICROS = 1_000_000;
 
 /** How turns are measured. */
-export interface Measure {
+export interface RunSettings {
   readonly cores: Cores;
   readonly warmSeconds: number;
   readonly seconds: number;
@@ -35,7 +35,7 @@ export interface Measure {
 }
 
 /** What was measured. Times of CPU in seconds a second: cores. */
-export interface TurnResult {
+export interface RunResult {
   /** Updates a second that arrived: newer than what the client had, and young enough. */
   readonly fresh: number;
   /** Newer, but too old. */
@@ -50,9 +50,9 @@ export interface TurnResult {
   readonly otherCores: number;
   readonly swarmCores: number;
   /** What has nothing to do with the turn. */
-  readonly strangerCores: number;
+  readonly otherProgramCores: number;
   /** How much of the time that was asked for the machine's host gave it. */
-  readonly givenShare: number;
+  readonly grantedShare: number;
   /** Of the healthy readers, milliseconds. */
   readonly p50: number;
   readonly p99: number;
@@ -74,8 +74,8 @@ export interface TurnResult {
 }
 
 /** @throws UsageError when the peer does not start */
-export async function playTurn(peer: Peer, scenario: Scenario, measure: Measure): Promise<TurnResult> {
-  const [result] = await playTogether([peer], scenario, measure);
+export async function measurePeer(peer: Peer, scenario: Scenario, measure: RunSettings): Promise<RunResult> {
+  const [result] = await measureTogether([peer], scenario, measure);
   return result;
 }
 
@@ -84,49 +84,49 @@ export async function playTurn(peer: Peer, scenario: Scenario, measure: Measure)
  * where its speed changes. Each has a publisher and readers of its own.
  * @throws UsageError when one of them does not start
  */
-export async function playTogether(
+export async function measureTogether(
   peers: readonly Peer[],
   scenario: Scenario,
-  measure: Measure,
-): Promise<TurnResult[]> {
-  const turns = peers.map((peer) => new OpenTurn(peer, scenario, measure));
+  measure: RunSettings,
+): Promise<RunResult[]> {
+  const turns = peers.map((peer) => new PeerRun(peer, scenario, measure));
   try {
     for (const turn of turns) await turn.start();
     await sleep(measure.warmSeconds * 1_000);
-    for (const turn of turns) await turn.count();
+    for (const turn of turns) await turn.startCounting();
     await sleep(measure.seconds * 1_000);
-    const results: TurnResult[] = [];
-    for (const turn of turns) results.push(await turn.tell());
+    const results: RunResult[] = [];
+    for (const turn of turns) results.push(await turn.result());
     return results.map((result, index) => {
       const others = results.toSpliced(index, 1).reduce((sum, other) => sum + coresOf(other), 0);
-      return { ...result, strangerCores: result.strangerCores - others };
+      return { ...result, otherProgramCores: result.otherProgramCores - others };
     });
   } finally {
     await Promise.all(turns.map((turn) => turn.close()));
   }
 }
 
-function coresOf({ serverCores, redisCores, otherCores, swarmCores }: TurnResult): number {
+function coresOf({ serverCores, redisCores, otherCores, swarmCores }: RunResult): number {
   return serverCores + redisCores + otherCores + swarmCores;
 }
 
 /** A peer's turn, from its start to the end of all that was started for it. */
-class OpenTurn {
+class PeerRun {
   readonly #peer: Peer;
   readonly #scenario: Scenario;
-  readonly #measure: Measure;
-  readonly #stage: Stage;
-  #crew: Crew | undefined;
+  readonly #measure: RunSettings;
+  readonly #stage: ProcessGroup;
+  #crew: SwarmCoordinator | undefined;
   #processes: Processes | undefined;
   #idle = Number.NaN;
   #before: Usage | undefined;
-  #given = new GivenTime();
+  #given = new CpuSteal();
 
-  constructor(peer: Peer, scenario: Scenario, measure: Measure) {
+  constructor(peer: Peer, scenario: Scenario, measure: RunSettings) {
     this.#peer = peer;
     this.#scenario = scenario;
     this.#measure = measure;
-    this.#stage = new Stage(measure.cores);
+    this.#stage = new ProcessGroup(measure.cores);
   }
 
   /** Resolves when the market runs and everybody has subscribed. */
@@ -134,72 +134,72 @@ class OpenTurn {
     const { connections, symbols, rate } = this.#scenario;
     const running = await this.#peer.start(this.#stage, { symbols, rate, seed: SEED, connections });
     const { server, publish } = running;
-    if (publish) await rest(server);
+    if (publish) await waitUntilIdle(server);
     const empty = server.usage().memory;
-    const crew = new Crew(planOf(running, this.#scenario, this.#measure), socketsPossible());
+    const crew = new SwarmCoordinator(planOf(running, this.#scenario, this.#measure), socketsPossible());
     this.#crew = crew;
     // The market begins when everybody is there: a server that it is too much for would let nobody in.
     const opened = crew.open();
     // Who looks at it comes later; a refusal in between is not to end the run.
     opened.catch(() => {});
-    await arrival(running.port, connections);
-    if (publish) await rest(server);
+    await waitForConnections(running.port, connections);
+    if (publish) await waitUntilIdle(server);
     this.#idle = server.usage().memory - empty;
     const helpers = publish ? [...running.helpers, await publish()] : running.helpers;
-    this.#processes = { server, redis: running.redis, helpers, crew };
+    this.#processes = { server, redis: running.redis, helpers, swarm: crew };
     await opened;
   }
 
   /** From now on all counts. */
-  async count(): Promise<void> {
+  async startCounting(): Promise<void> {
     const processes = this.#processes as Processes;
     this.#before = usage(processes);
-    this.#given = new GivenTime();
-    await processes.crew.count();
+    this.#given = new CpuSteal();
+    await processes.swarm.startCounting();
   }
 
-  async tell(): Promise<TurnResult> {
+  async result(): Promise<RunResult> {
     const processes = this.#processes as Processes;
-    const result = await processes.crew.tell();
-    return turnResult({
+    const result = await processes.swarm.result();
+    return runResult({
       scenario: this.#scenario,
       idle: this.#idle,
       before: this.#before as Usage,
       after: usage(processes),
-      givenShare: this.#given.share,
+      grantedShare: this.#given.grantedShare,
       result,
     });
   }
 
   async close(): Promise<void> {
-    this.#crew?.stop();
+    this.#crew?.kill();
     await this.#stage.close();
   }
 }
 
 /** Waits until so many connections to a port are established. */
-async function arrival(port: number, connections: number): Promise<void> {
-  const deadline = performance.now() + ARRIVAL_PATIENCE;
-  while (established(port) < connections && performance.now() < deadline) await sleep(REST_TIME);
+async function waitForConnections(port: number, connections: number): Promise<void> {
+  const deadline = performance.now() + CONNECT_TIMEOUT;
+  while (establishedConnections(port) < connections && performance.now() < deadline) await sleep(IDLE_TIME);
 }
 
 /** Waits until a process has nothing to do. */
-async function rest(started: StageProcess): Promise<void> {
-  const deadline = performance.now() + REST_PATIENCE;
+async function waitUntilIdle(started: ManagedProcess): Promise<void> {
+  const deadline = performance.now() + IDLE_TIMEOUT;
   const used = () => {
     const { user, system } = started.usage();
     return user + system;
   };
   let before = used();
   while (performance.now() < deadline) {
-    await sleep(REST_TIME);
+    await sleep(IDLE_TIME);
     const now = used();
-    if ((now - before) * 1_000 < REST_CORES * REST_TIME) return;
+    if ((now - before) * 1_000 < IDLE_CORES * IDLE_TIME) return;
     before = now;
   }
 }
 
-function planOf(running: RunningPeer, scenario: Scenario, measure: Measure): Plan {
+function planOf(running: RunningPeer, scenario: Scenario, measure: RunSettings): Plan {
   const { module, settings } = running.client;
   const digits = Math.max(4, String(scenario.symbols - 1).length);
   return {
@@ -224,10 +224,10 @@ interface Usage {
 
 /** Whose usage is told. */
 interface Processes extends Pick<RunningPeer, "server" | "redis" | "helpers"> {
-  readonly crew: Crew;
+  readonly swarm: SwarmCoordinator;
 }
 
-function usage({ server, redis, helpers, crew }: Processes): Usage {
+function usage({ server, redis, helpers, swarm: crew }: Processes): Usage {
   const cpu = (of: readonly ProcessUsage[]) => of.reduce((total, { user, system }) => total + user + system, 0);
   const own = server.usage();
   return {
@@ -247,11 +247,11 @@ interface Measured {
   readonly idle: number;
   readonly before: Usage;
   readonly after: Usage;
-  readonly givenShare: number;
+  readonly grantedShare: number;
   readonly result: SwarmResult;
 }
 
-function turnResult({ scenario, idle, before, after, givenShare, result }: Measured): TurnResult {
+function runResult({ scenario, idle, before, after, grantedShare, result }: Measured): RunResult {
   const { healthy, slow } = result.classes;
   const seconds = after.at - before.at;
   const ages = new Ages();
@@ -270,8 +270,8 @@ function turnResult({ scenario, idle, before, after, givenShare, result }: Measu
     redisCores: cores("redis"),
     otherCores: cores("others"),
     swarmCores: cores("swarm"),
-    strangerCores: cores("machine") - cores("server") - cores("redis") - cores("others") - cores("swarm"),
-    givenShare,
+    otherProgramCores: cores("machine") - cores("server") - cores("redis") - cores("others") - cores("swarm"),
+    grantedShare,
     ...{ p50: millis(0.5), p99: millis(0.99), p999: millis(0.999) },
     memoryPerConnection: idle / scenario.connections,
     memory: after.memory,
