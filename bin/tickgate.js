@@ -13,7 +13,8 @@ const [major, minor] = process.versions.node.split(".").map(Number);
 if (major === 22 && minor >= 18) {
   await import(main);
 } else if (existsSync(own)) {
-  // The channel ("ipc") closes when this process ends, however it ends: src/command/serve/launcher.ts then ends the other one.
+  // The channel ("ipc") closes when this process ends, however it ends: src/command/serve/launcher.ts then ends the
+  // other one.
   const child = spawn(own, [main, ...process.argv.slice(2)], { stdio: ["inherit", "inherit", "inherit", "ipc"] });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
   child.on("exit", (code, signal) => process.exit(code ?? (signal ? 1 : 0)));

@@ -1,6 +1,6 @@
 /**
- * `npm run build`: what browsers and programs load, into dist/. The server runs its sources as they are. With a word, only
- * that part: `web`, the watchlist, or `client`, the library.
+ * `npm run build`: what browsers and programs load, into dist/. The server runs its sources as they are. With a word,
+ * only that part: `web`, the watchlist, or `client`, the library.
  */
 import { fileURLToPath } from "node:url";
 import { buildClient, type ModuleSize } from "./build_client.ts";

@@ -1,6 +1,6 @@
 /**
- * Builds the client library: one module without imports, as small as it gets, and its types. What a package's user loads
- * as `tickgate/client`; the server and the tests use the sources. Runs alone as well:
+ * Builds the client library: one module without imports, as small as it gets, and its types. What a package's user
+ * loads as `tickgate/client`; the server and the tests use the sources. Runs alone as well:
  *
  *     node scripts/build_client.ts
  */

@@ -1,6 +1,6 @@
 /**
- * `npm run measure:client`: how large the client library is, and what 1,000 ticks cost the main thread, in Node and, where
- * there is one, in Chromium. Times differ between machines; what is compared is the ratio in the same run.
+ * `npm run measure:client`: how large the client library is, and what 1,000 ticks cost the main thread, in Node and,
+ * where there is one, in Chromium. Times differ between machines; what is compared is the ratio in the same run.
  */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

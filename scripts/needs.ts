@@ -1,7 +1,7 @@
 /**
  * What the tests need from the system: real servers, not stand-ins. On Debian as root they are installed; elsewhere
- * the command that installs them is named, and the exit code is 2. The languages of the clients in examples/ and k6 may be
- * missing: it is said what is left out, unless TEST_ALL=1 says that nothing may be.
+ * the command that installs them is named, and the exit code is 2. The languages of the clients in examples/ and k6 may
+ * be missing: it is said what is left out, unless TEST_ALL=1 says that nothing may be.
  */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";

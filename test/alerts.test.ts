@@ -1,4 +1,6 @@
-/** The alert rules and the runbook: that they speak when they should, and that each alert leads to a page that is true. */
+/**
+ * The alert rules and the runbook: that they speak when they should, and that each alert leads to a page that is true.
+ */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";

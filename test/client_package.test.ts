@@ -1,4 +1,6 @@
-/** The client library as others get it: built, small, without anything of Node's, with types that any compiler takes. */
+/**
+ * The client library as others get it: built, small, without anything of Node's, with types that any compiler takes.
+ */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";

@@ -1,4 +1,6 @@
-/** The dashboards: as files that a person can read and Grafana takes, and asked of a real Prometheus, panel by panel. */
+/**
+ * The dashboards: as files that a person can read and Grafana takes, and asked of a real Prometheus, panel by panel.
+ */
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { type TestContext, test } from "node:test";

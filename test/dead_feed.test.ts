@@ -6,7 +6,10 @@ import { RedisServer } from "./support/redis_server.ts";
 import { WireClient } from "./support/wire_client.ts";
 
 const SYMBOL = "SIM:S0003";
-/** How long after its last sign of life a feed may be killed, in microseconds: its heartbeat comes every half second, or a bit more. */
+/**
+ * How long after its last sign of life a feed may be killed, in microseconds: its heartbeat comes every half second, or
+ * a bit more.
+ */
 const HEARTBEAT = 800_000;
 
 /** Redis, and processes that end with the test. */
@@ -62,7 +65,10 @@ async function stateOverHttp(gateway: ServerProcess): Promise<string> {
   return ticks[0]?.state ?? "unknown";
 }
 
-/** Subscribes, and waits for the symbol's first tick. @returns since when it is stale, which was said no later than the tick */
+/**
+ * Subscribes, and waits for the symbol's first tick. @returns since when it is stale, which was said no later than the
+ * tick
+ */
 async function staleSince(gateway: ServerProcess): Promise<number> {
   const client = await WireClient.open(gateway.url);
   client.say({ op: "subscribe", symbols: [SYMBOL] });

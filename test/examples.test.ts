@@ -1,4 +1,6 @@
-/** The clients in examples/, each as a developer would run it: against a live gateway, and against one that fails them. */
+/**
+ * The clients in examples/, each as a developer would run it: against a live gateway, and against one that fails them.
+ */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { suite, type TestContext, test } from "node:test";
@@ -23,7 +25,10 @@ for (const language of all) {
 }
 const names = here.map(({ name }) => name).join(", ");
 
-/** Checks every tick that was printed against what was published: seq is bid and last, and the count of conflated ones true. */
+/**
+ * Checks every tick that was printed against what was published: seq is bid and last, and the count of conflated ones
+ * true.
+ */
 function assertTrue({ name, lines }: ExampleProgram): void {
   const seqs = new Map<string, number>();
   for (const line of lines) {

@@ -1,4 +1,7 @@
-/** The page in examples/, in a real Chromium and used as a person would: what it shows of a gateway that goes and comes back. */
+/**
+ * The page in examples/, in a real Chromium and used as a person would: what it shows of a gateway that goes and comes
+ * back.
+ */
 import assert from "node:assert/strict";
 import { accessSync, constants, readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -29,7 +32,9 @@ const browserPath = (process.env.PATH ?? "")
 const skip = browserPath === undefined && process.env.TEST_ALL !== "1" && "left out: apt-get install chromium";
 const options = { skip, timeout: 300_000 };
 
-/** Keeps what the page says of the connection, and whether prices are shown as old: some of it stands for a moment only. */
+/**
+ * Keeps what the page says of the connection, and whether prices are shown as old: some of it stands for a moment only.
+ */
 const RECORDER = `
   window.said = [];
   new MutationObserver(() => {
@@ -72,7 +77,10 @@ class ExamplePage {
     this.#read = 0;
   }
 
-  /** Waits until it says so of the connection, after what it said before; with the prices shown as `old`, or as `current`. */
+  /**
+   * Waits until it says so of the connection, after what it said before; with the prices shown as `old`, or as
+   * `current`.
+   */
   async says(text: RegExp, prices: "old" | "current"): Promise<void> {
     const wanted = JSON.stringify(`^${prices}: ${text.source}`);
     const count = `window.said.slice(${this.#read}).findIndex((line) => new RegExp(${wanted}).test(line)) + 1`;

@@ -1,4 +1,6 @@
-/** Publishers of one feed that go, with real processes: the standby takes over, and who was first does not come between. */
+/**
+ * Publishers of one feed that go, with real processes: the standby takes over, and who was first does not come between.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { waitUntil } from "../scripts/cluster/probe.ts";

@@ -1,4 +1,6 @@
-/** bin/tickgate.js on a Node that does not run the sources: what it passes on to the Node that does, and how both end. */
+/**
+ * bin/tickgate.js on a Node that does not run the sources: what it passes on to the Node that does, and how both end.
+ */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { EventEmitter, once } from "node:events";

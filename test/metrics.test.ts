@@ -1,4 +1,6 @@
-/** The metrics page of every kind of process: Prometheus' conventions, the labels, and the names as the manual has them. */
+/**
+ * The metrics page of every kind of process: Prometheus' conventions, the labels, and the names as the manual has them.
+ */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { type TestContext, test } from "node:test";

@@ -1,4 +1,7 @@
-/** What a node tells of itself at /status, and `tickgate top`, as whoever is on call looks at them while something is wrong. */
+/**
+ * What a node tells of itself at /status, and `tickgate top`, as whoever is on call looks at them while something is
+ * wrong.
+ */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";

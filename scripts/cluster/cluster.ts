@@ -150,7 +150,9 @@ export class Cluster {
     if (this.#ending) await this.#ending;
   }
 
-  /** Ends every part: the gateways let their clients go, then the feeds, the balancer and Redis, which nobody needs now. */
+  /**
+   * Ends every part: the gateways let their clients go, then the feeds, the balancer and Redis, which nobody needs now.
+   */
   stop(): Promise<void> {
     this.#ending ??= this.#stop();
     return this.#ending;

@@ -80,7 +80,10 @@ interface Told {
   readonly panels: readonly (readonly [uid: string, title: string])[];
 }
 
-/** Waits for the alert of a fault that has just begun, looks at the dashboard, ends the fault, and waits for the alert to go. */
+/**
+ * Waits for the alert of a fault that has just begun, looks at the dashboard, ends the fault, and waits for the alert
+ * to go.
+ */
 async function raises(
   t: TestContext,
   { prometheus }: Scene,

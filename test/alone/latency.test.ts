@@ -140,8 +140,9 @@ test("stages add up to the age, and the age is what clients measure for themselv
   const measured = age.sum / age.count;
   // One in about thirty ticks is looked at on the gateway's side, and all on the other.
   assert.ok(Math.abs(measured - mean) <= 0.25 * mean + 0.002, `${measured} s instead of ${mean} s`);
-  // Ranks are compared, not ages: one tick in a hundred is from clients with long intervals, so that at p99 the ages jump from
-  // 50 ms to some hundred, and which side of it a sample of them is on is chance. Some hundred are followed, of unequal weight.
+  // Ranks are compared, not ages: one tick in a hundred is from clients with long intervals, so that at p99 the ages
+  // jump from 50 ms to some hundred, and which side of it a sample of them is on is chance. Some hundred are followed,
+  // of unequal weight.
   const rank = (seconds: number) => own.filter((micros) => micros / 1e6 <= seconds).length / own.length;
   for (const [share, tolerance] of [
     [0.5, 0.2],
@@ -195,7 +196,8 @@ test("what is slow stands out in its own stage: the source, the bus, the interva
   // What is sent is the latest: on average as old as half of what lies between two ticks, if turns come at any time in
   // between. With one a multiple of the other they would always come at the same.
   feed.pump(370);
-  // Each follows a tick in two seconds, whose time is anything from 0 to 370 ms: of sixty the mean is within 15 ms of the half.
+  // Each follows a tick in two seconds, whose time is anything from 0 to 370 ms: of sixty the mean is within 15 ms of
+  // the half.
   const patient = await join(t, one.url, Array<number>(20).fill(500));
   const interval = await measure(one, 6_000);
   report("interval", interval);

@@ -1,0 +1,44 @@
+/**
+ * The rules for source files that neither TypeScript nor Biome checks: which folder may import which, and the length of
+ * comment lines. Part of `npm run check`. Prints a line for each problem, and exits with 1.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path/posix";
+import { fileURLToPath } from "node:url";
+import { longCommentLines } from "./comments.ts";
+import { importProblems } from "./imports.ts";
+import { LONG_COMMENTS, WRONG_IMPORTS } from "./known.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const FOLDERS = ["bin", "src", "scripts", "loadtest", "test"];
+const SOURCE = /\.(ts|tsx|js|mjs|css)$/;
+
+/** The paths of all source files, from the project's root. */
+function sourceFiles(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = `${folder}/${entry.name}`;
+    if (entry.name === "node_modules") return [];
+    if (entry.isDirectory()) return sourceFiles(path);
+    return SOURCE.test(entry.name) ? [path] : [];
+  });
+}
+
+const imports: string[] = [];
+const comments: string[] = [];
+for (const path of FOLDERS.flatMap(sourceFiles)) {
+  const text = readFileSync(join(ROOT, path), "utf8");
+  imports.push(...importProblems(path, text));
+  for (const line of longCommentLines(text))
+    comments.push(`${path}:${line} is a comment line of more than 120 characters`);
+}
+
+const problems = [
+  ...imports.filter((problem) => !WRONG_IMPORTS.includes(problem)),
+  ...comments.filter((problem) => !LONG_COMMENTS.some((path) => problem.startsWith(path))),
+  ...WRONG_IMPORTS.filter((known) => !imports.includes(known)).map((known) => `no longer true, remove it: ${known}`),
+  ...LONG_COMMENTS.filter((path) => !comments.some((problem) => problem.startsWith(path))).map(
+    (path) => `no long comment line is left, remove it: ${path}`,
+  ),
+];
+for (const problem of problems) process.stderr.write(`${problem}\n`);
+if (problems.length > 0) process.exitCode = 1;
