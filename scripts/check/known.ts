@@ -11,9 +11,6 @@ export const WRONG_IMPORTS: readonly string[] = [
   "src/admin_guard.ts is in no folder that scripts/check/imports.ts names",
   "src/admin_traces.ts is in no folder that scripts/check/imports.ts names",
   "src/gateway/gateway.ts may not import src/admin/status/gateway_report.ts",
-  "src/log/complaint.ts may not import src/bus/redis/link.ts",
-  "src/market/heard_feed.ts may not import src/bus/redis/clock_offset.ts",
-  "src/market/table.ts may not import src/bus/bus.ts",
 ];
 
 /** Folders and files that have long comment lines. */
