@@ -43,8 +43,8 @@ export interface BroadcastReceiver {
   audit(now: number): void;
   /** Counts what was broadcast since this was last called. */
   account(now: number): void;
-  /** The broadcast sends a row that a flush was still to send: its mark becomes the market's. */
-  supersede(row: number, now: number): void;
+  /** The broadcast sends the row of an entry, which a flush may still have had to send: its mark becomes the market's. */
+  supersede(entry: number, now: number): void;
   /** The broadcast is closed: all has been sent but what has changed of one row since it had `seq`. */
   interrupt(now: number, row: number, seq: number): void;
   /** The broadcast is open again: gets it, or gives up its topics. @returns whether all has been sent */
@@ -192,11 +192,12 @@ export class TopicIndex {
 
   /**
    * Its socket subscribes to the topic of a row that it holds: to be called for each of its rows before {@link startBroadcast}.
+   * @param entry the entry of its subscription that has the row
    * @returns the topic, and where the numbers of that are
    */
-  subscribeTopic(row: number, id: number): Pick<Topic, "name" | "at"> {
+  subscribeTopic(row: number, id: number, entry: number): Pick<Topic, "name" | "at"> {
     const members = this.#topicOf(this.#rows[row] as Topic[], id) as Topic;
-    members.subscribe(id);
+    members.subscribe(id, entry);
     return members;
   }
 
@@ -273,7 +274,7 @@ export class TopicIndex {
       const state = states[id];
       if (state === CATCHING_UP) {
         inArrears++;
-        this.#subscribers.get(id)?.supersede(row, now);
+        this.#subscribers.get(id)?.supersede(members.entryAt(index), now);
       } else if (state === QUIET) {
         states[id] = CHANGED;
         const holder = this.#holders[id] as TopicHolder;

@@ -101,7 +101,7 @@ export class TopicSubscriber implements BroadcastReceiver {
     this.isSubscribed = true;
     const { i32 } = this.#table.heap;
     for (let index = 0; index < count; index++) {
-      const { name: topic, at } = this.#topicIndex.subscribeTopic(this.#subscription.rowAt(index), this.id);
+      const { name: topic, at } = this.#topicIndex.subscribeTopic(this.#subscription.rowAt(index), this.id, index);
       this.#sink.subscribe(topic);
       i32[this.#topicAt(index)] = at;
     }
@@ -132,12 +132,12 @@ export class TopicSubscriber implements BroadcastReceiver {
     this.maintain(now);
   }
 
-  /** It has arrears, and the broadcast tells it of a row what stands now. */
-  supersede(row: number, now: number): void {
+  /** The broadcast sends the row of an entry, which a flush may still have had to send. */
+  supersede(entry: number, now: number): void {
     const { entries, due } = this.#subscription;
     const { i32, u32 } = this.#table.heap;
-    let at = entries >>> 2;
-    while (i32[at] !== row) at += 2;
+    const at = (entries >>> 2) + entry * 2;
+    const row = i32[at];
     const before = u32[at + 1];
     const mark = u32[(this.#table.markAt >>> 2) + row];
     u32[at + 1] = mark;
