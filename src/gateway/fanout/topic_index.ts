@@ -9,7 +9,8 @@
  */
 import type { Clock } from "../../base/clock.ts";
 import { copied } from "../../base/copied.ts";
-import { ENTRY_BYTES, type Entries } from "../../market/encoder.ts";
+import type { Entries } from "../../market/encoder.ts";
+import { ENTRY_BYTES, setEntry } from "../../market/heap_layout.ts";
 import type { MarketTable } from "../../market/table.ts";
 import type { GatewayCounts } from "../counts.ts";
 import { BroadcastGate, type BroadcastStop } from "./broadcast_gate.ts";
@@ -292,10 +293,7 @@ export class TopicIndex {
 
   #frame(encoder: RowEncoder, row: number, now: number): Uint8Array {
     const { frame, table, clock } = this.#parts;
-    const { i32 } = table.heap;
-    const at = this.#unsent.entries >>> 2;
-    i32[at] = row;
-    i32[at + 1] = 0;
+    setEntry(table.heap.i32, this.#unsent.entries, 0, row);
     frame.begin(encoder.format, Number.POSITIVE_INFINITY, clock.microsAt(now));
     encoder.copyChanged(this.#unsent, 0, 1, frame);
     return frame.finish();
