@@ -4,26 +4,24 @@
  */
 import type { TickFormat } from "./format.ts";
 import { HeapFull } from "./heap.ts";
+import {
+  COPIED_AT_LEAST,
+  entryMark,
+  entryRow,
+  markAt,
+  SLOT_DATA,
+  SLOT_LENGTH,
+  setEntryMark,
+  slotBytes,
+} from "./heap_layout.ts";
 import { ticksBetween } from "./mark.ts";
 import type { MarketTable } from "./table.ts";
 
-/** What an entry takes, bytes: a row (an Int32) and the mark (mark.ts) that was last told of it (a Uint32), 0 for none. */
-export const ENTRY_BYTES = 8;
+export { ENTRY_BYTES } from "./heap_layout.ts";
 
-/** In a row's slot stand the version that is encoded (a Float64), its length (a Uint16) and its bytes: where the last two are. */
-const LENGTH_AT = 8;
-const TICK_AT = LENGTH_AT + 2;
-/** Slots begin where lines of the processor's cache do. */
-const SLOT_STEP = 64;
-/**
- * What is copied of the shortest tick, and of any other a multiple of 16 bytes: what is read beyond the last slot, and what
- * is written behind the last tick of a frame, is less than this.
- */
-export const COPIED_AT_LEAST = 112;
-
-/** Some rows, each with what was last told of it. */
+/** Some rows, each with the mark of what was last sent of it. */
 export interface Entries {
-  /** The address of the first. */
+  /** The address of the first; see heap_layout.ts. */
   readonly entries: number;
 }
 
@@ -38,7 +36,7 @@ export interface Filling {
   conflated: number;
   /** The rows of the ticks in it, as many as {@link count}: the address of an Int32Array. */
   readonly noted: number;
-  /** 16 bytes for what the kernel tells: an address. */
+  /** The address of the result of a copy. */
   readonly result: number;
 }
 
@@ -65,7 +63,7 @@ export class TickEncoder {
     this.maxTickBytes = format.maxTickBytes(fields.length);
     this.isShared = isShared;
     this.#isKeeping = isShared;
-    this.#slotBytes = Math.ceil((TICK_AT + this.maxTickBytes) / SLOT_STEP) * SLOT_STEP;
+    this.#slotBytes = slotBytes(this.maxTickBytes);
   }
 
   /**
@@ -102,26 +100,25 @@ export class TickEncoder {
       frame.count = i32[(result >>> 2) + 1];
       frame.conflated = f64[(result >>> 3) + 1];
       if (index === end) return index;
-      const row = i32[(entries.entries >>> 2) + index * 2];
+      const row = entryRow(i32, entries.entries, index);
       if (f64[this.#slotOf(row) >>> 3] === table.version[row]) return index;
       this.#encode(row);
     }
   }
 
   #writeChanged({ entries }: Entries, from: number, end: number, frame: Filling): number {
-    const { heap, markAt } = this.#table;
+    const { heap, markAt: marks } = this.#table;
     const { i32, u32 } = heap;
     for (let index = from; index < end; index++) {
-      const at = (entries >>> 2) + index * 2;
-      const row = i32[at];
-      const before = u32[at + 1];
-      const now = u32[(markAt >>> 2) + row];
+      const row = entryRow(i32, entries, index);
+      const before = entryMark(u32, entries, index);
+      const now = markAt(u32, marks, row);
       if (now === before) continue;
       if (frame.at + this.maxTickBytes > frame.limit && frame.count > 0) return index;
       frame.at = this.format.writeTick(heap, frame.at, this.#table, row, this.fields);
       i32[(frame.noted >>> 2) + frame.count++] = row;
       if (before > 0) frame.conflated += ticksBetween(before, now);
-      u32[at + 1] = now;
+      setEntryMark(u32, entries, index, now);
     }
     return end;
   }
@@ -133,9 +130,9 @@ export class TickEncoder {
   #encode(row: number): void {
     const { heap, version } = this.#table;
     const slot = this.#slotOf(row);
-    const start = slot + TICK_AT;
+    const start = slot + SLOT_DATA;
     const end = this.format.writeTick(heap, start, this.#table, row, this.fields);
-    heap.u16[(slot + LENGTH_AT) >>> 1] = end - start;
+    heap.u16[(slot + SLOT_LENGTH) >>> 1] = end - start;
     heap.f64[slot >>> 3] = version[row];
   }
 

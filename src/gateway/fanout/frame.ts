@@ -1,6 +1,7 @@
 /** One frame under construction: ticks copied one behind the other. One of it serves all connections in turn. */
-import { COPIED_AT_LEAST, type Filling } from "../../market/encoder.ts";
+import type { Filling } from "../../market/encoder.ts";
 import type { Heap } from "../../market/heap.ts";
+import { COPIED_AT_LEAST, NOTED_ROW_BYTES, RESULT_BYTES } from "../../market/heap_layout.ts";
 import { MAX_FRAME_BYTES } from "../../protocol/messages.ts";
 import type { FrameFormat } from "./row_encoder.ts";
 
@@ -29,8 +30,8 @@ export class Frame implements Filling {
 
   constructor(heap: Heap) {
     this.#heap = heap;
-    this.result = heap.alloc(16);
-    this.noted = heap.alloc(Math.ceil(MAX_FRAME_BYTES / MIN_ROW_BYTES) * 4);
+    this.result = heap.alloc(RESULT_BYTES);
+    this.noted = heap.alloc(Math.ceil(MAX_FRAME_BYTES / MIN_ROW_BYTES) * NOTED_ROW_BYTES);
     this.#start = heap.alloc(MAX_FRAME_BYTES + COPIED_AT_LEAST);
     heap.onGrow(() => {
       this.#views = [[], []];

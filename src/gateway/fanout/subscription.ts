@@ -10,8 +10,8 @@
  */
 
 import type { Clock } from "../../base/clock.ts";
-import { ENTRY_BYTES } from "../../market/encoder.ts";
 import { HeapFull } from "../../market/heap.ts";
+import { ENTRY_BYTES, entryRow, moveEntry, setEntry, setEntryMark } from "../../market/heap_layout.ts";
 import type { MarketTable } from "../../market/table.ts";
 import type { GatewayCounts } from "../counts.ts";
 import { AdmissionQueue } from "./admission_queue.ts";
@@ -137,7 +137,7 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
 
   /** The row of an entry. */
   rowAt(index: number): number {
-    return this.#table.heap.i32[(this.entries >>> 2) + index * 2];
+    return entryRow(this.#table.heap.i32, this.entries, index);
   }
 
   /**
@@ -162,9 +162,7 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
     this.topicSubscriber?.unsubscribe(now);
     const { i32 } = this.#table.heap;
     for (const row of rows) {
-      const at = (this.entries >>> 2) + this.#count++ * 2;
-      i32[at] = row;
-      i32[at + 1] = 0;
+      setEntry(i32, this.entries, this.#count++, row);
       if (this.topicSubscriber) this.#topics.add(row, this.topicSubscriber.id);
     }
   }
@@ -176,14 +174,11 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
   remove(rows: RowSet, now: number, removed: (row: number) => void): void {
     const [settled, snapshotted, hand] = [this.#admitted, this.#snapshotted, this.#cursor];
     const { i32 } = this.#table.heap;
-    const first = this.entries >>> 2;
     let kept = 0;
     for (let index = 0; index < this.#count; index++) {
-      const row = i32[first + index * 2];
+      const row = entryRow(i32, this.entries, index);
       if (!rows.has(row)) {
-        i32[first + kept * 2] = row;
-        i32[first + kept * 2 + 1] = i32[first + index * 2 + 1];
-        kept++;
+        moveEntry(i32, this.entries, index, kept++);
         continue;
       }
       this.topicSubscriber?.unsubscribe(now);
@@ -349,14 +344,13 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
     if (table.statusClock === since) return;
     this.#set(STATUS_CLOCK, table.statusClock);
     const { status } = this.#parts;
-    const { i32 } = table.heap;
+    const { i32, u32 } = table.heap;
     for (let index = 0; index < this.#count; index++) {
-      const at = (this.entries >>> 2) + index * 2;
-      const row = i32[at];
+      const row = entryRow(i32, this.entries, index);
       if (table.gapVersion[row] > since || table.resetVersion[row] > since) {
         status.gap(row, table.resetVersion[row] > since);
         // What was told belongs to another count: it is no longer compared with.
-        i32[at + 1] = 0;
+        setEntryMark(u32, this.entries, index, 0);
       }
       if (table.stateVersion[row] > since) status.state(row);
     }

@@ -27,6 +27,8 @@ export class Topic {
   count = 0;
   /** How many of them listen, and so come first. */
   subscribers = 0;
+  /** Of each subscriber, by its position in {@link ids}: the entry of its subscription that has the row. */
+  readonly #entries: number[] = [];
   readonly #numbers: Numbers;
 
   /** @param numbers where its numbers are to be, of {@link TOPIC_NUMBERS} */
@@ -50,16 +52,25 @@ export class Topic {
     if (this.count < this.ids.length / 4 && this.ids.length > FIRST_IDS) this.#resize(this.ids.length / 2);
   }
 
-  /** One of them has subscribed to the topic. */
-  subscribe(id: number): void {
+  /** One of the holders subscribes to the topic. @param entry the entry of its subscription that has the row */
+  subscribe(id: number, entry: number): void {
     const index = this.#indexOf(id);
-    if (index >= this.subscribers) this.#swap(index, this.subscribers++);
+    if (index < this.subscribers) return;
+    this.#swap(index, this.subscribers++);
+    this.#entries.push(entry);
   }
 
-  /** It has not any more. */
   unsubscribe(id: number): void {
     const index = this.#indexOf(id);
-    if (index >= 0 && index < this.subscribers) this.#swap(index, --this.subscribers);
+    if (index < 0 || index >= this.subscribers) return;
+    this.#swap(index, --this.subscribers);
+    const last = this.#entries.pop() as number;
+    if (index < this.subscribers) this.#entries[index] = last;
+  }
+
+  /** The entry of a subscriber that has the row. @param index the subscriber's position in {@link ids} */
+  entryAt(index: number): number {
+    return this.#entries[index];
   }
 
   /** Nobody is left. */

@@ -23,6 +23,11 @@ const FRAME_BYTES = 300;
 /** How often a listener has been looked at. */
 let looks = 0;
 
+/** The row that has had a tick. */
+let ticking = -1;
+/** How often a subscriber that was catching up got a tick by broadcast. */
+let superseded = 0;
+
 /** A subscription, as far as the index knows it. */
 class Holder extends Flushable implements TopicHolder, BroadcastReceiver {
   readonly encoder: TickEncoder;
@@ -41,6 +46,8 @@ class Holder extends Flushable implements TopicHolder, BroadcastReceiver {
   /** Whether it gives up when it is looked at. */
   tired = false;
   #topics: number[] = [];
+  /** The row of each entry. */
+  #entries: number[] = [];
   #before = [0, 0, 0];
   #lookedAt = 0;
   readonly #table: MarketTable;
@@ -59,8 +66,9 @@ class Holder extends Flushable implements TopicHolder, BroadcastReceiver {
 
   listen(): void {
     this.#topics = [];
-    for (const row of this.rows) {
-      const { name: topic, at } = this.index.subscribeTopic(row, this.id);
+    this.#entries = [...this.rows];
+    for (const [entry, row] of this.#entries.entries()) {
+      const { name: topic, at } = this.index.subscribeTopic(row, this.id, entry);
       this.topics.add(topic);
       this.#topics.push(at);
       this.told.set(row, this.#table.seq[row]);
@@ -87,8 +95,10 @@ class Holder extends Flushable implements TopicHolder, BroadcastReceiver {
     } else this.tend();
   }
 
-  supersede(row: number): void {
-    assert.ok(this.rows.has(row) && this.changed);
+  supersede(entry: number): void {
+    superseded++;
+    assert.equal(this.#entries[entry], ticking, "the entry is that of the row");
+    assert.ok(this.rows.has(ticking) && this.changed);
   }
 
   account(): void {
@@ -219,6 +229,7 @@ test("who listens is told each tick at once, who else holds its row is woken, on
         // Just before that, as much has been broadcast to others.
         if (wasOpen && listening.size > 0) index.published += others;
         others = 0;
+        ticking = row;
         index.deliver(row, before);
         // Unless the broadcast was closed before the tick.
         if (index.gate.isOpen || !wasOpen)
@@ -297,8 +308,8 @@ test("who listens is told each tick at once, who else holds its row is woken, on
     { numRuns: 500 },
   );
   assert.ok(
-    broadcast > 300 && stops > 30 && looks > 100,
-    `${broadcast} ticks broadcast, ${stops} stops, ${looks} looks`,
+    broadcast > 300 && stops > 30 && looks > 100 && superseded > 0,
+    `${broadcast} ticks broadcast, ${stops} stops, ${looks} looks, ${superseded} superseded`,
   );
 });
 

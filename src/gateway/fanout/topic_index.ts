@@ -9,7 +9,8 @@
  */
 import type { Clock } from "../../base/clock.ts";
 import { copied } from "../../base/copied.ts";
-import { ENTRY_BYTES, type Entries } from "../../market/encoder.ts";
+import type { Entries } from "../../market/encoder.ts";
+import { ENTRY_BYTES, setEntry } from "../../market/heap_layout.ts";
 import type { MarketTable } from "../../market/table.ts";
 import type { GatewayCounts } from "../counts.ts";
 import { BroadcastGate, type BroadcastStop } from "./broadcast_gate.ts";
@@ -43,8 +44,8 @@ export interface BroadcastReceiver {
   audit(now: number): void;
   /** Counts what was broadcast since this was last called. */
   account(now: number): void;
-  /** The broadcast sends a row that a flush was still to send: its mark becomes the market's. */
-  supersede(row: number, now: number): void;
+  /** The broadcast sends the row of an entry, which a flush may still have had to send: its mark becomes the market's. */
+  supersede(entry: number, now: number): void;
   /** The broadcast is closed: all has been sent but what has changed of one row since it had `seq`. */
   interrupt(now: number, row: number, seq: number): void;
   /** The broadcast is open again: gets it, or gives up its topics. @returns whether all has been sent */
@@ -192,11 +193,12 @@ export class TopicIndex {
 
   /**
    * Its socket subscribes to the topic of a row that it holds: to be called for each of its rows before {@link startBroadcast}.
+   * @param entry the entry of its subscription that has the row
    * @returns the topic, and where the numbers of that are
    */
-  subscribeTopic(row: number, id: number): Pick<Topic, "name" | "at"> {
+  subscribeTopic(row: number, id: number, entry: number): Pick<Topic, "name" | "at"> {
     const members = this.#topicOf(this.#rows[row] as Topic[], id) as Topic;
-    members.subscribe(id);
+    members.subscribe(id, entry);
     return members;
   }
 
@@ -273,7 +275,7 @@ export class TopicIndex {
       const state = states[id];
       if (state === CATCHING_UP) {
         inArrears++;
-        this.#subscribers.get(id)?.supersede(row, now);
+        this.#subscribers.get(id)?.supersede(members.entryAt(index), now);
       } else if (state === QUIET) {
         states[id] = CHANGED;
         const holder = this.#holders[id] as TopicHolder;
@@ -291,10 +293,7 @@ export class TopicIndex {
 
   #frame(encoder: RowEncoder, row: number, now: number): Uint8Array {
     const { frame, table, clock } = this.#parts;
-    const { i32 } = table.heap;
-    const at = this.#unsent.entries >>> 2;
-    i32[at] = row;
-    i32[at + 1] = 0;
+    setEntry(table.heap.i32, this.#unsent.entries, 0, row);
     frame.begin(encoder.format, Number.POSITIVE_INFINITY, clock.microsAt(now));
     encoder.copyChanged(this.#unsent, 0, 1, frame);
     return frame.finish();

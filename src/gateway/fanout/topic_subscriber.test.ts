@@ -175,3 +175,48 @@ test("of the ticks that were broadcast one stands for all, each symbol's as ofte
   // A quarter of them took 40 ms; the deviation of the mean of so many is 40 * sqrt(3/16 / 2,000), 0.4.
   assert.ok(Math.abs(mean - 10) < 2.4, `${mean} instead of 10`);
 });
+
+test("a broadcast tick costs a subscriber that is catching up the same, however many symbols it has", () => {
+  /** How often the heap's integers are read for a tick of the last symbol. */
+  const reads = (count: number) => {
+    const bench = new SessionBench("tickgate.v1.msgpack", { control() {}, frame() {} });
+    const { scheduler, topics, table } = bench.context;
+    const { heap } = table;
+    const symbols = Array.from({ length: count }, (_, index) => `S${index}`);
+    const record = (seq: number, part: Partial<BusRecord> = {}) => {
+      for (const symbol of symbols) bench.record(symbol, { epoch: 1, seq, ...part });
+    };
+    bench.session.open();
+    record(1);
+    bench.say({ op: "subscribe", symbols, interval: 0 });
+    bench.advance(1_000);
+    assert.equal(bench.socket.topics.size, count);
+    // The broadcast closes; what ticks now is to be sent by a flush, and the broadcast opens again before that.
+    bench.record("S0", { epoch: 1, seq: 1, state: STALE, reason: "lost" });
+    record(2);
+    bench.advance(25);
+    record(3);
+    bench.clock.advance(300);
+    scheduler.ranAt = bench.clock.millis();
+    topics.tryOpen(bench.clock.millis());
+    assert.ok(topics.gate.isOpen && bench.socket.topics.size === count);
+    const id = 0;
+    assert.ok(topics.receivesBroadcast(id) && !topics.isBroadcastOnly(id), "the subscriber is catching up");
+    let read = 0;
+    const real = { i32: heap.i32, u32: heap.u32 };
+    const counted = <T extends object>(array: T): T =>
+      new Proxy(array, {
+        get: (target, key) => {
+          read++;
+          return Reflect.get(target, key, target);
+        },
+      });
+    Object.assign(heap, { i32: counted(real.i32), u32: counted(real.u32) });
+    const conflated = bench.outlet.conflated;
+    bench.record(symbols[count - 1], { epoch: 1, seq: 4 });
+    Object.assign(heap, real);
+    assert.equal(bench.outlet.conflated - conflated, 1, "the tick replaces one that was still to be sent");
+    return read;
+  };
+  assert.equal(reads(150), reads(10));
+});

@@ -4,6 +4,17 @@
  * immediate.ts.
  */
 import { HeapFull } from "../../market/heap.ts";
+import {
+  AUDITED_BYTES,
+  entryMark,
+  entryRow,
+  markAt,
+  PUBLISHED_BYTES,
+  SHARE,
+  setEntryMark,
+  topicBlockBytes,
+  topicBlockEntry,
+} from "../../market/heap_layout.ts";
 import { markOf, ticksBetween } from "../../market/mark.ts";
 import type { MarketTable } from "../../market/table.ts";
 import type { GatewayCounts } from "../counts.ts";
@@ -23,17 +34,6 @@ const CAUTION = 2;
 const TELLING = 8_192;
 /** The most that is broadcast to whomever between two looks, bytes: no listener gets more unseen, even if all is for it. */
 const MOST_UNAUDITED = 262_144;
-
-/**
- * Its block in the market table's heap. As 64-bit floats: the sums of its topics' bytes, ticks and ticks left out as far as they
- * are settled; the first of them, and what had been broadcast to whomever, at the last look; its share of that.
- */
-const AUDITED_AT = 3;
-const PUBLISHED = 4;
-const SHARE = 5;
-const NUMBERS = 6;
-/** Then of each entry, 32 bits each: where its topic's numbers are, and that topic's ticks when one was last chosen to be followed. */
-const TOPIC_BYTES = 8;
 
 /** The subscription of a topic subscriber. */
 export interface BroadcastSubscription extends TopicHolder {
@@ -101,9 +101,9 @@ export class TopicSubscriber implements BroadcastReceiver {
     this.isSubscribed = true;
     const { i32 } = this.#table.heap;
     for (let index = 0; index < count; index++) {
-      const { name: topic, at } = this.#topicIndex.subscribeTopic(this.#subscription.rowAt(index), this.id);
+      const { name: topic, at } = this.#topicIndex.subscribeTopic(this.#subscription.rowAt(index), this.id, index);
       this.#sink.subscribe(topic);
-      i32[this.#topicAt(index)] = at;
+      i32[topicBlockEntry(this.#block, index)] = at;
     }
     this.#topicIndex.startBroadcast(this);
     this.#start(now);
@@ -119,7 +119,7 @@ export class TopicSubscriber implements BroadcastReceiver {
     this.#turnsUntil = now + FLUSHED_TIME;
     for (let index = 0; index < this.#topics; index++)
       this.#sink.unsubscribe(this.#topicIndex.unsubscribeTopic(this.#subscription.rowAt(index), this.id));
-    this.#table.heap.free(this.#block, blockBytes(this.#topics));
+    this.#table.heap.free(this.#block, topicBlockBytes(this.#topics));
   }
 
   /** So much has been broadcast that it may have got all it may have. */
@@ -132,15 +132,13 @@ export class TopicSubscriber implements BroadcastReceiver {
     this.maintain(now);
   }
 
-  /** It has arrears, and the broadcast tells it of a row what stands now. */
-  supersede(row: number, now: number): void {
+  /** The broadcast sends the row of an entry, which a flush may still have had to send. */
+  supersede(entry: number, now: number): void {
     const { entries, due } = this.#subscription;
     const { i32, u32 } = this.#table.heap;
-    let at = entries >>> 2;
-    while (i32[at] !== row) at += 2;
-    const before = u32[at + 1];
-    const mark = u32[(this.#table.markAt >>> 2) + row];
-    u32[at + 1] = mark;
+    const before = entryMark(u32, entries, entry);
+    const mark = markAt(u32, this.#table.markAt, entryRow(i32, entries, entry));
+    setEntryMark(u32, entries, entry, mark);
     const replaced = before > 0 ? ticksBetween(before, mark) : 0;
     if (replaced === 0) return;
     this.#counts.countConflated(replaced, 0, 0, now - due, 0);
@@ -150,16 +148,15 @@ export class TopicSubscriber implements BroadcastReceiver {
   /** The broadcast is closed: what it was told is all but what has changed of one row since it had `seq`. */
   interrupt(now: number, row: number, seq: number): void {
     const { entries, count } = this.#subscription;
-    const { markAt, heap } = this.#table;
+    const { markAt: marks, heap } = this.#table;
     const { i32, u32 } = heap;
     this.account(now);
     this.sample();
     this.#subscription.markAllSent(now);
+    const before = seq > 0 ? markOf(seq) : 0;
     for (let index = 0; index < count; index++) {
-      const at = (entries >>> 2) + index * 2;
-      const each = i32[at];
-      if (each === row) u32[at + 1] = seq > 0 ? markOf(seq) : 0;
-      else u32[at + 1] = u32[(markAt >>> 2) + each];
+      const each = entryRow(i32, entries, index);
+      setEntryMark(u32, entries, index, each === row ? before : markAt(u32, marks, each));
     }
   }
 
@@ -194,7 +191,7 @@ export class TopicSubscriber implements BroadcastReceiver {
     let ticks = 0;
     let chosen = -1;
     for (let index = 0; index < this.#topics; index++) {
-      const at = this.#topicAt(index);
+      const at = topicBlockEntry(this.#block, index);
       const all = told[u32[at] + TICKS] >>> 0;
       const those = (all - u32[at + 1]) >>> 0;
       u32[at + 1] = all;
@@ -203,7 +200,7 @@ export class TopicSubscriber implements BroadcastReceiver {
     }
     if (chosen < 0) return;
     const row = this.#subscription.rowAt(chosen);
-    const sentAt = told[u32[this.#topicAt(chosen)] + SENT_AT];
+    const sentAt = told[u32[topicBlockEntry(this.#block, chosen)] + SENT_AT];
     this.#sink.sampleBroadcast(row, ticks, Math.max(0, sentAt - this.#table.appliedAt[row]));
   }
 
@@ -219,12 +216,12 @@ export class TopicSubscriber implements BroadcastReceiver {
     const { f64 } = this.#table.heap;
     const block = this.#block >>> 3;
     const { published } = this.#topicIndex;
-    const all = published - f64[block + PUBLISHED];
+    const all = published - f64[block + PUBLISHED_BYTES];
     if (all >= TELLING) {
       // Its share may be small by chance.
-      f64[block + SHARE] = Math.max((f64[block + BYTES] - f64[block + AUDITED_AT]) / all, f64[block + SHARE] / 2);
-      f64[block + AUDITED_AT] = f64[block + BYTES];
-      f64[block + PUBLISHED] = published;
+      f64[block + SHARE] = Math.max((f64[block + BYTES] - f64[block + AUDITED_BYTES]) / all, f64[block + SHARE] / 2);
+      f64[block + AUDITED_BYTES] = f64[block + BYTES];
+      f64[block + PUBLISHED_BYTES] = published;
     }
     this.#topicIndex.auditAfter(this.id, Math.min(this.#mostUnaudited, budget / (f64[block + SHARE] * CAUTION)));
   }
@@ -235,12 +232,12 @@ export class TopicSubscriber implements BroadcastReceiver {
     const block = this.#block >>> 3;
     const told = this.#topicIndex.numbers.f64;
     for (let index = 0; index < this.#topics; index++) {
-      const at = this.#topicAt(index);
+      const at = topicBlockEntry(this.#block, index);
       u32[at + 1] = told[u32[at] + TICKS];
     }
     this.#sum();
-    f64[block + AUDITED_AT] = f64[block + BYTES];
-    f64[block + PUBLISHED] = this.#topicIndex.published;
+    f64[block + AUDITED_BYTES] = f64[block + BYTES];
+    f64[block + PUBLISHED_BYTES] = this.#topicIndex.published;
     f64[block + SHARE] = 1;
     this.#setAllowance(now);
   }
@@ -250,7 +247,7 @@ export class TopicSubscriber implements BroadcastReceiver {
     const told = this.#topicIndex.numbers.f64;
     let [bytes, ticks, leftOut] = [0, 0, 0];
     for (let index = 0; index < this.#topics; index++) {
-      const at = i32[this.#topicAt(index)];
+      const at = i32[topicBlockEntry(this.#block, index)];
       bytes += told[at + BYTES];
       ticks += told[at + TICKS];
       leftOut += told[at + LEFT_OUT];
@@ -264,7 +261,7 @@ export class TopicSubscriber implements BroadcastReceiver {
   /** @returns whether there is memory for it */
   #takeBlock(topics: number): boolean {
     try {
-      this.#block = this.#table.heap.alloc(blockBytes(topics));
+      this.#block = this.#table.heap.alloc(topicBlockBytes(topics));
     } catch (error) {
       if (error instanceof HeapFull) return false;
       throw error;
@@ -272,13 +269,4 @@ export class TopicSubscriber implements BroadcastReceiver {
     this.#topics = topics;
     return true;
   }
-
-  /** Where the numbers of an entry are, in the heap's 32-bit arrays. */
-  #topicAt(index: number): number {
-    return ((this.#block + NUMBERS * 8) >>> 2) + index * 2;
-  }
-}
-
-function blockBytes(topics: number): number {
-  return NUMBERS * 8 + topics * TOPIC_BYTES;
 }
