@@ -9,7 +9,7 @@ import { Ingest } from "../src/gateway/ingest.ts";
 import type { Socket, SocketData } from "../src/gateway/session/outbound_connection.ts";
 import { Session } from "../src/gateway/session/session.ts";
 import { BusRecord } from "../src/market/bus_record.ts";
-import { MarketTable } from "../src/market/table.ts";
+import { PublisherTable } from "../src/market/publisher_table.ts";
 import { SETTINGS, type Settings } from "../src/settings/settings.ts";
 
 /** A socket that swallows what it is given, and whose client answers each ping at once. */
@@ -59,7 +59,7 @@ export class MemoryGateway {
   readonly #sockets: SwallowingSocket[] = [];
   readonly #ingest: Ingest;
   readonly #market: SimMarket;
-  readonly #near: MarketTable;
+  readonly #near: PublisherTable;
   readonly #record = new BusRecord();
 
   /** @param symbols of the market: each has had its first tick */
@@ -71,7 +71,7 @@ export class MemoryGateway {
     const { table, topics: immediate, counts } = this.context;
     this.#ingest = new Ingest(table, immediate, counts, clock);
     this.#market = new SimMarket(symbols, 1, "SIM");
-    this.#near = new MarketTable(symbols);
+    this.#near = new PublisherTable(symbols);
     this.#record.epoch = 1;
     for (let symbol = 0; symbol < symbols; symbol++) this.#tick(symbol, this.#market.first(symbol));
   }
@@ -120,7 +120,7 @@ export class MemoryGateway {
     });
   }
 
-  #tick(symbol: number, patch: Parameters<MarketTable["merge"]>[1]): void {
+  #tick(symbol: number, patch: Parameters<PublisherTable["merge"]>[1]): void {
     const row = this.#near.add(this.#market.symbols[symbol]);
     const now = this.clock.micros();
     this.#near.merge(row, patch, now, now);

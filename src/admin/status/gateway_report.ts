@@ -4,7 +4,7 @@ import { CLOSED, LIVE } from "../../base/tick.ts";
 import type { HeardStream } from "../../bus/bus.ts";
 import type { GatewayContext } from "../../gateway/context.ts";
 import type { Session } from "../../gateway/session/session.ts";
-import type { MarketTable } from "../../market/table.ts";
+import type { GatewayTable } from "../../market/gateway_table.ts";
 import type { AgesReport, GatewayRates, GatewayReport, HeardReport, SymbolsReport } from "./report.ts";
 import { slowestClients } from "./slow_clients.ts";
 
@@ -62,7 +62,7 @@ export async function reportGateway(
 }
 
 /** How the symbols stand that have had a tick, by stream. */
-async function lookAtMarket(table: MarketTable): Promise<Map<number, StreamMarket>> {
+async function lookAtMarket(table: GatewayTable): Promise<Map<number, StreamMarket>> {
   const markets = new Map<number, StreamMarket>();
   for (let index = 0; index < table.knownCount; index++) {
     if (index % SLICE === SLICE - 1) await new Promise((resolve) => setImmediate(resolve));

@@ -11,8 +11,8 @@
 
 import type { Field } from "../../base/tick.ts";
 import { ENTRY_BYTES, type TickEncoder } from "../../market/encoder.ts";
+import type { GatewayTable } from "../../market/gateway_table.ts";
 import { HeapFull } from "../../market/heap.ts";
-import type { MarketTable } from "../../market/table.ts";
 import type { GatewayContext } from "../context.ts";
 import type { GatewayCounts } from "../counts.ts";
 import type { Grant } from "../session/patterns.ts";
@@ -108,7 +108,7 @@ export class Subscription extends Flushable implements TopicHolder {
   /** Interval 0: what it is to the broadcast. */
   readonly topicSubscriber: TopicSubscriber | undefined;
   readonly #way: Sink;
-  readonly #table: MarketTable;
+  readonly #table: GatewayTable;
   /** Where its entries are in the market table's heap. */
   entries = 0;
   #capacity = 0;
