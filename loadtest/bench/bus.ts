@@ -16,7 +16,8 @@ import { pino } from "pino";
 import { SystemClock } from "../../src/base/clock.ts";
 import { openBus } from "../../src/bus/open.ts";
 import { Publisher } from "../../src/feed/publisher.ts";
-import { MarketTable } from "../../src/market/table.ts";
+import { GatewayTable } from "../../src/market/gateway_table.ts";
+import { PublisherTable } from "../../src/market/publisher_table.ts";
 import { SETTINGS } from "../../src/settings/settings.ts";
 
 /** What a process has done since it was asked last. */
@@ -61,7 +62,7 @@ function settings({ url, shards }: Load) {
 async function publish(load: Load): Promise<void> {
   const { rate, symbols } = load;
   const bus = openBus(settings(load), clock, log);
-  const table = new MarketTable(symbols);
+  const table = new PublisherTable(symbols);
   const writer = bus.writer("BENCH");
   const publisher = new Publisher(table, writer, clock);
   await writer.start(table);
@@ -107,7 +108,7 @@ async function publish(load: Load): Promise<void> {
 /** A gateway: takes everything in, into a market table. */
 async function receive(load: Load): Promise<void> {
   const bus = openBus(settings(load), clock, log);
-  const table = new MarketTable(load.symbols);
+  const table = new GatewayTable(load.symbols);
   const reader = bus.reader();
   let ages: number[] = [];
   let records = 0;
@@ -118,6 +119,7 @@ async function receive(load: Load): Promise<void> {
       table.apply(record);
       records++;
       newest = record.eventTime;
+      return -1;
     },
     batchEnd() {
       if (newest > 0) ages.push((clock.micros() - newest) / 1_000);

@@ -9,7 +9,7 @@ import { Ingest } from "../../src/gateway/ingest.ts";
 import { Session } from "../../src/gateway/session/session.ts";
 import type { Socket, SocketData } from "../../src/gateway/session/socket.ts";
 import { BusRecord } from "../../src/market/bus_record.ts";
-import { MarketTable } from "../../src/market/table.ts";
+import { PublisherTable } from "../../src/market/publisher_table.ts";
 import { SETTINGS, type Settings } from "../../src/settings/settings.ts";
 
 /** A socket that swallows what it is given, and whose client answers each ping at once. */
@@ -58,7 +58,7 @@ export class MemoryGateway {
   readonly #sockets: DiscardingSocket[] = [];
   readonly #ingest: Ingest;
   readonly #market: SimMarket;
-  readonly #publisherTable: MarketTable;
+  readonly #publisherTable: PublisherTable;
   readonly #record = new BusRecord();
 
   /** @param symbols of the market: each has had its first tick */
@@ -70,7 +70,7 @@ export class MemoryGateway {
     const { table, topics: immediate, counts } = this.context;
     this.#ingest = new Ingest(table, immediate, counts, clock);
     this.#market = new SimMarket(symbols, 1, "SIM");
-    this.#publisherTable = new MarketTable(symbols);
+    this.#publisherTable = new PublisherTable(symbols);
     this.#record.epoch = 1;
     for (let symbol = 0; symbol < symbols; symbol++) this.#tick(symbol, this.#market.first(symbol));
   }
@@ -119,7 +119,7 @@ export class MemoryGateway {
     });
   }
 
-  #tick(symbol: number, patch: Parameters<MarketTable["merge"]>[1]): void {
+  #tick(symbol: number, patch: Parameters<PublisherTable["merge"]>[1]): void {
     const row = this.#publisherTable.add(this.#market.symbols[symbol]);
     const now = this.clock.micros();
     this.#publisherTable.merge(row, patch, now, now);

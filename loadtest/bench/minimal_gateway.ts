@@ -10,7 +10,7 @@ import { SimMarket } from "../../src/feed/sim/sim_market.ts";
 import { Frame } from "../../src/gateway/fanout/frame.ts";
 import { ENTRY_BYTES, type Entries, TickEncoder } from "../../src/market/encoder.ts";
 import { MSGPACK } from "../../src/market/format.ts";
-import { MarketTable } from "../../src/market/table.ts";
+import { PublisherTable } from "../../src/market/publisher_table.ts";
 import { Selection } from "../swarm/selection.ts";
 import { type CountOrder, repeatAtRate, SendCounter, sendReport } from "./send_counter.ts";
 
@@ -39,7 +39,7 @@ interface Client {
 class MinimalGateway {
   readonly #clock = new SystemClock();
   readonly #market: SimMarket;
-  readonly #table: MarketTable;
+  readonly #table: PublisherTable;
   readonly #frame: Frame;
   readonly #encoder: TickEncoder;
   readonly #perConnection: number;
@@ -53,7 +53,7 @@ class MinimalGateway {
     this.#counter = counter;
     this.#perConnection = perConnection;
     this.#market = new SimMarket(symbols, 1, "SIM");
-    this.#table = new MarketTable(symbols);
+    this.#table = new PublisherTable(symbols);
     this.#frame = new Frame(this.#table.heap);
     this.#encoder = new TickEncoder(this.#table, MSGPACK, Uint8Array.from(FIELDS.keys()), true);
     this.#market.symbols.forEach((symbol, number) => {

@@ -12,7 +12,8 @@ import { MemoryBus } from "../../src/bus/memory.ts";
 import type { FeedSink } from "../../src/feed/adapter.ts";
 import { Publisher } from "../../src/feed/publisher.ts";
 import { SimMarket } from "../../src/feed/sim/sim_market.ts";
-import { MarketTable } from "../../src/market/table.ts";
+import { GatewayTable } from "../../src/market/gateway_table.ts";
+import { PublisherTable } from "../../src/market/publisher_table.ts";
 
 const SYMBOLS = 1_000;
 /** As many ticks as a turn of the simulator makes at 100,000 a second. */
@@ -37,11 +38,14 @@ async function measure(sink: FeedSink): Promise<number> {
 async function published(): Promise<number> {
   const bus = new MemoryBus();
   const writer = bus.writer();
-  const near = new MarketTable(SYMBOLS);
-  const far = new MarketTable(SYMBOLS);
+  const near = new PublisherTable(SYMBOLS);
+  const far = new GatewayTable(SYMBOLS);
   await writer.start(near);
   const listener: BusListener = {
-    record: (record) => void far.apply(record),
+    record: (record) => {
+      far.apply(record);
+      return -1;
+    },
     batchEnd: () => {},
     silent: () => {},
     speaking: () => {},

@@ -5,14 +5,17 @@
 
 import type { BusRecord } from "../market/bus_record.ts";
 import type { HeardFeed } from "../market/heard_feed.ts";
-import type { MarketTable } from "../market/table.ts";
+import type { PublisherTable } from "../market/publisher_table.ts";
 import type { Handover } from "./handover.ts";
 
 /** What a gateway is to the bus. Every call is synchronous: a batch is in the table when its calls have returned. */
 export interface BusListener {
-  /** A symbol's state: newer, older or the same as what is known; the listener sorts it out by epoch and seq. */
-  record(record: BusRecord): void;
-  /** The records of one batch have all been given. */
+  /**
+   * The state of a symbol: newer than the known one, older or the same; the listener compares epoch and seq.
+   * @returns the listener's row of the symbol, which the transport may put into later records of it; -1 for none
+   */
+  record(record: BusRecord): number;
+  /** All records of one batch have been delivered. */
   batchEnd(): void;
   /**
    * Nothing has come on this stream for too long, or nothing yet: what is known of its symbols stands, and what is read of them from the
@@ -75,7 +78,7 @@ export interface BusWriter {
    * resolves once this publisher may write. Rejects only when closed.
    * @param handover counts what the bus takes
    */
-  start(table: MarketTable, handover?: Handover): Promise<void>;
+  start(table: PublisherTable, handover?: Handover): Promise<void>;
   /** A row of the table has changed: write it, at once or as soon as the write under way is done. */
   changed(row: number): void;
   /** Writes what is still unwritten, gives the feed up, and ends. */

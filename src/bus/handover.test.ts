@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { MarketTable } from "../market/table.ts";
+import { PublisherTable } from "../market/publisher_table.ts";
 import { Handover } from "./handover.ts";
 
 test("a tick is handed over once, however often its row is written; what it replaced is counted", () => {
@@ -14,7 +14,7 @@ test("a tick is handed over once, however often its row is written; what it repl
 });
 
 test("how rows stand when the feed is taken over is no news", () => {
-  const table = new MarketTable(5_000);
+  const table = new PublisherTable(5_000);
   for (let index = 0; index < 3_000; index++) table.merge(table.add(`S${index}`), { bid: 1 }, 1, 1);
   const handover = new Handover();
   handover.begin(table);

@@ -4,7 +4,7 @@
  */
 import { copied } from "../base/copied.ts";
 import { Histogram } from "../base/histogram.ts";
-import type { MarketTable } from "../market/table.ts";
+import type { PublisherTable } from "../market/publisher_table.ts";
 
 const FIRST_CAPACITY = 1_024;
 
@@ -21,7 +21,7 @@ export class Handover {
   }
 
   /** The feed is ours from now on: how its rows stand is no news, they may have rested for hours. */
-  begin(table: MarketTable): void {
+  begin(table: PublisherTable): void {
     this.#reserve(table.rows);
     this.#seq.set(table.seq.subarray(0, table.rows));
   }

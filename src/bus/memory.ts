@@ -5,7 +5,7 @@
 import { type Clock, SystemClock } from "../base/clock.ts";
 import { BusRecord } from "../market/bus_record.ts";
 import { HeardFeed } from "../market/heard_feed.ts";
-import type { MarketTable } from "../market/table.ts";
+import type { PublisherTable } from "../market/publisher_table.ts";
 import type { BusListener, BusReader, BusWriter, HeardStream } from "./bus.ts";
 import { ChangedRows } from "./changed_rows.ts";
 import { Handover } from "./handover.ts";
@@ -66,7 +66,7 @@ class MemoryWriter implements BusWriter {
   readonly feed: HeardFeed;
   readonly #clock: Clock;
   readonly #listener: () => BusListener | undefined;
-  #table: MarketTable | undefined;
+  #table: PublisherTable | undefined;
   #handover = new Handover();
   readonly #changed = new ChangedRows();
   /** The listener's rows, by those of the table. */
@@ -85,7 +85,7 @@ class MemoryWriter implements BusWriter {
     this.#writtenAt = clock.millis();
   }
 
-  async start(table: MarketTable, handover = new Handover()): Promise<void> {
+  async start(table: PublisherTable, handover = new Handover()): Promise<void> {
     this.#handover = handover;
     this.#table = table;
   }
@@ -125,8 +125,7 @@ class MemoryWriter implements BusWriter {
         this.#handover.taken(row, record.seq, record.receivedAt, sentAt);
         while (this.#rows.length <= row) this.#rows.push(-1);
         record.row = this.#rows[row];
-        listener.record(record);
-        this.#rows[row] = record.row;
+        this.#rows[row] = listener.record(record);
       }
       listener.batchEnd();
       this.feed.transit.observe(this.#clock.micros() - sentAt);

@@ -4,11 +4,11 @@ import fc from "fast-check";
 import { ManualClock } from "../base/clock.ts";
 import { FIELD_COUNT, FIELDS, STATES, type TickPatch } from "../base/tick.ts";
 import type { BusWriter } from "../bus/bus.ts";
-import { MarketTable } from "../market/table.ts";
+import { PublisherTable } from "../market/publisher_table.ts";
 import { NO_PRICE, Publisher } from "./publisher.ts";
 
 function setUp(limit = 100) {
-  const table = new MarketTable(limit);
+  const table = new PublisherTable(limit);
   const changed: number[] = [];
   const bus: BusWriter = { start: async () => {}, changed: (row) => void changed.push(row), close: async () => {} };
   const clock = new ManualClock();

@@ -8,7 +8,7 @@ import { createHistogram, type Histogram } from "../base/histogram.ts";
 import { CLOSED, FIELD_COUNT, fieldIndex, isSymbol, LIVE, STALE, type TickPatch } from "../base/tick.ts";
 import type { BusWriter } from "../bus/bus.ts";
 import { Handover } from "../bus/handover.ts";
-import type { MarketTable } from "../market/table.ts";
+import type { PublisherTable } from "../market/publisher_table.ts";
 import type { FeedSink, SkipReason } from "./adapter.ts";
 
 /** A source whose event times are ahead of our clock by more than this, microseconds, has another time than we. */
@@ -54,13 +54,13 @@ export class FeedCounts {
 
 export class Publisher implements FeedSink {
   readonly counts: FeedCounts;
-  readonly #table: MarketTable;
+  readonly #table: PublisherTable;
   readonly #bus: BusWriter;
   readonly #clock: Clock;
   readonly #isMeasured: boolean;
 
   /** @param settings whether latencies are measured; where not, nobody is told when a tick was received */
-  constructor(table: MarketTable, bus: BusWriter, clock: Clock, settings = { metrics: true }) {
+  constructor(table: PublisherTable, bus: BusWriter, clock: Clock, settings = { metrics: true }) {
     this.#table = table;
     this.#bus = bus;
     this.#clock = clock;

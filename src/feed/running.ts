@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
 import { CLOSED } from "../base/tick.ts";
 import type { BusWriter } from "../bus/bus.ts";
-import { MarketTable } from "../market/table.ts";
+import { PublisherTable } from "../market/publisher_table.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Feed } from "./adapter.ts";
 import { type FeedCounts, Publisher } from "./publisher.ts";
@@ -11,7 +11,7 @@ import { type FeedSpec, openFeed } from "./spec.ts";
 
 export class RunningFeed {
   readonly name: string;
-  readonly #table: MarketTable;
+  readonly #table: PublisherTable;
   readonly #writer: BusWriter;
   readonly #publisher: Publisher;
   readonly #feed: Feed;
@@ -22,7 +22,7 @@ export class RunningFeed {
   constructor(spec: FeedSpec, settings: Settings, writer: BusWriter, clock: Clock, log: Logger) {
     this.name = spec.name;
     this.#log = log.child({ feed: spec.name });
-    this.#table = new MarketTable(settings.maxSymbols);
+    this.#table = new PublisherTable(settings.maxSymbols);
     this.#writer = writer;
     this.#publisher = new Publisher(this.#table, writer, clock, settings);
     this.#feed = openFeed(spec, { sink: this.#publisher, clock, log: this.#log });

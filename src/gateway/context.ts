@@ -4,7 +4,7 @@ import type { Clock } from "../base/clock.ts";
 import type { BusReader } from "../bus/bus.ts";
 import { RateLimitedLog } from "../log/rate_limited_log.ts";
 import { EncoderPool } from "../market/encoder.ts";
-import { MarketTable } from "../market/table.ts";
+import { GatewayTable } from "../market/gateway_table.ts";
 import type { Settings } from "../settings/settings.ts";
 import { GatewayCounts } from "./counts.ts";
 import { FlushScheduler } from "./fanout/flush_scheduler.ts";
@@ -26,7 +26,7 @@ export interface GatewayContext {
   /** The log of what clients cause: it has a limit. */
   readonly events: RateLimitedLog;
   readonly bus: BusReader;
-  readonly table: MarketTable;
+  readonly table: GatewayTable;
   readonly encoders: EncoderPool;
   readonly scheduler: FlushScheduler;
   /** What there is one of for each connection and each subscription. */
@@ -56,7 +56,7 @@ export function createContext(
 ): GatewayContext {
   const scheduler = new FlushScheduler(clock, settings.sliceTime);
   // Symbols that are only awaited take no room from those that tick.
-  const table = new MarketTable(settings.maxSymbols + settings.maxAwaitedSymbols);
+  const table = new GatewayTable(settings.maxSymbols + settings.maxAwaitedSymbols);
   const frame = new Frame(table.heap);
   const counts = new GatewayCounts(settings);
   return {

@@ -4,7 +4,7 @@ import { type GatewayView, type Lately, reportGateway } from "../admin/status/ga
 import type { Clock } from "../base/clock.ts";
 import type { BusReader } from "../bus/bus.ts";
 import type { EncoderPool } from "../market/encoder.ts";
-import type { MarketTable } from "../market/table.ts";
+import type { GatewayTable } from "../market/gateway_table.ts";
 import type { Settings } from "../settings/settings.ts";
 import { createContext, type GatewayContext } from "./context.ts";
 import type { GatewayCounts } from "./counts.ts";
@@ -20,7 +20,7 @@ import { Session } from "./session/session.ts";
 const BYES_PER_SLICE = 200;
 
 export class Gateway {
-  readonly table: MarketTable;
+  readonly table: GatewayTable;
   readonly counts: GatewayCounts;
   readonly pacer: FlushScheduler;
   readonly encoders: EncoderPool;

@@ -1,32 +1,32 @@
-/** Where the bus meets the market table: applies records, counts them, and tells whom it concerns. */
+/** Applies the records of the bus to the market table, counts them, and delivers ticks to topics. */
 
 import type { Clock } from "../base/clock.ts";
 import { LIVE, STALE } from "../base/tick.ts";
 import type { BusListener } from "../bus/bus.ts";
 import type { BusRecord } from "../market/bus_record.ts";
-import { IGNORED, type MarketTable, TICKED } from "../market/table.ts";
+import { GAP, type GatewayTable, IGNORED, OUTDATED, RESET, TICKED } from "../market/gateway_table.ts";
 import type { GatewayCounts } from "./counts.ts";
 import type { TopicIndex } from "./fanout/topic_index.ts";
 import { Tracer } from "./latency/tracer.ts";
 
-/** Why symbols are stale whose stream is silent: the word of the gateway, not of their feed. */
+/** Why symbols are stale whose stream is silent: the gateway says so, not their feed. */
 const SILENCE = "nothing heard from the feed";
 
 export class Ingest implements BusListener {
-  readonly #table: MarketTable;
+  readonly #table: GatewayTable;
   readonly #immediate: TopicIndex;
   readonly #counts: GatewayCounts;
   readonly #clock: Clock;
   readonly #tracer: Tracer;
-  /** Since when streams are silent, by stream; undefined where they speak. */
+  /** Since when streams are silent, by stream; undefined for those that are not. */
   readonly #silentSince: (number | undefined)[] = [];
-  /** By row, 1 where the symbol is stale by our word and not by its feed's: when its stream speaks it is live again. */
+  /** By row, 1 where the symbol is stale only because its stream is silent: it is live again when the stream is. */
   readonly #isSilenced: Uint8Array;
-  /** The time of the batch under way, microseconds; 0 between batches: the clock is read once a batch. */
+  /** The time of the current batch, microseconds; 0 between batches. The clock is read once per batch. */
   #now = 0;
 
   constructor(
-    table: MarketTable,
+    table: GatewayTable,
     immediate: TopicIndex,
     counts: GatewayCounts,
     clock: Clock,
@@ -40,7 +40,7 @@ export class Ingest implements BusListener {
     this.#tracer = tracer;
   }
 
-  record(record: BusRecord): void {
+  record(record: BusRecord): number {
     const counts = this.#counts;
     const table = this.#table;
     counts.recordsIn++;
@@ -48,31 +48,30 @@ export class Ingest implements BusListener {
     const silentSince = this.#silentSince[record.stream];
     const isSilenced = silentSince !== undefined && record.state === LIVE;
     if (isSilenced) {
-      // Read from the store: what its feed said last, which is not heard any more, or has not been heard yet.
+      // The record is from the store: its feed is not heard any more, or has not been heard yet.
       record.state = STALE;
       record.since = silentSince;
       record.reason = SILENCE;
     }
     const row = this.#rowOf(record);
-    record.row = row;
     if (row < 0) {
       counts.recordsRefused++;
-      return;
+      return row;
     }
     const seqBefore = table.seq[row];
-    const statusBefore = table.statusClock;
-    const news = table.applyAt(row, record, this.#now);
-    if (news === IGNORED) counts.recordsIgnored++;
-    // Unless the record is older than what stands, and counts for nothing.
-    if (table.seq[row] === record.seq && table.epoch[row] === record.epoch) this.#isSilenced[row] = isSilenced ? 1 : 0;
-    if (news !== TICKED) return;
+    const changed = table.applyAt(row, record, this.#now);
+    if (changed === IGNORED || changed === OUTDATED) counts.recordsIgnored++;
+    if (changed !== OUTDATED) this.#isSilenced[row] = isSilenced ? 1 : 0;
+    if ((changed & TICKED) === 0) return row;
     counts.ticksIn += seqBefore > 0 && record.seq > seqBefore ? record.seq - seqBefore : 1;
-    if (table.statusClock !== statusBefore) this.#countStatus(row);
+    if ((changed & GAP) > 0) counts.gaps++;
+    if ((changed & RESET) > 0) counts.resets++;
     const age = table.sourceTime[row] + table.feedTime[row] + table.busTime[row];
-    // What was read from the store has no time of its own.
+    // A tick that was read from the store has no age of its own.
     if (!Number.isNaN(record.sentAt) && !Number.isNaN(age)) record.feed.inboundAge.sample(age);
     if (this.#tracer.active) this.#tracer.applied(row);
     this.#immediate.deliver(row, seqBefore);
+    return row;
   }
 
   batchEnd(): void {
@@ -105,11 +104,5 @@ export class Ingest implements BusListener {
 
   #rowOf({ row, symbol }: BusRecord): number {
     return row >= 0 && this.#table.symbols[row] === symbol ? row : this.#table.add(symbol);
-  }
-
-  #countStatus(row: number): void {
-    const table = this.#table;
-    if (table.gapVersion[row] === table.version[row]) this.#counts.gaps++;
-    else if (table.resetVersion[row] === table.version[row]) this.#counts.resets++;
   }
 }

@@ -2,7 +2,7 @@
  * What the gateway does by time: every 25 ms it passes changed states and new symbols on to the sessions, every 250 ms it
  * maintains each session (heartbeats, pings, quality), and checks the node's health.
  */
-import type { MarketTable } from "../market/table.ts";
+import type { GatewayTable } from "../market/gateway_table.ts";
 import type { TopicIndex } from "./fanout/topic_index.ts";
 import type { StallWatch } from "./session/stall_watch.ts";
 
@@ -28,7 +28,7 @@ export interface MaintainedSession {
 }
 
 export interface MaintenanceParts {
-  readonly table: MarketTable;
+  readonly table: GatewayTable;
   readonly topics: TopicIndex;
   readonly stalls: StallWatch;
   readonly clock: { millis(): number };

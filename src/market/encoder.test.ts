@@ -5,9 +5,11 @@ import { FIELD_COUNT, FIELDS } from "../base/tick.ts";
 import { BusRecord } from "./bus_record.ts";
 import { ENTRY_BYTES, EncoderPool, type Filling, TickEncoder } from "./encoder.ts";
 import { JSON_TEXT, MSGPACK } from "./format.ts";
+import { GatewayTable } from "./gateway_table.ts";
 import { type Heap, HeapFull } from "./heap.ts";
 import { markOf } from "./mark.ts";
-import { MarketTable } from "./table.ts";
+import { PublisherTable } from "./publisher_table.ts";
+import type { MarketTable } from "./table.ts";
 
 /** A frame of some rows, each once, and what was told of them before: nothing but for those named. */
 class Pass implements Filling {
@@ -74,7 +76,7 @@ test("cached and uncached encoders give equal bytes after any updates", () => {
         fc.array(update, { minLength: 1, maxLength: 30 }),
         fc.subarray([...FIELDS.keys()], { minLength: 1 }),
         (updates, fields) => {
-          const table = new MarketTable(10);
+          const table = new GatewayTable(10);
           const encoders = [true, false].map(
             (cached) => new TickEncoder(table, format, Uint8Array.from(fields), cached),
           );
@@ -109,7 +111,7 @@ test("a pass copies what has changed, all of it and once, in frames of any size,
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 12 }), fc.constantFrom(MSGPACK, JSON_TEXT), (steps, format) => {
-      const table = new MarketTable(8);
+      const table = new PublisherTable(8);
       for (let row = 0; row < 8; row++) table.add(`S${row}`);
       const rows = [5, 2, 7, 0, 3];
       const told = new Map<number, number>();
@@ -150,7 +152,7 @@ test("a pass copies what has changed, all of it and once, in frames of any size,
 });
 
 test("the longest tick does not spill into the next one's place", () => {
-  const table = new MarketTable(3);
+  const table = new PublisherTable(3);
   const longest = Object.fromEntries(FIELDS.map((field) => [field, -0.0000012345678901234567]));
   const encoder = new TickEncoder(table, JSON_TEXT, Uint8Array.from(FIELDS.keys()), true);
   for (const symbol of ["A", "B", "C"]) table.merge(table.add(symbol), longest, 2 ** 53 - 1);
@@ -163,7 +165,7 @@ test("the longest tick does not spill into the next one's place", () => {
 });
 
 test("the cache follows the table as it grows", () => {
-  const table = new MarketTable(5_000);
+  const table = new PublisherTable(5_000);
   const encoder = new TickEncoder(table, JSON_TEXT, Uint8Array.of(0), true);
   for (let index = 0; index < 5_000; index++) {
     table.merge(table.add(`S${index}`), { bid: index }, 1);
@@ -174,7 +176,7 @@ test("the cache follows the table as it grows", () => {
 });
 
 test("without memory for what it keeps, an encoder goes on and keeps nothing", () => {
-  const table = new MarketTable(5_000);
+  const table = new PublisherTable(5_000);
   const encoder = new TickEncoder(table, JSON_TEXT, Uint8Array.of(0), true);
   table.merge(table.add("A"), { bid: 1 }, 1);
   assert.equal(written(table, encoder, 0).toString(), ",[0,1,1,1]");
@@ -191,7 +193,7 @@ test("without memory for what it keeps, an encoder goes on and keeps nothing", (
 });
 
 test("equal field lists share an encoder while somebody uses it", () => {
-  const pool = new EncoderPool(new MarketTable(1), 8);
+  const pool = new EncoderPool(new GatewayTable(1), 8);
   const first = pool.acquire(MSGPACK, Uint8Array.of(0, 1));
   assert.equal(pool.acquire(MSGPACK, Uint8Array.of(0, 1)), first);
   assert.notEqual(pool.acquire(MSGPACK, Uint8Array.of(1, 0)), first, "the order counts");
@@ -207,7 +209,7 @@ test("equal field lists share an encoder while somebody uses it", () => {
 });
 
 test("beyond its limit the pool gives encoders that are not shared, and forgets them", () => {
-  const table = new MarketTable(1);
+  const table = new PublisherTable(1);
   table.merge(table.add("A"), { bid: 1, ask: 2 }, 1);
   const pool = new EncoderPool(table, 1);
   const kept = pool.acquire(JSON_TEXT, Uint8Array.of(0));

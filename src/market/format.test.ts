@@ -6,7 +6,7 @@ import { FIELD_COUNT, FIELDS, type TickPatch } from "../base/tick.ts";
 import { createTarget } from "../msgpack/msgpack.ts";
 import { MAX_FRAME_BYTES } from "../protocol/messages.ts";
 import { JSON_TEXT, MSGPACK, type TickFormat } from "./format.ts";
-import { MarketTable } from "./table.ts";
+import { PublisherTable } from "./publisher_table.ts";
 
 const FORMATS = [MSGPACK, JSON_TEXT];
 const ALL = Uint8Array.from(FIELDS.keys());
@@ -17,7 +17,7 @@ function read(format: TickFormat, bytes: Uint8Array): unknown {
 }
 
 /** One frame of the row as often as said. */
-function frame(format: TickFormat, table: MarketTable, row: number, fields: Uint8Array, count: number): unknown {
+function frame(format: TickFormat, table: PublisherTable, row: number, fields: Uint8Array, count: number): unknown {
   const target = createTarget(MAX_FRAME_BYTES);
   let at = format.headBytes;
   for (let index = 0; index < count; index++) {
@@ -76,7 +76,7 @@ for (const format of FORMATS) {
   const name = format.binary ? "MessagePack" : "JSON";
 
   test(`${name}: every number arrives exactly`, () => {
-    const table = new MarketTable(1);
+    const table = new PublisherTable(1);
     const row = table.add("A");
     fc.assert(
       fc.property(fc.array(number, { minLength: 10, maxLength: 10 }), fc.maxSafeInteger(), (values, eventTime) => {
@@ -96,7 +96,7 @@ for (const format of FORMATS) {
   });
 
   test(`${name}: the largest tick is as large as is said, with the largest handle, seq and time`, () => {
-    const table = new MarketTable(4_000_000);
+    const table = new PublisherTable(4_000_000);
     const row = 3_999_999;
     const [seq, eventTime] = [2 ** 53 - 1, 2 ** 53 - 1];
     const fields = ALL;
@@ -111,7 +111,7 @@ for (const format of FORMATS) {
   });
 
   test(`${name}: fields come in the order in which they were granted, null where not known`, () => {
-    const table = new MarketTable(1);
+    const table = new PublisherTable(1);
     const row = table.add("A");
     table.merge(row, { last: 5, bid: 4.5, volume: 1e9 }, 1);
     const fields = Uint8Array.of(9, 4, 2, 0);
@@ -119,7 +119,7 @@ for (const format of FORMATS) {
   });
 
   test(`${name}: a value that is no number at all is not known`, () => {
-    const table = new MarketTable(1);
+    const table = new PublisherTable(1);
     const row = table.add("A");
     table.merge(row, { bid: Number.NaN, ask: null }, 1);
     same(frame(format, table, row, Uint8Array.of(0, 2), 1), [SENT_AT, [row, 1, 1, null, null]]);
@@ -127,7 +127,7 @@ for (const format of FORMATS) {
 
   test(`${name}: nothing that is not finite leaves, whatever got into the table`, () => {
     for (const wrong of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
-      const table = new MarketTable(1);
+      const table = new PublisherTable(1);
       const row = table.add("A");
       table.merge(row, { bid: wrong }, wrong);
       same(frame(format, table, row, Uint8Array.of(0), 1), [SENT_AT, [row, 1, null, null]]);
@@ -135,7 +135,7 @@ for (const format of FORMATS) {
   });
 
   test(`${name}: frames of any number of ticks are whole`, () => {
-    const table = new MarketTable(1);
+    const table = new PublisherTable(1);
     const row = table.add("A");
     table.merge(row, { bid: 1 }, 1);
     for (const count of [0, 1, 13, 14, 15, 16, 17, 255, 256, 1_000]) {

@@ -7,7 +7,8 @@ import { type Bus, type BusSettings, openBus } from "../../src/bus/open.ts";
 import type { ReaderCounts } from "../../src/bus/redis/shard_follower.ts";
 import type { RedisWriter } from "../../src/bus/redis/writer.ts";
 import { Publisher } from "../../src/feed/publisher.ts";
-import { MarketTable } from "../../src/market/table.ts";
+import { GatewayTable } from "../../src/market/gateway_table.ts";
+import { PublisherTable } from "../../src/market/publisher_table.ts";
 
 const clock = new SystemClock();
 export const quiet = pino({ level: process.env.TEST_LOG ?? "silent" }, pino.destination(2));
@@ -40,7 +41,7 @@ export async function until(what: string, condition: () => boolean, millis = 10_
 
 /** A feed's publisher, as a process has it. */
 export class TestFeed {
-  readonly table = new MarketTable(100_000);
+  readonly table = new PublisherTable(100_000);
   readonly bus: Bus;
   readonly writer: RedisWriter;
   readonly publisher: Publisher;
@@ -74,7 +75,7 @@ export class TestFeed {
 
 /** A gateway's end: a market table, and which streams are silent. */
 export class TestGateway implements BusListener {
-  readonly table = new MarketTable(100_000);
+  readonly table = new GatewayTable(100_000);
   readonly bus: Bus;
   readonly reader: BusReader;
   readonly started: Promise<void>;
@@ -95,7 +96,7 @@ export class TestGateway implements BusListener {
     return this.bus.readerCounts() as ReaderCounts;
   }
 
-  record(record: Parameters<BusListener["record"]>[0]): void {
+  record(record: Parameters<BusListener["record"]>[0]): number {
     const row = this.table.rowOf(record.symbol);
     const before = row < 0 ? 0 : this.table.seq[row];
     this.table.apply(record);
@@ -104,6 +105,7 @@ export class TestGateway implements BusListener {
       this.resets++;
       assert.equal(this.table.resetVersion[row], this.table.version[row], "seq went back without a reset");
     }
+    return row;
   }
 
   batchEnd(): void {}

@@ -7,7 +7,7 @@ import { MemoryBus } from "../../src/bus/memory.ts";
 import type { TickgateClient } from "../../src/client/client.ts";
 import { Publisher } from "../../src/feed/publisher.ts";
 import { Gateway } from "../../src/gateway/gateway.ts";
-import { MarketTable } from "../../src/market/table.ts";
+import { PublisherTable } from "../../src/market/publisher_table.ts";
 import { readSettings } from "../../src/settings/command_line.ts";
 import type { Settings } from "../../src/settings/settings.ts";
 
@@ -30,7 +30,7 @@ export class LiveGateway {
     const clock = new SystemClock();
     const bus = new MemoryBus();
     const writer = bus.writer();
-    const table = new MarketTable(1_000);
+    const table = new PublisherTable(1_000);
     await writer.start(table);
     const quick = { port: 0, node: "test", drainDelay: 0, drainSpread: 20 };
     const gateway = new Gateway({ ...settings, ...quick, ...overrides }, bus, clock, pino({ level: "silent" }));

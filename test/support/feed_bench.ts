@@ -6,7 +6,8 @@ import { FIELD_COUNT, FIELDS, STATES, type TickPatch } from "../../src/base/tick
 import { MemoryBus } from "../../src/bus/memory.ts";
 import type { FeedContext, FeedSink, SkipReason } from "../../src/feed/adapter.ts";
 import { Publisher } from "../../src/feed/publisher.ts";
-import { MarketTable } from "../../src/market/table.ts";
+import { GatewayTable } from "../../src/market/gateway_table.ts";
+import { PublisherTable } from "../../src/market/publisher_table.ts";
 
 /** How long a test waits for what must come. */
 const DEADLINE_MILLIS = 10_000;
@@ -88,7 +89,7 @@ export function keptContext(clock: Clock = new SystemClock()): FeedContext & { s
 
 /** A gateway's view of a feed: publisher, memory bus and the market table at the far end. */
 export class FarMarket {
-  readonly table = new MarketTable(100_000);
+  readonly table = new GatewayTable(100_000);
   readonly changed = new EventEmitter();
   readonly kept = new KeptLog();
   readonly publisher: Publisher;
@@ -102,11 +103,14 @@ export class FarMarket {
   static async open(clock: Clock = new SystemClock()): Promise<FarMarket> {
     const bus = new MemoryBus();
     const writer = bus.writer();
-    const near = new MarketTable(100_000);
+    const near = new PublisherTable(100_000);
     await writer.start(near);
     const market = new FarMarket(new Publisher(near, writer, clock), clock);
     await bus.start({
-      record: (record) => void market.table.apply(record),
+      record: (record) => {
+        market.table.apply(record);
+        return -1;
+      },
       batchEnd: () => void market.changed.emit("change"),
       silent: () => {},
       speaking: () => {},

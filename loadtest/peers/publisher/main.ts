@@ -9,7 +9,7 @@ import { FIELD_COUNT } from "../../../src/base/tick.ts";
 import { Publisher } from "../../../src/feed/publisher.ts";
 import { SimFeed } from "../../../src/feed/sim/sim.ts";
 import { SimMarket } from "../../../src/feed/sim/sim_market.ts";
-import { MarketTable } from "../../../src/market/table.ts";
+import { PublisherTable } from "../../../src/market/publisher_table.ts";
 import type { PublisherOrder } from "./order.ts";
 import type { Transport } from "./transport.ts";
 
@@ -31,7 +31,7 @@ async function open({ to }: PublisherOrder): Promise<Transport> {
 const order = JSON.parse(process.argv[2]) as PublisherOrder;
 const transport = await open(order);
 const clock = new SystemClock();
-const table = new MarketTable(order.symbols);
+const table = new PublisherTable(order.symbols);
 let isFlushing = false;
 
 /** Symbols have their first tick in their order: a row is a symbol's number. */

@@ -5,7 +5,7 @@ import type { HeardStream } from "../../bus/bus.ts";
 import type { Bus } from "../../bus/open.ts";
 import { type GatewayCounts, STAGES } from "../../gateway/counts.ts";
 import type { Gateway } from "../../gateway/gateway.ts";
-import type { MarketTable } from "../../market/table.ts";
+import type { GatewayTable } from "../../market/gateway_table.ts";
 import type { Page } from "./page.ts";
 
 /** @param connectionsLimit connections that are let in */
@@ -100,7 +100,7 @@ export function showGateway(page: Page, gateway: Gateway, bus: Pick<Bus, "reader
 
 /** On parts of the bus that no client wants symbols are stale as well, but to nobody. */
 function staleByFeed(
-  { known, knownCount, state, stream }: MarketTable,
+  { known, knownCount, state, stream }: GatewayTable,
   heard: readonly HeardStream[],
 ): Map<string, number> {
   const feeds = new Map(heard.map((each) => [each.stream, each.feed]));
@@ -113,13 +113,13 @@ function staleByFeed(
   return stale;
 }
 
-function staleSymbols(table: MarketTable, heard: readonly HeardStream[]): number {
+function staleSymbols(table: GatewayTable, heard: readonly HeardStream[]): number {
   let sum = 0;
   for (const count of staleByFeed(table, heard).values()) sum += count;
   return sum;
 }
 
-function closedSymbols({ known, knownCount, state }: MarketTable): number {
+function closedSymbols({ known, knownCount, state }: GatewayTable): number {
   let count = 0;
   for (let index = 0; index < knownCount; index++) if (state[known[index]] === CLOSED) count++;
   return count;

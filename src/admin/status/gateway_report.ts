@@ -6,7 +6,7 @@ import type { BusReader, HeardStream } from "../../bus/bus.ts";
 import type { GatewayCounts } from "../../gateway/counts.ts";
 import type { FlushScheduler } from "../../gateway/fanout/flush_scheduler.ts";
 import type { Session } from "../../gateway/session/session.ts";
-import type { MarketTable } from "../../market/table.ts";
+import type { GatewayTable } from "../../market/gateway_table.ts";
 import type { Settings } from "../../settings/settings.ts";
 import type { AgesReport, GatewayRates, GatewayReport, HeardReport, SymbolsReport } from "./report.ts";
 import { slowestClients } from "./slow_clients.ts";
@@ -36,7 +36,7 @@ export interface ReportParts {
   readonly scheduler: FlushScheduler;
   readonly clock: Clock;
   readonly bus: BusReader;
-  readonly table: MarketTable;
+  readonly table: GatewayTable;
 }
 
 /** How the symbols of one stream stand. */
@@ -75,7 +75,7 @@ export async function reportGateway(
 }
 
 /** How the symbols stand that have had a tick, by stream. */
-async function lookAtMarket(table: MarketTable): Promise<Map<number, StreamMarket>> {
+async function lookAtMarket(table: GatewayTable): Promise<Map<number, StreamMarket>> {
   const markets = new Map<number, StreamMarket>();
   for (let index = 0; index < table.knownCount; index++) {
     if (index % SLICE === SLICE - 1) await new Promise((resolve) => setImmediate(resolve));

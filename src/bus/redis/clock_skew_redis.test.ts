@@ -12,7 +12,8 @@ import { FlushScheduler } from "../../gateway/fanout/flush_scheduler.ts";
 import { Frame } from "../../gateway/fanout/frame.ts";
 import { TopicIndex } from "../../gateway/fanout/topic_index.ts";
 import { Ingest } from "../../gateway/ingest.ts";
-import { MarketTable } from "../../market/table.ts";
+import { GatewayTable } from "../../market/gateway_table.ts";
+import { PublisherTable } from "../../market/publisher_table.ts";
 import { openBus } from "../open.ts";
 
 /** The machine's clock, and so many microseconds. */
@@ -54,14 +55,14 @@ for (const [who, publisherAhead, gatewayAhead] of [
     const ours = new WrongClock(gatewayAhead);
     const [near, far] = [openBus(settings, theirs, quiet), openBus(settings, ours, quiet)];
     try {
-      const table = new MarketTable(100);
+      const table = new PublisherTable(100);
       const publisher = new Publisher(table, near.writer("F"), theirs);
       await near.writers().get("F")!.start(table, publisher.counts.handover);
       const round = (bid: number) => {
         for (const symbol of SYMBOLS) publisher.tick(symbol, { bid }, theirs.micros());
       };
       round(1);
-      const market = new MarketTable(100);
+      const market = new GatewayTable(100);
       const reader = far.reader();
       reader.follow();
       const counts = new GatewayCounts({ metrics: true });
@@ -120,15 +121,18 @@ test("a gateway that may not ask Redis for the time still runs, and says nothing
   const clock = new SystemClock();
   const [near, far] = [openBus(settings, clock, quiet), openBus(settings, clock, quiet)];
   try {
-    const table = new MarketTable(100);
+    const table = new PublisherTable(100);
     const writer = near.writer("F");
     const publisher = new Publisher(table, writer, clock);
     await writer.start(table);
-    const market = new MarketTable(100);
+    const market = new GatewayTable(100);
     const reader = far.reader();
     reader.follow();
     await reader.start({
-      record: (record) => void market.apply(record, clock.micros()),
+      record: (record) => {
+        market.apply(record, clock.micros());
+        return -1;
+      },
       batchEnd() {},
       silent() {},
       speaking() {},
@@ -159,18 +163,21 @@ test("Redis has lost its data, and the next leader's clock is behind: a gateway 
     const clock = new WrongClock(ahead);
     const bus = openBus(settings, clock, quiet);
     buses.push(bus);
-    const table = new MarketTable(100);
+    const table = new PublisherTable(100);
     const publisher = new Publisher(table, bus.writer("F"), clock);
     await bus.writers().get("F")!.start(table, publisher.counts.handover);
     publisher.tick("A", { bid: 1 }, clock.micros());
     return bus;
   };
   try {
-    const market = new MarketTable(100);
+    const market = new GatewayTable(100);
     const reader = far.reader();
     reader.follow();
     await reader.start({
-      record: (record) => void market.apply(record),
+      record: (record) => {
+        market.apply(record);
+        return -1;
+      },
       batchEnd() {},
       silent() {},
       speaking() {},

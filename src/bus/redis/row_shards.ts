@@ -1,15 +1,15 @@
 /** The shard of each row of a publisher's table: worked out once a row, since a tick must not cost a checksum. */
 import { copied } from "../../base/copied.ts";
-import type { MarketTable } from "../../market/table.ts";
+import type { PublisherTable } from "../../market/publisher_table.ts";
 import type { RedisKeys } from "./shard.ts";
 
 export class RowShards {
-  readonly #table: MarketTable;
+  readonly #table: PublisherTable;
   readonly #keys: RedisKeys;
   /** The shard plus one; 0 where it has not been asked for. */
   #shards = new Uint16Array(1_024);
 
-  constructor(table: MarketTable, keys: RedisKeys) {
+  constructor(table: PublisherTable, keys: RedisKeys) {
     this.#table = table;
     this.#keys = keys;
   }

@@ -8,7 +8,7 @@ import { busSettings, quiet, until } from "../../../test/support/bus_bench.ts";
 import { RedisServer } from "../../../test/support/redis_server.ts";
 import { SystemClock } from "../../base/clock.ts";
 import { BusRecord } from "../../market/bus_record.ts";
-import { MarketTable } from "../../market/table.ts";
+import { PublisherTable } from "../../market/publisher_table.ts";
 import { openBus } from "../open.ts";
 import { BatchEncoder, MAX_BATCH_RECORDS } from "../wire/wire.ts";
 import { Lease } from "./lease.ts";
@@ -160,7 +160,7 @@ test("a publisher that meets a mark of an epoch that cannot be says so, and lead
   const log = pino({ level: "warn" }, { write: (line: string) => void lines.push(line) });
   const bus = openBus(settings, new SystemClock(), log);
   try {
-    const led = bus.writer("SIM").start(new MarketTable(10));
+    const led = bus.writer("SIM").start(new PublisherTable(10));
     await until("it says so", () => lines.some((line) => line.includes("has a mark of SIM that is none")));
     assert.equal(lines.length, 1, "once, and not with every try");
     await client.hdel("big:{0}:last", "#SIM");

@@ -5,8 +5,9 @@ import fc from "fast-check";
 import { ManualClock } from "../../base/clock.ts";
 import { LIVE, STALE } from "../../base/tick.ts";
 import { BusRecord } from "../../market/bus_record.ts";
+import { GatewayTable } from "../../market/gateway_table.ts";
 import { HeardFeed } from "../../market/heard_feed.ts";
-import { MarketTable } from "../../market/table.ts";
+import { PublisherTable } from "../../market/publisher_table.ts";
 import { BatchDecoder, BatchEncoder, type EncodedBatch } from "../wire/wire.ts";
 import { ReaderCounts, ShardFollower } from "./shard_follower.ts";
 
@@ -17,7 +18,7 @@ const SYMBOLS = ["A", "B", "C", "D"];
 /** A shard as Redis keeps it, and its publishers, as much of them as the wire shows. */
 class Store {
   readonly values = new Map<string, Buffer>();
-  readonly table = new MarketTable(10);
+  readonly table = new PublisherTable(10);
   epoch = 1_000;
   number = 0;
 
@@ -105,7 +106,7 @@ class Read {
 class Gateway {
   readonly clock = new ManualClock();
   readonly counts = new ReaderCounts();
-  readonly table = new MarketTable(10);
+  readonly table = new GatewayTable(10);
   /** What it is told of its stream: since when it is silent, or that it speaks. */
   readonly told: (number | "speaking")[] = [];
   readonly outranked: [feed: string, epoch: number, known: number][] = [];
@@ -142,6 +143,7 @@ class Gateway {
               assert.ok(table.resetVersion[now] > this.#reset, "seq went back without a reset");
               this.#reset = table.resetVersion[now];
             }
+            return now;
           },
           batchEnd() {},
           silent: (_, since) => told.push(since),
@@ -158,7 +160,7 @@ class Gateway {
   }
 }
 
-function assertSame(gateway: MarketTable, publisher: MarketTable): void {
+function assertSame(gateway: GatewayTable, publisher: PublisherTable): void {
   for (const symbol of SYMBOLS) {
     const row = publisher.rowOf(symbol);
     if (row < 0 || publisher.seq[row] === 0) continue;
@@ -660,6 +662,7 @@ test("a listener that fails is given the same again, and not in a loop", () => {
         record({ symbol }) {
           if (fails) throw new Error("full");
           seen.push(symbol);
+          return -1;
         },
         batchEnd() {},
         silent() {},

@@ -414,8 +414,7 @@ export class ShardFollower {
         record.healed = this.#isLoaded && stream.isMissed;
         // An older publisher does not tell it, nor does one in another language that is not asked when.
         if (Number.isNaN(record.receivedAt)) record.receivedAt = head.sentAt;
-        listener?.record(record);
-        decoder.keepRow(record.row);
+        if (listener) decoder.keepRow(listener.record(record));
       }
       return true;
     } catch (error) {

@@ -7,7 +7,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../../base/clock.ts";
 import type { ClockReading } from "../../base/clock_offset.ts";
 import type { BusRecord } from "../../market/bus_record.ts";
-import type { MarketTable } from "../../market/table.ts";
+import type { PublisherTable } from "../../market/publisher_table.ts";
 import { ChangedRows } from "../changed_rows.ts";
 import type { Handover } from "../handover.ts";
 import { type BatchEncoder, MAX_BATCH_RECORDS, type Mark, parseMark } from "../wire/wire.ts";
@@ -31,7 +31,7 @@ export interface ShardOwner {
   readonly isSharded: boolean;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly table: MarketTable;
+  readonly table: PublisherTable;
   readonly encoder: BatchEncoder;
   readonly record: BusRecord;
   readonly counts: WriterCounts;

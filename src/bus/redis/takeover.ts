@@ -4,7 +4,7 @@
  */
 
 import { BusRecord } from "../../market/bus_record.ts";
-import type { MarketTable } from "../../market/table.ts";
+import type { PublisherTable } from "../../market/publisher_table.ts";
 import { WireError } from "../wire/unpack.ts";
 import { type BatchDecoder, isMarkField, parseMark } from "../wire/wire.ts";
 import { scanValues } from "./hash_scan.ts";
@@ -35,7 +35,7 @@ export interface Takeover {
 /** Fences all shards and fills the table from them. Throws when Redis does not answer. */
 export async function takeOver(
   { feed, keys, link }: { feed: string; keys: RedisKeys; link: RedisLink },
-  table: MarketTable,
+  table: PublisherTable,
   epoch: number,
   decoder: BatchDecoder,
   events: TakeoverEvents,

@@ -6,7 +6,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../../base/clock.ts";
 import { FAULT_LIMIT, RateLimitedLog } from "../../log/rate_limited_log.ts";
 import { BusRecord } from "../../market/bus_record.ts";
-import type { MarketTable } from "../../market/table.ts";
+import type { PublisherTable } from "../../market/publisher_table.ts";
 import type { BusWriter } from "../bus.ts";
 import { Handover } from "../handover.ts";
 import { BatchDecoder, BatchEncoder } from "../wire/wire.ts";
@@ -48,7 +48,7 @@ export class RedisWriter implements BusWriter {
   /** For faults that come back with each retry. */
   readonly #faults: RateLimitedLog;
   readonly #shards: ShardWriter[] = [];
-  #table: MarketTable | undefined;
+  #table: PublisherTable | undefined;
   #handover: Handover | undefined;
   #rows: RowShards | undefined;
   #role: WriterRole = "waiting";
@@ -77,7 +77,7 @@ export class RedisWriter implements BusWriter {
     return this.#epoch;
   }
 
-  start(table: MarketTable, handover = new Handover()): Promise<void> {
+  start(table: PublisherTable, handover = new Handover()): Promise<void> {
     const { feed, keys, link } = this.#options;
     const encoder = new BatchEncoder(feed, keys.shards);
     const rows = new RowShards(table, keys);
@@ -160,7 +160,7 @@ export class RedisWriter implements BusWriter {
 
   /** @returns the epoch when all is taken over; otherwise a larger one, with which to try again */
   async #tryTakeOver(epoch: number): Promise<number> {
-    const table = this.#table as MarketTable;
+    const table = this.#table as PublisherTable;
     const rows = this.#rows as RowShards;
     for (const shard of this.#shards) shard.reset(epoch);
     this.#epoch = epoch;

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { pack } from "msgpackr";
 import { FIELDS } from "../../base/tick.ts";
 import { JSON_TEXT, MSGPACK } from "../../market/format.ts";
-import { MarketTable } from "../../market/table.ts";
+import { PublisherTable } from "../../market/publisher_table.ts";
 import { createTarget } from "../../msgpack/msgpack.ts";
 import { readCommand } from "../../protocol/command.ts";
 import { decodeControl, encodeCommand, isFrame, readFrame } from "./codec.ts";
@@ -37,7 +37,7 @@ test("frames decode to what the gateway's encoder wrote, in both forms", () => {
   const tick = fc.array(value, { minLength: FIELDS.length, maxLength: FIELDS.length });
   fc.assert(
     fc.property(fc.array(tick, { minLength: 1, maxLength: 40 }), (ticks) => {
-      const table = new MarketTable(100);
+      const table = new PublisherTable(100);
       const expected: unknown[] = [1_700_000_000_000_001];
       for (const [index, values] of ticks.entries()) {
         const row = table.add(`S${index}`);

@@ -6,7 +6,7 @@ import { KeptLog } from "../../../test/support/feed_bench.ts";
 import { SystemClock } from "../../base/clock.ts";
 import { FIELD_COUNT, FIELDS, LIVE } from "../../base/tick.ts";
 import type { BusWriter } from "../../bus/bus.ts";
-import { MarketTable } from "../../market/table.ts";
+import { PublisherTable } from "../../market/publisher_table.ts";
 import type { FeedContext } from "../adapter.ts";
 import { Publisher } from "../publisher.ts";
 import { BinanceVenue } from "../venue/binance.ts";
@@ -31,7 +31,7 @@ for (const [name, open] of Object.entries(VENUES))
   for (const [file, { received }] of captures(name))
     test(`${file}: no 0 that means nothing, no value that is not finite, all times whole and sane`, () => {
       const clock = new SystemClock();
-      const table = new MarketTable(1_000);
+      const table = new PublisherTable(1_000);
       const publisher = new Publisher(table, silent, clock);
       const venue = open(
         received.map(({ text }) => text),
@@ -52,7 +52,7 @@ for (const [name, open] of Object.entries(VENUES))
       for (let row = 0; row < table.rows; row++) assert.equal(table.state[row], LIVE, table.symbols[row]);
     });
 
-function check(table: MarketTable, row: number, now: number): void {
+function check(table: PublisherTable, row: number, now: number): void {
   const time = table.eventTime[row];
   assert.ok(Number.isSafeInteger(time) && time >= EARLIEST && time <= now, `${table.symbols[row]} at ${time}`);
   for (const [index, field] of FIELDS.entries()) {

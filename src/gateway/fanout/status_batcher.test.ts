@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CLOSED, LIVE, STALE } from "../../base/tick.ts";
-import { MarketTable } from "../../market/table.ts";
+import { PublisherTable } from "../../market/publisher_table.ts";
 import { StatusBatcher } from "./status_batcher.ts";
 
 function bench(symbols: number) {
-  const table = new MarketTable(10_000);
+  const table = new PublisherTable(10_000);
   for (let row = 0; row < symbols; row++) table.merge(table.add(`S${row}`), { bid: 1 }, 1);
   return { table, teller: new StatusBatcher(table, () => 77) };
 }

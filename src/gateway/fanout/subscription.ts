@@ -10,9 +10,9 @@
  */
 
 import type { Clock } from "../../base/clock.ts";
+import type { GatewayTable } from "../../market/gateway_table.ts";
 import { HeapFull } from "../../market/heap.ts";
 import { ENTRY_BYTES, entryRow, moveEntry, setEntry, setEntryMark } from "../../market/heap_layout.ts";
-import type { MarketTable } from "../../market/table.ts";
 import type { GatewayCounts } from "../counts.ts";
 import { AdmissionQueue } from "./admission_queue.ts";
 import { AGAIN, DONE, Flushable, type FlushScheduler } from "./flush_scheduler.ts";
@@ -72,7 +72,7 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
   readonly topicSubscriber: TopicSubscriber | undefined;
   readonly #sink: Sink;
   readonly #parts: SubscriptionParts;
-  readonly #table: MarketTable;
+  readonly #table: GatewayTable;
   /** Where its entries are in the market table's heap. */
   entries = 0;
   #capacity = 0;

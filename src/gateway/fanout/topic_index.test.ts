@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { ManualClock } from "../../base/clock.ts";
 import { EncoderPool, type TickEncoder } from "../../market/encoder.ts";
 import { MSGPACK } from "../../market/format.ts";
-import { MarketTable } from "../../market/table.ts";
+import { PublisherTable } from "../../market/publisher_table.ts";
 import { GatewayCounts } from "../counts.ts";
 import { DONE, Flushable, FlushScheduler } from "./flush_scheduler.ts";
 import { Frame } from "./frame.ts";
@@ -50,9 +50,9 @@ class Holder extends Flushable implements TopicHolder, BroadcastReceiver {
   #entries: number[] = [];
   #before = [0, 0, 0];
   #lookedAt = 0;
-  readonly #table: MarketTable;
+  readonly #table: PublisherTable;
 
-  constructor(index: TopicIndex, encoder: TickEncoder, table: MarketTable) {
+  constructor(index: TopicIndex, encoder: TickEncoder, table: PublisherTable) {
     super();
     this.#table = table;
     this.index = index;
@@ -153,7 +153,7 @@ function open() {
   const server: { publish: Publish } = { publish: () => {} };
   const publish: Publish = (...frame) => server.publish(...frame);
   const clock = new ManualClock();
-  const table = new MarketTable(100);
+  const table = new PublisherTable(100);
   const pacer = new NotingPacer(clock, 4);
   const counts = new GatewayCounts({ metrics: false });
   const index = new TopicIndex({ scheduler: pacer, clock, table, frame: new Frame(table.heap), counts, publish });

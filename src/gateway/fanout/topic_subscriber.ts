@@ -3,6 +3,8 @@
  * last looked at, how much more may be until the next look, and what was told of each symbol when it goes back to turns. See
  * immediate.ts.
  */
+
+import type { GatewayTable } from "../../market/gateway_table.ts";
 import { HeapFull } from "../../market/heap.ts";
 import {
   AUDITED_BYTES,
@@ -16,7 +18,6 @@ import {
   topicBlockEntry,
 } from "../../market/heap_layout.ts";
 import { markOf, ticksBetween } from "../../market/mark.ts";
-import type { MarketTable } from "../../market/table.ts";
 import type { GatewayCounts } from "../counts.ts";
 import type { BroadcastSink } from "./sink.ts";
 import { BYTES, LEFT_OUT, SENT_AT, TICKS } from "./topic.ts";
@@ -52,7 +53,7 @@ export interface BroadcastSubscription extends TopicHolder {
 
 /** What all topic subscribers share. */
 export interface TopicSubscriberParts {
-  readonly table: MarketTable;
+  readonly table: GatewayTable;
   readonly topics: TopicIndex;
   readonly counts: GatewayCounts;
   readonly settings: { readonly broadcastSymbols: number; readonly maxUnreadBytes: number };
@@ -65,7 +66,7 @@ export class TopicSubscriber implements BroadcastReceiver {
   isSubscribed = false;
   readonly #subscription: BroadcastSubscription;
   readonly #sink: BroadcastSink;
-  readonly #table: MarketTable;
+  readonly #table: GatewayTable;
   readonly #topicIndex: TopicIndex;
   readonly #counts: GatewayCounts;
   /** The most symbols of one that listens. */

@@ -3,8 +3,8 @@
 import type { Clock } from "../../base/clock.ts";
 import { FIELD_COUNT, FIELDS, isPattern, STATES } from "../../base/tick.ts";
 import type { BusReader } from "../../bus/bus.ts";
+import type { GatewayTable } from "../../market/gateway_table.ts";
 import { prefixRange } from "../../market/symbol_index.ts";
-import type { MarketTable } from "../../market/table.ts";
 import type { Settings } from "../../settings/settings.ts";
 import { ANSWER_BYTES } from "./answers.ts";
 import type { Admitted, HttpDoor } from "./door.ts";
@@ -23,7 +23,7 @@ interface Question {
 
 /** What answers need of the gateway. */
 export interface MarketParts {
-  readonly table: MarketTable;
+  readonly table: GatewayTable;
   readonly clock: Clock;
   readonly bus: BusReader;
   readonly settings: Pick<Settings, "maxSymbolsPerConnection">;
@@ -117,13 +117,13 @@ export const readTicks: Read = (query, { table, clock, settings }) => {
 };
 
 /** The rows of the symbols with a prefix, in order, as they are now: those that come later are not among them. */
-function* matching(table: MarketTable, prefix: string): Iterable<number> {
+function* matching(table: GatewayTable, prefix: string): Iterable<number> {
   const rows = table.sortedKnown();
   const [from, to] = prefixRange(table.symbols, rows, prefix);
   for (let index = from; index < to; index++) yield rows[index];
 }
 
-function tickOf(table: MarketTable, row: number): Record<string, unknown> {
+function tickOf(table: GatewayTable, row: number): Record<string, unknown> {
   const tick: Record<string, unknown> = {
     symbol: table.symbols[row],
     seq: table.seq[row],

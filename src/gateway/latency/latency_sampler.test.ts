@@ -6,8 +6,8 @@ import { SessionBench } from "../../../test/support/session_bench.ts";
 import { BusRecord } from "../../market/bus_record.ts";
 import { ENTRY_BYTES, TickEncoder } from "../../market/encoder.ts";
 import { MSGPACK } from "../../market/format.ts";
+import { GatewayTable } from "../../market/gateway_table.ts";
 import { HeardFeed } from "../../market/heard_feed.ts";
-import { MarketTable } from "../../market/table.ts";
 import { LatencyCounts, STAGES } from "../counts.ts";
 import { Frame } from "../fanout/frame.ts";
 import { Numbers } from "../fanout/numbers.ts";
@@ -226,7 +226,7 @@ const MOST_SHOWN = 20;
 
 /** A watch over a table of so many rows, the ticks of each of which took its number in ms from the source. */
 function watch(rows: number) {
-  const table = new MarketTable(rows);
+  const table = new GatewayTable(rows);
   const latency = new LatencyCounts({ metrics: true });
   const encoder = new TickEncoder(table, MSGPACK, Uint8Array.of(0), true);
   const frame = new Frame(table.heap);

@@ -3,7 +3,7 @@
  * says when it has arrived; so of the ticks that are sent from one measured ping to the next, one is chosen at random and
  * stands for all of them. All stages of one observation are of one tick: they add up to its age.
  */
-import type { MarketTable } from "../../market/table.ts";
+import type { GatewayTable } from "../../market/gateway_table.ts";
 import type { LatencyCounts } from "../counts.ts";
 import type { Frame } from "../fanout/frame.ts";
 import { Numbers } from "../fanout/numbers.ts";
@@ -30,7 +30,7 @@ export const DELIVERY_NUMBERS = NEXT + 1;
 const FAR = 1_000_000_000;
 
 export class LatencySampler {
-  readonly #table: MarketTable;
+  readonly #table: GatewayTable;
   readonly #latency: LatencyCounts;
   readonly #numbers: Numbers;
   readonly #at: number;
@@ -46,7 +46,7 @@ export class LatencySampler {
    * @param at where they begin
    */
   constructor(
-    table: MarketTable,
+    table: GatewayTable,
     latency: LatencyCounts,
     numbers = new Numbers(DELIVERY_NUMBERS),
     at = numbers.take(),

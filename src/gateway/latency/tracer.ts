@@ -2,7 +2,7 @@
  * Follows the ticks of single symbols through this node, for whoever asks (`POST /trace`): when each was made, came and was
  * applied, and when it was sent on one connection. While nobody asks, the path of a tick pays for one comparison.
  */
-import type { MarketTable } from "../../market/table.ts";
+import type { GatewayTable } from "../../market/gateway_table.ts";
 import type { Frame } from "../fanout/frame.ts";
 
 /** What is to be followed. */
@@ -77,10 +77,10 @@ interface Trace {
 export class Tracer {
   /** Whether anyone follows anything. */
   active = false;
-  readonly #table: MarketTable;
+  readonly #table: GatewayTable;
   readonly #traces = new Set<Trace>();
 
-  constructor(table: MarketTable) {
+  constructor(table: GatewayTable) {
     this.#table = table;
   }
 

@@ -6,7 +6,7 @@ import { pack } from "msgpackr";
 import type { Clock } from "../../base/clock.ts";
 import type { RateLimitedLog } from "../../log/rate_limited_log.ts";
 import { JSON_TEXT, MSGPACK, type TickFormat } from "../../market/format.ts";
-import type { MarketTable } from "../../market/table.ts";
+import type { GatewayTable } from "../../market/gateway_table.ts";
 import type { CloseName } from "../../protocol/codes.ts";
 import type { Control, Quality, QualityReason } from "../../protocol/messages.ts";
 import type { Settings } from "../../settings/settings.ts";
@@ -43,7 +43,7 @@ export interface OutboundParts {
   readonly clock: Clock;
   /** The log of what clients cause. */
   readonly events: RateLimitedLog;
-  readonly table: MarketTable;
+  readonly table: GatewayTable;
   readonly scheduler: FlushScheduler;
   readonly numbers: { readonly connections: Numbers };
   readonly counts: GatewayCounts;

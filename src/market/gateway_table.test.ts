@@ -3,10 +3,10 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { CLOSED, FIELD_COUNT, LIVE, STALE } from "../base/tick.ts";
 import { BusRecord } from "./bus_record.ts";
+import { FULL, GAP, GatewayTable, IGNORED, OUTDATED, RESET, RESTATED, TICKED, UNKNOWN } from "./gateway_table.ts";
 import { HeapFull } from "./heap.ts";
 import { HeardFeed } from "./heard_feed.ts";
 import { markOf } from "./mark.ts";
-import { FULL, IGNORED, MarketTable, RESTATED, TICKED, UNKNOWN } from "./table.ts";
 
 function record(symbol: string, part: Partial<BusRecord> = {}): BusRecord {
   const made = Object.assign(new BusRecord(), { epoch: 1, seq: 1, eventTime: 1_000, values: filled(1), symbol }, part);
@@ -17,12 +17,12 @@ function filled(value: number): Float64Array {
   return new Float64Array(FIELD_COUNT).fill(value);
 }
 
-function firstValue(table: MarketTable, symbol: string): number {
+function firstValue(table: GatewayTable, symbol: string): number {
   return table.values[table.rowOf(symbol) * FIELD_COUNT];
 }
 
 test("a first tick makes the symbol known", () => {
-  const table = new MarketTable(10);
+  const table = new GatewayTable(10);
   assert.equal(table.apply(record("A", { seq: 7, values: filled(3) }), 5), TICKED);
   const row = table.rowOf("A");
   assert.deepEqual([...table.known.subarray(0, table.knownCount)], [row]);
@@ -33,27 +33,27 @@ test("a first tick makes the symbol known", () => {
 });
 
 test("a healed record that brings news is a gap, a seq that goes back in a new epoch a reset", () => {
-  const table = new MarketTable(10);
+  const table = new GatewayTable(10);
   table.apply(record("A", { seq: 5, healed: true }));
   assert.equal(table.gapVersion[0], 0, "the first tick heals nothing");
   table.apply(record("A", { seq: 5, healed: true }));
   assert.equal(table.gapVersion[0], 0, "nothing was missed");
-  table.apply(record("A", { seq: 8, healed: true }));
+  assert.equal(table.apply(record("A", { seq: 8, healed: true })), TICKED | GAP);
   assert.equal(table.gapVersion[0], table.clock);
-  table.apply(record("A", { seq: 2, epoch: 2, values: filled(9) }));
+  assert.equal(table.apply(record("A", { seq: 2, epoch: 2, values: filled(9) })), TICKED | RESET);
   assert.equal(table.resetVersion[0], table.statusClock);
   assert.equal(firstValue(table, "A"), 9);
 });
 
 test("a new epoch that stands at the same seq by chance is a reset where its tick is another", () => {
-  const table = new MarketTable(10);
+  const table = new GatewayTable(10);
   table.apply(record("A", { seq: 5, values: filled(1) }));
   assert.equal(table.apply(record("A", { seq: 5, epoch: 2, values: filled(1) })), IGNORED);
   assert.equal(table.resetVersion[0], 0);
-  assert.equal(table.apply(record("A", { seq: 5, epoch: 3, values: filled(2) })), TICKED);
+  assert.equal(table.apply(record("A", { seq: 5, epoch: 3, values: filled(2) })), TICKED | RESET);
   assert.equal(firstValue(table, "A"), 2);
   assert.equal(table.resetVersion[0], table.clock);
-  assert.equal(table.apply(record("A", { seq: 5, epoch: 4, values: filled(2), eventTime: 2_000 })), TICKED);
+  assert.equal(table.apply(record("A", { seq: 5, epoch: 4, values: filled(2), eventTime: 2_000 })), TICKED | RESET);
   assert.equal(table.eventTime[0], 2_000);
   const unknown = filled(Number.NaN);
   table.apply(record("B", { values: unknown }));
@@ -61,14 +61,14 @@ test("a new epoch that stands at the same seq by chance is a reset where its tic
 });
 
 test("a state without a tick is told as such", () => {
-  const table = new MarketTable(10);
+  const table = new GatewayTable(10);
   table.apply(record("A"));
   const { clock } = table;
   assert.equal(table.apply(record("A", { state: STALE, reason: "lost", since: 9 })), RESTATED);
   assert.ok(table.stateVersion[0] > clock && table.version[0] === clock);
   assert.equal(table.since[0], 9);
   assert.equal(table.apply(record("A", { state: STALE, reason: "lost" })), IGNORED);
-  assert.equal(table.apply(record("A", { seq: 2 })), TICKED);
+  assert.equal(table.apply(record("A", { seq: 2 })), TICKED | RESTATED);
   assert.equal(table.state[0], LIVE);
 });
 
@@ -83,14 +83,14 @@ const update = fc.record({
 test("under any interleaving the largest epoch and seq holds, and versions tell every change", () => {
   fc.assert(
     fc.property(fc.array(update, { maxLength: 60 }), (updates) => {
-      const table = new MarketTable(10);
+      const table = new GatewayTable(10);
       const best = new Map<string, { epoch: number; seq: number }>();
       for (const { symbol, epoch, seq, healed, state } of updates) {
         const row = table.rowOf(symbol);
         const before = row < 0 ? undefined : { version: table.version[row], seq: table.seq[row] };
         const { clock } = table;
         // What a publisher counted it does not change: the tick follows from its epoch and seq.
-        const news = table.apply(
+        const changed = table.apply(
           record(symbol, {
             epoch,
             seq,
@@ -103,10 +103,13 @@ test("under any interleaving the largest epoch and seq holds, and versions tell 
         const known = best.get(symbol);
         const wins = !known || epoch > known.epoch || (epoch === known.epoch && seq >= known.seq);
         if (wins) best.set(symbol, { epoch, seq });
-        else assert.equal(news, IGNORED);
-        if (news === IGNORED) assert.equal(table.clock, clock, "what is ignored changes nothing");
+        assert.equal(changed === OUTDATED, !wins);
+        if (changed === IGNORED || changed === OUTDATED) assert.equal(table.clock, clock, "an ignored record");
         const now = table.rowOf(symbol);
-        if (news === TICKED) assert.ok(table.version[now] > clock);
+        assert.equal((changed & TICKED) > 0, table.version[now] > clock);
+        assert.equal((changed & RESTATED) > 0, table.stateVersion[now] > clock);
+        assert.equal((changed & GAP) > 0, table.gapVersion[now] > clock);
+        assert.equal((changed & RESET) > 0, table.resetVersion[now] > clock);
         if (before && table.seq[now] < before.seq) assert.equal(table.resetVersion[now], table.version[now]);
       }
       for (const [symbol, { epoch, seq }] of best) {
@@ -127,7 +130,7 @@ test("holds and releases never leak a row, and stop at the limit of awaited ones
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
-      const table = new MarketTable(6);
+      const table = new GatewayTable(6);
       const holds = new Map<string, number>();
       const known = new Set<string>();
       const awaited = () => [...holds].filter(([symbol, count]) => count > 0 && !known.has(symbol)).length;
@@ -163,7 +166,7 @@ test("holds and releases never leak a row, and stop at the limit of awaited ones
 });
 
 test("a freed row starts afresh for the next symbol", () => {
-  const table = new MarketTable(1);
+  const table = new GatewayTable(1);
   const row = table.hold("A", 1, 7);
   table.restate(row, STALE, 5, "nobody there");
   table.release(row);
@@ -175,24 +178,24 @@ test("a freed row starts afresh for the next symbol", () => {
 });
 
 test("a symbol that is only awaited is stale and unknown, and live with its first tick", () => {
-  const table = new MarketTable(10);
+  const table = new GatewayTable(10);
   const row = table.hold("A", 1, 7);
   assert.deepEqual([table.state[row], table.reasons[row], table.since[row]], [STALE, UNKNOWN, 7]);
   const { statusClock } = table;
-  assert.equal(table.apply(record("A", { eventTime: 40 }), 50), TICKED);
+  assert.equal(table.apply(record("A", { eventTime: 40 }), 50), TICKED | RESTATED);
   assert.deepEqual([table.state[row], table.reasons[row], table.since[row]], [LIVE, "", 40]);
   assert.ok(table.stateVersion[row] > statusClock, "subscribers are sent it");
 });
 
 test("a state that was always so begins for a client when the client learns of it", () => {
-  const table = new MarketTable(10);
+  const table = new GatewayTable(10);
   table.apply(record("A"), 5);
   table.apply(record("A", { state: STALE, reason: "lost", since: 0 }), 6);
   assert.equal(table.since[0], 6);
 });
 
 test("a row whose symbol has had a tick is never given to another, whatever its seq", () => {
-  const table = new MarketTable(2);
+  const table = new GatewayTable(2);
   const row = table.hold("A", 1, 0);
   table.apply(record("A", { seq: 7 }));
   // No publisher may say 0; should one get through, the row stays the symbol's.
@@ -205,7 +208,7 @@ test("a row whose symbol has had a tick is never given to another, whatever its 
 });
 
 test("is full where there is no memory for more rows, and keeps what it has", () => {
-  const table = new MarketTable(5_000);
+  const table = new GatewayTable(5_000);
   for (let index = 0; index < 1_024; index++) table.apply(record(`S${index}`, { seq: index + 1 }));
   const alloc = table.heap.alloc.bind(table.heap);
   let left = 1;
@@ -223,7 +226,7 @@ test("is full where there is no memory for more rows, and keeps what it has", ()
 });
 
 test("grows to its limit and keeps everything, and is full then", () => {
-  const table = new MarketTable(5_000);
+  const table = new GatewayTable(5_000);
   for (let index = 0; index < 5_000; index++)
     assert.equal(table.apply(record(`S${index}`, { seq: index + 1, values: filled(index) })), TICKED);
   assert.equal(table.apply(record("ONE-MORE")), FULL);
@@ -235,20 +238,8 @@ test("grows to its limit and keeps everything, and is full then", () => {
   }
 });
 
-test("a publisher's patch changes the fields that it names, and null takes a value away", () => {
-  const table = new MarketTable(10);
-  const row = table.add("A");
-  table.merge(row, { bid: 1, ask: 2 }, 10);
-  table.merge(row, { bid: null, last: -3 }, 11);
-  const out = new BusRecord();
-  table.read(row, out);
-  const values = [...out.values.subarray(out.offset, out.offset + 5)];
-  assert.deepEqual(values, [Number.NaN, Number.NaN, 2, Number.NaN, -3]);
-  assert.deepEqual([out.symbol, out.seq, out.eventTime], ["A", 2, 11]);
-});
-
 test("where a tick's time went is kept by stage, by clocks that agree and by clocks that do not", () => {
-  const table = new MarketTable(10);
+  const table = new GatewayTable(10);
   const times = () => [table.sourceTime[0], table.feedTime[0], table.busTime[0]];
   const at = { eventTime: 1_000, receivedAt: 1_200, sentAt: 1_250 };
   table.apply(record("A", { seq: 1, ...at }), 1_300);
@@ -268,7 +259,7 @@ test("where a tick's time went is kept by stage, by clocks that agree and by clo
 });
 
 test("what was read from the store has taken its time only where it had been missed", () => {
-  const table = new MarketTable(10);
+  const table = new GatewayTable(10);
   const stored = { eventTime: 1_000, receivedAt: 1_200, sentAt: Number.NaN };
   table.apply(record("A", { seq: 1, ...stored, sentAt: 1_200 }), 1_300);
   table.apply(record("A", { seq: 2, ...stored }), 9_200);
@@ -279,20 +270,15 @@ test("what was read from the store has taken its time only where it had been mis
   assert.ok(Number.isNaN(table.busTime[0]), "nobody knows when it was received");
 });
 
-test("a publisher tells when it received a tick, and of what it takes over when the one before did", () => {
-  const table = new MarketTable(10);
-  const told = new BusRecord();
-  const receipt = () => {
-    table.read(0, told);
-    return told.receivedAt;
-  };
-  table.merge(table.add("A"), { bid: 1 }, 1_000, 1_200);
-  assert.equal(receipt(), 1_200);
-  table.adopt(record("A", { seq: 5, eventTime: 2_000, receivedAt: 2_100 }));
-  assert.equal(receipt(), 2_100);
-  table.merge(0, { bid: 2 }, 3_000, 3_050);
-  table.adopt(record("A", { seq: 9, eventTime: 2_500, receivedAt: 2_600 }));
-  assert.equal(receipt(), 3_050, "it has heard something later itself");
-  table.merge(0, { bid: 3 }, 3_000);
-  assert.ok(Number.isNaN(receipt()));
+test("it takes a number a second time when a later epoch gives it to other values, and says reset", () => {
+  const table = new GatewayTable(10);
+  table.apply(record("A", { seq: 5 }));
+  assert.equal(table.apply(record("A", { seq: 5, epoch: 2 })), IGNORED);
+  assert.equal(table.resetVersion[0], 0);
+  const again = record("A", { seq: 5, epoch: 3 });
+  again.values[0] = 12;
+  assert.equal(table.apply(again), TICKED | RESET);
+  assert.equal(table.values[0], 12);
+  assert.equal(table.resetVersion[0], table.version[0]);
+  assert.equal(table.state[0], LIVE);
 });

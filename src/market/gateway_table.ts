@@ -1,0 +1,163 @@
+/** The market table of a gateway: applies the records of the bus, and holds rows for symbols that clients wait for. */
+import { copied } from "../base/copied.ts";
+import { FIELD_COUNT, STALE } from "../base/tick.ts";
+import type { BusRecord } from "./bus_record.ts";
+import { MarketTable } from "./table.ts";
+
+/** What {@link GatewayTable.apply} changed: none, or several of these bits. */
+export const IGNORED = 0;
+/** The values, or at least `seq`. */
+export const TICKED = 1;
+/** The state or its reason. */
+export const RESTATED = 2;
+/** With `TICKED`: ticks before this one were missed. */
+export const GAP = 4;
+/** With `TICKED`: `seq` did not increase. */
+export const RESET = 8;
+/** Nothing: the row has a later epoch, or in this epoch a later `seq`. */
+export const OUTDATED = 16;
+/** Nothing: there is no row left for the symbol. */
+export const FULL = 32;
+
+/** Why a symbol is stale that has not been published yet. */
+export const UNKNOWN = "unknown";
+
+export class GatewayTable extends MarketTable {
+  epoch: Float64Array = new Float64Array(0);
+  /**
+   * How long the tick took before it was applied here, by stage, in microseconds and never negative. Each is a difference
+   * of two times of one clock, or of two clocks after correction, so that readers need not know about clocks. This one is
+   * from the event to the feed adapter's receipt.
+   */
+  sourceTime: Float32Array = new Float32Array(0);
+  /** From the receipt to the making of the batch. */
+  feedTime: Float32Array = new Float32Array(0);
+  /**
+   * From the making of the batch to this table. NaN for a tick that may have been in the last-value store for hours: the
+   * first one of a symbol here, and one that was read from the store without having been missed.
+   */
+  busTime: Float32Array = new Float32Array(0);
+  /** The clock when ticks of the symbol were last missed and healed; 0 for never. */
+  gapVersion: Float64Array = new Float64Array(0);
+  /** The clock when `seq` last did not increase; 0 for never. */
+  resetVersion: Float64Array = new Float64Array(0);
+  /** The stream of the bus that carries the symbol; -1 before its first record. */
+  stream: Int32Array = new Int32Array(0);
+  /** How many {@link hold}s a symbol without a tick has. */
+  #awaited: Int32Array = new Int32Array(0);
+  /** Rows that are held for symbols that have had no tick. */
+  awaitedRows = 0;
+
+  constructor(limit: number) {
+    super(limit);
+    this.growOwn(this.capacity);
+  }
+
+  /**
+   * Holds a row for a symbol that may have had no tick yet, until as many calls of {@link release}. Until its first tick
+   * such a symbol is stale, with the reason {@link UNKNOWN}.
+   * @param now when that state begins, microseconds since the Unix epoch
+   * @returns the row, or -1 when the table is full or `mostAwaited` rows are held already.
+   */
+  hold(symbol: string, mostAwaited: number, now: number): number {
+    let row = this.rowOf(symbol);
+    if (row >= 0 && this.hasTicked(row)) return row;
+    if (row < 0) {
+      if (this.awaitedRows >= mostAwaited) return -1;
+      row = this.add(symbol);
+      if (row < 0) return -1;
+      // No client can have been sent another state of a row that is new: no version changes.
+      this.state[row] = STALE;
+      this.since[row] = now;
+      this.reasons[row] = UNKNOWN;
+    }
+    if (this.#awaited[row]++ === 0) this.awaitedRows++;
+    return row;
+  }
+
+  /** Takes back one {@link hold}. A row without holds that never had a tick becomes free for another symbol. */
+  release(row: number): void {
+    if (this.hasTicked(row) || this.#awaited[row] === 0) return;
+    if (--this.#awaited[row] > 0) return;
+    this.awaitedRows--;
+    this.free(row);
+  }
+
+  /**
+   * Applies a record of the bus. A larger epoch wins over a smaller one, within an epoch a larger `seq`.
+   * @param now microseconds since the Unix epoch, for `appliedAt`
+   * @returns the bits of what changed
+   */
+  apply(record: BusRecord, now = 0): number {
+    const row = this.add(record.symbol);
+    return row < 0 ? FULL : this.applyAt(row, record, now);
+  }
+
+  /** As {@link apply}, where the row is known already: to search for it costs more than the rest. */
+  applyAt(row: number, record: BusRecord, now: number): number {
+    const isFirst = !this.hasTicked(row);
+    const seq = this.seq[row];
+    const epoch = this.epoch[row];
+    if (record.epoch < epoch || (record.epoch === epoch && record.seq < seq)) return OUTDATED;
+    this.epoch[row] = record.epoch;
+    this.stream[row] = record.stream;
+    let changed = IGNORED;
+    // A leader that took over from a store that had lost writes uses a number a second time, for other values.
+    if (isFirst || record.seq !== seq || (record.epoch > epoch && !this.equals(row, record))) {
+      const stateVersion = this.stateVersion[row];
+      const base = row * FIELD_COUNT;
+      for (let index = 0; index < FIELD_COUNT; index++)
+        this.values[base + index] = record.values[record.offset + index];
+      this.setTick(row, record.seq, record.eventTime);
+      this.appliedAt[row] = now;
+      this.#setTimes(row, record, now, isFirst);
+      changed = TICKED;
+      if (isFirst) {
+        this.#stopAwaiting(row);
+        if (this.stateVersion[row] !== stateVersion) changed |= RESTATED;
+      } else if (record.seq <= seq) {
+        this.resetVersion[row] = this.statusClock = this.clock;
+        changed |= RESET;
+      } else if (record.healed) {
+        this.gapVersion[row] = this.statusClock = this.clock;
+        changed |= GAP;
+      }
+    }
+    if (record.state !== this.state[row] || record.reason !== this.reasons[row]) {
+      // 0 says "always": for a client that has seen another state, the state begins now.
+      this.restate(row, record.state, record.since > 0 ? record.since : now, record.reason);
+      changed |= RESTATED;
+    }
+    return changed;
+  }
+
+  /** Notes how long the stages of a tick's way took, until `now`. */
+  #setTimes(row: number, record: BusRecord, now: number, isFirst: boolean): void {
+    const { receivedAt, sentAt } = record;
+    const isStored = Number.isNaN(sentAt);
+    // A tick that was lost on the way and had to be read from the store has taken so long for its clients too.
+    const leftAt = isStored ? receivedAt : sentAt;
+    const isKnown = !isFirst && (!isStored || record.healed);
+    this.sourceTime[row] = Math.max(0, receivedAt - record.eventTime);
+    this.feedTime[row] = Math.max(0, leftAt - receivedAt);
+    this.busTime[row] = isKnown ? Math.max(0, now - leftAt + record.feed.correction) : Number.NaN;
+  }
+
+  #stopAwaiting(row: number): void {
+    if (this.#awaited[row] === 0) return;
+    this.#awaited[row] = 0;
+    this.awaitedRows--;
+  }
+
+  protected override growOwn(capacity: number): void {
+    const before = this.stream.length;
+    this.epoch = copied(new Float64Array(capacity), this.epoch);
+    this.sourceTime = copied(new Float32Array(capacity), this.sourceTime);
+    this.feedTime = copied(new Float32Array(capacity), this.feedTime);
+    this.busTime = copied(new Float32Array(capacity), this.busTime);
+    this.gapVersion = copied(new Float64Array(capacity), this.gapVersion);
+    this.resetVersion = copied(new Float64Array(capacity), this.resetVersion);
+    this.stream = copied(new Int32Array(capacity), this.stream).fill(-1, before);
+    this.#awaited = copied(new Int32Array(capacity), this.#awaited);
+  }
+}
