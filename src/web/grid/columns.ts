@@ -1,8 +1,5 @@
-/** The columns of the grid, in their order, which of them there is room for, and by what rows can be sorted. */
-
-/** What rows are sorted by. */
-export const SORT_KEYS = ["symbol", "last", "change", "percent", "bid", "ask", "volume", "time"] as const;
-export type SortKey = (typeof SORT_KEYS)[number];
+/** The columns of the grid in their order, and which of them fit into a width. */
+import type { SortKey } from "../state/keep.ts";
 
 export type ColumnId = "symbol" | "trend" | "last" | "change" | "percent" | "bid" | "ask" | "range" | "volume" | "time";
 

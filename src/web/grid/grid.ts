@@ -10,16 +10,16 @@ import {
   Virtualizer,
 } from "@tanstack/virtual-core";
 import type { Instrument } from "../state/instrument.ts";
-import type { Sort } from "../state/keep.ts";
-import { followMouse } from "../state/tools.ts";
-import { COLUMNS, type ColumnId, columnsFor, PHONE_WIDTH, place, type SortKey } from "./columns.ts";
+import type { Sort, SortKey } from "../state/keep.ts";
+import { keyOf, type Row } from "../state/rows.ts";
+import { COLUMNS, type ColumnId, columnsFor, PHONE_WIDTH, place } from "./columns.ts";
 import { moved, type Place } from "./cursor.ts";
 import { makeDraggable } from "./drag.ts";
 import { Flashes } from "./flash.ts";
 import { GroupView } from "./group_view.ts";
 import { HeadView } from "./head_view.ts";
+import { followMouse } from "./row_tools.ts";
 import { RowView, type Scene } from "./row_view.ts";
-import { keyOf, type Row } from "./rows.ts";
 
 /** Rows beyond the edges that have elements, so that scrolling finds them there. */
 const OVERSCAN = 4;
