@@ -6,35 +6,36 @@
 import type { Bye, Control, Hello } from "../protocol/messages.ts";
 import { SUBPROTOCOLS, type Subprotocol } from "../protocol/messages.ts";
 import { Connection, type ConnectionState } from "./connection/connection.ts";
+import { reportUnheard, TickgateError } from "./connection/error.ts";
 import { globalSocket, type SocketConstructor } from "./connection/socket.ts";
 import { type ClientTime, SYSTEM_TIME } from "./connection/time.ts";
+import { ViolationCounter, type Violations } from "./connection/violations.ts";
 import { followVisibility } from "./connection/visibility.ts";
-import { reportUnheard, TickgateError } from "./error.ts";
 import { type ClientEvent, type ClientEvents, Listeners } from "./events.ts";
-import { type Follower, type Quote, View } from "./quote.ts";
 import type { AgeQuantiles } from "./quotes/ages.ts";
-import { checkInterval } from "./quotes/check.ts";
-import type { QuoteRecord } from "./quotes/quote_record.ts";
+import type { Quote } from "./quotes/quote.ts";
+import type { QuoteListener, QuoteRecord } from "./quotes/quote_record.ts";
 import { QuoteStore } from "./quotes/quote_store.ts";
-import { ViolationCounter, type Violations } from "./quotes/violations.ts";
+import { RecordQuote } from "./quotes/record_quote.ts";
 import { type ClientState, stateOf } from "./state.ts";
-import type { QuoteCallback, SubscribeOptions, Subscription, Symbols } from "./subscription.ts";
+import { checkInterval } from "./sync/check.ts";
+import { ClockSync } from "./sync/clock_sync.ts";
 import { CommandChannel } from "./sync/command_channel.ts";
 import { Demand } from "./sync/demand.ts";
 import { OwnedSubscription, type SubscriptionHost } from "./sync/owned_subscription.ts";
-import { ClockSync } from "./sync/sync.ts";
+import type { QuoteCallback, SubscribeOptions, Subscription, Symbols } from "./sync/subscription.ts";
 
 export { FIELDS, type Field, type State } from "../base/tick.ts";
 export type { ErrorCode } from "../protocol/codes.ts";
 export type { Hello, Quality, QualityReason, Rejection, Subprotocol } from "../protocol/messages.ts";
 export type { ConnectionState } from "./connection/connection.ts";
+export { TickgateError, type TickgateErrorCode } from "./connection/error.ts";
 export type { ClientSocket, SocketConstructor, SocketEvent } from "./connection/socket.ts";
 export type { ClientTime } from "./connection/time.ts";
-export { TickgateError, type TickgateErrorCode } from "./error.ts";
+export { VIOLATIONS, type Violation, type Violations } from "./connection/violations.ts";
 export type { ClientEvent, ClientEvents } from "./events.ts";
-export type { Quote, QuoteState } from "./quote.ts";
 export type { AgeQuantiles } from "./quotes/ages.ts";
-export { VIOLATIONS, type Violation, type Violations } from "./quotes/violations.ts";
+export type { Quote, QuoteState } from "./quotes/quote.ts";
 export type { ClientState } from "./state.ts";
 export type {
   QuoteCallback,
@@ -43,7 +44,7 @@ export type {
   Subscription,
   SubscriptionTerms,
   Symbols,
-} from "./subscription.ts";
+} from "./sync/subscription.ts";
 
 /** How a client connects, and how often it asks for what nobody sees. */
 export interface ClientOptions {
@@ -108,7 +109,7 @@ export class TickgateClient {
   readonly #connection: Connection;
   readonly #host: SubscriptionHost;
   /** Whose quotes are the client's own: all who listen. */
-  readonly #audience: Follower;
+  readonly #audience: QuoteListener;
   #dialogue: CommandChannel | undefined;
   #isVisible = true;
   #state: ClientState = "connecting";
@@ -286,14 +287,14 @@ export class TickgateClient {
     const isCovered = claim.selection.covers(symbol);
     if (!entry || isCovered === claim.quotes.has(symbol)) return;
     if (!isCovered) claim.unfollow(entry);
-    const [quote = new View(entry, this.#audience)] = entry.views;
+    const [quote = new RecordQuote(entry, this.#audience)] = entry.quotes;
     if (isCovered) {
       this.#quotes.set(symbol, quote);
-      if (entry.views.length === 0) entry.views = [quote];
+      if (entry.quotes.length === 0) entry.quotes = [quote];
       claim.follow(entry);
-    } else if (entry.views.length === 1) {
+    } else if (entry.quotes.length === 1) {
       this.#quotes.delete(symbol);
-      entry.views = [];
+      entry.quotes = [];
       this.#book.release(entry);
       this.#listeners.tell("ended", quote);
     }
@@ -369,7 +370,7 @@ export class TickgateClient {
 
   #granted(entry: QuoteRecord): void {
     for (const claim of this.#wishes.of(entry.symbol)) this.#regard(claim, entry.symbol);
-    const [quote] = entry.views;
+    const [quote] = entry.quotes;
     if (quote) this.#listeners.tell("granted", quote);
   }
 }

@@ -87,10 +87,10 @@ test("docs/client.md tells of every option, event, member and violation", () => 
   const all = [
     ...names("client.ts", /export interface ClientOptions \{(.*?)\n\}/s),
     ...names("client.ts", /export interface ClientStats \{(.*?)\n\}/s),
-    ...names("subscription.ts", /export interface SubscribeOptions [^{]*\{(.*?)\n\}/s),
-    ...names("subscription.ts", /export interface Subscription [^{]*\{(.*?)\n\}/s),
+    ...names("sync/subscription.ts", /export interface SubscribeOptions [^{]*\{(.*?)\n\}/s),
+    ...names("sync/subscription.ts", /export interface Subscription [^{]*\{(.*?)\n\}/s),
     ...names("events.ts", /export interface ClientEvents \{(.*?)\n\}/s),
-    ...names("quote.ts", /export interface Quote [^{]*\{(.*?)\n\}/s),
+    ...names("quotes/quote.ts", /export interface Quote [^{]*\{(.*?)\n\}/s),
     ...VIOLATIONS,
   ];
   assert.ok(all.length > 60, String(all.length));

@@ -1,9 +1,9 @@
 /** What a client tells, and who listens. */
 import type { Quality, Rejection } from "../protocol/messages.ts";
 import type { ConnectionState } from "./connection/connection.ts";
-import { reportThrown, type TickgateError } from "./error.ts";
-import type { Quote, QuoteState } from "./quote.ts";
-import type { Violation } from "./quotes/violations.ts";
+import { reportThrown, type TickgateError } from "./connection/error.ts";
+import type { Violation } from "./connection/violations.ts";
+import type { Quote, QuoteState } from "./quotes/quote.ts";
 import type { ClientState } from "./state.ts";
 
 /** By event, what its listeners are called with. */

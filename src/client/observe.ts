@@ -2,7 +2,7 @@
  * Rows that leave the screen are asked for less often, and at full speed when they come back.
  * @module tickgate/client/observe
  */
-import type { Subscription } from "./subscription.ts";
+import type { Subscription } from "./sync/subscription.ts";
 
 /** What is used of an IntersectionObserver. */
 interface Observer {

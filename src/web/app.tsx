@@ -1,8 +1,9 @@
 /** The page's frame, and where everything is in it. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Page } from "./page.ts";
+import type { Page } from "./page/page.ts";
 import { Banner, LinkAnnouncer } from "./panels/banner.tsx";
 import { EmptyList } from "./panels/empty.tsx";
+import { SHEET, useCell, useMedia } from "./panels/hooks.ts";
 import { Icon } from "./panels/icons.tsx";
 import { KeysDialog } from "./panels/keys.tsx";
 import { Panel } from "./panels/panel.tsx";
@@ -11,7 +12,6 @@ import { ShareDialog, SharedBar } from "./panels/share.tsx";
 import { Strip } from "./panels/strip.tsx";
 import { ThemeButton } from "./panels/theme_button.tsx";
 import { Toast } from "./panels/toast.tsx";
-import { SHEET, useCell, useMedia } from "./state/use.ts";
 
 export function App({ page }: { page: Page }) {
   const [dialog, setDialog] = useState<"keys" | "share" | undefined>();

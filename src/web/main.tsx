@@ -1,7 +1,7 @@
 /** Starts the page. */
 import { render } from "preact";
 import { App } from "./app.tsx";
-import { Page } from "./page.ts";
+import { Page } from "./page/page.ts";
 
 const scheme = location.protocol === "https:" ? "wss:" : "ws:";
 const page = new Page(`${scheme}//${location.host}/v1/stream`, storeOf(window), location.hash);

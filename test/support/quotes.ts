@@ -1,7 +1,8 @@
 /** Quotes made up by tests: what a client would make of a gateway's messages. */
 import { type Field, fieldIndex } from "../../src/base/tick.ts";
-import { type Quote, View } from "../../src/client/quote.ts";
+import type { Quote } from "../../src/client/quotes/quote.ts";
 import { QuoteRecord } from "../../src/client/quotes/quote_record.ts";
+import { RecordQuote } from "../../src/client/quotes/record_quote.ts";
 
 /** An entry that is live, and a quote that shows it. */
 export function madeUp(
@@ -13,7 +14,7 @@ export function madeUp(
   entry.link = { current: true, reason: "", since: 0 };
   entry.fields = Object.keys(values) as Field[];
   tell(entry, values);
-  return { entry, quote: new View(entry, { fields: undefined, changed: () => {}, status: () => {} }) };
+  return { entry, quote: new RecordQuote(entry, { fields: undefined, changed: () => {}, status: () => {} }) };
 }
 
 /** Other values. */

@@ -14,10 +14,10 @@ import {
   PROTOCOL_VERSION,
   type Subprotocol,
 } from "../../protocol/messages.ts";
-import type { ViolationCounter } from "../quotes/violations.ts";
 import { decodeControl, encodeCommand, isFrame, sizeOf } from "./codec.ts";
 import { type ClientSocket, errorText, isFinalRefusal, type SocketConstructor, type SocketEvent } from "./socket.ts";
 import type { ClientTime } from "./time.ts";
+import type { ViolationCounter } from "./violations.ts";
 
 /** How the connection stands. */
 export type ConnectionState =

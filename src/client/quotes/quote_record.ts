@@ -1,6 +1,6 @@
 /** An entry of the book: all that the client knows of one symbol, through ticks and reconnects. Quotes show it. */
 import { FIELDS, type Field, type State } from "../../base/tick.ts";
-import type { QuoteState, View } from "../quote.ts";
+import type { Quote, QuoteState } from "./quote.ts";
 
 /** Why something stands as it does, and since when, microseconds since the Unix epoch. */
 export interface Standing {
@@ -21,6 +21,28 @@ export interface GatewayTime {
 
 /** Of what nobody has granted. */
 export const NO_LINK: Link = { current: false, reason: "not subscribed", since: 0 };
+
+/** A quote object of a record, with the listener that is called when the record changes. */
+export interface AttachedQuote extends Quote {
+  readonly record: QuoteRecord;
+  readonly listener: QuoteListener;
+  /** When the callback was last called with it, ms. */
+  calledAt: number;
+}
+
+/** Says which fields a quote shows, and is called when its record has changed. */
+export interface QuoteListener {
+  /** Undefined: all that are granted. */
+  readonly fields: readonly Field[] | undefined;
+  /**
+   * A value or the state has changed.
+   * @param now ms
+   * @param isNewState whether the state has changed, which does not wait for the interval
+   */
+  changed(quote: AttachedQuote, now: number, isNewState: boolean): void;
+  /** The gateway has reported the state of the symbol. */
+  status(quote: AttachedQuote, state: QuoteState | "gap", reason: string): void;
+}
 
 export class QuoteRecord implements Standing {
   readonly symbol: string;
@@ -65,7 +87,7 @@ export class QuoteRecord implements Standing {
    * Its quotes: the client's own, and those of the subscriptions that cover it; none where nobody wants it. Replaced,
    * never changed: it may be gone through meanwhile.
    */
-  views: readonly View[] = [];
+  quotes: readonly AttachedQuote[] = [];
 
   constructor(symbol: string, time: GatewayTime) {
     this.symbol = symbol;

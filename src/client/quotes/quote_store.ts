@@ -7,10 +7,10 @@ import { FIELDS, fieldIndex } from "../../base/tick.ts";
 import { NOBODY_PUBLISHES, type Status, type Subscribed, type Unsubscribed } from "../../protocol/messages.ts";
 import { type FrameReader, readFrame } from "../connection/codec.ts";
 import type { ClientTime } from "../connection/time.ts";
-import type { View } from "../quote.ts";
+import type { Violation, ViolationCounter } from "../connection/violations.ts";
 import { Ages } from "./ages.ts";
+import type { Quote } from "./quote.ts";
 import { type GatewayTime, NO_LINK, QuoteRecord } from "./quote_record.ts";
-import type { Violation, ViolationCounter } from "./violations.ts";
 
 export interface QuoteStoreOptions {
   readonly time: ClientTime;
@@ -21,7 +21,7 @@ export interface QuoteStoreOptions {
   /** A symbol was granted. */
   readonly granted: (entry: QuoteRecord) => void;
   /** A tick has come of a symbol that is wanted. */
-  readonly ticked: (quote: View, conflated: number) => void;
+  readonly ticked: (quote: Quote, conflated: number) => void;
   /** All ticks of a frame have been told. */
   readonly frame: (sentAt: number, ticks: number) => void;
 }
@@ -114,7 +114,7 @@ export class QuoteStore implements FrameReader {
 
   /** Drops an entry that is neither wanted nor granted. */
   release(entry: QuoteRecord): void {
-    if (entry.views.length > 0 || entry.handle >= 0) return;
+    if (entry.quotes.length > 0 || entry.handle >= 0) return;
     this.entries.delete(entry.symbol);
     // Who still has its quote sees that it is nobody's any more.
     entry.link = NO_LINK;
@@ -137,7 +137,7 @@ export class QuoteStore implements FrameReader {
         entry.since = since;
         entry.reason = reason;
       }
-      for (const view of entry.views) view.follower.status(view, state === "gap" ? state : entry.state, reason);
+      for (const quote of entry.quotes) quote.listener.status(quote, state === "gap" ? state : entry.state, reason);
       if (entry.state !== before) this.#changed(entry, true);
     }
   }
@@ -199,14 +199,14 @@ export class QuoteStore implements FrameReader {
     entry.link = link;
     entry.frame = this.counts.frames;
     entry.isNew = entry.isSnapshotDue = entry.isUntold = entry.hasGap = entry.hasReset = false;
-    if (entry.views.length > 0) this.#options.ticked(entry.views[0], conflated);
+    if (entry.quotes.length > 0) this.#options.ticked(entry.quotes[0], conflated);
     const isTurn = entry.state !== before;
     if (isNews || isTurn) this.#changed(entry, isTurn);
   }
 
   /** @param isTurn whether its state is another */
   #changed(entry: QuoteRecord, isTurn: boolean): void {
-    for (const view of entry.views) view.follower.changed(view, this.#now, isTurn);
+    for (const quote of entry.quotes) quote.listener.changed(quote, this.#now, isTurn);
   }
 
   /** Compares a tick with the one before it. */

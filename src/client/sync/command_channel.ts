@@ -3,11 +3,11 @@
  * their id, pings, and another try for what failed or was refused and may be granted later.
  */
 import type { Command, Failure, Hello, Pong, Subscribed, Unsubscribed } from "../../protocol/messages.ts";
+import { TickgateError } from "../connection/error.ts";
 import type { ClientTime } from "../connection/time.ts";
-import { TickgateError } from "../error.ts";
+import type { ClockSync } from "./clock_sync.ts";
 import type { Demand } from "./demand.ts";
 import { Reconciler } from "./reconciler.ts";
-import type { ClockSync } from "./sync.ts";
 import { Throttle } from "./throttle.ts";
 
 /** Commands without an answer that are remembered. */

@@ -1,5 +1,5 @@
 /** One loop over a subscription: what has changed since its last round, a place for each symbol. */
-import type { Quote } from "../quote.ts";
+import type { Quote } from "../quotes/quote.ts";
 
 type Round = IteratorResult<Quote, undefined>;
 const END: Round = { done: true, value: undefined };

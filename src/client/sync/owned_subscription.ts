@@ -3,16 +3,17 @@
  * share one on the wire; each owner is called at its own interval, with the latest there is.
  */
 import { type Field, isPattern } from "../../base/tick.ts";
+import { reportThrown } from "../connection/error.ts";
 import type { ClientTime } from "../connection/time.ts";
-import { reportThrown } from "../error.ts";
-import { type Follower, type Quote, type QuoteState, View } from "../quote.ts";
-import { checkFields, checkInterval, checkSymbols } from "../quotes/check.ts";
-import type { QuoteRecord } from "../quotes/quote_record.ts";
-import type { QuoteCallback, SubscribeOptions, Subscription, SubscriptionTerms, Symbols } from "../subscription.ts";
+import type { Quote, QuoteState } from "../quotes/quote.ts";
+import type { AttachedQuote, QuoteListener, QuoteRecord } from "../quotes/quote_record.ts";
+import { RecordQuote } from "../quotes/record_quote.ts";
+import { checkFields, checkInterval, checkSymbols } from "./check.ts";
 import type { DemandSource } from "./demand.ts";
 import { Loop } from "./loop.ts";
 import { Selection } from "./selection.ts";
 import { fieldSet, type Spec, specOf, UNWANTED } from "./spec.ts";
+import type { QuoteCallback, SubscribeOptions, Subscription, SubscriptionTerms, Symbols } from "./subscription.ts";
 
 /** What a claim needs of its client. */
 export interface SubscriptionHost {
@@ -34,18 +35,18 @@ const JITTER = 0.9;
 /** How often what waits for its interval is looked through at most, ms: once a picture of the screen. */
 const LOOK = 16;
 
-export class OwnedSubscription implements Subscription, Follower, DemandSource {
+export class OwnedSubscription implements Subscription, QuoteListener, DemandSource {
   interval = DEFAULT_INTERVAL;
   fields: readonly Field[] | undefined;
   closed = false;
-  readonly quotes = new Map<string, View>();
+  readonly quotes = new Map<string, AttachedQuote>();
   readonly #host: SubscriptionHost;
   readonly #options: SubscribeOptions;
   readonly #callback: QuoteCallback | undefined;
   readonly selection = new Selection();
   readonly #loops = new Set<Loop>();
   /** What has changed and waits for its interval to pass. */
-  readonly #waiting = new Set<View>();
+  readonly #waiting = new Set<AttachedQuote>();
   /** What has left the screen of late. */
   readonly #leaving = new Set<string>();
   /** When what waits is looked through next, ms. */
@@ -159,8 +160,8 @@ export class OwnedSubscription implements Subscription, Follower, DemandSource {
 
   /** A symbol that it covers is in the book. */
   follow(entry: QuoteRecord): void {
-    const view = new View(entry, this);
-    entry.views = [...entry.views, view];
+    const view = new RecordQuote(entry, this);
+    entry.quotes = [...entry.quotes, view];
     this.quotes.set(entry.symbol, view);
     if (entry.state === "unknown") return;
     this.#waiting.add(view);
@@ -170,21 +171,21 @@ export class OwnedSubscription implements Subscription, Follower, DemandSource {
 
   /** It does not cover the symbol any more. */
   unfollow(entry: QuoteRecord): void {
-    const view = this.quotes.get(entry.symbol) as View;
-    entry.views = entry.views.filter((other) => other !== view);
+    const view = this.quotes.get(entry.symbol) as AttachedQuote;
+    entry.quotes = entry.quotes.filter((other) => other !== view);
     this.quotes.delete(entry.symbol);
     this.#waiting.delete(view);
     for (const loop of this.#loops) loop.drop(entry.symbol);
   }
 
-  changed(view: View, now: number, isTurn: boolean): void {
+  changed(view: AttachedQuote, now: number, isTurn: boolean): void {
     const readyAt = isTurn ? now : this.#readyAt(view);
     if (readyAt <= now) return this.#tell(view, now);
     this.#waiting.add(view);
     if (readyAt < this.#lookAt) this.#lookAgain(readyAt, now);
   }
 
-  status(view: View, state: QuoteState | "gap", reason: string): void {
+  status(view: AttachedQuote, state: QuoteState | "gap", reason: string): void {
     if (this.closed) return;
     try {
       this.#options.onStatus?.(view, state, reason);
@@ -251,16 +252,16 @@ export class OwnedSubscription implements Subscription, Follower, DemandSource {
   }
 
   /** When the owner may be called again with this, ms. */
-  #readyAt({ entry, toldAt }: View): number {
-    const pace = this.#pace(this.selection.isHidden(entry.symbol));
-    return toldAt + (pace <= entry.interval ? pace * JITTER : pace);
+  #readyAt({ record, calledAt }: RecordQuote): number {
+    const pace = this.#pace(this.selection.isHidden(record.symbol));
+    return calledAt + (pace <= record.interval ? pace * JITTER : pace);
   }
 
-  #tell(view: View, now: number): void {
+  #tell(view: AttachedQuote, now: number): void {
     // It may have been let go of by who was called before.
-    if (!view.entry.views.includes(view)) return;
+    if (!view.record.quotes.includes(view)) return;
     this.#waiting.delete(view);
-    view.toldAt = now;
+    view.calledAt = now;
     for (const loop of this.#loops) loop.push(view);
     try {
       this.#callback?.(view);

@@ -19,11 +19,11 @@ import {
   type UTCTimestamp,
 } from "lightweight-charts";
 import { clockText } from "../state/duration.ts";
+import type { History } from "../state/history.ts";
 import type { Instrument } from "../state/instrument.ts";
-import { type Moment, momentsOf } from "../state/moments.ts";
 import { priceText, stepOf } from "../state/number.ts";
 import type { Palette } from "../state/palette.ts";
-import type { History } from "./history.ts";
+import { type Moment, momentsOf } from "./moments.ts";
 
 export type ChartKind = "line" | "bars";
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { COLUMNS, columnsFor, place } from "./columns.ts";
+import { COLUMNS, columnsFor, layOut } from "./columns.ts";
 
 test("the columns of every width fit into it, side by side", () => {
   for (let width = 560; width <= 2_600; width += 7) {
-    const spans = place(columnsFor(width), width);
+    const spans = layOut(columnsFor(width), width);
     for (const [index, span] of spans.entries()) {
       const before = spans[index - 1];
       assert.equal(span.left, before ? before.left + before.width : 0);

@@ -1,20 +1,17 @@
-/** The columns of the grid, in their order, which of them there is room for, and by what rows can be sorted. */
-
-/** What rows are sorted by. */
-export const SORT_KEYS = ["symbol", "last", "change", "percent", "bid", "ask", "volume", "time"] as const;
-export type SortKey = (typeof SORT_KEYS)[number];
+/** The columns of the grid in their order, and which of them fit into a width. */
+import type { SortKey } from "../state/keep.ts";
 
 export type ColumnId = "symbol" | "trend" | "last" | "change" | "percent" | "bid" | "ask" | "range" | "volume" | "time";
 
 export interface Column {
   readonly id: ColumnId;
   readonly title: string;
-  /** What the title does not say. */
+  /** A longer explanation than the title, as a tooltip. */
   readonly hint?: string;
   readonly sort?: SortKey;
-  /** How wide the grid must be for it to be there, CSS pixels. */
+  /** The smallest width of the grid at which it is shown, CSS pixels. */
   readonly from: number;
-  /** How wide it is at least, CSS pixels, and its part of what is left over. */
+  /** Its smallest width, CSS pixels, and its part of the width that is left over. */
   readonly width: number;
   readonly grows: number;
 }
@@ -34,24 +31,24 @@ export const COLUMNS: readonly Column[] = [
   { id: "time", title: "Updated", hint: "Time of the latest tick", sort: "time", from: 1_010, width: 90, grows: 0.7 },
 ];
 
-/** Narrower than this a row has two lines, and these columns. CSS pixels. */
+/** Below this width of the grid a row has two lines, and only these columns. CSS pixels. */
 export const PHONE_WIDTH = 560;
 const PHONE: readonly ColumnId[] = ["symbol", "trend", "last", "percent"];
 
-/** The columns that there is room for. @param width of the grid, CSS pixels */
+/** The columns that fit. @param width of the grid, CSS pixels */
 export function columnsFor(width: number): readonly Column[] {
   return COLUMNS.filter(({ id, from }) => (width < PHONE_WIDTH ? PHONE.includes(id) : from <= width));
 }
 
-/** Where a column is, CSS pixels. */
+/** The position and width of a column, CSS pixels. */
 export interface Span {
   readonly id: ColumnId;
   readonly left: number;
   readonly width: number;
 }
 
-/** Places columns side by side in a width: what they do not need is shared out. */
-export function place(columns: readonly Column[], width: number): Span[] {
+/** Positions columns side by side in a width. Width that they do not need is divided by their `grows`. */
+export function layOut(columns: readonly Column[], width: number): Span[] {
   const needed = columns.reduce((sum, column) => sum + column.width, 0);
   const parts = columns.reduce((sum, column) => sum + column.grows, 0);
   const rest = Math.max(0, width - needed);

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { moved, type Place } from "./cursor.ts";
+import { type CellPosition, moved } from "./cursor.ts";
 
-const field = { rows: 100, page: 10, columns: (row: number) => (row === 5 ? 1 : 4) };
-const go = (from: Place, ...keys: string[]) =>
-  keys.reduce((place, key) => moved(place, key.replace("^", ""), key.startsWith("^"), field) as Place, from);
+const field = { rows: 100, screenRows: 10, columns: (row: number) => (row === 5 ? 1 : 4) };
+const go = (from: CellPosition, ...keys: string[]) =>
+  keys.reduce(
+    (position, key) => moved(position, key.replace("^", ""), key.startsWith("^"), field) as CellPosition,
+    from,
+  );
 
 test("arrows move by one, and stop at the edges; the head is above the first row", () => {
   assert.deepEqual(go({ row: 0, column: 0 }, "ArrowDown", "ArrowRight", "ArrowRight"), { row: 1, column: 2 });

@@ -1,24 +1,29 @@
-/** Where the keyboard is in the grid: a row, by its key, and a column. Row -1 is the head. */
+/** How keys move the active cell: a row and a column. Row -1 is the head. */
 
-/** What there is to move about in. */
-export interface Field {
+/** The size of the grid. */
+export interface GridExtent {
   readonly rows: number;
-  /** Cells of a row: a group's head has one. */
+  /** The number of cells in a row: a group's head has one. */
   readonly columns: (row: number) => number;
   /** Rows that fit on the screen. */
-  readonly page: number;
+  readonly screenRows: number;
 }
 
-export interface Place {
+export interface CellPosition {
   readonly row: number;
   readonly column: number;
 }
 
-/** Keys that move, and what they do; the others are nothing to us. */
-export function moved({ row, column }: Place, key: string, isControl: boolean, field: Field): Place | undefined {
-  const to = (nextRow: number, nextColumn: number): Place => {
-    const held = Math.min(Math.max(nextRow, -1), field.rows - 1);
-    return { row: held, column: Math.min(Math.max(nextColumn, 0), field.columns(held) - 1) };
+/** The position that a key moves to; undefined for keys that do not move. */
+export function moved(
+  { row, column }: CellPosition,
+  key: string,
+  isControl: boolean,
+  extent: GridExtent,
+): CellPosition | undefined {
+  const to = (nextRow: number, nextColumn: number): CellPosition => {
+    const held = Math.min(Math.max(nextRow, -1), extent.rows - 1);
+    return { row: held, column: Math.min(Math.max(nextColumn, 0), extent.columns(held) - 1) };
   };
   switch (key) {
     case "ArrowUp":
@@ -26,17 +31,17 @@ export function moved({ row, column }: Place, key: string, isControl: boolean, f
     case "ArrowDown":
       return to(row + 1, column);
     case "ArrowLeft":
-      return to(row, Math.min(column, field.columns(row) - 1) - 1);
+      return to(row, Math.min(column, extent.columns(row) - 1) - 1);
     case "ArrowRight":
       return to(row, column + 1);
     case "PageUp":
-      return to(Math.max(row - field.page, Math.min(row, 0)), column);
+      return to(Math.max(row - extent.screenRows, Math.min(row, 0)), column);
     case "PageDown":
-      return to(row + field.page, column);
+      return to(row + extent.screenRows, column);
     case "Home":
       return isControl ? to(0, 0) : to(row, 0);
     case "End":
-      return isControl ? to(field.rows - 1, Number.MAX_SAFE_INTEGER) : to(row, Number.MAX_SAFE_INTEGER);
+      return isControl ? to(extent.rows - 1, Number.MAX_SAFE_INTEGER) : to(row, Number.MAX_SAFE_INTEGER);
     default:
       return undefined;
   }

@@ -1,6 +1,6 @@
 /** Rows are put in another order by dragging their handle: a line shows where the row would go. */
-import type { Row } from "./rows.ts";
-import { keyOf } from "./rows.ts";
+import type { Row } from "../state/rows.ts";
+import { keyOf } from "../state/rows.ts";
 
 /** How near an edge of the list the pointer makes it scroll, and how fast, CSS pixels. */
 const EDGE = 36;

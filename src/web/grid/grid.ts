@@ -1,6 +1,6 @@
 /**
- * The grid: thousands of rows, of which the few on the screen have elements. Whatever comes in, it paints once per
- * animation frame, and of the visible rows only those that have changed.
+ * The grid: thousands of rows, of which only those near the screen have elements. It paints at most once per animation
+ * frame, and of the visible rows only those that have changed.
  */
 import {
   elementScroll,
@@ -9,53 +9,32 @@ import {
   type Range,
   Virtualizer,
 } from "@tanstack/virtual-core";
-import type { Instrument } from "../state/instrument.ts";
 import type { Sort } from "../state/keep.ts";
-import { followMouse } from "../state/tools.ts";
-import { COLUMNS, type ColumnId, columnsFor, PHONE_WIDTH, place, type SortKey } from "./columns.ts";
-import { moved, type Place } from "./cursor.ts";
+import { keyOf, type Row } from "../state/rows.ts";
+import { COLUMNS, type ColumnId } from "./columns.ts";
+import { type CellPosition, moved } from "./cursor.ts";
+import { Dimensions } from "./dimensions.ts";
 import { makeDraggable } from "./drag.ts";
+import { ElementOrder } from "./element_order.ts";
 import { Flashes } from "./flash.ts";
+import type { GridHost } from "./grid_host.ts";
 import { GroupView } from "./group_view.ts";
 import { HeadView } from "./head_view.ts";
+import { RowElements } from "./row_elements.ts";
+import { followMouse } from "./row_tools.ts";
 import { RowView, type Scene } from "./row_view.ts";
-import { keyOf, type Row } from "./rows.ts";
+import { TabStop } from "./tab_stop.ts";
 
-/** Rows beyond the edges that have elements, so that scrolling finds them there. */
+/** Rows beyond the edges of the screen that have elements, so that scrolling finds them there. */
 const OVERSCAN = 4;
-/** How often it is told which rows are on the screen at most, ms. */
+/** The shortest time between two reports of the rows on the screen, ms: each one may be a command to the gateway. */
 const SHOWN_PAUSE = 150;
-/** How long nothing must have moved before the elements are put in order, ms. */
-const REST = 400;
-/** How often all visible rows are looked at, for ages and trends, ms. */
-const LOOK = 1_000;
-/** How long the rows of a pattern may take to come, ms. */
+/** How often all visible rows are painted for their ages and trends, ms. */
+const REPAINT_PAUSE = 1_000;
+/** How long the rows of a pattern may take to arrive, ms. */
 const ARRIVAL = 3_000;
-/** How often flashes are looked at, ms. */
+/** How often flashes are taken to their next step, ms. */
 const FADE = 120;
-/** Heights of a row: on a phone in two lines, for a finger, for a mouse. CSS pixels. */
-const PHONE_ROW = 60;
-const FINGER_ROW = 44;
-const MOUSE_ROW = 30;
-
-/** What the grid shows and asks for. */
-export interface GridHost {
-  instrumentOf(symbol: string): Instrument | undefined;
-  /** Why the gateway does not give a symbol or pattern. */
-  refusalOf(text: string): string | undefined;
-  /** These symbols are on the screen. */
-  shown(symbols: readonly string[]): void;
-  open(symbol: string): void;
-  remove(text: string): void;
-  /** One place up or down. */
-  step(text: string, direction: -1 | 1): void;
-  /** Before another entry, or to the end. */
-  move(text: string, before: string | undefined): void;
-  fold(pattern: string, isFolded: boolean): void;
-  sortBy(key: SortKey): void;
-}
-
-type View = RowView | GroupView;
 
 export class Grid {
   readonly element = document.createElement("div");
@@ -65,30 +44,25 @@ export class Grid {
   readonly #head: HeadView;
   readonly #canvas = document.createElement("div");
   readonly #virtual: Virtualizer<HTMLElement, HTMLElement>;
-  readonly #views = new Map<string, View>();
+  readonly #tabStop = new TabStop();
+  readonly #elements = new RowElements(this.#canvas, this.#tabStop);
+  readonly #order = new ElementOrder(this.#canvas, () => this.#elementsInOrder());
+  readonly #size = new Dimensions();
   readonly #dirty = new Set<string>();
   readonly #flashes = new Flashes();
   #rows: readonly Row[] = [];
   #indexes = new Map<string, number>();
-  #columns: readonly ColumnId[] = COLUMNS.map((column) => column.id);
-  #shownColumns: ReadonlySet<ColumnId> = new Set(this.#columns);
-  #rowHeight = MOUSE_ROW;
-  /** Where the keyboard is; the head is the empty key. */
+  /** The row that the keyboard acts on; the empty key is the head. */
   #activeKey = "";
   #activeColumn = 0;
-  /** The row that was asked for at the top, until its pattern's rows have come; ms by the page's clock. */
-  #wanted: { readonly key: string; readonly until: number } | undefined;
-  /** The cell that the Tab key comes to. */
-  #roving: HTMLElement | undefined;
-  /** Whether the cell that had the focus has left the page. */
-  #lostFocus = false;
+  /** The row that is kept at the top until its pattern's rows have arrived; until: ms of performance.now(). */
+  #pinned: { readonly key: string; readonly until: number } | undefined;
   #opened: string | undefined;
   #isFrameDue = false;
   #isLayoutDue = true;
   #shownTimer: ReturnType<typeof setTimeout> | undefined;
-  #orderTimer: ReturnType<typeof setTimeout> | undefined;
   #fadeTimer: ReturnType<typeof setTimeout> | undefined;
-  #movedAt = 0;
+  /** End what {@link start} began. */
   readonly #ends: (() => void)[] = [];
 
   constructor(host: GridHost) {
@@ -102,15 +76,15 @@ export class Grid {
     this.#canvas.setAttribute("role", "rowgroup");
     this.element.append(this.#head.element, this.#canvas);
     makeDraggable(this.element, this.#canvas, {
-      rowAt: (offset) => this.#rows[Math.floor(offset / this.#rowHeight)],
-      rowHeight: () => this.#rowHeight,
+      rowAt: (offset) => this.#rows[Math.floor(offset / this.#size.rowHeight)],
+      rowHeight: () => this.#size.rowHeight,
       indexOf: (key) => this.#indexes.get(key) ?? -1,
       drop: (text, before) => host.move(text, before),
     });
     this.#virtual = new Virtualizer<HTMLElement, HTMLElement>({
       count: 0,
       getScrollElement: (): HTMLElement => this.element,
-      estimateSize: () => this.#rowHeight,
+      estimateSize: () => this.#size.rowHeight,
       overscan: OVERSCAN,
       scrollToFn: elementScroll,
       observeElementRect,
@@ -119,27 +93,27 @@ export class Grid {
       onChange: () => this.#layoutLater(),
     });
     followMouse(this.#canvas);
-    // Who moves the list wants it elsewhere.
+    // A user who scrolls or navigates no longer wants the pinned row at the top.
     for (const event of ["wheel", "pointerdown", "keydown"])
-      this.element.addEventListener(event, () => this.#leaveWanted(), { passive: true });
+      this.element.addEventListener(event, () => this.#unpin(), { passive: true });
     this.element.addEventListener("click", (event) => this.#click(event));
     this.element.addEventListener("keydown", (event) => this.#key(event));
     this.element.addEventListener("focusin", (event) => this.#focused(event.target as HTMLElement));
   }
 
-  /** Begins, once it is in the page. */
+  /** Begins when its element is in the page. */
   start(): void {
     const resized = new ResizeObserver(() => this.#measure());
     resized.observe(this.element);
     this.#measure();
     this.#ends.push(this.#virtual._didMount());
     this.#virtual._willUpdate();
-    const timer = setInterval(() => this.touchAll(), LOOK);
+    const timer = setInterval(() => this.touchAll(), REPAINT_PAUSE);
     this.#ends.push(
       () => clearInterval(timer),
       () => resized.disconnect(),
       () => clearTimeout(this.#shownTimer),
-      () => clearTimeout(this.#orderTimer),
+      () => this.#order.stop(),
       () => clearTimeout(this.#fadeTimer),
     );
     this.#layoutLater();
@@ -149,7 +123,7 @@ export class Grid {
     for (const end of this.#ends.splice(0)) end();
   }
 
-  /** Shows these rows. Where the keyboard and the eye are stays. */
+  /** Shows these rows. The active row and the scroll position stay. */
   setRows(rows: readonly Row[]): void {
     const activeIndex = this.#indexes.get(this.#activeKey) ?? 0;
     this.#rows = rows;
@@ -161,10 +135,10 @@ export class Grid {
     this.element.setAttribute("aria-rowcount", String(rows.length + 1));
     this.#virtual.setOptions({ ...this.#virtual.options, count: rows.length });
     this.#virtual._willUpdate();
-    // A list that was too short to have it at the top may be long enough now.
-    if (this.#wanted && performance.now() < this.#wanted.until) {
-      this.#canvas.style.height = `${rows.length * this.#rowHeight}px`;
-      this.#scrollTo(this.#wanted.key, true);
+    // A list that was too short for it to be at the top may be long enough now.
+    if (this.#pinned && performance.now() < this.#pinned.until) {
+      this.#canvas.style.height = `${rows.length * this.#size.rowHeight}px`;
+      this.#scrollTo(this.#pinned.key, true);
     }
     this.#layoutLater();
   }
@@ -174,7 +148,7 @@ export class Grid {
     this.element.dataset.sorted = String(sort !== undefined);
   }
 
-  /** Says that all prices may be old, whatever each row knows. */
+  /** Shows that all prices may be old, whatever the state of each row. */
   setOld(isOld: boolean): void {
     this.element.dataset.old = String(isOld);
     this.touchAll();
@@ -188,21 +162,21 @@ export class Grid {
 
   /** A symbol has changed. */
   touch(symbol: string): void {
-    if (!this.#views.has(symbol)) return;
+    if (!this.#elements.byKey.has(symbol)) return;
     this.#dirty.add(symbol);
     this.#frameLater();
   }
 
-  /** Everything may have changed. */
+  /** All rows may have changed. */
   touchAll(): void {
-    for (const key of this.#views.keys()) this.#dirty.add(key);
+    for (const key of this.#elements.byKey.keys()) this.#dirty.add(key);
     this.#frameLater();
   }
 
-  /** Brings the keyboard to a row, and the row into view: at the edge that it lies beyond, or at the top. */
+  /** Moves the focus to a row, and scrolls it into sight: to the nearer edge, or to the top. */
   focus(key: string = this.#activeKey, isTop = false): void {
     this.#activate(key, this.#activeColumn, isTop);
-    this.#wanted = isTop ? { key, until: performance.now() + ARRIVAL } : undefined;
+    this.#pinned = isTop ? { key, until: performance.now() + ARRIVAL } : undefined;
   }
 
   #frameLater(): void {
@@ -234,71 +208,43 @@ export class Grid {
     const scene: Scene = {
       flashes: this.#flashes,
       now,
-      isShown: (id) => this.#shownColumns.has(id),
-      trendWidth: this.#rowHeight === PHONE_ROW ? 84 : 96,
-      trendHeight: this.#rowHeight === PHONE_ROW ? 34 : this.#rowHeight - 8,
+      isShown: (id) => this.#size.shownColumns.has(id),
+      trendWidth: this.#size.trendWidth,
+      trendHeight: this.#size.trendHeight,
     };
     for (const key of this.#dirty) {
-      const view = this.#views.get(key);
+      const view = this.#elements.byKey.get(key);
       if (view instanceof RowView) view.paint(this.#host.instrumentOf(key), this.#host.refusalOf(key), scene);
     }
     this.#dirty.clear();
     this.painted++;
   }
 
-  /** Gives the rows that are on the screen their elements and places. */
+  /** Gives the rows near the screen their elements and positions. */
   #layout(): void {
     this.#isLayoutDue = false;
     const items = this.#virtual.getVirtualItems();
-    const wanted = new Set(items.map((item) => keyOf(this.#rows[item.index])));
-    const spare: RowView[] = [];
-    for (const [key, view] of this.#views) {
-      if (wanted.has(key)) continue;
-      this.#forget(key, view);
-      if (view instanceof RowView) spare.push(view);
-      else view.element.remove();
-    }
-    for (const { index, start } of items) {
+    const views = this.#elements.assign(items.map(({ index }) => this.#rows[index]));
+    this.#dirty.clear();
+    for (const [order, { index, start }] of items.entries()) {
       const row = this.#rows[index];
-      const key = keyOf(row);
-      const view = this.#viewOf(row, key, spare);
+      const view = views[order];
       if (view instanceof RowView && row.kind === "symbol") view.show(row, index, this.#flashes);
       else if (view instanceof GroupView && row.kind === "group")
-        view.show(row, index, this.#columns.length, this.#host.refusalOf(row.pattern));
+        view.show(row, index, this.#size.columns.length, this.#host.refusalOf(row.pattern));
       view.moveTo(start);
+      const key = keyOf(row);
       const isOpened = String(key === this.#opened);
       if (view.element.dataset.opened !== isOpened) view.element.dataset.opened = isOpened;
       this.#dirty.add(key);
     }
-    for (const view of spare) view.element.remove();
     this.#canvas.style.height = `${this.#virtual.getTotalSize()}px`;
-    this.#rove();
-    this.#tellShownLater();
-    this.#movedAt = performance.now();
-    this.#orderLater(REST);
+    this.#tabStop.moveTo(this.#activeCell());
+    this.#reportShownLater();
+    this.#order.schedule();
   }
 
-  /** The element of a row: its own, one that another row does not need any more, or a new one. */
-  #viewOf(row: Row, key: string, spare: RowView[]): View {
-    const found = this.#views.get(key);
-    if (found && found instanceof RowView === (row.kind === "symbol")) return found;
-    if (found) {
-      this.#forget(key, found);
-      found.element.remove();
-    }
-    const view = row.kind === "group" ? new GroupView() : (spare.pop() ?? new RowView());
-    this.#views.set(key, view);
-    if (!view.element.isConnected) this.#canvas.append(view.element);
-    return view;
-  }
-
-  #forget(key: string, view: View): void {
-    this.#views.delete(key);
-    this.#dirty.delete(key);
-    if (view.element.contains(document.activeElement)) this.#lostFocus = true;
-  }
-
-  /** The rows that have elements: those near the screen, and the one that the keyboard is on. */
+  /** The rows that have elements: those near the screen, and the active one. */
   #range({ startIndex, endIndex, overscan, count }: Range): number[] {
     const first = Math.max(startIndex - overscan, 0);
     const last = Math.min(endIndex + overscan, count - 1);
@@ -311,70 +257,33 @@ export class Grid {
     return range;
   }
 
-  #tellShownLater(): void {
+  #reportShownLater(): void {
     this.#shownTimer ??= setTimeout(() => {
       this.#shownTimer = undefined;
-      const shown = [...this.#views].flatMap(([key, view]) => (view instanceof RowView ? [key] : []));
-      this.#host.shown(shown);
+      this.#host.shown(this.#elements.symbols);
     }, SHOWN_PAUSE);
   }
 
-  #orderLater(wait: number): void {
-    this.#orderTimer ??= setTimeout(() => {
-      this.#orderTimer = undefined;
-      const rest = REST - (performance.now() - this.#movedAt);
-      if (rest > 0) this.#orderLater(rest);
-      else this.#order([...this.#views.values()].toSorted((a, b) => this.#indexOf(a) - this.#indexOf(b)));
-    }, wait);
-  }
-
-  #indexOf({ row }: View): number {
-    return (row && this.#indexes.get(keyOf(row))) ?? -1;
-  }
-
-  /** Who has the page read out hears rows in the order of their elements. The one with the focus keeps its place. */
-  #order(views: readonly View[]): void {
-    const elements = views.map((view) => view.element);
-    const present = [...this.#canvas.querySelectorAll<HTMLElement>(":scope > .row")];
-    if (elements.every((element, index) => element === present[index])) return;
-    const pivot = elements.find((element) => element.contains(document.activeElement));
-    let isBefore = pivot !== undefined;
-    for (const view of views) {
-      if (view.element === pivot) isBefore = false;
-      else this.#canvas.insertBefore(view.element, isBefore ? (pivot as HTMLElement) : null);
-    }
+  #elementsInOrder(): HTMLElement[] {
+    const indexOf = ({ row }: RowView | GroupView) => (row && this.#indexes.get(keyOf(row))) ?? -1;
+    const views = [...this.#elements.byKey.values()].toSorted((a, b) => indexOf(a) - indexOf(b));
+    return views.map((view) => view.element);
   }
 
   #measure(): void {
-    const { clientWidth } = this.element;
-    const isPhone = clientWidth < PHONE_WIDTH;
-    const isFinger = matchMedia("(pointer: coarse)").matches;
-    const columns = columnsFor(clientWidth);
-    this.element.dataset.form = isPhone ? "phone" : "table";
-    this.#columns = columns.map((column) => column.id);
-    this.#shownColumns = new Set(this.#columns);
-    for (const { id, left, width } of place(columns, clientWidth)) {
-      this.element.style.setProperty(`--${id}-left`, `${left}px`);
-      this.element.style.setProperty(`--${id}-width`, `${width}px`);
-    }
-    this.element.dataset.hide = COLUMNS.filter(({ id }) => !this.#shownColumns.has(id))
-      .map(({ id }) => id)
-      .join(" ");
-    const height = isPhone ? PHONE_ROW : isFinger ? FINGER_ROW : MOUSE_ROW;
-    this.element.style.setProperty("--row", `${height}px`);
-    const before = this.#rowHeight;
-    this.#rowHeight = height;
+    const before = this.#size.rowHeight;
+    this.#size.measure(this.element);
     this.#virtual.measure();
-    if (height !== before) this.#keepPlace(before);
+    if (this.#size.rowHeight !== before) this.#keepScrollPosition(before);
     this.#layoutLater();
     this.touchAll();
   }
 
-  /** Where rows have become higher or lower, the same ones are on the screen, and the one that is open. */
-  #keepPlace(heightBefore: number): void {
+  /** Keeps the same rows on the screen when rows have become higher or lower, and the open one in sight. */
+  #keepScrollPosition(heightBefore: number): void {
     const { scrollTop } = this.element;
     this.#canvas.style.height = `${this.#virtual.getTotalSize()}px`;
-    this.element.scrollTop = (scrollTop / heightBefore) * this.#rowHeight;
+    this.element.scrollTop = (scrollTop / heightBefore) * this.#size.rowHeight;
     if (this.#opened !== undefined) this.#scrollTo(this.#opened, false);
   }
 
@@ -411,11 +320,11 @@ export class Grid {
     } else if (key === "Delete" || key === "Backspace") {
       if (row) this.#host.remove(this.#activeKey);
     } else {
-      const place: Place = { row: this.#indexes.get(this.#activeKey) ?? -1, column: this.#activeColumn };
-      const next = moved(place, key, ctrlKey || metaKey, {
+      const position: CellPosition = { row: this.#indexes.get(this.#activeKey) ?? -1, column: this.#activeColumn };
+      const next = moved(position, key, ctrlKey || metaKey, {
         rows: this.#rows.length,
-        page: Math.max(1, Math.floor(this.element.clientHeight / this.#rowHeight) - 2),
-        columns: (index) => (this.#rows[index]?.kind === "group" ? 1 : this.#columns.length),
+        screenRows: Math.max(1, Math.floor(this.element.clientHeight / this.#size.rowHeight) - 2),
+        columns: (index) => (this.#rows[index]?.kind === "group" ? 1 : this.#size.columns.length),
       });
       if (!next) return;
       const target = this.#rows[next.row];
@@ -425,62 +334,46 @@ export class Grid {
     event.stopPropagation();
   }
 
-  /** Brings the keyboard to a cell, and the cell onto the screen. */
+  /** Moves the focus to a cell, and scrolls the cell into sight. */
   #activate(key: string, column: number, isTop = false): void {
     this.#activeKey = key;
     this.#activeColumn = column;
     this.#scrollTo(key, isTop);
-    // Its element must be there before it can have the focus: another function makes the range be asked for anew.
+    // The element must exist before it can have the focus. Only a new function makes the virtualizer compute the range again.
     this.#virtual.setOptions({ ...this.#virtual.options, rangeExtractor: (range) => this.#range(range) });
     this.#layout();
     this.#frameLater();
     this.#activeCell()?.focus({ preventScroll: true });
   }
 
-  #leaveWanted(): void {
-    this.#wanted = undefined;
+  #unpin(): void {
+    this.#pinned = undefined;
   }
 
   #scrollTo(key: string, isTop: boolean): void {
     const index = this.#indexes.get(key);
     if (index === undefined) return;
-    const top = index * this.#rowHeight;
-    // The head stands over the list and is as high as the list begins further down.
+    const top = index * this.#size.rowHeight;
+    // The head covers the top of the list: the list begins below it.
     const height = this.element.clientHeight - this.#head.element.offsetHeight;
-    const isBelow = top + this.#rowHeight > this.element.scrollTop + height;
-    if (isTop && (isBelow || this.#wanted)) this.element.scrollTop = top;
+    const isBelow = top + this.#size.rowHeight > this.element.scrollTop + height;
+    if (isTop && (isBelow || this.#pinned)) this.element.scrollTop = top;
     else if (top < this.element.scrollTop) this.element.scrollTop = top;
-    else if (isBelow) this.element.scrollTop = top + this.#rowHeight - height;
+    else if (isBelow) this.element.scrollTop = top + this.#size.rowHeight - height;
   }
 
   #activeCell(): HTMLElement | undefined {
-    if (this.#activeKey === "") return this.#head.cellOf(this.#columns[this.#activeColumn]);
-    const view = this.#views.get(this.#activeKey);
-    return view instanceof GroupView ? view.cell : view?.cells.get(this.#columns[this.#activeColumn]);
-  }
-
-  /** One cell of the whole grid is on the way of the Tab key: the one where the keyboard was last. */
-  #rove(): void {
-    const cell = this.#activeCell();
-    const hadFocus = this.#lostFocus || (this.#roving !== undefined && document.activeElement === this.#roving);
-    this.#lostFocus = false;
-    if (cell !== this.#roving) {
-      if (this.#roving) this.#roving.tabIndex = -1;
-      if (cell) cell.tabIndex = 0;
-      this.#roving = cell;
-    }
-    // The row under the keyboard is gone, or has another element: the keyboard goes on there.
-    if (hadFocus && document.activeElement !== cell) cell?.focus({ preventScroll: true });
+    if (this.#activeKey === "") return this.#head.cellOf(this.#size.columns[this.#activeColumn]);
+    const view = this.#elements.byKey.get(this.#activeKey);
+    return view instanceof GroupView ? view.cell : view?.cells.get(this.#size.columns[this.#activeColumn]);
   }
 
   #focused(target: HTMLElement): void {
     const cell = target.closest<HTMLElement>("[role=gridcell], [role=columnheader]");
     if (!cell) return;
-    const index = this.#columns.indexOf(cell.dataset.column as ColumnId);
+    const index = this.#size.columns.indexOf(cell.dataset.column as ColumnId);
     if (index >= 0) this.#activeColumn = index;
     this.#activeKey = cell.closest<HTMLElement>(".row")?.dataset.symbol ?? "";
-    if (this.#roving) this.#roving.tabIndex = -1;
-    cell.tabIndex = 0;
-    this.#roving = cell;
+    this.#tabStop.set(cell);
   }
 }

@@ -1,6 +1,6 @@
 /** The head of a pattern's rows: its name, how many there are, and whether they are folded away. */
 import { countText, NOTHING } from "../state/number.ts";
-import type { GroupRow } from "./rows.ts";
+import type { GroupRow } from "../state/rows.ts";
 
 export class GroupView {
   readonly element = document.createElement("div");

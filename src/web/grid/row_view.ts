@@ -3,9 +3,9 @@
 import { clockText, spanText } from "../state/duration.ts";
 import type { Instrument } from "../state/instrument.ts";
 import { changeText, NOTHING, percentText, priceText, shortText } from "../state/number.ts";
+import type { SymbolRow } from "../state/rows.ts";
 import { COLUMNS, type ColumnId } from "./columns.ts";
 import type { Flashes } from "./flash.ts";
-import type { SymbolRow } from "./rows.ts";
 import { Sparkline } from "./sparkline.ts";
 
 /** How often a trend is drawn anew at most, ms. */

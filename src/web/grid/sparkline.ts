@@ -2,7 +2,7 @@
  * A row's trend as a line: where the price has been since the page first saw it. Drawn as SVG, which is painted with
  * the row: each canvas would be a layer of its own, and fifty of them are more work than all the rest of the grid.
  */
-import type { History } from "../chart/history.ts";
+import type { History } from "../state/history.ts";
 
 const SVG = "http://www.w3.org/2000/svg";
 /** Room for the line's own width at the edges, CSS pixels. */

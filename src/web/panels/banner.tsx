@@ -1,9 +1,9 @@
 /** What the page says of its connection when prices may be old, and when they are live again. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Page } from "../page.ts";
+import type { Page } from "../page/page.ts";
 import { clockText, spanText } from "../state/duration.ts";
 import { isGiven, isRestart, type LinkState } from "../state/market.ts";
-import { useCell, useNow } from "../state/use.ts";
+import { useCell, useNow } from "./hooks.ts";
 
 /** How long it is told that the connection is back, ms. */
 const BACK_TIME = 5_000;

@@ -1,6 +1,6 @@
 /** What stands where there are no rows: why, and what to do about it. */
-import type { Page } from "../page.ts";
-import { useCell } from "../state/use.ts";
+import type { Page } from "../page/page.ts";
+import { useCell } from "./hooks.ts";
 
 export function EmptyList({ page }: { page: Page }) {
   const rows = useCell(page.rows);

@@ -2,11 +2,11 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { changeOf } from "../../base/price.ts";
 import type { ChartKind, LiveChart } from "../chart/chart.ts";
-import type { Page } from "../page.ts";
+import type { Page } from "../page/page.ts";
 import { clockText, measureText, spanText } from "../state/duration.ts";
 import type { Instrument } from "../state/instrument.ts";
 import { changeText, countText, percentText, priceText, shortText } from "../state/number.ts";
-import { SHEET, useCell, useMedia } from "../state/use.ts";
+import { SHEET, useCell, useMedia } from "./hooks.ts";
 import { Icon } from "./icons.tsx";
 
 /** How often the numbers are drawn at most, ms: they are read, not watched. */

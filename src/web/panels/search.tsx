@@ -1,10 +1,10 @@
 /** The search box: symbols and patterns to add. A combobox, as assistive technology knows it. */
 import { useEffect, useState } from "preact/hooks";
-import type { Page } from "../page.ts";
+import type { Page } from "../page/page.ts";
 import { type Suggestion, suggest } from "../state/directory.ts";
 import { loadSymbols } from "../state/symbols.ts";
-import { useCell } from "../state/use.ts";
 import { ownerOf } from "../state/watchlist.ts";
+import { useCell } from "./hooks.ts";
 import { Icon } from "./icons.tsx";
 
 export function Search({ page }: { page: Page }) {

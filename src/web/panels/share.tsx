@@ -1,8 +1,8 @@
 /** A list as a link, and what to do with a list that came by one. */
 import { useRef, useState } from "preact/hooks";
-import type { Page } from "../page.ts";
-import { useCell } from "../state/use.ts";
+import type { Page } from "../page/page.ts";
 import { Dialog } from "./dialog.tsx";
+import { useCell } from "./hooks.ts";
 
 export function SharedBar({ page }: { page: Page }) {
   const isShared = useCell(page.isShared);

@@ -1,13 +1,13 @@
 /** The strip at the foot of the page: how the connection does, and how often updates are asked for. */
 import { useEffect, useState } from "preact/hooks";
-import { Gauge } from "../grid/gauge.ts";
-import type { Page } from "../page.ts";
+import type { Page } from "../page/page.ts";
 import { intervalText, measureText } from "../state/duration.ts";
 import { INTERVALS } from "../state/keep.ts";
 import type { LinkState } from "../state/market.ts";
 import { bytesText, countText, shortText } from "../state/number.ts";
-import { useCell } from "../state/use.ts";
+import { useCell } from "./hooks.ts";
 import { Icon } from "./icons.tsx";
+import { Rates } from "./rates.ts";
 
 /** How often the numbers are taken, ms. */
 const PAUSE = 1_000;
@@ -150,14 +150,14 @@ function Intervals({ page }: { page: Page }) {
 function useNumbers(page: Page): Numbers {
   const [numbers, setNumbers] = useState(NO_NUMBERS);
   useEffect(() => {
-    const gauge = new Gauge<"ticks" | "frames" | "painted" | "bytes" | "conflated">();
+    const rates = new Rates<"ticks" | "frames" | "painted" | "bytes" | "conflated">();
     const take = () => {
       const { ticks, frames, bytes, conflated, roundTrip, age } = page.market.client.stats;
-      gauge.note(performance.now(), { ticks, frames, bytes, conflated, painted: page.grid.painted });
-      const all = gauge.grown("ticks") + gauge.grown("conflated");
+      rates.note(performance.now(), { ticks, frames, bytes, conflated, painted: page.grid.painted });
+      const all = rates.grown("ticks") + rates.grown("conflated");
       setNumbers({
-        ...{ ticks: gauge.rate("ticks"), frames: gauge.rate("frames"), painted: gauge.rate("painted") },
-        ...{ bytes: gauge.rate("bytes"), conflated: all > 0 ? gauge.grown("conflated") / all : undefined },
+        ...{ ticks: rates.rate("ticks"), frames: rates.rate("frames"), painted: rates.rate("painted") },
+        ...{ bytes: rates.rate("bytes"), conflated: all > 0 ? rates.grown("conflated") / all : undefined },
         ...{ roundTrip, p50: age.p50, p99: age.p99 },
       });
     };

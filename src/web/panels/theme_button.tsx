@@ -1,9 +1,9 @@
 /** Dark, light, or as the system has it. */
 import { useEffect } from "preact/hooks";
-import type { Page } from "../page.ts";
+import type { Page } from "../page/page.ts";
 import { THEMES, type Theme } from "../state/keep.ts";
 import { readPalette } from "../state/palette.ts";
-import { useCell } from "../state/use.ts";
+import { useCell } from "./hooks.ts";
 import { Icon } from "./icons.tsx";
 
 const TITLES: Readonly<Record<Theme, string>> = { auto: "as the system has it", dark: "dark", light: "light" };

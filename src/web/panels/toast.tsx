@@ -1,7 +1,7 @@
 /** A note at the edge of the page: what was done, and how to take it back. */
 
-import type { Page } from "../page.ts";
-import { useCell } from "../state/use.ts";
+import type { Page } from "../page/page.ts";
+import { useCell } from "./hooks.ts";
 import { Icon } from "./icons.tsx";
 
 export function Toast({ page }: { page: Page }) {

@@ -2,7 +2,7 @@
 
 import { changeOf, shareOf } from "../../base/price.ts";
 import type { Quote, QuoteState } from "../../client/client.ts";
-import { History } from "../chart/history.ts";
+import { History } from "./history.ts";
 import { Decimals } from "./number.ts";
 
 /** Bars of a row's trend; a kilobyte or two for every symbol that is watched. */

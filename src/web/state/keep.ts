@@ -3,8 +3,6 @@
  * is read was written by another version, or by hand: it is checked like a stranger's.
  */
 import { isPattern, isSymbol } from "../../base/tick.ts";
-import type { SortKey } from "../grid/columns.ts";
-import { SORT_KEYS } from "../grid/columns.ts";
 import { add, type Entry, isWatchable, MOST_ENTRIES, MOST_WITHOUT, type Watchlist } from "./watchlist.ts";
 
 /** What a browser has for this: its localStorage, where it lets us. */
@@ -21,6 +19,10 @@ const VERSION = 1;
 export const INTERVALS = [0, 100, 250, 1_000, 5_000] as const;
 export const THEMES = ["auto", "dark", "light"] as const;
 export type Theme = (typeof THEMES)[number];
+
+/** What rows can be sorted by. */
+export const SORT_KEYS = ["symbol", "last", "change", "percent", "bid", "ask", "volume", "time"] as const;
+export type SortKey = (typeof SORT_KEYS)[number];
 
 export interface Sort {
   readonly key: SortKey;

@@ -5,8 +5,8 @@
 
 import type { Field } from "../../base/tick.ts";
 import { type ConnectionState, type Quote, type Subscription, TickgateClient } from "../../client/client.ts";
-import { History } from "../chart/history.ts";
-import { Cell } from "../grid/cell.ts";
+import { Cell } from "./cell.ts";
+import { History } from "./history.ts";
 import { Instrument } from "./instrument.ts";
 import type { Watchlist } from "./watchlist.ts";
 

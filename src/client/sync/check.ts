@@ -2,7 +2,7 @@
 
 import { FIELDS, type Field, fieldIndex, isPattern, isSymbol } from "../../base/tick.ts";
 import { MAX_INTERVAL } from "../../protocol/messages.ts";
-import type { Symbols } from "../subscription.ts";
+import type { Symbols } from "./subscription.ts";
 
 /**
  * @param patterns whether they may be patterns as well

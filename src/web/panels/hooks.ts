@@ -1,6 +1,6 @@
 /** What components share. */
 import { useEffect, useState } from "preact/hooks";
-import type { Cell } from "../grid/cell.ts";
+import type { Cell } from "../state/cell.ts";
 
 /** A cell's value; the component is drawn anew with each change. */
 export function useCell<T>(cell: Cell<T>): T {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Quote } from "../../client/client.ts";
-import { Instrument } from "../state/instrument.ts";
-import { add, fold, remove } from "../state/watchlist.ts";
+import { Instrument } from "./instrument.ts";
 import { expand, keyOf, type Row, sortRows } from "./rows.ts";
+import { add, fold, remove } from "./watchlist.ts";
 
 const keys = (rows: readonly Row[]) => rows.map(keyOf);
 const KNOWN = ["SIM:S0002", "SIM:S0000", "B", "SIM:S0001", "SIM:S0010"];

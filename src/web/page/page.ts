@@ -1,25 +1,26 @@
 /** The page: what is watched and how, what the user does about it, and what is kept of that. The parts look at its cells. */
-import { Cell } from "./grid/cell.ts";
-import type { SortKey } from "./grid/columns.ts";
-import { Grid } from "./grid/grid.ts";
-import { expand, keyOf, type Row, sortRows } from "./grid/rows.ts";
-import type { Instrument } from "./state/instrument.ts";
+
+import { Grid } from "../grid/grid.ts";
+import { Cell } from "../state/cell.ts";
+import type { Instrument } from "../state/instrument.ts";
 import {
   LIST_KEY,
   linkOf,
   readLink,
   readList,
   readView,
+  type SortKey,
   type Store,
   type View,
   writeList,
   writeView,
-} from "./state/keep.ts";
-import { Market } from "./state/market.ts";
-import { countText } from "./state/number.ts";
-import { readPalette } from "./state/palette.ts";
-import { loadSymbols } from "./state/symbols.ts";
-import { add, fold, isWatchable, move, ownerOf, remove, step, type Watchlist } from "./state/watchlist.ts";
+} from "../state/keep.ts";
+import { Market } from "../state/market.ts";
+import { countText } from "../state/number.ts";
+import { readPalette } from "../state/palette.ts";
+import { expand, keyOf, type Row, sortRows } from "../state/rows.ts";
+import { loadSymbols } from "../state/symbols.ts";
+import { add, fold, isWatchable, move, ownerOf, remove, step, type Watchlist } from "../state/watchlist.ts";
 
 /** Symbols that a first visit begins with. */
 const FIRST_SYMBOLS = 50;

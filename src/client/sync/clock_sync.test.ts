@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ManualTime } from "../../../test/support/fake_connection.ts";
-import { Ages } from "../quotes/ages.ts";
-import { ClockSync } from "./sync.ts";
+import { ClockSync } from "./clock_sync.ts";
 
 /** How far the gateway's clock is ahead, µs. */
 const AHEAD = 5_000_000;
@@ -29,15 +28,4 @@ test("the clocks' difference is what the quickest ping of late says", () => {
   assert.equal(sync.micros(), time.micros() + AHEAD);
   for (let count = 0; count < 7; count++) ping(30, 20);
   assert.equal(ping(30, 20), 5_000, "after some of them it is: the way has become longer, or clocks drift");
-});
-
-test("ages are told of the latest ticks, and take no more room than those", () => {
-  const ages = new Ages();
-  assert.deepEqual(ages.quantiles, { p50: undefined, p90: undefined, p99: undefined });
-  ages.add(-500);
-  assert.deepEqual(ages.quantiles, { p50: 0, p90: 0, p99: 0 });
-  for (let millis = 100; millis >= 1; millis--) ages.add(millis * 1_000);
-  assert.deepEqual(ages.quantiles, { p50: 50, p90: 90, p99: 99 });
-  for (let count = 0; count < 10_000; count++) ages.add(7_000);
-  assert.deepEqual(ages.quantiles, { p50: 7, p90: 7, p99: 7 });
 });

@@ -1,6 +1,6 @@
 /** A subscription, as its owner sees it. */
-import type { Field } from "../base/tick.ts";
-import type { Quote, QuoteState } from "./quote.ts";
+import type { Field } from "../../base/tick.ts";
+import type { Quote, QuoteState } from "../quotes/quote.ts";
 
 /** What can be changed of a subscription. */
 export interface SubscriptionTerms {

@@ -8,7 +8,7 @@ interface Sample<K extends string> {
   readonly counts: Readonly<Record<K, number>>;
 }
 
-export class Gauge<K extends string> {
+export class Rates<K extends string> {
   readonly #samples: Sample<K>[] = [];
 
   /** Notes how the counters stand. @param time ms, never going back */

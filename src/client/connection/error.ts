@@ -1,5 +1,5 @@
 /** What goes wrong, with a code that says what: see `code`. */
-import type { ErrorCode } from "../protocol/codes.ts";
+import type { ErrorCode } from "../../protocol/codes.ts";
 
 /** Of the protocol, and two of the client's own: `refused`, the gateway will not have this client; `closed`, it is over. */
 export type TickgateErrorCode = ErrorCode | "refused" | "closed";

@@ -1,9 +1,8 @@
 /** The rows of the grid: the list with its patterns written out, in its own order or sorted, and what of it is looked for. */
 import { isPattern } from "../../base/tick.ts";
-import type { Instrument } from "../state/instrument.ts";
-import type { Sort } from "../state/keep.ts";
-import { matches, type Watchlist } from "../state/watchlist.ts";
-import type { SortKey } from "./columns.ts";
+import type { Instrument } from "./instrument.ts";
+import type { Sort, SortKey } from "./keep.ts";
+import { matches, type Watchlist } from "./watchlist.ts";
 
 /** The head of a pattern's rows. */
 export interface GroupRow {

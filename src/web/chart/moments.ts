@@ -2,8 +2,8 @@
  * What a chart draws: every moment of a time, whether there was a tick in it or not. A chart's time axis would leave out
  * what has no bar; so a price that stands still is a level line, and a time of silence is as long as it was.
  */
-import type { Bar, History } from "../chart/history.ts";
-import type { Silence } from "./instrument.ts";
+import type { Bar, History } from "../state/history.ts";
+import type { Silence } from "../state/instrument.ts";
 
 /** One moment as it is drawn. */
 export interface Moment {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { History } from "../chart/history.ts";
+import { History } from "../state/history.ts";
 import { type Moment, momentsOf } from "./moments.ts";
 
 const historyOf = (...ticks: [number, number][]) => {
