@@ -1,6 +1,5 @@
 /** A gateway node: the market table, the pacer, the sessions and the door, put together; its start and its end. */
 import type { Logger } from "pino";
-import { type GatewayView, type Lately, reportGateway } from "../admin/status/gateway_report.ts";
 import type { Clock } from "../base/clock.ts";
 import type { BusReader } from "../bus/bus.ts";
 import type { EncoderPool } from "../market/encoder.ts";
@@ -26,6 +25,12 @@ const CHANGES_INTERVAL = 25;
 const SESSIONS_PER_RUN = 1_000;
 /** Sessions that are said goodbye in one go when draining. */
 const BYES_PER_SLICE = 200;
+
+/** What reports read of a gateway; they change nothing. */
+export interface GatewayState
+  extends Pick<GatewayContext, "settings" | "clock" | "bus" | "table" | "counts" | "scheduler"> {
+  readonly sessions: ReadonlySet<Session>;
+}
 
 export class Gateway {
   readonly table: MarketTable;
@@ -106,9 +111,10 @@ export class Gateway {
     return this.#context.bus.unready();
   }
 
-  /** What it tells of itself. @param lately what takes two looks to know */
-  report(lately: Lately): Promise<GatewayView> {
-    return reportGateway(this.#context, this.#server.sessions, lately);
+  /** The state that reports are made of. */
+  get state(): GatewayState {
+    const { settings, clock, bus, table, counts, scheduler } = this.#context;
+    return { settings, clock, bus, table, counts, scheduler, sessions: this.#server.sessions };
   }
 
   /**

@@ -2,8 +2,7 @@
 
 import { CLOSED, LIVE } from "../../base/tick.ts";
 import type { HeardStream } from "../../bus/bus.ts";
-import type { GatewayContext } from "../../gateway/context.ts";
-import type { Session } from "../../gateway/session/session.ts";
+import type { GatewayState } from "../../gateway/gateway.ts";
 import type { MarketTable } from "../../market/table.ts";
 import type { AgesReport, GatewayRates, GatewayReport, HeardReport, SymbolsReport } from "./report.ts";
 import { slowestClients } from "./slow_clients.ts";
@@ -35,12 +34,8 @@ interface StreamMarket {
   appliedAt: number;
 }
 
-export async function reportGateway(
-  context: GatewayContext,
-  sessions: ReadonlySet<Session>,
-  lately: Lately,
-): Promise<GatewayView> {
-  const { settings, counts, scheduler: pacer, clock, bus, table } = context;
+export async function reportGateway(state: GatewayState, lately: Lately): Promise<GatewayView> {
+  const { settings, counts, scheduler, clock, bus, table, sessions } = state;
   const clients = await slowestClients(sessions, settings.statusClients, () => clock.millis());
   const markets = await lookAtMarket(table);
   const streams = bus.heard();
@@ -50,8 +45,8 @@ export async function reportGateway(
       connectionsLimit: settings.maxConnections,
       symbols: totalOf(markets, new Set(streams.map(({ stream }) => stream))),
       ...lately,
-      lag: pacer.lag,
-      waiting: pacer.waiting,
+      lag: scheduler.lag,
+      waiting: scheduler.waiting,
       conflating: { ...counts.conflating },
       clients,
       refused: { ...counts.refused },

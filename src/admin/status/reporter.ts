@@ -17,7 +17,7 @@ import {
   readCounters,
   transitOf,
 } from "./counters.ts";
-import type { HeardNow } from "./gateway_report.ts";
+import { type HeardNow, reportGateway } from "./gateway_report.ts";
 import { Rates } from "./rates.ts";
 import {
   type FeedReport,
@@ -76,7 +76,8 @@ export class Reporter {
   async #make(): Promise<NodeReport> {
     const { node, clock, gateway } = this.#parts;
     const rates = this.#rates.perSecond();
-    const view = await gateway?.report({ rates: gatewayRates(rates), ages: agesOf(rates) });
+    const lately = { rates: gatewayRates(rates), ages: agesOf(rates) };
+    const view = gateway && (await reportGateway(gateway.state, lately));
     return {
       reportVersion: REPORT_VERSION,
       node,

@@ -1,6 +1,7 @@
 /** The commands that serve: `all`, `gateway` and `feed` are the same parts, more or fewer of them. */
-import { AdminServer, type AdminSource } from "../../admin/admin.ts";
+
 import { createMetrics } from "../../admin/metrics/metrics.ts";
+import { AdminServer, type AdminSource } from "../../admin/server.ts";
 import { Reporter } from "../../admin/status/reporter.ts";
 import { SystemClock } from "../../base/clock.ts";
 import { VERSION } from "../../base/version.ts";

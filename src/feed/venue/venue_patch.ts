@@ -5,16 +5,10 @@
  */
 import type { Field, TickPatch } from "../../base/tick.ts";
 import { readNumber } from "../number.ts";
+import { PRICE_PAIRS } from "../price_pairs.ts";
 
 /** The venue's key of each field that a message may have. */
 export type FieldKeys = { readonly [F in Field]?: string };
-
-/** A price and its size. */
-const PAIRS = [
-  ["bid", "bidSize"],
-  ["ask", "askSize"],
-  ["last", "lastSize"],
-] as const;
 
 /** Prices that have no size: 0 is not known. */
 const WITHOUT_SIZE = ["open", "high", "low"] as const;
@@ -35,17 +29,12 @@ export function readPatch(message: Readonly<Record<string, unknown>>, keys: Fiel
     fields++;
   }
   if (fields === 0) return undefined;
-  for (const [price, size] of PAIRS) {
-    const isTold = patch[price] !== undefined || patch[size] !== undefined;
-    if (isTold && !patch[price] && !patch[size]) patch[price] = patch[size] = null;
+  for (const [price, size] of PRICE_PAIRS) {
+    const isGiven = patch[price] !== undefined || patch[size] !== undefined;
+    if (isGiven && !patch[price] && !patch[size]) patch[price] = patch[size] = null;
   }
   for (const price of WITHOUT_SIZE) if (patch[price] === 0) patch[price] = null;
   return patch;
-}
-
-/** Of a source that can say null: only a price and a size that are both 0 are no value. */
-export function clearZeroPairs(patch: TickPatch): void {
-  for (const [price, size] of PAIRS) if (patch[price] === 0 && patch[size] === 0) patch[price] = patch[size] = null;
 }
 
 function readValue(value: unknown): number | null | undefined {

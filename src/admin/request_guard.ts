@@ -3,7 +3,7 @@
  * says under which name it does (Host), and for which page (Origin, Sec-Fetch-Site); programs say neither of the last two.
  */
 import type { IncomingHttpHeaders } from "node:http";
-import { hostNameOf, isNumberOrLocal } from "./base/host_header.ts";
+import { hostNameOf, isNumberOrLocal } from "../base/host_header.ts";
 
 /**
  * Whether a request is answered under the name that it was sent to. A name that is not listed may be anyone's, which leads here for

@@ -3,7 +3,7 @@
  * there are too many, one that waits for nothing goes.
  */
 import type { Socket } from "node:net";
-import { addressKey, plainAddress } from "./gateway/http/address.ts";
+import { addressKey, plainAddress } from "../gateway/http/address.ts";
 
 /** Connections at once: scrapers, balancers and people are ten or twenty. They take open files from clients. */
 const MOST_CONNECTIONS = 64;
