@@ -1,6 +1,6 @@
 /**
- * The connections of the admin port: a few, and never so many that a health check finds no room. A new one is always taken; where
- * there are too many, one that waits for nothing goes.
+ * The connections of the admin port: a few, and never so many that a health check finds no room. A new one is always
+ * taken; where there are too many, one that waits for nothing goes.
  */
 import type { Socket } from "node:net";
 import { addressKey, plainAddress } from "../gateway/http/address.ts";
@@ -30,7 +30,8 @@ export class AdminConnections {
 
   /**
    * A request has come.
-   * @returns whether it may be answered: one at a time, since Node starts to answer all that come on a connection at once
+   * @returns whether it may be answered: one at a time, since Node starts to answer all that come on a connection at
+   * once
    */
   begin(socket: Socket): boolean {
     const connection = this.#connections.get(socket);

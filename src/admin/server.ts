@@ -28,7 +28,10 @@ export interface AdminSource {
   trace?(request: TraceRequest, output: TraceOutput): Promise<(() => void) | string>;
 }
 
-/** How long a request's head and all of it may take, and how long a connection may be idle, ms; and how often that is checked. */
+/**
+ * How long a request's head and all of it may take, and how long a connection may be idle, ms; and how often that is
+ * checked.
+ */
 const HEAD_TIME = 5_000;
 const REQUEST_TIME = 10_000;
 const IDLE_TIME = 5_000;

@@ -35,7 +35,9 @@ const LONGEST = 86_400_000_000;
 const SAMPLE_WEIGHT = 8;
 
 export class Histogram {
-  /** How many were at most as long as the bound of the same place and longer than the one before; the last: above all. */
+  /**
+   * How many were at most as long as the bound of the same place and longer than the one before; the last: above all.
+   */
   readonly counts = new Float64Array(BOUNDS.length + 1);
   /** Of all, microseconds. */
   sum = 0;
@@ -60,9 +62,9 @@ export class Histogram {
   }
 
   /**
-   * Adds some of the durations that it is told, each for about eight: for what there are tens of thousands of a second, which
-   * the others are very much like. Which ones is left to chance, so that they stand for what is regular as well. The first
-   * thousand are all added.
+   * Adds some of the durations that it is told, each for about eight: for what there are tens of thousands of a second,
+   * which the others are very much like. Which ones is left to chance, so that they stand for what is regular as well.
+   * The first thousand are all added.
    * @param micros as for {@link observe}
    */
   sample(micros: number): void {

@@ -1,6 +1,8 @@
 /** How far a price is from another, and small numbers as text: shared by the page and the terminal. */
 
-/** The most decimals that a small number is written with: more do not fit a column. One that needs more has an exponent. */
+/**
+ * The most decimals that a small number is written with: more do not fit a column. One that needs more has an exponent.
+ */
 const MOST_DECIMALS = 8;
 /** A number below this that has more digits than its decimals show is written by its first digits. */
 const TINY = 1e-4;
@@ -22,7 +24,9 @@ export function shareOf(price: number, open: number): number | null {
   return open === 0 ? null : changeOf(price, open) / Math.abs(open);
 }
 
-/** Whether a number cannot be written with so many decimals: it would be 0 without being so, or lose most of its digits. */
+/**
+ * Whether a number cannot be written with so many decimals: it would be 0 without being so, or lose most of its digits.
+ */
 export function isTooSmall(value: number, decimals: number): boolean {
   const size = Math.abs(value);
   if (size >= 1) return false;

@@ -22,7 +22,9 @@ export function printable(text: string): string {
   });
 }
 
-/** JSON in one line that says the same, with `\uXXXX` in the place of each such character: for programs and terminals. */
+/**
+ * JSON in one line that says the same, with `\uXXXX` in the place of each such character: for programs and terminals.
+ */
 export function printableJson(value: unknown): string {
   return escapeJson(JSON.stringify(value));
 }

@@ -14,9 +14,10 @@ import type { FeedSink, SkipReason } from "./adapter.ts";
 /** A source whose event times are ahead of our clock by more than this, microseconds, has another time than we. */
 const AHEAD = 1_000;
 /**
- * Event times outside of these are mistakes, and would be shown as an age of decades or below zero. No source has a price
- * from before 2000, and what is written in seconds or milliseconds, or is a zero, falls before it. Prices of symbols that
- * rest may be years old. A machine's clock may be minutes off; ten minutes are less than any mistake of a time zone.
+ * Event times outside of these are mistakes, and would be shown as an age of decades or below zero. No source has a
+ * price from before 2000, and what is written in seconds or milliseconds, or is a zero, falls before it. Prices of
+ * symbols that rest may be years old. A machine's clock may be minutes off; ten minutes are less than any mistake of a
+ * time zone.
  */
 const EARLIEST = Date.UTC(2000, 0, 1) * 1_000;
 const MOST_AHEAD = 600_000_000;

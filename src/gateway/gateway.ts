@@ -1,4 +1,4 @@
-/** A gateway node: the market table, the pacer, the sessions and the door, put together; its start and its end. */
+/** A gateway node: the market table, the pacer, the sessions and the clients' port, put together; its start and its end. */
 import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
 import type { BusReader } from "../bus/bus.ts";
@@ -61,7 +61,7 @@ export class Gateway {
   }
 
   /**
-   * Opens the door, and begins to listen to the bus.
+   * Opens the clients' port, and begins to read the bus.
    * @param sharedPort whether other processes listen on the same port
    * @returns the port
    * @throws UsageError when the address cannot be listened on
@@ -99,9 +99,9 @@ export class Gateway {
     return this.#server.sockets;
   }
 
-  /** Answers over HTTP that clients have not taken yet. */
-  get pendingAnswers(): number {
-    return this.#server.pendingAnswers;
+  /** HTTP responses that clients have not read yet. */
+  get pendingResponses(): number {
+    return this.#server.pendingResponses;
   }
 
   /** Why clients should not be sent here, or undefined when they should. */
@@ -148,7 +148,7 @@ export class Gateway {
     if (this.#draining) return;
     this.#draining = true;
     log.info({ connections: this.counts.connections }, "draining");
-    this.#server.refuse();
+    this.#server.refuseUpgrades();
     await sleep(this.counts.connections > 0 ? settings.drainDelay : 0);
     let said = 0;
     for (const session of [...this.#server.sessions]) {

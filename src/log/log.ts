@@ -1,7 +1,7 @@
 /**
  * The log: pino, to standard error, so that standard output is the commands' own. Secrets are taken out of every line,
- * and so is what a terminal would obey: clients, venues and servers cause lines, and their words stand in them. A reader
- * that is slow or gone neither holds the process up nor ends it.
+ * and so is what a terminal would obey: clients, venues and servers cause lines, and their words stand in them. A
+ * reader that is slow or gone neither holds the process up nor ends it.
  */
 import { type Logger, type LoggerOptions, pino } from "pino";
 import { prettyFactory } from "pino-pretty";
@@ -66,8 +66,8 @@ function shownValue(value: unknown, key = ""): unknown {
 }
 
 /**
- * An error as it is logged: what it is and where it came from, and nothing of what a library has attached to it, such as
- * the command that failed with its arguments.
+ * An error as it is logged: what it is and where it came from, and nothing of what a library has attached to it, such
+ * as the command that failed with its arguments.
  */
 function described(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error)) return String(error);

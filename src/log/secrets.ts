@@ -9,8 +9,8 @@ const SHORTEST = 4;
 /** User and password of an address, percent-encoded or not. */
 const LOGIN = /(:\/\/|%3a%2f%2f)[^\s/"'?#]*(@|%40)/gi;
 /**
- * The same where characters of the password that should be percent-encoded are not: up to the last `@`. Not of every address: that of a
- * file in `node_modules` has one too.
+ * The same where characters of the password that should be percent-encoded are not: up to the last `@`. Not of every
+ * address: that of a file in `node_modules` has one too.
  */
 const RAW_LOGIN = /((?:rediss?(?:\+\w+)?|wss?|https?):\/\/)[^\s"']*@/gi;
 /** A parameter of an address whose name says what it is. */

@@ -7,7 +7,9 @@ import type { MarketTable } from "../../market/table.ts";
 import type { AgesReport, GatewayRates, GatewayReport, HeardReport, SymbolsReport } from "./report.ts";
 import { slowestClients } from "./slow_clients.ts";
 
-/** Rows of the market table that are looked at before sockets and the bus are served again: a third of a millisecond. */
+/**
+ * Rows of the market table that are looked at before sockets and the bus are served again: a third of a millisecond.
+ */
 const SLICE = 50_000;
 
 /** What takes two looks to know: rates, and what was measured in between. */

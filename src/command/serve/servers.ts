@@ -31,7 +31,8 @@ export interface Parts {
 }
 
 /**
- * Runs the parts until SIGTERM or SIGINT; then ends in the order in which nothing is lost. A second signal ends at once.
+ * Runs the parts until SIGTERM or SIGINT; then ends in the order in which nothing is lost. A second signal ends at
+ * once.
  * @throws UsageError when something is wrong that the user can put right
  */
 export async function runServers(line: CommandLine, parts: Parts): Promise<void> {

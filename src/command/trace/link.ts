@@ -1,4 +1,7 @@
-/** The two ends of a trace: a subscription at the gateway, as any client has one, and the node's own word at its admin port. */
+/**
+ * The two ends of a trace: a subscription at the gateway, as any client has one, and the node's own word at its admin
+ * port.
+ */
 import { WebSocket } from "ws";
 import type { Clock } from "../../base/clock.ts";
 import { ClockOffset } from "../../bus/redis/clock_offset.ts";

@@ -1,4 +1,6 @@
-/** `tickgate trace SYMBOL`: follows the next ticks of a symbol through every stage, and prints where their time went. */
+/**
+ * `tickgate trace SYMBOL`: follows the next ticks of a symbol through every stage, and prints where their time went.
+ */
 import { SystemClock } from "../../base/clock.ts";
 import { printableJson } from "../../base/printable.ts";
 import { isSymbol } from "../../base/tick.ts";

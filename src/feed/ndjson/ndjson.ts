@@ -11,8 +11,8 @@ import { LineSplitter } from "./lines.ts";
 /** The longest line, in bytes. */
 export const LINE_BYTES = 65_536;
 /**
- * How long a pipe may have no writer before its symbols are stale, ms: a script that opens the pipe for each line is back
- * by then. So often it is opened anew, since another pipe may have taken its place.
+ * How long a pipe may have no writer before its symbols are stale, ms: a script that opens the pipe for each line is
+ * back by then. So often it is opened anew, since another pipe may have taken its place.
  */
 const WRITERLESS_MILLIS = 1_000;
 
@@ -135,13 +135,17 @@ export class NdjsonFeed implements Feed {
       this.#context.log.info({ from: this.#target, lines: this.#line }, "end of input");
       return this.#end("end of input");
     }
-    // At once after a writer; one second later where there was none, or a system that ends such a pipe would keep us busy.
+    // At once after a writer; one second later where there was none, or a system that ends such a pipe would keep us
+    // busy.
     if (this.#hasWriter) this.#reopen();
     this.#disconnect();
     this.#wait();
   }
 
-  /** Waits for a writer of the pipe. What is stale is said each time: the last-value store may have brought some back meanwhile. */
+  /**
+   * Waits for a writer of the pipe. What is stale is said each time: the last-value store may have brought some back
+   * meanwhile.
+   */
   #wait(): void {
     this.#silence.stop();
     clearInterval(this.#waiting);

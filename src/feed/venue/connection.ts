@@ -9,8 +9,8 @@ import type { FeedContext, SkipReason } from "../adapter.ts";
 import { Silence } from "../silence.ts";
 
 /**
- * What a message was: ticks came of it; it was part of the conversation or no news; there is nothing more to come, ever; or it was
- * left out.
+ * What a message was: ticks came of it; it was part of the conversation or no news; there is nothing more to come,
+ * ever; or it was left out.
  */
 export type Outcome = "tick" | "control" | "end" | SkipReason;
 

@@ -1,6 +1,6 @@
 /**
- * A venue's message as a patch, and the one rule for "no value". Venues send 0, an empty text or null for an empty side,
- * for a product that does not trade yet, and for an open that they do not know. Every exchange adapter reads its
+ * A venue's message as a patch, and the one rule for "no value". Venues send 0, an empty text or null for an empty
+ * side, for a product that does not trade yet, and for an open that they do not know. Every exchange adapter reads its
  * messages with {@link readPatch}.
  */
 import type { Field, TickPatch } from "../../base/tick.ts";
@@ -14,10 +14,10 @@ export type FieldKeys = { readonly [F in Field]?: string };
 const WITHOUT_SIZE = ["open", "high", "low"] as const;
 
 /**
- * What a message says of the fields. A price and its size are both null where neither is more than 0, empty or absent; a
- * price of 0 with a size is a price, and so is a negative one. A volume of 0 is a value.
- * @returns undefined when the message has none of the fields, or none that can be read. A field that is absent or cannot
- * be read is left out, so that it keeps its value
+ * What a message says of the fields. A price and its size are both null where neither is more than 0, empty or absent;
+ * a price of 0 with a size is a price, and so is a negative one. A volume of 0 is a value.
+ * @returns undefined when the message has none of the fields, or none that can be read. A field that is absent or
+ * cannot be read is left out, so that it keeps its value
  */
 export function readPatch(message: Readonly<Record<string, unknown>>, keys: FieldKeys): TickPatch | undefined {
   const patch: TickPatch = {};
