@@ -25,7 +25,7 @@ export class AdminConnections {
   add(socket: Socket): void {
     this.#connections.set(socket, { address: clientKey(socket), isBusy: false });
     socket.once("close", () => this.#connections.delete(socket));
-    if (this.#connections.size > MOST_CONNECTIONS) this.#victim(socket)?.destroy();
+    if (this.#connections.size > MOST_CONNECTIONS) this.#chooseVictim(socket)?.destroy();
   }
 
   /**
@@ -46,7 +46,7 @@ export class AdminConnections {
   }
 
   /** The oldest without a request, of the address that has the most; where all have one, the oldest of that address. */
-  #victim(newest: Socket): Socket | undefined {
+  #chooseVictim(newest: Socket): Socket | undefined {
     const counts = new Map<string, number>();
     for (const { address } of this.#connections.values()) counts.set(address, (counts.get(address) ?? 0) + 1);
     const most = Math.max(...counts.values());

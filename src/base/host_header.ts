@@ -1,4 +1,4 @@
-/** What a request's Host says: under which name the sender has reached us. */
+/** The Host header of a request: the name under which the sender reached us. */
 import { isIP } from "node:net";
 
 /**

@@ -84,7 +84,7 @@ export class Publisher implements FeedSink {
       else counts.replacedTimes++;
     }
     table.merge(row, patch, time, this.#isMeasured ? receivedAt : Number.NaN);
-    if (!this.#hasPrice(row)) this.#hasNoPrice(row);
+    if (!this.#hasPrice(row)) this.#markWithoutPrice(row);
     else if (table.state[row] !== LIVE) table.restate(row, LIVE, this.#clock.micros(), "");
     counts.ticks++;
     counts.lastTick = receivedAt;
@@ -94,11 +94,11 @@ export class Publisher implements FeedSink {
   }
 
   stale(reason: string, symbols?: readonly string[]): void {
-    this.#restate(STALE, reason, symbols);
+    this.#setState(STALE, reason, symbols);
   }
 
   closed(reason: string): void {
-    this.#restate(CLOSED, reason);
+    this.#setState(CLOSED, reason);
   }
 
   connected(): void {
@@ -120,13 +120,13 @@ export class Publisher implements FeedSink {
     return !(Number.isNaN(values[base + LAST]) && Number.isNaN(values[base + BID]) && Number.isNaN(values[base + ASK]));
   }
 
-  #hasNoPrice(row: number): void {
+  #markWithoutPrice(row: number): void {
     const table = this.#table;
     if (table.state[row] === STALE && table.reasons[row] === NO_PRICE) return;
     table.restate(row, STALE, this.#clock.micros(), NO_PRICE);
   }
 
-  #restate(state: number, reason: string, symbols?: readonly string[]): void {
+  #setState(state: number, reason: string, symbols?: readonly string[]): void {
     const table = this.#table;
     const since = this.#clock.micros();
     const count = symbols?.length ?? table.rows;

@@ -13,18 +13,18 @@ import { slowestClients } from "./slow_clients.ts";
 const SLICE = 50_000;
 
 /** What takes two looks to know: rates, and what was measured in between. */
-export interface Lately {
+export interface RecentRates {
   readonly rates: GatewayRates;
   readonly ages: AgesReport | null;
 }
 
 /** A feed as it stands now. */
-export type HeardNow = Omit<HeardReport, "ticks" | "transit" | "clockSkew">;
+export type HeardFeedState = Omit<HeardReport, "ticks" | "transit" | "clockSkew">;
 
 /** The gateway, and each feed that it hears, by name. */
-export interface GatewayView {
+export interface GatewaySummary {
   readonly gateway: GatewayReport;
-  readonly heard: ReadonlyMap<string, HeardNow>;
+  readonly heard: ReadonlyMap<string, HeardFeedState>;
 }
 
 /** How the symbols of one stream stand. */
@@ -36,10 +36,10 @@ interface StreamMarket {
   appliedAt: number;
 }
 
-export async function reportGateway(state: GatewayState, lately: Lately): Promise<GatewayView> {
+export async function reportGateway(state: GatewayState, lately: RecentRates): Promise<GatewaySummary> {
   const { settings, counts, scheduler, clock, bus, table, sessions } = state;
   const clients = await slowestClients(sessions, settings.statusClients, () => clock.millis());
-  const markets = await lookAtMarket(table);
+  const markets = await countByStream(table);
   const streams = bus.heard();
   return {
     gateway: {
@@ -59,7 +59,7 @@ export async function reportGateway(state: GatewayState, lately: Lately): Promis
 }
 
 /** How the symbols stand that have had a tick, by stream. */
-async function lookAtMarket(table: MarketTable): Promise<Map<number, StreamMarket>> {
+async function countByStream(table: MarketTable): Promise<Map<number, StreamMarket>> {
   const markets = new Map<number, StreamMarket>();
   for (let index = 0; index < table.knownCount; index++) {
     if (index % SLICE === SLICE - 1) await new Promise((resolve) => setImmediate(resolve));
@@ -95,8 +95,8 @@ function feedsOf(
   markets: ReadonlyMap<number, StreamMarket>,
   now: number,
   micros: number,
-): Map<string, HeardNow> {
-  const feeds = new Map<string, HeardNow>();
+): Map<string, HeardFeedState> {
+  const feeds = new Map<string, HeardFeedState>();
   for (const [feed, own] of Map.groupBy(streams, (stream) => stream.feed)) {
     const parts = own.map(({ stream }) => markets.get(stream)).filter((part) => part !== undefined);
     const appliedAt = Math.max(0, ...parts.map((part) => part.appliedAt));

@@ -88,7 +88,7 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
     for (const feed of feeds) feed.start();
     reporter.start();
     if (link) link.listening();
-    else announce(whereToLook({ settings, port, adminPort, feeds: specs.map((spec) => spec.text) }));
+    else announce(startMessage({ settings, port, adminPort, feeds: specs.map((spec) => spec.text) }));
     log.info({ version: VERSION, port, adminPort, feeds: specs.map((spec) => spec.name) }, "started");
   } catch (error) {
     await stop();
@@ -114,14 +114,14 @@ function wantedFeeds(settings: Settings, parts: Parts): readonly string[] {
   throw new UsageError("no feed is named: --feed ADAPTER:SYMBOLS?option=value, or TICKGATE_FEEDS; see --help");
 }
 
-interface Running {
+interface StartedServer {
   readonly settings: Settings;
   readonly port: number | undefined;
   readonly adminPort: number | undefined;
   readonly feeds: readonly string[];
 }
 
-function whereToLook({ settings, port, adminPort, feeds }: Running): string[] {
+function startMessage({ settings, port, adminPort, feeds }: StartedServer): string[] {
   const [host, adminHost] = [settings.host, settings.adminHost].map((each) =>
     each.includes(":") ? `[${each}]` : each,
   );

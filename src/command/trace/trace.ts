@@ -80,7 +80,7 @@ async function trace(wanted: Wanted, view: TraceView): Promise<void> {
         client.follow(symbol, interval, {
           arrived: (seq, at) => join.arrived(seq, at),
           granted: (granted) => json || introduce(wanted, node, session, granted, client),
-          stands: (reason) => {
+          statusChanged: (reason) => {
             isUnknown = reason === NOBODY_PUBLISHES;
           },
           ended: (reason) => reject(new TraceError(reason)),

@@ -76,7 +76,7 @@ export class SimMarket {
   }
 
   /** A symbol's whole state, as it is told once at the start. The patch is reused. */
-  first(symbol: number): TickPatch {
+  firstState(symbol: number): TickPatch {
     const whole = this.#whole;
     this.#fillQuote(symbol, whole);
     this.#fillTrade(symbol, whole, this.#lots(symbol));

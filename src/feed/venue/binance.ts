@@ -96,7 +96,7 @@ export class BinanceVenue implements Venue {
     const message = readObject(value);
     if (!message) return "malformed";
     const data = readObject(message.data);
-    if (typeof message.stream !== "string" || !data) return this.#conversation(message);
+    if (typeof message.stream !== "string" || !data) return this.#handleControl(message);
     const kind = message.stream.endsWith("@bookTicker") ? "bookTicker" : data.e;
     if (kind !== "bookTicker" && kind !== "aggTrade" && kind !== "24hrTicker") return "unknown";
     if (typeof data.s !== "string") return "malformed";
@@ -137,7 +137,7 @@ export class BinanceVenue implements Venue {
   }
 
   /** Answers to commands, and errors. */
-  #conversation(message: Readonly<Record<string, unknown>>): Outcome {
+  #handleControl(message: Readonly<Record<string, unknown>>): Outcome {
     if (message.error !== undefined || message.code !== undefined) {
       this.#events.write("warn", { says: JSON.stringify(message).slice(0, 500) }, "the venue complains");
       return "control";
