@@ -72,7 +72,7 @@ export class MemoryGateway {
     this.#market = new SimMarket(symbols, 1, "SIM");
     this.#publisherTable = new PublisherTable(symbols);
     this.#record.epoch = 1;
-    for (let symbol = 0; symbol < symbols; symbol++) this.#tick(symbol, this.#market.first(symbol));
+    for (let symbol = 0; symbol < symbols; symbol++) this.#tick(symbol, this.#market.firstState(symbol));
   }
 
   /** One more connection, subscribed to `SIM:S…` of these numbers. */
@@ -102,7 +102,7 @@ export class MemoryGateway {
     const { symbols } = this.#market;
     for (let tick = 0; tick < count; tick++) {
       const symbol = (first + tick * step) % symbols.length;
-      this.#tick(symbol, this.#market.first(symbol));
+      this.#tick(symbol, this.#market.firstState(symbol));
     }
     this.#ingest.batchEnd();
   }

@@ -57,7 +57,7 @@ class MinimalGateway {
     this.#frame = new Frame(this.#table.heap);
     this.#encoder = new TickEncoder(this.#table, MSGPACK, Uint8Array.from(FIELDS.keys()), true);
     this.#market.symbols.forEach((symbol, number) => {
-      this.#table.merge(this.#table.add(symbol), this.#market.first(number), this.#clock.micros());
+      this.#table.merge(this.#table.add(symbol), this.#market.firstState(number), this.#clock.micros());
     });
     repeatAtRate(
       TICK_PERIOD,

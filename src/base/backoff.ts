@@ -1,4 +1,4 @@
-/** How long to wait before the next attempt: longer each time, up to a limit, and never the same for two. */
+/** The wait before the next attempt: it doubles up to a limit, with jitter so that clients do not retry together. */
 
 export class Backoff {
   readonly #min: number;
@@ -19,12 +19,12 @@ export class Backoff {
 
   /** The next wait in milliseconds: from half to all of a time that doubles with each attempt until `max`. */
   next(): number {
-    // Above 2^30 it is over any limit; counting on would end in Infinity.
+    // 2^30 is above any limit; a larger exponent would end in Infinity.
     const ceiling = Math.min(this.#max, this.#min * 2 ** Math.min(this.#attempts++, 30));
     return ceiling * (0.5 + 0.5 * this.#random());
   }
 
-  /** The last attempt has proved good: the next failure is a first one. */
+  /** Resets the wait after a success: the next failure counts as the first. */
   reset(): void {
     this.#attempts = 0;
   }

@@ -1,21 +1,21 @@
 /**
- * Time, in the two kinds that the project needs. Every part that acts on time is given a clock, so that tests
- * can hold it in their hands.
+ * Wall time and monotonic time. Every part that depends on time gets a clock as an argument, so that tests
+ * can control it.
  */
 export interface Clock {
-  /** Microseconds since the Unix epoch: what is written on the wire. May step when the machine's clock is set. */
+  /** Microseconds since the Unix epoch, as on the wire. It may jump when the machine's clock is set. */
   micros(): number;
-  /** Milliseconds since some start, never going back: what durations are measured with. */
+  /** Milliseconds since an arbitrary start; it never goes back. For durations. */
   millis(): number;
-  /** The wall time, in whole microseconds, at a time that {@link millis} has just told. */
+  /** The wall time in whole microseconds at a time that {@link millis} just returned. */
   microsAt(millis: number): number;
 }
 
-/** How far the wall clock may be off from the monotonic one, in microseconds, before it is taken again. */
+/** The offset is replaced when wall and monotonic clock differ by more than this, in microseconds. */
 const DRIFT_MICROS = 1_000;
-/** How often the wall clock is looked at, in milliseconds. */
+/** How often the wall clock is read, in milliseconds. */
 const CHECK_MILLIS = 1_000;
-/** Two readings that are to be of one moment, in milliseconds: the process may be put aside in between. */
+/** Two readings farther apart than this are not of the same moment, in milliseconds: the process was suspended. */
 const SAME_MOMENT_MILLIS = 0.25;
 
 /**
@@ -50,7 +50,7 @@ export class SystemClock implements Clock {
   }
 }
 
-/** A clock that stands still until it is moved: for tests. */
+/** A clock for tests: it changes only with {@link advance}. */
 export class ManualClock implements Clock {
   /** The wall time at `millis() === 0`, in microseconds. */
   readonly #epoch: number;
@@ -72,7 +72,7 @@ export class ManualClock implements Clock {
     return this.#epoch + Math.round(millis * 1_000);
   }
 
-  /** Moves both times on by so many milliseconds. */
+  /** Advances both times by so many milliseconds. */
   advance(millis: number): void {
     this.#millis += millis;
   }

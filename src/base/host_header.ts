@@ -1,7 +1,10 @@
-/** What a request's Host says: under which name the sender has reached us. */
+/** The Host header of a request: the name under which the sender reached us. */
 import { isIP } from "node:net";
 
-/** The name without its port, in lower case; undefined where the header is none. An IPv6 address is without its brackets. */
+/**
+ * The name without its port, in lower case; undefined where the header is none. An IPv6 address is without its
+ * brackets.
+ */
 export function hostNameOf(host: string): string | undefined {
   const [, address, name] = /^(?:\[([\da-f:.]+)\]|([\w.-]+))(?::\d{1,5})?$/i.exec(host) ?? [];
   if (address !== undefined) return isIP(address) === 6 ? address.toLowerCase() : undefined;
@@ -9,8 +12,9 @@ export function hostNameOf(host: string): string | undefined {
 }
 
 /**
- * Whether the sender has reached us by a number or as `localhost`. A name is not enough to be sure who the sender is: anyone who
- * owns a name can have it lead here, and a page of theirs would then be "ours" (DNS rebinding). These nobody can give away.
+ * Whether the sender has reached us by a number or as `localhost`. A name is not enough to be sure who the sender is:
+ * anyone who owns a name can have it lead here, and a page of theirs would then be "ours" (DNS rebinding). These nobody
+ * can give away.
  */
 export function isNumberOrLocal(host: string): boolean {
   const name = hostNameOf(host);

@@ -1,15 +1,17 @@
-/** How far a price is from another, and small numbers as text: shared by the page and the terminal. */
+/** Price differences, and small numbers as text: shared by the page and the terminal. */
 
-/** The most decimals that a small number is written with: more do not fit a column. One that needs more has an exponent. */
+/**
+ * The most decimals of a small number: more do not fit a column. A number that needs more is written with an exponent.
+ */
 const MOST_DECIMALS = 8;
-/** A number below this that has more digits than its decimals show is written by its first digits. */
+/** A number below this with more digits than its decimals show is written with its first digits. */
 const TINY = 1e-4;
-/** So many of them. */
+/** The number of first digits that are written. */
 export const DIGITS = 4;
-/** How many digits a decimal keeps when it is a double. */
+/** The digits of a decimal that a double keeps. */
 const EXACT_DIGITS = 15;
 
-/** The difference, without what doubles add to it: `1.3 - 1.2` is 0.1. */
+/** The difference without the rounding errors of doubles: `1.3 - 1.2` is 0.1. */
 export function changeOf(price: number, open: number): number {
   const change = price - open;
   if (change === 0) return 0;
@@ -17,12 +19,14 @@ export function changeOf(price: number, open: number): number {
   return digits < 1 ? 0 : Number(change.toPrecision(Math.min(digits, EXACT_DIGITS)));
 }
 
-/** The same as a share of the open, up where the price is higher; null where the open is 0, which has no shares. */
+/** The difference as a share of the open, positive when the price is higher; null when the open is 0. */
 export function shareOf(price: number, open: number): number | null {
   return open === 0 ? null : changeOf(price, open) / Math.abs(open);
 }
 
-/** Whether a number cannot be written with so many decimals: it would be 0 without being so, or lose most of its digits. */
+/**
+ * Whether so many decimals are too few for a number: it would appear as 0, or lose most of its digits.
+ */
 export function isTooSmall(value: number, decimals: number): boolean {
   const size = Math.abs(value);
   if (size >= 1) return false;
@@ -31,7 +35,7 @@ export function isTooSmall(value: number, decimals: number): boolean {
   return written === 0 || (size < TINY && size * 10 ** decimals < 10 ** (DIGITS - 1));
 }
 
-/** A number between -1 and 1 by its first digits that are not 0: `0.0004`, `1.235e-13`. */
+/** A number between -1 and 1, written with its first digits after the zeros: `0.0004`, `1.235e-13`. */
 export function smallText(value: number, digits = DIGITS): string {
   const decimals = digits - 1 - exponentOf(value);
   if (decimals > MOST_DECIMALS) return exponentText(value, digits);

@@ -10,10 +10,10 @@ const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\p
 const FIRST_PICTURE = 0x2400;
 const DEL = 0x7f;
 const DEL_PICTURE = 0x2421;
-/** What stands for all others. */
+/** Replaces all other characters. */
 const REPLACEMENT = "\ufffd";
 
-/** The text in one line, with a visible character in the place of each that a terminal would obey or not show. */
+/** The text in one line; each character that a terminal would obey or not show is replaced by a visible one. */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (character) => {
     const code = character.charCodeAt(0);
@@ -22,12 +22,14 @@ export function printable(text: string): string {
   });
 }
 
-/** JSON in one line that says the same, with `\uXXXX` in the place of each such character: for programs and terminals. */
+/**
+ * JSON in one line that says the same, with `\uXXXX` in the place of each such character: for programs and terminals.
+ */
 export function printableJson(value: unknown): string {
   return escapeJson(JSON.stringify(value));
 }
 
-/** The same for what is JSON already, in one line. */
+/** The same for JSON text in one line. */
 export function escapeJson(json: string): string {
   return json.replace(UNPRINTABLE, (character) =>
     Array.from({ length: character.length }, (_, index) => {

@@ -1,6 +1,6 @@
 /**
- * The tick: one change of one symbol's values at one time, its fields, and the grammar of symbols.
- * Everything else in the project speaks in these words.
+ * The tick: one change of one symbol's values at one time, its fields, and the grammar of symbols. All parts of the
+ * project use these terms.
  */
 
 /** The fields of protocol version 1, in the order in which "all fields" are granted. */
@@ -20,7 +20,7 @@ export const FIELDS = [
 /** One of {@link FIELDS}. `open` to `volume` are over the venue's own window, 24 h as a rule. */
 export type Field = (typeof FIELDS)[number];
 
-/** How many values a whole tick has. */
+/** The number of values of a whole tick. */
 export const FIELD_COUNT = FIELDS.length;
 
 const FIELD_INDEX: ReadonlyMap<string, number> = new Map(FIELDS.map((name, index) => [name, index]));
@@ -31,15 +31,15 @@ export function fieldIndex(name: string): number {
 }
 
 /**
- * What a feed adapter knows of a symbol from one message of its source: the fields that the message told.
- * A field left out keeps its value; `null` says that there is no value (an empty side of the book).
+ * The fields of a symbol that one message of a source contains.
+ * An absent field keeps its value; `null` means that there is no value (an empty side of the order book).
  */
 export type TickPatch = { [F in Field]?: number | null };
 
-/** How a symbol stands: `live`; `stale`, its feed has gone silent; `closed`, its feed has ended for good. */
+/** The states of a symbol: `live`; `stale`, its feed is silent; `closed`, its feed has ended for good. */
 export const STATES = ["live", "stale", "closed"] as const;
 
-/** How a symbol stands: `live`, `stale` or `closed`. */
+/** The state of a symbol: `live`, `stale` or `closed`. */
 export type State = (typeof STATES)[number];
 
 /** A state as the number that tables and the bus hold: its position in {@link STATES}. */

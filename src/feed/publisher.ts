@@ -14,9 +14,10 @@ import type { FeedSink, SkipReason } from "./adapter.ts";
 /** A source whose event times are ahead of our clock by more than this, microseconds, has another time than we. */
 const AHEAD = 1_000;
 /**
- * Event times outside of these are mistakes, and would be shown as an age of decades or below zero. No source has a price
- * from before 2000, and what is written in seconds or milliseconds, or is a zero, falls before it. Prices of symbols that
- * rest may be years old. A machine's clock may be minutes off; ten minutes are less than any mistake of a time zone.
+ * Event times outside of these are mistakes, and would be shown as an age of decades or below zero. No source has a
+ * price from before 2000, and what is written in seconds or milliseconds, or is a zero, falls before it. Prices of
+ * symbols that rest may be years old. A machine's clock may be minutes off; ten minutes are less than any mistake of a
+ * time zone.
  */
 const EARLIEST = Date.UTC(2000, 0, 1) * 1_000;
 const MOST_AHEAD = 600_000_000;
@@ -83,7 +84,7 @@ export class Publisher implements FeedSink {
       else counts.replacedTimes++;
     }
     table.merge(row, patch, time, this.#isMeasured ? receivedAt : Number.NaN);
-    if (!this.#hasPrice(row)) this.#hasNoPrice(row);
+    if (!this.#hasPrice(row)) this.#markWithoutPrice(row);
     else if (table.state[row] !== LIVE) table.restate(row, LIVE, this.#clock.micros(), "");
     counts.ticks++;
     counts.lastTick = receivedAt;
@@ -93,11 +94,11 @@ export class Publisher implements FeedSink {
   }
 
   stale(reason: string, symbols?: readonly string[]): void {
-    this.#restate(STALE, reason, symbols);
+    this.#setState(STALE, reason, symbols);
   }
 
   closed(reason: string): void {
-    this.#restate(CLOSED, reason);
+    this.#setState(CLOSED, reason);
   }
 
   connected(): void {
@@ -119,13 +120,13 @@ export class Publisher implements FeedSink {
     return !(Number.isNaN(values[base + LAST]) && Number.isNaN(values[base + BID]) && Number.isNaN(values[base + ASK]));
   }
 
-  #hasNoPrice(row: number): void {
+  #markWithoutPrice(row: number): void {
     const table = this.#table;
     if (table.state[row] === STALE && table.reasons[row] === NO_PRICE) return;
     table.restate(row, STALE, this.#clock.micros(), NO_PRICE);
   }
 
-  #restate(state: number, reason: string, symbols?: readonly string[]): void {
+  #setState(state: number, reason: string, symbols?: readonly string[]): void {
     const table = this.#table;
     const since = this.#clock.micros();
     const count = symbols?.length ?? table.rows;

@@ -8,13 +8,13 @@ import { FarMarket, until } from "../../test/support/feed_bench.ts";
 import { ManualClock } from "../base/clock.ts";
 import { ADAPTERS } from "./adapters.ts";
 import { NdjsonFeed } from "./ndjson/ndjson.ts";
-import { Silence } from "./silence.ts";
+import { SilenceDetector } from "./silence.ts";
 import { openFeed, parseFeed } from "./spec.ts";
 
 test("silence is told when the limit is reached, again while it lasts, and not after something was heard", () => {
   const clock = new ManualClock();
   let told = 0;
-  const silence = new Silence(clock, 100, () => told++);
+  const silence = new SilenceDetector(clock, 100, () => told++);
   silence.start();
   const after = (millis: number) => {
     clock.advance(millis);
@@ -34,8 +34,8 @@ test("it is checked by itself, and a limit of 0 is none", (t) => {
   t.mock.timers.enable({ apis: ["setInterval"] });
   const clock = new ManualClock();
   const told: string[] = [];
-  const some = new Silence(clock, 100, () => told.push("some"));
-  const none = new Silence(clock, 0, () => told.push("none"));
+  const some = new SilenceDetector(clock, 100, () => told.push("some"));
+  const none = new SilenceDetector(clock, 0, () => told.push("none"));
   some.start();
   none.start();
   clock.advance(100);

@@ -4,7 +4,7 @@ import type { Clock } from "../base/clock.ts";
 /** How often it is checked: a silence is noticed a quarter late at most. */
 const CHECKS_PER_LIMIT = 4;
 
-export class Silence {
+export class SilenceDetector {
   readonly #clock: Clock;
   readonly #limit: number;
   readonly #onSilent: () => void;

@@ -7,7 +7,9 @@ import { ADAPTERS, SHARED_OPTIONS } from "./adapters.ts";
 export interface FeedSpec {
   /** As it was written. */
   readonly text: string;
-  /** What the feed is called in the log, the metrics and on the bus; its adapter's name unless `?name=` says another. */
+  /**
+   * What the feed is called in the log, the metrics and on the bus; its adapter's name unless `?name=` says another.
+   */
   readonly name: string;
   readonly adapter: Adapter;
   /** What stands between the colon and the question mark. */

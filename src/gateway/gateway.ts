@@ -1,6 +1,5 @@
 /** A gateway node: the market table, the flush scheduler, the sessions and the server, put together; its start and its end. */
 import type { Logger } from "pino";
-import { type GatewayView, type Lately, reportGateway } from "../admin/status/gateway_report.ts";
 import type { Clock } from "../base/clock.ts";
 import type { BusReader } from "../bus/bus.ts";
 import type { EncoderPool } from "../market/encoder.ts";
@@ -18,6 +17,12 @@ import { Session } from "./session/session.ts";
 
 /** Sessions that are said goodbye in one go when draining. */
 const BYES_PER_SLICE = 200;
+
+/** What reports read of a gateway; they change nothing. */
+export interface GatewayState
+  extends Pick<GatewayContext, "settings" | "clock" | "bus" | "table" | "counts" | "scheduler"> {
+  readonly sessions: ReadonlySet<Session>;
+}
 
 export class Gateway {
   readonly table: GatewayTable;
@@ -46,7 +51,7 @@ export class Gateway {
   }
 
   /**
-   * Opens the door, and begins to listen to the bus.
+   * Opens the clients' port, and begins to read the bus.
    * @param sharedPort whether other processes listen on the same port
    * @returns the port
    * @throws UsageError when the address cannot be listened on
@@ -80,9 +85,9 @@ export class Gateway {
     return this.#server.sockets;
   }
 
-  /** Answers over HTTP that clients have not taken yet. */
-  get pendingAnswers(): number {
-    return this.#server.pendingAnswers;
+  /** HTTP responses that clients have not read yet. */
+  get pendingResponses(): number {
+    return this.#server.pendingResponses;
   }
 
   /** Why clients should not be sent here, or undefined when they should. */
@@ -92,9 +97,10 @@ export class Gateway {
     return this.#context.bus.unready();
   }
 
-  /** What it tells of itself. @param lately what takes two looks to know */
-  report(lately: Lately): Promise<GatewayView> {
-    return reportGateway(this.#context, this.#server.sessions, lately);
+  /** The state that reports are made of. */
+  get state(): GatewayState {
+    const { settings, clock, bus, table, counts, scheduler } = this.#context;
+    return { settings, clock, bus, table, counts, scheduler, sessions: this.#server.sessions };
   }
 
   /**
@@ -128,7 +134,7 @@ export class Gateway {
     if (this.#draining) return;
     this.#draining = true;
     log.info({ connections: this.counts.connections }, "draining");
-    this.#server.refuse();
+    this.#server.refuseUpgrades();
     await sleep(this.counts.connections > 0 ? settings.drainDelay : 0);
     let said = 0;
     for (const session of [...this.#server.sessions]) {

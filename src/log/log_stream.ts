@@ -1,18 +1,20 @@
 /**
- * Where the log is written: a file descriptor whose reader may be slow, or gone, or out of space. The process neither
- * waits for it nor fails with it; lines that find no room are counted, and the count is the first thing written when
- * there is room again.
+ * Writes the log to a file descriptor whose reader may be slow or gone, or whose disk may be full. The process neither
+ * waits nor fails. Lines that do not fit are counted, and the count is written first when there is room again.
+ *
+ * pino's own destination (sonic-boom 4.2.1) does not cover this: after EPIPE or ENOSPC its `flushSync` retries without
+ * end, so the process could not exit, and with `sync: true` a slow reader blocks the event loop.
  */
 import { write, writeSync } from "node:fs";
 
-/** What may wait to be written, characters: minutes of an ordinary log. */
-const MOST_WAITING = 1_048_576;
-/** How soon it is tried again when the other end takes nothing, ms. */
-const RETRY = 100;
-/** How often it is tried at the end of the process. */
-const LAST_TRIES = 10;
+/** The most characters that wait to be written: minutes of an ordinary log. */
+const MAX_PENDING = 1_048_576;
+/** The delay of a retry when the reader accepts nothing, ms. */
+const RETRY_DELAY = 100;
+/** The most attempts at the end of the process. */
+const FINAL_ATTEMPTS = 10;
 
-/** The system's calls, for tests. */
+/** The system calls, replaceable in tests. */
 export interface LogOutput {
   write(text: Buffer, done: (error: NodeJS.ErrnoException | null, written: number) => void): void;
   writeSync(text: Buffer): number;
@@ -29,26 +31,26 @@ export function outputTo(fd: number): LogOutput {
 export class LogStream {
   readonly #output: LogOutput;
   readonly #lostLine: (count: number) => string;
-  #waiting = "";
+  #pending = "";
   #lines = 0;
   #isScheduled = false;
   #isWriting = false;
-  /** Lines that are lost, and nobody has been told of. */
-  #lost = 0;
+  /** Lines that were lost and are not reported yet. */
+  #dropped = 0;
 
-  /** @param lostLine makes the line that says how many were lost */
+  /** @param lostLine creates the line that reports how many were lost */
   constructor(output: LogOutput, lostLine: (count: number) => string) {
     this.#output = output;
     this.#lostLine = lostLine;
   }
 
-  /** Takes a line; it is written when what is being done has been done, and with it what else there is then. */
+  /** Queues a line. It is written after the current task, together with the other lines of that task. */
   write(line: string): void {
-    if (this.#waiting.length + line.length > MOST_WAITING) {
-      this.#lost++;
+    if (this.#pending.length + line.length > MAX_PENDING) {
+      this.#dropped++;
       return;
     }
-    this.#waiting += line;
+    this.#pending += line;
     this.#lines++;
     if (this.#isScheduled || this.#isWriting) return;
     this.#isScheduled = true;
@@ -58,10 +60,10 @@ export class LogStream {
     });
   }
 
-  /** Writes what waits before it returns, or as much as is taken: the process is about to end. */
+  /** Writes the pending lines synchronously, as far as the reader accepts them: the process is about to end. */
   flushSync(): void {
-    let { text } = this.#take();
-    for (let tries = 0; text.length > 0 && tries < LAST_TRIES; tries++) {
+    let { text } = this.#takePending();
+    for (let tries = 0; text.length > 0 && tries < FINAL_ATTEMPTS; tries++) {
       try {
         text = text.subarray(this.#output.writeSync(text));
       } catch (error) {
@@ -70,18 +72,18 @@ export class LogStream {
     }
   }
 
-  /** What waits, and how many lines are lost should it not be taken. */
-  #take(): { text: Buffer; lines: number } {
-    if (this.#waiting === "") return { text: Buffer.alloc(0), lines: 0 };
-    const text = Buffer.from((this.#lost > 0 ? this.#lostLine(this.#lost) : "") + this.#waiting);
-    const lines = this.#lost + this.#lines;
-    this.#waiting = "";
-    this.#lost = this.#lines = 0;
+  /** Takes the pending text, and the number of lines that are lost if it cannot be written. */
+  #takePending(): { text: Buffer; lines: number } {
+    if (this.#pending === "") return { text: Buffer.alloc(0), lines: 0 };
+    const text = Buffer.from((this.#dropped > 0 ? this.#lostLine(this.#dropped) : "") + this.#pending);
+    const lines = this.#dropped + this.#lines;
+    this.#pending = "";
+    this.#dropped = this.#lines = 0;
     return { text, lines };
   }
 
   #writeNext(): void {
-    const { text, lines } = this.#take();
+    const { text, lines } = this.#takePending();
     if (text.length > 0) this.#write(text, lines);
   }
 
@@ -89,11 +91,11 @@ export class LogStream {
     this.#isWriting = true;
     this.#output.write(text, (error, written) => {
       if (error?.code === "EAGAIN") {
-        setTimeout(() => this.#write(text, lines), RETRY).unref();
+        setTimeout(() => this.#write(text, lines), RETRY_DELAY).unref();
         return;
       }
-      // A reader that has gone, a full disk: there is nobody to tell. The next line is tried all the same.
-      if (error) this.#lost += lines;
+      // The reader is gone or the disk is full: the error cannot be reported. The next line is tried all the same.
+      if (error) this.#dropped += lines;
       else if (written < text.length) return this.#write(text.subarray(written), lines);
       this.#isWriting = false;
       this.#writeNext();

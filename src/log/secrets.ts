@@ -1,16 +1,16 @@
-/** Keeps secrets out of what is written for people: the log, error messages, the addresses that are printed. */
+/** Removes secrets from the log, error messages and printed addresses. */
 import type { Settings } from "../settings/settings.ts";
 
-/** What stands in the place of a secret. */
+/** The replacement of a secret. */
 const HIDDEN = "***";
-/** A shorter one is left: it would take half the log with it. */
+/** Shorter secrets are not replaced: they would match half of the log. */
 const SHORTEST = 4;
 
 /** User and password of an address, percent-encoded or not. */
 const LOGIN = /(:\/\/|%3a%2f%2f)[^\s/"'?#]*(@|%40)/gi;
 /**
- * The same where characters of the password that should be percent-encoded are not: up to the last `@`. Not of every address: that of a
- * file in `node_modules` has one too.
+ * The same where characters of the password that should be percent-encoded are not: up to the last `@`. Not of every
+ * address: that of a file in `node_modules` has one too.
  */
 const RAW_LOGIN = /((?:rediss?(?:\+\w+)?|wss?|https?):\/\/)[^\s"']*@/gi;
 /** A parameter of an address whose name says what it is. */
@@ -23,11 +23,12 @@ export function withoutSecrets(text: string): string {
 }
 
 /**
- * Makes what takes secrets out of texts: those of addresses, and those that the settings hold, wherever they stand.
- * @returns what does it; it costs some microseconds
+ * Creates a function that removes secrets from texts: logins and keys of addresses, and the secrets of the settings at
+ * any position.
+ * @returns the function; a call costs some microseconds
  */
 export function secretsRemover(settings: Pick<Settings, "redisUrl" | "redisPassword">): (text: string) => string {
-  // As they stand in a line of JSON, too.
+  // Also in the escaped form of JSON.
   const known = [...new Set(secretsOf(settings).flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]))]
     .filter((secret) => secret.length >= SHORTEST)
     .sort((a, b) => b.length - a.length);

@@ -103,7 +103,9 @@ export interface Quality {
   reason: QualityReason;
 }
 
-/** Whose doing it is that updates come less often than granted: the client reads too slowly, the gateway is saturated. */
+/**
+ * Whose doing it is that updates come less often than granted: the client reads too slowly, the gateway is saturated.
+ */
 export type QualityReason = "client" | "server";
 
 export interface Heartbeat {

@@ -8,12 +8,12 @@ import { UsageError } from "./option.ts";
 import type { CommandName, Setting } from "./setting.ts";
 import { SETTINGS, type Settings, settingsOf } from "./settings.ts";
 
-/** What a command line came to. */
+/** The result of a command line. */
 export interface CommandLine {
   readonly settings: Settings;
-  /** What is not a flag: the symbols to watch, the file to play. */
+  /** The arguments that are not flags: the symbols to watch, the file to play. */
   readonly operands: readonly string[];
-  /** Names in the environment that begin as ours do and are none, for a warning. */
+  /** Environment names with our prefix that are no settings, for a warning. */
   readonly unknownEnv: readonly string[];
 }
 
@@ -45,7 +45,7 @@ export function readSettings(command: CommandName, args: readonly string[], env:
   };
 }
 
-/** Refuses values of which each is in its range, and that cannot be meant together. */
+/** Refuses values that are each in their range and contradict each other. */
 function checkTogether({ windowMin, windowMax }: Settings): void {
   if (windowMin > windowMax)
     throw new UsageError(`--window-min (${windowMin}) must not be above --window-max (${windowMax})`);
@@ -74,7 +74,7 @@ export function parseFlags(
   try {
     return parseArgs({ args: [...args], options, allowPositionals, strict: true, allowNegative: true });
   } catch (error) {
-    // parseArgs explains in its first sentence; the rest is about how to pass such a word as an operand.
+    // The first sentence of parseArgs is the explanation; the rest is about operands.
     const [first] = (error as Error).message.split(". ");
     throw new UsageError(first.replaceAll("\n", " "), { cause: error });
   }
@@ -122,7 +122,7 @@ function parsed(path: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    // The message quotes what stands there, which may be a password.
+    // The message quotes the file's text, which may hold a password.
     const [where = ""] = / at position \d+.*$/.exec((error as Error).message) ?? [];
     throw new UsageError(`cannot read the settings file ${path}: it is no JSON${where}`);
   }

@@ -1,19 +1,19 @@
 /**
- * Values that a person writes as text: settings (setting.ts) and the options of a feed (feed/spec.ts). A kind knows
- * how to read its text and how to say what it accepts, so that every refusal names the range.
+ * Values that users write as text: settings (setting.ts) and the options of a feed (feed/spec.ts). A kind parses the
+ * text and describes the accepted range, so that every error names the range.
  */
 import { isIP } from "node:net";
 
-/** What a person wrote is wrong: shown as one line, without a stack, and the process ends with exit code 2. */
+/** A mistake of the user: shown as one line without a stack; the process ends with exit code 2. */
 export class UsageError extends Error {
   override name = "UsageError";
 }
 
-/** How a value is read from text. */
+/** A kind of value: how it is parsed from text. */
 export interface Kind<T> {
-  /** What stands for the value in the help: `N`, `URL`, `a|b`. */
+  /** The placeholder in the help: `N`, `URL`, `a|b`. */
   readonly arg: string;
-  /** What is accepted, as it is said after "must be". */
+  /** The accepted values, as the text after "must be". */
   readonly range: string;
   /** The value, or undefined when the text is not one. */
   read(text: string): T | undefined;
@@ -102,7 +102,7 @@ export function origin(): Kind<string> {
     read(text) {
       if (text === "*") return text;
       if (!/^https?:\/\/(\*\.)?[^/*?#@\\\s]+\/?$/i.test(text) || !URL.canParse(text)) return undefined;
-      // As browsers write it: in lower case, and without the port that the scheme has anyway.
+      // The form that browsers send: in lower case, without the default port of the scheme.
       return new URL(text).origin;
     },
   };

@@ -63,7 +63,7 @@ export class ServerProcess {
   readonly #changes = new EventEmitter();
   #stdout = "";
   #stderr = "";
-  /** Of the clients' door and of the admin port. */
+  /** The clients' port and the admin port. */
   port = 0;
   adminPort = 0;
 
@@ -110,7 +110,7 @@ export class ServerProcess {
     return `ws://127.0.0.1:${this.port}/v1/stream`;
   }
 
-  /** What a path of the door for clients answers. */
+  /** The answer of a path of the clients' port. */
   get(path: string, headers: Record<string, string> = {}): Promise<Response> {
     return fetch(`http://127.0.0.1:${this.port}${path}`, { headers });
   }

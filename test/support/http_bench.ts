@@ -1,12 +1,12 @@
-/** A door for tests: as the settings are by default, and never closed by its limits. */
+/** Admission for tests, with default settings and limits that no test reaches. */
 import { pino } from "pino";
 import { SystemClock } from "../../src/base/clock.ts";
 import { GatewayCounts } from "../../src/gateway/counts.ts";
 import { TrustedProxies } from "../../src/gateway/http/address.ts";
-import { HttpDoor } from "../../src/gateway/http/door.ts";
+import { HttpAdmission } from "../../src/gateway/http/admission.ts";
 import { RateLimitedLog } from "../../src/log/rate_limited_log.ts";
 
-export function testDoor(): HttpDoor {
+export function testAdmission(): HttpAdmission {
   const clock = new SystemClock();
   const settings = {
     origins: ["*"],
@@ -16,7 +16,7 @@ export function testDoor(): HttpDoor {
     httpUnread: 16_777_216,
   };
   const events = new RateLimitedLog(pino({ enabled: false }), clock);
-  return new HttpDoor(
+  return new HttpAdmission(
     { settings, clock, counts: new GatewayCounts({ metrics: false }), events },
     new TrustedProxies([]),
   );

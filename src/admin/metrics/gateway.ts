@@ -19,7 +19,7 @@ export function showGateway(page: Page, gateway: Gateway, bus: Pick<Bus, "reader
     () => gateway.sockets.count,
   );
   page.gauge("tickgate_sockets_limit", "The most sockets; new ones are closed", () => gateway.sockets.limit);
-  page.gauge("tickgate_http_pending", "HTTP answers that clients have not taken yet", () => gateway.pendingAnswers);
+  page.gauge("tickgate_http_pending", "HTTP answers that clients have not taken yet", () => gateway.pendingResponses);
   page.gauges(
     "tickgate_connections_conflating",
     "Connections that get less than granted, by whose doing it is, as they have been told",

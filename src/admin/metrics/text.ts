@@ -1,6 +1,6 @@
 /**
- * Histograms as Prometheus reads them (https://prometheus.io/docs/instrumenting/exposition_formats/). They are written by
- * hand: prom-client's own take one observation at a time.
+ * Histograms as Prometheus reads them (https://prometheus.io/docs/instrumenting/exposition_formats/). They are written
+ * by hand: prom-client's own take one observation at a time.
  */
 import { BOUNDS, type Histogram } from "../../base/histogram.ts";
 

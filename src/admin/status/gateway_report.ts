@@ -1,42 +1,30 @@
 /** What a gateway tells of itself: its connections, its market, and each feed as it is heard here. */
 
-import type { Clock } from "../../base/clock.ts";
 import { CLOSED, LIVE } from "../../base/tick.ts";
-import type { BusReader, HeardStream } from "../../bus/bus.ts";
-import type { GatewayCounts } from "../../gateway/counts.ts";
-import type { FlushScheduler } from "../../gateway/fanout/flush_scheduler.ts";
-import type { Session } from "../../gateway/session/session.ts";
+import type { HeardStream } from "../../bus/bus.ts";
+import type { GatewayState } from "../../gateway/gateway.ts";
 import type { GatewayTable } from "../../market/gateway_table.ts";
-import type { Settings } from "../../settings/settings.ts";
 import type { AgesReport, GatewayRates, GatewayReport, HeardReport, SymbolsReport } from "./report.ts";
 import { slowestClients } from "./slow_clients.ts";
 
-/** Rows of the market table that are looked at before sockets and the bus are served again: a third of a millisecond. */
+/**
+ * Rows of the market table that are looked at before sockets and the bus are served again: a third of a millisecond.
+ */
 const SLICE = 50_000;
 
 /** What takes two looks to know: rates, and what was measured in between. */
-export interface Lately {
+export interface RecentRates {
   readonly rates: GatewayRates;
   readonly ages: AgesReport | null;
 }
 
 /** A feed as it stands now. */
-export type HeardNow = Omit<HeardReport, "ticks" | "transit" | "clockSkew">;
+export type HeardFeedState = Omit<HeardReport, "ticks" | "transit" | "clockSkew">;
 
 /** The gateway, and each feed that it hears, by name. */
-export interface GatewayView {
+export interface GatewaySummary {
   readonly gateway: GatewayReport;
-  readonly heard: ReadonlyMap<string, HeardNow>;
-}
-
-/** What a report is made of. */
-export interface ReportParts {
-  readonly settings: Pick<Settings, "maxConnections" | "statusClients">;
-  readonly counts: GatewayCounts;
-  readonly scheduler: FlushScheduler;
-  readonly clock: Clock;
-  readonly bus: BusReader;
-  readonly table: GatewayTable;
+  readonly heard: ReadonlyMap<string, HeardFeedState>;
 }
 
 /** How the symbols of one stream stand. */
@@ -48,14 +36,10 @@ interface StreamMarket {
   appliedAt: number;
 }
 
-export async function reportGateway(
-  parts: ReportParts,
-  sessions: ReadonlySet<Session>,
-  lately: Lately,
-): Promise<GatewayView> {
-  const { settings, counts, scheduler: pacer, clock, bus, table } = parts;
+export async function reportGateway(state: GatewayState, lately: RecentRates): Promise<GatewaySummary> {
+  const { settings, counts, scheduler, clock, bus, table, sessions } = state;
   const clients = await slowestClients(sessions, settings.statusClients, () => clock.millis());
-  const markets = await lookAtMarket(table);
+  const markets = await countByStream(table);
   const streams = bus.heard();
   return {
     gateway: {
@@ -63,8 +47,8 @@ export async function reportGateway(
       connectionsLimit: settings.maxConnections,
       symbols: totalOf(markets, new Set(streams.map(({ stream }) => stream))),
       ...lately,
-      lag: pacer.lag,
-      waiting: pacer.waiting,
+      lag: scheduler.lag,
+      waiting: scheduler.waiting,
       conflating: { ...counts.conflating },
       clients,
       refused: { ...counts.refused },
@@ -75,7 +59,7 @@ export async function reportGateway(
 }
 
 /** How the symbols stand that have had a tick, by stream. */
-async function lookAtMarket(table: GatewayTable): Promise<Map<number, StreamMarket>> {
+async function countByStream(table: GatewayTable): Promise<Map<number, StreamMarket>> {
   const markets = new Map<number, StreamMarket>();
   for (let index = 0; index < table.knownCount; index++) {
     if (index % SLICE === SLICE - 1) await new Promise((resolve) => setImmediate(resolve));
@@ -111,8 +95,8 @@ function feedsOf(
   markets: ReadonlyMap<number, StreamMarket>,
   now: number,
   micros: number,
-): Map<string, HeardNow> {
-  const feeds = new Map<string, HeardNow>();
+): Map<string, HeardFeedState> {
+  const feeds = new Map<string, HeardFeedState>();
   for (const [feed, own] of Map.groupBy(streams, (stream) => stream.feed)) {
     const parts = own.map(({ stream }) => markets.get(stream)).filter((part) => part !== undefined);
     const appliedAt = Math.max(0, ...parts.map((part) => part.appliedAt));

@@ -1,7 +1,8 @@
 /**
  * What a node tells of itself: `GET /status` on the admin port, as JSON. Durations are milliseconds, times microseconds
- * since the Unix epoch, sizes bytes, rates a second over the last five. docs/status.schema.json is the same for programs
- * in other languages; what is added to a shape later does not change its version, what is taken away or changed does.
+ * since the Unix epoch, sizes bytes, rates a second over the last five. docs/status.schema.json is the same for
+ * programs in other languages; what is added to a shape later does not change its version, what is taken away or
+ * changed does.
  */
 import type { STAGES } from "../../gateway/counts.ts";
 import type { QualityReason } from "../../protocol/messages.ts";

@@ -17,7 +17,7 @@ import {
   readCounters,
   transitOf,
 } from "./counters.ts";
-import type { HeardNow } from "./gateway_report.ts";
+import { type HeardFeedState, reportGateway } from "./gateway_report.ts";
 import { Rates } from "./rates.ts";
 import {
   type FeedReport,
@@ -29,7 +29,7 @@ import {
 } from "./report.ts";
 
 /** For how long a report is given to whoever asks, ms: many who look cost as much as one. */
-const KEPT = 200;
+const CACHE_TIME = 200;
 const MICROS = 1_000;
 
 /** What there is to tell of. */
@@ -66,17 +66,18 @@ export class Reporter {
   /** The process as it is, or was a moment ago. */
   report(): Promise<NodeReport> {
     const now = this.#parts.clock.millis();
-    if (this.#report === undefined || now - this.#madeAt >= KEPT) {
+    if (this.#report === undefined || now - this.#madeAt >= CACHE_TIME) {
       this.#madeAt = now;
-      this.#report = this.#make();
+      this.#report = this.#createReport();
     }
     return this.#report;
   }
 
-  async #make(): Promise<NodeReport> {
+  async #createReport(): Promise<NodeReport> {
     const { node, clock, gateway } = this.#parts;
     const rates = this.#rates.perSecond();
-    const view = await gateway?.report({ rates: gatewayRates(rates), ages: agesOf(rates) });
+    const lately = { rates: gatewayRates(rates), ages: agesOf(rates) };
+    const view = gateway && (await reportGateway(gateway.state, lately));
     return {
       reportVersion: REPORT_VERSION,
       node,
@@ -87,16 +88,16 @@ export class Reporter {
       unready: this.#parts.unready() ?? null,
       process: processReport(rates),
       gateway: view?.gateway ?? null,
-      feeds: this.#feeds(view?.heard ?? new Map(), rates),
-      redis: this.#redis(rates),
+      feeds: this.#reportFeeds(view?.heard ?? new Map(), rates),
+      redis: this.#reportRedis(rates),
       workers: [],
     };
   }
 
-  #feeds(heard: ReadonlyMap<string, HeardNow>, rates: PerSecond): FeedReport[] {
-    const own = new Map(this.#parts.feeds.map((feed) => [feed.name, this.#published(feed, rates)]));
+  #reportFeeds(heard: ReadonlyMap<string, HeardFeedState>, rates: PerSecond): FeedReport[] {
+    const own = new Map(this.#parts.feeds.map((feed) => [feed.name, this.#reportPublished(feed, rates)]));
     const skews = new Map(Array.from(this.#parts.bus.heardFeeds(), ({ name, skew }) => [name, skew]));
-    const hear = (feed: string, now: HeardNow): HeardReport => ({
+    const hear = (feed: string, now: HeardFeedState): HeardReport => ({
       ...now,
       ticks: rates[heardOf(feed)] ?? 0,
       transit: meanOf(transitOf(feed), rates),
@@ -109,7 +110,7 @@ export class Reporter {
     });
   }
 
-  #published({ name, counts, connected, symbols }: RunningFeed, rates: PerSecond): PublishedReport {
+  #reportPublished({ name, counts, connected, symbols }: RunningFeed, rates: PerSecond): PublishedReport {
     const { bus, clock } = this.#parts;
     const writer = bus.writers().get(name);
     const lastTick = known((clock.micros() - counts.lastTick) / MICROS);
@@ -125,7 +126,7 @@ export class Reporter {
     };
   }
 
-  #redis(rates: PerSecond): RedisReport | null {
+  #reportRedis(rates: PerSecond): RedisReport | null {
     const links = this.#parts.bus.links();
     if (links.length === 0) return null;
     const [{ name, offset }] = links;

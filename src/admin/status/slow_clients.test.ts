@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SessionBench } from "../../../test/support/session_bench.ts";
-import { slowestClients, type Watched } from "./slow_clients.ts";
+import { type InspectedSession, slowestClients } from "./slow_clients.ts";
 
 const deaf = { control() {}, frame() {} };
 
@@ -76,7 +76,7 @@ test("one that has stopped answers nothing, and waits; the longer, the further i
 });
 
 test("of many, as many as are asked for, the slowest first, and none that has gone", async () => {
-  const made = (behind: number, closed = false): Watched => {
+  const made = (behind: number, closed = false): InspectedSession => {
     const counts = { age: Number.NaN, ticks: 0, conflated: 0 };
     const window = { size: 1, inFlight: 0, lastTrip: 1, pace: 0, roundTrip: 1, unansweredSince: undefined };
     const outbound = { window, closed, conflating: undefined, behind: () => behind, held: () => 0, ...counts };

@@ -8,14 +8,14 @@ import type { ClientReport } from "./report.ts";
 /** Connections that are looked at before sockets and the bus are served again: well under a millisecond's worth. */
 const SLICE = 1_000;
 /** What is behind by no more than this, ms, has nothing wrong with it. */
-const WELL = 100;
+const SMALL_DELAY = 100;
 /** A ping that has been out for so long, ms, is one that is not answered. */
 const UNANSWERED = 1_000;
 /** A trip this many times as long as the bare one, or more, is long because of what is read slowly before it. */
 const QUEUED_TRIPS = 2;
 
 /** What is looked at of a session. */
-export type Watched = Pick<Session, "id" | "address" | "agent" | "openedAt" | "symbols" | "interval"> & {
+export type InspectedSession = Pick<Session, "id" | "address" | "agent" | "openedAt" | "symbols" | "interval"> & {
   readonly outbound: Pick<
     OutboundConnection,
     "behind" | "held" | "age" | "ticks" | "conflated" | "conflating" | "closed"
@@ -28,8 +28,8 @@ export type Watched = Pick<Session, "id" | "address" | "agent" | "openedAt" | "s
 };
 
 /** A session and how far it was behind when it was looked at, ms. */
-interface Place {
-  readonly session: Watched;
+interface RankedSession {
+  readonly session: InspectedSession;
   readonly behind: number;
 }
 
@@ -39,15 +39,15 @@ interface Place {
  * @param now gives ms of the clock
  */
 export async function slowestClients(
-  sessions: Iterable<Watched>,
+  sessions: Iterable<InspectedSession>,
   count: number,
   now: () => number,
 ): Promise<ClientReport[]> {
-  const slowest: Place[] = [];
+  const slowest: RankedSession[] = [];
   let looked = 0;
   let time = now();
   for (const session of sessions) {
-    take(slowest, { session, behind: session.outbound.behind(time) }, count);
+    insertRanked(slowest, { session, behind: session.outbound.behind(time) }, count);
     if (++looked % SLICE > 0) continue;
     await new Promise((resolve) => setImmediate(resolve));
     time = now();
@@ -57,7 +57,7 @@ export async function slowestClients(
 }
 
 /** Puts it where it belongs among the slowest so far, if it does. */
-function take(slowest: Place[], place: Place, count: number): void {
+function insertRanked(slowest: RankedSession[], place: RankedSession, count: number): void {
   if (slowest.length === count) {
     if (count === 0 || place.behind <= slowest[count - 1].behind) return;
     slowest.pop();
@@ -68,7 +68,7 @@ function take(slowest: Place[], place: Place, count: number): void {
 }
 
 /** How one connection does. */
-export function reportClient(session: Watched, now: number): ClientReport {
+export function reportClient(session: InspectedSession, now: number): ClientReport {
   const { outbound } = session;
   const { window, conflating } = outbound;
   const { interval } = session;
@@ -110,9 +110,9 @@ export function why(client: Omit<ClientReport, "why">): string {
   if (unanswered !== null && unanswered > UNANSWERED + (bareRoundTrip ?? 0))
     return `client: has not answered for ${duration(unanswered)}`;
   if (conflating === "server") return "server: this node is late";
-  if (conflating === null && behind < WELL) return "";
+  if (conflating === null && behind < SMALL_DELAY) return "";
   if (reads !== null && roundTrip !== null && bareRoundTrip !== null)
     return `client: reads ${bytes(reads)}/s; what is sent takes ${duration(roundTrip)} instead of ${duration(bareRoundTrip)}`;
   if (conflating === "client") return "client: reads too slowly";
-  return held > WELL ? `client: its window has been full for ${duration(held)}` : "client: a slow answer";
+  return held > SMALL_DELAY ? `client: its window has been full for ${duration(held)}` : "client: a slow answer";
 }

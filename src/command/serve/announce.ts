@@ -3,7 +3,9 @@ import type { Logger } from "pino";
 import { printable } from "../../base/printable.ts";
 import { withoutSecrets } from "../../log/secrets.ts";
 
-/** Prints where things are. Standard output may be kept as the log is, so it holds no secrets; its reader may be gone. */
+/**
+ * Prints where things are. Standard output may be kept as the log is, so it holds no secrets; its reader may be gone.
+ */
 export function announce(lines: readonly string[]): void {
   process.stdout.on("error", () => {
     // A reader that has gone (`| head`) is none of a server's business.

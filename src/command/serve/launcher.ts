@@ -2,8 +2,8 @@
 import cluster from "node:cluster";
 
 /**
- * Ends this process as SIGTERM does once the launcher is gone, however that ended. What shows it is the channel that Node
- * opens between the two, which closes with either end on every platform; standard input is free for a feed.
+ * Ends this process as SIGTERM does once the launcher is gone, however that ended. What shows it is the channel that
+ * Node opens between the two, which closes with either end on every platform; standard input is free for a feed.
  */
 export function endWithLauncher(): void {
   // Without a launcher there is no channel; that of a worker is its supervisor's.

@@ -1,6 +1,7 @@
 /** The commands that serve: `all`, `gateway` and `feed` are the same parts, more or fewer of them. */
-import { AdminServer, type AdminSource } from "../../admin/admin.ts";
+
 import { createMetrics } from "../../admin/metrics/metrics.ts";
+import { AdminServer, type AdminSource } from "../../admin/server.ts";
 import { Reporter } from "../../admin/status/reporter.ts";
 import { SystemClock } from "../../base/clock.ts";
 import { VERSION } from "../../base/version.ts";
@@ -30,7 +31,8 @@ export interface Parts {
 }
 
 /**
- * Runs the parts until SIGTERM or SIGINT; then ends in the order in which nothing is lost. A second signal ends at once.
+ * Runs the parts until SIGTERM or SIGINT; then ends in the order in which nothing is lost. A second signal ends at
+ * once.
  * @throws UsageError when something is wrong that the user can put right
  */
 export async function runServers(line: CommandLine, parts: Parts): Promise<void> {
@@ -86,7 +88,7 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
     for (const feed of feeds) feed.start();
     reporter.start();
     if (link) link.listening();
-    else announce(whereToLook({ settings, port, adminPort, feeds: specs.map((spec) => spec.text) }));
+    else announce(startMessage({ settings, port, adminPort, feeds: specs.map((spec) => spec.text) }));
     log.info({ version: VERSION, port, adminPort, feeds: specs.map((spec) => spec.name) }, "started");
   } catch (error) {
     await stop();
@@ -112,14 +114,14 @@ function wantedFeeds(settings: Settings, parts: Parts): readonly string[] {
   throw new UsageError("no feed is named: --feed ADAPTER:SYMBOLS?option=value, or TICKGATE_FEEDS; see --help");
 }
 
-interface Running {
+interface StartedServer {
   readonly settings: Settings;
   readonly port: number | undefined;
   readonly adminPort: number | undefined;
   readonly feeds: readonly string[];
 }
 
-function whereToLook({ settings, port, adminPort, feeds }: Running): string[] {
+function startMessage({ settings, port, adminPort, feeds }: StartedServer): string[] {
   const [host, adminHost] = [settings.host, settings.adminHost].map((each) =>
     each.includes(":") ? `[${each}]` : each,
   );

@@ -1,6 +1,6 @@
 /** What the processes of `tickgate gateway --workers N` say to each other, over the channel that Node gives them. */
 import cluster from "node:cluster";
-import type { AdminSource } from "../../admin/admin.ts";
+import type { AdminSource } from "../../admin/server.ts";
 import type { NodeReport } from "../../admin/status/report.ts";
 import type { TraceLine, TraceOutput, TraceRequest } from "../../gateway/latency/tracer.ts";
 

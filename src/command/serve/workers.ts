@@ -4,9 +4,9 @@
  */
 import cluster, { type Worker } from "node:cluster";
 import type { Logger } from "pino";
-import { AdminServer, type AdminSource } from "../../admin/admin.ts";
 import { mergePages } from "../../admin/metrics/merge.ts";
 import { createSupervisorMetrics, type MetricsPage } from "../../admin/metrics/metrics.ts";
+import { AdminServer, type AdminSource } from "../../admin/server.ts";
 import { mergeReports, type NodeHead } from "../../admin/status/merge.ts";
 import { type NodeReport, REPORT_VERSION } from "../../admin/status/report.ts";
 import { Backoff } from "../../base/backoff.ts";

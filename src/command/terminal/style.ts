@@ -1,6 +1,6 @@
 /**
- * Colours for what is shown on a terminal, or none. All text has one cell a character. Whatever is shown in a table or on
- * a line of its own goes through {@link cut}, before it is coloured.
+ * Colours for what is shown on a terminal, or none. All text has one cell a character. Whatever is shown in a table or
+ * on a line of its own goes through {@link cut}, before it is coloured.
  */
 
 import { printable } from "../../base/printable.ts";

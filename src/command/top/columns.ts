@@ -18,7 +18,7 @@ const NONE = "-";
 
 /** What a node told before it went silent says nothing of now. */
 function ofReport(read: (report: NodeReport) => string): (node: TopNode) => string {
-  return ({ report, silence }) => (report && silence === undefined ? read(report) : NONE);
+  return ({ report, failure: silence }) => (report && silence === undefined ? read(report) : NONE);
 }
 
 type Gateway = NonNullable<NodeReport["gateway"]>;
@@ -28,7 +28,7 @@ function ofGateway(read: (gateway: Gateway) => string): (node: TopNode) => strin
 }
 
 function whileItAnswers(mood: (report: NodeReport) => Mood): (node: TopNode) => Mood {
-  return ({ report, silence }) => (report && silence === undefined ? mood(report) : undefined);
+  return ({ report, failure: silence }) => (report && silence === undefined ? mood(report) : undefined);
 }
 
 export const NODE_COLUMNS: readonly TopColumn<TopNode>[] = [
@@ -77,7 +77,7 @@ function slow({ conflating }: Gateway): number {
   return conflating.client + conflating.server;
 }
 
-function stateOf({ report, silence }: TopNode): string {
+function stateOf({ report, failure: silence }: TopNode): string {
   if (silence !== undefined) return "NO ANSWER";
   if (report && report.unready !== null) return "NOT READY";
   return "ready";

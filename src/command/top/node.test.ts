@@ -22,18 +22,18 @@ test("what a node tells is kept; why one does not answer is said, and forgotten 
     else response.socket?.destroy();
   });
   const node = new TopNode(url);
-  await node.ask();
-  assert.deepEqual([node.name, node.silence, node.silentSince], ["gateway1", undefined, undefined]);
+  await node.refresh();
+  assert.deepEqual([node.name, node.failure, node.failingSince], ["gateway1", undefined, undefined]);
   answers = false;
-  await node.ask();
+  await node.refresh();
   assert.equal(node.name, "gateway1");
-  assert.equal(typeof node.silence, "string");
-  const since = node.silentSince;
-  await node.ask();
-  assert.equal(node.silentSince, since, "since the first time");
+  assert.equal(typeof node.failure, "string");
+  const since = node.failingSince;
+  await node.refresh();
+  assert.equal(node.failingSince, since, "since the first time");
   answers = true;
-  await node.ask();
-  assert.equal(node.silence, undefined);
+  await node.refresh();
+  assert.equal(node.failure, undefined);
 });
 
 test("what is no admin port of ours is told apart", async (t) => {
@@ -45,12 +45,12 @@ test("what is no admin port of ours is told apart", async (t) => {
   ];
   for (const [answer, expected] of answers) {
     const node = new TopNode(await serve(t, answer));
-    await node.ask();
-    assert.match(node.silence ?? "", expected);
+    await node.refresh();
+    assert.match(node.failure ?? "", expected);
   }
   const nobody = new TopNode("http://127.0.0.1:1");
-  await nobody.ask();
-  assert.ok(nobody.silence);
+  await nobody.refresh();
+  assert.ok(nobody.failure);
   assert.equal(nobody.name, "127.0.0.1:1");
 });
 

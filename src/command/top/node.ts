@@ -2,9 +2,9 @@
 import { type NodeReport, REPORT_VERSION } from "../../admin/status/report.ts";
 
 /** How long a node may take to answer, ms. */
-const PATIENCE = 2_000;
+const TIMEOUT = 2_000;
 /** The largest report that is read, bytes: a thousand clients and a thousand shards are a tenth of it. */
-const LARGEST = 8_388_608;
+const MAX_REPORT_BYTES = 8_388_608;
 
 export class TopNode {
   /** Where its admin port is: `http://host:port`. */
@@ -12,9 +12,9 @@ export class TopNode {
   /** What it told last; it stays when the node does not answer any more. */
   report: NodeReport | undefined;
   /** Why it does not answer; undefined while it does. */
-  silence: string | undefined;
+  failure: string | undefined;
   /** Since when it has not answered, ms of the monotonic clock. */
-  silentSince: number | undefined;
+  failingSince: number | undefined;
 
   constructor(url: string) {
     this.url = url;
@@ -26,29 +26,29 @@ export class TopNode {
   }
 
   /** Its name, if that is known, and where it is. */
-  get place(): string {
+  get location(): string {
     return this.report ? `${this.report.node} at ${this.url}` : this.url;
   }
 
   /** Asks once. Never rejects. */
-  async ask(): Promise<void> {
+  async refresh(): Promise<void> {
     const asked = performance.now();
     try {
       this.report = await fetchReport(this.url);
-      this.silence = undefined;
-      this.silentSince = undefined;
+      this.failure = undefined;
+      this.failingSince = undefined;
     } catch (error) {
-      this.silence = reasonOf(error);
-      this.silentSince ??= asked;
+      this.failure = reasonOf(error);
+      this.failingSince ??= asked;
     }
   }
 }
 
 async function fetchReport(url: string): Promise<NodeReport> {
-  const signal = AbortSignal.timeout(PATIENCE);
+  const signal = AbortSignal.timeout(TIMEOUT);
   const response = await fetch(`${url}/status.json`, { signal });
   if (!response.ok) throw new Error(`it answers ${response.status}: is it the admin port of a Tickgate node?`);
-  const report = JSON.parse(await readText(response, LARGEST)) as NodeReport;
+  const report = JSON.parse(await readText(response, MAX_REPORT_BYTES)) as NodeReport;
   if (report?.reportVersion !== REPORT_VERSION) throw new Error("it answers, but not as this version of Tickgate does");
   return report;
 }
@@ -71,7 +71,7 @@ export async function readText(response: Response, most: number): Promise<string
 /** `fetch` says only that it failed, and beside it why. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (error.name === "TimeoutError") return `no answer within ${PATIENCE / 1_000} s`;
+  if (error.name === "TimeoutError") return `no answer within ${TIMEOUT / 1_000} s`;
   if (error instanceof SyntaxError) return "what it answers is no JSON: is it the admin port of a Tickgate node?";
   const cause = error.cause instanceof AggregateError ? error.cause.errors[0] : error.cause;
   return cause instanceof Error ? cause.message : error.message;

@@ -29,9 +29,9 @@ export async function run({ settings, operands }: CommandLine): Promise<void> {
   if (operands.length > MOST_NODES) throw new UsageError(`top shows ${MOST_NODES} nodes at most`);
   const urls = operands.length === 0 ? [DEFAULT_URL] : operands.map(adminUrl);
   const nodes = [...new Set(urls)].map((url) => new TopNode(url));
-  await Promise.all(nodes.map((node) => node.ask()));
+  await Promise.all(nodes.map((node) => node.refresh()));
   if (nodes.every((node) => node.report === undefined)) {
-    for (const { url, silence } of nodes) say(`${url}: ${silence}`);
+    for (const { url, failure: silence } of nodes) say(`${url}: ${silence}`);
     if (operands.length === 0) say("top takes the addresses of admin ports: tickgate top gateway1:9090 gateway2:9090");
     process.exitCode = 1;
     return;
@@ -91,7 +91,7 @@ async function watch(nodes: readonly TopNode[], view: TopView): Promise<void> {
 /** Asks a node again and again, one question at a time. */
 function follow(node: TopNode, told: () => void): void {
   const turn = async () => {
-    await node.ask();
+    await node.refresh();
     told();
     setTimeout(turn, PERIOD);
   };

@@ -23,8 +23,8 @@ function node(own: Partial<NodeReport>, url = "http://10.0.0.1:9090"): TopNode {
 
 function silent(url: string, since: number): TopNode {
   const node = new TopNode(url);
-  node.silence = "connect ECONNREFUSED";
-  node.silentSince = since;
+  node.failure = "connect ECONNREFUSED";
+  node.failingSince = since;
   return node;
 }
 
@@ -53,8 +53,8 @@ test("the slowest clients of all nodes stand first, by name, and what is wrong i
 test("a node that does not answer is shown as such, and what it told before is not", () => {
   const view = new TopView(PLAIN_STYLE);
   const gone = node({ node: "gateway2", gateway: gatewayReport({ clients: [slow] }) }, "http://10.0.0.2:9090");
-  gone.silence = "no answer within 2 s";
-  gone.silentSince = 1_000;
+  gone.failure = "no answer within 2 s";
+  gone.failingSince = 1_000;
   const lines = view.draw([node({}), gone, silent("http://10.0.0.3:9090", 2_000)], 160, 40, 13_000);
   assert.equal(lines[0], "!! gateway2 at http://10.0.0.2:9090 has not answered for 12.0 s: no answer within 2 s");
   assert.equal(lines[1], "!! http://10.0.0.3:9090 has not answered for 11.0 s: connect ECONNREFUSED");
@@ -133,7 +133,7 @@ test("lines fit the terminal, and hold nothing that it would obey, whatever node
         feeds: [feedReport({ feed, heard: heardReport() })],
         gateway: gatewayReport({ clients: [clientReport({ ...slow, ...client, session: name })] }),
       });
-      nodes[1].silence = silence;
+      nodes[1].failure = silence;
       const lines = new TopView(PLAIN_STYLE).draw(nodes, width, 24, 0);
       assert.ok(lines.length <= 24);
       for (const line of lines) {

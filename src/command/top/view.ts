@@ -98,9 +98,9 @@ export class TopView {
 
   #problems(nodes: readonly TopNode[], width: number, now: number): string[] {
     const lines = nodes.flatMap((node) => {
-      if (node.silence !== undefined) {
-        const since = duration(now - (node.silentSince ?? now));
-        return [{ isBad: true, text: `${node.place} has not answered for ${since}: ${node.silence}` }];
+      if (node.failure !== undefined) {
+        const since = duration(now - (node.failingSince ?? now));
+        return [{ isBad: true, text: `${node.location} has not answered for ${since}: ${node.failure}` }];
       }
       const problems = node.report ? problemsOf(node.report) : [];
       return problems.map(({ severity, text }) => ({ isBad: severity === "critical", text: `${node.name}: ${text}` }));
@@ -119,12 +119,12 @@ export class TopView {
     const by = CLIENT_ORDERS[this.order];
     // What a node told before it went silent says nothing of now.
     return nodes
-      .flatMap(({ report, silence }) => (silence === undefined ? (report?.gateway?.clients ?? []) : []))
+      .flatMap(({ report, failure: silence }) => (silence === undefined ? (report?.gateway?.clients ?? []) : []))
       .sort((a, b) => by(b) - by(a));
   }
 
   #clientsTitle(nodes: readonly TopNode[], listed: number, width: number, hint: string): string {
-    const all = nodes.reduce((sum, { report, silence }) => {
+    const all = nodes.reduce((sum, { report, failure: silence }) => {
       return sum + (silence === undefined ? (report?.gateway?.connections ?? 0) : 0);
     }, 0);
     const which = listed < all ? `the slowest ${whole(listed)} of ${whole(all)} clients` : plural(all, "client");
@@ -139,7 +139,7 @@ function plural(count: number, word: string): string {
 
 /** Every feed at every node that has something to say of it: who leads it first. */
 function feedRows(nodes: readonly TopNode[]): FeedRow[] {
-  const rows = nodes.flatMap(({ name, report, silence }) =>
+  const rows = nodes.flatMap(({ name, report, failure: silence }) =>
     silence === undefined ? (report?.feeds ?? []).map((feed) => ({ node: name, ...feed })) : [],
   );
   const rank = ({ published }: FeedRow) => (published?.role === "leading" ? 0 : published ? 1 : 2);

@@ -1,4 +1,7 @@
-/** The two ends of a trace: a subscription at the gateway, as any client has one, and the node's own word at its admin port. */
+/**
+ * The two ends of a trace: a subscription at the gateway, as any client has one, and the node's own word at its admin
+ * port.
+ */
 import { WebSocket } from "ws";
 import type { Clock } from "../../base/clock.ts";
 import { ClockOffset } from "../../base/clock_offset.ts";
@@ -8,13 +11,13 @@ import { type Control, type Hello, MAX_FRAME_BYTES } from "../../protocol/messag
 import { readText, reasonOf } from "../top/node.ts";
 
 /** How long connecting, and each answer at the start, may take, ms. */
-const PATIENCE = 5_000;
+const TIMEOUT = 5_000;
 /** Pings by which the node's clock is found out, before the trace begins. */
 const FIRST_PINGS = 8;
 /** The longest text of a refusal in bytes, and line of a trace in characters, that is read: they have a few hundred. */
-const LONGEST_TEXT = 65_536;
+const MAX_TEXT_LENGTH = 65_536;
 /** How often it is looked at afterwards, ms. */
-const PING_TIME = 1_000;
+const PING_INTERVAL = 1_000;
 
 /** Why a trace cannot be made, in words for whoever asked for it. */
 export class TraceError extends Error {
@@ -28,7 +31,7 @@ export interface ArrivalListener {
   /** The symbol's handle is known: what comes next are its ticks. */
   granted(interval: number): void;
   /** The gateway has said how the symbol stands. @param reason why, if it has said that */
-  stands(reason: string): void;
+  statusChanged(reason: string): void;
   ended(reason: string): void;
 }
 
@@ -48,7 +51,7 @@ export class TraceClient {
   private constructor(socket: WebSocket, clock: Clock) {
     this.#socket = socket;
     this.#clock = clock;
-    socket.on("message", (data) => this.#hear(String(data), clock.micros()));
+    socket.on("message", (data) => this.#receive(String(data), clock.micros()));
     socket.on("error", () => {
       // A close follows.
     });
@@ -63,13 +66,13 @@ export class TraceClient {
    */
   static async open(url: string, clock: Clock): Promise<TraceClient> {
     const socket = new WebSocket(url, ["tickgate.v1.json"], {
-      handshakeTimeout: PATIENCE,
+      handshakeTimeout: TIMEOUT,
       perMessageDeflate: false,
       maxPayload: MAX_FRAME_BYTES,
     });
     const client = new TraceClient(socket, clock);
     // It may come with the answer to the upgrade.
-    const hello = client.#next("hello");
+    const hello = client.#waitFor("hello");
     hello.catch(() => {});
     await new Promise<void>((resolve, reject) => {
       socket.once("open", () => resolve());
@@ -78,9 +81,9 @@ export class TraceClient {
     client.hello = (await hello) as Hello;
     for (let ping = 0; ping < FIRST_PINGS; ping++) {
       client.#ping();
-      await client.#next("pong");
+      await client.#waitFor("pong");
     }
-    client.#timer = setInterval(() => client.#ping(), PING_TIME);
+    client.#timer = setInterval(() => client.#ping(), PING_INTERVAL);
     return client;
   }
 
@@ -92,7 +95,7 @@ export class TraceClient {
   /** Subscribes. */
   follow(symbol: string, interval: number, listener: ArrivalListener): void {
     this.#listener = listener;
-    this.#say({ op: "subscribe", symbols: [symbol], interval, fields: ["last"] });
+    this.#send({ op: "subscribe", symbols: [symbol], interval, fields: ["last"] });
   }
 
   close(): void {
@@ -101,18 +104,18 @@ export class TraceClient {
     this.#socket.terminate();
   }
 
-  #say(message: unknown): void {
+  #send(message: unknown): void {
     this.#socket.send(JSON.stringify(message));
   }
 
   #ping(): void {
     this.#askedAt = this.#clock.micros();
-    this.#say({ op: "ping" });
+    this.#send({ op: "ping" });
   }
 
-  #next(op: Control["op"]): Promise<Control> {
+  #waitFor(op: Control["op"]): Promise<Control> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new TraceError(`the gateway says no ${op}`)), PATIENCE);
+      const timer = setTimeout(() => reject(new TraceError(`the gateway says no ${op}`)), TIMEOUT);
       this.#waiting.set(op, (control) => {
         clearTimeout(timer);
         resolve(control);
@@ -120,7 +123,7 @@ export class TraceClient {
     });
   }
 
-  #hear(text: string, at: number): void {
+  #receive(text: string, at: number): void {
     const seqs: number[] = [];
     let control: Control | undefined;
     try {
@@ -132,16 +135,16 @@ export class TraceClient {
       return this.#socket.terminate();
     }
     for (const seq of seqs) this.#listener?.arrived(seq, at - this.#offset.offset);
-    if (control) this.#control(control, at);
+    if (control) this.#handleControl(control, at);
   }
 
-  #control(value: Control, at: number): void {
+  #handleControl(value: Control, at: number): void {
     if (value.op === "pong") this.#offset.add(this.#askedAt, value.time, at);
     this.#waiting.get(value.op)?.(value);
     this.#waiting.delete(value.op);
     if (value.op === "error") this.#listener?.ended(`the gateway says ${value.code}: ${value.message}`);
     if (value.op === "bye") this.#listener?.ended(`the gateway is going: ${value.reason}`);
-    if (value.op === "status") this.#listener?.stands(value.reason ?? "");
+    if (value.op === "status") this.#listener?.statusChanged(value.reason ?? "");
     if (value.op !== "subscribed") return;
     const [rejection] = value.rejected;
     if (rejection) return this.#listener?.ended(`${rejection.symbol} was not granted: ${rejection.message}`);
@@ -171,7 +174,7 @@ export async function followNode(
   } catch (error) {
     throw new TraceError(`${admin} does not answer: ${reasonOf(error)}`, { cause: error });
   }
-  if (response.status === 409) throw new TraceError(`${admin}: ${(await readText(response, LONGEST_TEXT)).trim()}`);
+  if (response.status === 409) throw new TraceError(`${admin}: ${(await readText(response, MAX_TEXT_LENGTH)).trim()}`);
   if (!response.ok)
     throw new TraceError(
       `${admin} answers ${response.status}: it must be the admin port of the gateway that clients reach`,
@@ -182,7 +185,7 @@ export async function followNode(
     for await (const chunk of response.body ?? []) {
       const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
       rest = lines.pop() ?? "";
-      if (rest.length > LONGEST_TEXT) throw new Error("what it says does not end");
+      if (rest.length > MAX_TEXT_LENGTH) throw new Error("what it says does not end");
       for (const line of lines) told(JSON.parse(line) as TraceLine);
     }
   } catch (error) {

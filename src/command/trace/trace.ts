@@ -1,4 +1,6 @@
-/** `tickgate trace SYMBOL`: follows the next ticks of a symbol through every stage, and prints where their time went. */
+/**
+ * `tickgate trace SYMBOL`: follows the next ticks of a symbol through every stage, and prints where their time went.
+ */
 import { SystemClock } from "../../base/clock.ts";
 import { printableJson } from "../../base/printable.ts";
 import { isSymbol } from "../../base/tick.ts";
@@ -78,7 +80,7 @@ async function trace(wanted: Wanted, view: TraceView): Promise<void> {
         client.follow(symbol, interval, {
           arrived: (seq, at) => join.arrived(seq, at),
           granted: (granted) => json || introduce(wanted, node, session, granted, client),
-          stands: (reason) => {
+          statusChanged: (reason) => {
             isUnknown = reason === NOBODY_PUBLISHES;
           },
           ended: (reason) => reject(new TraceError(reason)),

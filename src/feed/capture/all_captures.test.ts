@@ -1,4 +1,7 @@
-/** Every capture that today's adapters read, through its adapter and a publisher: what reaches the market table is sound. */
+/**
+ * Every capture that today's adapters read, through its adapter and a publisher: what reaches the market table is
+ * sound.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { captures } from "../../../test/support/captures.ts";

@@ -5,7 +5,7 @@ import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises"
 import type { Logger } from "pino";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { Capture } from "./capture.ts";
-import { type Conversation, converse } from "./player_venues.ts";
+import { type Conversation, createConversation } from "./player_venues.ts";
 
 export interface PlayerOptions {
   /** How many times as fast as it was captured; 0 for as fast as the client takes it. Default 0. */
@@ -22,7 +22,7 @@ export interface PlayerOptions {
 /** A client may have so many bytes on their way; then the player waits. */
 const BUFFERED_BYTES = 1_048_576;
 /** How many messages are looked at before other connections get their turn. */
-const MESSAGES_PER_TURN = 200;
+const MESSAGES_PER_SLICE = 200;
 const BEAT_MILLIS = 1_000;
 const PING_MILLIS = 20_000;
 /** The largest message of a client: a long subscription. */
@@ -72,22 +72,22 @@ export class Player {
     const { log } = this.#options;
     this.connections++;
     const ended = new AbortController();
-    const conversation = converse(this.#capture, path);
+    const conversation = createConversation(this.#capture, path);
     let playing = false;
     const play = () => {
-      if (playing || !conversation.asked) return;
+      if (playing || !conversation.hasRequest) return;
       playing = true;
       this.#play(socket, conversation, ended.signal).catch((error) => {
         if (!ended.signal.aborted) log.error({ err: error }, "playing failed");
         socket.terminate();
       });
     };
-    const beat = setInterval(() => this.#say(socket, conversation.beat()), BEAT_MILLIS);
+    const beat = setInterval(() => this.#sendAll(socket, conversation.heartbeat()), BEAT_MILLIS);
     const ping = setInterval(() => socket.ping(), PING_MILLIS);
     log.info("a client has connected");
     socket
       .on("message", (data) => {
-        this.#say(socket, conversation.take(data.toString()));
+        this.#sendAll(socket, conversation.receive(data.toString()));
         play();
       })
       .on("error", (error) => log.warn({ reason: error.message }, "a client's connection failed"))
@@ -101,7 +101,7 @@ export class Player {
   }
 
   /** Says what is not part of the capture, to a client that takes what it is sent. */
-  #say(socket: WebSocket, texts: readonly string[]): void {
+  #sendAll(socket: WebSocket, texts: readonly string[]): void {
     for (const text of texts) if (socket.bufferedAmount < BUFFERED_BYTES) socket.send(text);
   }
 
@@ -115,8 +115,8 @@ export class Player {
         const due = start + ((time - received[0].time) * 1_000) / speed - performance.now();
         if (due >= 1) await sleep(due, undefined, { signal });
       }
-      if (++looked % MESSAGES_PER_TURN === 0) await turn(undefined, { signal });
-      if (!conversation.wants(text)) continue;
+      if (++looked % MESSAGES_PER_SLICE === 0) await turn(undefined, { signal });
+      if (!conversation.isRequested(text)) continue;
       if (socket.bufferedAmount > BUFFERED_BYTES) await sent(socket, text);
       else socket.send(text);
       signal.throwIfAborted();

@@ -6,17 +6,17 @@ import type { Capture } from "./capture.ts";
 /** One client's conversation with the venue. */
 export interface Conversation {
   /** Whether the client has asked for anything, so that the messages may begin. */
-  readonly asked: boolean;
+  readonly hasRequest: boolean;
   /** Takes what the client sent. @returns the answers */
-  take(text: string): string[];
+  receive(text: string): string[];
   /** Whether a captured message is among what the client asked for. */
-  wants(text: string): boolean;
+  isRequested(text: string): boolean;
   /** What the venue says each second, without being asked again. */
-  beat(): string[];
+  heartbeat(): string[];
 }
 
 /** Begins a conversation as the venue of the capture holds it. @param path what the client asked for: path and query */
-export function converse(capture: Capture, path: string): Conversation {
+export function createConversation(capture: Capture, path: string): Conversation {
   const hosts = capture.urls.join(" ");
   if (hosts.includes("coinbase.com")) return new CoinbaseConversation(capture);
   if (hosts.includes("binance.com")) return new BinanceConversation(path);
@@ -25,22 +25,22 @@ export function converse(capture: Capture, path: string): Conversation {
 
 /** An unknown venue says everything to everyone, once something has been sent if the captured client did so. */
 class PlainConversation implements Conversation {
-  asked: boolean;
+  hasRequest: boolean;
 
   constructor(asked: boolean) {
-    this.asked = asked;
+    this.hasRequest = asked;
   }
 
-  take(): string[] {
-    this.asked = true;
+  receive(): string[] {
+    this.hasRequest = true;
     return [];
   }
 
-  wants(): boolean {
+  isRequested(): boolean {
     return true;
   }
 
-  beat(): string[] {
+  heartbeat(): string[] {
     return [];
   }
 }
@@ -55,7 +55,7 @@ const COINBASE_CHANNELS: Readonly<Record<string, string>> = {
 };
 
 class CoinbaseConversation implements Conversation {
-  asked = false;
+  hasRequest = false;
   /** `channel product`, each that is subscribed to. */
   readonly #subscribed = new Set<string>();
   readonly #capture: Capture;
@@ -64,7 +64,7 @@ class CoinbaseConversation implements Conversation {
     this.#capture = capture;
   }
 
-  take(text: string): string[] {
+  receive(text: string): string[] {
     const message = parse(text);
     if (message?.type !== "subscribe" && message?.type !== "unsubscribe")
       return [JSON.stringify({ type: "error", message: "Malformed JSON", reason: "not a subscribe message" })];
@@ -80,17 +80,17 @@ class CoinbaseConversation implements Conversation {
     for (const entry of wanted)
       if (message.type === "subscribe") this.#subscribed.add(entry);
       else this.#subscribed.delete(entry);
-    this.asked = true;
+    this.hasRequest = true;
     return [JSON.stringify({ type: "subscriptions", channels: this.#channels() })];
   }
 
-  wants(text: string): boolean {
+  isRequested(text: string): boolean {
     const message = parse(text);
     const channel = COINBASE_CHANNELS[String(message?.type)];
     return channel !== undefined && this.#subscribed.has(`${channel} ${message?.product_id}`);
   }
 
-  beat(): string[] {
+  heartbeat(): string[] {
     const time = new Date().toISOString().replace("Z", "000Z");
     return [...this.#subscribed]
       .filter((entry) => entry.startsWith("heartbeat "))
@@ -130,11 +130,11 @@ class BinanceConversation implements Conversation {
     this.#streams = new Set(query.split("/").filter((stream) => stream !== ""));
   }
 
-  get asked(): boolean {
+  get hasRequest(): boolean {
     return this.#streams.size > 0;
   }
 
-  take(text: string): string[] {
+  receive(text: string): string[] {
     const message = parse(text);
     const id = message?.id ?? null;
     const streams = array(message?.params).map(String);
@@ -144,11 +144,11 @@ class BinanceConversation implements Conversation {
     return [JSON.stringify({ result: null, id })];
   }
 
-  wants(text: string): boolean {
+  isRequested(text: string): boolean {
     return this.#streams.has(String(parse(text)?.stream));
   }
 
-  beat(): string[] {
+  heartbeat(): string[] {
     return [];
   }
 }

@@ -1,8 +1,8 @@
 /** One line of NDJSON as a tick. The format is described in docs/feeds.md. */
 import { FIELDS, isSymbol, type TickPatch } from "../../base/tick.ts";
 import type { SkipReason } from "../adapter.ts";
+import { clearZeroPairs } from "../price_pairs.ts";
 import { isoMicros } from "../time.ts";
-import { clearZeroPairs } from "../venue/venue_patch.ts";
 
 /** Times outside of these are mistakes: most are in another unit, which can be told by where they fall. */
 const EARLIEST = Date.UTC(2000, 0, 1) * 1_000;

@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import { RateLimitedLog } from "../../log/rate_limited_log.ts";
 import { integer } from "../../settings/option.ts";
 import type { Adapter, Feed, FeedContext, OptionValues } from "../adapter.ts";
-import { Silence } from "../silence.ts";
+import { SilenceDetector } from "../silence.ts";
 import { type Input, inputAt } from "./input.ts";
 import { BadLine, parseLine } from "./line.ts";
 import { LineSplitter } from "./lines.ts";
@@ -11,8 +11,8 @@ import { LineSplitter } from "./lines.ts";
 /** The longest line, in bytes. */
 export const LINE_BYTES = 65_536;
 /**
- * How long a pipe may have no writer before its symbols are stale, ms: a script that opens the pipe for each line is back
- * by then. So often it is opened anew, since another pipe may have taken its place.
+ * How long a pipe may have no writer before its symbols are stale, ms: a script that opens the pipe for each line is
+ * back by then. So often it is opened anew, since another pipe may have taken its place.
  */
 const WRITERLESS_MILLIS = 1_000;
 
@@ -44,7 +44,7 @@ export class NdjsonFeed implements Feed {
   readonly #context: FeedContext;
   readonly #events: RateLimitedLog;
   readonly #splitter: LineSplitter;
-  readonly #silence: Silence;
+  readonly #silence: SilenceDetector;
   #input: Readable | undefined;
   #resuming: NodeJS.Immediate | undefined;
   /** Runs while a pipe has no writer. */
@@ -62,9 +62,11 @@ export class NdjsonFeed implements Feed {
     this.#source = source;
     this.#context = context;
     this.#events = new RateLimitedLog(context.log, context.clock);
-    this.#splitter = new LineSplitter(LINE_BYTES, (line) => this.#take(line));
+    this.#splitter = new LineSplitter(LINE_BYTES, (line) => this.#handleLine(line));
     const { silence } = options;
-    this.#silence = new Silence(context.clock, silence, () => this.#silent(`nothing heard for ${silence} ms`));
+    this.#silence = new SilenceDetector(context.clock, silence, () =>
+      this.#reportSilence(`nothing heard for ${silence} ms`),
+    );
   }
 
   start(): void {
@@ -74,7 +76,7 @@ export class NdjsonFeed implements Feed {
       return this.#fail(error as Error);
     }
     this.#context.log.info({ from: this.#target }, "reading");
-    if (this.#source.isPipe) this.#wait();
+    if (this.#source.isPipe) this.#waitForWriter();
     else this.#connect();
   }
 
@@ -135,18 +137,22 @@ export class NdjsonFeed implements Feed {
       this.#context.log.info({ from: this.#target, lines: this.#line }, "end of input");
       return this.#end("end of input");
     }
-    // At once after a writer; one second later where there was none, or a system that ends such a pipe would keep us busy.
+    // At once after a writer; one second later where there was none, or a system that ends such a pipe would keep us
+    // busy.
     if (this.#hasWriter) this.#reopen();
     this.#disconnect();
-    this.#wait();
+    this.#waitForWriter();
   }
 
-  /** Waits for a writer of the pipe. What is stale is said each time: the last-value store may have brought some back meanwhile. */
-  #wait(): void {
+  /**
+   * Waits for a writer of the pipe. What is stale is said each time: the last-value store may have brought some back
+   * meanwhile.
+   */
+  #waitForWriter(): void {
     this.#silence.stop();
     clearInterval(this.#waiting);
     this.#waiting = setInterval(() => {
-      if (this.#reopen()) this.#silent("nobody writes to the pipe");
+      if (this.#reopen()) this.#reportSilence("nobody writes to the pipe");
     }, WRITERLESS_MILLIS);
   }
 
@@ -156,12 +162,12 @@ export class NdjsonFeed implements Feed {
       this.#read(this.#source.open());
       return true;
     } catch (error) {
-      this.#silent(cause(error as Error));
+      this.#reportSilence(cause(error as Error));
       return false;
     }
   }
 
-  #silent(reason: string): void {
+  #reportSilence(reason: string): void {
     if (this.#closed) return;
     this.#context.sink.stale(reason);
     if (this.#isSilent) return;
@@ -170,18 +176,18 @@ export class NdjsonFeed implements Feed {
     this.#events.write("warn", { from: this.#target, reason }, "nothing heard from the input; its symbols are stale");
   }
 
-  #take(line: string | undefined): void {
+  #handleLine(line: string | undefined): void {
     if (this.#closed) return;
     this.#line++;
-    if (line === undefined) return this.#bad(new BadLine(`is longer than ${LINE_BYTES} bytes`));
+    if (line === undefined) return this.#skipLine(new BadLine(`is longer than ${LINE_BYTES} bytes`));
     const text = this.#line === 1 && line.startsWith("\uFEFF") ? line.slice(1) : line;
     if (text.trim() === "") return;
     const tick = parseLine(text);
-    if (tick instanceof BadLine) return this.#bad(tick);
+    if (tick instanceof BadLine) return this.#skipLine(tick);
     this.#context.sink.tick(tick.symbol, tick.patch, tick.time);
   }
 
-  #bad(line: BadLine): void {
+  #skipLine(line: BadLine): void {
     this.#context.sink.skip(line.reason);
     const details = { from: `${this.#target}:${this.#line}`, reason: `the line ${line.message}` };
     this.#events.write("warn", details, "skipping a line");
@@ -190,8 +196,8 @@ export class NdjsonFeed implements Feed {
   #fail(error: Error): void {
     if (this.#closed) return;
     if (this.#source.isPipe) {
-      this.#silent(cause(error));
-      return this.#wait();
+      this.#reportSilence(cause(error));
+      return this.#waitForWriter();
     }
     const { message: reason } = error;
     this.#context.log.error({ from: this.#target, lines: this.#line, reason }, "the input cannot be read");

@@ -96,7 +96,7 @@ test("the market is believable: bid below ask, low to high around last, few deci
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 999_999_999_999_999 }), (seed) => {
       const market = new SimMarket(5, seed, "SIM");
-      const state = market.symbols.map((_, i) => ({ ...market.first(i) }) as Record<string, number>);
+      const state = market.symbols.map((_, i) => ({ ...market.firstState(i) }) as Record<string, number>);
       for (let i = 0; i < 2_000; i++) {
         const patch = market.next();
         const now: Record<string, number> = Object.assign(state[market.symbol], patch as Record<string, number>);

@@ -6,7 +6,7 @@ import { SimMarket, SKEW } from "./sim_market.ts";
 /** A process that was held up produces at most this much of what it missed, in milliseconds' worth. */
 const CATCH_UP_MILLIS = 100;
 /** How many symbols tell their whole state in one turn at the start: a few milliseconds' worth. */
-const FIRST_PER_TURN = 5_000;
+const FIRST_PER_PERIOD = 5_000;
 
 const OPTIONS = {
   symbols: { kind: integer(1, 100_000), default: 1_000, help: "How many symbols" },
@@ -52,7 +52,7 @@ export class SimFeed implements Feed {
   readonly #period: number;
   #timer: NodeJS.Timeout | undefined;
   /** How many symbols have told their first state. */
-  #told = 0;
+  #announced = 0;
   #producedUntil = 0;
   /** A part of a tick, left over from the turn before. */
   #carry = 0;
@@ -70,7 +70,7 @@ export class SimFeed implements Feed {
 
   start(): void {
     this.#context.log.info({ symbols: this.#market.symbols.length, rate: this.#ticksPerMilli * 1_000 }, "simulating");
-    this.#timer = setInterval(() => this.#turn(), this.#period);
+    this.#timer = setInterval(() => this.#produce(), this.#period);
     this.#context.sink.connected();
   }
 
@@ -83,15 +83,15 @@ export class SimFeed implements Feed {
     this.#timer = undefined;
   }
 
-  #turn(): void {
+  #produce(): void {
     const { clock, sink } = this.#context;
     const market = this.#market;
     const millis = clock.millis();
     const micros = clock.micros();
-    if (this.#told < market.symbols.length) {
-      const until = Math.min(market.symbols.length, this.#told + FIRST_PER_TURN);
-      for (; this.#told < until; this.#told++)
-        sink.tick(market.symbols[this.#told], market.first(this.#told), micros, micros);
+    if (this.#announced < market.symbols.length) {
+      const until = Math.min(market.symbols.length, this.#announced + FIRST_PER_PERIOD);
+      for (; this.#announced < until; this.#announced++)
+        sink.tick(market.symbols[this.#announced], market.firstState(this.#announced), micros, micros);
       this.#producedUntil = millis;
       return;
     }

@@ -48,8 +48,9 @@ export class SimMarket {
   /**
    * @param count how many symbols, 1 or more
    * @param prefix the venue part of their names
-   * @param skew how strongly activity is concentrated: of the k-th most active symbol it is proportional to 1/k^skew; with
-   *     0 all are alike
+   * @param skew how strongly activity is concentrated: of the k-th most active symbol it is proportional to 1/k^skew;
+   * with
+   * 0 all are alike
    */
   constructor(count: number, seed: number, prefix: string, skew = SKEW) {
     const digits = Math.max(4, String(count - 1).length);
@@ -75,7 +76,7 @@ export class SimMarket {
   }
 
   /** A symbol's whole state, as it is told once at the start. The patch is reused. */
-  first(symbol: number): TickPatch {
+  firstState(symbol: number): TickPatch {
     const whole = this.#whole;
     this.#fillQuote(symbol, whole);
     this.#fillTrade(symbol, whole, this.#lots(symbol));

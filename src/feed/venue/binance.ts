@@ -1,8 +1,8 @@
 /**
  * Binance spot. Its public documentation, which this follows: "WebSocket Streams for Binance",
  * https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams (also web-socket-streams.md of
- * github.com/binance/binance-spot-api-docs). At most 1,024 streams and 5 incoming messages a second on a connection, 300
- * connections in 5 minutes; the venue pings at least every 3 minutes and closes each connection after 24 hours.
+ * github.com/binance/binance-spot-api-docs). At most 1,024 streams and 5 incoming messages a second on a connection,
+ * 300 connections in 5 minutes; the venue pings at least every 3 minutes and closes each connection after 24 hours.
  * Streams are named in the address, so that nothing need be sent but the pongs.
  */
 import { RateLimitedLog } from "../../log/rate_limited_log.ts";
@@ -96,7 +96,7 @@ export class BinanceVenue implements Venue {
     const message = readObject(value);
     if (!message) return "malformed";
     const data = readObject(message.data);
-    if (typeof message.stream !== "string" || !data) return this.#conversation(message);
+    if (typeof message.stream !== "string" || !data) return this.#handleControl(message);
     const kind = message.stream.endsWith("@bookTicker") ? "bookTicker" : data.e;
     if (kind !== "bookTicker" && kind !== "aggTrade" && kind !== "24hrTicker") return "unknown";
     if (typeof data.s !== "string") return "malformed";
@@ -124,9 +124,9 @@ export class BinanceVenue implements Venue {
 
   /**
    * The last trade is told in two streams: aggTrade at once, and ticker once a second, which may be behind aggTrade but
-   * is all there is of a pair that has not traded since. The trade's identifier decides, so that `last` never goes
-   * back to an older trade. A ticker without a trade in its 24 hours has the identifier -1, and still the last price: it
-   * is older than any trade that is known, and news where none is.
+   * is all there is of a pair that has not traded since. The trade's identifier decides, so that `last` never goes back
+   * to an older trade. A ticker without a trade in its 24 hours has the identifier -1, and still the last price: it is
+   * older than any trade that is known, and news where none is.
    */
   #isOlderTrade(pair: string, trade: unknown): boolean {
     const id = readNumber(trade);
@@ -137,7 +137,7 @@ export class BinanceVenue implements Venue {
   }
 
   /** Answers to commands, and errors. */
-  #conversation(message: Readonly<Record<string, unknown>>): Outcome {
+  #handleControl(message: Readonly<Record<string, unknown>>): Outcome {
     if (message.error !== undefined || message.code !== undefined) {
       this.#events.write("warn", { says: JSON.stringify(message).slice(0, 500) }, "the venue complains");
       return "control";

@@ -78,7 +78,7 @@ export class CoinbaseVenue implements Venue {
       case "subscriptions":
         return "control";
       case "error":
-        return this.#error(message, send);
+        return this.#handleError(message, send);
       default:
         return typeof message.type === "string" ? "unknown" : "malformed";
     }
@@ -102,7 +102,7 @@ export class CoinbaseVenue implements Venue {
   }
 
   /** Says what the venue says, and asks again without the product that it does not know. */
-  #error(message: Readonly<Record<string, unknown>>, send: (text: string) => void): Outcome {
+  #handleError(message: Readonly<Record<string, unknown>>, send: (text: string) => void): Outcome {
     const said = [message.message, message.reason].filter((part) => typeof part === "string").join(": ");
     this.#events.write("warn", { says: said || JSON.stringify(message) }, "the venue complains");
     const words = said.split(/[\s,"'[\]]+/);

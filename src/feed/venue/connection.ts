@@ -6,11 +6,11 @@ import type { RawData } from "ws";
 import { WebSocket } from "ws";
 import { Backoff } from "../../base/backoff.ts";
 import type { FeedContext, SkipReason } from "../adapter.ts";
-import { Silence } from "../silence.ts";
+import { SilenceDetector } from "../silence.ts";
 
 /**
- * What a message was: ticks came of it; it was part of the conversation or no news; there is nothing more to come, ever; or it was
- * left out.
+ * What a message was: ticks came of it; it was part of the conversation or no news; there is nothing more to come,
+ * ever; or it was left out.
  */
 export type Outcome = "tick" | "control" | "end" | SkipReason;
 
@@ -54,23 +54,23 @@ const MAX_MESSAGE_BYTES = 4 * 1_024 * 1_024;
 export class Connection {
   readonly #venue: Venue;
   readonly #context: FeedContext;
-  readonly #silence: Silence;
+  readonly #silence: SilenceDetector;
   readonly #backoff: Backoff;
   #socket: WebSocket | undefined;
-  #retry: NodeJS.Timeout | undefined;
+  #retryTimer: NodeJS.Timeout | undefined;
   /** When this connection gave its first tick. */
   #tickedAt: number | undefined;
   #wasOpen = false;
   /** Why this connection ends, where it is known before it has. */
   #reason = "";
-  readonly #outbox: string[] = [];
-  #sending: NodeJS.Timeout | undefined;
+  readonly #sendQueue: string[] = [];
+  #sendTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(venue: Venue, context: FeedContext, options: ConnectionOptions) {
     this.#venue = venue;
     this.#context = context;
-    this.#silence = new Silence(context.clock, options.silence, () => {
+    this.#silence = new SilenceDetector(context.clock, options.silence, () => {
       this.#reason = `nothing heard for ${options.silence} ms`;
       this.#socket?.terminate();
     });
@@ -89,7 +89,7 @@ export class Connection {
     this.#socket = socket;
     socket
       .on("open", () => this.#opened())
-      .on("message", (data, isBinary) => this.#heard(data, isBinary))
+      .on("message", (data, isBinary) => this.#receive(data, isBinary))
       .on("ping", () => this.#silence.heard())
       // A close always follows.
       .on("error", (error) => {
@@ -106,7 +106,7 @@ export class Connection {
   async close(): Promise<void> {
     this.#closed = true;
     this.#stopTimers();
-    clearTimeout(this.#retry);
+    clearTimeout(this.#retryTimer);
     const socket = this.#socket;
     if (!socket || socket.readyState === WebSocket.CLOSED) return;
     await new Promise<void>((resolve) => {
@@ -129,11 +129,11 @@ export class Connection {
     for (const text of this.#venue.subscribe()) this.#send(text);
   }
 
-  #heard(data: RawData, isBinary: boolean): void {
+  #receive(data: RawData, isBinary: boolean): void {
     if (this.#closed) return;
     const { clock, sink, log } = this.#context;
     this.#silence.heard();
-    const outcome = isBinary ? "malformed" : this.#map(data.toString());
+    const outcome = isBinary ? "malformed" : this.#parse(data.toString());
     if (outcome === "control") return;
     if (outcome === "end") return void this.close();
     if (outcome !== "tick") return sink.skip(outcome);
@@ -143,7 +143,7 @@ export class Connection {
     }
   }
 
-  #map(text: string): Outcome {
+  #parse(text: string): Outcome {
     let value: unknown;
     try {
       value = JSON.parse(text);
@@ -163,28 +163,28 @@ export class Connection {
     if (this.#wasOpen) sink.disconnected();
     sink.stale(`connection lost: ${why}`, this.#venue.symbols);
     log.warn({ url: shown(this.#venue.url), reason: why, wait }, "connection lost; connecting again");
-    this.#retry = setTimeout(() => this.start(), wait);
+    this.#retryTimer = setTimeout(() => this.start(), wait);
   }
 
   /** One message at a time, no faster than the venue allows. */
   #send(text: string): void {
-    this.#outbox.push(text);
-    if (!this.#sending) this.#sendNext();
+    this.#sendQueue.push(text);
+    if (!this.#sendTimer) this.#sendNext();
   }
 
   #sendNext(): void {
-    const text = this.#outbox.shift();
-    this.#sending = undefined;
+    const text = this.#sendQueue.shift();
+    this.#sendTimer = undefined;
     if (text === undefined) return;
     this.#socket?.send(text);
-    this.#sending = setTimeout(() => this.#sendNext(), 1_000 / this.#venue.messagesPerSecond);
+    this.#sendTimer = setTimeout(() => this.#sendNext(), 1_000 / this.#venue.messagesPerSecond);
   }
 
   #stopTimers(): void {
     this.#silence.stop();
-    clearTimeout(this.#sending);
-    this.#sending = undefined;
-    this.#outbox.length = 0;
+    clearTimeout(this.#sendTimer);
+    this.#sendTimer = undefined;
+    this.#sendQueue.length = 0;
   }
 }
 

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { TickPatch } from "../../base/tick.ts";
-import { clearZeroPairs, type FieldKeys, readPatch } from "./venue_patch.ts";
+import { clearZeroPairs } from "../price_pairs.ts";
+import { type FieldKeys, readPatch } from "./venue_patch.ts";
 
 const KEYS: FieldKeys = {
   ...{ bid: "b", bidSize: "B", ask: "a", askSize: "A", last: "p", lastSize: "q" },

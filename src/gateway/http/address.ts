@@ -1,13 +1,13 @@
 /**
- * Who a client is, for the log, for `/status` and for the limit on connections from one address: the address that it
- * connects from, or, where that is a balancer's that is trusted, the one that the balancer tells.
+ * The address of a client, for the log, `/status` and limits per address: the peer's address, or, when the peer is a
+ * trusted balancer, the address that the balancer reports.
  */
 import { BlockList, isIP } from "node:net";
 
-/** The longest user agent that is kept, in characters. */
+/** The longest user agent that is stored, in characters. */
 const AGENT_LENGTH = 64;
 
-/** The balancers that are believed: addresses and networks. */
+/** The balancers whose headers are trusted: addresses and networks. */
 export class TrustedProxies {
   readonly #networks = new BlockList();
 
@@ -20,25 +20,25 @@ export class TrustedProxies {
     }
   }
 
-  /** Whether what this address tells of others is believed. */
+  /** Whether the `X-Forwarded-For` of this address is trusted. */
   trusts(address: string): boolean {
     const version = isIP(address);
     return version > 0 && this.#networks.check(address, version === 6 ? "ipv6" : "ipv4");
   }
 
   /**
-   * The client's address. Each balancer appends the address that it was connected from, so the last that is no
-   * balancer's of ours is the client's; what stands before it the client may have made up.
-   * @param peer the address that the connection comes from, as {@link plainAddress} has it
-   * @param forwarded all `X-Forwarded-For` headers in their order, with commas between
+   * The client's address. Each balancer appends the address of its own peer, so the last address that is no trusted
+   * balancer is the client's; the client may have invented those before it.
+   * @param peer the address that the connection comes from, in the form of {@link plainAddress}
+   * @param forwarded all `X-Forwarded-For` headers in order, joined with commas
    */
   clientOf(peer: string, forwarded: string): string {
     let client = peer;
-    const told = forwarded.split(",").reverse();
-    for (const text of told) {
+    const reported = forwarded.split(",").reverse();
+    for (const text of reported) {
       if (!this.trusts(client)) break;
       const address = plainAddress(text.trim());
-      // Behind what is no address nothing is believed.
+      // What precedes a text that is no address is not trusted.
       if (address === undefined) break;
       client = address;
     }
@@ -47,14 +47,14 @@ export class TrustedProxies {
 }
 
 /**
- * An IP address in its short form, IPv4 in IPv6 as IPv4; undefined where the text is none. Brackets and a port, which
- * some balancers write, are left out.
+ * An IP address in its short form, IPv4-mapped IPv6 as IPv4; undefined when the text is none. Brackets and a port,
+ * which some balancers write, are removed.
  */
 export function plainAddress(text: string): string | undefined {
   const bare = /^\[([^\]]*)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text;
   const version = isIP(bare);
   if (version !== 6) return version === 4 ? bare : undefined;
-  // A zone (fe80::1%eth0) is of one machine only.
+  // A zone (fe80::1%eth0) has a meaning on one machine only.
   const short = new URL(`http://[${bare.replace(/%.*$/, "")}]`).hostname.slice(1, -1);
   const mapped = /^::ffff:([\da-f]{1,4}):([\da-f]{1,4})$/.exec(short);
   if (!mapped) return short;
@@ -63,9 +63,9 @@ export function plainAddress(text: string): string | undefined {
 }
 
 /**
- * What limits on one client count by: an IPv4 address, and of an IPv6 address the first 64 bits, since a single client has a
- * network of that size to take addresses from.
- * @param address as {@link plainAddress} has it; what is no IPv6 address counts by itself
+ * The key for limits per client: the IPv4 address, or the first 64 bits of an IPv6 address, because one client usually
+ * has a whole network of that size.
+ * @param address in the form of {@link plainAddress}; any other text is its own key
  */
 export function addressKey(address: string): string {
   if (isIP(address) !== 6) return address;
@@ -79,7 +79,7 @@ export function addressKey(address: string): string {
   return `${groups.slice(0, 4).join(":")}::/64`;
 }
 
-/** A `User-Agent` as it is kept: a stranger's text, short and without what a terminal or a log would obey. */
+/** A `User-Agent` as it is stored: the client's text, shortened, without control characters. */
 export function shortAgent(header: string): string {
   return header
     .replace(/[^\x20-\x7e]+/g, "?")

@@ -1,21 +1,21 @@
 /**
- * What HTTP may cost: work, and bytes that clients have not read, each for one address and in total. A unit of work is one
- * request or 4 KB of an answer, about 0.1 ms of CPU. It is charged when it is done, so an account may be below zero: a large
- * answer is paid for afterwards, by the requests that follow it.
+ * Limits what HTTP costs: work, and bytes that clients have not read, for each address and in total. A unit of work is
+ * one request or 4 KB of an answer, about 0.1 ms of CPU. Work is charged after it is done, so an account can be below
+ * zero: the requests that follow a large answer wait for it.
  */
 
 /** How much of an answer costs as much as a request, bytes. */
 export const BYTES_PER_UNIT = 4_096;
-/** How long an account collects units that nobody uses, seconds: a script that starts may ask for several things at once. */
-const COLLECTED = 2;
+/** An account holds the units of so many seconds: a script that starts may send several requests at once. */
+const BURST_SECONDS = 2;
 /**
- * Addresses that are told apart, at about 200 bytes each. Those that come while so many are in use share one account: many
- * addresses get an attacker no more memory than this.
+ * Addresses with an account of their own, at about 200 bytes each. Further addresses share one account, so that an
+ * attacker with many addresses takes no more memory than this.
  */
 const MOST_ACCOUNTS = 16_384;
 const SHARED_ACCOUNT = "others";
 
-/** Why a request is refused. `address`: one address has what it may have; `total`: all have it together. */
+/** Why a request is refused. `address`: the limit of one address is reached; `total`: the limit of all. */
 export const HTTP_REFUSALS = ["address_rate", "total_rate", "address_unread", "total_unread", "host"] as const;
 export type HttpRefusal = (typeof HTTP_REFUSALS)[number];
 
@@ -28,10 +28,10 @@ export interface HttpLimits {
   readonly httpUnread: number;
 }
 
-/** A refusal that will not be one for long. */
-export interface Refused {
+/** A refusal that ends by itself. */
+export interface BudgetRefusal {
   readonly reason: HttpRefusal;
-  /** When to come back, seconds. */
+  /** Seconds after which the client may try again. */
   readonly retryAfter: number;
 }
 
@@ -40,22 +40,22 @@ export class HttpBudget {
   readonly #all: Account;
   readonly #accounts = new Map<string, Account>();
 
-  /** @param now ms, as in all methods */
+  /** @param now in milliseconds, as in all methods */
   constructor(limits: HttpLimits, now: number) {
     this.#limits = limits;
     this.#all = new Account(limits.httpRate, now);
   }
 
-  /** How many addresses have an account. */
-  get size(): number {
+  /** The number of accounts. */
+  get accountCount(): number {
     return this.#accounts.size;
   }
 
-  /** The account of an address: to be asked for once a request, since it may be forgotten while it is not used. */
-  of(address: string, now: number): Account {
+  /** The account of an address. Get it anew for each request: an unused account is deleted. */
+  accountOf(address: string, now: number): Account {
     const found = this.#accounts.get(address);
     if (found) return found;
-    if (this.#accounts.size >= MOST_ACCOUNTS) this.#forgetUnused(now);
+    if (this.#accounts.size >= MOST_ACCOUNTS) this.#deleteUnused(now);
     const name = this.#accounts.size >= MOST_ACCOUNTS ? SHARED_ACCOUNT : address;
     let account = this.#accounts.get(name);
     if (!account) {
@@ -65,11 +65,11 @@ export class HttpBudget {
     return account;
   }
 
-  /** Charges what a request costs by itself. @returns why it is refused, and then it costs nothing */
-  admit(account: Account, now: number): Refused | undefined {
-    const total = this.#all.wait(now);
+  /** Charges one request. @returns the reason when it is refused; then nothing is charged */
+  admit(account: Account, now: number): BudgetRefusal | undefined {
+    const total = this.#all.secondsUntilUnit(now);
     if (total > 0) return { reason: "total_rate", retryAfter: total };
-    const own = account.wait(now);
+    const own = account.secondsUntilUnit(now);
     if (own > 0) return { reason: "address_rate", retryAfter: own };
     this.charge(account, 1);
     return undefined;
@@ -80,8 +80,8 @@ export class HttpBudget {
     this.#all.units -= units;
   }
 
-  /** Reserves room for bytes that a client may leave unread. @returns why there is none */
-  reserve(account: Account, bytes: number): Refused | undefined {
+  /** Reserves memory for bytes that a client may leave unread. @returns the reason when there is none */
+  reserve(account: Account, bytes: number): BudgetRefusal | undefined {
     if (this.#all.unread + bytes > this.#limits.httpUnread) return { reason: "total_unread", retryAfter: 1 };
     if (account.unread + bytes > this.#limits.httpUnreadPerAddress) return { reason: "address_unread", retryAfter: 1 };
     account.unread += bytes;
@@ -94,39 +94,39 @@ export class HttpBudget {
     this.#all.unread -= bytes;
   }
 
-  #forgetUnused(now: number): void {
+  #deleteUnused(now: number): void {
     for (const [address, account] of this.#accounts) if (account.isUnused(now)) this.#accounts.delete(address);
   }
 }
 
-/** What one address has left. */
+/** The units that one address may still use, and the bytes that it has not read. */
 export class Account {
   units: number;
   unread = 0;
   readonly #perSecond: number;
-  #at: number;
+  #refilledAt: number;
 
   constructor(perSecond: number, now: number) {
     this.#perSecond = perSecond;
-    this.units = perSecond * COLLECTED;
-    this.#at = now;
+    this.units = perSecond * BURST_SECONDS;
+    this.#refilledAt = now;
   }
 
-  /** How long it takes until there is a unit, whole seconds; 0 where there is one. */
-  wait(now: number): number {
-    this.#earn(now);
+  /** Whole seconds until a unit is available; 0 when one is available now. */
+  secondsUntilUnit(now: number): number {
+    this.#refill(now);
     return this.units >= 1 ? 0 : Math.ceil((1 - this.units) / this.#perSecond);
   }
 
-  /** Whether it is as it was when it was new. */
+  /** Whether the account is in the state of a new one. */
   isUnused(now: number): boolean {
-    this.#earn(now);
-    return this.unread === 0 && this.units >= this.#perSecond * COLLECTED;
+    this.#refill(now);
+    return this.unread === 0 && this.units >= this.#perSecond * BURST_SECONDS;
   }
 
-  #earn(now: number): void {
-    const earned = (Math.max(0, now - this.#at) * this.#perSecond) / 1_000;
-    this.units = Math.min(this.#perSecond * COLLECTED, this.units + earned);
-    this.#at = now;
+  #refill(now: number): void {
+    const earned = (Math.max(0, now - this.#refilledAt) * this.#perSecond) / 1_000;
+    this.units = Math.min(this.#perSecond * BURST_SECONDS, this.units + earned);
+    this.#refilledAt = now;
   }
 }

@@ -1,10 +1,10 @@
-/** The opening handshake of a WebSocket (RFC 6455, section 4.2.1), of which uWebSockets.js checks only how long the key is. */
+/** Checks the opening handshake (RFC 6455, section 4.2.1); uWebSockets.js checks only the length of the key. */
 import { SUBPROTOCOLS, type Subprotocol } from "../../protocol/messages.ts";
 
-/** Of 16 bytes, in base64: the last digit has two bits only. */
+/** 16 bytes in base64: the last digit holds two bits. */
 const KEY = /^[A-Za-z\d+/]{21}[AQgw]==$/;
 const VERSION = "13";
-/** An offered subprotocol that begins so is a token: it is never sent back, and never logged. */
+/** An offered subprotocol with this prefix is a token: it is never sent back and never logged. */
 const TOKEN = "bearer.";
 
 /** Why a handshake is refused. */
@@ -14,7 +14,7 @@ export interface BadHandshake {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** @param headers a request's, by their names in lower case, those of one name joined by commas */
+/** @param headers by name in lower case; headers of one name are joined with commas */
 export function checkHandshake(headers: ReadonlyMap<string, string>): BadHandshake | undefined {
   if (!listOf(headers.get("upgrade")).includes("websocket") || !listOf(headers.get("connection")).includes("upgrade"))
     return {
@@ -33,13 +33,13 @@ export function checkHandshake(headers: ReadonlyMap<string, string>): BadHandsha
   return undefined;
 }
 
-/** What a client offers, without tokens. */
+/** The subprotocols that a client offers, without tokens. */
 export function offeredSubprotocols(headers: ReadonlyMap<string, string>): readonly string[] {
   const offered = (headers.get("sec-websocket-protocol") ?? "").split(",").map((name) => name.trim());
   return offered.filter((name) => name !== "" && !name.startsWith(TOKEN));
 }
 
-/** The first subprotocol of the client's that is spoken here; the default when it offers none. */
+/** The client's first subprotocol that the gateway supports; the default when it offers none. */
 export function chooseSubprotocol(offered: readonly string[]): Subprotocol | undefined {
   if (offered.length === 0) return SUBPROTOCOLS[0];
   for (const name of offered) {

@@ -27,7 +27,7 @@ function bench(limit: number, others: number) {
       close,
     };
     sockets.filter(res as unknown as HttpResponse, 1);
-    return { close, upgrade: () => sockets.upgrade(address), isOpen: () => isOpen };
+    return { close, upgrade: () => sockets.countUpgrade(address), isOpen: () => isOpen };
   };
   return { sockets, shed, open, pass: (millis: number) => (now += millis) };
 }
@@ -47,9 +47,9 @@ test("upgraded sockets count until they close", () => {
   const { sockets, open } = bench(2, 100);
   open("192.0.2.1").upgrade();
   open("192.0.2.1").upgrade();
-  assert.deepEqual([sockets.plain, sockets.upgraded], [0, 2]);
+  assert.deepEqual([sockets.notUpgraded, sockets.upgraded], [0, 2]);
   assert.ok(!open("192.0.2.2").isOpen());
-  sockets.close();
+  sockets.countClose();
   assert.ok(open("192.0.2.2").isOpen());
 });
 

@@ -1,121 +1,126 @@
 /**
- * The sockets of the clients' port, upgraded or not. At its limit on open files a process cannot accept a connection, and tries
- * without end; so new sockets above a limit are closed as they come. uWebSockets.js closes one that has not sent a whole request
- * within its idle limit by itself. It tells of sockets that open, and of those that close and were not upgraded.
+ * Counts the sockets of the clients' port, upgraded or not. A process at its limit on open files cannot accept a
+ * connection and retries without end; so new sockets above a limit are closed at once. uWebSockets.js itself closes a
+ * socket that has not sent a whole request within its idle limit. It reports each socket that opens, and each that
+ * closes without an upgrade.
  */
 import type { HttpResponse } from "uWebSockets.js";
 import { addressKey } from "./address.ts";
 import { peerOf } from "./request_headers.ts";
 
-/** uWebSockets.js's limit of 10 s, which it checks every 4 s: no socket is idle for longer before its first request. */
+/** The longest time a socket is idle before its first request: uWebSockets.js allows 10 s and checks every 4 s. */
 const IDLE_SECONDS = 14;
-/** Of the sockets that are not upgraded, what one address may open at once. */
+/** The part of the sockets without an upgrade that one address may open at once. */
 const ADDRESS_PART = 1 / 2;
-/** Addresses that are told apart; others are not limited by themselves. */
+/** Addresses with an allowance of their own; further ones are limited only in total. */
 const MOST_ADDRESSES = 16_384;
 
-/** Why a new socket is closed: all are in use, or its address opens too many that it does not upgrade. */
+/** Why a new socket is closed: all are in use, or its address opens too many without an upgrade. */
 export const SHED_REASONS = ["sockets", "address"] as const;
 export type ShedReason = (typeof SHED_REASONS)[number];
 
-export interface SocketWatch {
-  /** A new socket was closed. */
+/** What the count of sockets needs from the server. */
+export interface SocketLimits {
+  /** Called for each new socket that is closed. */
   shed(reason: ShedReason, address: string): void;
-  /** Whether an address is a balancer's, which opens sockets for others. */
+  /** Whether the address is that of a balancer, which opens sockets for many clients. */
   isBalancer(address: string): boolean;
   now(): number;
 }
 
-/** What an address may still open. It is given back when a socket is upgraded or closed, and after {@link IDLE_SECONDS}. */
-interface Opens {
+/**
+ * Sockets that an address may still open. One returns when a socket is upgraded or closed, or after {@link
+ * IDLE_SECONDS}.
+ */
+interface OpenAllowance {
   left: number;
   at: number;
 }
 
 export class OpenSockets {
-  /** Sockets that are not upgraded. */
-  plain = 0;
+  /** Sockets without an upgrade. */
+  notUpgraded = 0;
   upgraded = 0;
-  /** The most at once. */
+  /** The most sockets at once. */
   readonly limit: number;
   readonly #perAddress: number;
-  readonly #watch: SocketWatch;
-  readonly #opens = new Map<string, Opens>();
+  readonly #limits: SocketLimits;
+  readonly #allowances = new Map<string, OpenAllowance>();
 
-  /** @param limit the most at once @param others those of them that are kept for sockets that are not upgraded */
-  constructor(limit: number, others: number, watch: SocketWatch) {
+  /** @param limit the most at once @param others the part of them that is kept for sockets without an upgrade */
+  constructor(limit: number, others: number, watch: SocketLimits) {
     this.limit = limit;
     this.#perAddress = Math.max(1, Math.floor(others * ADDRESS_PART));
-    this.#watch = watch;
+    this.#limits = watch;
   }
 
-  /** All that are open. */
+  /** All open sockets. */
   get count(): number {
-    return this.plain + this.upgraded;
+    return this.notUpgraded + this.upgraded;
   }
 
-  /** To be called with what `app.filter` tells. */
+  /** The handler for `app.filter`. */
   filter(res: HttpResponse, change: number): void {
-    this.plain += change;
+    this.notUpgraded += change;
     if (change < 0) return;
     const address = peerOf(res);
     const reason = this.#refusal(address);
     if (reason !== undefined) {
-      this.#watch.shed(reason, address);
-      // Its closing is told at once.
+      this.#limits.shed(reason, address);
+      // This calls the filter again, with -1, before it returns.
       res.close();
       return;
     }
-    // Of one that closes before its first request: a request's own handler takes the place of this one.
-    res.onAborted(() => this.#giveBack(address));
+    // For a socket that closes before its first request. The handler of a request replaces this one.
+    res.onAborted(() => this.#release(address));
   }
 
-  /** A socket of an address has become a WebSocket. */
-  upgrade(address: string): void {
-    this.plain--;
+  /** Counts a socket that became a WebSocket. */
+  countUpgrade(address: string): void {
+    this.notUpgraded--;
     this.upgraded++;
-    this.#giveBack(address);
+    this.#release(address);
   }
 
-  /** A WebSocket has closed. */
-  close(): void {
+  /** Counts a WebSocket that closed. */
+  countClose(): void {
     this.upgraded--;
   }
 
   #refusal(address: string): ShedReason | undefined {
     if (this.count > this.limit) return "sockets";
-    if (this.#watch.isBalancer(address)) return undefined;
-    const opens = this.#of(addressKey(address));
-    if (opens === undefined) return undefined;
-    this.#renew(opens);
-    if (opens.left < 1) return "address";
-    opens.left--;
+    if (this.#limits.isBalancer(address)) return undefined;
+    const allowance = this.#allowanceOf(addressKey(address));
+    if (allowance === undefined) return undefined;
+    this.#refill(allowance);
+    if (allowance.left < 1) return "address";
+    allowance.left--;
     return undefined;
   }
 
-  #of(key: string): Opens | undefined {
-    const found = this.#opens.get(key);
+  #allowanceOf(key: string): OpenAllowance | undefined {
+    const found = this.#allowances.get(key);
     if (found) return found;
-    if (this.#opens.size >= MOST_ADDRESSES)
-      for (const [other, opens] of this.#opens) {
-        this.#renew(opens);
-        if (opens.left === this.#perAddress) this.#opens.delete(other);
+    if (this.#allowances.size >= MOST_ADDRESSES)
+      for (const [other, allowance] of this.#allowances) {
+        this.#refill(allowance);
+        if (allowance.left === this.#perAddress) this.#allowances.delete(other);
       }
-    if (this.#opens.size >= MOST_ADDRESSES) return undefined;
-    const opens = { left: this.#perAddress, at: this.#watch.now() };
-    this.#opens.set(key, opens);
-    return opens;
+    if (this.#allowances.size >= MOST_ADDRESSES) return undefined;
+    const allowance = { left: this.#perAddress, at: this.#limits.now() };
+    this.#allowances.set(key, allowance);
+    return allowance;
   }
 
-  #renew(opens: Opens): void {
-    const now = this.#watch.now();
-    const back = (Math.max(0, now - opens.at) / 1_000 / IDLE_SECONDS) * this.#perAddress;
-    opens.left = Math.min(this.#perAddress, opens.left + back);
-    opens.at = now;
+  #refill(allowance: OpenAllowance): void {
+    const now = this.#limits.now();
+    const returned = (Math.max(0, now - allowance.at) / 1_000 / IDLE_SECONDS) * this.#perAddress;
+    allowance.left = Math.min(this.#perAddress, allowance.left + returned);
+    allowance.at = now;
   }
 
-  #giveBack(address: string): void {
-    const opens = this.#opens.get(addressKey(address));
-    if (opens) opens.left = Math.min(this.#perAddress, opens.left + 1);
+  #release(address: string): void {
+    const allowance = this.#allowances.get(addressKey(address));
+    if (allowance) allowance.left = Math.min(this.#perAddress, allowance.left + 1);
   }
 }

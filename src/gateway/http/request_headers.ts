@@ -1,8 +1,8 @@
-/** A request's headers, and what they say of who sends it. */
+/** A request's headers, and the sender's address that follows from them. */
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
 import { plainAddress, type TrustedProxies } from "./address.ts";
 
-/** By their names in lower case; those of one name are joined by commas, which `getHeader` does not do. */
+/** By name in lower case; headers of one name are joined with commas, which `getHeader` does not do. */
 export type RequestHeaders = ReadonlyMap<string, string>;
 
 export function headersOf(req: HttpRequest): RequestHeaders {
@@ -14,7 +14,7 @@ export function headersOf(req: HttpRequest): RequestHeaders {
   return headers;
 }
 
-/** Whose request it is: the other end of the socket, and whom that speaks for where it is a balancer that is trusted. */
+/** The address at the other end of the socket, and the client's: they differ behind a trusted balancer. */
 export interface Sender {
   readonly peer: string;
   readonly client: string;

@@ -1,5 +1,5 @@
 /**
- * The door for clients: WebSocket upgrades on /v1/stream, and the market over HTTP. Who may come in is decided here,
+ * The clients' port: WebSocket upgrades on /v1/stream, and the market over HTTP. It decides which clients are accepted,
  * before there is a session.
  */
 import {
@@ -19,26 +19,26 @@ import { countOne, type Refusal } from "../counts.ts";
 import type { Session } from "../session/session.ts";
 import type { Socket, SocketData } from "../session/socket.ts";
 import { addressKey, shortAgent, TrustedProxies } from "./address.ts";
-import { type Admitted, type DoorContext as DoorParts, HttpDoor } from "./door.ts";
+import { type AdmissionParts, type AdmittedRequest, HttpAdmission } from "./admission.ts";
 import { checkHandshake, chooseSubprotocol, offeredSubprotocols } from "./handshake.ts";
-import { answerMarket, type MarketParts, type Read, readSymbols, readTicks } from "./http.ts";
+import { answerMarket, type MarketParts, type ReadQuery, readSymbols, readTicks } from "./market_api.ts";
 import { OpenSockets } from "./open_sockets.ts";
-import { originAllowed } from "./origin.ts";
+import { isOriginAllowed } from "./origin.ts";
 import { headersOf, type RequestHeaders, senderOf } from "./request_headers.ts";
 import { readSite, serveSite } from "./site.ts";
 import { planSockets } from "./socket_plan.ts";
 
-/** Whether to share the port with whoever else listens on it. The binding exports these, but its types do not. */
+/** Whether other processes may listen on the same port. The binding exports these numbers, its types do not. */
 const SHARED_PORT = 0;
 const EXCLUSIVE_PORT = 1;
-/** What a client that is refused is told to wait, seconds. */
+/** The `Retry-After` of a refused client, seconds. */
 const RETRY_AFTER = 1;
 /**
- * The largest message that is taken in at all. One above the setting is answered with a proper close; only one this
- * much larger is cut off while it is still arriving, since its bytes would have to be kept.
+ * The largest message that is received, as a multiple of the setting. A message above the setting gets a close frame;
+ * one this much larger is cut off while it arrives, because its bytes would have to be buffered.
  */
 const REFUSED_MESSAGES = 8;
-/** How much of a stranger's origin is sent back. */
+/** The most characters of a client's origin that the answer repeats. */
 const SHOWN_LENGTH = 255;
 
 /** Why an upgrade is refused. */
@@ -55,8 +55,8 @@ interface ServerSocketData extends SocketData {
 }
 
 /** What the server needs of the gateway. */
-export interface ServerParts extends DoorParts, MarketParts {
-  readonly settings: DoorParts["settings"] &
+export interface ServerParts extends AdmissionParts, MarketParts {
+  readonly settings: AdmissionParts["settings"] &
     MarketParts["settings"] &
     Pick<
       Settings,
@@ -86,7 +86,7 @@ export class GatewayServer {
   readonly #perAddress = new Map<string, number>();
   readonly #proxies: TrustedProxies;
   readonly #sockets: OpenSockets;
-  readonly #door: HttpDoor;
+  readonly #admission: HttpAdmission;
   #listening: us_listen_socket | undefined;
   #draining = false;
   #nextSession = 1;
@@ -96,7 +96,7 @@ export class GatewayServer {
     this.#context = context;
     const { heartbeat, maxConnections, maxMessageBytes, maxUnreadBytes, trustedProxies } = context.settings;
     this.#proxies = new TrustedProxies(trustedProxies);
-    this.#door = new HttpDoor(context, this.#proxies);
+    this.#admission = new HttpAdmission(context, this.#proxies);
     const { connections, sockets } = planSockets(maxConnections);
     this.#sockets = new OpenSockets(sockets, sockets - connections, {
       isBalancer: (address) => this.#proxies.trusts(address),
@@ -108,14 +108,14 @@ export class GatewayServer {
     });
     this.#app = app;
     this.#serveWatchlist();
-    const { answers } = this.#door;
+    const { responses: answers } = this.#admission;
     this.#app
       .filter((res, change) => this.#sockets.filter(res, change))
       .ws<ServerSocketData>("/v1/stream", {
         maxPayloadLength: maxMessageBytes * REFUSED_MESSAGES,
-        // Our own window closes a connection long before: this one would lose the close frame.
+        // The in-flight window closes a connection long before; at this limit the close frame would be lost.
         maxBackpressure: maxUnreadBytes * 4,
-        // Only for sockets that are closing: those in use are watched by their pings.
+        // Only for sockets that are closing: open ones are checked by pings.
         idleTimeout: Math.min(960, Math.ceil((heartbeat * 4) / 1_000 / 4) * 4 + 8),
         sendPingsAutomatically: false,
         upgrade: (res, req, context) => this.#upgrade(res, req, context),
@@ -134,30 +134,31 @@ export class GatewayServer {
           const { session, address } = socket.getUserData();
           session?.ended();
           if (session && this.#sessions.delete(session)) this.#context.counts.connections--;
-          this.#sockets.close();
-          this.#left(addressKey(address));
+          this.#sockets.countClose();
+          this.#releaseAddress(addressKey(address));
         },
       })
-      // What comes here has no key of the right length.
+      // Requests that reach this route have no key of the right length.
       .get(
         "/v1/stream",
-        this.#door.handle(({ res, headers, withBody }) => {
+        this.#admission.handler(({ res, headers, withBody }) => {
           const bad = checkHandshake(headers);
-          if (bad) answers.json(res, { status: bad.status, headers: bad.headers }, { error: bad.message }, withBody);
+          if (bad)
+            answers.sendJson(res, { status: bad.status, headers: bad.headers }, { error: bad.message }, withBody);
         }),
       )
       .get(
         "/v1/symbols",
-        this.#door.handleData((request) => this.#market(request, readSymbols)),
+        this.#admission.dataHandler((request) => this.#answerMarket(request, readSymbols)),
       )
       .get(
         "/v1/ticks",
-        this.#door.handleData((request) => this.#market(request, readTicks)),
+        this.#admission.dataHandler((request) => this.#answerMarket(request, readTicks)),
       )
       .get(
         "/*",
-        this.#door.handle(({ res }) =>
-          answers.json(
+        this.#admission.handler(({ res }) =>
+          answers.sendJson(
             res,
             { status: "404 Not Found" },
             { error: "there are /v1/stream, /v1/symbols and /v1/ticks?symbols=A,B" },
@@ -166,8 +167,8 @@ export class GatewayServer {
       )
       .any(
         "/*",
-        this.#door.handle(({ res, withBody }) =>
-          answers.json(
+        this.#admission.handler(({ res, withBody }) =>
+          answers.sendJson(
             res,
             { status: "405 Method Not Allowed", headers: { Allow: "GET" } },
             { error: "GET is all there is" },
@@ -177,19 +178,19 @@ export class GatewayServer {
       );
   }
 
-  /** The sessions that are open. */
+  /** All open sessions. */
   get sessions(): ReadonlySet<Session> {
     return this.#sessions;
   }
 
-  /** The sockets that are open, and how many there may be. */
+  /** The number of open sockets, and the limit. */
   get sockets(): { readonly count: number; readonly limit: number } {
     return this.#sockets;
   }
 
-  /** Answers over HTTP that clients have not taken yet. */
-  get pendingAnswers(): number {
-    return this.#door.answers.pending;
+  /** HTTP responses that clients have not read yet. */
+  get pendingResponses(): number {
+    return this.#admission.responses.pending;
   }
 
   /**
@@ -203,25 +204,25 @@ export class GatewayServer {
     return us_socket_local_port(this.#listening);
   }
 
-  /** From now on nobody is let in. */
-  refuse(): void {
+  /** Refuses all further upgrades. */
+  refuseUpgrades(): void {
     this.#draining = true;
   }
 
-  /** Stops to listen, and cuts what is still open. */
+  /** Stops listening, and closes all sockets at once. */
   close(): void {
     if (this.#listening) us_listen_socket_close(this.#listening);
     this.#listening = undefined;
     this.#app.close();
-    this.#door.answers.close();
+    this.#admission.responses.close();
   }
 
-  /** Prices come first: a page that cannot be read keeps no gateway from starting. */
+  /** A page that cannot be read does not stop the gateway from starting: prices are more important. */
   #serveWatchlist(): void {
     const { settings, log } = this.#context;
     if (!settings.watchlist) return;
     try {
-      serveSite(this.#app, readSite(), settings.origins, this.#door);
+      serveSite(this.#app, readSite(), settings.origins, this.#admission);
     } catch (error) {
       log.error({ err: error }, "the watchlist cannot be served");
     }
@@ -242,11 +243,11 @@ export class GatewayServer {
         ? { "Retry-After": String(RETRY_AFTER) }
         : {};
       const head = { status: refusal.status, headers: { ...refusal.headers, ...retry } };
-      this.#door.refuseUpgrade(res, head, { error: refusal.message }, key);
+      this.#admission.refuseUpgrade(res, head, { error: refusal.message }, key);
       return;
     }
     this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);
-    this.#sockets.upgrade(peer);
+    this.#sockets.countUpgrade(peer);
     res.upgrade<ServerSocketData>(
       { subprotocol: subprotocol as Subprotocol, address: client, agent, session: undefined },
       headers.get("sec-websocket-key") ?? "",
@@ -256,13 +257,13 @@ export class GatewayServer {
     );
   }
 
-  /** What is short is for us to mend, what is wrong with a client is not. */
+  /** The operator can raise a limit, so that is a warning; a client's mistake is information. */
   #logRefusal(reason: Refusal, address: string, agent: string): void {
     const level = reason === "connections" || reason === "address" ? "warn" : "info";
     this.#context.events.write(level, { reason, address, agent }, "refusing a connection", reason);
   }
 
-  /** @param key the client's address, as limits count it */
+  /** @param key the client's address, in the form of {@link addressKey} */
   #refusal(headers: RequestHeaders, key: string, subprotocol: Subprotocol | undefined): RefusedUpgrade | undefined {
     const { origins, maxConnections, maxConnectionsPerAddress } = this.#context.settings;
     if (this.#draining)
@@ -270,7 +271,7 @@ export class GatewayServer {
     const bad = checkHandshake(headers);
     if (bad) return { ...bad, reason: "handshake" };
     const origin = headers.get("origin") ?? "";
-    if (origin !== "" && !originAllowed(origins, origin, headers.get("host") ?? ""))
+    if (origin !== "" && !isOriginAllowed(origins, origin, headers.get("host") ?? ""))
       return {
         status: "403 Forbidden",
         reason: "origin",
@@ -293,19 +294,19 @@ export class GatewayServer {
     return undefined;
   }
 
-  #left(key: string): void {
+  #releaseAddress(key: string): void {
     const count = this.#perAddress.get(key) ?? 0;
     if (count > 1) this.#perAddress.set(key, count - 1);
     else this.#perAddress.delete(key);
   }
 
-  #market(request: Admitted, read: Read): void {
-    answerMarket(request, read, this.#context, this.#door);
+  #answerMarket(request: AdmittedRequest, read: ReadQuery): void {
+    answerMarket(request, read, this.#context, this.#admission);
   }
 }
 
 /**
- * Finds out whether a port can be listened on by us alone; 0 takes a free one.
+ * Checks that no other process listens on a port; 0 takes a free one.
  * @returns the port
  * @throws UsageError when the address cannot be listened on
  */

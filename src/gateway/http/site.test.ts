@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from "node:zlib";
-import { testDoor } from "../../../test/support/http_bench.ts";
+import { testAdmission } from "../../../test/support/http_bench.ts";
 import { RawSocket } from "../../../test/support/raw_socket.ts";
 import { readSite, serveSite } from "./site.ts";
 
@@ -32,7 +32,7 @@ before(async () => {
   write("assets/large.txt", LARGE);
   write("assets/main-ABCD1234.js.map", "what is of no known type is not served");
   listening = await new Promise((resolve) =>
-    serveSite(App(), readSite(folder), ORIGINS, testDoor())
+    serveSite(App(), readSite(folder), ORIGINS, testAdmission())
       .any("/*", (res) => void res.writeStatus("404 Not Found").end("elsewhere"))
       .listen(0, (socket) => resolve(socket as us_listen_socket)),
   );
@@ -155,7 +155,7 @@ test("a folder without a page is none, and one with far more than a page is refu
 });
 
 test("what has not been built says how to build it", async () => {
-  const app = serveSite(App(), undefined, ["*"], testDoor());
+  const app = serveSite(App(), undefined, ["*"], testAdmission());
   const socket = await new Promise<us_listen_socket>((resolve) =>
     app.listen(0, (socket) => resolve(socket as us_listen_socket)),
   );

@@ -1,6 +1,6 @@
 /**
- * The watchlist as files: what `npm run build` made, read once and served from memory. No path of a request ever
- * becomes the name of a file, and nothing is compressed while prices wait.
+ * Serves the watchlist: the files of `npm run build`, read once and kept in memory. A request's path never becomes a
+ * file name, and no file is compressed while the gateway runs.
  */
 
 import type { TemplatedApp } from "uWebSockets.js";
@@ -8,13 +8,13 @@ import { createHash } from "node:crypto";
 import { type Dirent, existsSync, readdirSync, readFileSync } from "node:fs";
 import { extname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Admitted, HttpDoor } from "./door.ts";
-import { hostAllowed } from "./origin.ts";
+import type { AdmittedRequest, HttpAdmission } from "./admission.ts";
+import { isHostAllowed } from "./origin.ts";
 
-/** Where the build leaves the page. */
+/** The folder that the build writes. */
 export const SITE_FOLDER = fileURLToPath(new URL("../../../dist/web/", import.meta.url));
 
-/** What is read into memory at most: the page has a tenth of it. */
+/** The most that is read into memory; the page has a tenth of it. */
 const MOST_FILES = 64;
 const MOST_BYTES = 8_388_608;
 
@@ -26,13 +26,13 @@ const TYPES: Readonly<Record<string, string>> = {
   ".txt": "text/plain; charset=utf-8",
 };
 
-/** The forms that a file is kept in, the best first, by the name that HTTP has for them. */
+/** The content encodings of a file, the best first, by their HTTP names. */
 const ENCODINGS = [
   { name: "br", extension: ".br" },
   { name: "gzip", extension: ".gz" },
 ] as const;
 
-/** What every answer of ours says. The page loads nothing from elsewhere, and no script but its own files. */
+/** Headers of every answer. The page loads nothing from other sites, and no script except its own files. */
 const SAFE_HEADERS = {
   "Content-Security-Policy":
     "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
@@ -40,30 +40,30 @@ const SAFE_HEADERS = {
   "Referrer-Policy": "no-referrer",
 };
 
-/** One form of a file. */
+/** A file in one encoding. */
 interface Body {
   readonly bytes: Buffer;
-  /** As HTTP has it, with its quotes. */
+  /** The ETag, with its quotes. */
   readonly tag: string;
-  /** The name of its encoding; undefined for the file as it is. */
+  /** The name of the encoding; undefined for the plain file. */
   readonly encoding: string | undefined;
 }
 
 /** A file of the page. */
 export interface SiteFile {
-  /** As it is asked for: `/` or `/assets/main-ABCDEFGH.js`. */
+  /** The path of the request: `/` or `/assets/main-ABCDEFGH.js`. */
   readonly path: string;
   readonly type: string;
-  /** Whether its name changes with its content. */
+  /** Whether the name changes with the content. */
   readonly isHashed: boolean;
-  /** The best first; the file as it is is the last. */
+  /** The best encoding first, the plain file last. */
   readonly bodies: readonly Body[];
 }
 
 /**
  * Reads the page.
  * @returns its files; undefined when it has not been built
- * @throws Error when there is more than a page can have, or it cannot be read
+ * @throws Error when there are more files or bytes than the limit, or a file cannot be read
  */
 export function readSite(folder: string = SITE_FOLDER): readonly SiteFile[] | undefined {
   if (!existsSync(join(folder, "index.html"))) return undefined;
@@ -99,35 +99,40 @@ function bodyOf(bytes: Buffer, encoding: string | undefined): Body {
 }
 
 /**
- * Puts the page at the door: `/` and the files that it loads. Without one `/` says how to come by it.
- * @param origins whose pages may connect
+ * Registers the handlers for `/` and the files that it loads. Without files, `/` explains how to build them.
+ * @param origins the origins whose pages may connect
  */
 export function serveSite(
   app: TemplatedApp,
   files: readonly SiteFile[] | undefined,
   origins: readonly string[],
-  door: HttpDoor,
+  admission: HttpAdmission,
 ): TemplatedApp {
   if (!files)
     return app.get(
       "/",
-      door.handle((request) => explain(request, door, "404 Not Found", "Not built", NOT_BUILT)),
+      admission.handler((request) => sendExplanation(request, admission, "404 Not Found", "Not built", NOT_BUILT)),
     );
   for (const file of files) {
-    const handler = door.handle((request) => answer(request, door, file, origins));
+    const handler = admission.handler((request) => sendFile(request, admission, file, origins));
     app.get(file.path, handler);
     app.head(file.path, handler);
   }
   return app;
 }
 
-function answer(request: Admitted, door: HttpDoor, file: SiteFile, origins: readonly string[]): void {
+function sendFile(
+  request: AdmittedRequest,
+  admission: HttpAdmission,
+  file: SiteFile,
+  origins: readonly string[],
+): void {
   const { res, headers, withBody } = request;
   const host = headers.get("host") ?? "";
-  if (file.path === "/" && !hostAllowed(origins, host))
-    return explain(request, door, "403 Forbidden", "Not let in", notListed(host));
-  const body = choose(file.bodies, headers.get("accept-encoding") ?? "");
-  const isKnown = knows(headers.get("if-none-match") ?? "", body.tag);
+  if (file.path === "/" && !isHostAllowed(origins, host))
+    return sendExplanation(request, admission, "403 Forbidden", "Not let in", notListed(host));
+  const body = chooseEncoding(file.bodies, headers.get("accept-encoding") ?? "");
+  const isKnown = isCached(headers.get("if-none-match") ?? "", body.tag);
   const head = {
     status: isKnown ? "304 Not Modified" : "200 OK",
     type: file.type,
@@ -139,11 +144,11 @@ function answer(request: Admitted, door: HttpDoor, file: SiteFile, origins: read
       ...(body.encoding && { "Content-Encoding": body.encoding }),
     },
   };
-  door.answers.send(res, head, body.bytes, withBody && !isKnown);
+  admission.responses.send(res, head, body.bytes, withBody && !isKnown);
 }
 
-/** The best form that the browser takes. */
-function choose(bodies: readonly Body[], accepted: string): Body {
+/** The best encoding that the browser accepts. */
+function chooseEncoding(bodies: readonly Body[], accepted: string): Body {
   const names = new Set<string>();
   for (const part of accepted.split(",")) {
     const [name, ...parameters] = part.split(";").map((word) => word.trim().toLowerCase());
@@ -152,8 +157,8 @@ function choose(bodies: readonly Body[], accepted: string): Body {
   return bodies.find(({ encoding }) => encoding === undefined || names.has(encoding)) as Body;
 }
 
-/** Whether what a browser has is what it would get. */
-function knows(header: string, tag: string): boolean {
+/** Whether the browser has this version already. */
+function isCached(header: string, tag: string): boolean {
   return header.split(",").some((known) => known.trim().replace(/^W\//, "") === tag || known.trim() === "*");
 }
 
@@ -164,9 +169,15 @@ function notListed(host: string): string {
   return `This gateway takes no connections from pages of ${name}. Whoever runs it lets them in with <code>--origin https://${name}</code> (or <code>http://</code>, as you came).`;
 }
 
-/** A page of one sentence, in place of the watchlist. */
-function explain({ res, withBody }: Admitted, door: HttpDoor, status: string, title: string, sentence: string): void {
-  door.answers.send(
+/** Sends a page of one sentence instead of the watchlist. */
+function sendExplanation(
+  { res, withBody }: AdmittedRequest,
+  admission: HttpAdmission,
+  status: string,
+  title: string,
+  sentence: string,
+): void {
+  admission.responses.send(
     res,
     { status, type: "text/html; charset=utf-8", headers: { ...SAFE_HEADERS, "Cache-Control": "no-store" } },
     `<!doctype html><html lang="en"><meta charset="utf-8"><title>Tickgate: ${title}</title><p>${sentence}</p>`,

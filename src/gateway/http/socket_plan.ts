@@ -1,14 +1,14 @@
-/** How many sockets the clients' port may hold: what the system's limit on open files leaves, and what the settings ask for. */
+/** Plans how many sockets the clients' port may hold, from the system's limit on open files and the settings. */
 import { readFileSync } from "node:fs";
 
 /**
- * Files that a process needs besides its clients' sockets: its own (about 40), the admin port (64), Redis, venues. Where the
- * limit is low it is half of them.
+ * Files that a process needs besides its clients' sockets: its own (about 40), the admin port (64), Redis, venues. When
+ * the limit is low, half of it.
  */
 const OTHER_FILES = 256;
 /**
- * Sockets that are no WebSocket (yet): upgrades under way, and HTTP. A part of all, and never fewer than these: clients that
- * reconnect all at once from one address have half of them for their handshakes.
+ * Sockets without an upgrade: upgrades under way, and HTTP. A part of all, and never fewer than these: clients of one
+ * address that reconnect at the same time may use half of them for their handshakes.
  */
 const OTHER_SOCKETS_PART = 8;
 const OTHER_SOCKETS_LEAST = 128;
@@ -16,28 +16,28 @@ const OTHER_SOCKETS_LEAST = 128;
 export interface SocketPlan {
   /** WebSockets at once. */
   readonly connections: number;
-  /** Sockets at once, WebSockets among them; more are closed as they come. */
+  /** Sockets at once, WebSockets included; further ones are closed at once. */
   readonly sockets: number;
 }
 
 /**
- * The most sockets that the system's limit on open files leaves room for; undefined where there is none, or where the system
- * does not say (Windows). Node raises its soft limit to the hard one when it starts.
+ * The most sockets that the limit on open files allows; undefined when there is no limit, or the system does not
+ * report it (Windows). Node raises its soft limit to the hard one when it starts.
  */
 export function socketsPossible(): number | undefined {
   const limit = openFileLimit();
   return limit === undefined ? undefined : Math.max(2, limit - Math.min(OTHER_FILES, Math.ceil(limit / 2)));
 }
 
-/** Shares the sockets out. @param possible as {@link socketsPossible} has it */
+/** Divides the sockets. @param possible the result of {@link socketsPossible} */
 export function planSockets(maxConnections: number, possible = socketsPossible()): SocketPlan {
-  const wanted = maxConnections + othersOf(maxConnections);
+  const wanted = maxConnections + otherSockets(maxConnections);
   if (possible === undefined || wanted <= possible) return { connections: maxConnections, sockets: wanted };
-  const others = Math.min(othersOf(possible), Math.floor(possible / 2));
+  const others = Math.min(otherSockets(possible), Math.floor(possible / 2));
   return { connections: Math.min(maxConnections, possible - others), sockets: possible };
 }
 
-function othersOf(sockets: number): number {
+function otherSockets(sockets: number): number {
   return Math.max(OTHER_SOCKETS_LEAST, Math.ceil(sockets / OTHER_SOCKETS_PART));
 }
 
@@ -52,13 +52,13 @@ function openFileLimit(): number | undefined {
   return limitOfProc(limits);
 }
 
-/** @param limits what /proc/self/limits says, see https://man7.org/linux/man-pages/man5/proc_pid_limits.5.html */
+/** @param limits the text of /proc/self/limits, see https://man7.org/linux/man-pages/man5/proc_pid_limits.5.html */
 export function limitOfProc(limits: string): number | undefined {
   const [, soft] = /^Max open files\s+(\d+)/m.exec(limits) ?? [];
   return soft === undefined ? undefined : Number(soft);
 }
 
-/** @param report what Node's diagnostic report says, which has the limits on macOS too */
+/** @param report Node's diagnostic report, which has the limits on macOS too */
 export function limitOfReport(report: unknown): number | undefined {
   const { userLimits } = (report ?? {}) as { userLimits?: { open_files?: { soft?: unknown } } };
   const soft = Number(userLimits?.open_files?.soft);
@@ -66,7 +66,7 @@ export function limitOfReport(report: unknown): number | undefined {
 }
 
 function reportOfNode(): unknown {
-  // Names of the other ends would be looked up, which takes seconds.
+  // Without this, Node resolves the host names of all peers, which takes seconds.
   Object.assign(process.report, { excludeNetwork: true });
   return process.report.getReport();
 }

@@ -1,4 +1,7 @@
-/** The traces under way at an admin port: so many for one client and in all, of which the oldest makes room for a new one. */
+/**
+ * The traces under way at an admin port: so many for one client and in all, of which the oldest makes room for a new
+ * one.
+ */
 
 /** A person has one or two terminals. */
 const MOST_PER_CLIENT = 4;

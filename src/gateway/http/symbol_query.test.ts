@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { isPattern } from "../../base/tick.ts";
-import { readSymbolQuery, type SymbolQuery } from "./query.ts";
+import { readSymbolQuery, type SymbolQuery } from "./symbol_query.ts";
 
 function read(list: string, most = 1_000): SymbolQuery {
   const query = readSymbolQuery(list, most);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { isCrossSite, isOwnHost } from "./admin_guard.ts";
+import { isCrossSite, isOwnHost } from "./request_guard.ts";
 
 test("a host is ours when it is a number, localhost or listed", () => {
   for (const host of ["127.0.0.1:9090", "[::1]", "localhost", "GATEWAY1:9090", undefined])

@@ -1,9 +1,9 @@
 /**
- * The connections of the admin port: a few, and never so many that a health check finds no room. A new one is always taken; where
- * there are too many, one that waits for nothing goes.
+ * The connections of the admin port: a few, and never so many that a health check finds no room. A new one is always
+ * taken; where there are too many, one that waits for nothing goes.
  */
 import type { Socket } from "node:net";
-import { addressKey, plainAddress } from "./gateway/http/address.ts";
+import { addressKey, plainAddress } from "../gateway/http/address.ts";
 
 /** Connections at once: scrapers, balancers and people are ten or twenty. They take open files from clients. */
 const MOST_CONNECTIONS = 64;
@@ -25,12 +25,13 @@ export class AdminConnections {
   add(socket: Socket): void {
     this.#connections.set(socket, { address: clientKey(socket), isBusy: false });
     socket.once("close", () => this.#connections.delete(socket));
-    if (this.#connections.size > MOST_CONNECTIONS) this.#victim(socket)?.destroy();
+    if (this.#connections.size > MOST_CONNECTIONS) this.#chooseVictim(socket)?.destroy();
   }
 
   /**
    * A request has come.
-   * @returns whether it may be answered: one at a time, since Node starts to answer all that come on a connection at once
+   * @returns whether it may be answered: one at a time, since Node starts to answer all that come on a connection at
+   * once
    */
   begin(socket: Socket): boolean {
     const connection = this.#connections.get(socket);
@@ -45,7 +46,7 @@ export class AdminConnections {
   }
 
   /** The oldest without a request, of the address that has the most; where all have one, the oldest of that address. */
-  #victim(newest: Socket): Socket | undefined {
+  #chooseVictim(newest: Socket): Socket | undefined {
     const counts = new Map<string, number>();
     for (const { address } of this.#connections.values()) counts.set(address, (counts.get(address) ?? 0) + 1);
     const most = Math.max(...counts.values());

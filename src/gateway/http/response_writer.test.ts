@@ -10,17 +10,17 @@ import { EventEmitter, once } from "node:events";
 import { request } from "node:http";
 import { after, before, test } from "node:test";
 import { until } from "../../../test/support/gateway_process.ts";
-import { testDoor } from "../../../test/support/http_bench.ts";
+import { testAdmission } from "../../../test/support/http_bench.ts";
 import { RawSocket } from "../../../test/support/raw_socket.ts";
-import { ANSWER_BYTES } from "./answers.ts";
-import type { Admitted } from "./door.ts";
+import type { AdmittedRequest } from "./admission.ts";
+import { RESPONSE_BYTES } from "./response_writer.ts";
 
 const OK = { status: "200 OK", type: "text/plain" };
 /** More than a socket's buffers take at once. */
 const LARGE = 12_000_000;
 const LINE = "0123456789".repeat(10);
 
-const door = testDoor();
+const admission = testAdmission();
 const changes = new EventEmitter();
 const counts = { handled: 0, pieces: 0, ended: 0 };
 let listening: us_listen_socket;
@@ -33,17 +33,17 @@ function* lines(bytes: number): Iterator<string> {
   }
 }
 
-function stream({ res, account }: Admitted, bytes: number): void {
-  door.budget.reserve(account, ANSWER_BYTES);
-  door.answers.stream(res, OK, lines(bytes), account, () => {
-    door.budget.release(account, ANSWER_BYTES);
+function stream({ res, account }: AdmittedRequest, bytes: number): void {
+  admission.budget.reserve(account, RESPONSE_BYTES);
+  admission.responses.stream(res, OK, lines(bytes), account, () => {
+    admission.budget.release(account, RESPONSE_BYTES);
     counts.ended++;
     changes.emit("change");
   });
 }
 
-const handler = (answer: (request: Admitted) => void) => {
-  const handled = door.handle(answer);
+const handler = (answer: (request: AdmittedRequest) => void) => {
+  const handled = admission.handler(answer);
   return (res: HttpResponse, req: Parameters<typeof handled>[1]) => {
     counts.handled++;
     handled(res, req);
@@ -63,15 +63,15 @@ before(async () => {
     )
     .get(
       "/small",
-      handler(({ res }) => door.answers.send(res, OK, "small")),
+      handler(({ res }) => admission.responses.send(res, OK, "small")),
     )
     .get(
       "/bytes",
-      handler(({ res, query }) => door.answers.send(res, OK, Buffer.alloc(Number(query), "b"))),
+      handler(({ res, query }) => admission.responses.send(res, OK, Buffer.alloc(Number(query), "b"))),
     )
     .any(
       "/*",
-      handler(({ res, withBody }) => door.answers.send(res, OK, "anything", withBody)),
+      handler(({ res, withBody }) => admission.responses.send(res, OK, "anything", withBody)),
     );
   listening = await new Promise((resolve) => app.listen(0, (socket) => resolve(socket as us_listen_socket)));
   port = us_socket_local_port(listening);
@@ -114,7 +114,7 @@ test("no more is generated than a client takes, and it gets all of it when it re
   for (let count = 0; count < 100; count++) await get("/small");
   const generated = counts.pieces * LINE.length;
   assert.ok(generated < LARGE, `${generated} bytes were generated`);
-  assert.equal(door.answers.pending, 1);
+  assert.equal(admission.responses.pending, 1);
   const { ended } = counts;
   raw.socket.resume();
   await raw.heard("\r\n0\r\n\r\n");
@@ -140,10 +140,10 @@ test("an answer whose client goes ends with it", async () => {
   const raw = new RawSocket(port);
   raw.socket.pause();
   raw.socket.write(ask("GET", "/large"));
-  await until(changes, () => door.answers.pending === 1, "the answer to begin");
+  await until(changes, () => admission.responses.pending === 1, "the answer to begin");
   raw.destroy();
   await until(changes, () => counts.ended === ended + 1, "the answer to end");
-  assert.equal(door.answers.pending, 0);
+  assert.equal(admission.responses.pending, 0);
 });
 
 test("a few small requests in one go are answered in order", async () => {

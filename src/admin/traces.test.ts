@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { AdminTraces } from "./admin_traces.ts";
+import { AdminTraces } from "./traces.ts";
 
 function bench() {
   const traces = new AdminTraces();

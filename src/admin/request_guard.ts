@@ -1,13 +1,14 @@
 /**
- * What web pages of others may not do at the admin port: a browser inside of a network can be made to send requests to it. It
- * says under which name it does (Host), and for which page (Origin, Sec-Fetch-Site); programs say neither of the last two.
+ * What web pages of others may not do at the admin port: a browser inside of a network can be made to send requests to
+ * it. It says under which name it does (Host), and for which page (Origin, Sec-Fetch-Site); programs say neither of the
+ * last two.
  */
 import type { IncomingHttpHeaders } from "node:http";
-import { hostNameOf, isNumberOrLocal } from "./base/host_header.ts";
+import { hostNameOf, isNumberOrLocal } from "../base/host_header.ts";
 
 /**
- * Whether a request is answered under the name that it was sent to. A name that is not listed may be anyone's, which leads here for
- * now (DNS rebinding). Without a Host it is no browser's.
+ * Whether a request is answered under the name that it was sent to. A name that is not listed may be anyone's, which
+ * leads here for now (DNS rebinding). Without a Host it is no browser's.
  * @param names those that are listed (`--admin-name`), in lower case
  */
 export function isOwnHost(host: string | undefined, names: readonly string[]): boolean {

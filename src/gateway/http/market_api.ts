@@ -1,4 +1,4 @@
-/** The market over HTTP, as JSON: for a script or a first try, where a stream would be too much. */
+/** The market over HTTP, as JSON: for scripts and first steps that need no stream. */
 
 import type { Clock } from "../../base/clock.ts";
 import { FIELD_COUNT, FIELDS, isPattern, STATES } from "../../base/tick.ts";
@@ -6,22 +6,22 @@ import type { BusReader } from "../../bus/bus.ts";
 import type { GatewayTable } from "../../market/gateway_table.ts";
 import { prefixRange } from "../../market/symbol_index.ts";
 import type { Settings } from "../../settings/settings.ts";
-import { ANSWER_BYTES } from "./answers.ts";
-import type { Admitted, HttpDoor } from "./door.ts";
-import { readSymbolQuery } from "./query.ts";
+import type { AdmittedRequest, HttpAdmission } from "./admission.ts";
+import { RESPONSE_BYTES } from "./response_writer.ts";
+import { readSymbolQuery } from "./symbol_query.ts";
 
-/** How long an answer waits for what nobody had followed to be read from the bus, ms. */
-const KNOWN_TIME = 1_000;
-const KNOWN_LOOK = 10;
+/** How long an answer waits for the bus to read symbols that no client follows, and how often it checks, ms. */
+const KNOWN_TIMEOUT = 1_000;
+const KNOWN_INTERVAL = 10;
 
-/** What is asked of the market: some symbols, or every one (undefined). */
-interface Question {
+/** A query of some symbols, or of all (undefined). */
+interface MarketQuery {
   readonly symbols: readonly string[] | undefined;
-  /** The answer in pieces, each as the market is when it is taken. */
+  /** The answer in pieces; each one has the market's values at the time when it is generated. */
   answer(): Iterator<string>;
 }
 
-/** What answers need of the gateway. */
+/** The parts of the gateway that answers use. */
 export interface MarketParts {
   readonly table: GatewayTable;
   readonly clock: Clock;
@@ -29,39 +29,44 @@ export interface MarketParts {
   readonly settings: Pick<Settings, "maxSymbolsPerConnection">;
 }
 
-/** Reads a question from a query, or says what is wrong with it. */
-export type Read = (query: URLSearchParams, context: MarketParts) => Question | { readonly error: string };
+/** Parses the query of a request, or returns what is wrong with it. */
+export type ReadQuery = (query: URLSearchParams, context: MarketParts) => MarketQuery | { readonly error: string };
 
-/** Answers a question about the market, when the bus knows what it is about. */
-export function answerMarket(request: Admitted, read: Read, context: MarketParts, door: HttpDoor): void {
+/** Answers a query of the market as soon as the bus knows the symbols. */
+export function answerMarket(
+  request: AdmittedRequest,
+  read: ReadQuery,
+  context: MarketParts,
+  admission: HttpAdmission,
+): void {
   const { res, account } = request;
-  const { answers, budget } = door;
-  const headers = door.dataHeaders(request);
-  const question = read(new URLSearchParams(request.query), context);
-  if ("error" in question) return answers.json(res, { status: "400 Bad Request", headers }, question);
-  const refused = budget.reserve(account, ANSWER_BYTES);
-  if (refused) return door.refuse(request, refused);
+  const { responses: answers, budget } = admission;
+  const headers = admission.dataHeaders(request);
+  const query = read(new URLSearchParams(request.query), context);
+  if ("error" in query) return answers.sendJson(res, { status: "400 Bad Request", headers }, query);
+  const refused = budget.reserve(account, RESPONSE_BYTES);
+  if (refused) return admission.refuse(request, refused);
   const { bus, clock } = context;
-  const symbols = question.symbols ?? [undefined];
+  const symbols = query.symbols ?? [undefined];
   for (const symbol of symbols) bus.follow(symbol);
-  const deadline = clock.millis() + KNOWN_TIME;
+  const deadline = clock.millis() + KNOWN_TIMEOUT;
   let timer: NodeJS.Timeout | undefined;
-  const release = () => budget.release(account, ANSWER_BYTES);
+  const release = () => budget.release(account, RESPONSE_BYTES);
   const end = () => {
     clearTimeout(timer);
     for (const symbol of symbols) bus.unfollow(symbol);
   };
-  const look = () => {
+  const tryAnswer = () => {
     const known = symbols.every((symbol) => bus.isKnown(symbol));
     if (!known && clock.millis() < deadline) {
-      timer = setTimeout(look, KNOWN_LOOK);
+      timer = setTimeout(tryAnswer, KNOWN_INTERVAL);
       return;
     }
     end();
     const head = { status: "200 OK", type: "application/json; charset=utf-8", headers };
-    if (known) return answers.stream(res, head, question.answer(), account, release);
+    if (known) return answers.stream(res, head, query.answer(), account, release);
     release();
-    answers.json(
+    answers.sendJson(
       res,
       { status: "503 Service Unavailable", headers },
       { error: bus.unready() ?? "the market is not known yet" },
@@ -71,11 +76,11 @@ export function answerMarket(request: Admitted, read: Read, context: MarketParts
     end();
     release();
   });
-  look();
+  tryAnswer();
 }
 
 /** `GET /v1/symbols`: every symbol that has had a tick, in order; `?prefix=` for some of them. */
-export const readSymbols: Read = (query, { table, clock }) => ({
+export const readSymbols: ReadQuery = (query, { table, clock }) => ({
   symbols: undefined,
   *answer() {
     yield `{"time":${clock.micros()},"symbols":[`;
@@ -92,7 +97,7 @@ export const readSymbols: Read = (query, { table, clock }) => ({
  * `GET /v1/ticks?symbols=A,B`: the latest tick of each, which may be patterns too. Symbols that have had no tick are
  * listed as `unknown`.
  */
-export const readTicks: Read = (query, { table, clock, settings }) => {
+export const readTicks: ReadQuery = (query, { table, clock, settings }) => {
   const asked = readSymbolQuery(query.get("symbols") ?? "", settings.maxSymbolsPerConnection);
   if ("error" in asked) return asked;
   const { texts } = asked;
@@ -116,7 +121,7 @@ export const readTicks: Read = (query, { table, clock, settings }) => {
   };
 };
 
-/** The rows of the symbols with a prefix, in order, as they are now: those that come later are not among them. */
+/** The rows of the symbols with a prefix, in order; symbols that are added later are not included. */
 function* matching(table: GatewayTable, prefix: string): Iterable<number> {
   const rows = table.sortedKnown();
   const [from, to] = prefixRange(table.symbols, rows, prefix);

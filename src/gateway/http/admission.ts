@@ -1,20 +1,23 @@
-/** Whom the clients' port answers over HTTP, and under which names: a request is admitted here before anything is done for it. */
+/**
+ * Decides which HTTP requests are answered, by their cost and by the host name they were sent to, before any work is
+ * done.
+ */
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
 import type { Clock } from "../../base/clock.ts";
 import type { RateLimitedLog } from "../../log/rate_limited_log.ts";
 import type { Settings } from "../../settings/settings.ts";
 import type { GatewayCounts } from "../counts.ts";
 import { addressKey, type TrustedProxies } from "./address.ts";
-import { type Head, HttpAnswers } from "./answers.ts";
-import { type Account, HttpBudget, type HttpLimits, type HttpRefusal, type Refused } from "./budget.ts";
-import { hostAllowed, originAllowed } from "./origin.ts";
+import { type Account, type BudgetRefusal, HttpBudget, type HttpLimits, type HttpRefusal } from "./budget.ts";
+import { isHostAllowed, isOriginAllowed } from "./origin.ts";
 import { headersOf, type RequestHeaders, senderOf } from "./request_headers.ts";
+import { type Head, ResponseWriter } from "./response_writer.ts";
 
-/** How much of a stranger's text is sent back. */
+/** The most characters of a client's text that an answer repeats. */
 const SHOWN_LENGTH = 255;
 
 /** A request that may be answered. */
-export interface Admitted {
+export interface AdmittedRequest {
   readonly res: HttpResponse;
   readonly headers: RequestHeaders;
   /** False for a HEAD. */
@@ -22,47 +25,47 @@ export interface Admitted {
   readonly query: string;
   /** For the log. */
   readonly address: string;
-  /** What the answer is charged to. */
+  /** The account that pays for the answer. */
   readonly account: Account;
 }
 
-/** What the door needs of the gateway. */
-export interface DoorContext {
+/** The parts of the gateway that admission uses. */
+export interface AdmissionParts {
   readonly clock: Clock;
   readonly counts: GatewayCounts;
   readonly events: RateLimitedLog;
   readonly settings: Pick<Settings, "origins" | keyof HttpLimits>;
 }
 
-export class HttpDoor {
+export class HttpAdmission {
   readonly budget: HttpBudget;
-  readonly answers: HttpAnswers;
-  readonly #context: DoorContext;
+  readonly responses: ResponseWriter;
+  readonly #context: AdmissionParts;
   readonly #proxies: TrustedProxies;
 
-  constructor(context: DoorContext, proxies: TrustedProxies) {
+  constructor(context: AdmissionParts, proxies: TrustedProxies) {
     this.#context = context;
     this.#proxies = proxies;
     this.budget = new HttpBudget(context.settings, context.clock.millis());
-    this.answers = new HttpAnswers(this.budget, context.clock);
+    this.responses = new ResponseWriter(this.budget, context.clock);
   }
 
-  /** A handler that is only called for requests that may be answered. */
-  handle(answer: (request: Admitted) => void): (res: HttpResponse, req: HttpRequest) => void {
+  /** Makes a handler for uWebSockets.js that calls `answer` only for admitted requests. */
+  handler(answer: (request: AdmittedRequest) => void): (res: HttpResponse, req: HttpRequest) => void {
     return (res, req) => {
       const request = this.#admit(res, req);
       if (request) answer(request);
     };
   }
 
-  /** As {@link handle}, for answers that other sites' pages must not read. */
-  handleData(answer: (request: Admitted) => void): (res: HttpResponse, req: HttpRequest) => void {
-    return this.handle((request) => {
+  /** As {@link handler}, for data that the pages of other sites must not read. */
+  dataHandler(answer: (request: AdmittedRequest) => void): (res: HttpResponse, req: HttpRequest) => void {
+    return this.handler((request) => {
       const host = request.headers.get("host") ?? "";
-      if (hostAllowed(this.#context.settings.origins, host)) return answer(request);
-      this.#count("host", request.address);
+      if (isHostAllowed(this.#context.settings.origins, host)) return answer(request);
+      this.#countRefusal("host", request.address);
       const message = `nothing is given out under the name ${host.slice(0, SHOWN_LENGTH)}: list it with --origin`;
-      this.answers.json(
+      this.responses.sendJson(
         request.res,
         { status: "403 Forbidden", headers: NOT_STORED },
         { error: message },
@@ -71,34 +74,36 @@ export class HttpDoor {
     });
   }
 
-  /** The headers of an answer with data: which pages may read it, and that nobody keeps it. */
-  dataHeaders({ headers }: Admitted): Record<string, string> {
+  /** The headers of an answer with data: which pages may read it, and that no cache keeps it. */
+  dataHeaders({ headers }: AdmittedRequest): Record<string, string> {
     const origin = headers.get("origin") ?? "";
     const { origins } = this.#context.settings;
-    if (origin === "" || !originAllowed(origins, origin, headers.get("host") ?? "")) return { ...NOT_STORED };
+    if (origin === "" || !isOriginAllowed(origins, origin, headers.get("host") ?? "")) return { ...NOT_STORED };
     return { ...NOT_STORED, "Access-Control-Allow-Origin": origin, Vary: "Origin" };
   }
 
   /** Refuses a request that was admitted. */
-  refuse({ res, address, withBody }: Admitted, refused: Refused): void {
-    this.#count(refused.reason, address);
-    this.answers.refuse(res, refused, withBody);
+  refuse({ res, address, withBody }: AdmittedRequest, refused: BudgetRefusal): void {
+    this.#countRefusal(refused.reason, address);
+    this.responses.refuse(res, refused, withBody);
   }
 
-  /** Answers an upgrade that is refused, which costs as much as a request; not at once where the address asks too often. */
+  /**
+   * Answers a refused upgrade. It costs as much as a request; an address over its limit gets the answer with a delay.
+   */
   refuseUpgrade(res: HttpResponse, head: Omit<Head, "type">, body: unknown, address: string): void {
     const now = this.#context.clock.millis();
     this.#context.counts.httpRequests++;
-    const isTooOften = this.budget.admit(this.budget.of(address, now), now) !== undefined;
-    if (isTooOften) this.answers.jsonLater(res, head, body);
-    else this.answers.json(res, head, body);
+    const isOverLimit = this.budget.admit(this.budget.accountOf(address, now), now) !== undefined;
+    if (isOverLimit) this.responses.sendJsonDelayed(res, head, body);
+    else this.responses.sendJson(res, head, body);
   }
 
-  #admit(res: HttpResponse, req: HttpRequest): Admitted | undefined {
+  #admit(res: HttpResponse, req: HttpRequest): AdmittedRequest | undefined {
     const now = this.#context.clock.millis();
     const headers = headersOf(req);
     const address = senderOf(res, headers, this.#proxies).client;
-    const account = this.budget.of(addressKey(address), now);
+    const account = this.budget.accountOf(addressKey(address), now);
     const withBody = req.getCaseSensitiveMethod() !== "HEAD";
     this.#context.counts.httpRequests++;
     const request = { res, headers, withBody, query: req.getQuery(), address, account };
@@ -108,7 +113,7 @@ export class HttpDoor {
     return undefined;
   }
 
-  #count(reason: HttpRefusal, address: string): void {
+  #countRefusal(reason: HttpRefusal, address: string): void {
     this.#context.counts.httpRefused[reason]++;
     this.#context.events.write("warn", { reason, address }, "refusing an HTTP request", reason);
   }

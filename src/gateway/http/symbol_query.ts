@@ -1,24 +1,24 @@
-/** What a query of `/v1/ticks` names: each symbol and each pattern once, and no pattern that another one covers. */
+/** The symbols and patterns of a `/v1/ticks` query: each one once, without patterns that another pattern covers. */
 
 import { isPattern, isSymbol } from "../../base/tick.ts";
 import { Prefixes, prefixOf } from "../../market/prefixes.ts";
 
-/** Texts in a query. What uWebSockets.js accepts as a request's head (4 KB) holds about twice as many of one letter. */
+/** The most texts in a query. The largest head that uWebSockets.js accepts (4 KB) holds twice as many of one letter. */
 const MOST_TEXTS = 1_024;
-/** How much of a wrong text is sent back. */
+/** The most characters of a wrong text that the error repeats. */
 const SHOWN_LENGTH = 64;
 
 export interface SymbolQuery {
-  /** Symbols and patterns in the order in which they were first named. */
+  /** Symbols and patterns, each in the order of its first occurrence. */
   readonly texts: readonly string[];
   /** Whether a pattern covers the symbol. */
   isCovered(symbol: string): boolean;
 }
 
 /**
- * Reads a list of symbols and patterns with commas between.
- * @param most how many different texts there may be
- * @returns what was named, or what is wrong with it
+ * Parses a comma-separated list of symbols and patterns.
+ * @param most the limit on different texts
+ * @returns the query, or what is wrong with it
  */
 export function readSymbolQuery(list: string, most: number): SymbolQuery | { readonly error: string } {
   const named = new Set(list.split(","));

@@ -4,14 +4,14 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { AdminConnections, clientKey } from "../admin_connections.ts";
-import { isCrossSite, isOwnHost } from "../admin_guard.ts";
-import { AdminTraces } from "../admin_traces.ts";
 import { isSymbol } from "../base/tick.ts";
 import type { TraceOutput, TraceRequest } from "../gateway/latency/tracer.ts";
 import { UsageError } from "../settings/option.ts";
+import { AdminConnections, clientKey } from "./connections.ts";
+import { isCrossSite, isOwnHost } from "./request_guard.ts";
 import { PAGE_POLICY, PAGE_SCRIPT, statusPage } from "./status/page.ts";
 import type { NodeReport } from "./status/report.ts";
+import { AdminTraces } from "./traces.ts";
 
 /** What the admin port tells. */
 export interface AdminSource {
@@ -28,7 +28,10 @@ export interface AdminSource {
   trace?(request: TraceRequest, output: TraceOutput): Promise<(() => void) | string>;
 }
 
-/** How long a request's head and all of it may take, and how long a connection may be idle, ms; and how often that is checked. */
+/**
+ * How long a request's head and all of it may take, and how long a connection may be idle, ms; and how often that is
+ * checked.
+ */
 const HEAD_TIME = 5_000;
 const REQUEST_TIME = 10_000;
 const IDLE_TIME = 5_000;
