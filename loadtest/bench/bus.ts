@@ -1,9 +1,8 @@
 /**
- * Measures the Redis bus: one publisher process puts 100,000 ticks/s of 5,000 symbols on a private Redis, and one and
- * then three gateway processes take them in. Prints the CPU that each tick costs on each side, and what more gateways
- * cost the publisher.
+ * Measures the Redis bus: a publisher process writes 100,000 ticks/s of 5,000 symbols to its own Redis; one, then three
+ * gateway processes read them. Prints the CPU per tick of each process, and the publisher's CPU with 3 gateways relative to 1.
  *
- *     npx node loadtest/bench_bus.ts [--rate 100000] [--symbols 5000] [--seconds 10] [--shards N]
+ *     npx node loadtest/bench/bus.ts [--rate 100000] [--symbols 5000] [--seconds 10] [--shards N]
  */
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -20,14 +19,14 @@ import { GatewayTable } from "../../src/market/gateway_table.ts";
 import { PublisherTable } from "../../src/market/publisher_table.ts";
 import { SETTINGS } from "../../src/settings/settings.ts";
 
-/** What a process has done since it was asked last. */
+/** What a process has done since the last request. */
 interface Usage {
   readonly cpuMicros: number;
   readonly ticks: number;
   readonly records: number;
   readonly batches: number;
   readonly bytes: number;
-  /** From the publisher's batch to the gateway's table, milliseconds: the middle and the 99th in a hundred. */
+  /** From the publisher's batch to the gateway's table, milliseconds: p50 and p99. */
   readonly age: readonly [number, number];
   readonly gaps: number;
 }
@@ -58,7 +57,7 @@ function settings({ url, shards }: Load) {
   };
 }
 
-/** The publisher: as many ticks in each turn as the clock says are due. */
+/** The publisher process: each timer publishes the ticks that are due by the clock. */
 async function publish(load: Load): Promise<void> {
   const { rate, symbols } = load;
   const bus = openBus(settings(load), clock, log);
@@ -83,7 +82,7 @@ async function publish(load: Load): Promise<void> {
   let sent = 0;
   setInterval(() => {
     const due = Math.floor(((performance.now() - from) * rate) / 1_000);
-    // A process that cannot keep up must not spend its turns on what is long past.
+    // Too slow for the rate: skips what is more than 1 s overdue.
     if (due - sent > rate) sent = due - rate;
     for (; sent < due; sent++) {
       const price = 100 + (sent % 997) / 100;
@@ -105,7 +104,7 @@ async function publish(load: Load): Promise<void> {
   reportOnRequest(totals, () => [0, 0]);
 }
 
-/** A gateway: takes everything in, into a market table. */
+/** A gateway process: applies all records to a market table. */
 async function receive(load: Load): Promise<void> {
   const bus = openBus(settings(load), clock, log);
   const table = new GatewayTable(load.symbols);
@@ -161,7 +160,7 @@ function reportOnRequest(totals: () => Omit<Usage, "cpuMicros" | "age">, age: ()
 }
 
 async function requestUsage(process: ChildProcess): Promise<Usage> {
-  process.send("tell");
+  process.send("usage");
   return (await once(process, "message"))[0] as Usage;
 }
 
@@ -169,7 +168,7 @@ function start(role: string, load: Load): ChildProcess {
   return fork(import.meta.filename, ["--role", role, "--load", JSON.stringify(load)]);
 }
 
-/** CPU seconds that a process has used, from the kernel's table. */
+/** CPU seconds that a process has used, from /proc. */
 function cpuOf(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
   return (Number(fields[11]) + Number(fields[12])) / 100;
@@ -206,27 +205,27 @@ async function measure(load: Load, seconds: number): Promise<void> {
       const redis = cpuOf(server.pid as number) - redisBefore;
       costs.push(sent.cpuMicros / sent.ticks);
       out(`${count} gateway${count > 1 ? "s" : ""}`);
-      out(`  publisher  ${describe(sent, millis)}, ${(sent.records / sent.batches).toFixed(1)} ticks a batch`);
+      out(`  publisher  ${describe(sent, millis)}, ${(sent.records / sent.batches).toFixed(1)} ticks per batch`);
       for (const one of taken)
         out(
           `  gateway    ${describe(one, millis)}, age ${one.age.map((age) => age.toFixed(1)).join(" / ")} ms (p50 / p99), ${one.gaps} gaps`,
         );
       out(
-        `  redis      ${((redis / millis) * 100_000).toFixed(0)} % of a core, ${((redis * 1e6) / sent.records).toFixed(2)} µs a tick`,
+        `  redis      ${((redis / millis) * 100_000).toFixed(0)} % of a core, ${((redis * 1e6) / sent.records).toFixed(2)} µs per tick`,
       );
     }
-    out(`\npublisher's CPU a tick, 3 gateways to 1: ${(costs[1] / costs[0]).toFixed(2)}`);
+    out(`\npublisher's CPU per tick, 3 gateways relative to 1: ${(costs[1] / costs[0]).toFixed(2)}`);
   } finally {
     for (const child of [publisher, ...gateways, server]) child.kill("SIGKILL");
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
-function describe(told: Usage, millis: number): string {
-  const perSecond = Math.round((told.ticks / millis) * 1_000);
-  const records = Math.round((told.records / millis) * 1_000);
-  const core = (told.cpuMicros / millis / 10).toFixed(0);
-  return `${perSecond} ticks/s (${records} on the bus), ${(told.cpuMicros / told.ticks).toFixed(2)} µs a tick, ${core} % of a core`;
+function describe(usage: Usage, millis: number): string {
+  const perSecond = Math.round((usage.ticks / millis) * 1_000);
+  const records = Math.round((usage.records / millis) * 1_000);
+  const core = (usage.cpuMicros / millis / 10).toFixed(0);
+  return `${perSecond} ticks/s (${records} on the bus), ${(usage.cpuMicros / usage.ticks).toFixed(2)} µs per tick, ${core} % of a core`;
 }
 
 function wait(millis: number): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * What the encoder is compared with: clients for each of which a codec packs its ticks. Kindly done: a tick is made
- * into an array once per change for all of them, so that the codec's work is all that is repeated.
+ * The encoder's reference: a codec packs the ticks of each client. A changed tick becomes an array once for all clients, so
+ * that only the codec's work is repeated.
  */
 import { Packr } from "msgpackr";
 import { FIELD_COUNT } from "../../src/base/tick.ts";
@@ -9,8 +9,8 @@ import type { MarketTable } from "../../src/market/table.ts";
 export class CodecClients {
   readonly #table: MarketTable;
   readonly #packr = new Packr({ useRecords: false });
-  readonly #clients: { rows: Int32Array; told: Float64Array }[] = [];
-  /** The tick of each row as an array, and the version that it is of. */
+  readonly #clients: { rows: Int32Array; sentSeqs: Float64Array }[] = [];
+  /** The tick of each row as an array, and its version. */
   readonly #arrays: (number | null)[][] = [];
   readonly #versions: Float64Array;
   ticks = 0;
@@ -22,19 +22,19 @@ export class CodecClients {
   }
 
   connect(rows: readonly number[]): void {
-    const told = Float64Array.from(rows, (row) => this.#table.seq[row]);
-    this.#clients.push({ rows: Int32Array.from(rows), told });
+    const sentSeqs = Float64Array.from(rows, (row) => this.#table.seq[row]);
+    this.#clients.push({ rows: Int32Array.from(rows), sentSeqs });
   }
 
-  /** Packs for the client whatever has changed for it. */
+  /** Packs all ticks that have changed for the client. */
   flush(client: number, sentAt: number): void {
-    const { rows, told } = this.#clients[client];
+    const { rows, sentSeqs } = this.#clients[client];
     const { seq } = this.#table;
     const message: (number | (number | null)[])[] = [sentAt];
     for (let index = 0; index < rows.length; index++) {
       const row = rows[index];
-      if (seq[row] === told[index]) continue;
-      told[index] = seq[row];
+      if (seq[row] === sentSeqs[index]) continue;
+      sentSeqs[index] = seq[row];
       message.push(this.#array(row));
     }
     if (message.length === 1) return;

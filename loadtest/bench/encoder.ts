@@ -1,9 +1,9 @@
 /**
- * What the gateway does for a tick between the market table and the socket, without the socket: the pacer's turns, the
- * passes, the copies. Times differ between machines; what is compared is the ratio to a codec per client in the same
- * run. Besides, what the ways of finding what has changed cost, and the look at all sessions four times a second.
+ * The gateway's work for a tick between market table and socket: scheduling flushes, scanning and copying. Compare the
+ * ratio to a codec per client in the same run; absolute times differ between machines. Also measures scans of a large
+ * subscription and the maintenance of sessions.
  *
- *     node loadtest/bench_encoder.ts
+ *     node loadtest/bench/encoder.ts
  */
 import { CodecClients } from "./codec_clients.ts";
 import { MemoryGateway } from "./memory_gateway.ts";
@@ -12,19 +12,19 @@ const SYMBOLS = 1_000;
 const CONNECTIONS = 1_000;
 const PER_CONNECTION = 50;
 const INTERVAL = 100;
-/** The pacer's step, ms, and the ticks in it at 20,000 a second. */
+/** The flush scheduler's period, ms, and the ticks in it at 20,000 per second. */
 const STEP = 4;
 const TICKS_PER_STEP = 80;
-/** Intervals in a round. Of several rounds the best is told: the others had company. */
+/** Intervals per round. The best round counts: other programs slow the others down. */
 const INTERVALS = 20;
 const ROUNDS = 5;
 const LARGE = 10_000;
 const SCANS = 50;
-/** How often the gateway looks at its sessions, ms. */
+/** How often the gateway maintains its sessions, ms. */
 const MAINTAIN_PERIOD = 250;
 
 interface Cost {
-  /** A tick, and a frame, nanoseconds. */
+  /** Per tick and per frame, nanoseconds. */
   tick: number;
   frame: number;
 }
@@ -33,7 +33,7 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** Nanoseconds that something takes: the best of some tries, each of several times. */
+/** Nanoseconds per call: the best of several rounds of `times` calls. */
 function timed(times: number, work: (time: number) => void, prepare: (time: number) => void = () => {}): number {
   let best = Number.POSITIVE_INFINITY;
   for (let round = 0; round < ROUNDS; round++) {
@@ -53,11 +53,11 @@ function symbolsOf(connection: number): number[] {
   return Array.from({ length: PER_CONNECTION }, (_, i) => (connection + (i * SYMBOLS) / PER_CONNECTION) % SYMBOLS);
 }
 
-/** Of each round both ways have the same ticks to send, in turn. */
+/** In each round both send the same ticks, alternating per step. */
 function compareWithCodec(): { shared: Cost; codec: Cost } {
   const gateway = new MemoryGateway(SYMBOLS);
   const { clock, context } = gateway;
-  const { scheduler: pacer, counts, table } = context;
+  const { scheduler, counts, table } = context;
   const clients = new CodecClients(table);
   for (let connection = 0; connection < CONNECTIONS; connection++) {
     gateway.connect(symbolsOf(connection), INTERVAL);
@@ -65,7 +65,7 @@ function compareWithCodec(): { shared: Cost; codec: Cost } {
   }
   const shared: Cost = { tick: Number.POSITIVE_INFINITY, frame: Number.POSITIVE_INFINITY };
   const codec: Cost = { ...shared };
-  // The first round settles who has which turn.
+  // The first round only spreads the connections over the flushes.
   for (let round = 0; round <= ROUNDS; round++) {
     const before = { ticks: counts.ticksOut, frames: counts.framesOut, codecTicks: clients.ticks };
     let sharedMillis = 0;
@@ -75,10 +75,10 @@ function compareWithCodec(): { shared: Cost; codec: Cost } {
       gateway.ticks(TICKS_PER_STEP);
       clock.advance(STEP);
       const start = performance.now();
-      pacer.run();
+      scheduler.run();
       const middle = performance.now();
-      const turns = (CONNECTIONS * STEP) / INTERVAL;
-      for (let turn = 0; turn < turns; turn++) clients.flush(packed++ % CONNECTIONS, clock.micros());
+      const flushes = (CONNECTIONS * STEP) / INTERVAL;
+      for (let flush = 0; flush < flushes; flush++) clients.flush(packed++ % CONNECTIONS, clock.micros());
       codecMillis += performance.now() - middle;
       sharedMillis += middle - start;
       gateway.answerPings();
@@ -92,12 +92,12 @@ function compareWithCodec(): { shared: Cost; codec: Cost } {
   return { shared, codec };
 }
 
-/** A pass of a real subscription to so many symbols of which `changed` have changed, nanoseconds. */
+/** One scan of a subscription of {@link LARGE} symbols of which `changed` have changed, nanoseconds. */
 function largeScan(changed: number): number {
   const gateway = new MemoryGateway(LARGE);
   gateway.connect([...new Array(LARGE).keys()], INTERVAL);
   const { clock, context } = gateway;
-  // Snapshots, and the first turns, whose time is drawn.
+  // Sends the snapshots and passes the first flush, whose time is random.
   for (let millis = 0; millis < 2_000; millis += STEP) {
     clock.advance(STEP);
     context.scheduler.run();
@@ -114,13 +114,13 @@ function largeScan(changed: number): number {
       clock.advance(INTERVAL + STEP);
     },
   );
-  // The last changes may be owed still; a pass that takes several turns is not what is measured.
-  const told = context.counts.ticksOut - ticksBefore;
-  if (told < (SCANS * ROUNDS - 1) * changed) throw new Error(`only ${told} ticks were told`);
+  // The last changes may not be sent yet. A scan that takes several flushes is not measured.
+  const sent = context.counts.ticksOut - ticksBefore;
+  if (sent < (SCANS * ROUNDS - 1) * changed) throw new Error(`only ${sent} ticks were sent`);
   return nanos;
 }
 
-/** The look at one session, nanoseconds. */
+/** Maintenance of one session, nanoseconds. */
 function maintenanceCost(): number {
   const gateway = new MemoryGateway(SYMBOLS);
   for (let connection = 0; connection < CONNECTIONS; connection++) gateway.connect(symbolsOf(connection), INTERVAL);
@@ -132,11 +132,11 @@ const { shared, codec } = compareWithCodec();
 say(
   `${CONNECTIONS} connections × ${PER_CONNECTION} of ${SYMBOLS} symbols, 20000 ticks/s, ${INTERVAL} ms, without sockets`,
 );
-say(`shared bytes      ${shared.tick.toFixed(0)} ns a tick, ${(shared.frame / 1_000).toFixed(2)} µs a frame`);
-say(`codec per client  ${codec.tick.toFixed(0)} ns a tick, ${(codec.frame / 1_000).toFixed(2)} µs a frame`);
-say(`ratio             the codec takes ${(codec.tick / shared.tick).toFixed(1)} times as long a tick`);
-say(`\na pass of a subscription of ${LARGE} symbols`);
-// More would not fit into one frame of the window that every connection has.
+say(`shared bytes      ${shared.tick.toFixed(0)} ns per tick, ${(shared.frame / 1_000).toFixed(2)} µs per frame`);
+say(`codec per client  ${codec.tick.toFixed(0)} ns per tick, ${(codec.frame / 1_000).toFixed(2)} µs per frame`);
+say(`ratio             the codec takes ${(codec.tick / shared.tick).toFixed(1)} times as long per tick`);
+say(`\na scan of a subscription of ${LARGE} symbols`);
+// More would not fit into one frame within the in-flight window.
 for (const changed of [0, 50, 150])
   say(`${String(changed).padStart(6)} changed  ${(largeScan(changed) / 1_000).toFixed(1)} µs`);
-say(`\nthe look at a session, four times a second: ${maintenanceCost().toFixed(0)} ns`);
+say(`\nmaintenance of a session, four times per second: ${maintenanceCost().toFixed(0)} ns`);

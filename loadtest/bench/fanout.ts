@@ -1,13 +1,12 @@
 /**
- * What a real gateway costs and how old its ticks are when they arrive, under many connections. The gateway, the load
- * and, after them, the floor (a server that does nothing but send as many frames of that size) and bare turns (one that
- * sends the same ticks, and does nothing else) are processes of their own. Times differ between machines; what is compared
- * are ratios of the same run.
+ * CPU of a real gateway with many connections, and the age of its ticks on arrival. Then measures two reference servers:
+ * send-only (as many frames of the same size) and a minimal gateway (the same ticks and nothing else). Each is a process of
+ * its own. Compare ratios of one run; absolute times differ between machines.
  *
- *     node loadtest/bench_fanout.ts [--connections N] [--interval MS] … (--help)
+ *     node loadtest/bench/fanout.ts [--connections N] [--interval MS] … (--help)
  *
- * Exit code 1 when a promise was broken: ages over the interval and 100 ms at p99, memory that grows, connections
- * lost, frames that cannot be read.
+ * Exit code 1 when a promise is broken: p99 age above the interval plus 100 ms, growing memory, lost connections,
+ * unreadable frames.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { UsageError } from "../../src/settings/option.ts";
@@ -22,19 +21,19 @@ import type { MinimalGatewayOrder } from "./minimal_gateway.ts";
 import type { CountOrder, CountReport } from "./send_counter.ts";
 import type { SendOnlyOrder } from "./send_only_server.ts";
 
-/** How long the market is measured alone, ms. */
+/** How long the gateway is measured without connections, ms. */
 const IDLE_TIME = 2_000;
-/** What ages may be above the interval at p99, ms. */
+/** How far the p99 age may exceed the interval, ms. */
 const MARGIN = 100;
-/** Memory may grow by this share and so many bytes while it is measured: a collector's ups and downs. */
+/** Memory may grow by this share plus these bytes during the measurement: garbage collection makes it vary. */
 const GROWTH_SHARE = 0.1;
 const GROWTH_BYTES = 32_000_000;
-/** From so late on, ms, timers of the load say that the machine has other work. */
+/** Later timers of the load, ms, show that the machine has other work. */
 const LATE_TIMERS = 20;
-/** From this share of a core on, the load measures itself. */
+/** Above this share of a core, the load itself limits the result. */
 const LOAD_LIMIT = 0.9;
 
-/** What has arrived, of all readers. */
+/** What all clients received. */
 interface Received {
   readonly seconds: number;
   readonly frames: number;
@@ -47,7 +46,7 @@ interface Received {
 interface GatewayRun {
   readonly received: Received;
   readonly load: SwarmResult;
-  /** Seconds of CPU a second, of the market alone: the simulator, the bus and the market table, with no connection. */
+  /** CPU cores without connections: the simulator, the bus and the market table. */
   readonly idleCores: number;
   readonly cpuSeconds: number;
   readonly seconds: number;
@@ -112,9 +111,9 @@ async function measureGateway(options: Options): Promise<GatewayRun> {
   }
 }
 
-/** What a server costs that is compared with. */
+/** The cost of a reference server. */
 interface ReferenceCost {
-  /** Microseconds of CPU a frame. */
+  /** CPU microseconds per frame. */
   readonly micros: number;
   readonly framesPerSecond: number;
 }
@@ -131,20 +130,20 @@ async function measureMinimalGateway(options: Options): Promise<ReferenceCost> {
   return measureReference<MinimalGatewayOrder>(options, "bench/minimal_gateway.ts", { order: "serve", market });
 }
 
-/** Runs one of them, and everyone reads from it. @param serve its first order */
+/** Measures one reference server with the same connections. @param serve its first order */
 async function measureReference<Order>(options: Options, script: string, serve: Order): Promise<ReferenceCost> {
   const server = new Child<Order | CountOrder, CountReport>(script);
   let load: SwarmCoordinator | undefined;
   try {
     const { port } = await server.order(serve, "serving");
-    // Everyone reads: what a socket that is not read from costs is no floor.
+    // No slow clients: an unread socket would change the cost of sending.
     load = loadOf({ ...loadTarget(options, port), perConnection: 0, slow: 0 });
     await load.open();
     await sleep(options.warm * 1_000);
     await load.startCounting();
     await server.order({ order: "count" }, "counting");
     await sleep(options.seconds * 1_000);
-    const { frames, cpuSeconds } = await server.order({ order: "tell" }, "result");
+    const { frames, cpuSeconds } = await server.order({ order: "report" }, "result");
     return { micros: (cpuSeconds * 1_000_000) / frames, framesPerSecond: frames / options.seconds };
   } finally {
     load?.kill();
@@ -165,16 +164,16 @@ function brokenPromises(options: Options, { received: { age }, load, memory }: G
   const [begin, end] = memory;
   const limit = options.interval + MARGIN;
   const checks: [boolean, string][] = [
-    [age.count > 0 || options.slow === options.connections, "no tick has arrived"],
+    [age.count > 0 || options.slow === options.connections, "no tick arrived"],
     [age.p99 <= limit, `age p99 of ${age.p99.toFixed(1)} ms, more than ${limit} ms`],
-    [end - begin <= begin * GROWTH_SHARE + GROWTH_BYTES, "memory has grown"],
+    [end - begin <= begin * GROWTH_SHARE + GROWTH_BYTES, "memory grew"],
     [load.open === options.connections, `${options.connections - load.open} connections were refused or closed`],
     ...load.faults.map(({ name, count }): [boolean, string] => [false, `${name}: ${count} times`]),
   ];
   return checks.filter(([kept]) => !kept).map(([, broken]) => broken);
 }
 
-function report(options: Options, run: GatewayRun, floor: ReferenceCost, turns: ReferenceCost): string {
+function report(options: Options, run: GatewayRun, sendOnly: ReferenceCost, minimal: ReferenceCost): string {
   const { received: arrived, load } = run;
   const perFrame = (run.cpuSeconds * 1_000_000) / run.framesOut;
   const aloneSeconds = run.idleCores * run.seconds;
@@ -189,40 +188,37 @@ function report(options: Options, run: GatewayRun, floor: ReferenceCost, turns: 
     ["arrived", `${(arrived.frames / arrived.seconds).toFixed(0)} frames/s, ${ticksOut.toFixed(0)} ticks/s`],
     [
       "",
-      `${(arrived.ticks / arrived.frames).toFixed(1)} ticks and ${(arrived.bytes / arrived.frames).toFixed(0)} bytes a frame`,
+      `${(arrived.ticks / arrived.frames).toFixed(1)} ticks and ${(arrived.bytes / arrived.frames).toFixed(0)} bytes per frame`,
     ],
     ["age", ages(arrived.age)],
     ...(options.slow > 0 ? ([["age, slow", ages(arrived.slowAge)]] as [string, string][]) : []),
-    ["gateway", `${share(run.cpuSeconds / run.seconds)}, of it the market alone ${share(run.idleCores)}`],
+    ["gateway", `${share(run.cpuSeconds / run.seconds)}, of which without connections ${share(run.idleCores)}`],
     [
-      "all in all",
-      `${perFrame.toFixed(2)} µs a frame, ${((perFrame * run.framesOut) / run.seconds / ticksOut).toFixed(3)} µs a tick`,
+      "total",
+      `${perFrame.toFixed(2)} µs per frame, ${((perFrame * run.framesOut) / run.seconds / ticksOut).toFixed(3)} µs per tick`,
     ],
     [
       "fan-out",
-      `${fanOut.toFixed(2)} µs a frame, ${((fanOut * run.framesOut) / run.seconds / ticksOut).toFixed(3)} µs a tick`,
+      `${fanOut.toFixed(2)} µs per frame, ${((fanOut * run.framesOut) / run.seconds / ticksOut).toFixed(3)} µs per tick`,
     ],
-    ["floor", `${floor.micros.toFixed(2)} µs a frame at ${floor.framesPerSecond.toFixed(0)} frames/s`],
-    ["bare turns", `${turns.micros.toFixed(2)} µs a frame at ${turns.framesPerSecond.toFixed(0)} frames/s`],
+    ["send-only", `${sendOnly.micros.toFixed(2)} µs per frame at ${sendOnly.framesPerSecond.toFixed(0)} frames/s`],
+    ["minimal", `${minimal.micros.toFixed(2)} µs per frame at ${minimal.framesPerSecond.toFixed(0)} frames/s`],
     [
       "ratio",
-      `fan-out ${(fanOut / floor.micros).toFixed(2)}, all in all ${(perFrame / floor.micros).toFixed(2)} times the floor; ` +
-        `${(perFrame / turns.micros).toFixed(2)} times bare turns, which are ${(turns.micros / floor.micros).toFixed(2)} times the floor`,
+      `fan-out ${(fanOut / sendOnly.micros).toFixed(2)}, total ${(perFrame / sendOnly.micros).toFixed(2)} times send-only; ` +
+        `${(perFrame / minimal.micros).toFixed(2)} times the minimal gateway, which is ${(minimal.micros / sendOnly.micros).toFixed(2)} times send-only`,
     ],
     [
       "pings",
-      `${(run.pingsOut / run.seconds).toFixed(0)}/s; turns held back ${(run.heldBack / run.seconds).toFixed(0)}/s`,
+      `${(run.pingsOut / run.seconds).toFixed(0)}/s; flushes held back ${(run.heldBack / run.seconds).toFixed(0)}/s`,
     ],
-    ["memory", `${megabytes(run.memory[0])} at the begin, ${megabytes(run.memory[1])} at the end`],
+    ["memory", `${megabytes(run.memory[0])} at the start, ${megabytes(run.memory[1])} at the end`],
     [
       "machine",
-      `timers of the load late by ${load.loopLate.toFixed(1)} ms at p99${load.loopLate > LATE_TIMERS ? ": it has other work, ages say little" : ""}`,
+      `timers of the load late by ${load.loopLate.toFixed(1)} ms at p99${load.loopLate > LATE_TIMERS ? ": it has other work, do not trust the ages" : ""}`,
     ],
     ["notes", load.notes.map(([name, count]) => `${name}: ${count}`).join("; ") || "none"],
-    [
-      "load",
-      `${share(loadCores)}${loadCores > LOAD_LIMIT ? ": saturated, it makes ages look older than they are" : ""}`,
-    ],
+    ["load", `${share(loadCores)}${loadCores > LOAD_LIMIT ? ": saturated, so ages are too high" : ""}`],
   ];
   return rows.map(([name, text]) => `${name.padEnd(11)}${text}\n`).join("");
 }

@@ -1,27 +1,27 @@
-/** The load of a benchmark: the swarm, all on one market, to a server on this machine. */
+/** The load of a benchmark: swarm connections to a server on this machine. */
 import { SwarmCoordinator } from "../swarm/coordinator.ts";
 import { fileLimit } from "../swarm/process_usage.ts";
 
-/** What the load connects to, and how. */
+/** The server and the connections. */
 export interface LoadTarget {
   readonly port: number;
   readonly connections: number;
   /** Symbols in the market, `SIM:S0000` and so on. */
   readonly symbols: number;
-  /** Symbols of each connection; 0 for a server that only sends (floor.ts), whose frames are counted and not read. */
+  /** Symbols of each connection; 0 for a reference server, whose frames are counted but not decoded. */
   readonly perConnection: number;
   readonly interval: number;
-  /** So many of the connections read slowly. */
+  /** Connections that read slowly. */
   readonly slow: number;
-  /** Bytes a second that each of those reads. */
+  /** Bytes per second that a slow connection reads. */
   readonly slowRate: number;
 }
 
-/** Connections that are opened a second. */
+/** New connections per second. */
 const RATE = 3_000;
 const FRESH = 1_000;
 
-/** The load, in a process of its own. */
+/** Starts the load process. */
 export function loadOf(target: LoadTarget): SwarmCoordinator {
   const { port, connections, symbols, perConnection, interval, slow, slowRate } = target;
   const digits = Math.max(4, String(symbols - 1).length);

@@ -1,4 +1,4 @@
-/** A gateway's real parts without a network and without time of its own: for benchmarks of what is between. */
+/** A gateway's real parts with a manual clock and without a network, for benchmarks. */
 import { pack } from "msgpackr";
 import { pino } from "pino";
 import { ManualClock } from "../../src/base/clock.ts";
@@ -12,7 +12,7 @@ import { BusRecord } from "../../src/market/bus_record.ts";
 import { PublisherTable } from "../../src/market/publisher_table.ts";
 import { SETTINGS, type Settings } from "../../src/settings/settings.ts";
 
-/** A socket that swallows what it is given, and whose client answers each ping at once. */
+/** A socket that discards frames and keeps pings for {@link MemoryGateway.answerPings}. */
 class DiscardingSocket implements Socket {
   readonly #data: SocketData = {
     subprotocol: "tickgate.v1.msgpack",
@@ -43,7 +43,7 @@ class DiscardingSocket implements Socket {
   }
 
   end(): void {
-    throw new Error("the gateway has closed a connection");
+    throw new Error("the gateway closed a connection");
   }
 
   getBufferedAmount(): number {
@@ -61,21 +61,21 @@ export class MemoryGateway {
   readonly #publisherTable: PublisherTable;
   readonly #record = new BusRecord();
 
-  /** @param symbols of the market: each has had its first tick */
+  /** @param symbols of the market; each gets its first tick */
   constructor(symbols: number) {
     const { clock } = this;
     const defaults = Object.fromEntries(Object.entries(SETTINGS).map(([name, { default: value }]) => [name, value]));
     const settings = defaults as unknown as Settings;
     this.context = createContext(settings, new MemoryBus(), clock, pino({ level: "silent" }), () => {});
-    const { table, topics: immediate, counts } = this.context;
-    this.#ingest = new Ingest(table, immediate, counts, clock);
+    const { table, topics, counts } = this.context;
+    this.#ingest = new Ingest(table, topics, counts, clock);
     this.#market = new SimMarket(symbols, 1, "SIM");
     this.#publisherTable = new PublisherTable(symbols);
     this.#record.epoch = 1;
     for (let symbol = 0; symbol < symbols; symbol++) this.#tick(symbol, this.#market.firstState(symbol));
   }
 
-  /** One more connection, subscribed to `SIM:S…` of these numbers. */
+  /** Adds a connection that subscribes to the symbols with these numbers. */
   connect(symbols: readonly number[], interval: number): void {
     const socket = new DiscardingSocket();
     const session = new Session(this.context, socket, String(this.sessions.length));
@@ -88,7 +88,7 @@ export class MemoryGateway {
     }
   }
 
-  /** Ticks of the market as they come: a few symbols have most of them. */
+  /** Ticks with the simulator's distribution: few symbols have most of them. */
   ticks(count: number): void {
     for (let tick = 0; tick < count; tick++) {
       const patch = this.#market.next();
@@ -97,7 +97,7 @@ export class MemoryGateway {
     this.#ingest.batchEnd();
   }
 
-  /** One tick each of so many symbols, from `first` on, each `step`th. */
+  /** One tick for each of `count` symbols, from `first` on in steps of `step`. */
   tickEach(first: number, step: number, count: number): void {
     const { symbols } = this.#market;
     for (let tick = 0; tick < count; tick++) {
@@ -107,7 +107,7 @@ export class MemoryGateway {
     this.#ingest.batchEnd();
   }
 
-  /** The look at every session that time brings, as the gateway does it four times a second. */
+  /** Maintains every session, as the gateway does four times per second. */
   maintain(): void {
     const now = this.clock.millis();
     for (const session of this.sessions) session.maintain(now);

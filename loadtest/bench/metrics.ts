@@ -1,11 +1,11 @@
 /**
- * What measuring costs: two real gateways, one with metrics and one without (--no-metrics), side by side under the load of
- * bench_fanout.ts, in new processes each round. What a machine has for one of them at a time it has for the other: run one
- * after the other they differ by more than what is measured. The one with metrics is scraped as Prometheus would.
+ * The cost of metrics: two real gateways, with metrics and without (--no-metrics), under the same load in new processes
+ * each round. They run at once, because a machine's speed changes by more between runs than metrics cost. The one with
+ * metrics is scraped as often as Prometheus would.
  *
- *     node loadtest/bench_metrics.ts [--rounds N] [--seconds N] … (--help)
+ *     node loadtest/bench/metrics.ts [--rounds N] [--seconds N] … (--help)
  *
- * Exit code 1 when it costs more than 2 %, with certainty.
+ * Exit code 1 when metrics cost more than 2 % of a core beyond the measurement error.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { integer, UsageError } from "../../src/settings/option.ts";
@@ -15,33 +15,33 @@ import type { SwarmCoordinator } from "../swarm/coordinator.ts";
 import { processUsage } from "../swarm/process_usage.ts";
 import { loadOf } from "./load.ts";
 
-/** What it may cost, as a share. */
+/** The limit, as a share of a core. */
 const LIMIT = 0.02;
-/** How often the page is asked for, ms: as config/prometheus.yml has it. */
+/** The scrape interval of config/prometheus.yml, ms. */
 const SCRAPE_TIME = 5_000;
-/** Standard errors within which the truth is, but for one time in twenty. */
-const CERTAINTY = 2;
+/** Standard errors of a 95 % confidence interval. */
+const CONFIDENCE = 2;
 
 const OPTIONS = {
-  rounds: option(integer(2, 100), 6, "How often the two are measured"),
-  seconds: option(integer(2, 3_600), 20, "How long each time"),
-  warm: option(integer(1, 600, "seconds"), 4, "How long to wait before, with everyone connected"),
+  rounds: option(integer(2, 100), 6, "Measurements of both"),
+  seconds: option(integer(2, 3_600), 20, "Length of each measurement, seconds"),
+  warm: option(integer(1, 600, "seconds"), 4, "Wait between the last connection and the measurement"),
   connections: option(integer(1, 20_000), 1_000, "Connections"),
   symbols: option(integer(1, 100_000), 1_000, "Symbols in the market"),
   "per-connection": option(integer(1, 20_000), 50, "Symbols that each connection subscribes to"),
-  rate: option(integer(1, 1_000_000, "ticks a second"), 20_000, "Ticks of the whole market"),
+  rate: option(integer(1, 1_000_000, "ticks a second"), 20_000, "Tick rate of the whole market"),
   interval: option(integer(0, 60_000, "ms"), 100, "The interval of every subscription"),
 };
 type Options = OptionValues<typeof OPTIONS>;
 
 interface Run {
-  /** Seconds of CPU for a million ticks that arrived. */
+  /** CPU seconds per million received ticks. */
   readonly cost: number;
   readonly ticksPerSecond: number;
   readonly cores: number;
 }
 
-/** A gateway and its load. */
+/** A gateway with its load. */
 class Side {
   readonly #gateway: GatewayProcess;
   readonly #load: SwarmCoordinator;
@@ -65,7 +65,7 @@ class Side {
     await this.#load.open();
   }
 
-  /** From now on what arrives counts, and what it costs. */
+  /** Starts the measurement. */
   async begin(): Promise<void> {
     await this.#load.startCounting();
     this.#cpu = this.#used();
@@ -78,7 +78,7 @@ class Side {
     return { cost: (cpu / ticks) * 1e6, ticksPerSecond: ticks / seconds, cores: cpu / seconds };
   }
 
-  /** @returns how long it took, ms */
+  /** @returns the time to load the metrics page, ms */
   async scrape(): Promise<number> {
     const from = performance.now();
     await (await fetch(this.#gateway.metricsUrl)).arrayBuffer();
@@ -96,7 +96,7 @@ class Side {
   }
 }
 
-/** @param scrapes how long the page took, ms, is added to these */
+/** @param scrapes gets the load times of the metrics page, ms */
 async function round(options: Options, isOnFirst: boolean, scrapes: number[]): Promise<{ off: Run; on: Run }> {
   const sides: Side[] = [];
   let timer: NodeJS.Timeout | undefined;
@@ -126,7 +126,7 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** How far the mean of so many may be off, one time in three. */
+/** The standard error of the mean. */
 function standardError(values: readonly number[]): number {
   const middle = mean(values);
   const squares = values.reduce((sum, value) => sum + (value - middle) ** 2, 0);
@@ -142,26 +142,26 @@ async function compare(options: Options): Promise<boolean> {
     runs.push({ off, on });
     ratios.push(on.cost / off.cost);
     const shown = ({ cost, cores, ticksPerSecond }: Run) =>
-      `${cost.toFixed(3)} s a million ticks (${(cores * 100).toFixed(1)} % of a core, ${ticksPerSecond.toFixed(0)} ticks/s)`;
+      `${cost.toFixed(3)} s per million ticks (${(cores * 100).toFixed(1)} % of a core, ${ticksPerSecond.toFixed(0)} ticks/s)`;
     process.stdout.write(`off ${shown(off)}; on ${shown(on)}; ratio ${(on.cost / off.cost).toFixed(3)}\n`);
   }
   const percent = (share: number) => `${share >= 0 ? "+" : "−"}${Math.abs(share * 100).toFixed(1)} %`;
   const shares = runs.map(({ off, on }) => on.cores - off.cores);
-  const [cost, error] = [mean(shares), standardError(shares) * CERTAINTY];
+  const [cost, error] = [mean(shares), standardError(shares) * CONFIDENCE];
   const sorted = ratios.toSorted((a, b) => a - b).map((ratio) => percent(ratio - 1));
   scrapes.sort((a, b) => a - b);
   process.stdout.write(
-    `off ${mean(runs.map(({ off }) => off.cost)).toFixed(3)}, on ${mean(runs.map(({ on }) => on.cost)).toFixed(3)} s of CPU a million ticks\n` +
+    `off ${mean(runs.map(({ off }) => off.cost)).toFixed(3)}, on ${mean(runs.map(({ on }) => on.cost)).toFixed(3)} CPU s per million ticks\n` +
       `metrics cost ${(cost * 100).toFixed(1)} ± ${(error * 100).toFixed(1)} % of a core: ` +
-      `${percent(mean(ratios) - 1)} of what this gateway used, from ${sorted[0]} to ${sorted.at(-1)}\n` +
-      `the page came within ${(scrapes[Math.floor(scrapes.length / 2)] ?? 0).toFixed(1)} ms (median of ${scrapes.length})\n`,
+      `${percent(mean(ratios) - 1)} of this gateway's CPU, from ${sorted[0]} to ${sorted.at(-1)}\n` +
+      `the page loaded in ${(scrapes[Math.floor(scrapes.length / 2)] ?? 0).toFixed(1)} ms (median of ${scrapes.length})\n`,
   );
   return cost - error <= LIMIT;
 }
 
 try {
   const read = readTable(OPTIONS, process.argv.slice(2));
-  if (!read) process.stdout.write(`node loadtest/bench_metrics.ts\n${tableHelp(OPTIONS)}`);
+  if (!read) process.stdout.write(`node loadtest/bench/metrics.ts\n${tableHelp(OPTIONS)}`);
   else {
     const { connections, symbols, rate, interval } = read.values;
     if (read.values["per-connection"] > symbols)

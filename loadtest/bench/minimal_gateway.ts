@@ -1,7 +1,6 @@
 /**
- * Bare turns: a server that has the gateway's market, its encoder and its innermost loop, and sends its connections in turn what
- * has changed of their symbols. No windows and no pings, so nobody knows what has arrived; no commands, states, counts,
- * latencies or bus. What it costs is the least that a gateway can cost that sends the same.
+ * A reference server with the gateway's market table, encoder and scan. It flushes one connection after the other, without
+ * in-flight windows, pings, commands, states, counters, latencies or a bus: the minimum for a gateway that sends the same.
  */
 import { App, us_socket_local_port, type WebSocket } from "uWebSockets.js";
 import { SystemClock } from "../../src/base/clock.ts";
@@ -14,20 +13,20 @@ import { PublisherTable } from "../../src/market/publisher_table.ts";
 import { Selection } from "../swarm/selection.ts";
 import { type CountOrder, repeatAtRate, SendCounter, sendReport } from "./send_counter.ts";
 
-/** The market, and what each connection gets of it. */
+/** The market, and the subscription of each connection. */
 export interface MarketPlan {
   readonly symbols: number;
   readonly perConnection: number;
-  /** Ticks a second. */
+  /** Ticks per second. */
   readonly rate: number;
-  /** How often each connection gets what has changed, ms. */
+  /** The time between two flushes of a connection, ms. */
   readonly interval: number;
 }
 
-/** To such a server. */
+/** Orders from the parent process. */
 export type MinimalGatewayOrder = { order: "serve"; market: MarketPlan } | CountOrder;
 
-/** How often the market ticks and turns are taken, ms: as the simulator and the pacer do. */
+/** The timers of the market and of the flushes, ms: those of the simulator and of the flush scheduler. */
 const TICK_PERIOD = 2;
 const FLUSH_PERIOD = 4;
 
@@ -44,7 +43,7 @@ class MinimalGateway {
   readonly #encoder: TickEncoder;
   readonly #perConnection: number;
   #clients: Client[] = [];
-  /** Connections that there have been. */
+  /** Connections so far. */
   #opened = 0;
   readonly #counter: SendCounter;
   #next = 0;
@@ -64,7 +63,7 @@ class MinimalGateway {
       () => rate,
       () => this.#tick(),
     );
-    // Interval 0 is a round as often as one can be made: all of them at each beat.
+    // With interval 0 all connections are flushed at each period.
     const roundsPerSecond = 1_000 / Math.max(interval, FLUSH_PERIOD);
     repeatAtRate(
       FLUSH_PERIOD,
@@ -77,15 +76,15 @@ class MinimalGateway {
   open(socket: WebSocket<unknown>): void {
     const { heap, symbols } = this.#table;
     const entries = heap.alloc(this.#perConnection * ENTRY_BYTES);
-    // What the swarm's reader of that number would have subscribed to.
+    // The same symbols as the swarm's connection with this number.
     const selection = new Selection(symbols, this.#opened++, this.#perConnection);
     for (let slot = 0; slot < selection.count; slot++) heap.i32[(entries >>> 2) + slot * 2] = selection.symbolAt(slot);
     this.#clients.push({ socket, entries: { entries } });
   }
 
-  /** The load is about to go. */
+  /** The load is closing. */
   close(socket: WebSocket<unknown>): void {
-    this.#clients = this.#clients.filter((turn) => turn.socket !== socket);
+    this.#clients = this.#clients.filter((client) => client.socket !== socket);
   }
 
   #tick(): void {
@@ -103,11 +102,11 @@ class MinimalGateway {
 }
 
 function serve(market: MarketPlan, counter: SendCounter): void {
-  const turns = new MinimalGateway(market, counter);
+  const gateway = new MinimalGateway(market, counter);
   App()
-    .ws("/v1/stream", { open: (socket) => turns.open(socket), close: (socket) => turns.close(socket) })
+    .ws("/v1/stream", { open: (socket) => gateway.open(socket), close: (socket) => gateway.close(socket) })
     .listen("127.0.0.1", 0, (socket) => {
-      if (!socket) throw new Error("the bare turns cannot listen");
+      if (!socket) throw new Error("the minimal gateway cannot listen");
       sendReport({ report: "serving", port: us_socket_local_port(socket) });
     });
 }

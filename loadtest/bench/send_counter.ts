@@ -1,17 +1,17 @@
-/** What servers that a gateway is compared with share: so many sends a second, what they took, and how the parent asks for it. */
+/** Shared by the reference servers: work at a given rate, counting frames, and messages to the parent process. */
 
-/** The longest time that is caught up with, ms, where a server was held up. */
+/** The longest delay that is caught up with, ms. */
 const MAX_CATCH_UP = 100;
 
-/** To such a server, besides what it is to serve: measure from now on; say what was measured. */
-export type CountOrder = { order: "count" } | { order: "tell" };
-/** From it. */
+/** Orders from the parent: start measuring; report the result. */
+export type CountOrder = { order: "count" } | { order: "report" };
+/** Reports to the parent. */
 export type CountReport =
   | { report: "serving"; port: number }
   | { report: "counting" }
   | { report: "result"; frames: number; cpuSeconds: number };
 
-/** What a socket's `send` answers where it has sent nothing. */
+/** The result of `send` for a dropped frame. */
 const DROPPED = 2;
 
 export class SendCounter {
@@ -19,12 +19,12 @@ export class SendCounter {
   #framesAtStart = 0;
   #cpuAtStart = process.cpuUsage();
 
-  /** A frame was given to a socket, which answered that. */
-  sent(answer: number): void {
-    if (answer !== DROPPED) this.#frames++;
+  /** Counts a frame, unless `send` returned that it was dropped. */
+  sent(result: number): void {
+    if (result !== DROPPED) this.#frames++;
   }
 
-  /** Obeys. */
+  /** Handles an order. */
   handle({ order }: CountOrder): void {
     if (order === "count") {
       this.#framesAtStart = this.#frames;
@@ -38,9 +38,9 @@ export class SendCounter {
 }
 
 /**
- * Does something so many times a second, whatever the timer does.
- * @param period how often some of it is done, ms
- * @param most how often at once, however much is owed
+ * Calls `act` at a rate that does not depend on the timer's precision.
+ * @param period of the timer, ms
+ * @param most calls per timer
  */
 export function repeatAtRate(
   period: number,
@@ -48,17 +48,17 @@ export function repeatAtRate(
   act: () => void,
   most = () => Number.POSITIVE_INFINITY,
 ) {
-  let owed = 0;
+  let due = 0;
   let last = performance.now();
   setInterval(() => {
     const now = performance.now();
-    owed = Math.min(most(), owed + (Math.min(now - last, MAX_CATCH_UP) * perSecond()) / 1_000);
+    due = Math.min(most(), due + (Math.min(now - last, MAX_CATCH_UP) * perSecond()) / 1_000);
     last = now;
-    for (; owed >= 1; owed--) act();
+    for (; due >= 1; due--) act();
   }, period);
 }
 
-/** Tells the parent. */
+/** Sends a report to the parent. */
 export function sendReport(report: CountReport): void {
   process.send?.(report);
 }

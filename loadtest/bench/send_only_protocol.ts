@@ -1,4 +1,4 @@
-/** What is read of the floor (floor.ts): nothing. The swarm counts its frames. */
+/** The protocol of the reference servers: the swarm counts frames and decodes nothing. */
 import type { Protocol } from "../swarm/protocol.ts";
 
 export function createProtocol(): Protocol {

@@ -1,14 +1,14 @@
 /**
- * The floor: a server that does nothing but send. It has one frame, and gives it to its connections in turn, so many
- * times a second, with the same library that the gateway sends with. What it costs is what sending costs.
+ * A reference server that only sends: one frame, to one connection after the other at a given rate, with the gateway's
+ * WebSocket library. Its cost is the cost of sending.
  */
 import { App, us_socket_local_port, type WebSocket } from "uWebSockets.js";
 import { type CountOrder, repeatAtRate, SendCounter, sendReport } from "./send_counter.ts";
 
-/** To the floor. */
+/** Orders from the parent process. */
 export type SendOnlyOrder = { order: "serve"; frame: Uint8Array; framesPerSecond: number } | CountOrder;
 
-/** How often it sends, ms: as often as the gateway's pacer looks what is due. */
+/** The period of sending, ms: that of the gateway's flush scheduler. */
 const PERIOD = 4;
 
 const sockets: WebSocket<unknown>[] = [];
@@ -24,11 +24,11 @@ function serve(frame: Uint8Array, framesPerSecond: number): void {
   App()
     .ws("/v1/stream", {
       open: (socket) => void sockets.push(socket),
-      // The load is about to go: the floor ends with it.
+      // The load is closing, and ends this process.
       close: (socket) => void sockets.splice(sockets.indexOf(socket), 1),
     })
     .listen("127.0.0.1", 0, (socket) => {
-      if (!socket) throw new Error("the floor cannot listen");
+      if (!socket) throw new Error("the send-only server cannot listen");
       sendReport({ report: "serving", port: us_socket_local_port(socket) });
     });
 }

@@ -1,11 +1,11 @@
 /**
- * What a simulated tick costs: made, merged by the publisher, over the memory bus, applied to a second market table.
- * Times differ between machines; what is compared is the ratio to an empty pass in the same run: the same ticks sent
- * to a sink that counts them.
+ * The cost of a simulated tick: generated, merged by the publisher, sent over the memory bus and applied to a second market
+ * table. Compare the ratio to a baseline of the same run, in which a sink only counts the ticks; times differ between
+ * machines.
  *
- *     node loadtest/bench_sim.ts [TICKS]
+ *     node loadtest/bench/sim.ts [TICKS]
  */
-import { setImmediate as turn } from "node:timers/promises";
+import { setImmediate as nextTask } from "node:timers/promises";
 import { SystemClock } from "../../src/base/clock.ts";
 import type { BusListener } from "../../src/bus/bus.ts";
 import { MemoryBus } from "../../src/bus/memory.ts";
@@ -16,7 +16,7 @@ import { GatewayTable } from "../../src/market/gateway_table.ts";
 import { PublisherTable } from "../../src/market/publisher_table.ts";
 
 const SYMBOLS = 1_000;
-/** As many ticks as a turn of the simulator makes at 100,000 a second. */
+/** Ticks per step of the simulator. */
 const BATCH_TICKS = 500;
 const ROUNDS = 5;
 const ticks = Number(process.argv[2] ?? 1_000_000);
@@ -29,7 +29,7 @@ async function measure(sink: FeedSink): Promise<number> {
       const patch = market.next();
       sink.tick(market.symbols[market.symbol], patch, done);
     }
-    await turn();
+    await nextTask();
   }
   const { user, system } = process.cpuUsage(start);
   return (user + system) / ticks;
@@ -38,12 +38,12 @@ async function measure(sink: FeedSink): Promise<number> {
 async function published(): Promise<number> {
   const bus = new MemoryBus();
   const writer = bus.writer();
-  const near = new PublisherTable(SYMBOLS);
-  const far = new GatewayTable(SYMBOLS);
-  await writer.start(near);
+  const publisherTable = new PublisherTable(SYMBOLS);
+  const gatewayTable = new GatewayTable(SYMBOLS);
+  await writer.start(publisherTable);
   const listener: BusListener = {
     record: (record) => {
-      far.apply(record);
+      gatewayTable.apply(record);
       return -1;
     },
     batchEnd: () => {},
@@ -51,10 +51,10 @@ async function published(): Promise<number> {
     speaking: () => {},
   };
   await bus.start(listener);
-  const publisher = new Publisher(near, writer, new SystemClock());
+  const publisher = new Publisher(publisherTable, writer, new SystemClock());
   const micros = await measure(publisher);
   await writer.close();
-  if (far.clock === 0 || publisher.counts.ticks !== ticks) throw new Error("ticks were lost");
+  if (gatewayTable.clock === 0 || publisher.counts.ticks !== ticks) throw new Error("ticks were lost");
   return micros;
 }
 
@@ -69,7 +69,7 @@ for (let round = 0; round < ROUNDS; round++) {
   const baseline = await measure(empty);
   const full = await published();
   process.stdout.write(
-    `made ${baseline.toFixed(3)} µs a tick; published and applied ${full.toFixed(3)} µs, ${(full / baseline).toFixed(1)} times; ` +
+    `generated ${baseline.toFixed(3)} µs per tick; published and applied ${full.toFixed(3)} µs, ${(full / baseline).toFixed(1)} times; ` +
       `at 100,000 ticks/s ${(full * 10).toFixed(1)} % of a core\n`,
   );
 }

@@ -11,13 +11,13 @@ const MODULE = "github.com/centrifugal/centrifugo/v5";
 const VERSION = "5.4.9";
 const FOLDER = fileURLToPath(new URL("cache/", import.meta.url));
 const PROGRAM = `${FOLDER}centrifugo`;
-const GET = `Go 1.23 or later builds it by itself, into loadtest/peers/cache`;
+const GET = `with Go 1.23 or later, this benchmark builds it into loadtest/peers/cache`;
 /** How long the build may take, ms. */
-const PATIENCE = 600_000;
+const BUILD_TIMEOUT = 600_000;
 
 /**
- * Builds it where it is missing and Go is there. It is the program of a module that requires it: `go install` does not
- * take a program whose own module replaces or retracts.
+ * Builds Centrifugo if it is missing and Go is installed. A module of our own requires it, because `go install` rejects a
+ * program whose module has `replace` or `retract` directives.
  */
 export function buildCentrifugo(): void {
   if (existsSync(PROGRAM) || spawnSync("go", ["version"], { stdio: "ignore" }).status !== 0) return;
@@ -28,7 +28,7 @@ export function buildCentrifugo(): void {
     cwd: FOLDER,
     env: { ...process.env, GOFLAGS: "-mod=mod" },
     stdio: ["ignore", "inherit", "inherit"],
-    timeout: PATIENCE,
+    timeout: BUILD_TIMEOUT,
   });
 }
 
@@ -58,22 +58,22 @@ function centrifugoPeer(name: string, title: string, use: string, format: "json"
         return started;
       };
       const clients = await node("clients", "server", ports[0]);
-      // The API is served by a node of its own, so that the one with the clients is spared what publishing costs.
+      // A second node serves the API, so that publishing costs the node with the clients nothing.
       const api = await node("API", "load", ports[1]);
       const payload = format === "json" ? "json" : "msgpack";
       return {
         ...{ port: ports[0], server: clients, helpers: [api], redis: redis.process },
         client: { module: CLIENT, settings: { format } },
-        publish: () => publisher(stage, market, { way: "centrifugo", port: ports[1], format: payload }),
+        publish: () => publisher(stage, market, { via: "centrifugo", port: ports[1], format: payload }),
       };
     },
   };
 }
 
 const BUS =
-  "a publisher → `batch` with `parallel` of the HTTP API of one node (“Server API walkthrough”), a symbol once in each → Redis engine → another node, which has the clients; a channel a symbol, no history, no presence";
+  "a publisher → `batch` with `parallel` of the HTTP API of one node (“Server API walkthrough”), each symbol once per batch → Redis engine → another node, which has the clients; one channel per symbol, no history, no presence";
 
-/** In the more compact of its two client protocols, and in the other. */
+/** With each of its two client protocols, the more compact one first. */
 export const CENTRIFUGO: readonly Peer[] = [
   centrifugoPeer("centrifugo", "Centrifugo", `${BUS}; clients in Protobuf, the payload MessagePack`, "protobuf"),
   centrifugoPeer("centrifugo-json", "Centrifugo, JSON", "clients and payload in JSON, its default", "json"),

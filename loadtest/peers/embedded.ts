@@ -1,6 +1,6 @@
 /**
- * The market in the server's process, no Redis: `tickgate all`, and the shortest server that publishes the same simulated
- * ticks to uWebSockets.js' topics. What lies between them is what Tickgate does for a tick besides sending it.
+ * The market in the server's process, without Redis: `tickgate all`, and a minimal server that publishes the same
+ * simulated ticks to uWebSockets.js' topics. The difference is the cost of what Tickgate does besides sending a tick.
  */
 import { fileURLToPath } from "node:url";
 import { productPackageVersion } from "./packages.ts";
@@ -32,11 +32,11 @@ export const EMBEDDED: readonly Peer[] = [
     name: "uws-embedded",
     title: "uWebSockets.js embedded",
     isVariant: true,
-    use: "the publisher is the server: a topic a symbol and one `publish` a tick, MessagePack, all options as they are",
+    use: "the publisher is the server: one topic per symbol, one `publish` per tick, MessagePack, default options",
     missing: () => undefined,
     version: () => `uws-pack ${productPackageVersion("uWebSockets.js")}`,
     async start(stage: ProcessGroup, { symbols, rate, seed }: Market) {
-      const order: PublisherOrder = { symbols, rate, seed, to: { way: "uws" } };
+      const order: PublisherOrder = { symbols, rate, seed, to: { via: "uws" } };
       const server = stage.startScript("uWebSockets.js", "server", "publisher/main.ts", JSON.stringify(order));
       const [, port] = await server.waitForOutput(/listening (\d+)/);
       return {

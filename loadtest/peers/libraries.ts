@@ -1,4 +1,4 @@
-/** `ws` and uWebSockets.js: WebSocket libraries, each with a server of a few lines behind Redis; see servers/. */
+/** `ws` and uWebSockets.js: WebSocket libraries, each with a minimal server that reads from Redis (servers/). */
 import { fileURLToPath } from "node:url";
 import { productPackageVersion } from "./packages.ts";
 import type { Peer } from "./peer.ts";
@@ -17,24 +17,24 @@ function libraryPeer(name: string, title: string, use: string, version: () => st
       return {
         ...{ port: Number(port), server: started, helpers: [], redis: redis.process },
         client: { module: CLIENT, settings: {} },
-        publish: () => publisher(stage, market, { way: "redis", url: redis.url }),
+        publish: () => publisher(stage, market, { via: "redis", url: redis.url }),
       };
     },
   };
 }
 
-const BUS = "a publisher → Redis (the ticks of a turn in one message) → one server";
+const BUS = "a publisher → Redis (the ticks of one market step in one message) → one server";
 
 export const WS = libraryPeer(
   "ws",
   "ws",
-  `${BUS} that sends each tick, encoded once, to the symbol's subscribers (its readme, “Server broadcast”); MessagePack, \`perMessageDeflate\` off, which is its default`,
+  `${BUS} that sends each tick, encoded once, to the symbol's subscribers (its readme, “Server broadcast”); MessagePack, \`perMessageDeflate\` off (its default)`,
   () => productPackageVersion("ws"),
 );
 
 export const UWS = libraryPeer(
   "uws",
   "uWebSockets.js",
-  `${BUS}; a topic a symbol and one \`publish\` a tick, MessagePack, all options as they are (\`maxBackpressure\` 64 KiB)`,
+  `${BUS}; one topic per symbol, one \`publish\` per tick, MessagePack, default options (\`maxBackpressure\` 64 KiB)`,
   () => `uws-pack ${productPackageVersion("uWebSockets.js")}`,
 );

@@ -1,7 +1,6 @@
 /**
- * `npm run bench:peers`: Tickgate and other ways of bringing prices to browsers, each under the same market, with the same
- * subscriptions and readers, in one run, taking turns. `--help` names the options; what is measured is on
- * docs/comparison.md.
+ * `npm run bench:peers`: measures Tickgate and other servers, one after the other, with the same market, subscriptions and
+ * clients. `--help` lists the options; docs/comparison.md describes the method.
  */
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -21,22 +20,22 @@ import { tickgate } from "./tickgate.ts";
 const LOADS: readonly Load[] = [
   {
     name: "moderate",
-    title: "A load that all can bear",
+    title: "Every server keeps up",
     ...{ connections: 500, perConnection: 20, symbols: 500, rate: 2_000 },
   },
   {
     name: "brisk",
-    title: "A load that the lean can bear",
+    title: "One core is enough to send every tick",
     ...{ connections: 1_000, perConnection: 20, symbols: 1_000, rate: 5_000 },
   },
   {
     name: "heavy",
-    title: "A load that is more than a core can send tick by tick",
+    title: "One core is rarely enough to send every tick",
     ...{ connections: 1_000, perConnection: 50, symbols: 1_000, rate: 20_000 },
   },
   {
     name: "full",
-    title: "What one gateway is made for, many times what a core can send tick by tick",
+    title: "Far more than one core can send tick by tick",
     ...{ connections: 5_000, perConnection: 50, symbols: 1_000, rate: 20_000 },
   },
 ];
@@ -47,7 +46,7 @@ function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** @throws UsageError when somebody is named that is not there */
+/** @throws UsageError when there is no peer of a given name */
 function chosenPeers({ peers: names }: Options): Peer[] {
   if (names === "") return PEERS.filter(({ isVariant }) => !isVariant);
   if (names === "all") return [...PEERS];
@@ -59,7 +58,7 @@ function chosenPeers({ peers: names }: Options): Peer[] {
   });
 }
 
-/** @throws UsageError when a load is named that is not there */
+/** @throws UsageError when there is no load of a given name */
 function chosenScenarios({ loads, slow, scale }: Options): Scenario[] {
   return loads.split(",").flatMap((name) => {
     const load = LOADS.find((some) => some.name === name);
@@ -70,7 +69,7 @@ function chosenScenarios({ loads, slow, scale }: Options): Scenario[] {
   });
 }
 
-/** Everything but the servers runs on the cores of the load: this process, and what it starts. @throws UsageError */
+/** Pins this process, and with it all processes except the servers, to the load's cores. @throws UsageError */
 function pin(options: Options): void {
   const { status, error } = spawnSync("taskset", ["-a", "-p", "-c", options["load-cores"], String(process.pid)]);
   if (error) throw new UsageError("taskset is missing: apt-get install util-linux");
@@ -105,7 +104,7 @@ async function compare(options: Options): Promise<Comparison> {
   };
 }
 
-/** A turn of some peers at once; of one, as a rule. */
+/** Measures one peer, or several at once with `--together`. */
 async function runGroup(
   peers: readonly Peer[],
   scenario: Scenario,
@@ -119,12 +118,12 @@ async function runGroup(
       const result = results[index];
       say(
         `round ${round}, ${scenario.name}, ${peer.title}: ${result.fresh.toFixed(0)} fresh/s, ` +
-          `${result.cpuPerMillion.toFixed(2)} CPU s a million, p99 ${result.p99.toFixed(1)} ms`,
+          `${result.cpuPerMillion.toFixed(2)} CPU s per million, p99 ${result.p99.toFixed(1)} ms`,
       );
       return { ...turnOf(peer), result };
     });
   } catch (error) {
-    // Whatever it is, the others have their turns.
+    // One failed run does not stop the others.
     const failure = (error as Error).message;
     say(`round ${round}, ${scenario.name}, ${peers.map(({ title }) => title).join(" and ")}: ${failure}`);
     return peers.map((peer) => ({ ...turnOf(peer), failure }));
@@ -136,7 +135,7 @@ function machine(): string {
   return `${all[0]?.model.trim() || "unknown processor"}, ${all.length} cores; Linux ${release().split("-")[0]}, Node ${process.version.slice(1)}`;
 }
 
-// What a turn has started ends with this process.
+// Ends with the exit handlers that kill the started processes (process_group.ts).
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 try {
   const options = readOptions(process.argv.slice(2));

@@ -7,7 +7,7 @@ import { freePort } from "./process_group.ts";
 import { publisher } from "./publishers.ts";
 
 const CLIENT = fileURLToPath(new URL("protocols/nats.ts", import.meta.url));
-/** Debian puts it where only root's path looks. */
+/** Debian installs it in a folder that only root's PATH has. */
 const PROGRAMS = ["nats-server", "/usr/sbin/nats-server"];
 
 function found(): { program: string; version: string } | undefined {
@@ -23,8 +23,8 @@ export const NATS: Peer = {
   title: "NATS",
   isVariant: false,
   use:
-    "a publisher over TCP → one `nats-server` → clients on its WebSocket port; core messages, a subject a symbol, MessagePack, " +
-    "no compression; `no_tls` since it is loopback; no Redis, it is its own bus",
+    "a publisher over TCP → one `nats-server` → clients on its WebSocket port; core messages, one subject per symbol, MessagePack, " +
+    "no compression; `no_tls` on loopback; no Redis, since NATS is the bus",
   missing: () => (found() ? undefined : "nats-server is missing: apt-get install nats-server"),
   version: () => found()?.version ?? "",
   async start(stage, market) {
@@ -40,7 +40,7 @@ export const NATS: Peer = {
     return {
       ...{ port: webSocketPort, server: started, helpers: [], redis: undefined },
       client: { module: CLIENT, settings: {} },
-      publish: () => publisher(stage, market, { way: "nats", port }),
+      publish: () => publisher(stage, market, { via: "nats", port }),
     };
   },
 };

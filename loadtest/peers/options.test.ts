@@ -15,7 +15,7 @@ test("what is wrong is named with its range", () => {
     (error) => error instanceof UsageError && /--rounds must be a whole number from 1/.test(error.message),
   );
   assert.throws(() => readOptions(["--nonsense"]), UsageError);
-  assert.throws(() => readOptions(["--document", "--together"]), /--document is of turns/);
+  assert.throws(() => readOptions(["--document", "--together"]), /--document cannot be combined/);
 });
 
 test("help names every peer and option", () => {

@@ -7,32 +7,32 @@ const OPTIONS = {
   peers: option(
     text("NAMES", "names with commas between", /^[a-z0-9,-]*$/),
     "",
-    "Who takes part (`tickgate-MS`: any interval); `all`: variants too; nobody named: all that are none",
+    "The peers (`tickgate-MS`: any interval); `all`: with variants; empty: all except variants",
   ),
   loads: option(
     text("NAMES", "names with commas between", /^[a-z,]+$/),
     "moderate,brisk,heavy,full",
     "The loads: moderate, brisk, heavy, full",
   ),
-  rounds: option(integer(1, 100), 3, "How often everybody has a turn"),
-  seconds: option(decimal(0.5, 3_600), 2, "How long is measured"),
+  rounds: option(integer(1, 100), 3, "How often each peer is measured"),
+  seconds: option(decimal(0.5, 3_600), 2, "Length of a measurement, seconds"),
   warm: option(
     decimal(0, 600),
     5,
-    "How long to wait before, with everyone connected, seconds: until compilers have compiled",
+    "Wait between the last connection and the measurement, seconds: JIT compilers need it",
   ),
-  slow: option(decimal(0, 50), 5, "Slow readers, in a hundred; 0 leaves the scenarios with them out"),
-  "slow-bytes": option(integer(512, 10_000_000), 10_000, "Bytes a second that each of those reads"),
-  fresh: option(integer(1, 60_000), 1_000, "Up to which age an update is fresh, ms"),
-  scale: option(decimal(0.001, 10), 1, "Connections and ticks a second, as a share of what a load says"),
+  slow: option(decimal(0, 50), 5, "Slow clients, in %; 0 leaves out the scenarios with them"),
+  "slow-bytes": option(integer(512, 10_000_000), 10_000, "Bytes per second that a slow client reads"),
+  fresh: option(integer(1, 60_000), 1_000, "Highest age of a fresh update, ms"),
+  scale: option(decimal(0.001, 10), 1, "Factor for the connections and the tick rate of each load"),
   "server-cores": option(text("CORES", "cores as taskset takes them", /^[\d,-]+$/), "0", "Where the server runs"),
   "load-cores": option(text("CORES", "cores as taskset takes them", /^[\d,-]+$/), "1", "Where everything else runs"),
-  json: option(text("FILE", "a file", /./), "", "Write the results there as well"),
-  from: option(text("FILE", "a file", /./), "", "Measure nothing: take the results from there"),
+  json: option(text("FILE", "a file", /./), "", "Also write the results to this file"),
+  from: option(text("FILE", "a file", /./), "", "Do not measure; read the results from this file"),
   together: option(
     boolean(),
     false,
-    "All at once on the same cores: ratios hold on a machine whose speed changes; ages say little",
+    "All peers at once on the same cores: ratios stay valid while the machine's speed changes, ages do not",
   ),
   document: option(boolean(), false, "Write docs/comparison.md and its picture"),
 } as const;
@@ -46,7 +46,7 @@ export type Options = OptionValues<typeof OPTIONS>;
  */
 export function readOptions(args: readonly string[]): Options | undefined {
   const values = readTable(OPTIONS, args)?.values;
-  if (values?.document && values.together) throw new UsageError("--document is of turns: not with --together");
+  if (values?.document && values.together) throw new UsageError("--document cannot be combined with --together");
   return values;
 }
 

@@ -1,14 +1,14 @@
-/** The peers' packages: installed apart from the product's, whose dependencies they are not. */
+/** The peers' npm packages, which are not dependencies of the product. */
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 
-/** What installs them. */
+/** The command that installs them. */
 export const INSTALL = "npm ci --prefix loadtest/peers";
 
-/** Whether a package is there. */
+/** Whether a package is installed. */
 export function isInstalled(name: string): boolean {
   return existsSync(`${FOLDER}node_modules/${name}/package.json`);
 }
@@ -23,7 +23,7 @@ export function productPackageVersion(name: string): string {
   return versionIn(`${FOLDER}../../node_modules/${name}`);
 }
 
-/** Installs them where they are missing; what npm has to say of it is shown. */
+/** Installs them where they are missing, and shows npm's output. */
 export function installPackages(): void {
   if (isInstalled("socket.io")) return;
   process.stderr.write(`installing the peers' packages: ${INSTALL}\n`);

@@ -19,7 +19,7 @@ test("a MessagePack tick's bytes are not those of the next one", () => {
   assert.deepEqual((unpack(first) as number[]).slice(0, 3), [1, 1, 1]);
 });
 
-test("a turn's ticks travel in one message, and the next turn begins empty", () => {
+test("the ticks of a step are one message, and the next step starts empty", () => {
   const writer = new TickWriter();
   writer.add("SIM:S0007", msgpackTick(7, 300, 1, VALUES));
   writer.add("X", Buffer.alloc(0));

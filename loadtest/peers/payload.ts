@@ -1,17 +1,16 @@
 /**
- * A tick as the peers carry it: an array of the symbol's number in the market, `seq`, the event time in microseconds and
- * all values. The number instead of the name and an array instead of a map: the smallest that does the job, so that no
- * peer pays for more bytes than it must.
+ * A tick as the peers send it: an array of the symbol's number in the market, `seq`, the event time in microseconds and
+ * all values. Numbers instead of names and arrays instead of maps make the payload as small as possible.
  */
 
 import { FIELD_COUNT } from "../../src/base/tick.ts";
 import { createTarget, MAX_NUMBER_BYTES, writeArrayHead, writeNumber } from "../../src/msgpack/msgpack.ts";
 
-/** Number, `seq` and time stand before the values. */
+/** Number, `seq` and time come before the values. */
 const LENGTH = 3 + FIELD_COUNT;
 const scratch = createTarget(3 + LENGTH * MAX_NUMBER_BYTES);
 
-/** The tick as values, null where one is not known. */
+/** The tick as values, null where a value is unknown. */
 export function arrayTick(number: number, seq: number, eventTime: number, values: Float64Array): (number | null)[] {
   const tick: (number | null)[] = [number, seq, eventTime];
   for (const value of values) tick.push(Number.isNaN(value) ? null : value);
@@ -25,7 +24,7 @@ export function jsonTick(number: number, seq: number, eventTime: number, values:
   return `${text}]`;
 }
 
-/** The tick as MessagePack. The bytes are the caller's. */
+/** The tick as MessagePack. The caller owns the bytes. */
 export function msgpackTick(number: number, seq: number, eventTime: number, values: Float64Array): Buffer {
   const { bytes, view } = scratch;
   let at = writeArrayHead(view, 0, LENGTH);

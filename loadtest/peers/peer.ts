@@ -1,13 +1,13 @@
-/** What a peer is to the comparison: how it is started, who publishes to it, and what its clients speak. */
+/** A peer of the comparison: how to start it, its publisher, and its clients' protocol. */
 import type { ManagedProcess, ProcessGroup } from "./process_group.ts";
 
-/** The market that every peer is given. */
+/** The market, the same for every peer. */
 export interface Market {
   readonly symbols: number;
   /** Ticks a second, all symbols together. */
   readonly rate: number;
   readonly seed: number;
-  /** Connections that will come, all from one address. */
+  /** Connections to expect, all from one address. */
   readonly connections: number;
 }
 
@@ -21,26 +21,26 @@ export interface ClientProtocol {
 /** A peer that runs and takes connections. */
 export interface RunningPeer {
   readonly port: number;
-  /** Whose CPU and memory are the peer's. */
+  /** The process whose CPU and memory count as the peer's. */
   readonly server: ManagedProcess;
-  /** What it needs besides, whose CPU is shown apart. */
+  /** Other processes that it needs; their CPU is shown separately. */
   readonly helpers: readonly ManagedProcess[];
   readonly redis: ManagedProcess | undefined;
   readonly client: ClientProtocol;
-  /** Starts the market. Resolves when the publisher publishes. Not there where the server has the market in itself. */
+  /** Starts the publisher. Absent where the server itself contains the market. */
   publish?(): Promise<ManagedProcess>;
 }
 
 export interface Peer {
-  /** As `--peers` names it. */
+  /** For `--peers`. */
   readonly name: string;
-  /** As tables name it. */
+  /** For the tables. */
   readonly title: string;
-  /** Another way of using a peer: not in the picture, and in a run only when it is asked for. */
+  /** Another configuration of a peer: measured only on request, and not in the picture. */
   readonly isVariant: boolean;
-  /** How it is used, for the page. */
+  /** Its configuration, for the page. */
   readonly use: string;
-  /** What is missing for it and how to get it; undefined when it can run. */
+  /** What is missing and how to install it; undefined when it can run. */
   missing(): string | undefined;
   version(): string;
   start(stage: ProcessGroup, market: Market): Promise<RunningPeer>;

@@ -1,6 +1,6 @@
 /**
- * Where one turn of one peer is played: the processes, each pinned to the cores of its side, what they use, and the end of
- * all of them. Servers have the server's cores to themselves; Redis, the publisher and the readers share the others.
+ * The processes of one run: each is pinned to the cores of its side and measured, and all end together. The server has its
+ * cores to itself; Redis, the publisher and the clients share the others.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -12,15 +12,15 @@ import { fileURLToPath } from "node:url";
 import { UsageError } from "../../src/settings/option.ts";
 import { type ProcessUsage, processUsage } from "../swarm/process_usage.ts";
 
-/** How long a process may take to say what is waited for, and to end, ms. */
+/** How long a process may take to print the expected output, ms. */
 const PATIENCE = 20_000;
-/** What of a process's output is kept for whoever wants to know why it has ended, characters. */
+/** How much of a process's output is kept for error messages, characters. */
 const MAX_OUTPUT = 4_000;
 
 /** A connection's state in /proc/net/tcp. */
 const ESTABLISHED = "01";
 
-/** On which cores the two sides run, as `taskset -c` takes them; the same text for both where there is but one core. */
+/** The cores of each side, in the format of `taskset -c`; the same for both on a machine with one core. */
 export interface Cores {
   readonly server: string;
   readonly load: string;
@@ -28,7 +28,7 @@ export interface Cores {
 
 export type Side = keyof Cores;
 
-/** A process of the stage. */
+/** A process of the group. */
 export class ManagedProcess {
   readonly title: string;
   readonly #child: ChildProcess;
@@ -45,29 +45,29 @@ export class ManagedProcess {
   }
 
   /**
-   * Waits until it has said something.
-   * @throws UsageError when it ends before, or takes too long
+   * Waits until its output matches.
+   * @throws UsageError when it ends first, or takes too long
    */
   waitForOutput(pattern: RegExp): Promise<RegExpExecArray> {
     const child = this.#child;
     return new Promise((resolve, reject) => {
-      const look = () => {
+      const check = () => {
         const found = pattern.exec(this.#output);
         if (found) finish(() => resolve(found));
         else if (this.hasEnded) fail("has ended");
       };
       const fail = (what: string) =>
-        finish(() => reject(new UsageError(`${this.title} ${what}; it said: ${this.#output.trim() || "nothing"}`)));
+        finish(() => reject(new UsageError(`${this.title} ${what}; its output: ${this.#output.trim() || "nothing"}`)));
       const finish = (act: () => void) => {
         clearTimeout(timer);
-        child.off("output", look);
-        child.off("close", look);
+        child.off("output", check);
+        child.off("close", check);
         act();
       };
-      const timer = setTimeout(() => fail(`has not said ${pattern} within ${PATIENCE / 1_000} s`), PATIENCE);
-      child.on("output", look);
-      child.on("close", look);
-      look();
+      const timer = setTimeout(() => fail(`has not printed ${pattern} within ${PATIENCE / 1_000} s`), PATIENCE);
+      child.on("output", check);
+      child.on("close", check);
+      check();
     });
   }
 
@@ -76,17 +76,17 @@ export class ManagedProcess {
   }
 
   /**
-   * What it has used, up to now.
+   * The CPU and memory that it has used.
    * @throws UsageError when it has ended
    */
   usage(): ProcessUsage {
     const { pid } = this.#child;
     if (this.hasEnded || pid === undefined)
-      throw new UsageError(`${this.title} has ended; it said: ${this.#output.trim() || "nothing"}`);
+      throw new UsageError(`${this.title} has ended; its output: ${this.#output.trim() || "nothing"}`);
     return processUsage(pid);
   }
 
-  /** Nothing is to be kept, and a server that is far behind would take long to leave. */
+  /** SIGKILL: no data needs saving, and an overloaded server would take long to shut down. */
   kill(): void {
     this.#child.kill("SIGKILL");
   }
@@ -103,7 +103,7 @@ export class ProcessGroup {
   readonly #cores: Cores;
   readonly #processes: ManagedProcess[] = [];
   readonly #folder = mkdtempSync(join(tmpdir(), "tickgate-peers-"));
-  /** When this process ends before the stage is closed. */
+  /** Runs when this process ends before `close`. */
   readonly #atExit = () => {
     for (const started of this.#processes) started.kill();
     rmSync(this.#folder, { recursive: true, force: true });
@@ -114,7 +114,7 @@ export class ProcessGroup {
     process.once("exit", this.#atExit);
   }
 
-  /** Starts a process on a side. */
+  /** Starts a process on the cores of a side. */
   start(
     title: string,
     side: Side,
@@ -124,7 +124,7 @@ export class ProcessGroup {
   ): ManagedProcess {
     const child = spawn("taskset", ["-c", this.#cores[side], command, ...args], {
       cwd: this.#folder,
-      // A file or the environment must not change what is measured.
+      // A settings file or the environment must not change the measurement.
       env: { PATH: process.env.PATH, HOME: this.#folder, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -134,12 +134,12 @@ export class ProcessGroup {
     return started;
   }
 
-  /** Starts one of this folder's scripts. */
+  /** Starts a script of this folder. */
   startScript(title: string, side: Side, script: string, ...args: string[]): ManagedProcess {
     return this.start(title, side, process.execPath, [fileURLToPath(new URL(script, import.meta.url)), ...args]);
   }
 
-  /** Starts a Redis as its packages configure it, but that nothing is written to disk. */
+  /** Starts Redis with its default settings, except that it writes nothing to disk. */
   async startRedis(): Promise<{ url: string; address: string; process: ManagedProcess }> {
     const port = await freePort();
     const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", this.#folder];
@@ -148,7 +148,7 @@ export class ProcessGroup {
     return { url: `redis://127.0.0.1:${port}`, address: `127.0.0.1:${port}`, process: started };
   }
 
-  /** A file of the stage's own folder, which goes with it. */
+  /** The path of a file in the group's folder, which `close` deletes. */
   file(name: string): string {
     return join(this.#folder, name);
   }
@@ -160,7 +160,7 @@ export class ProcessGroup {
   }
 }
 
-/** How many TCP connections to a port of 127.0.0.1 are established, as the server has them (proc(5), /proc/net/tcp). */
+/** The number of established TCP connections to a port of 127.0.0.1, on the server's side (/proc/net/tcp in proc(5)). */
 export function establishedConnections(port: number): number {
   const own = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`;
   const lines = readFileSync("/proc/net/tcp", "latin1").split("\n");
@@ -170,7 +170,7 @@ export function establishedConnections(port: number): number {
   }).length;
 }
 
-/** A port that nobody listens on. */
+/** A free port. */
 export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, "127.0.0.1");
   await once(probe, "listening");

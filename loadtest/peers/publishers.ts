@@ -1,9 +1,9 @@
-/** Starts the publisher of a peer that has none of its own. */
+/** Starts the comparison's publisher (publisher/main.ts). */
 import type { Market } from "./peer.ts";
 import type { ManagedProcess, ProcessGroup } from "./process_group.ts";
 import type { Destination, PublisherOrder } from "./publisher/order.ts";
 
-/** Resolves when it publishes. */
+/** Resolves when the publisher runs. */
 export async function publisher(
   stage: ProcessGroup,
   { symbols, rate, seed }: Market,

@@ -1,9 +1,9 @@
 /**
- * Ticks on Redis for the peers that bring no bus of their own (`ws` and uWebSockets.js): all of one turn of the market in
- * one message, so that what Redis costs them is as little as can be.
+ * Ticks on Redis for the peers without their own bus (`ws` and uWebSockets.js): one message per market step, which costs
+ * the least in Redis.
  */
 
-/** The channel. */
+/** The Redis channel. */
 export const CHANNEL = "ticks";
 
 /** Writes messages: for each tick the symbol's length (1 byte), the symbol, the payload's length (2 bytes), the payload. */
@@ -19,7 +19,7 @@ export class TickWriter {
     this.#parts.push(head, Buffer.from(payload));
   }
 
-  /** What was added since the last time, as one message. */
+  /** Returns the ticks since the last call as one message. */
   take(): Buffer {
     const message = Buffer.concat(this.#parts);
     this.#parts = [];

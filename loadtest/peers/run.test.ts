@@ -1,4 +1,4 @@
-/** A turn of each peer that is on this machine, as small as can be: that it is started, published to and read, and ends. */
+/** A minimal run of each installed peer: it starts, publishes, delivers and ends. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
@@ -17,7 +17,9 @@ for (const peer of PEERS) {
   // The same program as with interval 0.
   if (peer.name === "tickgate-100") continue;
   const missing = canPin ? peer.missing() : "taskset is missing, or core 0 may not be used";
-  test(`${peer.title}: fresh updates come, nobody is refused, nothing is wrong`, { skip: missing }, async () => {
+  test(`${peer.title}: fresh updates arrive, no connection is refused, no message is invalid`, {
+    skip: missing,
+  }, async () => {
     const result = await measurePeer(peer, SCENARIO, MEASURE);
     assert.deepEqual([result.refused, result.closed, result.faults], [0, 0, []]);
     assert.equal(result.offered, 400);
@@ -27,18 +29,18 @@ for (const peer of PEERS) {
   });
 }
 
-test("several at once: each has its own readers and its own result", { skip: !canPin }, async () => {
+test("several peers at once: each has its own clients and its own result", { skip: !canPin }, async () => {
   const peers = PEERS.filter(({ name }) => name.endsWith("-embedded"));
   const results = await measureTogether(peers, SCENARIO, MEASURE);
   assert.equal(results.length, 2);
   for (const { fresh, refused, closed, faults, otherProgramCores, serverCores } of results) {
     assert.deepEqual([refused, closed, faults], [0, 0, []]);
-    assert.ok(fresh > 0 && fresh <= 500, `${fresh} fresh updates/s, of 400 that there are`);
+    assert.ok(fresh > 0 && fresh <= 500, `${fresh} fresh updates/s, of 400 offered`);
     assert.ok(serverCores > 0 && otherProgramCores < 2);
   }
 });
 
-test("a peer that does not start is told of, with what it said", async () => {
+test("the error for a peer that does not start has its output", async () => {
   const broken = {
     ...PEERS[0],
     start: (stage: Parameters<(typeof PEERS)[0]["start"]>[0]) => {
@@ -48,6 +50,6 @@ test("a peer that does not start is told of, with what it said", async () => {
   };
   await assert.rejects(
     measurePeer(broken, SCENARIO, MEASURE),
-    (error) => error instanceof UsageError && /the broken one has ended; it said: no such luck/.test(error.message),
+    (error) => error instanceof UsageError && /the broken one has ended; its output: no such luck/.test(error.message),
   );
 });

@@ -1,4 +1,4 @@
-/** One turn: one peer at one load, or several at once. Everything is started for it and ended after it. */
+/** One run: one peer at one load, or several peers at once. All processes are started for it and ended after it. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { socketsPossible } from "../../src/gateway/http/socket_plan.ts";
@@ -12,64 +12,64 @@ import type { Peer, RunningPeer } from "./peer.ts";
 import { type Cores, establishedConnections, type ManagedProcess, ProcessGroup } from "./process_group.ts";
 import { offered, type Scenario } from "./scenarios.ts";
 
-/** A server is at rest when it uses less than this share of a core, over so long, ms; it is waited for at most so long, ms. */
+/** A server is idle when it uses less than this share of a core for this time, ms. The wait has a limit, ms. */
 const IDLE_CORES = 0.1;
 const IDLE_TIME = 200;
 const IDLE_TIMEOUT = 20_000;
-/** Connections that are opened a second. */
+/** New connections per second. */
 const CONNECT_RATE = 3_000;
 const SEED = 1;
-/** How long everybody may take to connect, ms. */
+/** How long all connections together may take to open, ms. */
 const CONNECT_TIMEOUT = 30_000;
 const MICROS = 1_000_000;
 
-/** How turns are measured. */
+/** How a run is measured. */
 export interface RunSettings {
   readonly cores: Cores;
   readonly warmSeconds: number;
   readonly seconds: number;
-  /** Up to which age on arrival an update is fresh, ms. */
+  /** The highest age on arrival of a fresh update, ms. */
   readonly freshBound: number;
-  /** Bytes a second that a slow reader reads. */
+  /** Bytes per second that a slow client reads. */
   readonly slowBytes: number;
 }
 
-/** What was measured. Times of CPU in seconds a second: cores. */
+/** What was measured. CPU is in seconds per second: cores. */
 export interface RunResult {
-  /** Updates a second that arrived: newer than what the client had, and young enough. */
+  /** Updates per second that arrived: newer than the client's last one, and fresh. */
   readonly fresh: number;
-  /** Newer, but too old. */
+  /** The same, but older than the fresh bound. */
   readonly late: number;
-  /** Updates a second that there were to deliver. */
+  /** Updates per second to deliver. */
   readonly offered: number;
   readonly serverCores: number;
-  /** CPU seconds of the server for a million fresh updates. */
+  /** CPU seconds of the server per million fresh updates. */
   readonly cpuPerMillion: number;
   readonly redisCores: number;
-  /** Publisher, and what else the peer needs besides its server. */
+  /** The publisher and other processes that the peer needs. */
   readonly otherCores: number;
   readonly swarmCores: number;
-  /** What has nothing to do with the turn. */
+  /** Programs that do not belong to the run. */
   readonly otherProgramCores: number;
-  /** How much of the time that was asked for the machine's host gave it. */
+  /** The share of the requested CPU time that the host granted. */
   readonly grantedShare: number;
-  /** Of the healthy readers, milliseconds. */
+  /** Ages of the healthy clients, milliseconds. */
   readonly p50: number;
   readonly p99: number;
   readonly p999: number;
-  /** The server's memory for each connection that has subscribed and waits, bytes; and all of it at the end. */
+  /** The server's memory per idle, subscribed connection, and its whole memory at the end, bytes. */
   readonly memoryPerConnection: number;
   readonly memory: number;
-  /** What it grew by while it was measured. */
+  /** How much it grew during the measurement. */
   readonly memoryGrowth: number;
-  /** Bytes that came for each update. */
+  /** Bytes received per update. */
   readonly bytesPerUpdate: number;
-  /** Connections that were not let in, or that ended. */
+  /** Connections that were refused, or closed by the server. */
   readonly refused: number;
   readonly closed: number;
-  /** Messages that were wrong, by name. */
+  /** Invalid messages, by name. */
   readonly faults: readonly string[];
-  /** How late the readers' timers were at p99, ms. */
+  /** How late the clients' timers were at p99, ms. */
   readonly loopLate: number;
 }
 
@@ -80,8 +80,8 @@ export async function measurePeer(peer: Peer, scenario: Scenario, measure: RunSe
 }
 
 /**
- * All at once, on the same cores: what one of them has of a machine in a minute, the others have too, and ratios are of use
- * where its speed changes. Each has a publisher and readers of its own.
+ * Measures peers at once on the same cores: ratios stay valid while the machine's speed changes. Each peer has its own
+ * publisher and clients.
  * @throws UsageError when one of them does not start
  */
 export async function measureTogether(
@@ -110,7 +110,7 @@ function coresOf({ serverCores, redisCores, otherCores, swarmCores }: RunResult)
   return serverCores + redisCores + otherCores + swarmCores;
 }
 
-/** A peer's turn, from its start to the end of all that was started for it. */
+/** One peer's run, from its first process to the end of the last. */
 class PeerRun {
   readonly #peer: Peer;
   readonly #scenario: Scenario;
@@ -129,7 +129,7 @@ class PeerRun {
     this.#stage = new ProcessGroup(measure.cores);
   }
 
-  /** Resolves when the market runs and everybody has subscribed. */
+  /** Resolves when the market runs and all clients have subscribed. */
   async start(): Promise<void> {
     const { connections, symbols, rate } = this.#scenario;
     const running = await this.#peer.start(this.#stage, { symbols, rate, seed: SEED, connections });
@@ -138,9 +138,9 @@ class PeerRun {
     const empty = server.usage().memory;
     const crew = new SwarmCoordinator(planOf(running, this.#scenario, this.#measure), socketsPossible());
     this.#crew = crew;
-    // The market begins when everybody is there: a server that it is too much for would let nobody in.
+    // The market starts after the last connection: an overloaded server would accept no connection.
     const opened = crew.open();
-    // Who looks at it comes later; a refusal in between is not to end the run.
+    // It is awaited below; without a handler an earlier rejection would end this process.
     opened.catch(() => {});
     await waitForConnections(running.port, connections);
     if (publish) await waitUntilIdle(server);
@@ -150,7 +150,7 @@ class PeerRun {
     await opened;
   }
 
-  /** From now on all counts. */
+  /** Starts the measurement. */
   async startCounting(): Promise<void> {
     const processes = this.#processes as Processes;
     this.#before = usage(processes);
@@ -177,13 +177,13 @@ class PeerRun {
   }
 }
 
-/** Waits until so many connections to a port are established. */
+/** Waits until a port has this many established connections. */
 async function waitForConnections(port: number, connections: number): Promise<void> {
   const deadline = performance.now() + CONNECT_TIMEOUT;
   while (establishedConnections(port) < connections && performance.now() < deadline) await sleep(IDLE_TIME);
 }
 
-/** Waits until a process has nothing to do. */
+/** Waits until a process is idle. */
 async function waitUntilIdle(started: ManagedProcess): Promise<void> {
   const deadline = performance.now() + IDLE_TIMEOUT;
   const used = () => {
@@ -222,7 +222,7 @@ interface Usage {
   readonly memory: number;
 }
 
-/** Whose usage is told. */
+/** The processes that are measured. */
 interface Processes extends Pick<RunningPeer, "server" | "redis" | "helpers"> {
   readonly swarm: SwarmCoordinator;
 }
@@ -243,7 +243,7 @@ function usage({ server, redis, helpers, swarm: crew }: Processes): Usage {
 
 interface Measured {
   readonly scenario: Scenario;
-  /** What the server's memory grew by when everyone connected, bytes. */
+  /** How much the server's memory grew while the clients connected, bytes. */
   readonly idle: number;
   readonly before: Usage;
   readonly after: Usage;

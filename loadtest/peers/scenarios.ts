@@ -1,8 +1,8 @@
-/** What all peers are measured at: loads that differ in size, each with and without slow readers. */
+/** The loads that all peers are measured with, with and without slow clients. */
 
 export interface Scenario {
   readonly name: string;
-  /** What it is for, as the page says it. */
+  /** What the load shows, for the page. */
   readonly title: string;
   readonly connections: number;
   /** Symbols that each connection subscribes to. */
@@ -11,23 +11,28 @@ export interface Scenario {
   readonly symbols: number;
   /** Ticks a second, all symbols together. */
   readonly rate: number;
-  /** Connections of these that read slowly. */
+  /** How many of the connections read slowly. */
   readonly slow: number;
 }
 
-/** A load without slow readers, from which its scenarios are made. */
+/** A load without slow clients. */
 export interface Load extends Omit<Scenario, "slow"> {}
 
-/** Updates a second that there would be if every tick came to everyone who has subscribed to its symbol. */
+/** Updates per second if every tick reached every connection that subscribed to its symbol. */
 export function offered({ connections, perConnection, symbols, rate }: Load): number {
   return (connections * perConnection * rate) / symbols;
 }
 
-/** The load's scenario, and the same with a share of slow readers. */
+/** The load's name as tables show it. */
+export function loadLabel({ name, slow, connections }: Scenario): string {
+  return slow > 0 ? `${name.replace(/-slow$/, "")}, ${Math.round((slow / connections) * 100)} % slow` : name;
+}
+
+/** The load's scenario, and the same with a share of slow clients. */
 export function scenariosOf(load: Load, slowShare: number): Scenario[] {
   const slow = Math.round(load.connections * slowShare);
   const all: Scenario = { ...load, slow: 0 };
   if (slow === 0) return [all];
-  const title = `${load.title}, ${Math.round(slowShare * 100)} % slow readers`;
+  const title = `${load.title}, ${Math.round(slowShare * 100)} % slow clients`;
   return [all, { ...load, name: `${load.name}-slow`, title, slow }];
 }

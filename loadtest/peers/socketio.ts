@@ -26,20 +26,20 @@ function socketioPeer({ name, title, use, server = "json", isVolatile = false }:
       return {
         ...{ port: Number(port), server: started, helpers: [], redis: redis.process },
         client: { module: CLIENT, settings: { parser: server === "msgpack" ? "msgpack" : "json" } },
-        publish: () => publisher(stage, market, { way: "socketio", url: redis.url, isVolatile }),
+        publish: () => publisher(stage, market, { via: "socketio", url: redis.url, isVolatile }),
       };
     },
   };
 }
 
-/** As its documentation begins, and three ways that it offers to those who want more. */
+/** The default of its documentation, and three documented alternatives. */
 export const SOCKETIO: readonly Peer[] = [
   socketioPeer({
     name: "socketio",
     title: "Socket.IO",
     use:
-      "`@socket.io/redis-emitter` → Redis → one server with `@socket.io/redis-adapter`; a room a symbol, WebSocket only, the default parser; " +
-      "`bufferutil` installed and the first request let go, as its pages “Performance tuning” and “Memory usage” advise. " +
+      "`@socket.io/redis-emitter` → Redis → one server with `@socket.io/redis-adapter`; one room per symbol, WebSocket only, the default parser; " +
+      "`bufferutil` installed and the first request released, as its pages “Performance tuning” and “Memory usage” advise. " +
       "The sharded adapter that it recommends for new developments does not work with the emitter",
   }),
   socketioPeer({
@@ -52,7 +52,7 @@ export const SOCKETIO: readonly Peer[] = [
     name: "socketio-volatile",
     title: "Socket.IO, volatile",
     isVolatile: true,
-    use: "`volatile` emits: what a client is not ready for is left out (“Emitting events”, “Volatile events”)",
+    use: "`volatile` emits: messages that a client is not ready for are dropped (“Emitting events”, “Volatile events”)",
   }),
   socketioPeer({
     name: "socketio-uws",

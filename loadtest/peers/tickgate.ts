@@ -1,4 +1,4 @@
-/** Tickgate itself, as a peer among peers: `tickgate feed`, Redis, and one `tickgate gateway`. */
+/** Tickgate as a peer: `tickgate feed`, Redis and one `tickgate gateway`. */
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { productPackageVersion } from "./packages.ts";
@@ -7,12 +7,12 @@ import type { ManagedProcess, ProcessGroup } from "./process_group.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-/** What its clients speak. */
+/** The module of its client protocol. */
 export const TICKGATE_CLIENT = fileURLToPath(new URL("../swarm/tickgate_protocol.ts", import.meta.url));
 
 const QUIET = ["--admin-port", "0", "--log-level", "warn"];
 
-/** Starts a gateway on the server's side, which lets so many connections in. */
+/** Starts a gateway on the server's cores, with this connection limit. */
 export async function startGateway(
   stage: ProcessGroup,
   command: "gateway" | "all",
@@ -44,7 +44,7 @@ async function start(stage: ProcessGroup, market: Market, interval: number): Pro
   };
 }
 
-/** Of the package, and the commit. */
+/** The package version and the commit. */
 export function tickgateVersion(): string {
   let commit = "";
   try {
@@ -55,12 +55,12 @@ export function tickgateVersion(): string {
       .toString()
       .trim()})`;
   } catch {
-    // Not from a checkout: the number must do.
+    // Not a Git checkout: only the version is known.
   }
   return `${productPackageVersion("..")}${commit}`;
 }
 
-/** @param interval milliseconds, as the clients ask for it */
+/** @param interval that the clients request, ms */
 export function tickgate(interval: number): Peer {
   return {
     name: `tickgate-${interval}`,

@@ -1,15 +1,15 @@
 /**
- * Centrifugo's client protocol, in JSON (replies a line each) and in Protobuf (replies with their length before them).
+ * Centrifugo's client protocol, in JSON (one reply per line) and in Protobuf (length-prefixed replies).
  * Source: its file definitions/client.proto.
  */
 import type { Target } from "../../../src/msgpack/msgpack.ts";
 import type { Decoder, Protocol, ProtocolPlan, Wire } from "../../swarm/protocol.ts";
 import { PayloadReader } from "./payload_reader.ts";
 
-/** Commands in one message: the server takes 64 KiB. */
+/** Commands per message: the server accepts 64 KiB. */
 const COMMANDS_PER_MESSAGE = 500;
 const NEW_LINE = 0x0a;
-/** The tags: field number × 8 + 2 for what has a length. */
+/** Protobuf tags: field number × 8 + 2, the wire type with a length. */
 const REPLY_ERROR = 0x12;
 const REPLY_PUSH = 0x22;
 const PUSH_PUBLICATION = 0x22;
@@ -55,7 +55,7 @@ class ProtobufDecoder implements Decoder {
     if (data < 0 || !this.#reader.msgpack(target, this.#at)) this.#wire.reportFault("malformed");
   }
 
-  /** Goes to the content of a field, and returns where it ends; -1 where it is not there. @param bad a field that is a fault */
+  /** Moves to the content of a field and returns its end; -1 if absent. @param bad a field whose presence is a fault */
   #field(bytes: Uint8Array, end: number, wanted: number, bad: number): number {
     while (this.#at < end) {
       const tag = bytes[this.#at++];
@@ -82,7 +82,7 @@ class ProtobufDecoder implements Decoder {
 class JsonDecoder implements Decoder {
   readonly #wire: Wire;
   readonly #reader: PayloadReader;
-  /** Where the data stand in a push: at the same place where channels are of one length. */
+  /** The offset of the data in a push: the same for all channels with names of equal length. */
   #dataAt = 0;
 
   constructor(wire: Wire) {
@@ -112,7 +112,7 @@ class JsonDecoder implements Decoder {
 
   #reply(target: Target, start: number, end: number): void {
     const { bytes } = target;
-    // {"push":… before {"id":…: what pushes look like is all that the swarm has time to tell.
+    // The first letter distinguishes {"push":… from {"id":…: parsing each message would cost too much.
     if (bytes[start + 2] !== 0x70) {
       const text = bytes.toString("utf8", start, end);
       if (text.includes('"error":')) this.#wire.reportFault("error", text);

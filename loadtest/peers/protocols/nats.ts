@@ -1,4 +1,4 @@
-/** NATS' client protocol over WebSocket: a stream of lines and payloads, cut into messages wherever it suits the server. */
+/** NATS' client protocol over WebSocket: a stream of lines and payloads; messages may end anywhere in it. */
 import { createTarget, type Target } from "../../../src/msgpack/msgpack.ts";
 import type { Decoder, Protocol, Wire } from "../../swarm/protocol.ts";
 import { PayloadReader } from "./payload_reader.ts";
@@ -11,7 +11,7 @@ const CONNECT =
 class NatsDecoder implements Decoder {
   readonly #wire: Wire;
   readonly #reader: PayloadReader;
-  /** The beginning of a line or payload whose end has not come. */
+  /** The start of an incomplete line or payload. */
   #rest: Target = createTarget(0);
   #restLength = 0;
 
@@ -28,10 +28,10 @@ class NatsDecoder implements Decoder {
   message(target: Target, start: number, end: number): void {
     if (this.#restLength === 0) {
       const read = this.#lines(target, start, end);
-      if (read < end) this.#keep(target, read, end);
+      if (read < end) this.#store(target, read, end);
       return;
     }
-    this.#keep(target, start, end);
+    this.#store(target, start, end);
     const rest = this.#rest;
     const length = this.#restLength;
     const read = this.#lines(rest, 0, length);
@@ -39,7 +39,7 @@ class NatsDecoder implements Decoder {
     this.#restLength = length - read;
   }
 
-  /** Goes through what is whole, and returns where the first begins that is not. */
+  /** Reads all complete lines, and returns where the first incomplete one starts. */
   #lines(target: Target, start: number, end: number): number {
     const { bytes } = target;
     let at = start;
@@ -69,7 +69,7 @@ class NatsDecoder implements Decoder {
     else if (line.startsWith("-ERR")) this.#wire.reportFault("error", line);
   }
 
-  #keep(target: Target, start: number, end: number): void {
+  #store(target: Target, start: number, end: number): void {
     const needed = this.#restLength + end - start;
     if (needed > this.#rest.bytes.length) {
       const larger = createTarget(needed * 2);

@@ -1,9 +1,9 @@
-/** Reads of a payload (payload.ts) what the swarm wants to know, without making an object of it. */
+/** Reads number, `seq` and time of a payload (payload.ts) without allocating an object. */
 import type { Target } from "../../../src/msgpack/msgpack.ts";
 import type { Wire } from "../../swarm/protocol.ts";
 import { numberAt, VALUE_BYTES } from "../../swarm/tick_bytes.ts";
 
-/** In MessagePack the array of number, `seq`, time and ten values. */
+/** The MessagePack array head for number, `seq`, time and ten values. */
 const ARRAY = 0x9d;
 const OPEN = 0x5b;
 const COMMA = 0x2c;
@@ -11,14 +11,14 @@ const DIGIT_0 = 0x30;
 
 export class PayloadReader {
   readonly #wire: Wire;
-  /** Where JSON was read up to. */
+  /** The read position in JSON. */
   #at = 0;
 
   constructor(wire: Wire) {
     this.#wire = wire;
   }
 
-  /** Tells the wire of the tick that begins at `start`, in MessagePack. @returns false where none begins */
+  /** Reports the MessagePack tick at `start` to the wire. @returns false where there is none */
   msgpack(target: Target, start: number): boolean {
     const { bytes } = target;
     if (bytes[start] !== ARRAY) return false;
@@ -41,7 +41,7 @@ export class PayloadReader {
     return true;
   }
 
-  /** A whole number, and the comma behind it. */
+  /** Reads an integer and the comma after it. */
   #jsonNumber(bytes: Uint8Array): number {
     let value = 0;
     let at = this.#at;

@@ -1,9 +1,9 @@
-/** What the servers of `ws` and uWebSockets.js speak: a list of symbols in JSON to them, a MessagePack payload a message back. */
+/** The protocol of the `ws` and uWebSockets.js servers: clients send symbols in JSON and get MessagePack payloads. */
 import type { Target } from "../../../src/msgpack/msgpack.ts";
 import type { Decoder, Protocol, Wire } from "../../swarm/protocol.ts";
 import { PayloadReader } from "./payload_reader.ts";
 
-/** Symbols in one message: fits into the 16 KiB that uWebSockets.js takes. */
+/** Symbols per message: fits into the 16 KiB that uWebSockets.js accepts. */
 const SYMBOLS_PER_MESSAGE = 500;
 
 class PlainDecoder implements Decoder {

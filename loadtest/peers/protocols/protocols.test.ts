@@ -1,4 +1,4 @@
-/** Every decoder on bytes that its server has sent (recorded from the versions that docs/comparison.md names). */
+/** Each decoder with bytes recorded from its server (versions: docs/comparison.md). */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { unpack } from "msgpackr";

@@ -1,20 +1,20 @@
 /**
- * Socket.IO's protocol over Engine.IO's, in the parser that comes with it (JSON) or the one in MessagePack. Rooms are
- * joined with an event of our own server, `subscribe`.
+ * Socket.IO's protocol over Engine.IO's, with the default parser (JSON) or the MessagePack one. Clients join rooms with
+ * the event `subscribe` of servers/socketio.ts.
  */
 import { pack } from "msgpackr";
 import type { Target } from "../../../src/msgpack/msgpack.ts";
 import type { Decoder, Protocol, ProtocolPlan, Wire } from "../../swarm/protocol.ts";
 import { PayloadReader } from "./payload_reader.ts";
 
-/** Engine.IO's packets: open, ping, message; behind a message's digit Socket.IO's: connect, event. */
+/** Engine.IO's packet types: open, ping, message; Socket.IO's, after a message's digit: connect, event. */
 const OPEN = 0x30;
 const PING = 0x32;
 const MESSAGE = 0x34;
 const CONNECT = 0x30;
 const EVENT = 0x32;
 const BEFORE_TICK = Buffer.from('42["tick",');
-/** In MessagePack: the name of the event, before its value. */
+/** In MessagePack: the event name, which precedes the value. */
 const NAME = Buffer.from([0xa4, ...Buffer.from("tick")]);
 
 class JsonDecoder implements Decoder {
@@ -48,7 +48,7 @@ class MsgpackDecoder implements Decoder {
   readonly #wire: Wire;
   readonly #reader: PayloadReader;
   #isConnected = false;
-  /** Where the value stands in a packet: the same place in all of them. */
+  /** The offset of the value in a packet, the same in all packets. */
   #valueAt = 0;
 
   constructor(wire: Wire) {
@@ -62,7 +62,7 @@ class MsgpackDecoder implements Decoder {
     if (isText) this.#engine(target.bytes[start]);
     else if (this.#isConnected) this.#event(target, start, end);
     else {
-      // The first packet can only be the answer to ours.
+      // The first packet is the answer to the connect packet.
       this.#isConnected = true;
       this.#wire.send(pack({ type: 2, nsp: "/", data: ["subscribe", this.#wire.selection.names()] }));
     }

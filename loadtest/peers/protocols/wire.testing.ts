@@ -1,4 +1,4 @@
-/** A connection of the swarm as decoders see it, that writes down what they do. */
+/** A connection that records the calls of its decoder. */
 import { createTarget, type Target } from "../../../src/msgpack/msgpack.ts";
 import type { Decoder, Protocol, Wire } from "../../swarm/protocol.ts";
 import { Selection } from "../../swarm/selection.ts";
@@ -20,7 +20,7 @@ export class RecordingWire implements Wire {
     this.decoder = protocol.decoder(this);
   }
 
-  /** Gives the decoder a message: text as text, hexadecimal bytes where `isHex`. Before and behind it stand other bytes. */
+  /** Passes a message to the decoder: text, or hexadecimal bytes where `isHex`. Other bytes surround it. */
   receive(message: string, isHex = false): void {
     const bytes = Buffer.from(message, isHex ? "hex" : "utf8");
     const target: Target = createTarget(bytes.length + 8);

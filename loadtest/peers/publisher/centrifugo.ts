@@ -1,8 +1,8 @@
 /**
- * Ticks to Centrifugo through its HTTP API, as the page "Server API walkthrough" advises for many: `batch` with
- * `"parallel": true`, "especially in case of using Redis engine". The order within such a batch is lost, so a symbol is
- * in it once; while a batch is under way, a newer tick replaces the one that waits, as on Tickgate's own bus. One after
- * another, without `parallel`, a batch waits for Redis at each tick: that is too slow for some thousand ticks a second.
+ * Ticks to Centrifugo through its HTTP API, as the page "Server API walkthrough" advises for many messages: `batch` with
+ * `"parallel": true`, "especially in case of using Redis engine". Such a batch has no order, so it contains a symbol once;
+ * while a batch is in flight, a newer tick replaces the waiting one, as on Tickgate's bus. Without `parallel` a batch waits
+ * for Redis at each tick, which is too slow for thousands of ticks per second.
  */
 import { Agent, request } from "node:http";
 import { jsonTick, msgpackTick } from "../payload.ts";
@@ -10,12 +10,12 @@ import type { Transport } from "./transport.ts";
 
 /**
  * @param port of the HTTP API
- * @param format how the clients are sent the payload
+ * @param format of the payload
  */
 export async function centrifugoTransport(port: number, format: "json" | "msgpack"): Promise<Transport> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const target = { host: "127.0.0.1", port, path: "/api/batch", method: "POST", agent };
-  /** The command of each symbol that waits. */
+  /** The waiting command of each symbol. */
   const waiting = new Map<string, string>();
   let isBusy = false;
 
@@ -26,7 +26,7 @@ export async function centrifugoTransport(port: number, format: "json" | "msgpac
     waiting.clear();
     const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
     request({ ...target, headers }, (response) => {
-      if (response.statusCode !== 200) throw new Error(`Centrifugo's API has answered ${response.statusCode}`);
+      if (response.statusCode !== 200) throw new Error(`Centrifugo's API answered ${response.statusCode}`);
       response.resume();
       response.on("end", () => {
         isBusy = false;

@@ -1,5 +1,5 @@
 /**
- * The publisher: the simulated market, as `tickgate feed` plays it, for a peer. A process of its own, started by stage.ts.
+ * Publishes the simulated market of `tickgate feed` to a peer. A process of its own, started by publishers.ts.
  *
  *     node publisher/main.ts ORDER     (JSON: PublisherOrder)
  */
@@ -14,7 +14,7 @@ import type { PublisherOrder } from "./order.ts";
 import type { Transport } from "./transport.ts";
 
 async function open({ to }: PublisherOrder): Promise<Transport> {
-  switch (to.way) {
+  switch (to.via) {
     case "redis":
       return (await import("./redis.ts")).redisTransport(to.url);
     case "socketio":
@@ -34,13 +34,13 @@ const clock = new SystemClock();
 const table = new PublisherTable(order.symbols);
 let isFlushing = false;
 
-/** Symbols have their first tick in their order: a row is a symbol's number. */
+/** The first ticks come in the order of the symbols, so a row is a symbol's number. */
 function changed(row: number): void {
   const values = table.values.subarray(row * FIELD_COUNT, (row + 1) * FIELD_COUNT);
   transport.tick(table.symbols[row], row, table.seq[row], table.eventTime[row], values);
   if (isFlushing) return;
   isFlushing = true;
-  // When the market's turn is over.
+  // After the market's current step.
   queueMicrotask(() => {
     isFlushing = false;
     transport.flush();

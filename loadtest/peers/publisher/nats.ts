@@ -1,10 +1,10 @@
-/** Ticks to NATS over TCP, in its own protocol: a `PUB` a tick, a turn's in one write. */
+/** Ticks to NATS over TCP, in its own protocol: one `PUB` per tick, one write per market step. */
 import { once } from "node:events";
 import { connect } from "node:net";
 import { msgpackTick } from "../payload.ts";
 import type { Transport } from "./transport.ts";
 
-/** @param port of the server's plain clients */
+/** @param port of the server's TCP clients */
 export async function natsTransport(port: number): Promise<Transport> {
   const socket = connect({ host: "127.0.0.1", port, noDelay: true });
   await once(socket, "connect");

@@ -1,17 +1,17 @@
-/** What a publisher is told to do: the market, and where it goes. */
+/** The argument of the publisher process: the market and its destination. */
 
-/** A way to a peer. */
+/** How ticks reach the peer. */
 export type Destination =
-  | { readonly way: "redis"; readonly url: string }
-  | { readonly way: "socketio"; readonly url: string; readonly isVolatile: boolean }
-  | { readonly way: "centrifugo"; readonly port: number; readonly format: "json" | "msgpack" }
-  | { readonly way: "nats"; readonly port: number }
-  /** It serves clients itself. */
-  | { readonly way: "uws" };
+  | { readonly via: "redis"; readonly url: string }
+  | { readonly via: "socketio"; readonly url: string; readonly isVolatile: boolean }
+  | { readonly via: "centrifugo"; readonly port: number; readonly format: "json" | "msgpack" }
+  | { readonly via: "nats"; readonly port: number }
+  /** The publisher serves the clients itself. */
+  | { readonly via: "uws" };
 
 export interface PublisherOrder {
   readonly symbols: number;
-  /** Ticks a second, all symbols together. */
+  /** Ticks per second of all symbols together. */
   readonly rate: number;
   readonly seed: number;
   readonly to: Destination;

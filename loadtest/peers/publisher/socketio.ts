@@ -1,4 +1,4 @@
-/** Ticks to Socket.IO's servers from outside, through its Redis emitter: page "Redis adapter", section "Emitter". */
+/** Ticks to Socket.IO through its Redis emitter (page "Redis adapter", section "Emitter"). */
 import { Emitter } from "@socket.io/redis-emitter";
 import { Redis } from "ioredis";
 import { arrayTick } from "../payload.ts";
@@ -6,7 +6,7 @@ import type { Transport } from "./transport.ts";
 
 /**
  * @param url of Redis
- * @param isVolatile leave out what a client is not ready for: page "Emitting events", section "Volatile events"
+ * @param isVolatile drop messages that a client is not ready for (page "Emitting events", section "Volatile events")
  */
 export async function socketioTransport(url: string, isVolatile: boolean): Promise<Transport> {
   const emitter = new Emitter(new Redis(url, { enableAutoPipelining: true }));

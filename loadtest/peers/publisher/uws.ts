@@ -1,4 +1,4 @@
-/** Ticks straight to the clients: the server of uWebSockets.js in the publisher's process. */
+/** Ticks directly to the clients: uWebSockets.js in the publisher's process. */
 
 import { msgpackTick } from "../payload.ts";
 import { serve } from "../servers/topics.ts";

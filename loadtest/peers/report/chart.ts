@@ -1,8 +1,8 @@
-/** The picture: bars of three values for each peer of a scenario, as SVG that is legible on light and dark pages. */
+/** The picture: three bars for each peer of a scenario, as SVG for light and dark pages. */
 import { age, short } from "./numbers.ts";
 import type { Row } from "./results.ts";
 
-/** What a bar shows; ages of a second and of a millisecond in one picture need a logarithmic scale. */
+/** What a bar shows. Values from milliseconds to seconds need a logarithmic scale. */
 interface Panel {
   readonly title: string;
   readonly value: (row: Row) => number;
@@ -13,13 +13,13 @@ interface Panel {
 const PANELS: readonly Panel[] = [
   { title: "fresh updates/s", value: (row) => row.median("fresh"), text: short, isLogarithmic: false },
   {
-    title: "server CPU s a million fresh updates",
+    title: "server CPU s per million fresh updates",
     value: (row) => row.median("cpuPerMillion"),
     text: short,
     isLogarithmic: true,
   },
   {
-    title: "age p99 of healthy readers, ms",
+    title: "age p99 of healthy clients, ms",
     value: (row) => row.median("p99"),
     text: (value) => age(value),
     isLogarithmic: true,
@@ -33,9 +33,9 @@ const LINE = 26;
 const BAR = 16;
 const HEAD = 76;
 const MARGIN = 12;
-/** Room for the number behind the longest bar. */
+/** Space for the number after the longest bar. */
 const NUMBER = 66;
-/** A bar of a logarithmic scale is at least so long, as a share. */
+/** The shortest bar of a logarithmic scale, as a share. */
 const LEAST = 0.04;
 
 const STYLE = `
@@ -73,7 +73,7 @@ export function chart(blocks: readonly Block[]): string {
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${-MARGIN} 0 ${width} ${height}" role="img">`,
     `<title>${escaped(blocks.map(({ title }) => title).join("; "))}</title>`,
     `<style>${STYLE}</style>`,
-    // Pages that are dark where the system is light, or the other way round, show it legibly all the same.
+    // Its own background: the page may be dark where the system is light, or the reverse.
     `<rect class="page" x="${-MARGIN}" width="${width}" height="${height}"/>`,
     ...blocks.flatMap((block, index) => drawBlock(block, tops[index])),
     "</svg>",
@@ -95,14 +95,14 @@ function drawBlock({ title, subtitle, rows }: Block, top: number): string[] {
   ];
 }
 
-interface Place {
+interface PanelLayout {
   readonly x: number;
   readonly width: number;
   readonly head: number;
   y(row: number): number;
 }
 
-function drawPanel(panel: Panel, rows: readonly Row[], { x, width, head, y }: Place): string[] {
+function drawPanel(panel: Panel, rows: readonly Row[], { x, width, head, y }: PanelLayout): string[] {
   const length = scale(rows.map(panel.value), panel.isLogarithmic);
   return [
     `<text class="panel" x="${x}" y="${head}">${escaped(panel.title)}${panel.isLogarithmic ? " (log)" : ""}</text>`,

@@ -1,16 +1,16 @@
-/** The page of the comparison: its tables are written between markers, everything else is a person's. */
+/** Writes the results into docs/comparison.md, between two markers. The rest of the page is written by hand. */
 
-import { offered, type Scenario } from "../scenarios.ts";
+import { loadLabel, offered, type Scenario } from "../scenarios.ts";
 import { chart } from "./chart.ts";
 import { short } from "./numbers.ts";
 import { type Comparison, rowsOf } from "./results.ts";
-import { table } from "./table.ts";
+import { markdownTable, tables } from "./table.ts";
 
 const BEGIN = "<!-- results: npm run bench:peers -- --document -->";
-const IMAGE = "![Fresh updates, CPU and age of each](comparison.svg)";
+const IMAGE = "![Fresh updates, CPU and age of each server](comparison.svg)";
 const END = "<!-- /results -->";
 
-/** The page with other results. @throws Error when it has no markers */
+/** The page with new results. @throws Error when it has no markers */
 export function withResults(page: string, comparison: Comparison): string {
   const begin = page.indexOf(BEGIN);
   const end = page.indexOf(END);
@@ -21,17 +21,18 @@ export function withResults(page: string, comparison: Comparison): string {
 /** The results in Markdown. */
 export function results(comparison: Comparison): string {
   const { date, machine, rounds, seconds, warmSeconds, peers, scenarios } = comparison;
-  const tookPart = peers.filter(({ missing }) => missing === undefined);
+  const measured = peers.filter(({ missing }) => missing === undefined);
   const parts = [
-    `${date}; ${machine}. ${rounds} rounds of ${seconds} s each, ${warmSeconds} s after everybody was there; medians, in parentheses the spread.`,
-    ...scenarios.map((scenario) => `### ${heading(scenario)}\n\n${table(rowsOf(comparison, scenario.name))}`),
-    `### Versions and use\n\n${tookPart.map(({ title, version, use }) => `- **${title}** ${version}: ${use}`).join("\n")}`,
-    ...peers.flatMap(({ title, missing }) => (missing === undefined ? [] : [`${title} did not take part: ${missing}`])),
+    `${date}; ${machine}. ${rounds} rounds of ${seconds} s each, ${warmSeconds} s after the last connection; medians.`,
+    loadTable(scenarios),
+    tables(comparison),
+    `### Versions and configuration\n\n${measured.map(({ title, version, use }) => `- **${title}** ${version}: ${use}`).join("\n")}`,
+    ...peers.flatMap(({ title, missing }) => (missing === undefined ? [] : [`${title} was not measured: ${missing}`])),
   ];
   return parts.join("\n\n");
 }
 
-/** The picture: the scenarios without slow readers, the peers that are no variants. */
+/** The picture: the loads without slow clients, and the peers that are not variants. */
 export function picture(comparison: Comparison): string {
   const blocks = comparison.scenarios
     .filter(({ slow }) => slow === 0)
@@ -43,8 +44,13 @@ export function picture(comparison: Comparison): string {
   return chart(blocks);
 }
 
-function heading(scenario: Scenario): string {
-  return `${scenario.title}: ${size(scenario)}`;
+function loadTable(scenarios: readonly Scenario[]): string {
+  const rows = scenarios.map((scenario) => {
+    const { title, connections, perConnection, symbols, rate } = scenario;
+    const market = `${short(connections)} × ${perConnection} of ${short(symbols)}`;
+    return [loadLabel(scenario), market, short(rate), short(offered(scenario)), title];
+  });
+  return markdownTable(["load", "connections × symbols", "ticks/s", "updates/s to deliver", ""], rows);
 }
 
 function size(scenario: Scenario): string {

@@ -1,13 +1,13 @@
-/** Numbers as a person reads them. */
+/** Numbers as text. */
 
-/** Three significant digits, thousands parted; `–` where there is no number. */
+/** Two or three significant digits, thousands separated; `–` for NaN and infinity. */
 export function short(value: number): string {
   if (!Number.isFinite(value)) return "–";
   if (Math.abs(value) >= 100) return Number(value.toPrecision(3)).toLocaleString("en-US");
   return String(Number(value.toPrecision(Math.abs(value) >= 10 ? 3 : 2)));
 }
 
-/** Milliseconds; seconds from one on. */
+/** Milliseconds, or seconds from 1 s on. */
 export function age(millis: number): string {
   return millis >= 1_000 ? `${short(millis / 1_000)} s` : short(millis);
 }
@@ -17,7 +17,7 @@ export function bytes(value: number): string {
   return Math.abs(value) >= 1_000_000 ? `${short(value / 1_000_000)} MB` : `${short(value / 1_000)} KB`;
 }
 
-/** A share in a hundred. */
+/** A share as a percentage. */
 export function percent(share: number): string {
   return Number.isFinite(share) ? `${short(share * 100)} %` : "–";
 }

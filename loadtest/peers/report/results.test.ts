@@ -4,8 +4,8 @@ import type { RunResult } from "../run.ts";
 import { offered, scenariosOf } from "../scenarios.ts";
 import { picture, results, withResults } from "./document.ts";
 import { age, bytes, percent, short } from "./numbers.ts";
-import { type Comparison, readComparison, rowsOf, spreadOf } from "./results.ts";
-import { table } from "./table.ts";
+import { type Comparison, readComparison, spreadOf } from "./results.ts";
+import { tables } from "./table.ts";
 
 const LOAD = { name: "heavy", title: "Much", connections: 1_000, perConnection: 50, symbols: 1_000, rate: 20_000 };
 
@@ -61,7 +61,7 @@ test("the median and the spread, of one, two and three values and of none", () =
   assert.ok(Number.isNaN(spreadOf([]).median));
 });
 
-test("what there is to deliver, and the scenarios with slow readers", () => {
+test("updates to deliver, and the scenarios with slow clients", () => {
   assert.equal(offered(LOAD), 1_000_000);
   assert.deepEqual(
     scenariosOf(LOAD, 0.05).map(({ name, slow }) => [name, slow]),
@@ -79,24 +79,38 @@ test("numbers are short", () => {
   assert.deepEqual([age(12), age(4_512), bytes(20_000), bytes(1_230_000)], ["12", "4.5 s", "20 KB", "1.2 MB"]);
 });
 
-test("a table has a row for each peer that had a turn, and tells what is to be known of single ones", () => {
-  const text = table(rowsOf(comparison(), "heavy"));
-  const [head, , ...lines] = text.split("\n");
-  assert.match(head, /fresh updates\/s \|.*CPU s a million fresh/);
-  assert.match(
-    lines[0],
-    /^\| Tickgate \| 100,000 \| 0 \| 10 % \| 50 % \| 2 \(1–3\) \| 5 \| 1 \/ 10 \/ 20 \| 20 KB \| 120 MB \| 10 %; 20 % \| 0 \|$/,
-  );
-  assert.match(lines[1], /^\| X & <Y> \| 0 \| 50,000 \| 0 % \| 50 % \| – \| 10 \| 1 \/ 4.5 s \/ 20 .*\| 7 \|$/);
-  assert.match(text, /X & <Y>: no turn; it has ended$/m);
-  assert.match(text, /Variant: readers, publisher and Redis had used up their core/);
-  assert.match(text, /Variant: other programs took 50 % of a core/);
-  assert.match(text, /Variant: the machine's host gave 80 % of the time that was asked for/);
-  assert.match(text, /Variant: messages that were wrong: malformed/);
-  assert.doesNotMatch(text, /Tickgate: /);
+test("each table has a row for each peer with results and a column for each load; remarks name both", () => {
+  const text = tables(comparison());
+  const row = (question: string, peer: string) => {
+    const [, table] = text.split(`### ${question}\n`);
+    return table.split("\n").find((line) => line.startsWith(`| ${peer} |`));
+  };
+  assert.match(text, /^### Updates delivered fresh\n\n.*\n\n\| {2}\| heavy \|\n\| --- \| --- \|\n/);
+  assert.equal(row("Updates delivered fresh", "Tickgate"), "| Tickgate | 10 % |");
+  assert.equal(row("Updates delivered fresh", "X & <Y>"), "| X & <Y> | 0 % (50,000/s too old) |");
+  assert.equal(row("CPU per million fresh updates", "Tickgate"), "| Tickgate | 2 (1–3) |");
+  assert.equal(row("CPU per million fresh updates", "X & <Y>"), "| X & <Y> | – (10) |");
+  assert.equal(row("Age on arrival", "X & <Y>"), "| X & <Y> | 1 / 4.5 s / 20 |");
+  assert.equal(row("Memory", "Tickgate"), "| Tickgate | 20 KB; 120 MB |");
+  assert.equal(row("CPU in use", "Tickgate"), "| Tickgate | 50 %; 10 %; 20 % |");
+  assert.match(text, /X & <Y>, heavy: the run failed: it has ended$/m);
+  assert.match(text, /X & <Y>, heavy: 7 connections were refused or closed$/m);
+  assert.match(text, /Variant, heavy: clients, publisher and Redis used all of their core/);
+  assert.match(text, /Variant, heavy: other programs used 50 % of a core/);
+  assert.match(text, /Variant, heavy: the host granted 80 % of the CPU time/);
+  assert.match(text, /Variant, heavy: invalid messages: malformed/);
+  assert.doesNotMatch(text, /Tickgate, heavy: |\| N \|/);
 });
 
-test("the page keeps what a person wrote, and takes new results again and again", () => {
+test("a load with slow clients has a column of its own", () => {
+  const scenarios = scenariosOf(LOAD, 0.05);
+  const runs = comparison().runs.map((run) => ({ ...run, scenario: "heavy-slow" }));
+  const text = tables({ ...comparison(), scenarios, runs: [...runs, comparison().runs[4]] });
+  assert.match(text, /^\| {2}\| heavy \| heavy, 5 % slow \|$/m);
+  assert.match(text, /^\| Tickgate \| {2}\| 10 % \|$/m);
+});
+
+test("new results replace only the text between the markers", () => {
   const page = "before\n<!-- results: npm run bench:peers -- --document -->\nreplaced\n<!-- /results -->\nafter\n";
   const once = withResults(page, comparison());
   assert.match(once, /^before\n<!-- results/);
@@ -113,11 +127,11 @@ test("results that were written as JSON make the same page and picture", () => {
   assert.equal(picture(read), picture(comparison()));
 });
 
-test("the results name versions, and who did not take part and why", () => {
+test("the results name versions, and the peers that were not measured with the reason", () => {
   const text = results(comparison());
   assert.match(text, /^2026-01-02; two cores\. 3 rounds of 3 s/);
   assert.match(text, /\*\*Tickgate\*\* 1\.2\.3: as it is/);
-  assert.match(text, /N did not take part: get it/);
+  assert.match(text, /N was not measured: get it/);
 });
 
 test("the picture has a bar for each value that there is, names that are escaped, and no variants", () => {

@@ -1,9 +1,9 @@
-/** The turns of all rounds, and what is made of them: for each peer and scenario the median of each value, and its spread. */
+/** The runs of all rounds; for each peer and scenario the median of each value, and its spread. */
 
 import type { RunResult } from "../run.ts";
 import type { Scenario } from "../scenarios.ts";
 
-/** One turn, or why there was none. */
+/** One run, or why it failed. */
 export interface Run {
   readonly peer: string;
   readonly scenario: string;
@@ -13,18 +13,18 @@ export interface Run {
   readonly failure?: string;
 }
 
-/** A peer as tables name it. */
+/** A peer, for the tables. */
 export interface PeerEntry {
   readonly name: string;
   readonly title: string;
   readonly isVariant: boolean;
   readonly use: string;
   readonly version: string;
-  /** Why it did not take part. */
+  /** Why it was not measured. */
   readonly missing?: string;
 }
 
-/** All that a run has found out: what is written as JSON, and what the page is made of. */
+/** All results: written as JSON, and the source of the page. */
 export interface Comparison {
   readonly date: string;
   /** Processor, cores, system, Node. */
@@ -39,7 +39,7 @@ export interface Comparison {
   readonly runs: readonly Run[];
 }
 
-/** Reads what was written as JSON, where a number that is none has become null. */
+/** Reads results from JSON, which has null in place of NaN and infinity. */
 export function readComparison(json: string): Comparison {
   return JSON.parse(json, (_, value) => (value === null ? Number.NaN : value)) as Comparison;
 }
@@ -57,7 +57,7 @@ type Metric = { [K in keyof RunResult]: RunResult[K] extends number ? K : never 
 export class Row {
   readonly peer: PeerEntry;
   readonly results: readonly RunResult[];
-  /** Why turns failed, each reason once. */
+  /** Why runs failed, each reason once. */
   readonly failures: readonly string[];
 
   constructor(peer: PeerEntry, turns: readonly Run[]) {
@@ -75,7 +75,7 @@ export class Row {
   }
 }
 
-/** The rows of a scenario, in the order of the peers; who had no turn is left out. */
+/** The rows of a scenario, in the order of the peers; peers without a run are left out. */
 export function rowsOf({ peers, runs: turns }: Comparison, scenario: string): Row[] {
   return peers
     .map(
@@ -88,7 +88,7 @@ export function rowsOf({ peers, runs: turns }: Comparison, scenario: string): Ro
     .filter(({ results, failures }) => results.length > 0 || failures.length > 0);
 }
 
-/** NaN three times when there are no values. Of an even number of values the median is the mean of the two in the middle. */
+/** All NaN without values. The median of an even number of values is the mean of the middle two. */
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;

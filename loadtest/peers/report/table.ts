@@ -1,78 +1,117 @@
-/** Tables in Markdown, of one scenario each. */
+/** The result tables in Markdown: one table per question, a row for each peer and a column for each load. */
+import { loadLabel } from "../scenarios.ts";
 import { age, bytes, percent, short } from "./numbers.ts";
-import type { Row } from "./results.ts";
+import { type Comparison, type Row, rowsOf } from "./results.ts";
 
-/** From this share of its cores on, the side of the readers is what is measured. */
+/** From this share of its cores on, the clients' side limits the result. */
 const SATURATED = 0.95;
-/** From so many cores on that others used, a turn tells of them as well. */
-const COMPANY = 0.15;
-/** Where the host gave less than this share of the time that was asked for, a turn tells of that. */
-const GIVEN = 0.9;
+/** From so many cores on, the CPU use of other programs is reported. */
+const OTHER_PROGRAMS = 0.15;
+/** Below this share of the requested CPU time, the result says that the host was busy. */
+const GRANTED = 0.9;
 
-interface Column {
-  readonly head: string;
+/** What one table answers. */
+interface Question {
+  readonly title: string;
+  /** What a cell holds. */
+  readonly cells: string;
   cell(row: Row): string;
 }
 
-const COLUMNS: readonly Column[] = [
-  { head: "", cell: ({ peer }) => peer.title },
-  { head: "fresh updates/s", cell: (row) => withSpread(row, "fresh", short) },
-  { head: "too old/s", cell: (row) => short(row.median("late")) },
-  { head: "of what there was", cell: (row) => percent(row.median("fresh") / row.median("offered")) },
-  { head: "server, of a core", cell: (row) => percent(row.median("serverCores")) },
-  { head: "**CPU s a million fresh**", cell: (row) => withSpread(row, "cpuPerMillion", short) },
-  { head: "of any age", cell: (row) => short(anyAge(row)) },
-  { head: "age p50 / p99 / p99.9, ms", cell: (row) => AGES.map((metric) => age(row.median(metric))).join(" / ") },
-  { head: "memory a connection", cell: (row) => bytes(row.median("memoryPerConnection")) },
-  { head: "server at the end", cell: (row) => bytes(row.median("memory")) },
-  {
-    head: "Redis; publishing",
-    cell: (row) => `${percent(row.median("redisCores"))}; ${percent(row.median("otherCores"))}`,
-  },
-  { head: "cut off", cell: (row) => short(row.median("closed") + row.median("refused")) },
-];
 const AGES = ["p50", "p99", "p999"] as const;
 
-/** The table of a scenario's rows, and below it what there is to say of single rows. */
-export function table(rows: readonly Row[]): string {
-  const shown = rows.filter(({ results }) => results.length > 0);
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  const lines = [
-    line(COLUMNS.map(({ head }) => head)),
-    line(COLUMNS.map(() => "---")),
-    ...shown.map((row) => line(COLUMNS.map(({ cell }) => cell(row)))),
-  ];
-  const notes = rows.flatMap(remarks);
-  return [...lines, ...(notes.length > 0 ? ["", ...notes.map((note) => `- ${note}`)] : [])].join("\n");
+const QUESTIONS: readonly Question[] = [
+  {
+    title: "Updates delivered fresh",
+    cells: "Share of the updates to deliver. In parentheses: updates/s that arrived, but too old.",
+    cell(row) {
+      const late = row.median("late");
+      return percent(row.median("fresh") / row.median("offered")) + (late > 0 ? ` (${short(late)}/s too old)` : "");
+    },
+  },
+  {
+    title: "CPU per million fresh updates",
+    cells: "Seconds of the server. In parentheses: the spread, or per million updates of any age where none was fresh.",
+    cell: (row) =>
+      Number.isFinite(row.median("cpuPerMillion"))
+        ? withSpread(row, "cpuPerMillion", short)
+        : `– (${short(cpuPerMillionOfAnyAge(row))})`,
+  },
+  {
+    title: "Age on arrival",
+    cells: "p50 / p99 / p99.9 in ms, or in s where marked.",
+    cell: (row) => AGES.map((metric) => age(row.median(metric))).join(" / "),
+  },
+  {
+    title: "Memory",
+    cells: "Per connection; the whole server at the end.",
+    cell: (row) => `${bytes(row.median("memoryPerConnection"))}; ${bytes(row.median("memory"))}`,
+  },
+  {
+    title: "CPU in use",
+    cells: "Of one core: server; Redis; publisher.",
+    cell: (row) => CORES.map((metric) => percent(row.median(metric))).join("; "),
+  },
+];
+
+const CORES = ["serverCores", "redisCores", "otherCores"] as const;
+
+/** The table of each question, and below them the remarks on single results. */
+export function tables(comparison: Comparison): string {
+  const columns = comparison.scenarios.map((scenario) => ({
+    label: loadLabel(scenario),
+    rows: rowsOf(comparison, scenario.name),
+  }));
+  const hasResults = (name: string) =>
+    columns.some(({ rows }) => rows.some(({ peer, results }) => peer.name === name && results.length > 0));
+  const peers = comparison.peers.filter(({ name }) => hasResults(name));
+  const parts = QUESTIONS.map(({ title, cells, cell }) => {
+    const lines = peers.map(({ name, title: peerTitle }) => [
+      peerTitle,
+      ...columns.map(({ rows }) => {
+        const row = rows.find(({ peer }) => peer.name === name);
+        return row && row.results.length > 0 ? cell(row) : "";
+      }),
+    ]);
+    return `### ${title}\n\n${cells}\n\n${markdownTable(["", ...columns.map(({ label }) => label)], lines)}`;
+  });
+  const notes = columns.flatMap(({ label, rows }) =>
+    rows.flatMap((row) => remarks(row).map((remark) => `- ${row.peer.title}, ${label}: ${remark}`)),
+  );
+  return [...parts, ...(notes.length > 0 ? [`### Remarks\n\n${notes.join("\n")}`] : [])].join("\n\n");
 }
 
-/** CPU seconds for a million updates, too old ones among them: what sending costs where hardly anything is fresh. */
-function anyAge(row: Row): number {
+export function markdownTable(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  return [line(heads), line(heads.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+/** CPU seconds per million updates, fresh or not: the cost of sending where hardly anything is fresh. */
+function cpuPerMillionOfAnyAge(row: Row): number {
   return (row.median("serverCores") * 1_000_000) / (row.median("fresh") + row.median("late"));
 }
 
-function withSpread(row: Row, metric: "fresh" | "cpuPerMillion", format: (value: number) => string): string {
+function withSpread(row: Row, metric: "cpuPerMillion", format: (value: number) => string): string {
   const { median, least, most } = row.spread(metric);
-  // Of some turns with nothing fresh there is no spread to tell.
-  const isOne = row.results.length < 2 || !Number.isFinite(most) || format(least) === format(most);
-  return isOne ? format(median) : `${format(median)} (${format(least)}–${format(most)})`;
+  // A run with nothing fresh has no cost per fresh update, so there is no spread.
+  const hasSpread = row.results.length > 1 && Number.isFinite(most) && format(least) !== format(most);
+  return hasSpread ? `${format(median)} (${format(least)}–${format(most)})` : format(median);
 }
 
 function remarks(row: Row): string[] {
-  const { title } = row.peer;
-  const load = row.median("swarmCores") + row.median("redisCores") + row.median("otherCores");
+  const clientSide = row.median("swarmCores") + row.median("redisCores") + row.median("otherCores");
+  const lost = row.median("closed") + row.median("refused");
   const faults = new Set(row.results.flatMap(({ faults }) => faults.map((fault) => fault.split(":")[0])));
-  return [
-    ...row.failures.map((failure) => `${title}: no turn; ${failure.split("\n")[0]}`),
-    ...(load > SATURATED
-      ? [`${title}: readers, publisher and Redis had used up their core; the ages are partly theirs`]
-      : []),
-    ...(row.median("otherProgramCores") > COMPANY
-      ? [`${title}: other programs took ${percent(row.median("otherProgramCores"))} of a core meanwhile`]
-      : []),
-    ...(row.median("grantedShare") < GIVEN
-      ? [`${title}: the machine's host gave ${percent(row.median("grantedShare"))} of the time that was asked for`]
-      : []),
-    ...(faults.size > 0 ? [`${title}: messages that were wrong: ${[...faults].join(", ")}`] : []),
+  const checks: [boolean, string][] = [
+    ...row.failures.map((failure): [boolean, string] => [true, `the run failed: ${failure.split("\n")[0]}`]),
+    [clientSide > SATURATED, "clients, publisher and Redis used all of their core, which adds to the ages"],
+    [
+      row.median("otherProgramCores") > OTHER_PROGRAMS,
+      `other programs used ${percent(row.median("otherProgramCores"))} of a core`,
+    ],
+    [row.median("grantedShare") < GRANTED, `the host granted ${percent(row.median("grantedShare"))} of the CPU time`],
+    [lost > 0, `${short(lost)} connections were refused or closed`],
+    [faults.size > 0, `invalid messages: ${[...faults].join(", ")}`],
   ];
+  return checks.filter(([applies]) => applies).map(([, text]) => text);
 }

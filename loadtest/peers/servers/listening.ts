@@ -1,4 +1,4 @@
-/** How a peer's server says that it takes connections: one line, which the stage waits for (stage.ts). */
+/** Reports that a peer's server listens: one line, for which process_group.ts waits. */
 
 export function listening(port: number): void {
   process.stdout.write(`listening ${port}\n`);

@@ -1,7 +1,7 @@
 /**
- * The peer Socket.IO: a room a symbol, behind its Redis adapter with `ioredis`, which its documentation prefers since the
- * other client may lose subscriptions (pages "Redis adapter" and "Rooms"), WebSocket only. The sharded adapter, which that
- * page recommends for new developments, does not work with the emitter for publishers outside, so it is the other one.
+ * The peer Socket.IO: one room per symbol, its Redis adapter with `ioredis` (recommended because the other client may lose
+ * subscriptions: pages "Redis adapter" and "Rooms"), WebSocket only. The sharded adapter, recommended there for new
+ * developments, does not work with the emitter, which external publishers need.
  *
  *     node servers/socketio.ts REDIS-URL [json|msgpack|uws]
  *
@@ -26,7 +26,7 @@ const io = new Server({
   ...(variant === "msgpack" ? { parser } : {}),
 });
 io.on("connection", (socket) => socket.on("subscribe", (symbols) => socket.join(symbols)));
-// Page "Memory usage": the first request of each connection need not be kept.
+// Page "Memory usage": releases the first request of each connection.
 io.engine?.on("connection", (connection) => {
   connection.request = null;
 });

@@ -1,8 +1,8 @@
-/** uWebSockets.js with its own topics, a topic a symbol. All options are its defaults. */
+/** uWebSockets.js with its own topics, one per symbol, and default options. */
 import { App, type TemplatedApp, us_socket_local_port } from "uWebSockets.js";
 import { listening } from "./listening.ts";
 
-/** Takes connections, on a free port. */
+/** Listens on a free port. */
 export function serve(): TemplatedApp {
   return App()
     .ws("/*", {

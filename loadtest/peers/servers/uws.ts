@@ -1,6 +1,6 @@
 /**
- * The peer uWebSockets.js: its own topics, a topic a symbol, and one `publish` a tick. All options are its defaults
- * (`maxBackpressure` 64 KiB: over it, a connection's messages are skipped).
+ * The peer uWebSockets.js: its own topics, one per symbol, and one `publish` per tick, with default options
+ * (`maxBackpressure` 64 KiB: above it, a connection's messages are skipped).
  *
  *     node servers/uws.ts REDIS-URL
  */

@@ -1,6 +1,6 @@
 /**
- * The peer `ws`: a plain broadcast to the symbol's subscribers, as in the section "Server broadcast" of its readme; a tick
- * is encoded once, by the publisher. `perMessageDeflate` is off, which is its default.
+ * The peer `ws`: a broadcast to the symbol's subscribers, as in the section "Server broadcast" of its readme. The publisher
+ * encodes each tick once. `perMessageDeflate` is off, its default.
  *
  *     node servers/ws.ts REDIS-URL
  */
