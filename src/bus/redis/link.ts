@@ -143,6 +143,8 @@ export class RedisLink {
     this.#downListeners.length = 0;
     this.#isUp = false;
     this.#isClosed = true;
+    // ioredis 6.0 begins its next interval of refreshes even where it was closed during one, and the process would never end.
+    if (this.client instanceof Cluster) this.client.refreshSlotsCache = () => {};
     this.client.disconnect();
   }
 
