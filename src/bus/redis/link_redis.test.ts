@@ -1,7 +1,8 @@
 /** What a connection says of a Redis that it cannot use, and that it does not use it. */
 import assert from "node:assert/strict";
 import { Writable } from "node:stream";
-import { test } from "node:test";
+import { mock, test } from "node:test";
+import { Cluster } from "ioredis";
 import { pino } from "pino";
 import { busSettings, until } from "../../../test/support/bus_bench.ts";
 import { freePort, RedisServer } from "../../../test/support/redis_server.ts";
@@ -66,6 +67,39 @@ test("a Cluster's address of a server that is none: the reason is the server's",
     await until("it is told of", () => reasons.length > 0);
     assert.match(reasons[0], /cluster support disabled/);
   } finally {
+    link.close();
+    await server.stop();
+  }
+});
+
+/** Timers of this process that keep it running. */
+function timerCount(): number {
+  return process.getActiveResourcesInfo().filter((resource) => resource === "Timeout").length;
+}
+
+test("a Cluster's connection that is closed while it asks for the slots leaves no timer behind", async () => {
+  const server = await RedisServer.start(["cluster-enabled yes", "cluster-announce-ip 127.0.0.1"]);
+  const admin = server.client();
+  await admin.cluster("ADDSLOTSRANGE", 0, 16_383);
+  admin.disconnect();
+  await until("no timer is left of the start", () => timerCount() === 0);
+  const { link } = open(server.url.replace("redis:", "redis+cluster:"));
+  const { refreshSlotsCache } = Cluster.prototype;
+  try {
+    await until("it is connected", () => link.isUp);
+    let isOver = false;
+    // The next refresh is the one of ioredis' timer. The connection is closed while the question is on its way.
+    const refresh = mock.method(Cluster.prototype, "refreshSlotsCache", function (this: Cluster, done?: () => void) {
+      refreshSlotsCache.call(this, () => {
+        done?.();
+        isOver = true;
+      });
+      if (refresh.mock.callCount() === 0) link.close();
+    });
+    await until("the question is over", () => isOver);
+    await until("no timer is left", () => timerCount() === 0);
+  } finally {
+    mock.restoreAll();
     link.close();
     await server.stop();
   }
