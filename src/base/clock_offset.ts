@@ -1,62 +1,63 @@
 /**
- * How far this process's clock is from Redis' clock, which all processes can ask. An answer to TIME was given somewhere
- * between the question and its coming; the one that took the shortest tells most. Half its round trip is how wrong it
- * can be.
+ * How far this machine's clock is ahead of another clock that answers questions about its time. The answer was given at
+ * some moment between question and answer, so the answer with the shortest round trip is the most exact one: its offset is
+ * wrong by at most half of that. Used for Redis' clock, and by clients for the gateway's.
  */
 
-/** How a clock stands to Redis' clock. */
+/** How far a clock is ahead of another one. */
 export interface ClockReading {
-  /** How far it is ahead, microseconds; NaN where it is not known. */
+  /** Microseconds; NaN where not known. */
   readonly offset: number;
-  /** By how much the offset may be wrong, microseconds; NaN where it is not known. */
+  /** By how much the offset may be wrong, microseconds; NaN where not known. */
   readonly uncertainty: number;
 }
 
 export const UNKNOWN_CLOCK: ClockReading = { offset: Number.NaN, uncertainty: Number.NaN };
 
-/** Answers that are looked at: one a second, so that a clock that drifts is not held to what it was. */
-const SAMPLES = 10;
-
 export class ClockOffset implements ClockReading {
-  readonly #offsets = new Float64Array(SAMPLES);
-  readonly #trips = new Float64Array(SAMPLES);
-  #count = 0;
-  #next = 0;
-  #best = -1;
+  readonly #count: number;
+  readonly #resolution: number;
+  /** The last readings, the oldest first. */
+  #readings: ClockReading[] = [];
+  #best = UNKNOWN_CLOCK;
+
+  /**
+   * @param count how many of the last answers are used. With one answer per second, 10 follow a clock that drifts.
+   * @param resolution of our clock, microseconds
+   */
+  constructor(count = 10, resolution = 0) {
+    this.#count = count;
+    this.#resolution = resolution;
+  }
 
   get offset(): number {
-    return this.#best < 0 ? Number.NaN : this.#offsets[this.#best];
+    return this.#best.offset;
   }
 
   get uncertainty(): number {
-    return this.#best < 0 ? Number.NaN : this.#trips[this.#best] / 2;
+    return this.#best.uncertainty;
   }
 
   /**
-   * Redis has told its time.
-   * @param askedAt when it was asked, by our clock; all in microseconds since the Unix epoch
-   * @param time what it said
+   * Notes one answer. All times are microseconds since the Unix epoch.
+   * @param askedAt when the question was sent, by our clock
+   * @param time the answer
    * @param answeredAt when the answer came, by our clock
    */
   add(askedAt: number, time: number, answeredAt: number): void {
-    const trip = answeredAt - askedAt;
-    // A clock that was set back meanwhile has measured nothing.
-    if (!(trip >= 0) || !Number.isFinite(time)) return;
-    const offset = askedAt + trip / 2 - time;
-    // Both cannot be right: one of the clocks has been set since, and what was known before is of no use.
-    if (Math.abs(offset - this.offset) > trip / 2 + this.uncertainty) this.forget();
-    this.#offsets[this.#next] = offset;
-    this.#trips[this.#next] = trip;
-    this.#next = (this.#next + 1) % SAMPLES;
-    this.#count = Math.min(SAMPLES, this.#count + 1);
-    this.#best = 0;
-    for (let index = 1; index < this.#count; index++)
-      if (this.#trips[index] < this.#trips[this.#best]) this.#best = index;
+    const uncertainty = (answeredAt - askedAt) / 2;
+    const offset = askedAt + uncertainty - time;
+    // Our clock was set back in between, or the answer is no time.
+    if (!(uncertainty >= 0 && Number.isFinite(offset))) return;
+    // Both cannot be right, so one of the clocks has been set: earlier answers no longer count.
+    if (Math.abs(offset - this.offset) > uncertainty + this.uncertainty + this.#resolution) this.forget();
+    this.#readings = [...this.#readings.slice(1 - this.#count), { offset, uncertainty }];
+    this.#best = this.#readings.reduce((best, each) => (each.uncertainty < best.uncertainty ? each : best));
   }
 
-  /** It may be another Redis from now on, with another clock. */
+  /** The other clock may be another one from now on. */
   forget(): void {
-    this.#count = this.#next = 0;
-    this.#best = -1;
+    this.#readings = [];
+    this.#best = UNKNOWN_CLOCK;
   }
 }

@@ -1,12 +1,12 @@
 /**
- * MessagePack written by hand, for the frames to clients: a codec would cost an object a tick. The bus has its own
- * writer (bus/pack.ts). Source: https://github.com/msgpack/msgpack/blob/master/spec.md
+ * Writes parts of MessagePack into existing memory, without an object per tick as a codec would. Used for the frames to
+ * clients, and by packer.ts for the bus. Source: https://github.com/msgpack/msgpack/blob/master/spec.md
  */
 
 /** The most bytes that {@link writeNumber} writes. */
 export const MAX_NUMBER_BYTES = 9;
 
-/** Some memory to write to: the same bytes as a Buffer and as a DataView. */
+/** Memory to write to: the same bytes as a Buffer and as a DataView. */
 export interface Target {
   readonly bytes: Buffer;
   readonly view: DataView;
@@ -19,7 +19,7 @@ export function createTarget(size: number): Target {
 }
 
 /**
- * Writes a number: one that is not finite as nil, a whole number below 2^32 in the fewest bytes, any other as a double.
+ * Writes a number: a whole number below 2^32 in the fewest bytes, any other as a double; one that is not finite as nil.
  * @returns the position behind it
  */
 export function writeNumber(view: DataView, at: number, value: number): number {

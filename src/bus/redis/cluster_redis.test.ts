@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { after, before, test } from "node:test";
+import slotOf from "cluster-key-slot";
 import { busSettings, TestFeed, TestGateway, until } from "../../../test/support/bus_bench.ts";
 import { RedisServer, requireProgram } from "../../../test/support/redis_server.ts";
-import { RedisKeys, slotOf } from "./shard.ts";
+import { RedisKeys } from "./shard.ts";
 
 const SHARDS = 32;
 let servers: RedisServer[] = [];

@@ -3,11 +3,12 @@
  * does is asked again whenever something was lost or moved. (ioredis has subscribers of its own for this, which do not
  * tell when a channel is listened to again, and that is the moment to read what was missed.)
  */
+import slotOf from "cluster-key-slot";
 import { Cluster, type Redis } from "ioredis";
 import type { Logger } from "pino";
 import { createNodeClient, type RedisAccess } from "./client.ts";
 import type { RedisLink } from "./link.ts";
-import { type RedisKeys, slotOf } from "./shard.ts";
+import type { RedisKeys } from "./shard.ts";
 import type { Subscriber, SubscriberEvents } from "./subscriber.ts";
 
 /** How soon the Cluster is asked again who owns what, while a shard is not listened to. In milliseconds. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RedisKeys, shardOf, slotOf } from "./shard.ts";
+import slotOf from "cluster-key-slot";
+import { RedisKeys, shardOf } from "./shard.ts";
 
 test("a symbol's shard is its CRC-32 modulo the number of shards", () => {
   assert.equal(shardOf("123456789", 2 ** 32), 0xcbf43926); // the check value of the CRC catalogue

@@ -51,16 +51,3 @@ export class RedisKeys {
     return `${this.#prefix}:{feed:${feed}}:epoch`;
   }
 }
-
-/** The slot of a key in a Redis Cluster: CRC-16 (XMODEM) of what stands in its braces, modulo 16,384. */
-export function slotOf(key: string): number {
-  const open = key.indexOf("{");
-  const close = open < 0 ? -1 : key.indexOf("}", open + 1);
-  const tag = close > open + 1 ? key.slice(open + 1, close) : key;
-  let crc = 0;
-  for (const byte of Buffer.from(tag)) {
-    crc ^= byte << 8;
-    for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? ((crc << 1) ^ 0x1021) & 0xffff : (crc << 1) & 0xffff;
-  }
-  return crc & 0x3fff;
-}

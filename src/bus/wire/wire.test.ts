@@ -4,7 +4,7 @@ import { decode, ExtData, encode } from "@msgpack/msgpack";
 import fc from "fast-check";
 import { FIELD_COUNT } from "../../base/tick.ts";
 import { BusRecord } from "../../market/bus_record.ts";
-import { Packer } from "./pack.ts";
+import { Packer } from "../../msgpack/packer.ts";
 import { SymbolCache } from "./symbol_cache.ts";
 import { Unpacker, WireError } from "./unpack.ts";
 import { BatchDecoder, BatchEncoder, MAX_BATCH_RECORDS, parseMark } from "./wire.ts";
@@ -264,4 +264,27 @@ test("a mark is told from a record", () => {
 
 test("a packer refuses what does not fit instead of growing", () => {
   assert.throws(() => new Packer(8).number(0.5), RangeError);
+});
+
+test("the bytes of a batch are those of version 1 of the format", () => {
+  const encoder = new BatchEncoder("SIM", 32);
+  encoder.begin(1_700_000_000_123, 7, 1_700_000_000_123_456);
+  const record = new BusRecord();
+  Object.assign(record, { symbol: "A:B", seq: 200, eventTime: 1_700_000_000_123_000, state: 1, reason: "lost" });
+  Object.assign(record, { since: 1_700_000_000_100_000, receivedAt: 1_700_000_000_123_150 });
+  record.values.set([1.5, 200, -0, 70_000, Number.NaN, -3, 0, 300, 128, 2 ** 32]);
+  encoder.add(record);
+  Object.assign(record, { symbol: "C", receivedAt: Number.NaN });
+  encoder.add(record);
+  const batch = encoder.end({ offset: -150, uncertainty: 200 });
+  const times = "cb43182890608081e001cb43182890607f1a80d9046c6f7374";
+  const values =
+    "cb3ff8000000000000cd00c8cb8000000000000000ce00011170c0cbc00800000000000000cd012ccd0080cb41f0000000000000";
+  assert.equal(
+    batch.message.toString("hex"),
+    "dc000901d90353494dcb4278bcfe5687b00007cb431828906080890020dc0002" +
+      `dc0011a3413a42cd00c8${times}${values}cd0096dc0010a143cd00c8${times}${values}cbc062c00000000000cd00c8`,
+  );
+  assert.deepEqual([batch.start, batch.lengths.toString("hex")], [32, "005a0055"]);
+  assert.equal(batch.prefix.toString("hex"), "dc0003d90353494dcb4278bcfe5687b000");
 });

@@ -6,8 +6,8 @@
 import { type ClockReading, UNKNOWN_CLOCK } from "../../base/clock_offset.ts";
 import { FIELD_COUNT, SYMBOL_LENGTH } from "../../base/tick.ts";
 import type { BusRecord } from "../../market/bus_record.ts";
+import { Packer } from "../../msgpack/packer.ts";
 import type { MalformedReason } from "./malformed.ts";
-import { Packer } from "./pack.ts";
 import { SymbolCache } from "./symbol_cache.ts";
 import { Unpacker, WireError } from "./unpack.ts";
 

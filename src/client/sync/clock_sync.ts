@@ -1,10 +1,13 @@
-/** How far the gateway's clock is from this one: as pings tell it, the quickest of late being the truest. */
+/** The gateway's clock, estimated from pings. */
 
+import { ClockOffset } from "../../base/clock_offset.ts";
 import type { ClientTime } from "../connection/time.ts";
 import type { GatewayTime } from "../quotes/quote_record.ts";
 
-/** Pings. */
-const STANDS_FOR = 8;
+/** Pings that count, so that a clock that drifts or a way that becomes longer is followed. */
+const SAMPLES = 9;
+/** Of a browser's clock, microseconds. */
+const RESOLUTION = 1_000;
 
 export class ClockSync implements GatewayTime {
   /** The last measured round trip, ms; undefined before the first. */
@@ -12,9 +15,7 @@ export class ClockSync implements GatewayTime {
   /** How far the gateway's clock is ahead, microseconds. */
   offset = 0;
   readonly #time: ClientTime;
-  /** The shortest round trip of late, and for how many pings that stands. */
-  #best = 0;
-  #standsFor = 0;
+  readonly #ours = new ClockOffset(SAMPLES, RESOLUTION);
 
   constructor(time: ClientTime) {
     this.#time = time;
@@ -24,19 +25,17 @@ export class ClockSync implements GatewayTime {
     return this.#time.micros() + this.offset;
   }
 
-  /** A new gateway has told its time: right but for the way here. @param time microseconds since the Unix epoch */
+  /** The hello of a new gateway has its time, without the time that the message took. @param time microseconds */
   greeted(time: number): void {
-    this.#standsFor = 0;
+    this.#ours.forget();
     this.offset = time - this.#time.micros();
   }
 
-  /** A ping that was sent then, ms, was answered with the gateway's time. */
+  /** A ping that was sent at `sentAt`, ms, was answered with the gateway's time, microseconds since the Unix epoch. */
   ponged(sentAt: number, time: number): void {
-    const roundTrip = this.#time.millis() - sentAt;
-    this.roundTrip = roundTrip;
-    if (this.#standsFor-- > 0 && roundTrip > this.#best) return;
-    this.#best = roundTrip;
-    this.#standsFor = STANDS_FOR;
-    this.offset = time + roundTrip * 500 - this.#time.micros();
+    this.roundTrip = this.#time.millis() - sentAt;
+    const now = this.#time.micros();
+    this.#ours.add(now - this.roundTrip * 1_000, time, now);
+    this.offset = -this.#ours.offset;
   }
 }
