@@ -1,4 +1,4 @@
-/** Where the bus meets the market table: applies records, counts them, and tells whom it concerns. */
+/** Applies the records of the bus to the market table, counts them, and delivers ticks to the topic index. */
 
 import type { Clock } from "../base/clock.ts";
 import { LIVE, STALE } from "../base/tick.ts";
@@ -8,32 +8,26 @@ import type { GatewayCounts } from "./counts.ts";
 import type { TopicIndex } from "./fanout/topic_index.ts";
 import { Tracer } from "./latency/tracer.ts";
 
-/** Why symbols are stale whose stream is silent: the word of the gateway, not of their feed. */
+/** Why symbols are stale whose stream is silent: the gateway says so, not the feed. */
 const SILENCE = "nothing heard from the feed";
 
 export class Ingest implements BusListener {
   readonly #table: MarketTable;
-  readonly #immediate: TopicIndex;
+  readonly #topics: TopicIndex;
   readonly #counts: GatewayCounts;
   readonly #clock: Clock;
   readonly #tracer: Tracer;
-  /** Since when streams are silent, by stream; undefined where they speak. */
+  /** Since when streams are silent, by stream; undefined where they are not. */
   readonly #silentSince: (number | undefined)[] = [];
-  /** By row, 1 where the symbol is stale by our word and not by its feed's: when its stream speaks it is live again. */
+  /** By row, 1 where the gateway made the symbol stale and not its feed: it is live again when its stream is heard. */
   readonly #isSilenced: Uint8Array;
-  /** The time of the batch under way, microseconds; 0 between batches: the clock is read once a batch. */
+  /** The time of the current batch, microseconds; 0 between batches: the clock is read once for each batch. */
   #now = 0;
 
-  constructor(
-    table: MarketTable,
-    immediate: TopicIndex,
-    counts: GatewayCounts,
-    clock: Clock,
-    tracer = new Tracer(table),
-  ) {
+  constructor(table: MarketTable, topics: TopicIndex, counts: GatewayCounts, clock: Clock, tracer = new Tracer(table)) {
     this.#table = table;
     this.#isSilenced = new Uint8Array(table.limit);
-    this.#immediate = immediate;
+    this.#topics = topics;
     this.#counts = counts;
     this.#clock = clock;
     this.#tracer = tracer;
@@ -47,7 +41,7 @@ export class Ingest implements BusListener {
     const silentSince = this.#silentSince[record.stream];
     const isSilenced = silentSince !== undefined && record.state === LIVE;
     if (isSilenced) {
-      // Read from the store: what its feed said last, which is not heard any more, or has not been heard yet.
+      // Read from the store: the last record of a feed that is not heard any more, or has not been heard yet.
       record.state = STALE;
       record.since = silentSince;
       record.reason = SILENCE;
@@ -62,7 +56,7 @@ export class Ingest implements BusListener {
     const statusBefore = table.statusClock;
     const news = table.applyAt(row, record, this.#now);
     if (news === IGNORED) counts.recordsIgnored++;
-    // Unless the record is older than what stands, and counts for nothing.
+    // Unless the record is older than the row, and was ignored.
     if (table.seq[row] === record.seq && table.epoch[row] === record.epoch) this.#isSilenced[row] = isSilenced ? 1 : 0;
     if (news !== TICKED) return;
     counts.ticksIn += seqBefore > 0 && record.seq > seqBefore ? record.seq - seqBefore : 1;
@@ -70,8 +64,8 @@ export class Ingest implements BusListener {
     const age = table.sourceTime[row] + table.feedTime[row] + table.busTime[row];
     // What was read from the store has no time of its own.
     if (!Number.isNaN(record.sentAt) && !Number.isNaN(age)) record.feed.inboundAge.sample(age);
-    if (this.#tracer.active) this.#tracer.applied(row);
-    this.#immediate.deliver(row, seqBefore);
+    if (this.#tracer.isActive) this.#tracer.traceApplied(row);
+    this.#topics.deliver(row, seqBefore);
   }
 
   batchEnd(): void {
