@@ -84,7 +84,7 @@ export class MemoryGateway {
     session.open();
     for (let first = 0; first < symbols.length; first += 1_000) {
       const names = symbols.slice(first, first + 1_000).map((symbol) => this.#market.symbols[symbol]);
-      session.message(pack({ op: "subscribe", symbols: names, interval }), true);
+      session.handleMessage(pack({ op: "subscribe", symbols: names, interval }), true);
     }
   }
 
@@ -115,7 +115,7 @@ export class MemoryGateway {
 
   answerPings(): void {
     this.#sockets.forEach((socket, index) => {
-      for (const ping of socket.pings.splice(0)) this.sessions[index].pong(ping);
+      for (const ping of socket.pings.splice(0)) this.sessions[index].handlePong(ping);
     });
   }
 

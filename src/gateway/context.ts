@@ -1,4 +1,6 @@
-/** What the gateway's sessions share: one of each in a process. */
+/**
+ * The parts that the gateway's sessions share: one of each in a process. Only the composition root imports this file.
+ */
 import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
 import type { BusReader } from "../bus/bus.ts";
@@ -29,14 +31,13 @@ export interface GatewayContext {
   readonly table: GatewayTable;
   readonly encoders: EncoderPool;
   readonly scheduler: FlushScheduler;
-  /** What there is one of for each connection and each subscription. */
+  /** The numbers of each connection and each subscription. */
   readonly numbers: { readonly connections: Numbers; readonly subscriptions: Numbers };
   readonly frame: Frame;
   readonly status: StatusBatcher;
   readonly counts: GatewayCounts;
   readonly topics: TopicIndex;
   readonly tracer: Tracer;
-  /** Carries out what clients ask for. */
   readonly commands: CommandScheduler;
   readonly stalls: StallWatch;
 }

@@ -25,7 +25,7 @@ export class LatencyCounts {
   readonly stages: readonly Histogram[];
   /** From the source's event time to the arrival at the client. */
   readonly age: Histogram;
-  /** Ticks that these stand for. */
+  /** Ticks that these observations represent. */
   confirmed = 0;
 
   constructor(settings: { readonly metrics: boolean }) {
@@ -37,11 +37,11 @@ export class LatencyCounts {
 export class GatewayCounts {
   connections = 0;
   connectionsOpened = 0;
-  /** Connections that get less than granted now, by whose doing it is, as they have been told. */
+  /** Connections that get less than granted now, by the reason in their last `quality` message. */
   readonly conflating: Record<QualityReason, number> = { client: 0, server: 0 };
   /** Entries of all subscriptions: pairs of a connection and a symbol. */
   subscriptions = 0;
-  /** Ticks that publishers counted, as far as they have come here: conflated ones count. */
+  /** Ticks that publishers counted, up to the last record: conflated ones count. */
   ticksIn = 0;
   /** Records that the bus delivered. */
   recordsIn = 0;
@@ -64,7 +64,7 @@ export class GatewayCounts {
   /** Ticks that were left out of what was sent, since a newer one replaced them; and why, by shares of the time. */
   ticksConflated = 0;
   readonly conflatedBy = { feed: 0, interval: 0, server: 0, client: 0 };
-  /** Flushes that found the arrival window full. */
+  /** Flushes that found the in-flight window full. */
   heldBack = 0;
   commands = 0;
   readonly errors: Record<string, number> = zeros(Object.keys(ERROR_CODES));
@@ -77,7 +77,7 @@ export class GatewayCounts {
   readonly httpRefused: Record<HttpRefusal, number> = zeros(HTTP_REFUSALS);
   /** New sockets that were closed, by reason. */
   readonly socketsShed: Record<ShedReason, number> = zeros(SHED_REASONS);
-  /** From a ping to its pong, with all that was on its way before it. */
+  /** From a ping to its pong, with all that was in flight before it. */
   readonly roundTrip: Histogram;
   readonly latency: LatencyCounts;
 
@@ -88,13 +88,13 @@ export class GatewayCounts {
   }
 
   /**
-   * Newer ticks replaced some before they were sent. The time between two sends tells why: what was asked for, what the
-   * server was late, and how long the client held it back; the ticks are shared out in proportion. It is done for a frame,
-   * not for a tick.
+   * Newer ticks replaced some before they were sent. The time between two sends consists of the interval that was asked
+   * for, the lateness of the server, and the time that the client held it back; the ticks are divided in the same
+   * proportion. This is done once for each frame, not for each tick.
    * @param ticks how many, more than none
-   * @param before from the last turn until this one was due, ms: the interval that was asked for, or, where none was, the
-   *     time in which nothing came; what was replaced in it was replaced before it came here
-   * @param late how much later this turn came, ms
+   * @param before from the last flush until this one was due, ms: the interval that was asked for; at interval 0, the
+   *     time in which nothing came: what was replaced in it was replaced before it came here
+   * @param late how much later this flush came, ms
    * @param held for how much of that the client's window was full, ms
    */
   countConflated(ticks: number, interval: number, before: number, late: number, held: number): void {

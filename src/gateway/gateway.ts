@@ -1,4 +1,7 @@
-/** A gateway node: the market table, the flush scheduler, the sessions and the server, put together; its start and its end. */
+/**
+ * A gateway node: the market table, the flush scheduler, the sessions and the server, put together; its start and its
+ * end.
+ */
 import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
 import type { BusReader } from "../bus/bus.ts";
@@ -15,7 +18,7 @@ import { MOST_TRACES, type TraceOutput, type TraceRequest } from "./latency/trac
 import { Maintenance } from "./maintenance.ts";
 import { Session } from "./session/session.ts";
 
-/** Sessions that are said goodbye in one go when draining. */
+/** Sessions that are closed in one turn of the event loop when the node drains. */
 const BYES_PER_SLICE = 200;
 
 /** What reports read of a gateway; they change nothing. */
@@ -51,7 +54,7 @@ export class Gateway {
   }
 
   /**
-   * Opens the clients' port, and begins to read the bus.
+   * Listens for clients, and reads the bus.
    * @param sharedPort whether other processes listen on the same port
    * @returns the port
    * @throws UsageError when the address cannot be listened on
@@ -62,7 +65,7 @@ export class Gateway {
     this.pacer.start();
     this.#context.commands.start();
     this.#maintenance.start();
-    // All of the market is read once, so that patterns and /v1/symbols know it; later only what somebody wants is followed.
+    // All of the market is read once, for patterns and /v1/symbols; afterwards only what clients want is followed.
     bus.follow();
     bus.start(new Ingest(this.table, topics, this.counts, clock, tracer)).then(
       () => bus.unfollow(),
@@ -104,8 +107,8 @@ export class Gateway {
   }
 
   /**
-   * Follows a symbol's ticks through this node.
-   * @returns what ends it, or why it is not done
+   * Traces a symbol's ticks through this node.
+   * @returns what ends it, or why it is refused
    */
   trace({ symbol, session: id }: TraceRequest, output: TraceOutput): (() => void) | string {
     const { settings, table, tracer, bus, clock } = this.#context;
@@ -128,7 +131,7 @@ export class Gateway {
     };
   }
 
-  /** Goes: unready first, then goodbye to everyone, each told another time to come back. */
+  /** Drains: reports unready first, then closes all sessions, each with another time to reconnect. */
   async drain(): Promise<void> {
     const { settings, log } = this.#context;
     if (this.#draining) return;
@@ -138,14 +141,14 @@ export class Gateway {
     await sleep(this.counts.connections > 0 ? settings.drainDelay : 0);
     let said = 0;
     for (const session of [...this.#server.sessions]) {
-      session.bye("restarting", "the gateway is restarting", Math.round(Math.random() * settings.drainSpread));
+      session.sayBye("restarting", "the gateway is restarting", Math.round(Math.random() * settings.drainSpread));
       if (++said % BYES_PER_SLICE === 0) await sleep(0);
     }
     // The last close frames are on their way.
     if (said > 0) await sleep(100);
   }
 
-  /** Cuts everything. */
+  /** Closes everything at once. */
   close(): void {
     this.#draining = true;
     this.#maintenance.stop();

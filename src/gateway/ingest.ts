@@ -14,7 +14,7 @@ const SILENCE = "nothing heard from the feed";
 
 export class Ingest implements BusListener {
   readonly #table: GatewayTable;
-  readonly #immediate: TopicIndex;
+  readonly #topics: TopicIndex;
   readonly #counts: GatewayCounts;
   readonly #clock: Clock;
   readonly #tracer: Tracer;
@@ -27,14 +27,14 @@ export class Ingest implements BusListener {
 
   constructor(
     table: GatewayTable,
-    immediate: TopicIndex,
+    topics: TopicIndex,
     counts: GatewayCounts,
     clock: Clock,
     tracer = new Tracer(table),
   ) {
     this.#table = table;
     this.#isSilenced = new Uint8Array(table.limit);
-    this.#immediate = immediate;
+    this.#topics = topics;
     this.#counts = counts;
     this.#clock = clock;
     this.#tracer = tracer;
@@ -69,8 +69,8 @@ export class Ingest implements BusListener {
     const age = table.sourceTime[row] + table.feedTime[row] + table.busTime[row];
     // A tick that was read from the store has no age of its own.
     if (!Number.isNaN(record.sentAt) && !Number.isNaN(age)) record.feed.inboundAge.sample(age);
-    if (this.#tracer.active) this.#tracer.applied(row);
-    this.#immediate.deliver(row, seqBefore);
+    if (this.#tracer.isActive) this.#tracer.traceApplied(row);
+    this.#topics.deliver(row, seqBefore);
     return row;
   }
 

@@ -1,6 +1,6 @@
 /**
- * What the gateway does by time: every 25 ms it passes changed states and new symbols on to the sessions, every 250 ms it
- * maintains each session (heartbeats, pings, quality), and checks the node's health.
+ * What the gateway does by time: every 25 ms it passes changed states and new symbols on to the sessions, every 250 ms
+ * it maintains each session (heartbeats, pings, quality), and checks the node's health.
  */
 import type { GatewayTable } from "../market/gateway_table.ts";
 import type { TopicIndex } from "./fanout/topic_index.ts";
@@ -11,8 +11,9 @@ const RUN_INTERVAL = 25;
 /** How often each session is maintained, and the health checked, ms. */
 const SESSION_INTERVAL = 250;
 /**
- * So many sessions are maintained in one run, or all: more would delay the ticks, and so would all the pongs. Pings that leave
- * together cost half of what single ones do: each of those wakes the process that reads it, and its pong wakes this one.
+ * So many sessions are maintained in one run, or all: more would delay the ticks, and so would all the pongs. Pings
+ * that leave together cost half of what single ones do: each of those wakes the process that reads it, and its pong
+ * wakes this one.
  */
 const SESSIONS_PER_RUN = 1_000;
 

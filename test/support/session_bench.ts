@@ -45,7 +45,7 @@ export class CountingBus extends MemoryBus {
 }
 
 /** Who hears what a session sends. */
-export interface Hearer {
+export interface ClientReceiver {
   control(message: Control): void;
   frame(sentAt: number, ticks: WireTick[], bytes: number): void;
 }
@@ -53,7 +53,7 @@ export interface Hearer {
 /** A socket of memory. As the real one it must not be touched once it has ended. */
 export class MemorySocket implements Socket {
   readonly #data: SocketData;
-  readonly #hearer: Hearer;
+  readonly #receiver: ClientReceiver;
   readonly #onEnd: () => void;
   /** Pings that have not been answered, and whether each is answered at once. */
   readonly pings: ArrayBuffer[] = [];
@@ -62,9 +62,9 @@ export class MemorySocket implements Socket {
   buffered = 0;
   ended: { code: number; reason: string } | undefined;
 
-  constructor(subprotocol: Subprotocol, hearer: Hearer, onEnd: () => void) {
+  constructor(subprotocol: Subprotocol, hearer: ClientReceiver, onEnd: () => void) {
     this.#data = { subprotocol, address: "127.0.0.1", agent: "test" };
-    this.#hearer = hearer;
+    this.#receiver = hearer;
     this.#onEnd = onEnd;
   }
 
@@ -76,8 +76,8 @@ export class MemorySocket implements Socket {
     this.#open();
     const bytes = Buffer.from(message);
     const value: unknown = isBinary ? decode(bytes) : JSON.parse(bytes.toString());
-    if (Array.isArray(value)) this.#hearer.frame(value[0], value.slice(1), bytes.length);
-    else this.#hearer.control(value as Control);
+    if (Array.isArray(value)) this.#receiver.frame(value[0], value.slice(1), bytes.length);
+    else this.#receiver.control(value as Control);
     return this.buffered > 0 ? 0 : 1;
   }
 
@@ -120,7 +120,7 @@ export class MemorySocket implements Socket {
 }
 
 /** An outlet whose frames can be made narrower than its window would. */
-export class NarrowOutlet extends OutboundConnection {
+export class NarrowConnection extends OutboundConnection {
   /** The most bytes of a frame; 0 for none at all. */
   narrow = Number.POSITIVE_INFINITY;
 
@@ -136,16 +136,16 @@ export class SessionBench {
   readonly ingest: Ingest;
   readonly socket: MemorySocket;
   readonly session: Session;
-  readonly outlet: NarrowOutlet;
+  readonly outbound: NarrowConnection;
   /** Whether the client answers pings. */
-  answering = true;
+  isAnswering = true;
   readonly #maintenance: Maintenance;
   #elapsed = 0;
 
   /** @param commands carries out the commands; all at once unless it is given */
   constructor(
     subprotocol: Subprotocol,
-    hearer: Hearer,
+    hearer: ClientReceiver,
     own: Partial<Settings> = {},
     commands?: (clock: ManualClock) => CommandScheduler,
   ) {
@@ -157,11 +157,11 @@ export class SessionBench {
     this.context = createContext(settings, bus, clock, pino({ level: "silent" }), publish, commands?.(clock));
     const { table, topics, counts } = this.context;
     this.ingest = new Ingest(table, topics, counts, clock, this.context.tracer);
-    this.socket = new MemorySocket(subprotocol, hearer, () => this.session.ended());
-    this.outlet = new NarrowOutlet(this.context, this.socket, "session", (name, reason) =>
+    this.socket = new MemorySocket(subprotocol, hearer, () => this.session.handleClose());
+    this.outbound = new NarrowConnection(this.context, this.socket, "session", (name, reason) =>
       this.session.close(name, reason),
     );
-    this.session = new Session(this.context, this.socket, "session", () => this.outlet);
+    this.session = new Session(this.context, this.socket, "session", () => this.outbound);
     this.#maintenance = new Maintenance(this.context, new Set([this.session]));
   }
 
@@ -180,10 +180,10 @@ export class SessionBench {
   }
 
   /** A message of the client's. */
-  say(message: unknown): void {
+  send(message: unknown): void {
     const { subprotocol } = this.socket.getUserData();
-    if (subprotocol === "tickgate.v1.json") this.session.message(Buffer.from(JSON.stringify(message)), false);
-    else this.session.message(encode(message), true);
+    if (subprotocol === "tickgate.v1.json") this.session.handleMessage(Buffer.from(JSON.stringify(message)), false);
+    else this.session.handleMessage(encode(message), true);
   }
 
   /** Lets time pass, in steps of 5 ms, and the gateway do what it does in it. */
@@ -193,14 +193,14 @@ export class SessionBench {
       this.#elapsed += 5;
       this.context.scheduler.run();
       this.context.commands.run();
-      if (this.answering) this.answer();
+      if (this.isAnswering) this.answer();
       if (this.#elapsed % Maintenance.interval === 0) this.#maintenance.run(this.clock.millis());
     }
   }
 
   /** Answers all pings. */
   answer(): void {
-    for (const ping of this.socket.pings.splice(0)) if (!this.socket.ended) this.session.pong(ping);
+    for (const ping of this.socket.pings.splice(0)) if (!this.socket.ended) this.session.handlePong(ping);
   }
 }
 

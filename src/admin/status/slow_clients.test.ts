@@ -21,7 +21,7 @@ test("a connection that answers at once is not behind, and nothing is wrong with
   const one = bench();
   assert.equal((await told(one)).roundTrip, null, "no ping has been answered yet");
   one.advance(20);
-  one.say({ op: "subscribe", symbols: ["A", "B"], interval: 250 });
+  one.send({ op: "subscribe", symbols: ["A", "B"], interval: 250 });
   const client = await told(one);
   assert.deepEqual(
     [client.session, client.address, client.agent, client.symbols, client.interval],
@@ -40,15 +40,15 @@ test("one that reads slowly is behind by what queues, with the rate at which it 
   const one = new SessionBench("tickgate.v1.json", { control() {}, frame });
   one.session.open();
   one.advance(10);
-  one.answering = false;
-  one.say({ op: "subscribe", symbols: ["A"], interval: 0 });
+  one.isAnswering = false;
+  one.send({ op: "subscribe", symbols: ["A"], interval: 0 });
   const queue: { ping: ArrayBuffer; behind: number }[] = [];
   for (let seq = 1, read = 0; seq <= 2_000; seq++) {
     one.record("A", { epoch: 1, seq });
     one.advance(5);
     for (const ping of one.socket.pings.splice(0)) queue.push({ ping, behind: sent });
     read = Math.min(read + 50, sent);
-    while (queue.length > 0 && queue[0].behind <= read) one.session.pong(queue.shift()!.ping);
+    while (queue.length > 0 && queue[0].behind <= read) one.session.handlePong(queue.shift()!.ping);
   }
   const client = await told(one);
   assert.ok(client.behind > 100, `${client.behind} ms`);
@@ -61,8 +61,8 @@ test("one that reads slowly is behind by what queues, with the rate at which it 
 test("one that has stopped answers nothing, and waits; the longer, the further it is behind", async () => {
   const one = bench();
   one.advance(10);
-  one.answering = false;
-  one.say({ op: "subscribe", symbols: ["A"], interval: 0 });
+  one.isAnswering = false;
+  one.send({ op: "subscribe", symbols: ["A"], interval: 0 });
   const behind: number[] = [];
   for (let seq = 1; seq <= 1_200; seq++) {
     one.record("A", { epoch: 1, seq });
@@ -76,10 +76,10 @@ test("one that has stopped answers nothing, and waits; the longer, the further i
 });
 
 test("of many, as many as are asked for, the slowest first, and none that has gone", async () => {
-  const made = (behind: number, closed = false): InspectedSession => {
+  const made = (behind: number, isClosed = false): InspectedSession => {
     const counts = { age: Number.NaN, ticks: 0, conflated: 0 };
     const window = { size: 1, inFlight: 0, lastTrip: 1, pace: 0, roundTrip: 1, unansweredSince: undefined };
-    const outbound = { window, closed, conflating: undefined, behind: () => behind, held: () => 0, ...counts };
+    const outbound = { window, isClosed, conflating: undefined, behind: () => behind, held: () => 0, ...counts };
     return { id: String(behind), address: "", agent: "", openedAt: 0, symbols: 1, interval: 1, outbound };
   };
   const sessions = new Set(Array.from({ length: 2_500 }, (_, index) => made((index * 7_919) % 2_500)));

@@ -18,7 +18,7 @@ const QUEUED_TRIPS = 2;
 export type InspectedSession = Pick<Session, "id" | "address" | "agent" | "openedAt" | "symbols" | "interval"> & {
   readonly outbound: Pick<
     OutboundConnection,
-    "behind" | "held" | "age" | "ticks" | "conflated" | "conflating" | "closed"
+    "behind" | "held" | "age" | "ticks" | "conflated" | "conflating" | "isClosed"
   > & {
     readonly window: Pick<
       OutboundConnection["window"],
@@ -52,7 +52,7 @@ export async function slowestClients(
     await new Promise((resolve) => setImmediate(resolve));
     time = now();
   }
-  const open = slowest.filter(({ session }) => !session.outbound.closed);
+  const open = slowest.filter(({ session }) => !session.outbound.isClosed);
   return open.map(({ session }) => reportClient(session, time));
 }
 

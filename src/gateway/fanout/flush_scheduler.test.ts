@@ -159,7 +159,7 @@ test("who has ended gets no turn and takes no place, however often it is asked f
     const turn = new Turn("ended", taken);
     if (round % 2 === 0) pacer.scheduleNow(turn);
     pacer.schedule(turn, 5);
-    turn.closed = true;
+    turn.isClosed = true;
     pacer.cancel(turn);
     pacer.scheduleNow(turn);
     pacer.schedule(turn, 5);
@@ -182,7 +182,7 @@ test("one that is cancelled while it waits gets no turn, nor does who has its pl
   const late = new Turn("late", taken);
   pacer.scheduleNow(
     new Turn("first", taken, () => {
-      waits.closed = true;
+      waits.isClosed = true;
       pacer.cancel(waits);
       pacer.schedule(late, clock.millis() + 20);
       return DONE;

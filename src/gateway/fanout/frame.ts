@@ -1,4 +1,7 @@
-/** One frame under construction: ticks copied one behind the other. One of it serves all connections in turn. */
+/**
+ * One frame under construction: encoded rows, one behind the other. One frame serves all connections, one after the
+ * other.
+ */
 import type { Filling } from "../../market/encoder.ts";
 import type { Heap } from "../../market/heap.ts";
 import { COPIED_AT_LEAST, NOTED_ROW_BYTES, RESULT_BYTES } from "../../market/heap_layout.ts";
@@ -8,13 +11,13 @@ import type { FrameFormat } from "./row_encoder.ts";
 /** The shortest that an encoded row can be: an array's head and four numbers of one byte each. */
 const MIN_ROW_BYTES = 5;
 
-/** Views of so many bytes are kept: to make one takes a tenth of what sending a small frame does. */
+/** Views of up to so many bytes are kept: to make one takes a tenth of the time that a small frame takes to send. */
 const KEPT_VIEWS = 8_192;
 
 export class Frame implements Filling {
-  /** Ticks in the frame. */
+  /** Rows in the frame. */
   count = 0;
-  /** Ticks left out since one in the frame replaced them. */
+  /** Updates left out since newer ones in the frame replaced them. */
   conflated = 0;
   at = 0;
   limit = 0;
@@ -38,7 +41,7 @@ export class Frame implements Filling {
     });
   }
 
-  /** Starts a frame of at most `limit` bytes, and never more than a frame may have. */
+  /** Begins a frame of at most `limit` bytes, and of no more than any frame may have. */
   begin(format: FrameFormat, limit: number, sentAt: number): void {
     this.sentAt = sentAt;
     this.#format = format;
@@ -48,12 +51,12 @@ export class Frame implements Filling {
     this.conflated = 0;
   }
 
-  /** The row of a tick in the frame. */
+  /** A row in the frame. */
   rowAt(index: number): number {
     return this.#heap.i32[(this.noted >>> 2) + index];
   }
 
-  /** The frame's bytes, good until the next `begin`. */
+  /** @returns the frame's bytes, valid until the next `begin` */
   finish(): Uint8Array {
     const { tailBytes } = this.#format;
     const first = this.#format.finish(this.#heap, this.#start, this.at, this.count, this.sentAt);

@@ -1,11 +1,13 @@
 /** Control messages are at most 16 KiB: longer lists are cut into parts, each sent in a message of its own. */
 import { MAX_CONTROL_BYTES } from "../../protocol/messages.ts";
 
-/** What a message takes besides its list, bytes: an id of 64 characters or a reason of 255, each escaped, and its keys. */
+/**
+ * What a message has besides its list, bytes: an id of 64 characters or a reason of 255, each escaped, and its keys.
+ */
 const HEAD_BYTES = 2_048;
 
-/** Cuts a list into parts that fit. @param bytesOf the most that an element takes in JSON or MessagePack */
-export function parts<T>(list: readonly T[], bytesOf: (element: T) => number): T[][] {
+/** Cuts a list into parts that fit. @param bytesOf the most bytes of an element in JSON or MessagePack */
+export function splitParts<T>(list: readonly T[], bytesOf: (element: T) => number): T[][] {
   const cut: T[][] = [];
   let left = 0;
   for (const element of list) {
@@ -20,7 +22,7 @@ export function parts<T>(list: readonly T[], bytesOf: (element: T) => number): T
   return cut;
 }
 
-/** What a symbol takes in a list of them: its characters are single bytes. */
+/** The bytes of a symbol in a list: its characters are single bytes. */
 export function symbolBytes(symbol: string): number {
   return symbol.length + 3;
 }

@@ -1,18 +1,19 @@
 /**
- * The numbers of many objects, those of each side by side. As fields, numbers that are no small integers are boxes of
- * their own, anywhere in memory; a turn of one of thousands of connections would mostly wait for them (docs/benchmarks.md).
+ * The numbers of many objects, those of each object side by side. V8 keeps a field that is no small integer in a box of
+ * its own, anywhere in memory; a flush of one of thousands of connections would mostly wait for them
+ * (docs/benchmarks.md).
  */
 import { copied } from "../../base/copied.ts";
 
 const FIRST_OBJECTS = 16;
 
 export class Numbers {
-  /** All of them. Replaced when there are more: read it from here at each use. */
+  /** All numbers. Replaced when there are more objects: read it from here at each use. */
   f64: Float64Array;
   readonly #size: number;
-  /** Where those are that were given back. */
+  /** The positions that were given back. */
   readonly #free: number[] = [];
-  /** Where what was never in use begins. */
+  /** The first position that was never in use. */
   #end = 0;
 
   /** @param size how many numbers an object has */
@@ -21,14 +22,14 @@ export class Numbers {
     this.f64 = new Float64Array(size * FIRST_OBJECTS);
   }
 
-  /** @returns where the numbers of one more object begin; all are 0 */
+  /** @returns the position of the numbers of one more object; all are 0 */
   take(): number {
     const at = this.#free.pop() ?? this.#append();
     this.f64.fill(0, at, at + this.#size);
     return at;
   }
 
-  /** They are not used any more. @param at where they begin */
+  /** Gives an object's numbers back. @param at their position */
   give(at: number): void {
     this.#free.push(at);
   }

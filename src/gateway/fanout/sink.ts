@@ -1,6 +1,6 @@
 /**
- * The ports through which subscriptions send to one client. They know flow control and frames, and neither subscriptions
- * nor connections: whatever implements them decides how much may be sent.
+ * The ports through which subscriptions send to one client. They know flow control and frames, and neither
+ * subscriptions nor connections: whatever implements them decides how much may be sent.
  */
 import type { Status } from "../../protocol/messages.ts";
 import type { Flushable } from "./flush_scheduler.ts";

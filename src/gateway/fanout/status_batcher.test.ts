@@ -15,14 +15,14 @@ test("symbols that stand alike are told together: since the first that is stale,
   table.restate(0, STALE, 30, "lost");
   table.restate(1, STALE, 20, "lost");
   table.restate(2, STALE, 10, "silent");
-  for (const row of [0, 1, 2]) teller.state(row);
+  for (const row of [0, 1, 2]) teller.addState(row);
   assert.deepEqual(teller.take(), [
     { op: "status", symbols: ["S0", "S1"], state: "stale", reason: "lost", since: 20 },
     { op: "status", symbols: ["S2"], state: "stale", reason: "silent", since: 10 },
   ]);
   table.restate(0, LIVE, 40, "");
   table.restate(1, LIVE, 50, "");
-  for (const row of [0, 1]) teller.state(row);
+  for (const row of [0, 1]) teller.addState(row);
   assert.deepEqual(teller.take(), [{ op: "status", symbols: ["S0", "S1"], state: "live", since: 50 }]);
   assert.deepEqual(teller.take(), []);
 });
@@ -30,9 +30,9 @@ test("symbols that stand alike are told together: since the first that is stale,
 test("gaps come first, and say what they are", () => {
   const { table, teller } = bench(3);
   table.restate(0, CLOSED, 5, "end of input");
-  teller.state(0);
-  teller.gap(1, false);
-  teller.gap(2, true);
+  teller.addState(0);
+  teller.addGap(1, false);
+  teller.addGap(2, true);
   assert.deepEqual(teller.take(), [
     { op: "status", symbols: ["S1"], state: "gap", reason: "missed", since: 77 },
     { op: "status", symbols: ["S2"], state: "gap", reason: "reset", since: 77 },
@@ -43,7 +43,7 @@ test("gaps come first, and say what they are", () => {
 test("at first only what is not live is told", () => {
   const { table, teller } = bench(2);
   table.restate(1, STALE, 5, "lost");
-  for (const row of [0, 1]) teller.first(row);
+  for (const row of [0, 1]) teller.addFirst(row);
   assert.deepEqual(teller.take(), [{ op: "status", symbols: ["S1"], state: "stale", reason: "lost", since: 5 }]);
 });
 
@@ -51,7 +51,7 @@ test("many symbols come in several messages, none left out", () => {
   const { table, teller } = bench(2_500);
   for (let row = 0; row < 2_500; row++) {
     table.restate(row, STALE, 5, "lost");
-    teller.state(row);
+    teller.addState(row);
   }
   const messages = teller.take();
   assert.ok(messages.every((message) => Buffer.byteLength(JSON.stringify(message)) <= 71_000));

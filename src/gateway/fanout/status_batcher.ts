@@ -1,9 +1,9 @@
-/** Gathers how symbols stand into as few `status` messages as say it: one for each state and reason. */
+/** Batches changes of state into as few `status` messages as possible: one for each state and reason. */
 
 import { LIVE, STATES } from "../../base/tick.ts";
 import type { MarketTable } from "../../market/table.ts";
 import type { Status } from "../../protocol/messages.ts";
-import { parts, symbolBytes } from "./message_parts.ts";
+import { splitParts, symbolBytes } from "./message_parts.ts";
 
 export class StatusBatcher {
   readonly #table: MarketTable;
@@ -17,42 +17,42 @@ export class StatusBatcher {
   }
 
   /** Ticks of the symbol were missed, or its `seq` went back. */
-  gap(row: number, reset: boolean): void {
-    this.#gather("gap", reset ? "reset" : "missed", this.#now(), row);
+  addGap(row: number, reset: boolean): void {
+    this.#add("gap", reset ? "reset" : "missed", this.#now(), row);
   }
 
-  /** The symbol stands so from now on. */
-  state(row: number): void {
+  /** The state of the symbol has changed. */
+  addState(row: number): void {
     const state = STATES[this.#table.state[row]];
-    this.#gather(state, this.#table.reasons[row], this.#table.since[row], row);
+    this.#add(state, this.#table.reasons[row], this.#table.since[row], row);
   }
 
-  /** The symbol is about to be told for the first time: only what is not as one would expect. */
-  first(row: number): void {
-    if (this.#table.state[row] !== LIVE) this.state(row);
+  /** The symbol has been granted: its state is sent only where it is not live. */
+  addFirst(row: number): void {
+    if (this.#table.state[row] !== LIVE) this.addState(row);
   }
 
-  /** Sends what was gathered. */
+  /** Sends the batch. */
   sendTo(receiver: { send(message: Status): void }): void {
     if (this.#gathered.size === 0) return;
     for (const message of this.take()) receiver.send(message);
   }
 
   /**
-   * Takes what was gathered: gaps first, since a state may follow from the tick that healed one.
-   * `since` of several symbols is the earliest of a state that warns, the latest of one that reassures.
+   * Takes the batch: gaps first, since a state may follow from the tick that healed one.
+   * `since` of several symbols is the latest for `live`, and the earliest for all other states.
    */
   take(): Status[] {
     if (this.#gathered.size === 0) return [];
     const messages: Status[] = [];
     for (const gathered of this.#gathered.values()) {
-      for (const symbols of parts(gathered.symbols, symbolBytes)) messages.push({ ...gathered, symbols });
+      for (const symbols of splitParts(gathered.symbols, symbolBytes)) messages.push({ ...gathered, symbols });
     }
     this.#gathered.clear();
     return messages.sort((a, b) => Number(b.state === "gap") - Number(a.state === "gap"));
   }
 
-  #gather(state: Status["state"], reason: string, since: number, row: number): void {
+  #add(state: Status["state"], reason: string, since: number, row: number): void {
     const symbol = this.#table.symbols[row];
     const key = `${state} ${reason}`;
     const gathered = this.#gathered.get(key);

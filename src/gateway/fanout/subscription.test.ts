@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Hearer, SessionBench, valuesOf, type WireTick } from "../../../test/support/session_bench.ts";
+import { type ClientReceiver, SessionBench, valuesOf, type WireTick } from "../../../test/support/session_bench.ts";
 import { CLOSED, fieldIndex, LIVE, STALE, STATES } from "../../base/tick.ts";
 import type { Control, Subprotocol } from "../../protocol/messages.ts";
 import { CommandScheduler } from "../session/command_scheduler.ts";
@@ -39,7 +39,7 @@ interface Held {
 }
 
 /** A client that believes nothing: each message is held against the promises. */
-class Client implements Hearer {
+class Client implements ClientReceiver {
   readonly held = new Map<number, Held>();
   readonly handles = new Map<string, number>();
   readonly sources = new Map(SYMBOLS.map((symbol) => [symbol, new Source()]));
@@ -79,7 +79,7 @@ class Client implements Hearer {
 
   frame(_sentAt: number, ticks: WireTick[], bytes: number): void {
     assert.ok(ticks.length > 0, "an empty frame");
-    assert.ok(ticks.length === 1 || bytes <= this.bench.outlet.narrow, `${bytes} bytes`);
+    assert.ok(ticks.length === 1 || bytes <= this.bench.outbound.narrow, `${bytes} bytes`);
     assert.ok(bytes <= 65_536);
     assert.equal(new Set(ticks.map(([handle]) => handle)).size, ticks.length, "a handle twice in a frame");
     for (const tick of ticks) this.#tick(tick);
@@ -235,7 +235,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       .map(
         (command): Step =>
           (client) =>
-            client.bench.say({ op: "subscribe", ...command }),
+            client.bench.send({ op: "subscribe", ...command }),
       ),
   },
   {
@@ -243,7 +243,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: texts.map(
       (symbols): Step =>
         (client) =>
-          client.bench.say({ op: "unsubscribe", symbols }),
+          client.bench.send({ op: "unsubscribe", symbols }),
     ),
   },
   {
@@ -251,8 +251,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.constantFrom(0, 1, 1, 100, 150, 65_536).map(
       (narrow): Step =>
         (client) => {
-          client.bench.outlet.narrow = narrow;
-          client.bench.session.drained();
+          client.bench.outbound.narrow = narrow;
+          client.bench.session.handleDrain();
         },
     ),
   },
@@ -262,7 +262,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       (buffered): Step =>
         (client) => {
           client.bench.socket.buffered = buffered;
-          if (buffered === 0) client.bench.session.drained();
+          if (buffered === 0) client.bench.session.handleDrain();
         },
     ),
   },
@@ -289,27 +289,27 @@ function play(subprotocol: Subprotocol, steps: readonly Step[], createCommands?:
     assert.equal(counts.subscriptions, client.held.size, "what the gateway holds is what it has said");
     assert.ok(client.held.size <= LIMIT);
   }
-  bench.outlet.narrow = 65_536;
+  bench.outbound.narrow = 65_536;
   bench.socket.buffered = 0;
-  bench.session.drained();
+  bench.session.handleDrain();
   bench.advance(2_000);
   client.checkConverged();
   assert.equal(counts.ticksConflated, client.conflated);
   assert.equal(counts.ticksOut, client.ticks);
   // What a turn sends is counted with it, what is broadcast when the session is looked at.
   bench.advance(250);
-  assert.equal(bench.outlet.ticks + counts.snapshotsOut, client.ticks);
-  assert.equal(bench.outlet.conflated, client.conflated);
+  assert.equal(bench.outbound.ticks + counts.snapshotsOut, client.ticks);
+  assert.equal(bench.outbound.conflated, client.conflated);
   const { feed, interval, server, client: slow } = counts.conflatedBy;
   for (const share of [feed, interval, server, slow]) assert.ok(share > -1e-6, `${share}`);
   assert.ok(Math.abs(feed + interval + server + slow - counts.ticksConflated) < 1e-6);
 
-  bench.say({ op: "unsubscribe", symbols: ["*"] });
+  bench.send({ op: "unsubscribe", symbols: ["*"] });
   bench.advance(250);
   assert.equal(client.held.size, 0);
   for (const name of SYMBOLS) published(name, (source) => source.seq++ < 0)(client);
   bench.advance(1_000);
-  bench.say({ op: "subscribe", symbols: ["LATER", "*"] });
+  bench.send({ op: "subscribe", symbols: ["LATER", "*"] });
   bench.session.close("goingAway", "the end");
   while (bench.context.commands.waiting > 0) bench.context.commands.run();
   assert.equal(counts.subscriptions, 0);

@@ -1,12 +1,11 @@
 /**
- * A subscription: the symbols that one connection gets at one interval with one field list. It keeps no ticks. Beside
- * each symbol stands the mark of the `seq` that the client was last told; a turn copies the ticks of those whose mark
- * differs.
+ * A subscription: rows that one connection gets at one interval with one encoder. It stores no updates. Each entry has
+ * a row and the mark of the `seq` last sent; a flush copies the rows whose mark differs.
  *
- * One cursor (a moment of the market's clock) for the whole list would do for the most part. One number a symbol costs
- * 4 bytes more and buys what one cursor cannot: a pass that is cut short by a full window resumes where it was, without
- * sending anything twice; a symbol that joins gets its snapshot at once, without breaking the interval of the others; and
- * how many ticks were conflated is a subtraction.
+ * One clock value for the whole list would be enough in most cases. A mark for each entry costs 4 bytes more and allows
+ * three things: a scan that a full window has cut short resumes without sending anything twice; a row that joins gets
+ * its snapshot at once, without breaking the interval of the others; and the number of conflated updates is a
+ * subtraction.
  */
 
 import type { Clock } from "../../base/clock.ts";
@@ -25,25 +24,25 @@ import type { TopicIndex } from "./topic_index.ts";
 import { type BroadcastSubscription, TopicSubscriber, type TopicSubscriberParts } from "./topic_subscriber.ts";
 
 /**
- * How soon a subscription that had nothing to send looks again, ms: the first tick after a rest need not wait for
+ * How soon a subscription that had nothing to send scans again, ms: the first update after a pause does not wait for
  * the interval to end.
  */
 const IDLE_INTERVAL = 20;
 const FIRST_CAPACITY = 16;
 
-/** Where a subscription's numbers are among them. */
+/** The positions of a subscription's numbers. */
 const DUE = 0;
-/** When the pass under way or the last one began, ms. */
+/** When the current or last scan began, ms. */
 const SCAN_START = 1;
-/** When that was due, ms, and how long after the one before that was. */
+/** When that scan was due, ms, and how long that was after the scan before. */
 const SCAN_DUE = 2;
 const SCAN_AFTER = 3;
-/** Since when it waits for room, ms; negative when it does not. */
+/** Since when it waits for room, ms; negative when it does not wait. */
 const HELD_SINCE = 4;
-/** How long it has waited for room since the pass under way or the next one was due, ms; and of that, before the pass began. */
+/** How long it has waited for room since the current or next scan was due, ms; and of that, before the scan began. */
 const HELD = 5;
 const HELD_BEFORE = 6;
-/** The clock up to which the states of the symbols have been told. */
+/** The clock up to which the states of the symbols have been sent. */
 const STATUS_CLOCK = 7;
 
 /** How many numbers a subscription has. */
@@ -68,7 +67,7 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
 {
   readonly interval: number;
   readonly encoder: Encoder;
-  /** Interval 0: what it is to the broadcast. */
+  /** Interval 0: receives the broadcast. */
   readonly topicSubscriber: TopicSubscriber | undefined;
   readonly #sink: Sink;
   readonly #parts: SubscriptionParts;
@@ -79,23 +78,23 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
   #count = 0;
   /** Entries before this one have had their snapshot. */
   #snapshotted = 0;
-  /** Entries before this one take part in passes; those up to `#snapshotted` wait for one interval to pass. */
+  /** Entries before this one take part in scans; those up to `#snapshotted` wait for one interval. */
   #admitted = 0;
   /** Entries from `#admitted` to `#snapshotted`. */
   readonly #admissions = new AdmissionQueue();
-  /** Whether its turns have been scheduled. */
+  /** Whether its flushes have been scheduled. */
   #hasStarted = false;
-  /** Whether a pass is under way, cut short by a full frame or window, and where it goes on. */
+  /** Whether a full frame or window has cut the scan short, and the entry where it resumes. */
   #isScanning = false;
   #cursor = 0;
   #hasSentInScan = false;
-  /** Whether its turn came and the window was full. */
+  /** Whether a flush found no room. */
   #isHeldBack = false;
   readonly #topics: TopicIndex;
   readonly #numbers: Numbers;
   readonly #at: number;
 
-  /** @param due when its first turn is due, ms */
+  /** @param due when its first flush is due, ms */
   constructor(sink: Sink & BroadcastSink, parts: SubscriptionParts, interval: number, encoder: Encoder, due: number) {
     super();
     const { table, numbers, topics } = parts;
@@ -114,7 +113,7 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
     this.#set(STATUS_CLOCK, table.statusClock);
   }
 
-  /** When its next turn is due, ms; for one that is hurried, since when it would have been in time. */
+  /** When its next flush is due, ms; at interval 0, since when a row has changed. */
   get due(): number {
     return this.#get(DUE);
   }
@@ -148,7 +147,7 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
     const needed = this.#count + rows;
     if (needed <= this.#capacity) return true;
     try {
-      // One that grows by and by is not moved each time.
+      // Half as much again, so that one that grows step by step is not moved each time.
       this.#resize(Math.max(FIRST_CAPACITY, needed, Math.ceil(this.#count * 1.5)));
       return true;
     } catch (error) {
@@ -157,7 +156,7 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
     }
   }
 
-  /** Adds rows that are not in it, for which room has been reserved; each gets a snapshot on the next turn. */
+  /** Adds rows that are not in it, for which room has been reserved; each gets a snapshot with the next flush. */
   add(rows: Iterable<number>, now: number): void {
     this.topicSubscriber?.unsubscribe(now);
     const { i32 } = this.#table.heap;
@@ -168,11 +167,11 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
   }
 
   /**
-   * Removes rows; the others keep their order and what they were told.
+   * Removes rows; the others keep their order and their marks.
    * @param removed is called with each row that was in it
    */
   remove(rows: RowSet, now: number, removed: (row: number) => void): void {
-    const [settled, snapshotted, hand] = [this.#admitted, this.#snapshotted, this.#cursor];
+    const [admitted, snapshotted, cursor] = [this.#admitted, this.#snapshotted, this.#cursor];
     const { i32 } = this.#table.heap;
     let kept = 0;
     for (let index = 0; index < this.#count; index++) {
@@ -182,9 +181,9 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
         continue;
       }
       this.topicSubscriber?.unsubscribe(now);
-      if (index < settled) this.#admitted--;
+      if (index < admitted) this.#admitted--;
       if (index < snapshotted) this.#snapshotted--;
-      if (index < hand) this.#cursor--;
+      if (index < cursor) this.#cursor--;
       this.#admissions.remove(index, index - kept);
       if (this.topicSubscriber) this.#topics.remove(row, this.topicSubscriber.id);
       removed(row);
@@ -194,7 +193,7 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
   }
 
   flush(now: number): number {
-    if (this.closed) return DONE;
+    if (this.isClosed) return DONE;
     const room = this.#sink.room(now);
     if (room === 0) {
       if (this.topicSubscriber?.isSubscribed && !this.isCatchingUp) this.due = now;
@@ -204,29 +203,26 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
       this.#sink.waitForRoom(this);
       return DONE;
     }
-    if (this.#get(HELD_SINCE) >= 0) this.#release(now);
+    if (this.#get(HELD_SINCE) >= 0) this.#endWait(now);
     this.sendStatus();
-    if (this.closed) return DONE;
+    if (this.isClosed) return DONE;
     const { frame, clock } = this.#parts;
     frame.begin(this.encoder.format, room, clock.microsAt(now));
-    const complete = this.#snapshot(now) && this.#scan(now);
+    const complete = this.#sendSnapshots(now) && this.#scan(now);
     if (frame.count > 0) this.#sink.sendFrame(frame, now);
     if (!complete) return AGAIN;
     this.topicSubscriber?.subscribe(now);
     return DONE;
   }
 
-  /** All that changed up to now has been told, by the broadcast. */
   markAllSent(now: number): void {
     this.#set(SCAN_START, now);
   }
 
-  /** Whether it may listen when the broadcast is open again: it knows how symbols stand, and is not held back. */
   get canResume(): boolean {
     return this.#get(STATUS_CLOCK) === this.#table.statusClock && this.#get(HELD_SINCE) < 0;
   }
 
-  /** Whether turns still have to tell what has changed. */
   get isCatchingUp(): boolean {
     return this.#isScanning || this.#hasChanged();
   }
@@ -235,18 +231,18 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
     return this.topicSubscriber !== undefined && this.#topics.hasChanged(this.topicSubscriber.id);
   }
 
-  /** Sends the snapshots that are owed. Returns whether all are in the frame. */
-  #snapshot(now: number): boolean {
+  /** Copies the missing snapshots into the frame. @returns whether all are in it */
+  #sendSnapshots(now: number): boolean {
     const from = this.#snapshotted;
     if (from === this.#count) return true;
     const { frame, counts } = this.#parts;
     const before = frame.count;
-    // Nothing was told of them; its age is not counted: a snapshot may have been at rest for hours.
+    // Their latency is not measured: a snapshot may be hours old.
     const index = this.encoder.copyChanged(this, from, this.#count, frame);
     counts.ticksOut += frame.count - before;
     counts.snapshotsOut += frame.count - before;
     this.#snapshotted = index;
-    if (index > from) this.#joined(index, now);
+    if (index > from) this.#queueAdmission(index, now);
     if (index < this.#count) return false;
     if (!this.#hasStarted && this.interval > 0)
       this.due = this.#parts.scheduler.scheduleFirst(this, this.interval, this.#count, now);
@@ -254,8 +250,8 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
     return true;
   }
 
-  /** Notes that entries up to `end` got their snapshot; those of an eighth of the interval settle together. */
-  #joined(end: number, now: number): void {
+  /** Entries up to `end` got their snapshot: they take part in scans after one interval. */
+  #queueAdmission(end: number, now: number): void {
     if (this.interval === 0) {
       this.#admitted = end;
       return;
@@ -263,7 +259,10 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
     this.#admissions.add(end, this.interval, now);
   }
 
-  /** Goes through the entries for what has changed, from where it was cut short. Returns whether it is through. */
+  /**
+   * Copies the changed entries into the frame, from where the last scan was cut short.
+   * @returns whether it is complete
+   */
   #scan(now: number): boolean {
     if (!this.#isScanning) {
       if (this.topicSubscriber ? !this.#hasChanged() : this.due > now) return true;
@@ -271,11 +270,11 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
       if (this.topicSubscriber) this.#topics.takeChanges(this.topicSubscriber.id);
       const due = this.#nextDue();
       this.#set(SCAN_DUE, due);
-      // Before the first there was none.
+      // Before the first scan there was none.
       this.#set(SCAN_AFTER, Math.max(0, due - this.#get(SCAN_START)));
       if (this.topicSubscriber && !this.#isHeldBack) this.#topics.gate.noteLateness(now - due);
       this.#sink.noteLateness(now - due, this.interval, this.#isHeldBack, now);
-      if (this.closed) return true;
+      if (this.isClosed) return true;
       this.#set(SCAN_START, now);
       this.#set(HELD_BEFORE, this.#get(HELD));
       this.#isHeldBack = false;
@@ -306,12 +305,12 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
     if (this.interval > 0)
       this.#schedule(now + (this.#hasSentInScan ? this.interval : Math.min(this.interval, IDLE_INTERVAL)));
     this.#hasSentInScan = false;
-    // The next one is counted from the beginning of this one: what it was held back in between is part of its lateness.
+    // The next scan is due an interval after this one began: what it waited in between is part of its lateness.
     this.#set(HELD, this.interval > 0 ? this.#get(HELD) - this.#get(HELD_BEFORE) : 0);
     return !this.#hasChanged();
   }
 
-  /** When the next pass is due: one that took long is late as well, though its successor is counted from its end. */
+  /** When the next scan is due: after one that took long it counts from the beginning of that, not from its end. */
   #nextDue(): number {
     return this.interval > 0 ? Math.min(this.due, this.#get(SCAN_START) + this.interval) : this.due;
   }
@@ -321,24 +320,27 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
     this.#parts.scheduler.schedule(this, due);
   }
 
-  /** There is room again: notes how long what was due had to wait for it. */
-  #release(now: number): void {
+  /** There is room again: counts how long the scan that was due has waited for it. */
+  #endWait(now: number): void {
     const since = this.#get(HELD_SINCE);
     const from = this.#isScanning ? since : Math.max(since, this.#nextDue());
     this.#set(HELD, this.#get(HELD) + Math.max(0, now - from));
     this.#set(HELD_SINCE, -1);
   }
 
-  /** Lets entries take part in passes whose snapshot is one interval old. */
+  /** Entries whose snapshot is one interval old take part in scans from now on. */
   #admit(now: number): void {
     if (this.#admitted === this.#snapshotted) return;
     const end = this.#admissions.admit(this.interval, now);
     if (end >= 0) this.#admitted = end;
   }
 
-  /** Tells how symbols stand that have changed in that: before any tick of them, and before they move elsewhere. */
+  /**
+   * Sends the states that have changed: before any update of these symbols, and before they move to another
+   * subscription.
+   */
   sendStatus(): void {
-    if (this.closed) return;
+    if (this.isClosed) return;
     const table = this.#table;
     const since = this.#get(STATUS_CLOCK);
     if (table.statusClock === since) return;
@@ -348,26 +350,26 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
     for (let index = 0; index < this.#count; index++) {
       const row = entryRow(i32, this.entries, index);
       if (table.gapVersion[row] > since || table.resetVersion[row] > since) {
-        status.gap(row, table.resetVersion[row] > since);
-        // What was told belongs to another count: it is no longer compared with.
+        status.addGap(row, table.resetVersion[row] > since);
+        // The mark belongs to another count of `seq`: it must not be compared.
         setEntryMark(u32, this.entries, index, 0);
       }
-      if (table.stateVersion[row] > since) status.state(row);
+      if (table.stateVersion[row] > since) status.addState(row);
     }
     status.sendTo(this.#sink);
   }
 
-  /** Ends it, and gives its memory back. */
+  /** Ends it, and frees its memory. */
   close(): void {
-    if (this.closed) return;
-    this.closed = true;
+    if (this.isClosed) return;
+    this.isClosed = true;
     if (this.topicSubscriber) this.#topics.unregister(this.topicSubscriber.id);
-    this.#giveBack();
+    this.#freeEntries();
     this.#numbers.give(this.#at);
     this.#count = 0;
   }
 
-  #giveBack(): void {
+  #freeEntries(): void {
     if (this.#capacity === 0) return;
     this.#table.heap.free(this.entries, this.#capacity * ENTRY_BYTES);
     this.#capacity = 0;
@@ -377,7 +379,7 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
     try {
       this.#resize(Math.ceil(this.#capacity / 2));
     } catch (error) {
-      // What it has is larger than it needs: it can stay there.
+      // The present block is larger than needed: it can be kept.
       if (!(error instanceof HeapFull)) throw error;
     }
   }
@@ -387,7 +389,7 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
     const { heap } = this.#table;
     const entries = heap.alloc(capacity * ENTRY_BYTES);
     heap.bytes.copyWithin(entries, this.entries, this.entries + this.#count * ENTRY_BYTES);
-    this.#giveBack();
+    this.#freeEntries();
     this.entries = entries;
     this.#capacity = capacity;
   }

@@ -1,4 +1,4 @@
-/** Those who hold a row at interval 0 with one field list, first those who listen; and what has been broadcast to these. */
+/** The holders of a row at interval 0 with one encoder, first its subscribers; and what has been broadcast to these. */
 import { copied } from "../../base/copied.ts";
 import type { Numbers } from "./numbers.ts";
 import type { RowEncoder } from "./row_encoder.ts";
@@ -6,32 +6,32 @@ import type { RowEncoder } from "./row_encoder.ts";
 const FIRST_IDS = 8;
 
 /**
- * What has been broadcast under the topic since it is there: bytes, ticks, and ticks that their feed left out. Who listens needs
- * only the sums of its topics, now and when it last looked, so that a tick costs nothing for each of those who get it.
+ * What has been broadcast under the topic since it exists: bytes, ticks, and ticks that the feed left out. A subscriber
+ * is audited with the sums of its topics, so that a tick costs nothing for each subscriber.
  */
 export const BYTES = 0;
 export const TICKS = 1;
 export const LEFT_OUT = 2;
-/** When the last of them was, microseconds since the Unix epoch. */
+/** When the last frame was published, microseconds since the Unix epoch. */
 export const SENT_AT = 3;
 /** How many numbers a topic has. */
 export const TOPIC_NUMBERS = 4;
 
 export class Topic {
-  /** Undefined where ticks are encoded for each of them alone. */
+  /** Undefined where rows are encoded for each holder alone. */
   readonly encoder: RowEncoder | undefined;
   readonly name: string;
-  /** Where the numbers of the topic are. */
+  /** The position of the numbers of the topic. */
   readonly at: number;
   ids = new Int32Array(FIRST_IDS);
   count = 0;
-  /** How many of them listen, and so come first. */
+  /** How many of the holders are subscribers: these come first. */
   subscribers = 0;
   /** Of each subscriber, by its position in {@link ids}: the entry of its subscription that has the row. */
   readonly #entries: number[] = [];
   readonly #numbers: Numbers;
 
-  /** @param numbers where its numbers are to be, of {@link TOPIC_NUMBERS} */
+  /** @param numbers gives it {@link TOPIC_NUMBERS} numbers */
   constructor(encoder: RowEncoder | undefined, topic: string, numbers: Numbers) {
     this.encoder = encoder;
     this.name = topic;
@@ -44,7 +44,7 @@ export class Topic {
     this.ids[this.count++] = id;
   }
 
-  /** One that does not listen any more holds the row no longer. */
+  /** A holder that is no subscriber holds the row no longer. */
   remove(id: number): void {
     const index = this.#indexOf(id);
     if (index < 0) return;
@@ -73,13 +73,13 @@ export class Topic {
     return this.#entries[index];
   }
 
-  /** Nobody is left. */
+  /** The last holder has been removed. */
   close(): void {
     this.#numbers.give(this.at);
   }
 
   #indexOf(id: number): number {
-    // Looking through all is one of the fastest things that a processor does: a million of them a millisecond.
+    // A search through all is fast: a million ids take a millisecond.
     const index = this.ids.indexOf(id);
     return index < this.count ? index : -1;
   }

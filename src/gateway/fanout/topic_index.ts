@@ -1,11 +1,11 @@
 /**
- * Who wants a row's ticks as soon as possible (interval 0): the one place where the fan-out starts at the symbol. Each
- * tick goes through those who hold its symbol and do not listen, so they are numbers in a list, and how one stands is a byte.
+ * Which subscriptions of interval 0 hold a row: the one place where the fan-out starts at the row. Each tick visits the
+ * holders of its row that do not get the broadcast; so they are ids in an array, and the state of each is a byte.
  *
- * One that has been told all there is may listen to the broadcast: a tick is then one frame, made once and given to the
- * WebSocket library once for all who listen, under a topic of its own. What went to one is not counted when it goes but when the
- * listener is looked at, from what went under its topics; when that must be, it says itself, in bytes of all that is
- * broadcast. Everybody else is woken, and gets turns.
+ * A holder that has been sent all changes may subscribe to the broadcast: a tick is then one frame, encoded once, and
+ * published once by the WebSocket library under the topic of the row. What was published to a subscriber is not counted
+ * at once but in its next audit, from the numbers of its topics. The subscriber sets when that is, in bytes of all that
+ * is broadcast. All other holders get a flush.
  */
 import type { Clock } from "../../base/clock.ts";
 import { copied } from "../../base/copied.ts";
@@ -21,17 +21,17 @@ import type { RowEncoder } from "./row_encoder.ts";
 import { BYTES, LEFT_OUT, SENT_AT, TICKS, TOPIC_NUMBERS, Topic } from "./topic.ts";
 
 const FIRST_IDS = 64;
-/** So many bytes are broadcast at least between two looks for listeners that are due: each goes through all of them. */
+/** The fewest bytes that are broadcast between two searches for due audits: each search visits all ids. */
 export const AUDIT_BYTES = 8_192;
 
-/** How one stands: it has looked at all changes; it is woken and has not looked yet. */
+/** States of a holder. No row has changed since its last scan; a row has, and a flush is scheduled. */
 const QUIET = 0;
 const CHANGED = 1;
-/** The broadcast tells it; and besides that a turn is to tell it what had changed when the broadcast was opened again. */
+/** It gets the broadcast; the same, and a flush must still send what had changed before the broadcast opened again. */
 const BROADCAST = 2;
 const CATCHING_UP = 3;
 
-/** What the index knows of a subscription. */
+/** A subscription, as far as the index knows it. */
 export interface TopicHolder extends Flushable {
   readonly encoder: RowEncoder;
   due: number;
@@ -44,7 +44,9 @@ export interface BroadcastReceiver {
   audit(now: number): void;
   /** Counts what was broadcast since this was last called. */
   account(now: number): void;
-  /** The broadcast sends the row of an entry, which a flush may still have had to send: its mark becomes the market's. */
+  /**
+   * The broadcast sends the row of an entry, which a flush may still have had to send: its mark becomes the market's.
+   */
   supersede(entry: number, now: number): void;
   /** The broadcast is closed: all has been sent but what has changed of one row since it had `seq`. */
   interrupt(now: number, row: number, seq: number): void;
@@ -52,7 +54,7 @@ export interface BroadcastReceiver {
   resume(now: number): boolean;
 }
 
-/** What an index is made of. */
+/** What the index uses. */
 export interface TopicIndexParts {
   readonly scheduler: FlushScheduler;
   readonly clock: Clock;
@@ -63,46 +65,49 @@ export interface TopicIndexParts {
   readonly publish: Publish;
 }
 
-/** Gives a frame to all whose socket has subscribed to the topic; the bytes are only good until it returns. */
+/** Sends a frame to all sockets that have subscribed to the topic; the bytes are only valid until it returns. */
 export type Publish = (topic: string, frame: Uint8Array, isBinary: boolean) => void;
 
 export class TopicIndex {
   readonly gate: BroadcastGate;
-  /** The numbers of the topics: what has been broadcast under each. */
+  /** What has been broadcast under each topic; see topic.ts. */
   readonly numbers = new Numbers(TOPIC_NUMBERS);
   /** Bytes of all frames that have been broadcast, each counted once. */
   published = 0;
   readonly #parts: TopicIndexParts;
-  /** Who holds a row, by row. */
+  /** The topics of each row: one for each encoder. */
   readonly #rows: (Topic[] | undefined)[] = [];
   readonly #holders: (TopicHolder | undefined)[] = [];
   readonly #free: number[] = [];
-  /** Those whose sockets have subscribed to the topics of their rows, whether the broadcast is open or not. */
+  /** Holders whose sockets have subscribed to the topics of their rows, whether the broadcast is open or not. */
   readonly #subscribers = new Map<number, BroadcastReceiver>();
-  /** How each stands, by id. */
+  /** The state of each holder, by id. */
   #states = new Uint8Array(FIRST_IDS);
-  /** How many are in arrears. */
+  /** How many are catching up. */
   #catchingUp = 0;
-  /** By id, at which {@link published} a listener is looked at; and the first of them, or one that is past. */
+  /**
+   * By id, the value of {@link published} at which a subscriber is audited; and the smallest of them, or one that is
+   * past.
+   */
   #auditAt = new Float64Array(FIRST_IDS).fill(Number.POSITIVE_INFINITY);
   #nextAudit = Number.POSITIVE_INFINITY;
   #lastAudit = Number.NEGATIVE_INFINITY;
-  /** An entry of somebody who has been told nothing. */
-  readonly #unsent: Entries;
-  #topics = 0;
+  /** An entry with no mark: whatever row it has is copied. */
+  readonly #unsentEntry: Entries;
+  #topicCount = 0;
 
   constructor(parts: TopicIndexParts) {
     this.#parts = parts;
     this.gate = new BroadcastGate(parts.table, parts.scheduler);
-    this.#unsent = { entries: parts.table.heap.alloc(ENTRY_BYTES) };
+    this.#unsentEntry = { entries: parts.table.heap.alloc(ENTRY_BYTES) };
   }
 
-  /** How many listen to the broadcast, or will as soon as it is open. */
+  /** How many get the broadcast, or will as soon as it is open. */
   get broadcastConnections(): number {
     return this.#subscribers.size;
   }
 
-  /** A subscription begins. @returns its id, until {@link unregister} */
+  /** @returns an id, until {@link unregister} */
   register(holder: TopicHolder): number {
     const id = this.#free.pop() ?? this.#holders.length;
     if (id === this.#states.length) this.#grow(id * 2);
@@ -111,34 +116,32 @@ export class TopicIndex {
     return id;
   }
 
-  /** It has ended, and holds nothing. */
+  /** A holder that has no rows any more has ended. */
   unregister(id: number): void {
     this.#holders[id] = undefined;
     this.#free.push(id);
   }
 
-  /** It holds a row from now on. */
   add(row: number, id: number): void {
-    const groups = this.#rows[row];
-    let members = groups && this.#topicOf(groups, id);
-    if (!members) {
-      members = new Topic(this.#sharedEncoderOf(id), String(this.#topics++), this.numbers);
-      if (groups) groups.push(members);
-      else this.#hold(row, [members]);
+    const topics = this.#rows[row];
+    let topic = topics && this.#topicOf(topics, id);
+    if (!topic) {
+      topic = new Topic(this.#sharedEncoderOf(id), String(this.#topicCount++), this.numbers);
+      if (topics) topics.push(topic);
+      else this.#setTopics(row, [topic]);
     }
-    members.add(id);
+    topic.add(id);
   }
 
-  /** It does not hold the row any more. */
   remove(row: number, id: number): void {
-    const groups = this.#rows[row];
-    const members = groups && this.#topicOf(groups, id);
-    if (!members) return;
-    members.remove(id);
-    if (members.count > 0) return;
-    members.close();
-    if (groups.length === 1) this.#rows[row] = undefined;
-    else groups.splice(groups.indexOf(members), 1);
+    const topics = this.#rows[row];
+    const topic = topics && this.#topicOf(topics, id);
+    if (!topic) return;
+    topic.remove(id);
+    if (topic.count > 0) return;
+    topic.close();
+    if (topics.length === 1) this.#rows[row] = undefined;
+    else topics.splice(topics.indexOf(topic), 1);
   }
 
   /** How many hold a row. */
@@ -147,94 +150,101 @@ export class TopicIndex {
   }
 
   /**
-   * A row has had a tick: who listens is told, and who else holds it gets a turn, one for all that changes until then.
+   * A row has had a tick: publishes it to the subscribers, and schedules a flush for each other holder.
    * @param seq the tick before
    */
   deliver(row: number, seq: number): void {
-    const groups = this.#rows[row];
-    if (!groups) return;
+    const topics = this.#rows[row];
+    if (!topics) return;
     const now = this.#parts.clock.millis();
     if (this.#subscribers.size > 0 && this.gate.isOpen) {
-      const stop = this.gate.stop(now);
+      const stop = this.gate.findStop(now);
       if (stop) this.#close(stop, now, row, seq);
     }
-    for (const members of groups) this.#deliver(members, row, seq, now);
-    // Not before all have been told: who does not listen any more counts as having been.
+    for (const topic of topics) this.#deliverTo(topic, row, seq, now);
+    // Not before the tick has been published: one that leaves the broadcast in its audit counts as having been sent it.
     if (this.published >= this.#nextAudit) this.#auditDue(now);
   }
 
-  /** Whether anything has changed for it that it has not looked at. */
+  /** Whether a row has changed since the last scan. */
   hasChanged(id: number): boolean {
     return this.#stateOf(id) === CHANGED || this.#stateOf(id) === CATCHING_UP;
   }
 
-  /** It looks at what has changed: what changes from now on is news. */
+  /** A scan begins: it finds all changes up to now. */
   takeChanges(id: number): void {
     if (this.#stateOf(id) === CHANGED) this.#setState(id, QUIET);
   }
 
-  /** It has been told all that had changed. */
+  /** A scan is complete: all that had changed before the broadcast opened has been sent. */
   markCaughtUp(id: number, now: number): void {
     if (this.#stateOf(id) !== CATCHING_UP) return;
-    // What its feed left out until now has been told by its marks.
+    // What the feed left out until now was counted from the marks.
     this.#subscribers.get(id)?.account(now);
     this.#setState(id, BROADCAST);
   }
 
-  /** Whether it is the broadcast that tells it, and nothing else is to be told. */
+  /** Whether it gets the broadcast, and a flush has nothing to send. */
   isBroadcastOnly(id: number): boolean {
     return this.#stateOf(id) === BROADCAST;
   }
 
-  /** Whether ticks are broadcast to it. */
+  /** Whether it gets the broadcast. */
   receivesBroadcast(id: number): boolean {
     return this.#stateOf(id) >= BROADCAST;
   }
 
   /**
-   * Its socket subscribes to the topic of a row that it holds: to be called for each of its rows before {@link startBroadcast}.
+   * A holder is about to subscribe to the topic of a row: to be called for each of its rows before {@link
+   * startBroadcast}.
    * @param entry the entry of its subscription that has the row
-   * @returns the topic, and where the numbers of that are
+   * @returns the topic, and the position of its numbers
    */
   subscribeTopic(row: number, id: number, entry: number): Pick<Topic, "name" | "at"> {
-    const members = this.#topicOf(this.#rows[row] as Topic[], id) as Topic;
-    members.subscribe(id, entry);
-    return members;
+    const topic = this.#topicOf(this.#rows[row] as Topic[], id) as Topic;
+    topic.subscribe(id, entry);
+    return topic;
   }
 
-  /** Its socket gives up the topic of a row: to be called for each of its rows with {@link stopBroadcast}. @returns the topic */
+  /**
+   * A holder leaves the topic of a row: to be called for each of its rows with {@link stopBroadcast}.
+   * @returns the topic
+   */
   unsubscribeTopic(row: number, id: number): string {
-    const members = this.#topicOf(this.#rows[row] as Topic[], id) as Topic;
-    members.unsubscribe(id);
-    return members.name;
+    const topic = this.#topicOf(this.#rows[row] as Topic[], id) as Topic;
+    topic.unsubscribe(id);
+    return topic.name;
   }
 
-  /** Listeners are looked at when so many bytes more have been broadcast, to whomever. */
+  /** A subscriber is audited when so many bytes more have been broadcast, to anyone. */
   auditAfter(id: number, bytes: number): void {
     const at = this.published + bytes;
     this.#auditAt[id] = at;
     if (at < this.#nextAudit) this.#nextAudit = Math.max(at, this.#lastAudit + AUDIT_BYTES);
   }
 
-  /** It has been told all, and has subscribed to its topics: from now on the broadcast tells it. It must say when to be looked at. */
-  startBroadcast(listener: BroadcastReceiver): void {
-    this.#subscribers.set(listener.id, listener);
-    this.#setState(listener.id, BROADCAST);
+  /**
+   * Starts the broadcast to a holder that has been sent all changes and has subscribed to its topics. It must set its
+   * audit.
+   */
+  startBroadcast(receiver: BroadcastReceiver): void {
+    this.#subscribers.set(receiver.id, receiver);
+    this.#setState(receiver.id, BROADCAST);
   }
 
-  /** From now on it gets turns again. */
+  /** Ends the broadcast to a holder: it gets flushes. */
   stopBroadcast(id: number): void {
     this.#subscribers.delete(id);
     this.#auditAt[id] = Number.POSITIVE_INFINITY;
     this.#setState(id, this.hasChanged(id) ? CHANGED : QUIET);
   }
 
-  /** To be called often: opens the broadcast again when it is time. */
+  /** Opens the broadcast again when it is time; to be called often. */
   tryOpen(now: number): void {
     if (!this.gate.tryOpen(now)) return;
-    for (const [id, listener] of this.#subscribers) {
-      const isToldAll = listener.resume(now);
-      if (this.#subscribers.has(id)) this.#setState(id, isToldAll ? BROADCAST : CATCHING_UP);
+    for (const [id, receiver] of this.#subscribers) {
+      const isAllSent = receiver.resume(now);
+      if (this.#subscribers.has(id)) this.#setState(id, isAllSent ? BROADCAST : CATCHING_UP);
     }
   }
 
@@ -256,26 +266,26 @@ export class TopicIndex {
   #close(stop: BroadcastStop, now: number, row: number, seq: number): void {
     this.gate.close(stop, now);
     this.#parts.counts.broadcastStops[stop]++;
-    for (const [id, listener] of this.#subscribers) {
+    for (const [id, receiver] of this.#subscribers) {
       const state = this.#stateOf(id);
-      if (state === BROADCAST) listener.interrupt(now, row, seq);
-      else listener.account(now);
+      if (state === BROADCAST) receiver.interrupt(now, row, seq);
+      else receiver.account(now);
       this.#setState(id, state === BROADCAST ? QUIET : CHANGED);
     }
   }
 
-  #deliver(members: Topic, row: number, seq: number, now: number): void {
-    const { ids, count } = members;
+  #deliverTo(topic: Topic, row: number, seq: number, now: number): void {
+    const { ids, count } = topic;
     const states = this.#states;
-    const listeners = this.gate.isOpen ? members.subscribers : 0;
-    let inArrears = 0;
-    // With those who listen nothing is to be done one by one, unless the broadcast overtakes what they are still to be told.
-    for (let index = this.#catchingUp === 0 ? listeners : 0; index < count; index++) {
+    const receivers = this.gate.isOpen ? topic.subscribers : 0;
+    let catchingUp = 0;
+    // Subscribers come first. They need nothing one by one, unless some have to be sent what had changed before.
+    for (let index = this.#catchingUp === 0 ? receivers : 0; index < count; index++) {
       const id = ids[index];
       const state = states[id];
       if (state === CATCHING_UP) {
-        inArrears++;
-        this.#subscribers.get(id)?.supersede(members.entryAt(index), now);
+        catchingUp++;
+        this.#subscribers.get(id)?.supersede(topic.entryAt(index), now);
       } else if (state === QUIET) {
         states[id] = CHANGED;
         const holder = this.#holders[id] as TopicHolder;
@@ -283,32 +293,32 @@ export class TopicIndex {
         this.#parts.scheduler.scheduleNow(holder);
       }
     }
-    if (listeners === 0) return;
-    // What the feed left out, or the bus.
+    if (receivers === 0) return;
+    // Updates that the feed or the bus left out.
     const leftOut = seq > 0 ? Math.max(0, this.#parts.table.seq[row] - seq - 1) : 0;
-    if (leftOut > 0 && listeners > inArrears)
-      this.#parts.counts.countConflated(leftOut * (listeners - inArrears), 0, 0, 0, 0);
-    this.#broadcast(members, row, leftOut, listeners, now);
+    if (leftOut > 0 && receivers > catchingUp)
+      this.#parts.counts.countConflated(leftOut * (receivers - catchingUp), 0, 0, 0, 0);
+    this.#broadcast(topic, row, leftOut, receivers, now);
   }
 
-  #frame(encoder: RowEncoder, row: number, now: number): Uint8Array {
+  #encodeFrame(encoder: RowEncoder, row: number, now: number): Uint8Array {
     const { frame, table, clock } = this.#parts;
-    setEntry(table.heap.i32, this.#unsent.entries, 0, row);
+    setEntry(table.heap.i32, this.#unsentEntry.entries, 0, row);
     frame.begin(encoder.format, Number.POSITIVE_INFINITY, clock.microsAt(now));
-    encoder.copyChanged(this.#unsent, 0, 1, frame);
+    encoder.copyChanged(this.#unsentEntry, 0, 1, frame);
     return frame.finish();
   }
 
-  #broadcast(members: Topic, row: number, leftOut: number, listeners: number, now: number): void {
-    const { name: topic, encoder, at } = members;
-    const frame = this.#frame(encoder as RowEncoder, row, now);
+  #broadcast(topic: Topic, row: number, leftOut: number, receivers: number, now: number): void {
+    const { name, encoder, at } = topic;
+    const frame = this.#encodeFrame(encoder as RowEncoder, row, now);
     const { length } = frame;
     const { counts } = this.#parts;
-    counts.ticksOut += listeners;
-    counts.ticksBroadcast += listeners;
-    counts.framesOut += listeners;
-    counts.bytesOut += listeners * length;
-    this.#parts.publish(topic, frame, encoder?.format.binary === true);
+    counts.ticksOut += receivers;
+    counts.ticksBroadcast += receivers;
+    counts.framesOut += receivers;
+    counts.bytesOut += receivers * length;
+    this.#parts.publish(name, frame, encoder?.format.binary === true);
     const { f64 } = this.numbers;
     f64[at + BYTES] += length;
     f64[at + TICKS]++;
@@ -328,10 +338,10 @@ export class TopicIndex {
     this.#nextAudit = Math.max(next, published + AUDIT_BYTES);
   }
 
-  #hold(row: number, groups: Topic[]): void {
-    // One that begins with a gap would be kept as a hash table.
+  #setTopics(row: number, topics: Topic[]): void {
+    // V8 keeps an array with a large gap as a hash table.
     while (this.#rows.length < row) this.#rows.push(undefined);
-    this.#rows[row] = groups;
+    this.#rows[row] = topics;
   }
 
   #sharedEncoderOf(id: number): RowEncoder | undefined {
@@ -339,8 +349,8 @@ export class TopicIndex {
     return encoder?.isShared ? encoder : undefined;
   }
 
-  #topicOf(groups: Topic[], id: number): Topic | undefined {
+  #topicOf(topics: Topic[], id: number): Topic | undefined {
     const encoder = this.#sharedEncoderOf(id);
-    return groups.find((group) => group.encoder === encoder);
+    return topics.find((topic) => topic.encoder === encoder);
   }
 }

@@ -1,4 +1,7 @@
-/** What becomes of ticks that are broadcast to a client: none goes uncounted, and one that does not read gets no more than it may. */
+/**
+ * What becomes of ticks that are broadcast to a client: none goes uncounted, and one that does not read gets no more
+ * than it may.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -32,7 +35,7 @@ class Audience {
     this.bench = new SessionBench("tickgate.v1.msgpack", { control, frame });
     this.bench.session.open();
     for (const symbol of ["A", "B"]) this.tick(symbol);
-    this.bench.say({ op: "subscribe", symbols: ["A", "B"], interval: 0 });
+    this.bench.send({ op: "subscribe", symbols: ["A", "B"], interval: 0 });
     this.bench.advance(1_000);
     assert.ok(this.listens);
   }
@@ -73,8 +76,8 @@ test("what was broadcast is on its way until a pong says that it has arrived, wh
       const { bench } = audience;
       // From here on pings are answered when a step says so.
       bench.advance(5_000);
-      bench.answering = false;
-      const { window } = bench.outlet;
+      bench.isAnswering = false;
+      const { window } = bench.outbound;
       const onItsWay = window.inFlight - audience.bytes;
       let arrived = 0;
       const look = () => {
@@ -110,8 +113,8 @@ test("a client whose share of the market grows at once gets no more than that un
     bench.advance(LOOK);
   }
   assert.ok(audience.listens);
-  bench.answering = false;
-  const { size } = bench.outlet.window;
+  bench.isAnswering = false;
+  const { size } = bench.outbound.window;
   const before = audience.bytes;
   // Now all is for it, and it reads nothing; no time passes in which it would be looked at.
   for (let tick = 0; tick < 10_000; tick++) audience.tick("A");
@@ -134,11 +137,11 @@ test("a busier market brings the next look sooner: a client that keeps its share
     go(4);
     bench.advance(LOOK);
   }
-  bench.answering = false;
+  bench.isAnswering = false;
   const before = audience.bytes;
   go(10_000);
   assert.ok(!audience.listens);
-  assert.ok(audience.bytes - before <= bench.outlet.window.size, `${audience.bytes - before} bytes`);
+  assert.ok(audience.bytes - before <= bench.outbound.window.size, `${audience.bytes - before} bytes`);
 });
 
 test("who has no room when the broadcast opens again does not hear it", () => {
@@ -188,7 +191,7 @@ test("a broadcast tick costs a subscriber that is catching up the same, however 
     };
     bench.session.open();
     record(1);
-    bench.say({ op: "subscribe", symbols, interval: 0 });
+    bench.send({ op: "subscribe", symbols, interval: 0 });
     bench.advance(1_000);
     assert.equal(bench.socket.topics.size, count);
     // The broadcast closes; what ticks now is to be sent by a flush, and the broadcast opens again before that.
@@ -212,10 +215,10 @@ test("a broadcast tick costs a subscriber that is catching up the same, however 
         },
       });
     Object.assign(heap, { i32: counted(real.i32), u32: counted(real.u32) });
-    const conflated = bench.outlet.conflated;
+    const conflated = bench.outbound.conflated;
     bench.record(symbols[count - 1], { epoch: 1, seq: 4 });
     Object.assign(heap, real);
-    assert.equal(bench.outlet.conflated - conflated, 1, "the tick replaces one that was still to be sent");
+    assert.equal(bench.outbound.conflated - conflated, 1, "the tick replaces one that was still to be sent");
     return read;
   };
   assert.equal(reads(150), reads(10));

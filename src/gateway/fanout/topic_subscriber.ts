@@ -1,7 +1,7 @@
 /**
- * What one subscription of interval 0 is to the broadcast: its topics at the socket, what has been broadcast to it since it was
- * last looked at, how much more may be until the next look, and what was told of each symbol when it goes back to turns. See
- * immediate.ts.
+ * Receives the broadcast for one subscription of interval 0: subscribes the socket to the topics of its rows, accounts
+ * for what was broadcast to it since the last audit, limits what may be broadcast until the next, and sets its marks
+ * when it goes back to flushes. See topic_index.ts.
  */
 
 import type { GatewayTable } from "../../market/gateway_table.ts";
@@ -23,17 +23,23 @@ import type { BroadcastSink } from "./sink.ts";
 import { BYTES, LEFT_OUT, SENT_AT, TICKS } from "./topic.ts";
 import type { BroadcastReceiver, TopicHolder, TopicIndex } from "./topic_index.ts";
 
-/** How long one that has listened gets turns before it listens again, ms: to begin and to end it costs as much as some turns. */
+/**
+ * How long it gets flushes after it has left the broadcast, ms: to subscribe and to leave costs as much as some
+ * flushes.
+ */
 const FLUSHED_TIME = 1_000;
 /**
- * When it will have used up what it may get is reckoned from its share of what was broadcast between the last two looks; it
- * is looked at when half of that has been. So a busier market brings the next look sooner by itself, and a listener may get twice
- * its share.
+ * When its budget will be used up is estimated from its share of all that was broadcast between the last two audits; it
+ * is audited when half of that has been broadcast. So in a busier market audits follow sooner, and the share may
+ * double.
  */
 const CAUTION = 2;
-/** Of fewer bytes that were broadcast to whomever its share tells nothing. */
-const TELLING = 8_192;
-/** The most that is broadcast to whomever between two looks, bytes: no listener gets more unseen, even if all is for it. */
+/** The fewest bytes, broadcast to anyone, from which the share is estimated: that of fewer would be chance. */
+const SAMPLED_BYTES = 8_192;
+/**
+ * The most that is broadcast to anyone between two audits, bytes: no subscriber gets more unaudited, even if all is for
+ * it.
+ */
 const MOST_UNAUDITED = 262_144;
 
 /** The subscription of a topic subscriber. */
@@ -60,23 +66,23 @@ export interface TopicSubscriberParts {
 }
 
 export class TopicSubscriber implements BroadcastReceiver {
-  /** Its id in the index of those who want ticks as soon as possible. */
+  /** Its id in the topic index. */
   readonly id: number;
-  /** Whether the broadcast, while it is open, comes to it. */
+  /** Whether the socket is subscribed to its topics. */
   isSubscribed = false;
   readonly #subscription: BroadcastSubscription;
   readonly #sink: BroadcastSink;
   readonly #table: GatewayTable;
   readonly #topicIndex: TopicIndex;
   readonly #counts: GatewayCounts;
-  /** The most symbols of one that listens. */
+  /** The most rows of a subscription that gets the broadcast. */
   readonly #mostSymbols: number;
   readonly #mostUnaudited: number;
-  /** Until when it gets turns, ms. */
-  #turnsUntil = Number.NEGATIVE_INFINITY;
-  /** The address of its block, while it listens, and for how many entries. */
+  /** Until when it gets flushes only, ms. */
+  #flushedUntil = Number.NEGATIVE_INFINITY;
+  /** The address of its block (heap_layout.ts) while it is subscribed, and the number of entries in it. */
   #block = 0;
-  #topics = 0;
+  #topicCount = 0;
 
   constructor(
     subscription: BroadcastSubscription,
@@ -93,10 +99,11 @@ export class TopicSubscriber implements BroadcastReceiver {
     this.id = topics.register(subscription);
   }
 
-  /** It has been told all there is: listens from now on, if it may. */
+  /** All changes have been sent: subscribes to the topics, if it may. */
   subscribe(now: number): void {
-    const { closed, count, encoder } = this.#subscription;
-    if (this.isSubscribed || closed || count > this.#mostSymbols || now < this.#turnsUntil || !encoder.isShared) return;
+    const { isClosed: closed, count, encoder } = this.#subscription;
+    if (this.isSubscribed || closed || count > this.#mostSymbols || now < this.#flushedUntil || !encoder.isShared)
+      return;
     if (!this.#topicIndex.gate.isOpen || !this.#sink.canBroadcast(now)) return;
     if (!this.#takeBlock(count)) return;
     this.isSubscribed = true;
@@ -107,23 +114,23 @@ export class TopicSubscriber implements BroadcastReceiver {
       i32[topicBlockEntry(this.#block, index)] = at;
     }
     this.#topicIndex.startBroadcast(this);
-    this.#start(now);
+    this.#startCounting(now);
   }
 
-  /** Gets turns from now on, if it listens. */
+  /** Leaves the broadcast: changes are sent by flushes from now on. */
   unsubscribe(now: number): void {
     if (!this.isSubscribed) return;
     if (this.#topicIndex.isBroadcastOnly(this.id)) this.interrupt(now, -1, 0);
     else this.account(now);
     this.#topicIndex.stopBroadcast(this.id);
     this.isSubscribed = false;
-    this.#turnsUntil = now + FLUSHED_TIME;
-    for (let index = 0; index < this.#topics; index++)
+    this.#flushedUntil = now + FLUSHED_TIME;
+    for (let index = 0; index < this.#topicCount; index++)
       this.#sink.unsubscribe(this.#topicIndex.unsubscribeTopic(this.#subscription.rowAt(index), this.id));
-    this.#table.heap.free(this.#block, topicBlockBytes(this.#topics));
+    this.#table.heap.free(this.#block, topicBlockBytes(this.#topicCount));
   }
 
-  /** So much has been broadcast that it may have got all it may have. */
+  /** So much has been broadcast that its budget may be used up. */
   audit(now: number): void {
     this.account(now);
     if (this.#sink.isPingDue(now)) {
@@ -133,7 +140,6 @@ export class TopicSubscriber implements BroadcastReceiver {
     this.maintain(now);
   }
 
-  /** The broadcast sends the row of an entry, which a flush may still have had to send. */
   supersede(entry: number, now: number): void {
     const { entries, due } = this.#subscription;
     const { i32, u32 } = this.#table.heap;
@@ -146,7 +152,6 @@ export class TopicSubscriber implements BroadcastReceiver {
     this.#sink.addConflated(replaced);
   }
 
-  /** The broadcast is closed: what it was told is all but what has changed of one row since it had `seq`. */
   interrupt(now: number, row: number, seq: number): void {
     const { entries, count } = this.#subscription;
     const { markAt: marks, heap } = this.#table;
@@ -161,39 +166,37 @@ export class TopicSubscriber implements BroadcastReceiver {
     }
   }
 
-  /** The broadcast is open again: listens, or does not any more. @returns whether it has been told all */
   resume(now: number): boolean {
-    if (this.#subscription.canResume) this.#start(now);
+    if (this.#subscription.canResume) this.#startCounting(now);
     else this.unsubscribe(now);
     return !this.#subscription.isCatchingUp;
   }
 
-  /** Tells the way what has been broadcast since it was last told. */
   account(now: number): void {
     if (!this.isSubscribed) return;
     const { f64 } = this.#table.heap;
     const block = this.#block >>> 3;
     const [bytes, ticks, leftOut] = [f64[block + BYTES], f64[block + TICKS], f64[block + LEFT_OUT]];
-    this.#sum();
+    this.#sumTopics();
     if (f64[block + BYTES] === bytes) return;
-    // In arrears its marks tell what was left out.
+    // While it catches up, what was left out is counted from its marks.
     const left = this.#topicIndex.isBroadcastOnly(this.id) ? f64[block + LEFT_OUT] - leftOut : 0;
     this.#sink.account(f64[block + BYTES] - bytes, f64[block + TICKS] - ticks, left, now);
   }
 
   /**
-   * A ping is about to follow: of the ticks that were broadcast since this was last called, the last of one symbol stands for all,
-   * each symbol's as often as it ticked.
+   * A ping is about to follow: of the updates that were broadcast since the last call, measures the last of one row for
+   * all of them. The chance of a row is proportional to its updates.
    */
   sample(): void {
     if (!this.isSubscribed) return;
     const { u32 } = this.#table.heap;
-    const told = this.#topicIndex.numbers.f64;
+    const numbers = this.#topicIndex.numbers.f64;
     let ticks = 0;
     let chosen = -1;
-    for (let index = 0; index < this.#topics; index++) {
+    for (let index = 0; index < this.#topicCount; index++) {
       const at = topicBlockEntry(this.#block, index);
-      const all = told[u32[at] + TICKS] >>> 0;
+      const all = numbers[u32[at] + TICKS] >>> 0;
       const those = (all - u32[at + 1]) >>> 0;
       u32[at + 1] = all;
       ticks += those;
@@ -201,16 +204,16 @@ export class TopicSubscriber implements BroadcastReceiver {
     }
     if (chosen < 0) return;
     const row = this.#subscription.rowAt(chosen);
-    const sentAt = told[u32[topicBlockEntry(this.#block, chosen)] + SENT_AT];
+    const sentAt = numbers[u32[topicBlockEntry(this.#block, chosen)] + SENT_AT];
     this.#sink.sampleBroadcast(row, ticks, Math.max(0, sentAt - this.#table.appliedAt[row]));
   }
 
-  /** After {@link account}, and perhaps a ping: when it is to be looked at again. */
+  /** Sets the next audit; to be called after {@link account} and a ping, if one is due. */
   maintain(now: number): void {
     if (this.isSubscribed && this.#topicIndex.receivesBroadcast(this.id)) this.#setAllowance(now);
   }
 
-  /** When it is to be looked at again; where it may get nothing, it does not listen any more. */
+  /** Sets how much may be broadcast until the next audit; leaves the broadcast where that is nothing. */
   #setAllowance(now: number): void {
     const budget = this.#sink.broadcastBudget(now);
     if (budget <= 0) return this.unsubscribe(now);
@@ -218,8 +221,8 @@ export class TopicSubscriber implements BroadcastReceiver {
     const block = this.#block >>> 3;
     const { published } = this.#topicIndex;
     const all = published - f64[block + PUBLISHED_BYTES];
-    if (all >= TELLING) {
-      // Its share may be small by chance.
+    if (all >= SAMPLED_BYTES) {
+      // The share may be small by chance: it falls to half at most.
       f64[block + SHARE] = Math.max((f64[block + BYTES] - f64[block + AUDITED_BYTES]) / all, f64[block + SHARE] / 2);
       f64[block + AUDITED_BYTES] = f64[block + BYTES];
       f64[block + PUBLISHED_BYTES] = published;
@@ -227,31 +230,31 @@ export class TopicSubscriber implements BroadcastReceiver {
     this.#topicIndex.auditAfter(this.id, Math.min(this.#mostUnaudited, budget / (f64[block + SHARE] * CAUTION)));
   }
 
-  /** What is broadcast from now on is counted. */
-  #start(now: number): void {
+  /** Counts what is broadcast from now on. */
+  #startCounting(now: number): void {
     const { f64, u32 } = this.#table.heap;
     const block = this.#block >>> 3;
-    const told = this.#topicIndex.numbers.f64;
-    for (let index = 0; index < this.#topics; index++) {
+    const numbers = this.#topicIndex.numbers.f64;
+    for (let index = 0; index < this.#topicCount; index++) {
       const at = topicBlockEntry(this.#block, index);
-      u32[at + 1] = told[u32[at] + TICKS];
+      u32[at + 1] = numbers[u32[at] + TICKS];
     }
-    this.#sum();
+    this.#sumTopics();
     f64[block + AUDITED_BYTES] = f64[block + BYTES];
     f64[block + PUBLISHED_BYTES] = this.#topicIndex.published;
     f64[block + SHARE] = 1;
     this.#setAllowance(now);
   }
 
-  #sum(): void {
+  #sumTopics(): void {
     const { f64, i32 } = this.#table.heap;
-    const told = this.#topicIndex.numbers.f64;
+    const numbers = this.#topicIndex.numbers.f64;
     let [bytes, ticks, leftOut] = [0, 0, 0];
-    for (let index = 0; index < this.#topics; index++) {
+    for (let index = 0; index < this.#topicCount; index++) {
       const at = i32[topicBlockEntry(this.#block, index)];
-      bytes += told[at + BYTES];
-      ticks += told[at + TICKS];
-      leftOut += told[at + LEFT_OUT];
+      bytes += numbers[at + BYTES];
+      ticks += numbers[at + TICKS];
+      leftOut += numbers[at + LEFT_OUT];
     }
     const block = this.#block >>> 3;
     f64[block + BYTES] = bytes;
@@ -267,7 +270,7 @@ export class TopicSubscriber implements BroadcastReceiver {
       if (error instanceof HeapFull) return false;
       throw error;
     }
-    this.#topics = topics;
+    this.#topicCount = topics;
     return true;
   }
 }

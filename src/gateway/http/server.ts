@@ -127,12 +127,13 @@ export class GatewayServer {
           this.#context.counts.connectionsOpened++;
           session.open();
         },
-        message: (socket, message, binary) => socket.getUserData().session?.message(new Uint8Array(message), binary),
-        pong: (socket, payload) => socket.getUserData().session?.pong(payload),
-        drain: (socket) => socket.getUserData().session?.drained(),
+        message: (socket, message, binary) =>
+          socket.getUserData().session?.handleMessage(new Uint8Array(message), binary),
+        pong: (socket, payload) => socket.getUserData().session?.handlePong(payload),
+        drain: (socket) => socket.getUserData().session?.handleDrain(),
         close: (socket) => {
           const { session, address } = socket.getUserData();
-          session?.ended();
+          session?.handleClose();
           if (session && this.#sessions.delete(session)) this.#context.counts.connections--;
           this.#sockets.countClose();
           this.#releaseAddress(addressKey(address));

@@ -11,7 +11,7 @@ import { HeardFeed } from "../../market/heard_feed.ts";
 import { LatencyCounts, STAGES } from "../counts.ts";
 import { Frame } from "../fanout/frame.ts";
 import { Numbers } from "../fanout/numbers.ts";
-import { DELIVERY_NUMBERS, LatencySampler } from "./latency_sampler.ts";
+import { LatencySampler, SAMPLER_NUMBERS } from "./latency_sampler.ts";
 
 const deaf = { control() {}, frame() {} };
 
@@ -47,7 +47,7 @@ class Way {
     this.bench.session.open();
     this.bench.answer();
     this.tick();
-    this.bench.say({ op: "subscribe", symbols: ["V:A"], interval });
+    this.bench.send({ op: "subscribe", symbols: ["V:A"], interval });
     // The snapshot, the spread of the first pass, and looks that find nothing.
     this.bench.advance(2 * interval + 500);
     // One that is sent at once, and begins an interval of which the most is still to come.
@@ -76,12 +76,12 @@ class Way {
 
   /** No room for anything. */
   block(): void {
-    this.bench.outlet.narrow = 0;
+    this.bench.outbound.narrow = 0;
   }
 
   unblock(): void {
-    this.bench.outlet.narrow = 65_536;
-    this.bench.session.drained();
+    this.bench.outbound.narrow = 65_536;
+    this.bench.session.handleDrain();
     this.bench.advance(5);
   }
 
@@ -181,12 +181,12 @@ test("with interval 0 nothing is the interval's", () => {
 
 test("what a ping takes to get there is the network's", () => {
   const way = new Way(0);
-  way.bench.answering = false;
+  way.bench.isAnswering = false;
   way.tick();
   while (way.bench.socket.pings.length === 0) way.bench.advance(5);
   way.bench.advance(80);
   way.bench.answer();
-  const { lastTrip, lastWay } = way.bench.outlet.window;
+  const { lastTrip, lastWay } = way.bench.outbound.window;
   assert.equal(lastTrip, 80);
   assert.equal(means(way.latency).network, Math.round(lastWay * 1_000) / 1_000);
   assertAddUp(way.latency);
@@ -205,7 +205,7 @@ test("snapshots, first ticks and what was read from the store are not measured; 
   const { source, feed, bus } = means(way.latency);
   assert.deepEqual([source, feed, bus], [7, 0, 400]);
   way.tick({ symbol: "V:B", seq: 10 });
-  way.bench.say({ op: "subscribe", symbols: ["V:B"], interval: 0 });
+  way.bench.send({ op: "subscribe", symbols: ["V:B"], interval: 0 });
   way.bench.advance(20);
   way.confirm();
   assert.equal(way.latency.confirmed, 1, "a snapshot");
@@ -247,11 +247,12 @@ function watch(rows: number) {
     encoder.copyChanged({ entries }, 0, shown.length, frame);
     return frame;
   };
-  const numbers = new Numbers(DELIVERY_NUMBERS);
+  const numbers = new Numbers(SAMPLER_NUMBERS);
   const at = numbers.take();
   const delivery = new LatencySampler(table, latency, numbers, at);
   const send = (shown: readonly number[], from: number, now: number, due: number, held: number) => {
-    if (LatencySampler.chooses(numbers, at, shown.length - from)) delivery.sent(fill(shown), from, now, due, held);
+    if (LatencySampler.isSampleDue(numbers, at, shown.length - from))
+      delivery.sampleFrame(fill(shown), from, now, due, held);
   };
   return { latency, send, watch: delivery };
 }
@@ -262,8 +263,8 @@ test("each of the ticks since the last ping is chosen as often as any other, how
   const frames = [[0], [1, 2, 3, 4], [5, 6], [7, 8, 9]];
   for (let round = 0; round < ROUNDS; round++) {
     for (const rows of frames) send(rows, 0, 1_000, 1_000, 0);
-    delivery.pinged(round);
-    delivery.arrived(round, 1);
+    delivery.notePing(round);
+    delivery.notePong(round, 1);
   }
   assert.equal(latency.confirmed, ROUNDS * 10);
   const mean = latency.stages[0].sum / latency.confirmed / 1_000;
@@ -300,20 +301,20 @@ test("whatever is sent, pinged and answered, every tick counts once or is still 
           send(one.rows, from, 10_000, 10_000 - one.late, one.held);
           sent += one.rows.length - from;
         } else if (one.kind === "ping") {
-          delivery.pinged(next);
+          delivery.notePing(next);
           next = (next + 1) >>> 0;
         } else if (oldest !== next) {
           const out = (next - oldest) >>> 0;
           const answered = (oldest + Math.min(one.skip, out - 1)) >>> 0;
-          delivery.arrived(answered, one.trip);
+          delivery.notePong(answered, one.trip);
           oldest = (answered + 1) >>> 0;
         }
       }
       assert.ok(latency.confirmed <= sent);
       // Two pings and the answer to the last: what was out has come, and what waited has gone with the second.
       for (let round = 0; round < 2; round++) {
-        delivery.pinged(next);
-        delivery.arrived(next, 1);
+        delivery.notePing(next);
+        delivery.notePong(next, 1);
         next = (next + 1) >>> 0;
       }
       assert.equal(latency.confirmed, sent);

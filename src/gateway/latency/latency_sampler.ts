@@ -1,14 +1,15 @@
 /**
- * How old ticks are when they arrive at one client, and where their time went. A ping follows what is sent, and its pong
- * says when it has arrived; so of the ticks that are sent from one measured ping to the next, one is chosen at random and
- * stands for all of them. All stages of one observation are of one tick: they add up to its age.
+ * Measures how old ticks are when they arrive at one client, and how long each stage took. A ping follows what is sent,
+ * and its pong says when it has arrived; so of the ticks that are sent from one measured ping to the next, one is
+ * chosen at random and counted with the weight of all of them. All stages of one observation are of one tick: they add
+ * up to its age.
  */
 import type { GatewayTable } from "../../market/gateway_table.ts";
 import type { LatencyCounts } from "../counts.ts";
 import type { Frame } from "../fanout/frame.ts";
 import { Numbers } from "../fanout/numbers.ts";
 
-/** What is kept of a tick: how many it stands for, and its stages up to the writing, in the order of `STAGES`. */
+/** The numbers of a chosen tick: its weight, and its stages up to the writing, in the order of `STAGES`. */
 const WEIGHT = 0;
 const FIRST_STAGE = 1;
 const SOURCE = FIRST_STAGE;
@@ -18,14 +19,14 @@ const INTERVAL = BUS + 1;
 const SERVER = INTERVAL + 1;
 const CLIENT = SERVER + 1;
 const LENGTH = CLIENT + 1;
-/** Where its numbers are: two ticks that are kept, one that waits for its ping and one whose ping is out. */
+/** The positions of the numbers: two chosen ticks, one that waits for its ping and one whose ping is out. */
 const KEPT = 0;
 /** Ticks sent since the last ping that was measured. */
 const SENT = KEPT + LENGTH * 2;
-/** The next of them, counted from 1, that takes the place of the one that has been chosen. */
+/** The next of them, counted from 1, that replaces the chosen one. */
 const NEXT = SENT + 1;
-/** How many numbers a watch has; last those that each frame needs. */
-export const DELIVERY_NUMBERS = NEXT + 1;
+/** How many numbers a sampler has; last those that each frame needs. */
+export const SAMPLER_NUMBERS = NEXT + 1;
 /** More ticks than are ever sent between two pings. */
 const FAR = 1_000_000_000;
 
@@ -34,21 +35,21 @@ export class LatencySampler {
   readonly #latency: LatencyCounts;
   readonly #numbers: Numbers;
   readonly #at: number;
-  /** Which of the two that are kept waits for its ping; the other one's is out. */
+  /** The position of the chosen tick that waits for its ping; the ping of the other one is out. */
   #chosen = 0;
   /** The number of the ping that is out for the second; -1 when none is. */
   #ping = -1;
-  /** How old the last tick was that has been followed, when it arrived, microseconds; NaN before the first. */
+  /** The age of the last chosen tick at its arrival, microseconds; NaN before the first. */
   age = Number.NaN;
 
   /**
-   * @param numbers where its numbers are to be, of {@link DELIVERY_NUMBERS}
-   * @param at where they begin
+   * @param numbers has its {@link SAMPLER_NUMBERS} numbers
+   * @param at the position of the first
    */
   constructor(
     table: GatewayTable,
     latency: LatencyCounts,
-    numbers = new Numbers(DELIVERY_NUMBERS),
+    numbers = new Numbers(SAMPLER_NUMBERS),
     at = numbers.take(),
   ) {
     this.#table = table;
@@ -59,11 +60,11 @@ export class LatencySampler {
   }
 
   /**
-   * A frame is being sent: counts its ticks, unless one of them is to be chosen. For most frames this is all, an addition
-   * and a comparison of numbers that are at hand, so it does not even look at the watch.
-   * @returns whether the watch must be told, with {@link sent}
+   * A frame is being sent: counts its ticks, unless one of them is to be chosen. For most frames this is all: an
+   * addition and a comparison of numbers that are in the cache, so it does not read the sampler.
+   * @returns whether the sampler must be called, with {@link sent}
    */
-  static chooses({ f64 }: Numbers, at: number, ticks: number): boolean {
+  static isSampleDue({ f64 }: Numbers, at: number, ticks: number): boolean {
     const sent = f64[at + SENT] + ticks;
     if (sent >= f64[at + NEXT]) return true;
     f64[at + SENT] = sent;
@@ -73,43 +74,43 @@ export class LatencySampler {
   /**
    * A frame is being sent, one of whose ticks is chosen.
    *
-   * Each of all the ticks since the last ping is to have the same chance, and how many there will be is not known: the
-   * n-th takes the place of the chosen one with a chance of 1/n. So no further one does from the n-th to the m-th with a
-   * chance of n/m, from which follows which will be the next (reservoir sampling, Vitter 1985); and where one of a frame
-   * does, the last that does is any of the frame's with the same chance.
-   * @param from its first tick that is no snapshot: those are as old as they are
-   * @param now when, ms of the clock; the time that the frame tells
-   * @param due since when its turn was due, ms; for ticks that came later it was due when they came
-   * @param held how long it has been held back by a full window since, ms
+   * Each tick since the last ping must have the same chance, and their number is not known in advance: the n-th
+   * replaces the chosen one with a chance of 1/n. So none of the n-th to the m-th does with a chance of n/m, from which
+   * follows which will be the next (reservoir sampling, Vitter 1985). Where one of a frame does, the last one that does
+   * is any of the frame's with the same chance.
+   * @param from its first tick that is no snapshot: snapshots may be hours old
+   * @param now when, ms of the clock; the time in the frame
+   * @param due since when its flush was due, ms; for ticks that came later it was due when they came
+   * @param held how long a full window has held it back since, ms
    */
-  sent(frame: Frame, from: number, now: number, due: number, held: number): void {
+  sampleFrame(frame: Frame, from: number, now: number, due: number, held: number): void {
     const ticks = frame.count - from;
     const table = this.#table;
     const row = frame.rowAt(from + Math.floor(Math.random() * ticks));
     const waited = Math.max(0, frame.sentAt - table.appliedAt[row]);
-    // What was due before the tick came was not due for it.
+    // The flush was not late for a tick before that tick came.
     const late = Math.min(waited, (now - due) * 1_000);
     this.#keep(row, ticks, waited, late, Math.min(late, held * 1_000));
   }
 
   /**
-   * So many ticks have been broadcast, of which one is chosen, of this row.
+   * So many ticks have been broadcast; the last one of this row is chosen.
    * @param waited how long it took from the market table to the frame, microseconds
    */
-  broadcast(row: number, ticks: number, waited: number): void {
+  sampleBroadcast(row: number, ticks: number, waited: number): void {
     this.#keep(row, ticks, waited, 0, 0);
   }
 
   /**
-   * @param ticks so many have been sent, and it is one of them
-   * @param late how long of that its turn was late, microseconds
+   * @param ticks how many have been sent, this one among them
+   * @param late how long of that its flush was late, microseconds
    * @param client how long of that the client had no room, microseconds
    */
   #keep(row: number, ticks: number, waited: number, late: number, client: number): void {
     const { f64 } = this.#numbers;
     const table = this.#table;
     const bus = table.busTime[row];
-    // It says nothing of how long anything takes, and will not stand for the others.
+    // The time on the bus is not known: another tick will be chosen.
     if (Number.isNaN(bus)) return;
     const sent = f64[this.#at + SENT] + ticks;
     f64[this.#at + SENT] = sent;
@@ -124,7 +125,7 @@ export class LatencySampler {
   }
 
   /** A ping follows what has been sent. */
-  pinged(number: number): void {
+  notePing(number: number): void {
     const { f64 } = this.#numbers;
     const sent = f64[this.#at + SENT];
     if (this.#ping >= 0 || sent === 0) return;
@@ -137,10 +138,10 @@ export class LatencySampler {
 
   /**
    * A ping was answered, and with it all before it.
-   * @param way how long it took to get there, ms
+   * @param way how long the way to the client took, ms
    */
-  arrived(number: number, way: number): void {
-    // Numbers count to 2^32 and begin again.
+  notePong(number: number, way: number): void {
+    // Numbers begin again after 2^32.
     if (this.#ping < 0 || (number - this.#ping) >>> 0 > 0x7fffffff) return;
     this.#ping = -1;
     const { f64 } = this.#numbers;

@@ -26,7 +26,7 @@ function bench() {
 
 test("a tick is told when it is applied, and when it is sent: for what it waited adds up", () => {
   const { bench: one, tracer, row } = bench();
-  one.say({ op: "subscribe", symbols: ["A", "B"], interval: 100 });
+  one.send({ op: "subscribe", symbols: ["A", "B"], interval: 100 });
   one.record("A", { epoch: 1, seq: 1 });
   one.record("B", { epoch: 1, seq: 1 });
   one.advance(400);
@@ -45,20 +45,20 @@ test("a tick is told when it is applied, and when it is sent: for what it waited
   one.record("A", { epoch: 1, seq: 3 });
   one.advance(300);
   assert.equal(trace.lines.length, 2, "it has ended");
-  assert.equal(tracer.active, false);
+  assert.equal(tracer.isActive, false);
 });
 
 test("what is held back by a full window is the client's", () => {
   const { bench: one, tracer, row } = bench();
-  one.say({ op: "subscribe", symbols: ["A"], interval: 0 });
+  one.send({ op: "subscribe", symbols: ["A"], interval: 0 });
   one.record("A", { epoch: 1, seq: 1 });
   one.advance(50);
   const trace = new KeptTrace();
   tracer.follow(row, one.session, trace);
-  one.outlet.narrow = 0;
+  one.outbound.narrow = 0;
   one.record("A", { epoch: 1, seq: 2 });
   one.advance(500);
-  one.outlet.narrow = Number.POSITIVE_INFINITY;
+  one.outbound.narrow = Number.POSITIVE_INFINITY;
   one.advance(500);
   const [applied, sent] = trace.lines;
   assert.ok(applied.line === "applied" && sent.line === "sent");

@@ -1,18 +1,18 @@
 /**
- * Follows the ticks of single symbols through this node, for whoever asks (`POST /trace`): when each was made, came and was
- * applied, and when it was sent on one connection. While nobody asks, the path of a tick pays for one comparison.
+ * Traces the ticks of single symbols through this node, for `POST /trace`: when each was made, received and applied,
+ * and when it was sent on one connection. Without a trace, a tick costs one comparison more.
  */
 import type { GatewayTable } from "../../market/gateway_table.ts";
 import type { Frame } from "../fanout/frame.ts";
 
-/** What is to be followed. */
+/** What is to be traced. */
 export interface TraceRequest {
   readonly symbol: string;
-  /** The session whose frames are followed; undefined for none. */
+  /** The session whose frames are traced; undefined for none. */
   readonly session: string | undefined;
 }
 
-/** The first line: who tells. */
+/** The first line: the node and the symbol. */
 export interface TraceHead {
   readonly line: "trace";
   readonly node: string;
@@ -21,7 +21,7 @@ export interface TraceHead {
   readonly time: number;
 }
 
-/** A tick came, and is in the market table. Durations are microseconds; null where the bus does not tell. */
+/** A tick is in the market table. Durations are microseconds; null where they are not known. */
 export interface AppliedLine {
   readonly line: "applied";
   readonly seq: number;
@@ -30,7 +30,7 @@ export interface AppliedLine {
   readonly source: number | null;
   readonly feed: number | null;
   readonly bus: number | null;
-  /** Lines before this one that were left out, since who asks does not read. */
+  /** Lines before this one that were left out because the output was not ready. */
   readonly lost: number;
 }
 
@@ -38,7 +38,7 @@ export interface AppliedLine {
 export interface SentLine {
   readonly line: "sent";
   readonly seq: number;
-  /** What its frame says. */
+  /** The time in its frame. */
   readonly sentAt: number;
   readonly interval: number;
   readonly server: number;
@@ -47,16 +47,16 @@ export interface SentLine {
 
 export type TraceLine = TraceHead | AppliedLine | SentLine;
 
-/** Who asks. */
+/** Where the lines of a trace go. */
 export interface TraceOutput {
   /** Whether it takes lines now. */
   readonly ready: boolean;
   line(line: TraceLine): void;
-  /** There is no more to tell: who told has gone. */
+  /** The source of the lines has ended. */
   end(): void;
 }
 
-/** Frames of a session are told to this while it is followed; see {@link Way.delivers}. */
+/** Gets the frames of a traced session; see `Sink.sampleFrame`. */
 export type FrameTrace = (frame: Frame, from: number, now: number, due: number, held: number) => void;
 
 /** What a trace needs of a session. */
@@ -75,8 +75,8 @@ interface Trace {
 }
 
 export class Tracer {
-  /** Whether anyone follows anything. */
-  active = false;
+  /** Whether there is a trace. */
+  isActive = false;
   readonly #table: GatewayTable;
   readonly #traces = new Set<Trace>();
 
@@ -85,28 +85,28 @@ export class Tracer {
   }
 
   /**
-   * Follows a row's ticks, and those of them that go to a session.
+   * Traces a row's ticks, and those of them that are sent to a session.
    * @returns what ends it; undefined when there are too many traces
    */
   follow(row: number, session: TracedSession | undefined, output: TraceOutput): (() => void) | undefined {
     if (this.#traces.size >= MOST_TRACES) return undefined;
     const trace: Trace = { row, output, lost: 0 };
     this.#traces.add(trace);
-    this.active = true;
-    session?.trace((frame, from, now, due, held) => this.#sent(trace, frame, from, now, due, held));
+    this.isActive = true;
+    session?.trace((frame, from, now, due, held) => this.#traceSent(trace, frame, from, now, due, held));
     return () => {
       session?.trace(undefined);
       this.#traces.delete(trace);
-      this.active = this.#traces.size > 0;
+      this.isActive = this.#traces.size > 0;
     };
   }
 
   /** A tick of the row has been applied. */
-  applied(row: number): void {
-    for (const trace of this.#traces) if (trace.row === row) this.#tellApplied(trace);
+  traceApplied(row: number): void {
+    for (const trace of this.#traces) if (trace.row === row) this.#writeApplied(trace);
   }
 
-  #tellApplied(trace: Trace): void {
+  #writeApplied(trace: Trace): void {
     const { row, output } = trace;
     if (!output.ready) {
       trace.lost++;
@@ -128,11 +128,11 @@ export class Tracer {
     trace.lost = 0;
   }
 
-  #sent({ row, output }: Trace, frame: Frame, from: number, now: number, due: number, held: number): void {
+  #traceSent({ row, output }: Trace, frame: Frame, from: number, now: number, due: number, held: number): void {
     for (let index = from; index < frame.count; index++) {
       if (frame.rowAt(index) !== row || !output.ready) continue;
       const waited = Math.max(0, frame.sentAt - this.#table.appliedAt[row]);
-      // As delivery.ts has it: what was due before the tick came was not due for it.
+      // As in latency_sampler.ts: the flush was not late for a tick before that tick came.
       const late = Math.min(waited, Math.round((now - due) * 1_000));
       const client = Math.min(late, Math.round(held * 1_000));
       const seq = this.#table.seq[row];

@@ -1,20 +1,20 @@
-/** One connection's commands: carried out one after the other, in steps, no faster than their work is allowed. */
+/** One connection's commands: executed one after the other, in steps, no faster than its work limit allows. */
 import type { Clock } from "../../base/clock.ts";
 import type { CommandScheduler, Runnable } from "./command_scheduler.ts";
 import type { TokenBucket } from "./token_bucket.ts";
 
-/** The steps of a command under way: each yields what it took, in symbols. */
+/** The steps of the current command: each yields its cost, in symbols. */
 export type Steps = Iterator<number, number>;
 
-/** Whose commands they are. */
+/** The session that the commands belong to. */
 export interface CommandOwner {
-  /** Whether its answers are taken: who does not read gets no more of them. */
+  /** Whether the client takes answers: while it does not, no command is executed. */
   readonly isWritable: boolean;
-  /** Whether it must catch up before its next command, and may. @param isAsked whether a command waits */
+  /** Whether new symbols must be granted before the next command. @param isAsked whether a command waits */
   mustCatchUp(isAsked: boolean): boolean;
-  /** Does one step of that. */
+  /** Grants new symbols, one step. */
   catchUp(): void;
-  /** Reads a message and begins what it asks for. @returns its steps, undefined when it has none */
+  /** Reads a message and begins its command. @returns the steps, undefined when there are none */
   begin(bytes: Uint8Array, isBinary: boolean): Steps | undefined;
 }
 
@@ -24,11 +24,11 @@ interface Message {
 }
 
 /**
- * A message of so many bytes is read at once, however many commands of others wait: it takes 20 µs, and a ping is answered by
- * that. Its steps, if it has any, wait like all others.
+ * A message of up to so many bytes is read at once, however many commands of other connections wait: that takes 20 µs,
+ * and answers a ping. Its steps, if it has any, wait like all others.
  */
 const SMALL_MESSAGE = 128;
-/** Reading a message costs a symbol for so many of its bytes. */
+/** To read so many bytes of a message costs as much as one symbol. */
 const BYTES_PER_SYMBOL = 64;
 
 export class CommandQueue implements Runnable {
@@ -40,14 +40,14 @@ export class CommandQueue implements Runnable {
   readonly #limit: number;
   readonly #messages: Message[] = [];
   #bytes = 0;
-  /** The command that has been read, and how long its message was. */
+  /** The current command, and the length of its message. */
   #steps: Steps | undefined;
   #stepsBytes = 0;
   /** Whether it has taken its first step. */
   #isUnderWay = false;
   #isClosed = false;
 
-  /** @param work symbols that its commands may touch */
+  /** @param work symbols that the commands may handle @param limit the most bytes of messages that wait */
   constructor(owner: CommandOwner, scheduler: CommandScheduler, clock: Clock, work: TokenBucket, limit: number) {
     this.#owner = owner;
     this.#scheduler = scheduler;
@@ -57,14 +57,14 @@ export class CommandQueue implements Runnable {
   }
 
   /**
-   * Takes a message in; it is read before this returns, or copied.
+   * Queues a message; it is read before this returns, or copied.
    * @param limit the most bytes that may wait in all of the gateway
    * @returns whether there is room for it
    */
   push(bytes: Uint8Array, isBinary: boolean, limit: number): boolean {
     const { length } = bytes;
     if (this.#bytes + length > this.#limit || this.#scheduler.pendingBytes + length > limit) return false;
-    this.#count(length);
+    this.#addBytes(length);
     const message = { bytes, isBinary };
     if (length <= SMALL_MESSAGE && this.#mayBegin(this.#clock.millis())) this.#begin(message);
     else this.#messages.push(message);
@@ -74,7 +74,7 @@ export class CommandQueue implements Runnable {
     return true;
   }
 
-  /** Something may be done that could not be before. */
+  /** Something may be possible that was not before. */
   resume(): void {
     if (!this.#isClosed && this.#hasWork) this.#scheduler.add(this);
   }
@@ -91,7 +91,7 @@ export class CommandQueue implements Runnable {
   close(): void {
     this.#isClosed = true;
     this.#scheduler.remove(this);
-    this.#count(-this.#bytes);
+    this.#addBytes(-this.#bytes);
     this.#messages.length = 0;
     this.#steps = undefined;
   }
@@ -100,7 +100,7 @@ export class CommandQueue implements Runnable {
     return this.#steps !== undefined || this.#messages.length > 0 || this.#mustCatchUp;
   }
 
-  /** Not in the middle of a command: that is about the symbols that there were when it took its first step. */
+  /** Not during a command: that is about the symbols that existed at its first step. */
   get #mustCatchUp(): boolean {
     const isAsked = this.#steps !== undefined || this.#messages.length > 0;
     return !this.#isUnderWay && this.#owner.mustCatchUp(isAsked);
@@ -112,10 +112,10 @@ export class CommandQueue implements Runnable {
     const steps = this.#owner.begin(bytes, isBinary);
     if (this.#isClosed) return;
     this.#steps = steps;
-    if (!steps) this.#count(-this.#stepsBytes);
+    if (!steps) this.#addBytes(-this.#stepsBytes);
   }
 
-  /** Whether nothing stands before a command that has just come. */
+  /** Whether a command that has just arrived may begin at once. */
   #mayBegin(now: number): boolean {
     const isIdle = !this.#steps && this.#messages.length === 0 && !this.#isClosed;
     return isIdle && this.#owner.isWritable && !this.#owner.mustCatchUp(true) && !this.#work.isEmpty(now);
@@ -127,10 +127,10 @@ export class CommandQueue implements Runnable {
     this.#isUnderWay = !done;
     if (!done || this.#isClosed) return;
     this.#steps = undefined;
-    this.#count(-this.#stepsBytes);
+    this.#addBytes(-this.#stepsBytes);
   }
 
-  #count(bytes: number): void {
+  #addBytes(bytes: number): void {
     this.#bytes += bytes;
     this.#scheduler.pendingBytes += bytes;
   }

@@ -1,30 +1,30 @@
 /**
- * Carries out the commands of all connections in steps, one connection after the other, so that ticks and everybody else's
- * commands go on in between: an unsubscribe of 20,000 symbols takes 40 ms in all.
+ * Executes the commands of all connections in steps, one connection after the other, so that ticks and the commands of
+ * other connections are served in between: an unsubscribe of 20,000 symbols takes 40 ms in all.
  */
 import type { Clock } from "../../base/clock.ts";
 
-/** Something that is done in steps. */
+/** Work that is done in steps. */
 export interface Runnable {
   /** Does one step, of half a millisecond or so. @returns whether there is more that can be done now */
   step(now: number): boolean;
 }
 
-/** Symbols that one step handles at most: half a millisecond's worth. */
+/** The most symbols of one step: they take half a millisecond. */
 const STEP_SYMBOLS = 256;
 
 export class CommandScheduler {
-  /** Symbols that one step handles at most. */
+  /** The most symbols of one step. */
   readonly stepSymbols: number;
   readonly #clock: Clock;
   readonly #sliceTime: number;
   /** In the order in which they get their next step. */
   readonly #waiting = new Set<Runnable>();
-  /** What commands have taken of this turn of the event loop, ms. */
+  /** How long commands have held the event loop in its current turn, ms. */
   #used = 0;
   #isStarted = false;
   #immediate: NodeJS.Immediate | undefined;
-  /** Bytes of the messages whose commands wait or are under way. */
+  /** Bytes of the messages whose commands wait or have begun. */
   pendingBytes = 0;
 
   /** @param sliceTime how long commands may hold the event loop, ms */
@@ -34,7 +34,7 @@ export class CommandScheduler {
     this.stepSymbols = stepSymbols;
   }
 
-  /** From now on it runs by itself. */
+  /** Runs by itself from now on. */
   start(): void {
     this.#isStarted = true;
     if (this.#waiting.size > 0) this.#arm();
@@ -51,25 +51,28 @@ export class CommandScheduler {
     return this.#waiting.size;
   }
 
-  /** It has something to do. */
+  /** Schedules a step. */
   add(runnable: Runnable): void {
     this.#waiting.add(runnable);
     this.#arm();
   }
 
-  /** It does not need any more steps. */
+  /** Schedules no more steps. */
   remove(runnable: Runnable): void {
     this.#waiting.delete(runnable);
   }
 
-  /** Does as much as this turn of the event loop has time for, or all if nobody else waits and that is enough; the rest later. */
+  /**
+   * Runs it at once, if no other waits, for as long as this turn of the event loop has time for commands; the rest
+   * later.
+   */
   addFirst(runnable: Runnable): void {
     if (this.#waiting.size > 0) return this.add(runnable);
     if (this.#run(runnable)) this.add(runnable);
     else this.#arm();
   }
 
-  /** One slice: a step of each who waits, again and again, until the slice's time is over or nobody waits. */
+  /** Runs one slice: a step of each that waits, again and again, until the slice's time is over or none waits. */
   run(): void {
     this.#immediate = undefined;
     this.#used = 0;
@@ -95,7 +98,7 @@ export class CommandScheduler {
     return hasMore;
   }
 
-  /** The next turn of the event loop has a slice of its own. */
+  /** Schedules a slice in the next turn of the event loop. */
   #arm(): void {
     if (this.#isStarted) this.#immediate ??= setImmediate(() => this.run());
   }

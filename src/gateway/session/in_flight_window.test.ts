@@ -57,7 +57,7 @@ class Network {
     for (const end = this.now + millis; this.now < end; ) {
       this.now++;
       if (this.now % 100 === 0) this.#offer();
-      if (this.now % 250 === 0 && this.window.canPing && this.window.pingDue(this.now)) this.#ping();
+      if (this.now % 250 === 0 && this.window.canPing && this.window.isPingDue(this.now)) this.#ping();
       this.#read();
       while (this.#pongs.length > 0 && this.#pongs[0].at <= this.now) {
         this.window.pong(this.#pongs.shift()!.number, this.now);
@@ -80,15 +80,15 @@ class Network {
       const room = window.room(now);
       if (room === 0) {
         this.#waiting = true;
-        window.holdBack();
+        window.noteHeldBack();
         if (window.unansweredSince === undefined) this.#ping();
         return;
       }
       const bytes = Math.min(room, left, 65_536);
       left -= bytes;
-      window.sent(bytes, this.now);
+      window.addSent(bytes, this.now);
       this.#queue.push({ bytes, sentAt: now, ping: undefined });
-      if (window.pingDue(now)) this.#ping();
+      if (window.isPingDue(now)) this.#ping();
     }
   }
 
@@ -182,7 +182,7 @@ test("the way there is half of a bare trip and half of what noise adds to it, bu
   assert.equal(wayOf(40, 0), 20);
   assert.equal(wayOf(30, 100), 15);
   assert.ok(Math.abs(wayOf(34, 200) - 17) < 0.1, `${window.lastWay}`);
-  window.sent(30_000, 300);
+  window.addSent(30_000, 300);
   assert.ok(Math.abs(wayOf(1_030, 300) - 1_015) < 1, `${window.lastWay}`);
 });
 
@@ -207,7 +207,7 @@ test("before the first pong no more than a screen of prices is sent", () => {
   window.ping(0);
   for (let now = 0; now < 60_000; now += 10) {
     const room = window.room(now);
-    window.sent(Math.min(room, 1_000), now);
+    window.addSent(Math.min(room, 1_000), now);
   }
   assert.ok(window.inFlight <= 32_768);
 });
@@ -215,9 +215,9 @@ test("before the first pong no more than a screen of prices is sent", () => {
 test("pongs nobody asked for, old ones and doubles change nothing", () => {
   const window = new InFlightWindow(MIN, MAX, DELAY, 0);
   assert.equal(window.pong(0, 1), -1);
-  window.sent(100, 1);
+  window.addSent(100, 1);
   const first = window.ping(1);
-  window.sent(100, 1);
+  window.addSent(100, 1);
   const second = window.ping(2);
   for (const number of [second + 1, 0xffffffff, 12_345]) assert.equal(window.pong(number, 3), -1);
   assert.equal(window.inFlight, 200);
@@ -245,14 +245,14 @@ test("whatever a client answers, arrived is never more than sent, pings stay wit
         const room = window.room(now);
         assert.ok(room >= 0 && room <= window.size);
         if (kind === "send") {
-          window.sent(room, now);
+          window.addSent(room, now);
           sent += room;
-          if (window.pingDue(now)) {
+          if (window.isPingDue(now)) {
             assert.ok(window.canPing);
             out.push({ number: window.ping(now), sent });
           }
         } else if (kind === "ping" && window.canPing) out.push({ number: window.ping(now), sent });
-        else if (kind === "holdBack") window.holdBack();
+        else if (kind === "holdBack") window.noteHeldBack();
         else if (kind === "pong" && out.length > 0) {
           const index = number % out.length;
           assert.ok(window.pong(out[index].number, now) >= 0);

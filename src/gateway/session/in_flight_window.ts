@@ -1,43 +1,44 @@
 /**
- * The arrival window of one connection: how many bytes may be on their way to it. The kernel takes megabytes from a
- * server before a slow reader shows, and every byte in it is an old price by the time it is read; so a WebSocket ping
- * follows the frames, and its pong says that all before it has arrived.
+ * The in-flight window of one connection: how many bytes may be sent that have not arrived. The kernel accepts
+ * megabytes from a server before a slow reader shows, and every byte in it is an old price by the time it is read; so a
+ * WebSocket ping follows the frames, and its pong says that all before it has arrived.
  *
- * The window aims at a round trip that is `delay` longer than the bare one: then the way is full, and what queues on
- * it is no older than that. A ping that took longer makes the window smaller by as much, one that took less makes it
- * larger, if it was the window that held us back (as LEDBAT does, https://datatracker.ietf.org/doc/html/rfc6817). Only
- * pings count that were sent since the last change: the others measured another window. A rate measured over time
- * would not do: it counts the times in which we had nothing to say as if the reader had been slow.
+ * The window aims at a round trip that is `delay` longer than the bare one: then the connection is never idle, and what
+ * queues on it is no older than that. A ping that took longer makes the window smaller in proportion, one that took
+ * less makes it larger if the window had limited the sending (as LEDBAT does,
+ * https://datatracker.ietf.org/doc/html/rfc6817). Only pings count that were sent since the last change: the others
+ * measured another window. A rate measured over time would be wrong: it would count times in which nothing was sent as
+ * if the reader had been slow.
  */
 
 import { Numbers } from "../fanout/numbers.ts";
 
 /** Pings that may be unanswered at once: one a quarter of the window, and some for windows that shrank. */
 const MAX_PINGS = 8;
-/** A connection that is not held back has at least this window: a screen of prices in one go. */
+/** A connection that is not held back has at least this window: a screen of prices in one frame. */
 const IDLE_WINDOW = 32_768;
-/** What part of a window that holds nobody back is sent before a ping follows. */
-const UNHURRIED = 5 / 8;
-/** What part of a window the room in it is at least: what is less is none, so that frames do not get tiny. */
+/** The part of a window that is sent before a ping follows, while nothing is held back. */
+const IDLE_STRIDE = 5 / 8;
+/** The smallest part of a window that counts as room: with less, frames would get tiny. */
 const SMALLEST_ROOM = 1 / 4;
 /** A frame costs as much as a thousand bytes: below this a part is not made smaller. */
 const SMALL_FRAME = 2_048;
-/** Bytes on their way that do not disturb the measuring of the bare round trip. */
+/** So many bytes in flight do not disturb the measurement of the bare round trip. */
 const CLEAN_BYTES = 512;
 /**
- * A smallest window whose trips are still too long is let run dry this often, ms: perhaps the way itself has become
- * longer, which only a ping on the empty way can tell.
+ * When round trips are too long even with the smallest window, nothing is sent until all has arrived, this often, ms:
+ * the bare round trip may have become longer, which only a ping without other bytes in flight can measure.
  */
 const DRY_TIME = 5_000;
-/** The window grows at most twofold in so many ms: a reader that wakes up now and then reads fast while it is awake. */
+/** The window grows at most twofold in so many ms: a reader that reads in bursts is fast for a moment only. */
 const GROWTH_TIME = 100;
-/** A ping follows at least this often, ms, while frames are sent: how soon a reader that stopped is found out. */
+/** A ping follows at least this often, ms, while frames are sent: how soon a stopped reader is noticed. */
 const PING_TIME = 2_000;
 
-/** How much of what was measured of the pace is kept with each pong. */
+/** The part of the earlier measurements of the pace that is kept with each pong. */
 const PACE_KEPT = 0.8;
 
-/** Where a window's numbers are among them; first those that each frame needs. */
+/** The positions of a window's numbers; first those that each frame needs. */
 const SIZE = 0;
 const SENT = 1;
 const ARRIVED = 2;
@@ -46,14 +47,14 @@ const BYTES_AT_PING = 3;
 const OLDEST_PING = 4;
 const LAST_PING = 5;
 const ROUND_TRIP = 6;
-/** When a ping was last sent on a way as good as empty, ms. */
+/** When a ping was last sent with almost nothing in flight, ms. */
 const CLEAN_AT = 7;
 const LAST_SENT = 8;
-/** How long the last ping took that was answered, and when that was, ms. */
+/** The round trip of the last answered ping, the part of it to the client, and when the pong came, ms. */
 const LAST_TRIP = 9;
 const LAST_WAY = 10;
 const LAST_PONG = 11;
-/** Bytes taken, and in how many ms, while there was always more to take; what is past fades. */
+/** Bytes that the client has taken, and in how many ms, while there was always more to take; older ones count less. */
 const BUSY_BYTES = 12;
 const BUSY_TIME = 13;
 /** When the window last changed, ms. */
@@ -61,7 +62,7 @@ const CHANGED_AT = 14;
 /** Unanswered pings, oldest at `#first`: what had been sent before each, and when it was sent. */
 const PING_BYTES = 15;
 const PING_SENT = PING_BYTES + MAX_PINGS;
-/** What was on its way when it was sent, bytes. */
+/** What was in flight when it was sent, bytes. */
 const PING_LOAD = PING_SENT + MAX_PINGS;
 
 /** How many numbers a window has. */
@@ -76,14 +77,14 @@ export class InFlightWindow {
   #first = 0;
   #pings = 0;
   #nextPing = 0;
-  #heldBack = false;
+  #isHeldBack = false;
 
   /**
    * @param min the window of the slowest reader, bytes
    * @param max the window of the fastest, bytes
-   * @param delay how long bytes may queue on their way, ms
-   * @param numbers where its numbers are to be, {@link WINDOW_NUMBERS}
-   * @param at where they begin
+   * @param delay how long bytes may queue on the way, ms
+   * @param numbers has its {@link WINDOW_NUMBERS} numbers
+   * @param at the position of the first
    */
   constructor(
     min: number,
@@ -112,7 +113,7 @@ export class InFlightWindow {
     return this.#get(SIZE);
   }
 
-  /** Bytes sent that have not been confirmed to have arrived. */
+  /** Bytes sent whose arrival has not been confirmed. */
   get inFlight(): number {
     return this.#get(SENT) - this.#get(ARRIVED);
   }
@@ -127,21 +128,21 @@ export class InFlightWindow {
     return this.#get(ROUND_TRIP);
   }
 
-  /** How long the last ping took that was answered, ms; 0 before the first. */
+  /** The round trip of the last answered ping, ms; 0 before the first. */
   get lastTrip(): number {
     return this.#get(LAST_TRIP);
   }
 
   /**
-   * How much of that trip was the way to the client, ms, as far as one can tell. What a trip takes more than the bare one may
-   * have been lost on either way: half of it. But what queues queues on the way there: a trip that is as much longer as
-   * the window lets it be was long because of that, and any trip is where the window had to become small.
+   * An estimate of the part of that round trip to the client, ms. Time beyond the bare round trip may have been lost in
+   * either direction: half of it counts. But what queues, queues towards the client: all of it counts where the trip is
+   * as much longer as the window allows, or where the window had to become small.
    */
   get lastWay(): number {
     return this.#get(LAST_WAY);
   }
 
-  /** How fast the other end takes what is sent, while there is always more to take: bytes a second, 0 where unknown. */
+  /** How fast the client takes what is sent, while there is always more to take: bytes a second, 0 where unknown. */
   get pace(): number {
     const time = this.#get(BUSY_TIME);
     return time > 0 ? (this.#get(BUSY_BYTES) / time) * 1_000 : 0;
@@ -154,7 +155,7 @@ export class InFlightWindow {
 
   /**
    * How many bytes may be sent now: 0 when the window is nearly full or a ping has been out for too long. It is a part
-   * of the window at once, so that its ping comes back while other parts are on their way and the way never runs dry,
+   * of the window at once, so that its pong arrives while other parts are in flight and the connection is never idle,
    * and not less than a quarter, so that frames do not get tiny.
    */
   room(now: number): number {
@@ -171,18 +172,18 @@ export class InFlightWindow {
   }
 
   /** Bytes have been given to the socket. */
-  sent(bytes: number, now: number): void {
+  addSent(bytes: number, now: number): void {
     this.#set(SENT, this.#get(SENT) + bytes);
     this.#set(LAST_SENT, now);
   }
 
-  /** Somebody would have sent and had no room. */
-  holdBack(): void {
-    this.#heldBack = true;
+  /** A flush found no room. */
+  noteHeldBack(): void {
+    this.#isHeldBack = true;
   }
 
   /** Whether a ping should follow what has been sent. @param ahead bytes that will be sent before it is asked again */
-  pingDue(now: number, ahead = 0): boolean {
+  isPingDue(now: number, ahead = 0): boolean {
     const unpinged = this.#unpinged();
     if (this.#pings === MAX_PINGS || unpinged === 0) return false;
     if (this.#stride() - unpinged <= ahead) return true;
@@ -213,9 +214,9 @@ export class InFlightWindow {
   }
 
   /**
-   * A pong has come. It stands for all pings before it too: a client may answer only the latest
+   * A pong has arrived. It answers all pings before it too: a client may answer only the latest
    * (https://datatracker.ietf.org/doc/html/rfc6455#section-5.5.3).
-   * @param number what the ping was numbered
+   * @param number the number of the ping
    * @returns the round trip, ms, or -1 when no such ping was out
    */
   pong(number: number, now: number): number {
@@ -259,9 +260,12 @@ export class InFlightWindow {
     return this.#get(SENT) - this.#get(BYTES_AT_PING);
   }
 
-  /** How many bytes after one ping the next one follows. Where nobody waits for a pong, they are few: one costs as much as half a frame. */
+  /**
+   * How many bytes after one ping the next one follows. While nothing waits for a pong, pings are few: one costs as
+   * much as half a frame.
+   */
   #stride(): number {
-    return this.#heldBack || this.size < IDLE_WINDOW ? this.size / this.#parts() : this.size * UNHURRIED;
+    return this.#isHeldBack || this.size < IDLE_WINDOW ? this.size / this.#parts() : this.size * IDLE_STRIDE;
   }
 
   /** In how many parts the window is sent, a ping behind each: one costs as much as a frame. */
@@ -269,16 +273,16 @@ export class InFlightWindow {
     return this.size < IDLE_WINDOW ? 4 : 2;
   }
 
-  /** Whether a ping was sent on a way as good as empty: the smallest window's first part does not count. */
+  /** Whether a ping was sent with almost nothing in flight: the first part of the smallest window does not count. */
   #isClean(slot: number): boolean {
     return this.#get(PING_LOAD + slot) <= Math.max(CLEAN_BYTES, Math.min(SMALL_FRAME, this.#min / 2));
   }
 
-  /** Two pongs in a row of which the second ping was out when the first came: in between, the other end was busy. */
+  /** Where a ping was sent before the last pong arrived, the client had something to read between the two pongs. */
   #measurePace(slot: number, now: number): void {
     const last = this.#get(LAST_PONG);
     if (this.#get(PING_SENT + slot) < last) {
-      // Two sums rather than a mean of rates: what comes in a burst counts for as long as it took, which is nothing.
+      // Two sums rather than a mean of rates: bytes that arrive in a burst would have an infinite rate.
       const bytes = this.#get(PING_BYTES + slot) - this.#get(ARRIVED);
       this.#set(BUSY_BYTES, this.#get(BUSY_BYTES) * PACE_KEPT + bytes);
       this.#set(BUSY_TIME, this.#get(BUSY_TIME) * PACE_KEPT + now - last);
@@ -286,7 +290,7 @@ export class InFlightWindow {
     this.#set(LAST_PONG, now);
   }
 
-  /** Draws the conclusion from a ping's round trip. */
+  /** Adapts the window to a ping's round trip. */
   #adapt(slot: number, roundTrip: number, now: number): void {
     if (this.#get(PING_SENT + slot) < this.#get(CHANGED_AT)) return;
     const { size } = this;
@@ -294,13 +298,13 @@ export class InFlightWindow {
     const wanted = (size * (this.roundTrip + this.#delay)) / Math.max(roundTrip, 1);
     if (wanted < size) this.#set(SIZE, Math.max(this.#min, wanted));
     else if (now - this.#get(CHANGED_AT) < GROWTH_TIME) return;
-    else if (this.#heldBack) {
-      // On an empty way every trip is short: that says nothing about a larger window.
+    else if (this.#isHeldBack) {
+      // With little in flight every trip is short: that says nothing about a larger window.
       if (load * 4 < size) return;
       this.#set(SIZE, Math.min(this.#max, wanted, size * 2));
     } else if (size < IDLE_WINDOW) this.#set(SIZE, Math.min(IDLE_WINDOW, size * 1.25));
     else if (load * 2 < size) this.#set(SIZE, Math.max(IDLE_WINDOW, size * 0.95));
-    this.#heldBack = false;
+    this.#isHeldBack = false;
     this.#set(CHANGED_AT, now);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The way out to one client: the socket, and the window that says how much may be on it. Control messages and frames
- * leave through here and nowhere else.
+ * Sends to one client: has the socket, and the window that limits what may be in flight on it. All control messages and
+ * frames leave through here.
  */
 import { pack } from "msgpackr";
 import type { Clock } from "../../base/clock.ts";
@@ -15,21 +15,21 @@ import type { FlushScheduler } from "../fanout/flush_scheduler.ts";
 import type { Frame } from "../fanout/frame.ts";
 import type { Numbers } from "../fanout/numbers.ts";
 import type { BroadcastSink, Sink, Waiter } from "../fanout/sink.ts";
-import { DELIVERY_NUMBERS, LatencySampler } from "../latency/latency_sampler.ts";
+import { LatencySampler, SAMPLER_NUMBERS } from "../latency/latency_sampler.ts";
 import type { FrameTrace } from "../latency/tracer.ts";
 import { InFlightWindow, WINDOW_NUMBERS } from "./in_flight_window.ts";
 import { QualityWatch } from "./quality.ts";
 import type { Socket } from "./socket.ts";
 
-/** The number of a ping: what is sent is copied at once, so one does for all. */
+/** The payload of a ping: its number. The socket copies it at once, so one buffer serves all. */
 const pingPayload = new DataView(new ArrayBuffer(4));
 const pingBytes = new Uint8Array(pingPayload.buffer);
 
-/** What a socket's `send` tells where it keeps what it could not give to the kernel. */
+/** What a socket's `send` returns when it has buffered what the kernel did not take. */
 const BACKPRESSURE = 0;
 
 /** How many numbers a connection has. */
-export const CONNECTION_NUMBERS = DELIVERY_NUMBERS + WINDOW_NUMBERS;
+export const CONNECTION_NUMBERS = SAMPLER_NUMBERS + WINDOW_NUMBERS;
 
 /** Heartbeats without an answer before a connection is given up. */
 const UNANSWERED_HEARTBEATS = 3;
@@ -55,28 +55,27 @@ export class OutboundConnection implements Sink, BroadcastSink {
   readonly #parts: OutboundParts;
   readonly #socket: Socket;
   readonly #window: InFlightWindow;
-  /** Where the numbers of the window and of the delivery watch are. */
+  /** Where the numbers of the window and of the latency sampler are. */
   readonly #numbers: Numbers;
   readonly #at: number;
   /** Undefined where latencies are not measured. */
-  readonly #delivery: LatencySampler | undefined;
+  readonly #sampler: LatencySampler | undefined;
   readonly #quality = new QualityWatch();
-  /** Among whom it is counted. */
-  #counted: QualityReason | undefined;
-  /** Subscriptions whose turn came while the window was full. */
+  /** The reason under which it is counted as conflating. */
+  #countedReason: QualityReason | undefined;
+  /** Flushes that found no room. */
   readonly #waiting = new Set<Waiter>();
-  /** Closes the session. */
   readonly #closeSession: (name: CloseName, reason: string) => void;
-  /** Whether the socket keeps bytes that the kernel has not taken, as far as has been seen. */
-  #blocked = false;
-  /** Who follows what is sent, if anyone does. */
+  /** Whether the socket had bytes that the kernel did not take, when it was last checked. */
+  #isBlocked = false;
+  /** Gets each frame while the session is traced. */
   #trace: FrameTrace | undefined;
   #ticks = 0;
   #conflated = 0;
-  /** Whether one of its subscriptions listens to the broadcast; and bytes that went to it by that between the last two looks. */
+  /** Whether one of its subscriptions gets the broadcast; and the bytes that it got between the last two audits. */
   #hasTopics = false;
-  #ahead = 0;
-  #closed = false;
+  #lastBroadcastBytes = 0;
+  #isClosed = false;
 
   /**
    * @param id the session's, for the log
@@ -102,54 +101,55 @@ export class OutboundConnection implements Sink, BroadcastSink {
     this.#numbers = numbers;
     this.#at = at;
     const { windowMin, windowDelay, metrics } = settings;
-    this.#window = new InFlightWindow(windowMin, windowMax, windowDelay, now, numbers, at + DELIVERY_NUMBERS);
-    this.#delivery = metrics ? new LatencySampler(table, counts.latency, numbers, at) : undefined;
+    this.#window = new InFlightWindow(windowMin, windowMax, windowDelay, now, numbers, at + SAMPLER_NUMBERS);
+    this.#sampler = metrics ? new LatencySampler(table, counts.latency, numbers, at) : undefined;
   }
 
-  get closed(): boolean {
-    return this.#closed;
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
-  /** Whether the socket keeps bytes that the kernel has not taken: more would only pile up. */
+  /** Whether the socket has bytes that the kernel has not taken: more would only be buffered. */
   get isBlocked(): boolean {
-    if (!this.#blocked && !this.#closed && this.#socket.getBufferedAmount() > 0) this.#blocked = true;
-    return this.#blocked;
+    if (!this.#isBlocked && !this.#isClosed && this.#socket.getBufferedAmount() > 0) this.#isBlocked = true;
+    return this.#isBlocked;
   }
 
-  /** What is on the way to the client, and how long it takes. */
+  /** What is in flight to the client, and how long that takes. */
   get window(): Readonly<InFlightWindow> {
     return this.#window;
   }
 
-  /** Whose doing it is that the client gets less than granted, as it has been told; undefined while it gets all. */
+  /** Why the client gets less than granted, as the last `quality` message said; undefined while it gets all. */
   get conflating(): QualityReason | undefined {
     return this.#quality.conflating;
   }
 
-  /** Ticks sent, snapshots not counted, and ticks that newer ones replaced before. */
+  /** Ticks sent, without snapshots. */
   get ticks(): number {
     return this.#ticks;
   }
 
+  /** Ticks that newer ones replaced before they were sent. */
   get conflated(): number {
     return this.#conflated;
   }
 
-  /** How old the last tick was that has been followed to its arrival, ms; NaN where none has been. */
+  /** The age of the last sampled tick at its arrival, ms; NaN before the first. */
   get age(): number {
-    return (this.#delivery?.age ?? Number.NaN) / 1_000;
+    return (this.#sampler?.age ?? Number.NaN) / 1_000;
   }
 
-  /** How long the turn that has waited longest for room has waited, ms. */
+  /** How long the flush that has waited longest for room has waited, ms. */
   held(now: number): number {
     let held = 0;
-    for (const { due, closed } of this.#waiting) if (!closed) held = Math.max(held, now - due);
+    for (const { due, isClosed: closed } of this.#waiting) if (!closed) held = Math.max(held, now - due);
     return held;
   }
 
   /**
-   * How much later than it asked for the client has its prices, ms: what waits here for room and then queues on the
-   * way, or what has been on its way for longer than that already.
+   * How much later than granted the client gets its prices, ms: the time they wait here for room and then queue on the
+   * way; or, where that is more, the time that an unanswered ping has been out.
    */
   behind(now: number): number {
     const { lastTrip, roundTrip, unansweredSince = now } = this.#window;
@@ -157,12 +157,15 @@ export class OutboundConnection implements Sink, BroadcastSink {
     return Math.max(0, this.held(now) + Math.max(0, lastTrip - bare), now - unansweredSince - bare);
   }
 
-  /** Sends a control message. These are few and answer something: they pass the window, but not without bound. */
+  /**
+   * Sends a control message. These are few and answer something: the window does not hold them back, `maxUnreadBytes`
+   * limits them.
+   */
   send(message: Control): void {
-    if (this.#closed) return;
+    if (this.#isClosed) return;
     const bytes = this.format.binary ? pack(message) : JSON.stringify(message);
     const length = typeof bytes === "string" ? Buffer.byteLength(bytes) : bytes.length;
-    this.#window.sent(length, this.#parts.clock.millis());
+    this.#window.addSent(length, this.#parts.clock.millis());
     this.#parts.counts.controlOut++;
     this.#parts.counts.bytesOut += length;
     this.#write(bytes);
@@ -172,12 +175,12 @@ export class OutboundConnection implements Sink, BroadcastSink {
 
   /** Sends the frame, and a ping behind it where one is due. */
   sendFrame(frame: Frame, now: number): void {
-    if (this.#closed) return;
+    if (this.#isClosed) return;
     const bytes = frame.finish();
-    this.#window.sent(bytes.length, now);
+    this.#window.addSent(bytes.length, now);
     this.#parts.counts.framesOut++;
     this.#parts.counts.bytesOut += bytes.length;
-    if (!this.#window.pingDue(now)) {
+    if (!this.#window.isPingDue(now)) {
       this.#write(bytes);
       return;
     }
@@ -185,114 +188,105 @@ export class OutboundConnection implements Sink, BroadcastSink {
       this.#write(bytes);
       this.ping(now);
     });
-    // What is written in one go is written after `send` has answered.
-    if (this.#socket.getBufferedAmount() > 0) this.#blocked = true;
+    // A corked write happens after `send` has returned.
+    if (this.#socket.getBufferedAmount() > 0) this.#isBlocked = true;
   }
 
-  /** Bytes that a data frame may have now; 0 when nothing may be sent. */
   room(now: number): number {
-    // A socket that has backpressure of its own would buffer whatever it is given.
-    return this.#blocked ? 0 : this.#window.room(now);
+    // A socket with backpressure would buffer all that it is given.
+    return this.#isBlocked ? 0 : this.#window.room(now);
   }
 
-  /** A subscription may listen to the broadcast: one of a connection, as long as all is well. */
+  /** One subscription of a connection may get the broadcast, while nothing is held back. */
   canBroadcast(now: number): boolean {
     return (
       !this.#hasTopics && !this.#trace && this.#waiting.size === 0 && !this.conflating && this.broadcastBudget(now) > 0
     );
   }
 
-  /** Bytes that may go to the client by broadcast until it is looked at; 0 where it must not listen. */
   broadcastBudget(now: number): number {
-    // Nobody is told what becomes of a frame that was broadcast.
-    if (this.#socket.getBufferedAmount() > 0) this.#blocked = true;
+    // A broadcast does not return whether the socket had to buffer the frame.
+    if (this.#socket.getBufferedAmount() > 0) this.#isBlocked = true;
     return this.room(now) > 0 ? this.#window.untilFull : 0;
   }
 
-  /** What is broadcast under a topic goes to the client. */
   subscribe(topic: string): void {
     this.#hasTopics = true;
     this.#socket.subscribe(topic);
   }
 
-  /** It does not any more. */
   unsubscribe(topic: string): void {
     this.#hasTopics = false;
-    this.#ahead = 0;
-    if (!this.#closed) this.#socket.unsubscribe(topic);
+    this.#lastBroadcastBytes = 0;
+    if (!this.#isClosed) this.#socket.unsubscribe(topic);
   }
 
-  /** So much was broadcast to it, and so many ticks were left out by their feed. */
   account(bytes: number, ticks: number, leftOut: number, now: number): void {
-    if (this.#closed) return;
-    this.#window.sent(bytes, now);
-    this.#ahead = bytes;
+    if (this.#isClosed) return;
+    this.#window.addSent(bytes, now);
+    this.#lastBroadcastBytes = bytes;
     this.#ticks += ticks;
     this.#conflated += leftOut;
   }
 
-  /** So many ticks were broadcast to it, of which one of this row stands for all. */
   sampleBroadcast(row: number, ticks: number, waited: number): void {
-    if (this.#delivery && LatencySampler.chooses(this.#numbers, this.#at, ticks))
-      this.#delivery.broadcast(row, ticks, waited);
+    if (this.#sampler && LatencySampler.isSampleDue(this.#numbers, this.#at, ticks))
+      this.#sampler.sampleBroadcast(row, ticks, waited);
   }
 
   isPingDue(now: number): boolean {
-    return this.#window.pingDue(now, this.#ahead);
+    return this.#window.isPingDue(now, this.#lastBroadcastBytes);
   }
 
-  /** The subscription gets a turn when there is room. */
   waitForRoom(waiter: Waiter): void {
     this.#parts.counts.heldBack++;
-    this.#window.holdBack();
+    this.#window.noteHeldBack();
     this.#waiting.add(waiter);
     this.#ensurePing(this.#parts.clock.millis());
   }
 
-  /** Follows what is sent from now on; undefined: no longer. */
+  /** @param follow gets each frame from now on; undefined ends that */
   trace(follow: FrameTrace | undefined): void {
     this.#trace = follow;
   }
 
-  /** Chooses those of the ticks in the frame that are followed to their arrival. */
   sampleFrame(frame: Frame, from: number, now: number, due: number, held: number): void {
     const ticks = frame.count - from;
     this.#ticks += ticks;
     this.#trace?.(frame, from, now, due, held);
-    if (this.#delivery && LatencySampler.chooses(this.#numbers, this.#at, ticks))
-      this.#delivery.sent(frame, from, now, due, held);
+    if (this.#sampler && LatencySampler.isSampleDue(this.#numbers, this.#at, ticks))
+      this.#sampler.sampleFrame(frame, from, now, due, held);
   }
 
   addConflated(ticks: number): void {
     this.#conflated += ticks;
   }
 
-  /** A subscription's turn has come so late; because of the client where it had been held back. */
   noteLateness(late: number, interval: number, isHeldBack: boolean, now: number): void {
     const reason: QualityReason = isHeldBack ? "client" : "server";
     this.#sendQuality(this.#quality.noteLateness(late, interval, reason, now));
   }
 
   /** The client has answered a ping. */
-  pong(payload: ArrayBuffer): void {
-    if (this.#closed || payload.byteLength !== 4) return;
+  handlePong(payload: ArrayBuffer): void {
+    if (this.#isClosed || payload.byteLength !== 4) return;
     const now = this.#parts.clock.millis();
     const number = new DataView(payload).getUint32(0);
     const roundTrip = this.#window.pong(number, now);
     if (roundTrip < 0) return;
-    this.#delivery?.arrived(number, this.#window.lastWay);
+    this.#sampler?.notePong(number, this.#window.lastWay);
     this.#parts.counts.roundTrip.observe(roundTrip * 1_000);
     this.resume();
   }
 
-  /** The socket has given bytes to the kernel that it had kept. */
-  drained(): void {
-    if (this.#closed) return;
-    this.#blocked = this.#socket.getBufferedAmount() > 0;
+  /** The kernel has taken bytes that the socket had buffered. */
+  handleDrain(): void {
+    if (this.#isClosed) return;
+    this.#isBlocked = this.#socket.getBufferedAmount() > 0;
     this.resume();
   }
 
-  /** There may be room again: whoever waited gets a turn. */
+  /** There may be room again: schedules the flushes that wait for it. */
   resume(): void {
     if (this.#waiting.size === 0) return;
     const now = this.#parts.clock.millis();
@@ -302,7 +296,7 @@ export class OutboundConnection implements Sink, BroadcastSink {
   }
 
   /**
-   * What time brings: heartbeats, and the end of a connection that does not answer.
+   * Sends heartbeats, closes a connection that does not answer, and updates the quality; to be called every 250 ms.
    * @param granted the shortest interval that was granted, ms
    * @returns whether a ping is due
    */
@@ -314,11 +308,11 @@ export class OutboundConnection implements Sink, BroadcastSink {
       return false;
     }
     const silent = now - this.#window.lastSent >= heartbeat;
-    // In a full window a heartbeat would only queue behind what it is to prove.
+    // In a full window a heartbeat would only queue behind the bytes whose arrival it is to prove.
     if (silent && this.#window.room(now) > 0) this.send({ op: "heartbeat", time: this.#parts.clock.micros() });
-    // One that waits has no turns that could be late: its waiting is.
+    // A subscription that waits is not flushed: how long it waits is its lateness.
     for (const subscription of this.#waiting) {
-      if (subscription.closed) this.#waiting.delete(subscription);
+      if (subscription.isClosed) this.#waiting.delete(subscription);
       else this.noteLateness(now - subscription.due, subscription.interval, true, now);
     }
     this.#sendQuality(this.#quality.check(now, granted));
@@ -326,36 +320,35 @@ export class OutboundConnection implements Sink, BroadcastSink {
     return silent ? this.#window.unansweredSince === undefined : this.isPingDue(now);
   }
 
-  /** Asks the client to say that all before this has arrived. */
   ping(now: number): void {
-    if (this.#closed || !this.#window.canPing) return;
+    if (this.#isClosed || !this.#window.canPing) return;
     const number = this.#window.ping(now);
     pingPayload.setUint32(0, number);
-    this.#delivery?.pinged(number);
+    this.#sampler?.notePing(number);
     this.#parts.counts.pingsOut++;
-    if (this.#socket.ping(pingBytes) === BACKPRESSURE) this.#blocked = true;
+    if (this.#socket.ping(pingBytes) === BACKPRESSURE) this.#isBlocked = true;
   }
 
-  /** Nothing leaves from now on. */
+  /** Sends nothing from now on. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#waiting.clear();
     this.#numbers.give(this.#at);
-    if (this.#counted) this.#parts.counts.conflating[this.#counted]--;
+    if (this.#countedReason) this.#parts.counts.conflating[this.#countedReason]--;
   }
 
   #write(message: Uint8Array | string): void {
-    if (this.#socket.send(message, this.format.binary, false) === BACKPRESSURE) this.#blocked = true;
+    if (this.#socket.send(message, this.format.binary, false) === BACKPRESSURE) this.#isBlocked = true;
   }
 
-  /** Tells the client how it does, if there is anything to tell, and counts it among those that do so. */
+  /** Sends a change of quality, if there is one, and counts the connection under its reason. */
   #sendQuality(quality: Quality | undefined): void {
     if (!quality) return;
-    if (this.#counted) this.#parts.counts.conflating[this.#counted]--;
-    this.#counted = this.conflating;
-    if (this.#counted) this.#parts.counts.conflating[this.#counted]++;
-    // That the node itself is late is told once, not for each client.
+    if (this.#countedReason) this.#parts.counts.conflating[this.#countedReason]--;
+    this.#countedReason = this.conflating;
+    if (this.#countedReason) this.#parts.counts.conflating[this.#countedReason]++;
+    // That the node itself is late is logged once, not for each client.
     if (quality.state === "conflating" && quality.reason === "client") this.#logSlow(quality);
     this.send(quality);
   }
@@ -367,7 +360,7 @@ export class OutboundConnection implements Sink, BroadcastSink {
     this.#parts.events.write("info", { session: this.#id, address, agent, ...flow }, "a client reads slowly");
   }
 
-  /** Bytes are on their way: unless a ping is as well, nobody would say when they have arrived. */
+  /** Bytes are in flight: without a ping behind them their arrival would not be known. */
   #ensurePing(now: number): void {
     if (this.#window.unansweredSince === undefined) this.ping(now);
   }

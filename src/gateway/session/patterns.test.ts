@@ -43,7 +43,7 @@ test("full is full, but for a pattern that takes the place of another", () => {
   assert.equal(rules.match("P7:A")?.grant.interval, 3);
   rules.unwant("P9:", false);
   assert.ok(rules.want("Q:", grant(2)));
-  assert.equal(rules.patterns, MAX_PATTERNS);
+  assert.equal(rules.wanted, MAX_PATTERNS);
   assert.ok(rules.want("", grant(4)), "a wider one takes the place of all");
-  assert.equal(rules.patterns, 1);
+  assert.equal(rules.wanted, 1);
 });

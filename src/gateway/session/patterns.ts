@@ -1,6 +1,6 @@
 /**
- * What a connection wants of symbols that it has not named: patterns, in the order in which they were asked for. The
- * last that matches a symbol decides. An unsubscribe under a wider pattern is a rule as well, one that says no.
+ * The patterns of a connection, in the order of its commands. The last rule that matches a symbol decides. An
+ * unsubscribe under a wider pattern is a rule as well: an exception.
  */
 import type { Field } from "../../base/tick.ts";
 
@@ -12,24 +12,24 @@ export interface Grant {
   readonly positions: Uint8Array;
 }
 
-/** The most rules of a connection: each symbol that appears is compared with all of them. */
+/** The most rules of a connection: each symbol that appears is looked up in them. */
 export const MAX_PATTERNS = 256;
 
 export interface PatternRule {
   /** A prefix when `exact` is false, else a symbol. */
   readonly text: string;
-  readonly exact: boolean;
+  readonly isExact: boolean;
   /** Undefined: not wanted. */
   readonly grant: Grant | undefined;
 }
 
-/** A rule that says yes. */
+/** A rule that is no exception. */
 export type WantedPattern = PatternRule & { readonly grant: Grant };
 
 export class PatternSet {
   #rules: PatternRule[] = [];
-  #patterns = 0;
-  /** What {@link match} looks symbols up in; made when it is needed after a change. */
+  #wanted = 0;
+  /** The index of {@link match}; made when it is needed after a change. */
   #lookup: Lookup | undefined;
 
   get size(): number {
@@ -37,30 +37,30 @@ export class PatternSet {
   }
 
   /** How many patterns are wanted. */
-  get patterns(): number {
-    return this.#patterns;
+  get wanted(): number {
+    return this.#wanted;
   }
 
   /**
-   * Every symbol with this prefix is wanted, whatever was said of it before.
+   * Every symbol with this prefix is wanted; rules for narrower prefixes are removed.
    * @returns whether there was room for the rule
    */
   want(prefix: string, grant: Grant): boolean {
     const rules = this.#without(prefix, false);
     if (rules.length >= MAX_PATTERNS) return false;
-    this.#set([...rules, { text: prefix, exact: false, grant }]);
+    this.#set([...rules, { text: prefix, isExact: false, grant }]);
     return true;
   }
 
   /**
-   * Symbols with this prefix, or the one symbol, are not wanted any more. Where the rules are full, a symbol that is
-   * still to come under a wider pattern will come.
+   * Symbols with this prefix, or the one symbol, are not wanted any more. Where there is no room for an exception, a
+   * symbol that appears later under a wider pattern is granted.
    */
   unwant(text: string, exact: boolean): void {
     if (this.#rules.length === 0) return;
     const rules = this.#without(text, exact);
-    const isUnderWider = rules.some((rule) => rule.grant && !rule.exact && text.startsWith(rule.text));
-    if (isUnderWider && rules.length < MAX_PATTERNS) rules.push({ text, exact, grant: undefined });
+    const isUnderWider = rules.some((rule) => rule.grant && !rule.isExact && text.startsWith(rule.text));
+    if (isUnderWider && rules.length < MAX_PATTERNS) rules.push({ text, isExact: exact, grant: undefined });
     this.#set(rules);
   }
 
@@ -75,30 +75,33 @@ export class PatternSet {
     this.#set([]);
   }
 
-  /** The rules but for those that a new one makes void: those of the same symbols or of fewer. */
+  /** The rules without those that a new one replaces: those for the same symbols or for fewer. */
   #without(text: string, exact: boolean): PatternRule[] {
     const rules = this.#rules.filter((rule) =>
-      exact ? !(rule.exact && rule.text === text) : !rule.text.startsWith(text),
+      exact ? !(rule.isExact && rule.text === text) : !rule.text.startsWith(text),
     );
-    // Where nothing is wanted any more, there is nothing to say no to.
+    // Where nothing is wanted any more, no exceptions are needed.
     return rules.some((rule) => rule.grant) ? rules : [];
   }
 
   #set(rules: PatternRule[]): void {
     this.#rules = rules;
-    this.#patterns = rules.filter((rule) => rule.grant).length;
+    this.#wanted = rules.filter((rule) => rule.grant).length;
     this.#lookup = undefined;
   }
 }
 
-/** Finds the last rule that matches: one look-up for each length that a prefix has, instead of one comparison for each rule. */
+/**
+ * Finds the last rule that matches: one search for each length of a prefix, instead of one comparison for each rule.
+ */
 class Lookup {
   readonly #exact = new Map<string, number>();
   readonly #prefixes = new Map<string, number>();
   readonly #lengths: readonly number[];
 
   constructor(rules: readonly PatternRule[]) {
-    for (const [index, { text, exact }] of rules.entries()) (exact ? this.#exact : this.#prefixes).set(text, index);
+    for (const [index, { text, isExact: exact }] of rules.entries())
+      (exact ? this.#exact : this.#prefixes).set(text, index);
     this.#lengths = [...new Set([...this.#prefixes.keys()].map((prefix) => prefix.length))];
   }
 

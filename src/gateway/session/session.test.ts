@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decode } from "@msgpack/msgpack";
-import { type Hearer, SessionBench, type WireTick } from "../../../test/support/session_bench.ts";
+import { type ClientReceiver, SessionBench, type WireTick } from "../../../test/support/session_bench.ts";
 import type { Control } from "../../protocol/messages.ts";
 import type { Settings } from "../../settings/settings.ts";
 
-class Heard implements Hearer {
+class Heard implements ClientReceiver {
   readonly controls: Control[] = [];
   readonly ticks: WireTick[] = [];
 
@@ -66,7 +66,7 @@ for (const subprotocol of ["tickgate.v1.json", "tickgate.v1.msgpack"] as const)
     for (let index = 0; index < 5_000; index++) tick(bench, `V:${long}${10_000 + index}`, 1);
     const id = "\u0001".repeat(64);
     const wrong = Array.from({ length: 300 }, (_, index) => `\u0002${String.fromCharCode(index)}`.repeat(40));
-    bench.say({ op: "subscribe", id, symbols: ["V:*", ...wrong], fields: ["bid"] });
+    bench.send({ op: "subscribe", id, symbols: ["V:*", ...wrong], fields: ["bid"] });
     bench.advance(1_000);
     const granted = heard.of("subscribed");
     assert.equal(new Set(granted.flatMap(({ symbols }) => symbols).map(([symbol]) => symbol)).size, 3_000);
@@ -81,7 +81,7 @@ for (const subprotocol of ["tickgate.v1.json", "tickgate.v1.msgpack"] as const)
       bench.record(`V:${long}${10_000 + index}`, { epoch: 1, seq: 1, state: 1, reason: "\u0003".repeat(255) });
     bench.advance(1_000);
     assert.equal(heard.of("status").flatMap(({ symbols }) => symbols).length, 3_000);
-    bench.say({ op: "unsubscribe", id, symbols: ["*"] });
+    bench.send({ op: "unsubscribe", id, symbols: ["*"] });
     bench.advance(1_000);
     const ended = heard.of("unsubscribed");
     assert.equal(new Set(ended.flatMap(({ symbols }) => symbols)).size, 3_000);
@@ -92,8 +92,8 @@ for (const subprotocol of ["tickgate.v1.json", "tickgate.v1.msgpack"] as const)
 
 test("an id is at most 64 characters: each answer repeats it", () => {
   const { bench, heard } = open();
-  bench.say({ op: "ping", id: "x".repeat(64) });
-  bench.say({ op: "ping", id: "x".repeat(65) });
+  bench.send({ op: "ping", id: "x".repeat(64) });
+  bench.send({ op: "ping", id: "x".repeat(65) });
   assert.equal(heard.of("pong").length, 1);
   assert.equal(heard.of("error")[0].code, "bad_message");
 });
@@ -103,26 +103,26 @@ test("what was sent while the gateway stood still closes nobody", () => {
   bench.advance(1_000);
   // Ten seconds' worth of a client that keeps to its rate, all at once.
   bench.clock.advance(10_000);
-  for (let count = 0; count < 900; count++) bench.say({ op: "ping" });
+  for (let count = 0; count < 900; count++) bench.send({ op: "ping" });
   assert.equal(heard.of("pong").length, 900);
-  for (let count = 0; count < 2_000; count++) bench.say({ op: "ping" });
+  for (let count = 0; count < 2_000; count++) bench.send({ op: "ping" });
   assert.equal(bench.closeCode, 4429, "more than that is too many");
 });
 
 test("a client that does not read is not answered until it does", () => {
   const { bench, heard } = open();
   bench.socket.buffered = 1;
-  for (let count = 0; count < 50; count++) bench.say({ op: "ping" });
+  for (let count = 0; count < 50; count++) bench.send({ op: "ping" });
   assert.equal(heard.of("pong").length, 0);
   bench.socket.buffered = 0;
-  bench.session.drained();
+  bench.session.handleDrain();
   bench.advance(5);
   assert.equal(heard.of("pong").length, 50);
 });
 
 test("a symbol that nobody publishes is granted, stale and unknown, until its first tick", () => {
   const { bench, heard } = open();
-  bench.say({ op: "subscribe", symbols: ["A"] });
+  bench.send({ op: "subscribe", symbols: ["A"] });
   bench.advance(5);
   const { since, ...status } = heard.of("status")[0];
   assert.deepEqual(status, { op: "status", symbols: ["A"], state: "stale", reason: "unknown" });
@@ -142,7 +142,7 @@ test("a heartbeat comes when there was nothing else to say, and not otherwise", 
   bench.advance(5_000);
   assert.ok(heard.of("heartbeat").length >= 4 && heard.of("heartbeat").length <= 5);
   const before = heard.of("heartbeat").length;
-  bench.say({ op: "subscribe", symbols: ["A"], interval: 0 });
+  bench.send({ op: "subscribe", symbols: ["A"], interval: 0 });
   for (let seq = 1; seq < 20; seq++) {
     tick(bench, "A", seq);
     bench.advance(500);
@@ -154,7 +154,7 @@ test("a client that answers no ping for three heartbeats is closed, one that doe
   const { bench } = open({ heartbeat: 1_000 });
   bench.advance(20_000);
   assert.equal(bench.closeCode, undefined);
-  bench.answering = false;
+  bench.isAnswering = false;
   bench.advance(2_900);
   assert.equal(bench.closeCode, undefined);
   bench.advance(1_500);
@@ -164,11 +164,11 @@ test("a client that answers no ping for three heartbeats is closed, one that doe
 
 test("with a full window a symbol that is unsubscribed before it was met does not come", () => {
   const { bench, heard } = open();
-  bench.say({ op: "subscribe", symbols: ["V:*"] });
-  bench.outlet.narrow = 0;
+  bench.send({ op: "subscribe", symbols: ["V:*"] });
+  bench.outbound.narrow = 0;
   tick(bench, "V:A", 1);
-  bench.say({ op: "unsubscribe", symbols: ["V:A"] });
-  bench.outlet.narrow = 65_536;
+  bench.send({ op: "unsubscribe", symbols: ["V:A"] });
+  bench.outbound.narrow = 65_536;
   bench.advance(1_000);
   tick(bench, "V:A", 2);
   bench.advance(1_000);
@@ -178,11 +178,11 @@ test("with a full window a symbol that is unsubscribed before it was met does no
 
 test("with a full window a new pattern does not hide what an older one still has to meet", () => {
   const { bench, heard } = open();
-  bench.say({ op: "subscribe", symbols: ["V:*"] });
-  bench.outlet.narrow = 0;
+  bench.send({ op: "subscribe", symbols: ["V:*"] });
+  bench.outbound.narrow = 0;
   tick(bench, "V:A", 1);
-  bench.say({ op: "subscribe", symbols: ["W:*"] });
-  bench.outlet.narrow = 65_536;
+  bench.send({ op: "subscribe", symbols: ["W:*"] });
+  bench.outbound.narrow = 65_536;
   bench.advance(1_000);
   assert.equal(heard.ticks.length, 1);
 });
@@ -192,16 +192,16 @@ test("interval 0: what an unsubscribe leaves of a pass that was cut short is sti
     const { bench, heard } = open();
     const symbols = ["A", "B", "C", "D"];
     for (const symbol of symbols) tick(bench, symbol, 1);
-    bench.say({ op: "subscribe", symbols, interval: 0 });
+    bench.send({ op: "subscribe", symbols, interval: 0 });
     bench.advance(10);
     for (const symbol of symbols) tick(bench, symbol, 2);
     // One tick is sent, then the way is full.
-    bench.outlet.narrow = 1;
+    bench.outbound.narrow = 1;
     bench.context.scheduler.run();
-    bench.outlet.narrow = 0;
+    bench.outbound.narrow = 0;
     bench.context.scheduler.run();
-    bench.say({ op: "unsubscribe", symbols: gone });
-    bench.outlet.narrow = 65_536;
+    bench.send({ op: "unsubscribe", symbols: gone });
+    bench.outbound.narrow = 65_536;
     bench.advance(1_000);
     const [granted] = heard.of("subscribed");
     const handles = new Map(granted.symbols);
@@ -224,19 +224,19 @@ test("a connection that lets too much pile up is closed, in the middle of whatev
     // A little more in the way each time, so that each of a command's messages is the last drop once.
     for (let padding = 0; padding < 120; padding += 10) {
       const { bench } = open({ maxUnreadBytes: 65_536, commandsPerSecond: 100_000 });
-      bench.answering = false;
+      bench.isAnswering = false;
       // In two halves: an id has 64 characters at most.
-      for (let half = 0; half < 2; half++) bench.say({ op: "ping", id: "x".repeat(padding / 2) });
-      bench.say({ op: "subscribe", symbols: ["V:*"] });
+      for (let half = 0; half < 2; half++) bench.send({ op: "ping", id: "x".repeat(padding / 2) });
+      bench.send({ op: "subscribe", symbols: ["V:*"] });
       for (let round = 0; round < 1_000 && bench.closeCode === undefined; round++) {
         tick(bench, `V:${round}`, 1);
-        bench.say(command);
+        bench.send(command);
       }
       assert.equal(bench.closeCode, 4408);
       assert.equal(bench.context.counts.subscriptions, 0);
       assert.equal(bench.context.table.awaitedRows, 0);
       assert.equal(bench.bus.followed.size, 0);
-      bench.say(command);
+      bench.send(command);
       bench.advance(300);
     }
   }
@@ -245,9 +245,9 @@ test("a connection that lets too much pile up is closed, in the middle of whatev
 test("one slow answer is no quality to speak of; a reader too slow is told, and told when all is well", () => {
   const { bench, heard } = open();
   tick(bench, "A", 1);
-  bench.say({ op: "subscribe", symbols: ["A"], interval: 100 });
+  bench.send({ op: "subscribe", symbols: ["A"], interval: 100 });
   bench.advance(500);
-  bench.outlet.narrow = 0;
+  bench.outbound.narrow = 0;
   for (let seq = 2; seq < 12; seq++) {
     tick(bench, "A", seq);
     bench.advance(100);
@@ -256,7 +256,7 @@ test("one slow answer is no quality to speak of; a reader too slow is told, and 
   assert.equal(conflating.state, "conflating");
   assert.equal(conflating.reason, "client");
   assert.ok(conflating.interval > 100 && conflating.interval < 1_500, `${conflating.interval} ms`);
-  bench.outlet.narrow = 65_536;
+  bench.outbound.narrow = 65_536;
   bench.advance(4_000);
   assert.deepEqual(heard.of("quality").at(-1), {
     op: "quality",
@@ -270,8 +270,8 @@ test("a snapshot that has to wait is not told as an age since the process began"
   const { bench, heard } = open();
   bench.advance(100_000);
   tick(bench, "A", 1);
-  bench.outlet.narrow = 0;
-  bench.say({ op: "subscribe", symbols: ["A"], interval: 100 });
+  bench.outbound.narrow = 0;
+  bench.send({ op: "subscribe", symbols: ["A"], interval: 100 });
   bench.advance(1_000);
   for (const { interval } of heard.of("quality")) assert.ok(interval < 1_500, `${interval} ms`);
 });
@@ -279,10 +279,10 @@ test("a snapshot that has to wait is not told as an age since the process began"
 test("subscribing again before a change of state was told does not lose it", () => {
   const { bench, heard } = open();
   bench.record("A", { epoch: 1, seq: 5, state: 1, reason: "lost" });
-  bench.say({ op: "subscribe", symbols: ["A"], interval: 100 });
+  bench.send({ op: "subscribe", symbols: ["A"], interval: 100 });
   bench.advance(500);
   bench.record("A", { epoch: 2, seq: 1, healed: true });
-  bench.say({ op: "subscribe", symbols: ["A"], interval: 200 });
+  bench.send({ op: "subscribe", symbols: ["A"], interval: 200 });
   const told = heard.of("status").map(({ state, reason }) => `${state} ${reason ?? ""}`.trim());
   assert.deepEqual(told, ["stale lost", "gap reset", "live"]);
 });
@@ -290,13 +290,13 @@ test("subscribing again before a change of state was told does not lose it", () 
 test("quiet symbols that come and go at interval 0 leave nothing behind", () => {
   const { bench, heard } = open({ commandsPerSecond: 100_000 });
   for (const symbol of ["A", "B"]) tick(bench, symbol, 1);
-  bench.say({ op: "subscribe", symbols: ["B"], interval: 0 });
+  bench.send({ op: "subscribe", symbols: ["B"], interval: 0 });
   for (let round = 0; round < 50; round++) {
-    bench.say({ op: "subscribe", symbols: ["A"], interval: 0 });
+    bench.send({ op: "subscribe", symbols: ["A"], interval: 0 });
     bench.advance(10);
-    bench.say({ op: "unsubscribe", symbols: ["A"] });
+    bench.send({ op: "unsubscribe", symbols: ["A"] });
   }
-  bench.say({ op: "subscribe", symbols: ["A"], interval: 0 });
+  bench.send({ op: "subscribe", symbols: ["A"], interval: 0 });
   bench.advance(10);
   const before = heard.ticks.length;
   tick(bench, "A", 2);
@@ -309,7 +309,7 @@ function listening(own: Partial<Settings> = {}) {
   const opened = open(own);
   const { bench } = opened;
   for (const symbol of ["A", "B"]) tick(bench, symbol, 1);
-  bench.say({ op: "subscribe", symbols: ["A", "B"], interval: 0 });
+  bench.send({ op: "subscribe", symbols: ["A", "B"], interval: 0 });
   bench.advance(1_000);
   tick(bench, "A", 2);
   bench.advance(10);
@@ -327,11 +327,11 @@ test("a client that has had all is told each tick when it comes, without waiting
   }
   assert.equal(bench.context.counts.ticksBroadcast, 98);
   bench.advance(250);
-  assert.equal(bench.outlet.ticks, 98);
+  assert.equal(bench.outbound.ticks, 98);
   // The feed left out two.
   tick(bench, "A", 102);
   bench.advance(250);
-  assert.equal(bench.outlet.conflated, 2);
+  assert.equal(bench.outbound.conflated, 2);
   assert.equal(bench.context.counts.conflatedBy.feed, 2);
 });
 
@@ -387,7 +387,7 @@ test("who is owed something when the broadcast opens hears it, and gets the rest
   );
   bench.advance(500);
   assert.equal(heard.ticks.length, before + 3);
-  assert.equal(bench.outlet.conflated, counts.ticksConflated);
+  assert.equal(bench.outbound.conflated, counts.ticksConflated);
 });
 
 test("who has not been told how a symbol stands when the broadcast opens does not hear it before that", () => {
@@ -411,8 +411,8 @@ test("who has not been told how a symbol stands when the broadcast opens does no
 
 test("a client that stops reading is not broadcast to beyond its window, and has the latest when it reads again", () => {
   const { bench, heard } = listening();
-  bench.answering = false;
-  const { size } = bench.outlet.window;
+  bench.isAnswering = false;
+  const { size } = bench.outbound.window;
   let bytes = 0;
   heard.frame = (_sentAt, ticks) => {
     heard.ticks.push(...ticks);
@@ -424,7 +424,7 @@ test("a client that stops reading is not broadcast to beyond its window, and has
   }
   assert.ok(bytes > size / 4 && bytes <= size, `${bytes} bytes with a window of ${size}`);
   assert.equal(bench.socket.topics.size, 0);
-  bench.answering = true;
+  bench.isAnswering = true;
   bench.advance(50);
   assert.equal(heard.ticks.at(-1)?.[1], 4_999);
   bench.advance(4_000);
@@ -437,8 +437,8 @@ test("the broadcast is for screens: neither for more symbols than the setting ha
   const { bench, heard } = open({ broadcastSymbols: 2 });
   const symbols = ["A", "B", "C"];
   const topicsWith = (command: object) => {
-    bench.say({ op: "unsubscribe", symbols: ["*"] });
-    bench.say({ op: "subscribe", ...command });
+    bench.send({ op: "unsubscribe", symbols: ["*"] });
+    bench.send({ op: "subscribe", ...command });
     bench.advance(1_500);
     const seq = (heard.ticks.at(-1)?.[1] ?? 0) + 1;
     for (const symbol of symbols) tick(bench, symbol, seq);
@@ -448,7 +448,7 @@ test("the broadcast is for screens: neither for more symbols than the setting ha
   assert.equal(topicsWith({ symbols, interval: 0 }), 0);
   assert.equal(topicsWith({ symbols: ["A", "B"], interval: 10 }), 0);
   assert.equal(topicsWith({ symbols: ["A", "B"], interval: 0 }), 2);
-  bench.say({ op: "unsubscribe", symbols: ["A"] });
+  bench.send({ op: "unsubscribe", symbols: ["A"] });
   assert.equal(bench.socket.topics.size, 0);
   assert.equal(topicsWith({ symbols: ["B"], interval: 0 }), 1);
 });
@@ -456,10 +456,10 @@ test("the broadcast is for screens: neither for more symbols than the setting ha
 for (const interval of [7, 20, 100])
   test(`between two frames that tell when they were sent is an interval of ${interval} ms, however long turns take`, (t) => {
     const sent: number[] = [];
-    const hearer: Hearer = { control: () => {}, frame: (sentAt) => sent.push(sentAt) };
+    const hearer: ClientReceiver = { control: () => {}, frame: (sentAt) => sent.push(sentAt) };
     const bench = new SessionBench("tickgate.v1.msgpack", hearer);
     bench.record("A", { epoch: 1, seq: 1 });
-    bench.say({ op: "subscribe", symbols: ["A"], interval });
+    bench.send({ op: "subscribe", symbols: ["A"], interval });
     // The time goes on with each look at it, by 0 to 3 ms.
     const { clock } = bench;
     const { micros, millis } = { micros: clock.micros.bind(clock), millis: clock.millis.bind(clock) };

@@ -1,6 +1,6 @@
 /**
- * A session: one client's connection, from `hello` to the close. It reads commands and answers them; what it is
- * subscribed to is the portfolio's, and how that gets to the client is the outlet's.
+ * A session: one client's connection, from `hello` to the close. It reads commands and answers them. The subscription
+ * set has what the client is subscribed to; the outbound connection sends it.
  */
 
 import type { Logger } from "pino";
@@ -18,25 +18,29 @@ import {
 } from "../../protocol/messages.ts";
 import type { Settings } from "../../settings/settings.ts";
 import { countOne } from "../counts.ts";
-import { parts, symbolBytes } from "../fanout/message_parts.ts";
+import { splitParts, symbolBytes } from "../fanout/message_parts.ts";
 import type { StatusBatcher } from "../fanout/status_batcher.ts";
 import type { FrameTrace } from "../latency/tracer.ts";
 import { type CommandOwner, CommandQueue, type Steps } from "./command_queue.ts";
 import type { CommandScheduler } from "./command_scheduler.ts";
+import type { Granted } from "./grants.ts";
 import { OutboundConnection, type OutboundParts } from "./outbound_connection.ts";
 import type { Grant } from "./patterns.ts";
 import type { Socket } from "./socket.ts";
 import type { StallWatch } from "./stall_watch.ts";
-import { type Granted, SubscriptionSet, type SubscriptionSetParts } from "./subscription_set.ts";
+import { SubscriptionSet, type SubscriptionSetParts } from "./subscription_set.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
 /** Unreadable messages that a connection may send at once, and one more a second, before it is closed. */
 const BAD_MESSAGES = 20;
 /** Commands over the limit that a connection may send, in seconds' worth of its limit, before it is closed. */
 const EXCESS_SECONDS = 3;
-/** One connection's share of what may wait in all: at the default 1 MB, three times what names all the symbols it may hold. */
+/**
+ * One connection's share of the bytes that may wait in all: of the default 1 MB, three times what names all the symbols
+ * it may hold.
+ */
 const PENDING_SHARE = 1 / 16;
-/** What a handle takes in JSON besides its symbol, bytes: a number of 7 digits, brackets and a comma. */
+/** The bytes of a handle in JSON, besides its symbol: a number of 7 digits, brackets and a comma. */
 const HANDLE_BYTES = 12;
 
 const CLOSING = "closing a connection";
@@ -100,21 +104,21 @@ export class Session implements CommandOwner {
     this.#commands = new TokenBucket(commandsPerSecond, commandsPerSecond, now, stalled);
     this.#excess = new TokenBucket(commandsPerSecond, commandsPerSecond * EXCESS_SECONDS, now, stalled);
     this.#bad = new TokenBucket(1, BAD_MESSAGES, now, stalled);
-    // All that it may hold, twice at once: one that reconnects and one that changes its mind do not wait.
+    // Twice all that it may hold at once: a client that reconnects and then subscribes to something else does not wait.
     const work = new TokenBucket(commandSymbolsPerSecond, commandSymbolsPerSecond + maxSymbolsPerConnection * 2, now);
     this.#queue = new CommandQueue(this, shared.commands, shared.clock, work, pending);
   }
 
-  /** Its way out, to be looked at. */
+  /** For reports. */
   get outbound(): Readonly<OutboundConnection> {
     return this.#outbound;
   }
 
-  /** Follows what is sent to it from now on; undefined: no longer. */
+  /** @param follow gets each frame from now on; undefined ends that */
   trace(follow: FrameTrace | undefined): void {
     const now = this.#parts.clock.millis();
-    // What is followed is what turns send.
-    for (const { topicSubscriber: listener } of this.#subscriptions.subscriptions) listener?.unsubscribe(now);
+    // The frames of flushes are traced, those of the broadcast are not.
+    for (const { topicSubscriber } of this.#subscriptions.subscriptions) topicSubscriber?.unsubscribe(now);
     this.#outbound.trace(follow);
   }
 
@@ -123,12 +127,12 @@ export class Session implements CommandOwner {
     return this.#subscriptions.count;
   }
 
-  /** The shortest interval that it was granted, ms; infinite where it holds nothing. */
+  /** The shortest interval that was granted, ms; infinite where nothing is held. */
   get interval(): number {
     return this.#subscriptions.interval;
   }
 
-  /** Greets the client, and measures the way to it while it is empty. */
+  /** Sends `hello`, and a ping that measures the bare round trip. */
   open(): void {
     const { settings, clock } = this.#parts;
     this.#outbound.send({
@@ -147,9 +151,9 @@ export class Session implements CommandOwner {
     this.#outbound.ping(clock.millis());
   }
 
-  /** A message of the client's. */
-  message(bytes: Uint8Array, binary: boolean): void {
-    if (this.#outbound.closed) return;
+  /** Reads a message of the client, or refuses it. */
+  handleMessage(bytes: Uint8Array, binary: boolean): void {
+    if (this.#outbound.isClosed) return;
     const { settings, clock, counts } = this.#parts;
     const now = clock.millis();
     counts.commands++;
@@ -163,76 +167,77 @@ export class Session implements CommandOwner {
   }
 
   get isWritable(): boolean {
-    return !this.#outbound.closed && !this.#outbound.isBlocked;
+    return !this.#outbound.isClosed && !this.#outbound.isBlocked;
   }
 
-  /** Begins a command, when those before it have been carried out. */
   begin(bytes: Uint8Array, binary: boolean): Steps | undefined {
     const command = this.#read(bytes, binary);
     if (command === undefined) return undefined;
-    if (!isFault(command)) return this.#obey(command);
-    if (command.fault === "bad_message") this.#badMessage(command.message, command.id);
-    else this.#fail(command.fault, command.message, command.id);
+    if (!isFault(command)) return this.#execute(command);
+    if (command.fault === "bad_message") this.#rejectMessage(command.message, command.id);
+    else this.#sendError(command.fault, command.message, command.id);
     return undefined;
   }
 
   /** The client has answered a ping. */
-  pong(payload: ArrayBuffer): void {
-    this.#outbound.pong(payload);
+  handlePong(payload: ArrayBuffer): void {
+    this.#outbound.handlePong(payload);
   }
 
-  /** The socket has written what it had kept. */
-  drained(): void {
-    this.#outbound.drained();
+  /** The kernel has taken bytes that the socket had buffered. */
+  handleDrain(): void {
+    this.#outbound.handleDrain();
     this.#queue.resume();
   }
 
-  /** Symbols have appeared: those that patterns wait for are granted when it is this session's turn. */
+  /** Symbols have appeared: those that patterns match are granted in steps of the command queue. */
   matchNewSymbols(): void {
     this.#queue.resume();
   }
 
   mustCatchUp(isAsked: boolean): boolean {
-    // Room or not: a command is about the symbols that there are, and must find them asked about.
+    // Before a command with or without room: it is about all symbols that exist, and these must have been compared with
+    // the patterns.
     return this.#subscriptions.hasNewSymbols && (isAsked || this.#outbound.room(this.#parts.clock.millis()) > 0);
   }
 
   catchUp(): void {
-    for (const [grant, granted] of this.#subscriptions.matchNewSymbols()) this.#grant(grant, granted, undefined, false);
+    for (const [grant, granted] of this.#subscriptions.matchNewSymbols())
+      this.#sendSubscribed(grant, granted, undefined, false);
   }
 
-  /** What time brings. @returns whether a ping is due */
+  /** Does what is due every 250 ms. @returns whether a ping is due */
   maintain(now: number): boolean {
-    if (this.#outbound.closed) return false;
+    if (this.#outbound.isClosed) return false;
     const { interval } = this;
-    for (const { topicSubscriber: listener } of this.#subscriptions.subscriptions) listener?.account(now);
+    for (const { topicSubscriber } of this.#subscriptions.subscriptions) topicSubscriber?.account(now);
     const isPingDue = this.#outbound.maintain(now, Number.isFinite(interval) ? interval : 0);
-    for (const { topicSubscriber: listener } of this.#subscriptions.subscriptions) listener?.maintain(now);
+    for (const { topicSubscriber } of this.#subscriptions.subscriptions) topicSubscriber?.maintain(now);
     this.#queue.resume();
     return isPingDue;
   }
 
-  /** Asks the client to say what has arrived. */
+  /** Sends a ping: its pong says what has arrived. */
   ping(now: number): void {
-    for (const { topicSubscriber: listener } of this.#subscriptions.subscriptions) listener?.sample();
+    for (const { topicSubscriber } of this.#subscriptions.subscriptions) topicSubscriber?.sample();
     this.#outbound.ping(now);
   }
 
-  /** Gives every subscription a turn: the state of symbols has changed. */
+  /** Schedules a flush of each subscription: states of symbols have changed. */
   scheduleFlushes(): void {
     for (const subscription of this.#subscriptions.subscriptions) this.#parts.scheduler.scheduleNow(subscription);
   }
 
-  /** Says goodbye and closes: the gateway is going. @param retryAfter ms */
-  bye(name: CloseName, reason: string, retryAfter: number): void {
-    if (this.#outbound.closed) return;
+  /** Sends `bye` and closes: the gateway shuts down. @param retryAfter ms */
+  sayBye(name: CloseName, reason: string, retryAfter: number): void {
+    if (this.#outbound.isClosed) return;
     this.#outbound.send({ op: "bye", code: CLOSE_CODES[name].code, reason, retryAfter });
     this.close(name, reason);
   }
 
   /** Closes the connection from this side. */
   close(name: CloseName, reason: string): void {
-    if (this.#outbound.closed) return;
+    if (this.#outbound.isClosed) return;
     const { code } = CLOSE_CODES[name];
     countOne(this.#parts.counts.closes, name);
     this.#logClose(name, reason);
@@ -244,40 +249,42 @@ export class Session implements CommandOwner {
     const { log, events, clock } = this.#parts;
     const { code } = CLOSE_CODES[name];
     const who = { session: this.id, address: this.address, agent: this.agent };
-    // Everyone is, when a node goes.
+    // When a node shuts down, all sessions are closed: one line each would be too many.
     if (name === "restarting" || name === "goingAway") return log.debug({ ...who, code, reason }, CLOSING);
     const slow = name === "tooSlow" ? flowOf(this.#outbound, clock.millis()) : {};
     events.write(name === "tooSlow" ? "warn" : "info", { ...who, code, reason, ...slow }, CLOSING, name);
   }
 
-  /** The socket has been closed, by whomever. */
-  ended(): void {
-    if (!this.#outbound.closed) countOne(this.#parts.counts.closes, "client");
+  /** The socket has been closed, by either side. */
+  handleClose(): void {
+    if (!this.#outbound.isClosed) countOne(this.#parts.counts.closes, "client");
     this.#release();
   }
 
   #release(): void {
-    if (this.#outbound.closed) return;
+    if (this.#outbound.isClosed) return;
     this.#outbound.close();
     this.#queue.close();
     this.#subscriptions.close();
   }
 
-  /** @returns undefined where it is not even read: it has been answered */
+  /** @returns undefined where the message has the wrong type and has been answered */
   #read(bytes: Uint8Array, binary: boolean): Command | CommandFault | undefined {
     const { format } = this.#outbound;
     if (binary === format.binary) return readCommand(bytes, !binary);
-    this.#badMessage(`this subprotocol has ${format.binary ? "binary" : "text"} messages`, undefined);
+    this.#rejectMessage(`this subprotocol has ${format.binary ? "binary" : "text"} messages`, undefined);
     return undefined;
   }
 
-  /** A command is not carried out, for there are too many. It is read all the same: the answer carries its id. */
+  /**
+   * Refuses a command because there are too many. The message is read nevertheless: the answer has the command's id.
+   */
   #refuse(bytes: Uint8Array, binary: boolean, message: string): void {
     const command = this.#read(bytes, binary);
-    if (command) this.#fail("too_many_commands", message, command.id);
+    if (command) this.#sendError("too_many_commands", message, command.id);
   }
 
-  #obey(command: Command): Steps | undefined {
+  #execute(command: Command): Steps | undefined {
     switch (command.op) {
       case "ping":
         this.#outbound.send({ op: "pong", ...idOf(command), time: this.#parts.clock.micros() });
@@ -289,7 +296,9 @@ export class Session implements CommandOwner {
     }
   }
 
-  /** What a subscription has sent of a symbol's state does not move with the symbol: nothing may be left unsent. */
+  /**
+   * A symbol that moves to another subscription does not take unsent changes of its state with it: sends them before.
+   */
   #sendStatus(): void {
     for (const subscription of this.#subscriptions.subscriptions) subscription.sendStatus();
   }
@@ -303,17 +312,17 @@ export class Session implements CommandOwner {
     for (;;) {
       this.#sendStatus();
       const { value, done } = granting.next();
-      this.#grant(grant, value, command.id, !done);
+      this.#sendSubscribed(grant, value, command.id, !done);
       if (done) return value.work;
       yield value.work;
     }
   }
 
-  /** @param hasMore whether this command's answer goes on */
-  #grant(grant: Grant, { rows, rejected }: Granted, id: CommandId | undefined, hasMore: boolean): void {
+  /** @param hasMore whether more parts of this answer follow */
+  #sendSubscribed(grant: Grant, { rows, rejected }: Granted, id: CommandId | undefined, hasMore: boolean): void {
     const { symbols } = this.#parts.table;
     const grants = rows.map((row): GrantedSymbol => [symbols[row], row]);
-    const cut = parts<GrantedSymbol | Rejection>([...grants, ...rejected], (item) =>
+    const cut = splitParts<GrantedSymbol | Rejection>([...grants, ...rejected], (item) =>
       isGranted(item) ? symbolBytes(item[0]) + HANDLE_BYTES : Buffer.byteLength(JSON.stringify(item)) + 1,
     );
     if (cut.length === 0 && !hasMore) cut.push([]);
@@ -330,7 +339,7 @@ export class Session implements CommandOwner {
       });
     });
     const { status } = this.#parts;
-    for (const row of rows) status.first(row);
+    for (const row of rows) status.addFirst(row);
     status.sendTo(this.#outbound);
   }
 
@@ -339,17 +348,17 @@ export class Session implements CommandOwner {
     for (;;) {
       const { value, done } = ending.next();
       if (!value && !command.symbols.includes("*"))
-        this.#fail("not_subscribed", "none of these symbols is subscribed to", command.id);
-      else this.#ended(value?.symbols ?? [], command.id, !done);
+        this.#sendError("not_subscribed", "none of these symbols is subscribed to", command.id);
+      else this.#sendUnsubscribed(value?.symbols ?? [], command.id, !done);
       const work = value?.work ?? 0;
       if (done) return work;
       yield work;
     }
   }
 
-  /** @param hasMore whether this command's answer goes on */
-  #ended(symbols: readonly string[], id: CommandId | undefined, hasMore: boolean): void {
-    const cut = parts(symbols, symbolBytes);
+  /** @param hasMore whether more parts of this answer follow */
+  #sendUnsubscribed(symbols: readonly string[], id: CommandId | undefined, hasMore: boolean): void {
+    const cut = splitParts(symbols, symbolBytes);
     if (cut.length === 0 && !hasMore) cut.push([]);
     cut.forEach((part, index) => {
       const isFollowed = hasMore || index < cut.length - 1;
@@ -357,22 +366,22 @@ export class Session implements CommandOwner {
     });
   }
 
-  #badMessage(message: string, id: CommandId | undefined): void {
+  #rejectMessage(message: string, id: CommandId | undefined): void {
     const now = this.#parts.clock.millis();
     if (!this.#bad.take(now, this.#parts.stalls.stalled(now)))
       return this.close("protocolBroken", "too many messages that are no commands");
-    this.#fail("bad_message", message, id);
+    this.#sendError("bad_message", message, id);
   }
 
-  #fail(code: ErrorCode, message: string, id: CommandId | undefined): void {
+  #sendError(code: ErrorCode, message: string, id: CommandId | undefined): void {
     countOne(this.#parts.counts.errors, code);
     this.#outbound.send({ op: "error", ...idOf({ id }), code, message, retryable: ERROR_CODES[code].retryable });
   }
 }
 
-/** What tells how slow a client was: how far it was behind, ms, and how many bytes it had not taken. */
-function flowOf(outlet: OutboundConnection, now: number): { behind: number; inFlight: number } {
-  return { behind: Math.round(outlet.behind(now)), inFlight: outlet.window.inFlight };
+/** How slow a client was, for the log: how far it was behind, ms, and how many bytes it had not taken. */
+function flowOf(outbound: OutboundConnection, now: number): { behind: number; inFlight: number } {
+  return { behind: Math.round(outbound.behind(now)), inFlight: outbound.window.inFlight };
 }
 
 function idOf(command: { id?: CommandId }): { id?: CommandId } {

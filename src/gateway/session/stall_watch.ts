@@ -1,9 +1,9 @@
 /**
- * Notices when this process has stood still: stopped, swapped out, or busy for too long. What clients sent meanwhile arrives
- * all at once, and must not be held against them.
+ * Measures how long this process has stalled: stopped, swapped out, or busy for too long. What clients sent meanwhile
+ * arrives all at once, and must not count as too many commands.
  */
 
-/** A pause from which on the process counts as having stood still, ms: four of the beats that the gateway makes. */
+/** The shortest pause that counts as a stall, ms: four intervals of the maintenance. */
 const STILL = 100;
 /** The most of one pause that counts, ms: it bounds what a client may send after it. */
 const LONGEST = 60_000;
@@ -22,7 +22,7 @@ export class StallWatch {
     this.#beatAt = now;
   }
 
-  /** How long the process has stood still since it started, ms; the pause that is just over included. */
+  /** How long the process has stalled since it started, ms; the pause that has just ended included. */
   stalled(now: number): number {
     const pause = now - this.#beatAt;
     return this.#stalled + (pause < STILL ? 0 : Math.min(pause, LONGEST));

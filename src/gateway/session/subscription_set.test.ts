@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Hearer, SessionBench } from "../../../test/support/session_bench.ts";
+import { type ClientReceiver, SessionBench } from "../../../test/support/session_bench.ts";
 import { MSGPACK } from "../../market/format.ts";
 import { HeapFull } from "../../market/heap.ts";
 import type { Rejection } from "../../protocol/messages.ts";
 import { CommandScheduler } from "./command_scheduler.ts";
+import type { Granted } from "./grants.ts";
 import type { Grant } from "./patterns.ts";
-import { type Granted, SubscriptionSet } from "./subscription_set.ts";
+import { SubscriptionSet } from "./subscription_set.ts";
 
-const DEAF: Hearer = { control() {}, frame() {} };
+const DEAF: ClientReceiver = { control() {}, frame() {} };
 const SYMBOLS = ["A", "AB", "ABC", "B", "BA", "C"];
 const GRANTS: Grant[] = [
   { interval: 0, fields: ["bid"], positions: Uint8Array.of(0) },
@@ -27,7 +28,7 @@ function open(own = {}) {
     own,
     (clock) => new CommandScheduler(clock, 0, STEP_SYMBOLS),
   );
-  return { bench, portfolio: new SubscriptionSet(bench.context, bench.outlet, MSGPACK) };
+  return { bench, portfolio: new SubscriptionSet(bench.context, bench.outbound, MSGPACK) };
 }
 
 /** All that a subscribe comes to. @param between is called between its steps */
@@ -215,7 +216,7 @@ test("a connection that awaits thousands leaves some to the others", () => {
   assert.equal(greedy.rows.length, 40, "half of them");
   assert.deepEqual([...new Set(greedy.rejected.map(({ code }) => code))], ["too_many_symbols"]);
   const names = Array.from({ length: 20 }, (_, index) => `M${index}`);
-  const modest = new SubscriptionSet(bench.context, bench.outlet, MSGPACK);
+  const modest = new SubscriptionSet(bench.context, bench.outbound, MSGPACK);
   assert.equal(subscribe(modest, names, GRANTS[1]).rows.length, 20, "as many as are left then");
   assert.equal(subscribe(modest, ["G0", "G1"], GRANTS[1]).rows.length, 2, "what is awaited already takes no row");
   assert.equal(subscribe(portfolio, ["G100"], GRANTS[1]).rows.length, 0);

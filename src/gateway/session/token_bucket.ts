@@ -16,9 +16,10 @@ export class TokenBucket {
   }
 
   /**
-   * Takes one token. Returns whether there was one.
-   * @param stalled how long this process has stood still in all, ms: what arrives after a standstill was sent during it, at
-   * whatever rate, so the tokens of that time are kept even where the bucket is full
+   * Takes one token.
+   * @returns whether there was one
+   * @param stalled how long this process has stalled in all, ms: what arrives after a stall was sent during it, at
+   * any rate, so the tokens of that time are kept even where the bucket is full
    */
   take(now: number, stalled = 0): boolean {
     this.#refill(now, stalled);
@@ -27,7 +28,7 @@ export class TokenBucket {
     return true;
   }
 
-  /** Takes any number of tokens, also more than there are: it takes longer until there are some again. */
+  /** Takes any number of tokens, also more than there are: then it takes longer until there are some again. */
   spend(tokens: number): void {
     this.#tokens -= tokens;
   }

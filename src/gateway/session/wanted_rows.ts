@@ -1,0 +1,50 @@
+/** The rows and symbols that a command names, in steps' worth. */
+
+import type { Prefixes } from "../../market/prefixes.ts";
+import { prefixRange } from "../../market/symbol_index.ts";
+
+/** Rows that are wanted, each with the text that named it: a symbol or a pattern. */
+export type Wanted = Map<number, string>;
+
+/** Parts of a list, each of at most so many elements. */
+export function* chunks<T>(list: readonly T[], size: number): Generator<readonly T[], void, void> {
+  for (let from = 0; from < list.length; from += size) yield list.slice(from, from + size);
+}
+
+/**
+ * What a subscribe names, a step's worth at a time: its symbols, then the rows that its patterns match.
+ * @param symbols the market table's
+ * @param sorted its known rows, ordered by symbol
+ * @param awaited rows without a tick that patterns match as well
+ */
+export function* batches(
+  names: readonly string[],
+  patterns: Prefixes,
+  symbols: readonly string[],
+  sorted: Int32Array,
+  awaited: ReadonlySet<number>,
+  size: number,
+): Generator<readonly string[] | Wanted, void, void> {
+  yield* chunks(names, size);
+  let wanted: Wanted = new Map();
+  for (const [row, prefix] of matches(patterns, symbols, sorted, awaited)) {
+    wanted.set(row, `${prefix}*`);
+    if (wanted.size < size) continue;
+    yield wanted;
+    wanted = new Map();
+  }
+  if (wanted.size > 0) yield wanted;
+}
+
+function* matches(
+  patterns: Prefixes,
+  symbols: readonly string[],
+  sorted: Int32Array,
+  awaited: ReadonlySet<number>,
+): Generator<[row: number, prefix: string], void, void> {
+  for (const row of awaited) yield [row, patterns.of(symbols[row]) as string];
+  for (const prefix of patterns.list) {
+    const [from, to] = prefixRange(symbols, sorted, prefix);
+    for (let index = from; index < to; index++) yield [sorted[index], prefix];
+  }
+}
