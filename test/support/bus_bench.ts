@@ -4,7 +4,7 @@ import { pino } from "pino";
 import { SystemClock } from "../../src/base/clock.ts";
 import type { BusListener, BusReader } from "../../src/bus/bus.ts";
 import { type Bus, type BusSettings, openBus } from "../../src/bus/open.ts";
-import type { ReaderCounts } from "../../src/bus/redis/shard_follower.ts";
+import type { ReaderCounts } from "../../src/bus/redis/reader_counts.ts";
 import type { RedisWriter } from "../../src/bus/redis/writer.ts";
 import { Publisher } from "../../src/feed/publisher.ts";
 import { GatewayTable } from "../../src/market/gateway_table.ts";

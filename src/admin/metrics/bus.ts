@@ -1,7 +1,7 @@
 /** What a process shows of the bus: the feeds that it hears, and its connections to Redis. */
 
 import type { Bus } from "../../bus/open.ts";
-import type { ReaderCounts } from "../../bus/redis/shard_follower.ts";
+import type { ReaderCounts } from "../../bus/redis/reader_counts.ts";
 import type { RedisWriter } from "../../bus/redis/writer.ts";
 import type { WriterCounts } from "../../bus/redis/writer_counts.ts";
 import type { HeardFeed } from "../../market/heard_feed.ts";

@@ -9,10 +9,12 @@ import { LogLimit } from "../../log/log_limit.ts";
 import type { HeardFeed } from "../../market/heard_feed.ts";
 import type { BusListener, BusReader, HeardStream } from "../bus.ts";
 import { BatchDecoder } from "../wire/wire.ts";
+import type { FollowerOptions } from "./follower_options.ts";
 import { MAX_FIELDS, scanHash } from "./hash_scan.ts";
 import type { RedisLink } from "./link.ts";
+import { ReaderCounts } from "./reader_counts.ts";
 import type { RedisKeys } from "./shard.ts";
-import { type FollowerOptions, ReaderCounts, ShardFollower } from "./shard_follower.ts";
+import { ShardFollower } from "./shard_follower.ts";
 import { SkewWatch } from "./skew_watch.ts";
 import type { Subscriber, SubscriberEvents } from "./subscriber.ts";
 

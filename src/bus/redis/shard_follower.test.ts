@@ -9,7 +9,8 @@ import { GatewayTable } from "../../market/gateway_table.ts";
 import { HeardFeed } from "../../market/heard_feed.ts";
 import { PublisherTable } from "../../market/publisher_table.ts";
 import { BatchDecoder, BatchEncoder, type EncodedBatch } from "../wire/wire.ts";
-import { ReaderCounts, ShardFollower } from "./shard_follower.ts";
+import { ReaderCounts } from "./reader_counts.ts";
+import { ShardFollower } from "./shard_follower.ts";
 
 /** A time that may stand on the bus, microseconds since the Unix epoch. */
 const TIME = 1_600_000_000_000_000;

@@ -1,96 +1,27 @@
 /**
- * How a gateway follows one shard: what it has heard, what it has missed, and when the last-value hash must be read to
- * heal. No input or output here: batches and the hash's values come in, records go out to the listener.
+ * Follows one shard for a gateway: notes which batches came and which are missing, and decides when the last-value hash
+ * must be read. No input or output here: batches and values of the hash come in, records go to the listener.
  */
-import type { Clock } from "../../base/clock.ts";
-import { type ClockReading, UNKNOWN_CLOCK } from "../../base/clock_offset.ts";
+
+import { UNKNOWN_CLOCK } from "../../base/clock_offset.ts";
 import { SYMBOL_LENGTH } from "../../base/tick.ts";
 import { BusRecord } from "../../market/bus_record.ts";
-import type { HeardFeed } from "../../market/heard_feed.ts";
-import type { BusListener, HeardStream } from "../bus.ts";
-import { MalformedCounts, type MalformedReason, UNKNOWN_FEED } from "../wire/malformed.ts";
+import type { HeardStream } from "../bus.ts";
+import { UNKNOWN_FEED } from "../wire/malformed.ts";
 import { WireError } from "../wire/unpack.ts";
-import { type BatchDecoder, type BatchHead, feedOfMark, isMarkField, type Mark, parseMark } from "../wire/wire.ts";
+import { type BatchHead, feedOfMark, isMarkField, type Mark, parseMark } from "../wire/wire.ts";
 import { FeedStream } from "./feed_stream.ts";
+import type { FollowerOptions, LeftOut } from "./follower_options.ts";
+import { KeptBatches } from "./kept_batches.ts";
+import { ReadSchedule } from "./read_schedule.ts";
 
-/** What all shards of a gateway have heard, for the metrics. */
-export class ReaderCounts {
-  batches = 0;
-  records = 0;
-  bytes = 0;
-  /** Batches that were there twice, late, or of a leader that has been replaced. */
-  ignored = 0;
-  /** Times that batches were missing. */
-  gaps = 0;
-  /** What was left out since it is not as docs/bus.md says. */
-  readonly malformed = new MalformedCounts();
-  /** Times that a shard was read from the last-value store. */
-  reads = 0;
-  /** Batches of a publisher with another number of shards. */
-  mismatched = 0;
-}
-
-/** Something that was left out, as it is logged. */
-export interface LeftOut {
-  /** Whose it says that it is; empty where that cannot be read. */
-  readonly feed: string;
-  readonly shard: number;
-  readonly reason: MalformedReason;
-  /** The symbol, or what stands in its place; empty where there is none. */
-  readonly symbol: string;
-  readonly from: "batch" | "store";
-  /** What exactly is wrong, where there is more to say. */
-  readonly detail?: string;
-}
-
-/** What the shards of one gateway share. */
-export interface FollowerOptions {
-  readonly shards: number;
-  readonly decoder: BatchDecoder;
-  /** Who is told; nothing is before there is one. */
-  listener: BusListener | undefined;
-  readonly clock: Clock;
-  readonly counts: ReaderCounts;
-  /** How long a stream may say nothing before it counts as silent, in milliseconds. */
-  readonly silence: number;
-  /** The number of a feed's stream on a shard, the same each time it is asked for. */
-  streamOf(feed: string, shard: number): number;
-  /** The feed of a name, the same for all shards. */
-  feedOf(feed: string): HeardFeed;
-  /** How our own clock stands. */
-  readonly offset: ClockReading;
-  /** A publisher speaks whose epoch is earlier than that of one which was heard and is silent: nobody hears it. */
-  outranked(feed: string, epoch: number, known: number): void;
-  /** Something was left out since it is not as docs/bus.md says; it is counted already. */
-  leftOut(what: LeftOut): void;
-  /** Nothing is left of a feed on a shard: it is silent, and the store has no value of it. */
-  forgotten(feed: string, shard: number): void;
-}
-
-/** The most that is kept while a slice of the hash is read, in bytes; beyond it the hash is read once more. */
-const MAX_KEPT_BYTES = 8_388_608;
 /** The most feeds on one shard; more are ignored. */
 const MAX_STREAMS = 1_000;
-/** Waits between reads that did not heal, in milliseconds: the store may be behind until its publisher writes. */
-const FIRST_RETRY = 200;
-const MAX_RETRY = 5_000;
 /**
- * Waits between reads for what could not be read of a batch, in milliseconds. One read may bring it; but a publisher that is broken
- * writes such batches all the time, and a large hash is dear to read.
+ * A feed that has been silent for so many milliseconds is forgotten if the hash has no value of it. A Redis that lost its
+ * data is filled again by then.
  */
-const FIRST_SUSPICION = 1_000;
-const MAX_SUSPICION = 60_000;
-/** How often the hash is read for whether it still has values of feeds that are silent, in milliseconds. */
-const REVIEW_INTERVAL = 300_000;
-/** How long a feed must have been silent to be forgotten when the hash has no value of it, in milliseconds: a Redis that was lost is filled again by then. */
 const FORGET_AFTER = 600_000;
-/**
- * After a read that took longer than this, in milliseconds, no other begins for four times as long as it took longer: a gateway that misses
- * batches all the time must have time for ticks.
- */
-const SHORT_READ = 100;
-const REST_AFTER_READ = 4;
-
 export class ShardFollower {
   readonly shard: number;
   readonly #options: FollowerOptions;
@@ -98,39 +29,28 @@ export class ShardFollower {
   readonly #streams = new Map<string, FeedStream>();
   #isLoaded = false;
   #loadedAt = 0;
-  /** Which read is under way, 0 for none. */
+  /** The number of the current read, 0 for none. */
   #reading = 0;
   #lastRead = 0;
-  /** Whether the hash must be read though nothing is known to be missing. */
-  #isRequired = true;
-  /** What the marks of the read under way tell, by feed. */
+  readonly #schedule = new ReadSchedule();
+  /** The marks of the current read, by feed. */
   readonly #marks = new Map<string, Mark>();
   readonly #unreadableMarks = new Set<string>();
-  /** Streams that the read under way has told to have been alive later than was known. */
+  /** Streams for which the current read had a later sign of life. */
   readonly #renewed = new Set<FeedStream>();
-  /** Batches that came while a slice of the hash was read. */
-  #kept: Buffer[] = [];
-  #keptBytes = 0;
-  #retryDelay = 0;
-  #retryAt = Number.NEGATIVE_INFINITY;
-  #readAt = 0;
-  /** Whether something has come that could not be read, and that the hash may have. */
-  #isSuspicious = false;
-  #suspicionDelay = 0;
-  #suspicionAt = Number.NEGATIVE_INFINITY;
-  #reviewAt = 0;
+  readonly #kept = new KeptBatches();
 
   constructor(options: FollowerOptions, shard: number) {
     this.#options = options;
     this.shard = shard;
   }
 
-  /** Whether the hash has been read since the shard is followed. */
+  /** Whether the hash has been read since the shard was subscribed. */
   get isLoaded(): boolean {
     return this.#isLoaded;
   }
 
-  /** Whether no feed is known on the shard, and it has been read for less than so many milliseconds: one may just begin. */
+  /** Whether no feed is known on the shard, and the hash was read less than `patience` ms ago: one may start just now. */
   isEmpty(now: number, patience: number): boolean {
     return this.#streams.size === 0 && now - this.#loadedAt < patience;
   }
@@ -144,46 +64,30 @@ export class ShardFollower {
     return false;
   }
 
-  /** What is heard of each feed. */
   heard(): HeardStream[] {
     const { clock } = this.#options;
     const [now, micros] = [clock.millis(), clock.micros()];
-    return Array.from(this.#streams, ([feed, stream]) => ({
-      stream: stream.id,
-      feed,
-      shard: this.shard,
-      epoch: stream.epoch,
-      batch: stream.number,
-      heardAt: stream.isHeard ? stream.quietFrom : now - (micros - stream.aliveAt) / 1_000,
-      isSilent: stream.isSilent,
-      isMissing: stream.isIncomplete,
-    }));
+    return Array.from(this.#streams, ([feed, stream]) => stream.describe(feed, this.shard, now, micros));
   }
 
-  /**
-   * Whether it is known of each feed that the hash names whether it lives.
-   * @param patience how long a feed may say nothing before it is taken for dead, in milliseconds
-   */
+  /** Whether each feed of the hash is known to be alive or silent. @param patience see {@link FeedStream.isDecided} */
   isDecided(now: number, patience: number): boolean {
     for (const stream of this.#streams.values()) if (!stream.isDecided(now, patience)) return false;
     return true;
   }
 
-  /** Whether the hash should be read now: {@link beginRead}, and then {@link endRead} or {@link failRead}. */
+  /** Whether the hash should be read now: call {@link beginRead}, then {@link endRead} or {@link failRead}. */
   wantsRead(now: number): boolean {
-    if (this.#reading > 0 || now < this.#retryAt) return false;
-    return this.#isRequired || this.#isMissing() || (this.#isSuspicious && now >= this.#suspicionAt);
+    return this.#reading === 0 && this.#schedule.isDue(now, this.#isMissing());
   }
 
-  /** The connection was lost meanwhile, or is new: whatever was said then is in the hash. */
+  /** Batches may have been missed, after a lost connection for example: the hash has their values. */
   requireRead(): void {
     for (const stream of this.#streams.values()) stream.isMissed = true;
-    this.#isRequired = true;
-    this.#retryAt = Number.NEGATIVE_INFINITY;
-    this.#retryDelay = 0;
+    this.#schedule.requireNow();
   }
 
-  /** A batch has come. The bytes are read before this returns. */
+  /** Takes in a batch. The bytes are not used after this returns. */
   batch(message: Buffer): void {
     const { decoder, counts, listener, shards, clock, offset } = this.#options;
     counts.bytes += message.length;
@@ -191,7 +95,7 @@ export class ShardFollower {
     try {
       head = decoder.begin(message);
     } catch (error) {
-      return this.#broken(error);
+      return this.#leaveOutBatch(error);
     }
     if (head.shards !== shards) {
       counts.mismatched++;
@@ -204,7 +108,7 @@ export class ShardFollower {
       return;
     }
     if (!this.#streams.has(head.feed) && decoder.countMalformed(this.#record) === head.records)
-      return this.#strange(head);
+      return this.#skipUnknown(head);
     const stream = this.#heard(head);
     if (!stream) {
       counts.ignored++;
@@ -213,30 +117,22 @@ export class ShardFollower {
     counts.batches++;
     counts.records += head.records;
     const { feed } = stream;
-    // From the first batch on its times are to be right; later what the one before told will do.
+    // The times of the first batch need its clock reading; for later ones the reading of the batch before is enough.
     if (Number.isNaN(feed.skew)) feed.compare(decoder.peekEnd() ?? UNKNOWN_CLOCK, offset);
     if (this.#apply(head, stream)) feed.compare(decoder.end() ?? UNKNOWN_CLOCK, offset);
     listener?.batchEnd();
     feed.transit.observe(clock.micros() - head.sentAt + feed.correction);
-    if (this.#reading > 0) this.#keep(message);
+    if (this.#reading > 0 && !this.#kept.add(message)) this.#schedule.require();
   }
 
   /**
-   * The hash is about to be read: its marks ({@link takeMarks}), then its records in slices ({@link takeValues}), then
-   * {@link endRead}. In this order, since a mark tells of values that are read after it: those may be newer, never older.
-   * @returns the read's number, which goes with each of these calls
+   * Begins a read of the hash: its marks ({@link takeMarks}), then its records in slices ({@link takeValues}), then
+   * {@link endRead}. In this order, the values are at least as new as the marks.
+   * @returns the number of the read, an argument of these calls
    */
   beginRead(): number {
-    const now = this.#options.clock.millis();
     this.#reading = ++this.#lastRead;
-    this.#readAt = now;
-    this.#isRequired = false;
-    if (this.#isSuspicious) {
-      const isLongAgo = now - this.#suspicionAt > MAX_SUSPICION;
-      this.#suspicionDelay = isLongAgo ? FIRST_SUSPICION : Math.min(MAX_SUSPICION, this.#suspicionDelay * 2);
-      this.#suspicionAt = now + this.#suspicionDelay;
-      this.#isSuspicious = false;
-    }
+    this.#schedule.begin(this.#options.clock.millis());
     this.#marks.clear();
     this.#unreadableMarks.clear();
     this.#renewed.clear();
@@ -247,17 +143,16 @@ export class ShardFollower {
   failRead(read: number): void {
     if (read !== this.#reading) return;
     this.#reading = 0;
-    this.#isRequired = true;
-    this.#forget();
-    this.#backOff();
+    this.#schedule.fail(this.#options.clock.millis());
+    this.#kept.take();
   }
 
-  /** Whether this read still counts: one from before the shard was left does not. */
+  /** Whether this is the current read. */
   isReading(read: number): boolean {
     return read === this.#reading;
   }
 
-  /** Fields and values of the hash, one after the other, among them marks. */
+  /** @param entries fields and values of the hash, alternating, with the marks */
   takeMarks(read: number, entries: readonly Buffer[]): void {
     if (read !== this.#reading) return;
     for (let index = 0; index + 1 < entries.length; index += 2) {
@@ -274,7 +169,7 @@ export class ShardFollower {
   }
 
   /**
-   * Fields and values of the hash, one after the other, among them records.
+   * @param entries fields and values of the hash, alternating, with the records
    * @throws what the listener throws; the hash will be read again
    */
   takeValues(read: number, entries: readonly Buffer[]): void {
@@ -290,76 +185,65 @@ export class ShardFollower {
     }
   }
 
-  /**
-   * The hash has been given.
-   * @param isWhole whether all of it was
-   */
+  /** Ends a read. @param isWhole whether all of the hash was read */
   endRead(read: number, isWhole = true): void {
     if (read !== this.#reading) return;
     const now = this.#options.clock.millis();
     for (const [feed, stream] of this.#streams) {
       if (this.#unreadableMarks.has(feed)) stream.settleUnmarked();
       else stream.settle(this.#marks.get(feed));
-      stream.isMissed &&= stream.isIncomplete || this.#isRequired;
+      stream.isMissed &&= stream.isIncomplete || this.#schedule.isRequired;
       if (!this.#isLoaded) stream.awaitFrom(now);
     }
     if (!this.#isLoaded) this.#loadedAt = now;
     this.#isLoaded = true;
     this.#reading = 0;
-    this.#retryAt = now + REST_AFTER_READ * Math.max(0, now - this.#readAt - SHORT_READ);
-    this.#forget();
+    this.#kept.take();
     for (const [feed, stream] of this.#streams) {
       if (isWhole && stream.namedBy !== read && now - stream.quietFrom >= FORGET_AFTER) {
         this.#streams.delete(feed);
         this.#options.forgotten(feed, this.shard);
         continue;
       }
-      this.#speakUp(stream);
-      if (!stream.isSpeaking && stream.aliveAt !== stream.toldAliveAt) this.#tellSilent(stream);
+      this.#reportSpeaking(stream);
+      if (!stream.isSpeaking && stream.aliveAt !== stream.toldAliveAt) this.#reportSilent(stream);
     }
-    if (this.#isMissing()) this.#backOff();
-    else this.#retryDelay = 0;
+    this.#schedule.end(now, this.#isMissing());
   }
 
-  /** Looks for streams that have gone silent; to be called several times in the time that a silence takes. */
+  /** Detects silent streams. Call it several times per silence time. */
   check(now: number): void {
-    if (now >= this.#reviewAt) {
-      this.#reviewAt = now + REVIEW_INTERVAL;
-      this.#isRequired ||= this.hasSilence;
-    }
+    if (this.#schedule.isReviewDue(now) && this.hasSilence) this.#schedule.require();
     for (const stream of this.#streams.values()) {
       if (stream.isSilent || now - stream.quietFrom < this.#options.silence) continue;
       stream.isSilent = true;
       stream.isHeard = false;
-      if (stream.isSpeaking) this.#tellSilent(stream);
-      // The last batch before the silence may have been lost: nothing would ever tell.
+      if (stream.isSpeaking) this.#reportSilent(stream);
+      // The last batch before the silence may have been lost, and no later one shows it.
       this.requireRead();
     }
   }
 
-  /** The shard is not listened to any more: from now on nothing is known of it. */
+  /** The shard is no longer subscribed. */
   leave(): void {
     for (const stream of this.#streams.values()) {
-      if (stream.isSpeaking) this.#tellSilent(stream);
+      if (stream.isSpeaking) this.#reportSilent(stream);
       stream.leave();
     }
     this.#isLoaded = false;
     this.#reading = 0;
-    this.#forget();
+    this.#kept.take();
     this.requireRead();
   }
 
-  #tellSilent(stream: FeedStream): void {
+  #reportSilent(stream: FeedStream): void {
     stream.isSpeaking = false;
     stream.toldAliveAt = stream.aliveAt;
     this.#options.listener?.silent(stream.id, stream.aliveAt);
   }
 
-  /**
-   * A stream that was silent, or not listened to, is heard: its symbols stand as they say once nothing is missing. Before that they
-   * would be live with the values from before.
-   */
-  #speakUp(stream: FeedStream): void {
+  /** Reports that a stream is heard again, once nothing is missing: before, its symbols would be live with old values. */
+  #reportSpeaking(stream: FeedStream): void {
     if (stream.isSpeaking || !stream.isHeard || !this.#isLoaded || stream.isIncomplete) return;
     stream.isSpeaking = true;
     this.#options.listener?.speaking(stream.id);
@@ -370,24 +254,21 @@ export class ShardFollower {
     return false;
   }
 
-  /** Notes a batch in its stream; undefined when it is to be ignored. */
+  /** Notes a batch in its stream; undefined for one to be ignored. */
   #heard(head: BatchHead): FeedStream | undefined {
     const { clock, counts } = this.#options;
     const now = clock.millis();
     const stream = this.#streams.get(head.feed) ?? this.#join(head.feed, true);
     const heard = stream?.hear(head.epoch, head.number, now, clock.microsAt(now)) ?? "late";
-    // What the leader before still had on its way comes at once, not after a silence.
+    // Late batches of the previous leader come at once, not after a silence.
     if (stream?.isSilent && head.epoch < stream.epoch) this.#options.outranked(head.feed, head.epoch, stream.epoch);
     if (!stream || heard === "late") return undefined;
     if (heard === "gap" && this.#isLoaded) counts.gaps++;
-    this.#speakUp(stream);
+    this.#reportSpeaking(stream);
     return stream;
   }
 
-  /**
-   * A stream that was not known.
-   * @param isHeard whether it speaks; one that the hash names has not been heard yet, and may be dead
-   */
+  /** Adds a stream. @param isHeard whether a batch has come; a feed of which only the hash has values may be dead */
   #join(feed: string, isHeard: boolean): FeedStream | undefined {
     if (this.#streams.size >= MAX_STREAMS) return undefined;
     const { clock, streamOf, feedOf } = this.#options;
@@ -396,7 +277,7 @@ export class ShardFollower {
     return stream;
   }
 
-  /** Gives a batch's records to the listener. Returns whether all could be read, be it that some are left out. */
+  /** Gives the records of a batch to the listener. @returns false where the rest of the batch is unreadable */
   #apply(head: BatchHead, stream: FeedStream, isAgain = false): boolean {
     const { decoder, listener } = this.#options;
     const record = this.#record;
@@ -412,7 +293,7 @@ export class ShardFollower {
         }
         record.epoch = head.epoch;
         record.healed = this.#isLoaded && stream.isMissed;
-        // An older publisher does not tell it, nor does one in another language that is not asked when.
+        // The element is optional.
         if (Number.isNaN(record.receivedAt)) record.receivedAt = head.sentAt;
         if (listener) decoder.keepRow(listener.record(record));
       }
@@ -422,26 +303,26 @@ export class ShardFollower {
         stream.miss();
         throw error;
       }
-      // What could not be read of it may be in the hash all the same.
-      this.#isSuspicious = true;
-      if (!isAgain) this.#broken(error);
+      // The hash may have the values of the unreadable rest.
+      this.#schedule.suspect();
+      if (!isAgain) this.#leaveOutBatch(error);
       return false;
     }
   }
 
-  /** A feed that is not known has written no good record: it is not known now either, so that nobody waits for it. */
-  #strange(head: BatchHead): void {
+  /** Leaves out a batch without a good record from an unknown feed: the feed stays unknown, so that no client waits for it. */
+  #skipUnknown(head: BatchHead): void {
     const { decoder, counts } = this.#options;
     counts.ignored++;
-    // It may have published before, and that was missed.
-    this.#isSuspicious = true;
+    // Earlier batches of it may have been missed.
+    this.#schedule.suspect();
     try {
       for (let left = head.records; left > 0; left--) {
         const reason = decoder.next(this.#record);
         if (reason !== undefined) this.#leaveOut({ reason, symbol: decoder.leftOutSymbol, from: "batch" });
       }
     } catch (error) {
-      this.#broken(error);
+      this.#leaveOutBatch(error);
     }
   }
 
@@ -460,7 +341,7 @@ export class ShardFollower {
     const stream = known ?? this.#join(feed, false);
     if (!stream) return;
     if (!stream.isSpeaking) this.#noteAlive(feed, stream, record);
-    if (!known) this.#tellSilent(stream);
+    if (!known) this.#reportSilent(stream);
     stream.namedBy = this.#reading;
     record.stream = stream.id;
     record.feed = stream.feed;
@@ -470,8 +351,8 @@ export class ShardFollower {
   }
 
   /**
-   * The store tells when a stream was alive that is not heard: when it published what has not been heard here. By the publisher's
-   * clock, so not later than ours.
+   * Derives from the store when a stream that is not heard was last alive: the time of its newest value that was not heard
+   * here. That is by the publisher's clock, so it is limited to our time.
    */
   #noteAlive(feed: string, stream: FeedStream, record: BusRecord): void {
     const mark = this.#marks.get(feed);
@@ -484,14 +365,12 @@ export class ShardFollower {
   }
 
   /**
-   * Applies again what came while a slice of the hash was read, where the slice may be older: the values cannot have gone back, for
-   * `seq` guards them, but the state of a symbol that had no tick can.
+   * Applies again the batches that came while a slice of the hash was read: the slice may have an older state of a symbol.
+   * (Older values it cannot have applied: they have a smaller `seq`.)
    */
   #applyKept(): void {
     const { decoder } = this.#options;
-    const kept = this.#kept;
-    this.#forget();
-    for (const message of kept) {
+    for (const message of this.#kept.take()) {
       const head = decoder.begin(message);
       const stream = this.#streams.get(head.feed);
       const mark = this.#marks.get(head.feed);
@@ -501,26 +380,8 @@ export class ShardFollower {
     }
   }
 
-  #keep(message: Buffer): void {
-    this.#keptBytes += message.length;
-    if (this.#keptBytes > MAX_KEPT_BYTES) {
-      this.#forget();
-      this.#isRequired = true;
-    } else this.#kept.push(Buffer.from(message));
-  }
-
-  #forget(): void {
-    this.#kept = [];
-    this.#keptBytes = 0;
-  }
-
-  #backOff(): void {
-    this.#retryDelay = Math.min(MAX_RETRY, Math.max(FIRST_RETRY, this.#retryDelay * 2));
-    this.#retryAt = Math.max(this.#retryAt, this.#options.clock.millis() + this.#retryDelay);
-  }
-
-  /** A batch, or what is left of it, cannot be read. */
-  #broken(error: unknown): void {
+  /** Counts and logs a batch that is unreadable from some point on. */
+  #leaveOutBatch(error: unknown): void {
     if (!(error instanceof WireError)) throw error;
     this.#leaveOut({ reason: error.reason, symbol: "", from: "batch", detail: error.message });
   }
