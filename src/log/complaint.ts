@@ -1,7 +1,7 @@
 /** Says what is wrong, but not again and again: a fault that lasts comes with every try. */
 import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
-import { RedisDownError } from "../bus/redis/link.ts";
+import { RedisDownError } from "../bus/redis/connection/link.ts";
 
 /** How long a complaint is not repeated, in milliseconds. */
 const INTERVAL = 10_000;

@@ -1,7 +1,7 @@
 /** One feed on one shard, as a gateway hears it: which of its batches are there, and which may be missing. */
-import type { HeardFeed } from "../../market/heard_feed.ts";
-import type { HeardStream } from "../bus.ts";
-import type { Mark } from "../wire/wire.ts";
+import type { HeardFeed } from "../../../market/heard_feed.ts";
+import type { HeardStream } from "../../bus.ts";
+import type { Mark } from "../../wire/wire.ts";
 
 /** What a batch is to its stream. */
 export type Heard = "next" | "gap" | "late";

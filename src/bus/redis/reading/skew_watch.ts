@@ -1,6 +1,6 @@
 /** Tells the log which feeds' clocks differ from ours: one line when one is found, and one when it is so no more. */
 import type { Logger } from "pino";
-import type { HeardFeed } from "../../market/heard_feed.ts";
+import type { HeardFeed } from "../../../market/heard_feed.ts";
 
 /** Below this part of the limit it is well again: a clock near the limit is not told of each second. */
 const WELL = 0.5;

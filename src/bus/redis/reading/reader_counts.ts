@@ -1,4 +1,4 @@
-import { MalformedCounts } from "../wire/malformed.ts";
+import { MalformedCounts } from "../../wire/malformed.ts";
 
 /** What all shards of a gateway have heard, for the metrics. */
 export class ReaderCounts {

@@ -1,10 +1,10 @@
 /** What the followers of a gateway's shards share. */
-import type { Clock } from "../../base/clock.ts";
-import type { ClockReading } from "../../base/clock_offset.ts";
-import type { HeardFeed } from "../../market/heard_feed.ts";
-import type { BusListener } from "../bus.ts";
-import type { MalformedReason } from "../wire/malformed.ts";
-import type { BatchDecoder } from "../wire/wire.ts";
+import type { Clock } from "../../../base/clock.ts";
+import type { ClockReading } from "../../../base/clock_offset.ts";
+import type { HeardFeed } from "../../../market/heard_feed.ts";
+import type { BusListener } from "../../bus.ts";
+import type { MalformedReason } from "../../wire/malformed.ts";
+import type { BatchDecoder } from "../../wire/wire.ts";
 import type { ReaderCounts } from "./reader_counts.ts";
 
 /** Something that was left out, as it is logged. */

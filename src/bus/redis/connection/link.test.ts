@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { Writable } from "node:stream";
 import { test } from "node:test";
 import { pino } from "pino";
-import { busSettings, until } from "../../../test/support/bus_bench.ts";
-import { freePort, RedisServer } from "../../../test/support/redis_server.ts";
-import { SystemClock } from "../../base/clock.ts";
+import { busSettings, until } from "../../../../test/support/bus_bench.ts";
+import { freePort, RedisServer } from "../../../../test/support/redis_server.ts";
+import { SystemClock } from "../../../base/clock.ts";
 import { createClient, redisAccess } from "./client.ts";
 import { RedisLink } from "./link.ts";
 

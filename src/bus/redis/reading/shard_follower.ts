@@ -3,13 +3,13 @@
  * must be read. No input or output here: batches and values of the hash come in, records go to the listener.
  */
 
-import { UNKNOWN_CLOCK } from "../../base/clock_offset.ts";
-import { SYMBOL_LENGTH } from "../../base/tick.ts";
-import { BusRecord } from "../../market/bus_record.ts";
-import type { HeardStream } from "../bus.ts";
-import { UNKNOWN_FEED } from "../wire/malformed.ts";
-import { WireError } from "../wire/unpack.ts";
-import { type BatchHead, feedOfMark, isMarkField, type Mark, parseMark } from "../wire/wire.ts";
+import { UNKNOWN_CLOCK } from "../../../base/clock_offset.ts";
+import { SYMBOL_LENGTH } from "../../../base/tick.ts";
+import { BusRecord } from "../../../market/bus_record.ts";
+import type { HeardStream } from "../../bus.ts";
+import { UNKNOWN_FEED } from "../../wire/malformed.ts";
+import { WireError } from "../../wire/unpack.ts";
+import { type BatchHead, feedOfMark, isMarkField, type Mark, parseMark } from "../../wire/wire.ts";
 import { FeedStream } from "./feed_stream.ts";
 import type { FollowerOptions, LeftOut } from "./follower_options.ts";
 import { KeptBatches } from "./kept_batches.ts";
