@@ -7,15 +7,15 @@ import { UsageError } from "../settings/option.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { BusReader, BusWriter } from "./bus.ts";
 import { MemoryBus } from "./memory.ts";
-import { createClient, redisAccess } from "./redis/client.ts";
-import { ClusterSubscriber } from "./redis/cluster_subscriber.ts";
-import { RedisLink } from "./redis/link.ts";
-import { RedisReader } from "./redis/reader.ts";
+import { createClient, redisAccess } from "./redis/connection/client.ts";
+import { ClusterSubscriber } from "./redis/connection/cluster_subscriber.ts";
+import { RedisLink } from "./redis/connection/link.ts";
+import { RedisSubscriber } from "./redis/connection/subscriber.ts";
+import { describeTarget } from "./redis/connection/url.ts";
+import { RedisReader } from "./redis/reading/reader.ts";
+import type { ReaderCounts } from "./redis/reading/reader_counts.ts";
 import { RedisKeys } from "./redis/shard.ts";
-import type { ReaderCounts } from "./redis/shard_follower.ts";
-import { RedisSubscriber } from "./redis/subscriber.ts";
-import { describeTarget } from "./redis/url.ts";
-import { RedisWriter } from "./redis/writer.ts";
+import { RedisWriter } from "./redis/writing/writer.ts";
 import { MAX_FEED_BYTES } from "./wire/wire.ts";
 
 /** The settings that the bus has. */

@@ -1,9 +1,9 @@
 /** What a process shows of the bus: the feeds that it hears, and its connections to Redis. */
 
 import type { Bus } from "../../bus/open.ts";
-import type { ReaderCounts } from "../../bus/redis/shard_follower.ts";
-import type { RedisWriter } from "../../bus/redis/writer.ts";
-import type { WriterCounts } from "../../bus/redis/writer_counts.ts";
+import type { ReaderCounts } from "../../bus/redis/reading/reader_counts.ts";
+import type { RedisWriter } from "../../bus/redis/writing/writer.ts";
+import type { WriterCounts } from "../../bus/redis/writing/writer_counts.ts";
 import type { HeardFeed } from "../../market/heard_feed.ts";
 import type { Page } from "./page.ts";
 

@@ -2,7 +2,7 @@
  * Reads a shard's last-value hash in slices: read in one go, a hash of a million symbols would hold Redis up for a second, and whoever
  * takes its values for several.
  */
-import { RedisDownError, type RedisLink } from "./link.ts";
+import { RedisDownError, type RedisLink } from "./connection/link.ts";
 
 /** Fields in a slice, about: an answer of 90 KB, which takes Redis a quarter of a millisecond and a reader four with what it makes of it. */
 const SLICE = 500;

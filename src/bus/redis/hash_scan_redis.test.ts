@@ -5,8 +5,8 @@ import { Redis } from "ioredis";
 import { quiet, until } from "../../../test/support/bus_bench.ts";
 import { RedisServer } from "../../../test/support/redis_server.ts";
 import { SystemClock } from "../../base/clock.ts";
+import { RedisDownError, RedisLink } from "./connection/link.ts";
 import { scanHash, scanValues } from "./hash_scan.ts";
-import { RedisDownError, RedisLink } from "./link.ts";
 
 const FIELDS = 5_000;
 let server: RedisServer;

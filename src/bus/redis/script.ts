@@ -3,7 +3,7 @@
  * language runs the same one.
  */
 import { createHash } from "node:crypto";
-import type { RedisArgument, RedisLink } from "./link.ts";
+import type { RedisArgument, RedisLink } from "./connection/link.ts";
 
 export class RedisScript {
   readonly lua: string;

@@ -11,10 +11,10 @@ import { BusRecord } from "../../market/bus_record.ts";
 import { PublisherTable } from "../../market/publisher_table.ts";
 import { openBus } from "../open.ts";
 import { BatchEncoder, MAX_BATCH_RECORDS } from "../wire/wire.ts";
-import { Lease } from "./lease.ts";
-import { RedisLink } from "./link.ts";
+import { RedisLink } from "./connection/link.ts";
 import { FENCE, WRITE } from "./script.ts";
 import { RedisKeys } from "./shard.ts";
+import { Lease } from "./writing/lease.ts";
 
 const keys = new RedisKeys("t", 1);
 let server: RedisServer;

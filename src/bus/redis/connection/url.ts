@@ -1,5 +1,5 @@
 /** Where Redis is, read from one address: a single server, a master that Sentinels name, or a Cluster. */
-import { UsageError } from "../../settings/option.ts";
+import { UsageError } from "../../../settings/option.ts";
 
 /** A host and its port. */
 export interface RedisNode {

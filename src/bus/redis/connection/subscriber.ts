@@ -3,8 +3,8 @@
  * that must not take the commands with it. Here the kind for one server; cluster_subscriber.ts is the other.
  */
 import type { Redis } from "ioredis";
+import type { RedisKeys } from "../shard.ts";
 import type { RedisLink } from "./link.ts";
-import type { RedisKeys } from "./shard.ts";
 
 /** What a subscriber tells. */
 export interface SubscriberEvents {

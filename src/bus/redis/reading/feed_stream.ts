@@ -1,6 +1,7 @@
 /** One feed on one shard, as a gateway hears it: which of its batches are there, and which may be missing. */
-import type { HeardFeed } from "../../market/heard_feed.ts";
-import type { Mark } from "../wire/wire.ts";
+import type { HeardFeed } from "../../../market/heard_feed.ts";
+import type { HeardStream } from "../../bus.ts";
+import type { Mark } from "../../wire/wire.ts";
 
 /** What a batch is to its stream. */
 export type Heard = "next" | "gap" | "late";
@@ -61,6 +62,20 @@ export class FeedStream {
   /** Whether the hash must be read to have everything. */
   get isIncomplete(): boolean {
     return this.#from > 0;
+  }
+
+  /** @param now on the monotonic clock, in milliseconds @param micros since the Unix epoch */
+  describe(feed: string, shard: number, now: number, micros: number): HeardStream {
+    return {
+      stream: this.id,
+      feed,
+      shard,
+      epoch: this.#epoch,
+      batch: this.#number,
+      heardAt: this.isHeard ? this.quietFrom : now - (micros - this.aliveAt) / 1_000,
+      isSilent: this.isSilent,
+      isMissing: this.isIncomplete,
+    };
   }
 
   /** Notes a batch: `late` is one to be ignored, `gap` one before which others are missing. */

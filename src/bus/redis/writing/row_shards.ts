@@ -1,7 +1,7 @@
 /** The shard of each row of a publisher's table: worked out once a row, since a tick must not cost a checksum. */
-import { copied } from "../../base/copied.ts";
-import type { PublisherTable } from "../../market/publisher_table.ts";
-import type { RedisKeys } from "./shard.ts";
+import { copied } from "../../../base/copied.ts";
+import type { PublisherTable } from "../../../market/publisher_table.ts";
+import type { RedisKeys } from "../shard.ts";
 
 export class RowShards {
   readonly #table: PublisherTable;

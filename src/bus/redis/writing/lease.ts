@@ -3,9 +3,9 @@
  * leader cannot write is the fence's work, so nothing depends on clocks that agree.
  */
 import { randomUUID } from "node:crypto";
-import type { RedisLink } from "./link.ts";
-import { ACQUIRE, HOLD, RELEASE } from "./script.ts";
-import type { RedisKeys } from "./shard.ts";
+import type { RedisLink } from "../connection/link.ts";
+import { ACQUIRE, HOLD, RELEASE } from "../script.ts";
+import type { RedisKeys } from "../shard.ts";
 
 /** How long a leader that is not heard of is still taken for alive, in milliseconds. A takeover takes this and a bit. */
 export const LEASE_TIME = 1_500;

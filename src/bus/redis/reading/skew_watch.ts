@@ -1,6 +1,6 @@
 /** Logs each feed whose clock differs from ours: one line when the difference begins, and one when it ends. */
-import type { RateLimitedLog } from "../../log/rate_limited_log.ts";
-import type { HeardFeed } from "../../market/heard_feed.ts";
+import type { RateLimitedLog } from "../../../log/rate_limited_log.ts";
+import type { HeardFeed } from "../../../market/heard_feed.ts";
 
 /** Below this part of the limit a clock agrees again: one near the limit does not cause a line each second. */
 const AGREED = 0.5;

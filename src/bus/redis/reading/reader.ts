@@ -3,17 +3,19 @@
  * last-value store. shard_follower.ts decides, this file does.
  */
 import type { Logger } from "pino";
-import type { Clock } from "../../base/clock.ts";
-import { FAULT_LIMIT, RateLimitedLog } from "../../log/rate_limited_log.ts";
-import type { HeardFeed } from "../../market/heard_feed.ts";
-import type { BusListener, BusReader, HeardStream } from "../bus.ts";
-import { BatchDecoder } from "../wire/wire.ts";
-import { MAX_FIELDS, scanHash } from "./hash_scan.ts";
-import { isConnectionLoss, type RedisLink } from "./link.ts";
-import type { RedisKeys } from "./shard.ts";
-import { type FollowerOptions, ReaderCounts, ShardFollower } from "./shard_follower.ts";
+import type { Clock } from "../../../base/clock.ts";
+import { FAULT_LIMIT, RateLimitedLog } from "../../../log/rate_limited_log.ts";
+import type { HeardFeed } from "../../../market/heard_feed.ts";
+import type { BusListener, BusReader, HeardStream } from "../../bus.ts";
+import { BatchDecoder } from "../../wire/wire.ts";
+import { isConnectionLoss, type RedisLink } from "../connection/link.ts";
+import type { Subscriber, SubscriberEvents } from "../connection/subscriber.ts";
+import { MAX_FIELDS, scanHash } from "../hash_scan.ts";
+import type { RedisKeys } from "../shard.ts";
+import type { FollowerOptions } from "./follower_options.ts";
+import { ReaderCounts } from "./reader_counts.ts";
+import { ShardFollower } from "./shard_follower.ts";
 import { SkewWatch } from "./skew_watch.ts";
-import type { Subscriber, SubscriberEvents } from "./subscriber.ts";
 
 /** What a reader is made of. */
 export interface ReaderOptions {

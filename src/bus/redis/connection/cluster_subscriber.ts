@@ -6,9 +6,9 @@
 import slotOf from "cluster-key-slot";
 import { Cluster, type Redis } from "ioredis";
 import type { Logger } from "pino";
+import type { RedisKeys } from "../shard.ts";
 import { createNodeClient, type RedisAccess } from "./client.ts";
 import type { RedisLink } from "./link.ts";
-import type { RedisKeys } from "./shard.ts";
 import type { Subscriber, SubscriberEvents } from "./subscriber.ts";
 
 /** How soon the Cluster is asked again who owns what, while a shard is not listened to. In milliseconds. */

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pino } from "pino";
-import { ManualClock } from "../../base/clock.ts";
-import { RateLimitedLog } from "../../log/rate_limited_log.ts";
-import { HeardFeed } from "../../market/heard_feed.ts";
+import { ManualClock } from "../../../base/clock.ts";
+import { RateLimitedLog } from "../../../log/rate_limited_log.ts";
+import { HeardFeed } from "../../../market/heard_feed.ts";
 import { SkewWatch } from "./skew_watch.ts";
 
 test("a clock that is off is told once, and once that it is so no more; doubt and small differences are not", () => {

@@ -4,10 +4,10 @@
  */
 import { Cluster, type Redis } from "ioredis";
 import type { Logger } from "pino";
-import type { Clock } from "../../base/clock.ts";
-import { ClockOffset } from "../../base/clock_offset.ts";
-import { Histogram } from "../../base/histogram.ts";
-import { RateLimitedLog } from "../../log/rate_limited_log.ts";
+import type { Clock } from "../../../base/clock.ts";
+import { ClockOffset } from "../../../base/clock_offset.ts";
+import { Histogram } from "../../../base/histogram.ts";
+import { RateLimitedLog } from "../../../log/rate_limited_log.ts";
 import type { RedisClient } from "./client.ts";
 
 /** How often the other end is asked whether it is there, in milliseconds. */

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { ConnectionOptions } from "node:tls";
 import { Cluster, Redis, type RedisOptions } from "ioredis";
-import { UsageError } from "../../settings/option.ts";
+import { UsageError } from "../../../settings/option.ts";
 import { parseRedisUrl, type RedisNode, type RedisTarget } from "./url.ts";
 
 /** A client of any topology. */

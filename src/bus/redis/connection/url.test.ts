@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { withoutSecrets } from "../../log/secrets.ts";
-import { UsageError } from "../../settings/option.ts";
+import { withoutSecrets } from "../../../log/secrets.ts";
+import { UsageError } from "../../../settings/option.ts";
 import { describeTarget, parseRedisUrl } from "./url.ts";
 
 test("a single server has a port, a database and TLS by its scheme", () => {

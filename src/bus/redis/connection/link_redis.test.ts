@@ -4,9 +4,9 @@ import { Writable } from "node:stream";
 import { mock, test } from "node:test";
 import { Cluster } from "ioredis";
 import { pino } from "pino";
-import { busSettings, until } from "../../../test/support/bus_bench.ts";
-import { freePort, RedisServer } from "../../../test/support/redis_server.ts";
-import { SystemClock } from "../../base/clock.ts";
+import { busSettings, until } from "../../../../test/support/bus_bench.ts";
+import { freePort, RedisServer } from "../../../../test/support/redis_server.ts";
+import { SystemClock } from "../../../base/clock.ts";
 import { createClient, redisAccess } from "./client.ts";
 import { RedisLink } from "./link.ts";
 

@@ -4,16 +4,16 @@
  */
 
 import type { Logger } from "pino";
-import type { Clock } from "../../base/clock.ts";
-import type { ClockReading } from "../../base/clock_offset.ts";
-import type { BusRecord } from "../../market/bus_record.ts";
-import type { PublisherTable } from "../../market/publisher_table.ts";
-import { ChangedRows } from "../changed_rows.ts";
-import type { Handover } from "../handover.ts";
-import { type BatchEncoder, MAX_BATCH_RECORDS, type Mark, parseMark } from "../wire/wire.ts";
-import { RedisDownError, type RedisLink } from "./link.ts";
-import { WRITE } from "./script.ts";
-import type { RedisKeys } from "./shard.ts";
+import type { Clock } from "../../../base/clock.ts";
+import type { ClockReading } from "../../../base/clock_offset.ts";
+import type { BusRecord } from "../../../market/bus_record.ts";
+import type { PublisherTable } from "../../../market/publisher_table.ts";
+import { ChangedRows } from "../../changed_rows.ts";
+import type { Handover } from "../../handover.ts";
+import { type BatchEncoder, MAX_BATCH_RECORDS, type Mark, parseMark } from "../../wire/wire.ts";
+import { RedisDownError, type RedisLink } from "../connection/link.ts";
+import { WRITE } from "../script.ts";
+import type { RedisKeys } from "../shard.ts";
 import type { WriterCounts } from "./writer_counts.ts";
 
 /** A shard on which nothing was written for so long gets an empty batch, in milliseconds. */

@@ -3,17 +3,17 @@
  * a shard with a write under way gathers the rows that change meanwhile, each once.
  */
 import type { Logger } from "pino";
-import type { Clock } from "../../base/clock.ts";
-import { FAULT_LIMIT, RateLimitedLog } from "../../log/rate_limited_log.ts";
-import { BusRecord } from "../../market/bus_record.ts";
-import type { PublisherTable } from "../../market/publisher_table.ts";
-import type { BusWriter } from "../bus.ts";
-import { Handover } from "../handover.ts";
-import { BatchDecoder, BatchEncoder } from "../wire/wire.ts";
+import type { Clock } from "../../../base/clock.ts";
+import { FAULT_LIMIT, RateLimitedLog } from "../../../log/rate_limited_log.ts";
+import { BusRecord } from "../../../market/bus_record.ts";
+import type { PublisherTable } from "../../../market/publisher_table.ts";
+import type { BusWriter } from "../../bus.ts";
+import { Handover } from "../../handover.ts";
+import { BatchDecoder, BatchEncoder } from "../../wire/wire.ts";
+import { isConnectionLoss, type RedisLink } from "../connection/link.ts";
+import type { RedisKeys } from "../shard.ts";
 import { HOLD_INTERVAL, Lease } from "./lease.ts";
-import { isConnectionLoss, type RedisLink } from "./link.ts";
 import { RowShards } from "./row_shards.ts";
-import type { RedisKeys } from "./shard.ts";
 import { ShardWriter } from "./shard_writer.ts";
 import { takeOver } from "./takeover.ts";
 import { WriteGap } from "./write_gap.ts";

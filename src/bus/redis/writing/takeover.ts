@@ -3,14 +3,14 @@
  * read, to which nothing can be added any more.
  */
 
-import { BusRecord } from "../../market/bus_record.ts";
-import type { PublisherTable } from "../../market/publisher_table.ts";
-import { WireError } from "../wire/unpack.ts";
-import { type BatchDecoder, isMarkField, parseMark } from "../wire/wire.ts";
-import { scanValues } from "./hash_scan.ts";
-import type { RedisLink } from "./link.ts";
-import { FENCE } from "./script.ts";
-import type { RedisKeys } from "./shard.ts";
+import { BusRecord } from "../../../market/bus_record.ts";
+import type { PublisherTable } from "../../../market/publisher_table.ts";
+import { WireError } from "../../wire/unpack.ts";
+import { type BatchDecoder, isMarkField, parseMark } from "../../wire/wire.ts";
+import type { RedisLink } from "../connection/link.ts";
+import { scanValues } from "../hash_scan.ts";
+import { FENCE } from "../script.ts";
+import type { RedisKeys } from "../shard.ts";
 
 /** How many shards are taken over at once: it takes a round trip for each slice of one. */
 const AT_ONCE = 8;

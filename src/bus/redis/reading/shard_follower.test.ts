@@ -2,14 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encode } from "@msgpack/msgpack";
 import fc from "fast-check";
-import { ManualClock } from "../../base/clock.ts";
-import { LIVE, STALE } from "../../base/tick.ts";
-import { BusRecord } from "../../market/bus_record.ts";
-import { GatewayTable } from "../../market/gateway_table.ts";
-import { HeardFeed } from "../../market/heard_feed.ts";
-import { PublisherTable } from "../../market/publisher_table.ts";
-import { BatchDecoder, BatchEncoder, type EncodedBatch } from "../wire/wire.ts";
-import { ReaderCounts, ShardFollower } from "./shard_follower.ts";
+import { ManualClock } from "../../../base/clock.ts";
+import { LIVE, STALE } from "../../../base/tick.ts";
+import { BusRecord } from "../../../market/bus_record.ts";
+import { GatewayTable } from "../../../market/gateway_table.ts";
+import { HeardFeed } from "../../../market/heard_feed.ts";
+import { PublisherTable } from "../../../market/publisher_table.ts";
+import { BatchDecoder, BatchEncoder, type EncodedBatch } from "../../wire/wire.ts";
+import { ReaderCounts } from "./reader_counts.ts";
+import { ShardFollower } from "./shard_follower.ts";
 
 /** A time that may stand on the bus, microseconds since the Unix epoch. */
 const TIME = 1_600_000_000_000_000;
