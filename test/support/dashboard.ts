@@ -59,7 +59,8 @@ export const dashboards: readonly Dashboard[] = readdirSync(`${ROOT}dashboards`)
 
 /**
  * An expression as Grafana asks it, with every variable at All.
- * @param rateInterval what Grafana puts in for `$__rate_interval`: four times the interval between two scrapes, at least
+ * @param rateInterval what Grafana puts in for `$__rate_interval`: four times the interval between two scrapes, at
+ * least
  */
 export function substituted(expression: string, variables: readonly Variable[], rateInterval: string): string {
   let text = expression.replaceAll("$__rate_interval", rateInterval);

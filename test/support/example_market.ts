@@ -86,8 +86,8 @@ export class ExampleMarket {
   }
 
   /**
-   * So many ticks of a symbol in one go, of which the bus sees the last. A tick's bid and last are its seq and a half, so
-   * that what a client shows can be checked.
+   * So many ticks of a symbol in one go, of which the bus sees the last. A tick's bid and last are its seq and a half,
+   * so that what a client shows can be checked.
    * @returns the seq of the last
    */
   tick(symbol: string, count = 1): number {

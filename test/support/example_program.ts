@@ -11,7 +11,9 @@ import { fileURLToPath } from "node:url";
 const EXAMPLES = fileURLToPath(new URL("../../examples/", import.meta.url));
 /** A build fetches the modules and compiles them, the first time on a machine its standard library as well. */
 const BUILD_TIME = 300_000;
-/** How long a test waits for a line or an end, ms: after many failures an example waits for 30 s until its next attempt. */
+/**
+ * How long a test waits for a line or an end, ms: after many failures an example waits for 30 s until its next attempt.
+ */
 const PATIENCE = 60_000;
 
 /** An example's language: what runs the example, or why it cannot be run here. */

@@ -45,7 +45,9 @@ export class FaultProxy {
     return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1/stream`;
   }
 
-  /** Connections that something gets through; the global WebSocket waits on half-open ones for an answer to its close. */
+  /**
+   * Connections that something gets through; the global WebSocket waits on half-open ones for an answer to its close.
+   */
   get open(): number {
     return [...this.#pairs].filter((pair) => !pair.isSilent).length;
   }
@@ -83,7 +85,8 @@ export class FaultProxy {
       socket
         .setNoDelay()
         .on("error", () => {})
-        // A half-open connection is one where neither end is told of the other's: it is over when both have given it up.
+        // A half-open connection is one where neither end is told of the other's: it is over when both have given it
+        // up.
         .on("close", () => (!pair.isSilent || (client.closed && gateway.closed)) && this.#end(pair));
     client.on("data", (chunk) => !pair.isSilent && gateway.write(chunk));
     const line = new DelayLine<Buffer>(

@@ -13,11 +13,11 @@ export function madeUp(
   const entry = new QuoteRecord(symbol, { micros: () => now });
   entry.link = { current: true, reason: "", since: 0 };
   entry.fields = Object.keys(values) as Field[];
-  tell(entry, values);
+  setValues(entry, values);
   return { entry, quote: new RecordQuote(entry, { fields: undefined, changed: () => {}, status: () => {} }) };
 }
 
 /** Other values. */
-export function tell(entry: QuoteRecord, values: { readonly [F in Field]?: number | null }): void {
+export function setValues(entry: QuoteRecord, values: { readonly [F in Field]?: number | null }): void {
   for (const [field, value] of Object.entries(values)) entry.values[fieldIndex(field)] = value ?? Number.NaN;
 }

@@ -1,6 +1,7 @@
 /**
  * A program for the test of a thousand reconnects: `node --expose-gc reconnecting.testing.ts URL WS COUNT`. It follows
- * prices from a gateway that cuts every connection, and says, as JSON, what it holds after a tenth of them and at the end.
+ * prices from a gateway that cuts every connection, and says, as JSON, what it holds after a tenth of them and at the
+ * end.
  */
 import { WebSocket as WsSocket } from "ws";
 import { TickgateClient } from "../../src/client/client.ts";

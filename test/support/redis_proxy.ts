@@ -1,4 +1,7 @@
-/** A TCP proxy before a Redis that loses messages of channels, holds them back, or takes its time: the network at its worst. */
+/**
+ * A TCP proxy before a Redis that loses messages of channels, holds them back, or takes its time: the network at its
+ * worst.
+ */
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { DelayLine } from "./delay_line.ts";

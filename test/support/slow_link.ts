@@ -1,4 +1,6 @@
-/** A link to a gateway through which only so many bytes a second come: one queue, as a slow line or a slow reader is. */
+/**
+ * A link to a gateway through which only so many bytes a second come: one queue, as a slow line or a slow reader is.
+ */
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 

@@ -1,6 +1,6 @@
 /**
- * A healthy client beside an attack: it pings, in a thread of its own, and tells how long the slowest answer took. What the
- * attack makes the test's own thread do does not count.
+ * A healthy client beside an attack: it pings, in a thread of its own, and tells how long the slowest answer took. What
+ * the attack makes the test's own thread do does not count.
  */
 import { once } from "node:events";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";

@@ -1,10 +1,13 @@
-/** How far the gateway's clock is from this one: as pings tell it, the quickest of late being the truest. */
+/**
+ * Estimates how far the gateway's clock is from this one: the recent ping with the shortest round trip is the most
+ * exact.
+ */
 
 import type { ClientTime } from "../connection/time.ts";
 import type { GatewayTime } from "../quotes/quote_record.ts";
 
-/** Pings. */
-const STANDS_FOR = 8;
+/** The number of pings for which a shortest round trip is kept. */
+const BEST_FOR = 8;
 
 export class ClockSync implements GatewayTime {
   /** The last measured round trip, ms; undefined before the first. */
@@ -12,9 +15,9 @@ export class ClockSync implements GatewayTime {
   /** How far the gateway's clock is ahead, microseconds. */
   offset = 0;
   readonly #time: ClientTime;
-  /** The shortest round trip of late, and for how many pings that stands. */
+  /** The shortest recent round trip, ms, and for how many more pings it is kept. */
   #best = 0;
-  #standsFor = 0;
+  #bestFor = 0;
 
   constructor(time: ClientTime) {
     this.#time = time;
@@ -24,19 +27,22 @@ export class ClockSync implements GatewayTime {
     return this.#time.micros() + this.offset;
   }
 
-  /** A new gateway has told its time: right but for the way here. @param time microseconds since the Unix epoch */
+  /**
+   * Takes the time in `hello`, which is late by the latency of the message.
+   * @param time microseconds since the Unix epoch
+   */
   greeted(time: number): void {
-    this.#standsFor = 0;
+    this.#bestFor = 0;
     this.offset = time - this.#time.micros();
   }
 
-  /** A ping that was sent then, ms, was answered with the gateway's time. */
+  /** Takes the gateway's time in the answer to a ping. @param sentAt when the ping was sent, ms */
   ponged(sentAt: number, time: number): void {
     const roundTrip = this.#time.millis() - sentAt;
     this.roundTrip = roundTrip;
-    if (this.#standsFor-- > 0 && roundTrip > this.#best) return;
+    if (this.#bestFor-- > 0 && roundTrip > this.#best) return;
     this.#best = roundTrip;
-    this.#standsFor = STANDS_FOR;
+    this.#bestFor = BEST_FOR;
     this.offset = time + roundTrip * 500 - this.#time.micros();
   }
 }

@@ -14,8 +14,8 @@ test("commands go out no faster than the gateway takes them, and are made when t
     () => (waiting > 0 ? { op: "ping", id: ++made + 0 * waiting-- } : undefined),
     () => sent.push(time.millis()),
   );
-  outbox.kick();
-  outbox.kick();
+  outbox.flush();
+  outbox.flush();
   assert.deepEqual([sent.length, made], [4, 4], "a burst of half a second's");
   time.advance(10_000);
   assert.equal(sent.length, 30);
@@ -25,11 +25,11 @@ test("commands go out no faster than the gateway takes them, and are made when t
       assert.ok(last - first + 1 <= 10 + ((sent[last] - sent[first]) / 1_000) * 10);
   assert.equal(time.timers, 0, "where nothing waits, no timer runs");
   waiting = 10;
-  outbox.kick();
+  outbox.flush();
   assert.equal(time.timers, 1);
   outbox.close();
   assert.equal(time.timers, 0);
-  outbox.kick();
+  outbox.flush();
   time.advance(10_000);
   assert.equal(made, 34);
 });

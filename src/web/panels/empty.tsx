@@ -1,4 +1,4 @@
-/** What stands where there are no rows: why, and what to do about it. */
+/** The text in place of rows when there are none: the reason, and an action. */
 import type { Page } from "../page/page.ts";
 import { useCell } from "./hooks.ts";
 

@@ -1,4 +1,4 @@
-/** What the keys do, what the signs mean, and who made what is used here. */
+/** The help dialog: keys, signs, and credits. */
 import { Dialog } from "./dialog.tsx";
 
 const KEYS: readonly (readonly [string, string])[] = [

@@ -1,4 +1,4 @@
-/** The search box: symbols and patterns to add. A combobox, as assistive technology knows it. */
+/** The search box for symbols and patterns to add: an ARIA combobox. */
 import { useEffect, useState } from "preact/hooks";
 import type { Page } from "../page/page.ts";
 import { type Suggestion, suggest } from "../state/directory.ts";

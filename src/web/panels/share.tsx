@@ -1,4 +1,4 @@
-/** A list as a link, and what to do with a list that came by one. */
+/** The dialog with a link to the list, and the bar above a list that was opened by a link. */
 import { useRef, useState } from "preact/hooks";
 import type { Page } from "../page/page.ts";
 import { Dialog } from "./dialog.tsx";
@@ -26,11 +26,11 @@ export function ShareDialog({ page, onClose }: { page: Page; onClose: () => void
   const copy = async () => {
     field.current?.select();
     try {
-      // Only where the page came over TLS, or from this machine.
+      // Works only over TLS or from localhost.
       await navigator.clipboard.writeText(page.link);
       setCopied(true);
     } catch {
-      // The link is selected: the user's own keys copy it.
+      // The link is selected, so the user can copy it.
     }
   };
   return (

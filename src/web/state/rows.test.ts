@@ -40,7 +40,7 @@ test("sorted, rows are by their value; what has none is last, either way round",
     Object.entries(prices).map(([symbol, last]) => {
       const instrument = new Instrument(symbol);
       const quote = { seq: 1, last, bid: null, ask: null, open: 2, volume: 1, eventTime: 5, receivedAt: 5 };
-      instrument.see(quote as unknown as Quote, 0);
+      instrument.update(quote as unknown as Quote, 0);
       return [symbol, instrument];
     }),
   );
