@@ -79,7 +79,7 @@ test("the examples of docs/client.md print what they say", { concurrency: 4 }, a
   await Promise.all(examples.map((example) => t.test(`example ${example.name}`, () => run(example))));
 });
 
-test("docs/client.md tells of every option, event, member and violation", () => {
+test("docs/client.md documents every option, event, member and violation", () => {
   const names = (file: string, from: RegExp) => {
     const [, body] = from.exec(readFileSync(new URL(file, import.meta.url), "utf8")) ?? [];
     return [...(body ?? "").matchAll(/^ {2}(?:readonly )?([a-zA-Z]+)[?(:]/gm)].map(([, name]) => name);

@@ -153,7 +153,7 @@ async function suffer(t: TestContext, WebSocket: SocketConstructor | undefined):
     subscriptions.map(({ quotes }) => quotes.size),
     [200, 50, 50],
   );
-  // What was told last is what there is, of what is in sight.
+  // The last delivered tick is the latest one, for visible symbols.
   await until(client, () => [...pattern.quotes.values()].every((quote) => seen.get(quote)?.[0] === quote.seq), "calls");
   assert.ok(rounds > 0);
   const { reconnects } = client.stats;

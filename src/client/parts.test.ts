@@ -27,14 +27,14 @@ const handleOf = (symbol: string) => SYMBOLS.indexOf(symbol) + 1;
 
 class Run {
   readonly client: TickgateClient;
-  readonly told: string[];
+  readonly events: string[];
   readonly gateway: FakeSocket;
   #seq = 1;
 
   constructor() {
-    const { client, told } = fakeClient({ intervalTolerance: 1e9 });
+    const { client, events } = fakeClient({ intervalTolerance: 1e9 });
     this.client = client;
-    this.told = told;
+    this.events = events;
     client.on("error", () => {});
     client.subscribe([...SYMBOLS, ...REFUSED], { interval: 0 });
     this.gateway = FakeSocket.last;
@@ -76,7 +76,7 @@ class Run {
     );
     return {
       quotes: quotes.sort(),
-      said: this.told.filter((line) => /^(granted|rejected|error|ended|violation)/.test(line)).sort(),
+      said: this.events.filter((line) => /^(granted|rejected|error|ended|violation)/.test(line)).sort(),
       violations: this.client.violations,
     };
   }
@@ -112,8 +112,8 @@ test("any split of an answer, with anything between its parts, has the same resu
   );
 });
 
-test("a command is answered when its last part has come: an error after a part still tells what to ask for again", async () => {
-  const { client, time, told } = fakeClient();
+test("the last part completes an answer: after an error between parts, the command is retried", async () => {
+  const { client, time, events } = fakeClient();
   client.subscribe(["A", "B"], { interval: 50 });
   const gateway = FakeSocket.last;
   gateway.hello({ heartbeat: 60_000 });
@@ -130,7 +130,7 @@ test("a command is answered when its last part has come: an error after a part s
     gateway.takeCommands().map(({ id, ...command }) => command),
     [{ op: "subscribe", symbols: ["A", "B"], interval: 50 }],
   );
-  assert.ok(told.includes("error internal"));
+  assert.ok(events.includes("error internal"));
   // After the last part there is nothing to ask for again.
   gateway.say({ ...part, id: 2, more: true });
   gateway.say({ ...part, id: 2, symbols: [["B", 2]] });

@@ -31,8 +31,8 @@ export class Reconciler {
   readonly #due = new Map<string, Spec>();
 
   /** @param messageBytes the size limit of the gateway for a command */
-  constructor(wishes: Demand, messageBytes: number) {
-    this.#demand = wishes;
+  constructor(demand: Demand, messageBytes: number) {
+    this.#demand = demand;
     this.#messageBytes = messageBytes;
     this.changed();
   }

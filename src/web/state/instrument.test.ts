@@ -43,7 +43,7 @@ test("the change has its sign whatever the open's is; of an open that is 0 or no
   assert.deepEqual(moved(5, 5), [0, 0]);
 });
 
-test("it is told which way the price went when it last changed", () => {
+test("the direction is that of the last price change", () => {
   const instrument = new Instrument("A");
   const directions = [5, 5, 6, 6, 4].map((last, index) => {
     instrument.update(quoteAt(index + 1, { last }), 0);
