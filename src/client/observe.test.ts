@@ -5,7 +5,7 @@ import { observe } from "./observe.ts";
 
 type Told = (entries: { target: object; isIntersecting: boolean }[]) => void;
 
-/** What browsers have: tells which elements are on the screen. */
+/** A double of the browser's class, which reports the elements on the screen. */
 class FakeObserver {
   static all: FakeObserver[] = [];
   readonly elements = new Set<object>();

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { FakeSocket, fakeClient, ManualTime, settled } from "../../test/support/fake_connection.ts";
 import { type ClientOptions, type Quote, TickgateClient, type TickgateError } from "./client.ts";
 
-/** A client that is connected to a gateway that the test plays. */
+/** A client that is connected to a gateway of the test. */
 function open(options: ClientOptions = {}) {
   const parts = fakeClient(options);
   parts.client.connect();
@@ -12,7 +12,7 @@ function open(options: ClientOptions = {}) {
   return { ...parts, gateway: FakeSocket.last };
 }
 
-/** What was asked for since the last look, without ids. */
+/** The commands since the last call, without ids. */
 async function asked(gateway: FakeSocket): Promise<unknown[]> {
   await settled();
   return gateway.takeCommands().map(({ id, ...command }) => command);
@@ -209,7 +209,7 @@ test("a hidden page has the background interval; when it is visible again, the l
   await asked(gateway);
   client.visible = false;
   assert.deepEqual(await asked(gateway), [{ op: "subscribe", symbols: ["A"], interval: 10_000 }]);
-  // What was on its way still.
+  // A tick that was sent before the change.
   time.advance(200);
   gateway.say([300_000, [1, 5, 1, 1, 1]]);
   assert.deepEqual(calls, [1]);

@@ -27,7 +27,7 @@ test("failed attempts are made again, later each time and never later than half 
   client.connect();
   const waits: number[] = [];
   for (let attempt = 0; attempt < 9; attempt++) {
-    // As Node's own WebSocket does: an error, and no close.
+    // Like Node's own WebSocket: an error without a close.
     FakeSocket.last.fail("no network");
     assert.equal(client.connection.phase, "waiting");
     const { retryIn } = client.connection as { retryIn: number };

@@ -86,7 +86,7 @@ test("a symbol that nobody publishes is stale until its first tick, whether or n
   FakeSocket.last.hello();
   FakeSocket.last.grant(["A", "B"]);
   assert.deepEqual(shown(), ["stale the connection was lost", "stale the connection was lost"]);
-  // This gateway has never had a tick of them.
+  // This gateway has never received a tick of them.
   FakeSocket.last.say(nobody);
   assert.deepEqual(shown(), ["stale unknown", "stale unknown"]);
   FakeSocket.last.say({ op: "status", symbols: ["A"], state: "live", since: 8 });

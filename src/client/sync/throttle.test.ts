@@ -19,7 +19,7 @@ test("commands stay within the gateway's rate limit, and are made only when they
   assert.deepEqual([sent.length, made], [4, 4], "a burst of half a second's");
   time.advance(10_000);
   assert.equal(sent.length, 30);
-  // A bucket of 10, filled 10 a second, as the gateway has it, never runs dry.
+  // The gateway's token bucket, of 10 with 10 per second, is never empty.
   for (let first = 0; first < sent.length; first++)
     for (let last = first; last < sent.length; last++)
       assert.ok(last - first + 1 <= 10 + ((sent[last] - sent[first]) / 1_000) * 10);

@@ -105,11 +105,11 @@ function textOf({ phase, since, reason }: LinkState, now: number): string {
     case "silent":
       return `Nothing heard for ${spanText(now - since)}: prices are from ${clockText(since, now)} and may be old.`;
     case "refused":
-      return `It says: ${reason}.`;
+      return `Reason: ${reason}.`;
     case "connecting":
       return reason ? "It does not answer yet." : "";
     default: {
-      const why = isGiven(reason) && !isRestart(reason) ? `It says: ${reason}. ` : "";
+      const why = isGiven(reason) && !isRestart(reason) ? `Reason: ${reason}. ` : "";
       return `${why}Prices are from ${clockText(since, now)}, ${spanText(now - since)} old.`;
     }
   }

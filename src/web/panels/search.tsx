@@ -100,8 +100,8 @@ export function Search({ page }: { page: Page }) {
         {suggestions.length === 0 && (
           <p class="nothing">
             {isUnknown
-              ? "The gateway does not say what it has: type a whole symbol."
-              : "Nothing like this. Symbols are of A-Z 0-9 . _ - :"}
+              ? "The symbols of the gateway cannot be loaded: type a whole symbol."
+              : "No match. A symbol consists of A-Z 0-9 . _ - :"}
           </p>
         )}
       </div>

@@ -9,7 +9,7 @@ export function SharedBar({ page }: { page: Page }) {
   if (!isShared) return null;
   return (
     <div class="banner plain">
-      <p>This list came by a link. Your own is as you left it.</p>
+      <p>This list is from a link. Your own list is unchanged.</p>
       <button type="button" onClick={() => page.keepShared()}>
         Keep this one
       </button>
@@ -35,7 +35,7 @@ export function ShareDialog({ page, onClose }: { page: Page; onClose: () => void
   };
   return (
     <Dialog title="Share this list" onClose={onClose}>
-      <p>Whoever opens this link sees these symbols and patterns, live.</p>
+      <p>This link shows these symbols and patterns, live.</p>
       <div class="copy">
         <input
           ref={field}

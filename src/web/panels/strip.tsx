@@ -67,7 +67,7 @@ export function Strip({ page, isCovered }: { page: Page; isCovered: boolean }) {
           id="updates"
           title="Updates"
           text={value(`${shortText(Math.round(numbers.ticks))}/s`)}
-          hint="Ticks that came"
+          hint="Ticks received"
         />
         <Figure
           id="frames"
@@ -79,7 +79,7 @@ export function Strip({ page, isCovered }: { page: Page; isCovered: boolean }) {
           id="painted"
           title="Painted"
           text={`${Math.round(numbers.painted)}/s`}
-          hint="Times that the grid was painted"
+          hint="How often the grid was painted"
         />
         <Figure
           id="conflated"
@@ -91,13 +91,13 @@ export function Strip({ page, isCovered }: { page: Page; isCovered: boolean }) {
           id="bytes"
           title="Data"
           text={value(`${bytesText(Math.round(numbers.bytes))}/s`)}
-          hint="All that came from the gateway"
+          hint="All bytes from the gateway"
         />
         <Figure
           id="age"
           title="Age p50 / p99"
           text={value(`${measureText(numbers.p50)} / ${measureText(numbers.p99)}`)}
-          hint="How old ticks were when they came, from the source's own time; of the last seconds"
+          hint="Age of the latest ticks on arrival, by the time of the source"
         />
         <Figure id="count" title="Symbols" text={countText(symbols)} />
       </dl>
