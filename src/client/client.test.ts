@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeSocket, fakeClient } from "../../test/support/fake_connection.ts";
 
-test("what the caller gets wrong is said at once", () => {
+test("invalid arguments throw at once", () => {
   const { client } = fakeClient();
   assert.throws(() => client.subscribe(["abc"]), /RangeError: "abc" is no symbol/);
   assert.throws(() => client.subscribe("A*B"), /RangeError: "A\*B" is no symbol/);
@@ -15,16 +15,16 @@ test("what the caller gets wrong is said at once", () => {
   assert.throws(() => client.subscribe(["A"], { fields: ["bid", "bid"] }), /RangeError: fields must be named/);
 });
 
-test("refusals, errors and quality are told", () => {
-  const { client, told } = fakeClient();
+test("refusals, errors and quality are emitted as events", () => {
+  const { client, events } = fakeClient();
   client.connect();
   FakeSocket.last.hello();
-  told.length = 0;
+  events.length = 0;
   const rejected = [{ symbol: "A", code: "too_many_symbols", message: "full" }];
   FakeSocket.last.say({ op: "subscribed", interval: 0, fields: ["bid"], symbols: [], rejected });
   FakeSocket.last.say({ op: "error", code: "internal", message: "x", retryable: true });
   FakeSocket.last.say({ op: "quality", state: "conflating", interval: 900, reason: "client" });
-  assert.deepEqual(told, [
+  assert.deepEqual(events, [
     "rejected A: too_many_symbols",
     "error too_many_symbols",
     "error internal",
@@ -33,10 +33,10 @@ test("refusals, errors and quality are told", () => {
 });
 
 test("pings measure the round trip and the clocks' difference", () => {
-  const { client, time, told } = fakeClient({ pingInterval: 1_000 });
+  const { client, time, events } = fakeClient({ pingInterval: 1_000 });
   client.connect();
   FakeSocket.last.hello({ heartbeat: 60_000 });
-  told.length = 0;
+  events.length = 0;
   assert.deepEqual(FakeSocket.last.takeCommands(), [{ op: "ping", id: 1 }]);
   time.advance(40);
   const there = time.micros() + 5_000_000 - 20_000;
@@ -44,12 +44,12 @@ test("pings measure the round trip and the clocks' difference", () => {
   assert.deepEqual([client.stats.roundTrip, client.stats.clockOffset], [40, 5_000_000]);
   FakeSocket.last.say({ op: "pong", id: 99, time: 1 });
   FakeSocket.last.say({ op: "pong", time: 1 });
-  assert.deepEqual(told, ["pong 40"]);
+  assert.deepEqual(events, ["pong 40"]);
   time.advance(1_000);
   assert.deepEqual(FakeSocket.last.takeCommands(), [{ op: "ping", id: 2 }]);
 });
 
-test("pings that nobody answers do not pile up", () => {
+test("at most one ping waits for its answer", () => {
   const { client } = fakeClient();
   client.connect();
   FakeSocket.last.hello({ limits: { symbols: 1, commandsPerSecond: 10_000, messageBytes: 256 } });
@@ -58,7 +58,7 @@ test("pings that nobody answers do not pile up", () => {
 });
 
 test("a listener can be taken away, and may end the client from within", () => {
-  const { client, told } = fakeClient();
+  const { client, events } = fakeClient();
   const stop = client.on("state", (state) => state === "live" && client.close());
   client.connect();
   FakeSocket.last.hello();
@@ -67,5 +67,5 @@ test("a listener can be taken away, and may end the client from within", () => {
   client.connect();
   FakeSocket.last.hello();
   assert.equal(client.state, "live");
-  assert.equal(told.at(-1), "open");
+  assert.equal(events.at(-1), "open");
 });

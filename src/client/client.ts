@@ -1,12 +1,12 @@
 /**
- * The client: live prices from a Tickgate gateway, in browsers and Node. It keeps the connection, asks again for what
- * is wanted after each loss of it, and never shows an old price as a live one.
+ * The client: live prices from a Tickgate gateway, in browsers and Node. It reconnects after each loss of the
+ * connection, subscribes again, and never shows an old price as a live one.
  * @module tickgate/client
  */
 import type { Bye, Control, Hello } from "../protocol/messages.ts";
 import { SUBPROTOCOLS, type Subprotocol } from "../protocol/messages.ts";
 import { Connection, type ConnectionState } from "./connection/connection.ts";
-import { reportUnheard, TickgateError } from "./connection/error.ts";
+import { reportUnhandled, TickgateError } from "./connection/error.ts";
 import { globalSocket, type SocketConstructor } from "./connection/socket.ts";
 import { type ClientTime, SYSTEM_TIME } from "./connection/time.ts";
 import { ViolationCounter, type Violations } from "./connection/violations.ts";
@@ -46,110 +46,111 @@ export type {
   Symbols,
 } from "./sync/subscription.ts";
 
-/** How a client connects, and how often it asks for what nobody sees. */
+/** How a client connects, and at which intervals it subscribes to what is not visible. */
 export interface ClientOptions {
   /** Default: the global one. */
   readonly WebSocket?: SocketConstructor;
-  /** Default: MessagePack. The other one is offered as well. */
+  /** The preferred subprotocol. Default: MessagePack. The client offers the other one as well. */
   readonly subprotocol?: Subprotocol;
-  /** How often what is off the screen (see {@link Subscription.hide}) is asked for, ms. Default 5,000. */
+  /** The interval of symbols that are off the screen (see {@link Subscription.hide}), ms. Default 5,000. */
   readonly hiddenInterval?: number;
-  /** How often anything is asked for while the whole page is hidden, ms. Default 30,000. */
+  /** The shortest interval of all symbols while the whole page is hidden, ms. Default 30,000. */
   readonly backgroundInterval?: number;
-  /** Whether `visible` follows the page's visibility by itself, where there is a page. Default true. */
+  /** Whether the client sets `visible` from the visibility of the page, in a browser. Default true. */
   readonly followVisibility?: boolean;
-  /** How often the round trip is measured, ms; 0 for never. Default 10,000. */
+  /** The time between two measurements of the round trip, ms; 0 for none. Default 10,000. */
   readonly pingInterval?: number;
   /**
-   * How much less than the granted interval may lie between two ticks of a symbol, by their `sentAt`, before it counts
-   * as a violation, ms. Default 10: a turn of the gateway may last a few milliseconds, and a frame is stamped in it.
+   * How much shorter than the granted interval the time between two ticks of a symbol may be, by their `sentAt`, before
+   * it counts as a violation, ms. Default 10: a flush of the gateway may last a few milliseconds, and `sentAt` is the
+   * time within the flush.
    */
   readonly intervalTolerance?: number;
   readonly time?: ClientTime;
-  /** Numbers from 0 to below 1, for the spread of reconnects. */
+  /** Numbers from 0 to below 1, which spread the reconnects of many clients. */
   readonly random?: () => number;
 }
 
-/** What has come, in all. */
+/** Totals since the client was made. */
 export interface ClientStats {
   /** The last measured round trip, ms; undefined before the first. */
   readonly roundTrip: number | undefined;
-  /** How far the gateway's clock is ahead of this one, microseconds, give or take half the round trip. */
+  /** How far the gateway's clock is ahead of this one, microseconds; the error is at most half the round trip. */
   readonly clockOffset: number;
-  /** Data frames, ticks in them, and bytes of all messages. */
+  /** Data frames, the ticks in them, and the bytes of all messages. */
   readonly frames: number;
   readonly ticks: number;
   readonly bytes: number;
-  /** Ticks left out because newer ones replaced them. */
+  /** Ticks that were not sent because newer ones replaced them. */
   readonly conflated: number;
-  /** Ticks that the gateway missed, and said so (`gap`). */
+  /** Ticks that the gateway missed and reported (`gap`). */
   readonly lost: number;
-  /** How often it said so of a symbol, and how often that a symbol's count began anew. */
+  /** How often it reported missed ticks of a symbol, and how often it reported that a symbol's `seq` began again. */
   readonly gaps: number;
   readonly resets: number;
   /** Connections made after the first. */
   readonly reconnects: number;
-  /** How old the latest 2,048 ticks, snapshots left out, were when they came, by the gateway's clock. */
+  /** The age on arrival of the latest 2,048 ticks without snapshots, by the gateway's clock. */
   readonly age: AgeQuantiles;
 }
 
 const DEFAULTS = { hiddenInterval: 5_000, backgroundInterval: 30_000, pingInterval: 10_000, intervalTolerance: 10 };
 
-/** One connection to a gateway, made again when it is lost, and the quotes of all symbols that are subscribed to. */
+/** One connection to a gateway, which is made again when it is lost, and the quotes of all subscribed symbols. */
 export class TickgateClient {
   readonly #time: ClientTime;
   readonly #options: ClientOptions & typeof DEFAULTS;
   readonly #listeners = new Listeners();
   readonly #violations: ViolationCounter;
   readonly #sync: ClockSync;
-  readonly #wishes = new Demand<OwnedSubscription>();
-  readonly #claims = new Set<OwnedSubscription>();
+  readonly #demand = new Demand<OwnedSubscription>();
+  readonly #subscriptions = new Set<OwnedSubscription>();
   readonly #quotes = new Map<string, Quote>();
-  readonly #book: QuoteStore;
+  readonly #store: QuoteStore;
   readonly #connection: Connection;
   readonly #host: SubscriptionHost;
-  /** Whose quotes are the client's own: all who listen. */
-  readonly #audience: QuoteListener;
-  #dialogue: CommandChannel | undefined;
+  /** The listener of the client's own quotes: it passes changes on as events. */
+  readonly #quoteListener: QuoteListener;
+  #commands: CommandChannel | undefined;
   #isVisible = true;
   #state: ClientState = "connecting";
-  #unfollow: (() => void) | undefined;
+  #stopFollowing: (() => void) | undefined;
 
   /**
-   * Connects with the first `subscribe`, or with `connect`.
+   * The client connects with the first `subscribe`, or with `connect`.
    * @param url of the gateway: `wss://HOST/v1/stream`
-   * @throws RangeError when an interval is none
+   * @throws RangeError when an interval is out of range
    * @throws Error where there is no WebSocket
    */
   constructor(url: string, options: ClientOptions = {}) {
     const { WebSocket = globalSocket(), subprotocol = SUBPROTOCOLS[0], time = SYSTEM_TIME } = options;
     const { random = Math.random } = options;
     const listeners = this.#listeners;
-    const violations = new ViolationCounter((...told) => listeners.tell("violation", ...told));
+    const violations = new ViolationCounter((...args) => listeners.emit("violation", ...args));
     this.#time = time;
     this.#options = { ...DEFAULTS, ...options };
     checkInterval(this.#options.hiddenInterval);
     checkInterval(this.#options.backgroundInterval);
     this.#violations = violations;
     this.#sync = new ClockSync(time);
-    this.#audience = {
+    this.#quoteListener = {
       fields: undefined,
-      changed: (quote) => listeners.tell("quote", quote),
-      status: (...told) => listeners.tell("status", ...told),
+      changed: (quote) => listeners.emit("quote", quote),
+      status: (...args) => listeners.emit("status", ...args),
     };
     this.#host = {
       time,
-      pace: (interval, hiddenInterval, isHidden) => this.#pace(interval, hiddenInterval, isHidden),
-      changed: (...told) => this.#changed(...told),
+      interval: (interval, hiddenInterval, isHidden) => this.#intervalFor(interval, hiddenInterval, isHidden),
+      changed: (...args) => this.#demandChanged(...args),
     };
-    this.#book = new QuoteStore({
+    this.#store = new QuoteStore({
       time,
       sync: this.#sync,
       violations,
       tolerance: this.#options.intervalTolerance,
-      granted: (entry) => this.#granted(entry),
-      ticked: (quote, conflated) => listeners.tell("tick", quote, conflated),
-      frame: (...told) => listeners.tell("frame", ...told),
+      granted: (record) => this.#granted(record),
+      ticked: (quote, conflated) => listeners.emit("tick", quote, conflated),
+      frame: (...args) => listeners.emit("frame", ...args),
     });
     this.#connection = new Connection(url, {
       WebSocket,
@@ -157,18 +158,18 @@ export class TickgateClient {
       time,
       random,
       violations,
-      state: (state) => this.#stands(state),
+      state: (state) => this.#connectionChanged(state),
       message: (message) => this.#message(message),
-      frame: (data) => this.#book.frame(data),
+      frame: (data) => this.#store.frame(data),
     });
   }
 
-  /** How it stands, in one word. When it is not `live`, no quote is. */
+  /** The state of the client. When it is not `live`, no quote is. */
   get state(): ClientState {
     return this.#state;
   }
 
-  /** How it stands, in detail. */
+  /** The state of the connection, in detail. */
   get connection(): ConnectionState {
     return this.#connection.state;
   }
@@ -184,25 +185,27 @@ export class TickgateClient {
     return this.#quotes;
   }
 
-  /** What is known of a symbol; undefined when no subscription covers it, or a pattern does and there is no such symbol. */
+  /**
+   * The quote of a symbol; undefined when no subscription covers it, or only a pattern and the symbol does not exist.
+   */
   get(symbol: string): Quote | undefined {
     return this.#quotes.get(symbol);
   }
 
-  /** How often the gateway has broken a promise of the protocol: all 0 at a good one. */
+  /** How often the gateway has violated the protocol: all 0 with a correct gateway. */
   get violations(): Violations {
     return this.#violations.counts;
   }
 
-  /** What has come, in all, and how old it was. */
+  /** Totals since the client was made, and the age of ticks. */
   get stats(): ClientStats {
     const { roundTrip, offset: clockOffset } = this.#sync;
     const { bytes, made } = this.#connection;
-    const { counts, ages } = this.#book;
+    const { counts, ages } = this.#store;
     return { roundTrip, clockOffset, ...counts, bytes, reconnects: Math.max(0, made - 1), age: ages.quantiles };
   }
 
-  /** Whether somebody looks. While nobody does, everything is asked for at the background interval. */
+  /** Whether the user sees the page. While not, all symbols have the background interval at least. */
   get visible(): boolean {
     return this.#isVisible;
   }
@@ -210,22 +213,22 @@ export class TickgateClient {
   set visible(visible: boolean) {
     if (visible === this.#isVisible) return;
     this.#isVisible = visible;
-    this.#dialogue?.open();
-    for (const claim of this.#claims) claim.look();
+    this.#commands?.changed();
+    for (const subscription of this.#subscriptions) subscription.flush();
   }
 
-  /** @returns what takes the listener away again */
+  /** @returns a function that removes the listener */
   on<E extends ClientEvent>(event: E, listener: (...args: ClientEvents[E]) => void): () => void {
     return this.#listeners.add(event, listener);
   }
 
   /**
-   * Connects, and again whenever the connection is lost, until {@link close} or until the gateway says no. While the next
-   * attempt is waited for, it is made now.
+   * Connects, and reconnects whenever the connection is lost, until {@link close} or a final refusal by the gateway. If
+   * the client waits for its next attempt, it makes it now.
    */
   connect(): void {
     if (this.#options.followVisibility !== false)
-      this.#unfollow ??= followVisibility(this.#time, (visible) => {
+      this.#stopFollowing ??= followVisibility(this.#time, (visible) => {
         this.visible = visible;
       });
     this.#connection.start();
@@ -233,93 +236,94 @@ export class TickgateClient {
 
   /** Ends the connection and all subscriptions for good. */
   close(): void {
-    for (const claim of this.#claims) claim.close();
+    for (const subscription of this.#subscriptions) subscription.close();
     this.#connection.end("closed by its owner");
   }
 
   /**
-   * Wants symbols, and patterns such as `SIM:*`, now and on every connection to come, and connects if nothing has yet.
-   * The callback is called whenever a quote has changed: with new values no more often than the interval, and at once
-   * when its state is another. Without one, loop over the subscription, or look into its `quotes`.
-   * @throws RangeError when something is no symbol, no interval or no field
-   * @throws TickgateError `closed` when the client is
+   * Subscribes to symbols, and to patterns such as `SIM:*`, on this connection and on every later one; connects if
+   * the client has not connected yet. The callback is called whenever a quote has changed: with new values at most once
+   * per interval, and at once when its state has changed. Without a callback, loop over the subscription, or read its
+   * `quotes`.
+   * @throws RangeError when a symbol, a pattern, an interval or a field is not valid
+   * @throws TickgateError `closed` when the client is closed
    */
   subscribe(symbols: Symbols, callback?: QuoteCallback): Subscription;
   subscribe(symbols: Symbols, options: SubscribeOptions, callback?: QuoteCallback): Subscription;
   subscribe(symbols: Symbols, options: SubscribeOptions | QuoteCallback = {}, callback?: QuoteCallback): Subscription {
     if (typeof options === "function") return this.subscribe(symbols, {}, options);
     if (this.#state === "closed") throw new TickgateError("closed", `the client is closed: ${this.closeReason}`);
-    const claim = new OwnedSubscription(this.#host, symbols, options, callback);
-    if (claim.closed) return claim;
-    this.#claims.add(claim);
-    this.#changed(claim, claim.all());
+    const subscription = new OwnedSubscription(this.#host, symbols, options, callback);
+    if (subscription.closed) return subscription;
+    this.#subscriptions.add(subscription);
+    this.#demandChanged(subscription, subscription.affected());
     if (this.connection.phase === "idle") this.connect();
-    return claim;
+    return subscription;
   }
 
-  /** Measures the round trip: the answer is told as `pong`. Does nothing without a connection. */
+  /** Measures the round trip: the answer is the event `pong`. Does nothing without a connection. */
   ping(): void {
-    this.#dialogue?.ping();
+    this.#commands?.ping();
   }
 
-  #pace(interval: number, hiddenInterval = this.#options.hiddenInterval, isHidden: boolean): number {
+  #intervalFor(interval: number, hiddenInterval = this.#options.hiddenInterval, isHidden: boolean): number {
     if (!this.#isVisible) return Math.ceil(Math.max(interval, hiddenInterval, this.#options.backgroundInterval));
     return isHidden ? Math.ceil(Math.max(interval, hiddenInterval)) : interval;
   }
 
-  /** What a claim wants has changed: of these symbols, or of all and of patterns. */
-  #changed(claim: OwnedSubscription, symbols: readonly string[] | undefined): void {
-    const wishes = this.#wishes;
-    if (claim.closed) this.#claims.delete(claim);
-    for (const symbol of symbols ?? [...wishes.named, ...claim.selection.named]) {
-      wishes.look(claim, symbol);
-      // What is named has a quote before it is granted.
-      if (claim.selection.symbols.get(symbol)) this.#book.entry(symbol);
+  /** What a subscription asks for has changed: for these symbols, or where none are given for all and for patterns. */
+  #demandChanged(subscription: OwnedSubscription, symbols: readonly string[] | undefined): void {
+    const demand = this.#demand;
+    if (subscription.closed) this.#subscriptions.delete(subscription);
+    for (const symbol of symbols ?? [...demand.named, ...subscription.selection.named]) {
+      demand.update(subscription, symbol);
+      // A symbol that is named has a quote before it is granted.
+      if (subscription.selection.symbols.get(symbol)) this.#store.record(symbol);
     }
-    if (!symbols) wishes.lookAtPatterns(claim);
-    for (const symbol of symbols ?? this.#book.entries.keys()) this.#regard(claim, symbol);
-    this.#dialogue?.open(symbols);
+    if (!symbols) demand.updatePatterns(subscription);
+    for (const symbol of symbols ?? this.#store.records.keys()) this.#attachOrDetach(subscription, symbol);
+    this.#commands?.changed(symbols);
   }
 
-  /** Brings in line whether a claim covers a symbol and whether it has its quote. */
-  #regard(claim: OwnedSubscription, symbol: string): void {
-    const entry = this.#book.entries.get(symbol);
-    const isCovered = claim.selection.covers(symbol);
-    if (!entry || isCovered === claim.quotes.has(symbol)) return;
-    if (!isCovered) claim.unfollow(entry);
-    const [quote = new RecordQuote(entry, this.#audience)] = entry.quotes;
+  /** Gives a subscription the quote of a symbol that it now covers, or takes away one that it no longer covers. */
+  #attachOrDetach(subscription: OwnedSubscription, symbol: string): void {
+    const record = this.#store.records.get(symbol);
+    const isCovered = subscription.selection.covers(symbol);
+    if (!record || isCovered === subscription.quotes.has(symbol)) return;
+    if (!isCovered) subscription.detach(record);
+    const [quote = new RecordQuote(record, this.#quoteListener)] = record.quotes;
     if (isCovered) {
       this.#quotes.set(symbol, quote);
-      if (entry.quotes.length === 0) entry.quotes = [quote];
-      claim.follow(entry);
-    } else if (entry.quotes.length === 1) {
+      if (record.quotes.length === 0) record.quotes = [quote];
+      subscription.attach(record);
+    } else if (record.quotes.length === 1) {
       this.#quotes.delete(symbol);
-      entry.quotes = [];
-      this.#book.release(entry);
-      this.#listeners.tell("ended", quote);
+      record.quotes = [];
+      this.#store.release(record);
+      this.#listeners.emit("ended", quote);
     }
   }
 
-  #stands(state: ConnectionState): void {
+  #connectionChanged(state: ConnectionState): void {
     const { phase } = state;
     const before = this.#state;
     this.#state = stateOf(state);
-    if (phase === "silent") this.#book.setCurrent(false, "nothing heard");
+    if (phase === "silent") this.#store.setCurrent(false, "nothing heard");
     else if (phase !== "open") this.#lost("reason" in state ? state.reason : "");
-    else if (this.#dialogue) this.#book.setCurrent(true, "");
-    else this.#greeted(state.hello);
+    else if (this.#commands) this.#store.setCurrent(true, "");
+    else this.#helloReceived(state.hello);
     if (phase === "ended") this.#ended(state.reason, state.refused);
-    // Who was told before may have changed it.
+    // A listener that was called before may have changed the state.
     if (this.connection !== state) return;
-    this.#listeners.tell("connection", state);
-    if (this.#state !== before) this.#listeners.tell("state", this.#state);
+    this.#listeners.emit("connection", state);
+    if (this.#state !== before) this.#listeners.emit("state", this.#state);
   }
 
-  #greeted(hello: Hello): void {
-    this.#book.connected();
-    this.#dialogue = new CommandChannel(hello, {
+  #helloReceived(hello: Hello): void {
+    this.#store.connected();
+    this.#commands = new CommandChannel(hello, {
       time: this.#time,
-      wishes: this.#wishes,
+      demand: this.#demand,
       sync: this.#sync,
       pingInterval: this.#options.pingInterval,
       send: (command) => this.#connection.send(command),
@@ -328,49 +332,49 @@ export class TickgateClient {
   }
 
   #lost(reason: string): void {
-    if (!this.#dialogue) return;
-    this.#dialogue.close();
-    this.#dialogue = undefined;
-    this.#book.disconnected(reason);
+    if (!this.#commands) return;
+    this.#commands.close();
+    this.#commands = undefined;
+    this.#store.disconnected(reason);
   }
 
   #ended(reason: string, refused: boolean): void {
-    this.#unfollow?.();
-    this.#unfollow = undefined;
+    this.#stopFollowing?.();
+    this.#stopFollowing = undefined;
     if (!refused) return;
     const error = new TickgateError("refused", reason);
-    for (const claim of this.#claims) claim.refuse(error);
+    for (const subscription of this.#subscriptions) subscription.refused(error);
     this.#failed(error);
   }
 
   #failed(error: TickgateError): void {
-    if (!this.#listeners.has("error")) reportUnheard(error);
-    this.#listeners.tell("error", error);
+    if (!this.#listeners.has("error")) reportUnhandled(error);
+    this.#listeners.emit("error", error);
   }
 
   #message(message: Exclude<Control, Hello | Bye>): void {
     switch (message.op) {
       case "subscribed":
-        this.#book.granted(message);
-        for (const rejection of message.rejected) this.#listeners.tell("rejected", rejection);
-        return this.#dialogue?.subscribed(message);
+        this.#store.granted(message);
+        for (const rejection of message.rejected) this.#listeners.emit("rejected", rejection);
+        return this.#commands?.subscribed(message);
       case "unsubscribed":
-        this.#book.ended(message);
-        return this.#dialogue?.unsubscribed(message);
+        this.#store.ended(message);
+        return this.#commands?.unsubscribed(message);
       case "status":
-        return this.#book.status(message);
+        return this.#store.status(message);
       case "quality":
-        return this.#listeners.tell("quality", message);
+        return this.#listeners.emit("quality", message);
       case "error":
-        return this.#dialogue?.failed(message);
+        return this.#commands?.failed(message);
       case "pong":
-        if (this.#dialogue?.ponged(message)) this.#listeners.tell("pong", this.#sync.roundTrip as number);
+        if (this.#commands?.ponged(message)) this.#listeners.emit("pong", this.#sync.roundTrip as number);
     }
   }
 
-  #granted(entry: QuoteRecord): void {
-    for (const claim of this.#wishes.of(entry.symbol)) this.#regard(claim, entry.symbol);
-    const [quote] = entry.quotes;
-    if (quote) this.#listeners.tell("granted", quote);
+  #granted(record: QuoteRecord): void {
+    for (const subscription of this.#demand.sources(record.symbol)) this.#attachOrDetach(subscription, record.symbol);
+    const [quote] = record.quotes;
+    if (quote) this.#listeners.emit("granted", quote);
   }
 }

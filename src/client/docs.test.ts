@@ -14,7 +14,7 @@ const URL_IN_DOCS = "wss://prices.example.com/v1/stream";
 /** How long an example may take, ms. */
 const DEADLINE = 30_000;
 
-/** What an example may count on: a page, and a client where it makes none. */
+/** What the examples need: a page, and a client if they do not make one. */
 const PAGE_OF_EXAMPLES = `
   globalThis.document = {
     visibilityState: "visible",
@@ -27,7 +27,7 @@ const PAGE_OF_EXAMPLES = `
 
 before(() => buildClient());
 
-/** The examples of the page, and what each says that it prints. */
+/** The examples of the page, and the lines that each must print. */
 const examples = [...PAGE.matchAll(/```ts\n(.*?)```/gs)].map(([, code], index) => {
   const expected = [...code.matchAll(/^\/\/ → (.*)$/gm)].map(([, line]) => line);
   const heading = PAGE.slice(0, PAGE.indexOf(code))
@@ -37,12 +37,12 @@ const examples = [...PAGE.matchAll(/```ts\n(.*?)```/gs)].map(([, code], index) =
   return { name: `${index + 1}, ${heading}`, code, expected };
 });
 
-/** Whether all that is expected has been printed, in whatever order. */
+/** Whether all expected lines have been printed, in any order. */
 function holds(lines: readonly string[], expected: readonly string[]): boolean {
   return expected.every((line) => lines.includes(line));
 }
 
-// At the same time: most of it is waiting for a process to start.
+// In parallel: most of the time is waiting for processes to start.
 test("the examples of docs/client.md print what they say", { concurrency: 4 }, async (t) => {
   assert.ok(examples.length >= 10);
   const run = async ({ name, code, expected }: (typeof examples)[number]) => {
@@ -54,7 +54,7 @@ test("the examples of docs/client.md print what they say", { concurrency: 4 }, a
       gateway.publisher.tick("COINBASE:BTC-USD", { bid: 64_000, ask: 64_001, last: 64_000.5 }, Date.now() * 1_000);
     };
     tick();
-    // What is seen changes its terms when it has begun: a market that rests says nothing then.
+    // showOnly changes the interval after the start: a market without ticks would print nothing then.
     const ticking = code.includes("showOnly(") ? setInterval(tick, 500) : undefined;
     const own = code.includes("new TickgateClient(")
       ? ""
@@ -79,7 +79,7 @@ test("the examples of docs/client.md print what they say", { concurrency: 4 }, a
   await Promise.all(examples.map((example) => t.test(`example ${example.name}`, () => run(example))));
 });
 
-test("docs/client.md tells of every option, event, member and violation", () => {
+test("docs/client.md documents every option, event, member and violation", () => {
   const names = (file: string, from: RegExp) => {
     const [, body] = from.exec(readFileSync(new URL(file, import.meta.url), "utf8")) ?? [];
     return [...(body ?? "").matchAll(/^ {2}(?:readonly )?([a-zA-Z]+)[?(:]/gm)].map(([, name]) => name);
@@ -94,7 +94,7 @@ test("docs/client.md tells of every option, event, member and violation", () => 
     ...VIOLATIONS,
   ];
   assert.ok(all.length > 60, String(all.length));
-  for (const name of all) assert.match(PAGE, new RegExp(`\\b${name}\\b`), `${name} is not told of`);
+  for (const name of all) assert.match(PAGE, new RegExp(`\\b${name}\\b`), `${name} is not documented`);
 });
 
 test("the library imports nothing of Node's, and of the server only what is shared", () => {

@@ -1,4 +1,4 @@
-/** What a client tells, and who listens. */
+/** The events of a client, and their listeners. */
 import type { Quality, Rejection } from "../protocol/messages.ts";
 import type { ConnectionState } from "./connection/connection.ts";
 import { reportThrown, type TickgateError } from "./connection/error.ts";
@@ -6,33 +6,35 @@ import type { Violation } from "./connection/violations.ts";
 import type { Quote, QuoteState } from "./quotes/quote.ts";
 import type { ClientState } from "./state.ts";
 
-/** By event, what its listeners are called with. */
+/** The arguments of each event's listeners. */
 export interface ClientEvents {
-  /** Prices are live or not: see {@link ClientState}. */
+  /** The state of the client has changed: see {@link ClientState}. */
   state: [state: ClientState];
   /** The same in detail. */
   connection: [connection: ConnectionState];
   /** A quote has changed in a value or in its state. */
   quote: [quote: Quote];
-  /** A tick: the quote is as it stands now. `conflated`: how many ticks it replaced on the way. */
+  /** A tick: the quote has its values. `conflated`: how many ticks it replaced. */
   tick: [quote: Quote, conflated: number];
-  /** The gateway said how a symbol stands; `gap`: ticks were missed, and what comes next is whole again. */
+  /** The gateway reported the state of a symbol; `gap`: it missed ticks, and the next tick is complete again. */
   status: [quote: Quote, state: QuoteState | "gap", reason: string];
-  /** A symbol was granted: its snapshot follows. Again with each change of terms and each reconnect. */
+  /** A symbol was granted: its snapshot follows. Also after each change of a subscription and each reconnect. */
   granted: [quote: Quote];
-  /** Nobody wants the symbol any more: its quote has left the client. */
+  /** No subscription covers the symbol any more: the client has dropped its quote. */
   ended: [quote: Quote];
-  /** A symbol or pattern was not granted. It is asked for again on the next connection, or sooner where that may help. */
+  /**
+   * A symbol or pattern was refused. The client asks again on the next connection, or sooner where that may succeed.
+   */
   rejected: [rejection: Rejection];
-  /** Updates come less often than granted, or as often again. */
+  /** The gateway sends updates less often than granted, or again as often. */
   quality: [quality: Quality];
-  /** All ticks of one data frame have been told: the moment to paint. */
+  /** The events of all ticks of one data frame have been emitted: the time to paint. */
   frame: [sentAt: number, ticks: number];
   /** A ping was answered. `roundTrip`: ms. */
   pong: [roundTrip: number];
-  /** Something was refused or failed. Where nobody listens, it is said on the console. */
+  /** Something was refused or failed. Without a listener it is written to the console. */
   error: [error: TickgateError];
-  /** The gateway broke a promise of the protocol. */
+  /** The gateway violated the protocol. */
   violation: [violation: Violation, detail: string];
 }
 
@@ -43,7 +45,7 @@ type Listener<E extends ClientEvent> = (...args: ClientEvents[E]) => void;
 export class Listeners {
   readonly #byEvent = new Map<ClientEvent, Set<unknown>>();
 
-  /** @returns what takes it away again */
+  /** @returns a function that removes the listener */
   add<E extends ClientEvent>(event: E, listener: Listener<E>): () => void {
     const all = this.#byEvent.get(event) ?? new Set();
     this.#byEvent.set(event, all);
@@ -55,8 +57,8 @@ export class Listeners {
     return (this.#byEvent.get(event)?.size ?? 0) > 0;
   }
 
-  /** Tells all who listen. What one of them throws is reported, and the others are told all the same. */
-  tell<E extends ClientEvent>(event: E, ...args: ClientEvents[E]): void {
+  /** Calls all listeners of an event. An error that one of them throws is reported, and the others are still called. */
+  emit<E extends ClientEvent>(event: E, ...args: ClientEvents[E]): void {
     const all = this.#byEvent.get(event);
     if (!all) return;
     for (const listener of all as Set<Listener<E>>) {

@@ -1,4 +1,4 @@
-/** The client behind a network at its worst, before a real gateway: nothing wanted is lost, nothing comes twice. */
+/** The client with network faults and a real gateway: no wanted tick is lost, and none arrives twice. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { WebSocket as WsSocket } from "ws";
@@ -12,12 +12,12 @@ const SOCKETS: [string, SocketConstructor | undefined][] = [
   ["the global WebSocket", undefined],
   ["the package ws", WsSocket],
 ];
-/** The gateway's heartbeat, ms: two of them without a sound make prices stale, three end a connection. */
+/** The gateway's heartbeat, ms: two without a message make prices stale, three end a connection. */
 const HEARTBEAT = 1_000;
 /** The most time between two faults, ms. */
 const PAUSE = 100;
 
-/** A market that goes on while gateways come and go. */
+/** A market that continues while gateways start and stop. */
 class Market {
   readonly port: number;
   readonly #random: Random;
@@ -57,7 +57,7 @@ class Market {
   }
 }
 
-// At the same time: most of it is waiting.
+// In parallel: most of the time is waiting.
 test("a gateway that is cut off, slow, silent, garbled and restarted", { concurrency: true }, async (t) => {
   await Promise.all(SOCKETS.map(([name, WebSocket]) => t.test(`over ${name}`, (t) => suffer(t, WebSocket))));
 });
@@ -68,7 +68,7 @@ async function suffer(t: TestContext, WebSocket: SocketConstructor | undefined):
   await market.open();
   const proxy = await FaultProxy.open(market.port);
   t.after(() => proxy.close());
-  // Below what Math.random gives: waits are a twentieth of what they would be.
+  // Below the range of Math.random: waits are a twentieth of the usual ones.
   const client = new TickgateClient(proxy.url, { random: () => -0.9, ...(WebSocket ? { WebSocket } : {}) });
   t.after(() => client.close());
 
@@ -135,7 +135,7 @@ async function suffer(t: TestContext, WebSocket: SocketConstructor | undefined):
     await new Promise((resolve) => setTimeout(resolve, random.unit() * PAUSE));
     proxy.refuses = false;
     proxy.cutAfter = Number.POSITIVE_INFINITY;
-    // Most faults meet a client that is well again, the others one that is not.
+    // Most faults hit a client that has recovered, the others one that has not.
     if (random.unit() < 0.8) await until(client, () => client.state === "live", "the connection after a fault");
   }
   proxy.delay = 0;
@@ -153,14 +153,14 @@ async function suffer(t: TestContext, WebSocket: SocketConstructor | undefined):
     subscriptions.map(({ quotes }) => quotes.size),
     [200, 50, 50],
   );
-  // What was told last is what there is, of what is in sight.
+  // The last delivered tick is the latest one, for visible symbols.
   await until(client, () => [...pattern.quotes.values()].every((quote) => seen.get(quote)?.[0] === quote.seq), "calls");
   assert.ok(rounds > 0);
   const { reconnects } = client.stats;
   assert.ok(reconnects >= 10, `only ${reconnects} reconnects`);
-  // Of one that was let go, the end may still be on its way.
+  // The end of a closed connection may not have arrived yet.
   for (let look = 0; proxy.open > 1 && look < 500; look++) await new Promise((resolve) => setTimeout(resolve, 20));
-  // One connection, and each symbol once on it.
+  // One connection, with each symbol once.
   assert.deepEqual([proxy.open, market.gateway.load], [1, { connections: 1, subscriptions: SYMBOLS.length }]);
   for (const [violation, count] of Object.entries(client.violations))
     if (violation !== "malformed") assert.equal(count, 0, violation);

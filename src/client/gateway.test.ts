@@ -78,7 +78,7 @@ test("a thousand symbols named one by one are asked for within the gateway's lim
   assert.deepEqual(errors, []);
 });
 
-test("what the gateway refuses for good ends a client whose socket tells the status", async (t) => {
+test("a final refusal by the gateway ends a client whose socket reports the HTTP status", async (t) => {
   const gateway = await LiveGateway.open({ origins: ["https://trade.example.com"] });
   t.after(() => gateway.cut());
   class Foreign extends WsSocket {

@@ -5,14 +5,14 @@ import { observe } from "./observe.ts";
 
 type Told = (entries: { target: object; isIntersecting: boolean }[]) => void;
 
-/** What browsers have: tells which elements are on the screen. */
+/** A double of the browser's class, which reports the elements on the screen. */
 class FakeObserver {
   static all: FakeObserver[] = [];
   readonly elements = new Set<object>();
-  readonly told: Told;
+  readonly events: Told;
 
-  constructor(told: Told) {
-    this.told = told;
+  constructor(events: Told) {
+    this.events = events;
     FakeObserver.all.push(this);
   }
 
@@ -48,7 +48,7 @@ test("rows off the screen are asked for less often; a symbol in two rows is seen
   FakeSocket.last.takeCommands();
   const after = async (seen: object[], unseen: object[]) => {
     const entry = (isIntersecting: boolean) => (target: object) => ({ target, isIntersecting });
-    observer.told([...seen.map(entry(true)), ...unseen.map(entry(false))]);
+    observer.events([...seen.map(entry(true)), ...unseen.map(entry(false))]);
     time.advance(500);
     await settled();
     return FakeSocket.last.takeCommands().map(({ symbols, interval }) => `${symbols} ${interval}`);

@@ -1,4 +1,6 @@
-/** An answer in parts is the same answer, however it is split and whatever comes between its parts. */
+/**
+ * An answer in parts has the same effect as a whole one, however it is split and whatever arrives between its parts.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -14,7 +16,7 @@ type Item = { readonly symbol: string; readonly isRejected: boolean };
 const items: fc.Arbitrary<Item[]> = fc
   .shuffledSubarray([...SYMBOLS, ...REFUSED])
   .map((symbols) => symbols.map((symbol) => ({ symbol, isRejected: REFUSED.includes(symbol) })));
-/** Where parts end, by the number of items before it; the same place twice makes an empty part. */
+/** Where parts end, by the number of items before it; the same number twice makes an empty part. */
 const cuts = fc.array(fc.nat(SYMBOLS.length + REFUSED.length), { maxLength: 5 });
 const between = fc.array(fc.constantFrom("heartbeat", "status", "frame", "quality"), { maxLength: 4 });
 
@@ -27,21 +29,21 @@ const handleOf = (symbol: string) => SYMBOLS.indexOf(symbol) + 1;
 
 class Run {
   readonly client: TickgateClient;
-  readonly told: string[];
+  readonly events: string[];
   readonly gateway: FakeSocket;
   #seq = 1;
 
   constructor() {
-    const { client, told } = fakeClient({ intervalTolerance: 1e9 });
+    const { client, events } = fakeClient({ intervalTolerance: 1e9 });
     this.client = client;
-    this.told = told;
+    this.events = events;
     client.on("error", () => {});
     client.subscribe([...SYMBOLS, ...REFUSED], { interval: 0 });
     this.gateway = FakeSocket.last;
     this.gateway.hello();
   }
 
-  /** Says an answer in parts, and something else before each of them but the first. */
+  /** Sends an answer in parts, with another message before each part but the first. */
   answer(op: "subscribed" | "unsubscribed", parts: readonly Item[][], others: readonly string[]): void {
     const granted: string[] = [];
     for (const [index, part] of parts.entries()) {
@@ -57,7 +59,7 @@ class Run {
         const terms = { interval: 0, fields: ["bid", "ask"] };
         this.gateway.say({ op, id: 1, ...more, ...terms, symbols: pairs, rejected });
         granted.push(...symbols);
-        // A part counts at once.
+        // A part takes effect at once.
         for (const symbol of symbols) assert.ok(this.client.get(symbol)?.interval === 0);
       }
     }
@@ -69,14 +71,14 @@ class Run {
     if (ticks.length > 0) this.gateway.say([this.#seq, ...ticks]);
   }
 
-  /** What all of it came to: the last word of each symbol, and what was refused. */
+  /** The result: the last state of each symbol, and the refusals. */
   get outcome(): unknown {
     const quotes = [...this.client.quotes.values()].map(({ symbol, state, reason, bid, fields, interval }) =>
       [symbol, state, reason, bid !== null, `${fields}`, interval].join(" "),
     );
     return {
       quotes: quotes.sort(),
-      said: this.told.filter((line) => /^(granted|rejected|error|ended|violation)/.test(line)).sort(),
+      said: this.events.filter((line) => /^(granted|rejected|error|ended|violation)/.test(line)).sort(),
       violations: this.client.violations,
     };
   }
@@ -89,7 +91,7 @@ class Run {
   }
 }
 
-/** Grants, lets all symbols become live, and gives some up again. */
+/** Grants symbols, makes them all live, and unsubscribes from some. */
 function outcomeOf(items: readonly Item[], cuts: readonly number[], others: readonly string[]): unknown {
   const run = new Run();
   run.answer("subscribed", partsOf(items, cuts), others);
@@ -112,8 +114,8 @@ test("any split of an answer, with anything between its parts, has the same resu
   );
 });
 
-test("a command is answered when its last part has come: an error after a part still tells what to ask for again", async () => {
-  const { client, time, told } = fakeClient();
+test("the last part completes an answer: after an error between parts, the command is retried", async () => {
+  const { client, time, events } = fakeClient();
   client.subscribe(["A", "B"], { interval: 50 });
   const gateway = FakeSocket.last;
   gateway.hello({ heartbeat: 60_000 });
@@ -122,7 +124,7 @@ test("a command is answered when its last part has come: an error after a part s
   gateway.say({ ...part, more: true });
   gateway.say([1, [1, 1, 1, 1]]);
   assert.equal(client.get("A")?.state, "live");
-  // The gateway fails in the midst of its answer: all of the command is asked for again.
+  // The gateway fails within its answer: the whole command is retried.
   gateway.say({ op: "error", id: 1, code: "internal", message: "x", retryable: true });
   time.advance(1_000);
   await settled();
@@ -130,8 +132,8 @@ test("a command is answered when its last part has come: an error after a part s
     gateway.takeCommands().map(({ id, ...command }) => command),
     [{ op: "subscribe", symbols: ["A", "B"], interval: 50 }],
   );
-  assert.ok(told.includes("error internal"));
-  // After the last part there is nothing to ask for again.
+  assert.ok(events.includes("error internal"));
+  // After the last part nothing is retried.
   gateway.say({ ...part, id: 2, more: true });
   gateway.say({ ...part, id: 2, symbols: [["B", 2]] });
   gateway.say({ op: "error", id: 2, code: "internal", message: "x", retryable: true });

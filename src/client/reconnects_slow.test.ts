@@ -1,4 +1,4 @@
-/** A thousand reconnects leave nothing behind: no socket, no timer, no listener, no memory. */
+/** A thousand reconnects leak no socket, timer, listener or memory. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
@@ -10,10 +10,10 @@ import { FaultProxy } from "../../test/support/fault_proxy.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../test/support/reconnecting.ts", import.meta.url));
 const RECONNECTS = 1_000;
-/** By how much a heap may grow over nine hundred reconnects, bytes: 1 KB each would be seen. */
+/** How much the heap may grow over nine hundred reconnects, bytes: a leak of 1 KB each would exceed it. */
 const HEAP_SLACK = 900_000;
 
-/** How long it may take, ms: seconds, but for a machine that builds something else meanwhile. */
+/** The deadline, ms: it takes seconds, but more on a busy machine. */
 const DEADLINE = 400_000;
 
 interface Report {
@@ -25,7 +25,7 @@ interface Report {
   readonly reconnects: number;
 }
 
-// At the same time: most of it is waiting.
+// In parallel: most of the time is waiting.
 test("a thousand reconnects to a real gateway leave nothing behind", { concurrency: true }, async (t) => {
   const gateway = await LiveGateway.open({ maxConnectionsPerAddress: 1_000 });
   t.after(() => gateway.cut());
@@ -40,7 +40,7 @@ test("a thousand reconnects to a real gateway leave nothing behind", { concurren
   const over = async (socket: string) => {
     const proxy = await FaultProxy.open(gateway.port);
     t.after(() => proxy.close());
-    // Behind the greeting and the first prices, in the midst of what follows.
+    // After hello and the first prices, within a later message.
     proxy.cutAfter = 4_000;
     const child = spawn(process.execPath, ["--expose-gc", PROGRAM, proxy.url, socket, String(RECONNECTS)], {
       stdio: ["ignore", "pipe", "inherit"],
@@ -53,7 +53,8 @@ test("a thousand reconnects to a real gateway leave nothing behind", { concurren
     assert.ok(reconnects >= RECONNECTS && ticks > RECONNECTS, JSON.stringify(report));
     assert.equal(quotes, 20);
     assert.ok(late.heap - early.heap < HEAP_SLACK, `${late.heap - early.heap} bytes more`);
-    // One socket that is being made or used, and one that is being closed; timers for reconnect, ping, turn and look.
+    // One socket that is being made or used, and one that is being closed; timers for reconnect, ping, throttle and
+    // delivery.
     assert.ok((late.TCPSocketWrap ?? 0) <= 2, JSON.stringify(late));
     assert.ok((late.Timeout ?? 0) <= 6, JSON.stringify(late));
     assert.deepEqual([closed.TCPSocketWrap ?? 0, closed.Timeout ?? 0], [0, 0], JSON.stringify(closed));

@@ -1,6 +1,6 @@
 /**
- * Whatever owners do, and whatever becomes of the connection: what is asked for on the wire is what all of them want
- * together, and each gets what it asked for, at its own pace, and nothing after it has left.
+ * For random actions of owners and random faults of the connection: the client asks the gateway for exactly the demand
+ * of all owners together; each owner gets what it asked for, at its own interval, and nothing after it has closed.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -22,15 +22,15 @@ import { ManualTime } from "../../test/support/fake_connection.ts";
 import { FIELDS } from "../base/tick.ts";
 import { type Quote, TickgateClient } from "./client.ts";
 
-/** Microtasks that a loop takes for all symbols. */
+/** The number of microtasks that a loop needs for all symbols. */
 const ROUNDS = 40;
-/** Steps of time, ms, while things happen and while all settles. */
+/** Steps of time, ms, during the actions and after them. */
 const TURN = 5;
 const LONG_TURN = 50;
 
-/** How long messages are on their way, ms. */
+/** The latency of messages, ms. */
 const delay = fc.constantFrom(0, 10, 60);
-/** Symbols in one part of a gateway's answer. */
+/** The most symbols in one part of an answer. */
 const partSize = fc.constantFrom(1, 2, 3, Number.POSITIVE_INFINITY);
 
 /** A run: the model, the client and its owners. */
@@ -55,7 +55,7 @@ class Run {
       random: () => 0.5,
     });
     this.client.on("error", (error) => this.errors.push(error));
-    // Some symbols are there before anybody comes, the others appear.
+    // Some symbols exist before the first subscription, the others appear later.
     for (const symbol of SYMBOLS.slice(0, 5)) this.tick(symbol);
   }
 
@@ -83,13 +83,13 @@ class Run {
     }
   }
 
-  /** Until the connection is made again, and for twice the longest interval. */
+  /** Advances until the connection is made again, and by twice the longest interval. */
   async settle(): Promise<void> {
     for (let second = 0; second < 40 && this.client.state === "connecting"; second++) await this.wait(1_000, LONG_TURN);
     await this.wait(2 * BACKGROUND_INTERVAL + 1_000, LONG_TURN);
   }
 
-  /** Lets loops have their turn. */
+  /** Lets loops run. */
   async #rounds(): Promise<void> {
     for (let round = 0; round < (this.#hasLoops ? ROUNDS : 3); round++) await null;
   }
@@ -111,7 +111,7 @@ class Run {
     this.#hasLoops ||= loops;
     if (loops)
       (async () => {
-        // A round that was begun before the end, or in one moment with another, is a matter of microtasks.
+        // An iteration that began before the end, or together with another, may need some microtasks.
         for await (const quote of subscription)
           if (!owner.isClosed && owner.last.get(quote.symbol)?.at !== this.time.millis()) told(quote);
           else if (!owner.isClosed) this.#note(owner, quote);
@@ -128,7 +128,8 @@ class Run {
     this.#note(owner, quote);
     if (!before || before.era !== owner.era || before.state !== state || before.at < owner.leavesUntil) return;
     const pace = owner.pace(symbol, this.isVisible);
-    // What came early was late before: a tenth is for that. A loop has its turn only when a step of time is over.
+    // A tick that is early follows one that was late: a tenth is allowed for that. A loop runs only after a step of
+    // time.
     assert.ok(at - before.at >= pace * 0.9 - LONG_TURN, `${symbol} after ${at - before.at} ms at ${pace} ms`);
   }
 
@@ -136,7 +137,7 @@ class Run {
     owner.last.set(symbol, { at: this.time.millis(), seq, state, values, era: owner.era });
   }
 
-  /** That all is as it must be when all has settled. */
+  /** Checks the state after everything has settled. */
   check(): void {
     assert.deepEqual(this.errors, []);
     for (const [violation, count] of Object.entries(this.client.violations)) assert.equal(count, 0, violation);
@@ -192,7 +193,7 @@ test("what is asked for is what all owners want together, on one connection that
   await fc.assert(
     fc.asyncProperty(subscribe, fc.array(calm, { maxLength: 25 }), partSize, async (first, steps, partSize) => {
       const run = new Run(5, partSize);
-      // What never ticks and what ticks are asked for alike.
+      // The client asks for symbols without ticks and with ticks in the same way.
       for (const symbol of SYMBOLS.slice(5, 7)) run.tick(symbol);
       for (const step of [first, ...steps]) await run.take(step.do === "subscribe" ? { ...step, loops: false } : step);
       await run.wait(3_000, LONG_TURN);

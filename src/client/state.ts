@@ -1,9 +1,9 @@
-/** How a client stands, in one word for the screen. */
+/** The state of a client in one word. */
 import type { ConnectionState } from "./connection/connection.ts";
 
 /**
- * `connecting`: there is no connection, one is being made; `live`: there is one, and it is heard; `stale`: there is one,
- * and it has been silent for two heartbeats; `closed`: for good, by the owner or because the gateway said no.
+ * `connecting`: there is no connection, one is being made; `live`: messages arrive; `stale`: there is a connection, but
+ * no message has arrived for two heartbeats; `closed`: for good, by the user or because the gateway refused the client.
  */
 export type ClientState = "connecting" | "live" | "stale" | "closed";
 

@@ -3,16 +3,16 @@ import { test } from "node:test";
 import { FakeSocket, fakeClient, ManualTime, settled } from "../../test/support/fake_connection.ts";
 import { type ClientOptions, type Quote, TickgateClient, type TickgateError } from "./client.ts";
 
-/** A client that is connected to a gateway that the test plays. */
+/** A client that is connected to a gateway of the test. */
 function open(options: ClientOptions = {}) {
   const parts = fakeClient(options);
   parts.client.connect();
   FakeSocket.last.hello({ heartbeat: 60_000, time: parts.time.micros() });
-  parts.told.length = 0;
+  parts.events.length = 0;
   return { ...parts, gateway: FakeSocket.last };
 }
 
-/** What was asked for since the last look, without ids. */
+/** The commands since the last call, without ids. */
 async function asked(gateway: FakeSocket): Promise<unknown[]> {
   await settled();
   return gateway.takeCommands().map(({ id, ...command }) => command);
@@ -46,7 +46,7 @@ test("several owners of a symbol share one subscription: the shortest interval, 
   assert.deepEqual(await asked(gateway), [{ op: "unsubscribe", symbols: ["A", "B", "C"] }]);
 });
 
-test("who comes and goes within one call leaves no trace on the wire", async () => {
+test("a subscription that is made and closed in one call sends no command", async () => {
   const { client, gateway } = open();
   client.subscribe("A");
   client.subscribe("B").close();
@@ -73,17 +73,17 @@ test("each owner is called at its own interval, with the latest, and sees its ow
   );
   assert.deepEqual(slow, ["A 1 live [1.5]", "A 3 live [3.5]", "A 5 live [5.5]"]);
   time.advance(10_000);
-  assert.deepEqual(slow.slice(3), ["A 6 live [6.5]"], "the last is told, and once");
-  assert.equal(time.timers, 1, "where nothing waits, only the watch over the connection runs");
+  assert.deepEqual(slow.slice(3), ["A 6 live [6.5]"], "the last is delivered, and once");
+  assert.equal(time.timers, 1, "where nothing waits, only the timer for silence of the connection runs");
 });
 
-test("who joins later is called with what is known, and not from within its own call", async () => {
-  const { client, gateway, told } = open();
+test("a later subscription gets the present quotes, but not within the call of subscribe", async () => {
+  const { client, gateway, events } = open();
   client.subscribe("*", { interval: 0 });
   gateway.grant(["A", "B"]);
   gateway.say([1, [1, 1, 1, 10, 11]]);
   await asked(gateway);
-  told.length = 0;
+  events.length = 0;
   const calls: string[] = [];
   const screen = client.subscribe(["A", "B"], { interval: 0 }, (quote) => calls.push(shown(quote)));
   assert.deepEqual(calls, []);
@@ -93,7 +93,7 @@ test("who joins later is called with what is known, and not from within its own 
   assert.deepEqual(await asked(gateway), []);
 });
 
-test("another state is told at once, whoever says so, and does not wait for the interval", async () => {
+test("a new state is delivered at once, without waiting for the interval, whether from the gateway or the connection", async () => {
   const { client, gateway, time } = open();
   const calls: string[] = [];
   const statuses: string[] = [];
@@ -114,7 +114,7 @@ test("another state is told at once, whoever says so, and does not wait for the 
   assert.deepEqual([client.get("B")?.since, client.get("B")?.bid, client.state], [since, 10, "connecting"]);
 });
 
-test("what one owner throws is reported, and harms nobody else", (t) => {
+test("an error thrown by one callback is reported, and the others are still called", (t) => {
   const { client, gateway } = open();
   const thrown: unknown[] = [];
   t.mock.method(globalThis, "queueMicrotask", (task: () => void) => {
@@ -140,7 +140,7 @@ test("what one owner throws is reported, and harms nobody else", (t) => {
   assert.equal(client.state, "live");
 });
 
-test("who is closed is not called any more, even in the midst of a frame", () => {
+test("a closed subscription is not called any more, even within a frame", () => {
   const { client, gateway } = open();
   const calls: string[] = [];
   const first = client.subscribe(["A", "B"], { interval: 0 }, ({ symbol }) => {
@@ -161,7 +161,7 @@ test("who is closed is not called any more, even in the midst of a frame", () =>
   assert.equal(first.quotes.size, 0);
 });
 
-test("what is off the screen is asked for less often, and soon after it was told so", async () => {
+test("hidden symbols get the hidden interval, half a second after they were hidden", async () => {
   const { client, gateway, time } = open({ hiddenInterval: 2_000 });
   const screen = client.subscribe(["A", "B", "C"], { interval: 100 });
   client.subscribe("D", { interval: 5_000, hiddenInterval: 3_000 }).hide();
@@ -200,7 +200,7 @@ test("a list shows only its rows: the pattern at the hidden interval, the rows a
   assert.ok(!back.symbols.includes("R49") && !back.symbols.includes("R50"));
 });
 
-test("while nobody looks everything is slow, and at once quick again with the latest there is", async () => {
+test("a hidden page has the background interval; when it is visible again, the latest quotes come at once", async () => {
   const { client, gateway, time } = open({ backgroundInterval: 10_000 });
   const calls: number[] = [];
   client.subscribe("A", { interval: 100 }, ({ seq }) => calls.push(seq));
@@ -209,7 +209,7 @@ test("while nobody looks everything is slow, and at once quick again with the la
   await asked(gateway);
   client.visible = false;
   assert.deepEqual(await asked(gateway), [{ op: "subscribe", symbols: ["A"], interval: 10_000 }]);
-  // What was on its way still.
+  // A tick that was sent before the change.
   time.advance(200);
   gateway.say([300_000, [1, 5, 1, 1, 1]]);
   assert.deepEqual(calls, [1]);
@@ -218,7 +218,7 @@ test("while nobody looks everything is slow, and at once quick again with the la
   assert.deepEqual(await asked(gateway), [{ op: "subscribe", symbols: ["A"], interval: 100 }]);
 });
 
-test("an abort signal closes, and is left alone when there is nothing to close any more", async () => {
+test("an abort signal closes the subscription, whose listener is then removed", async () => {
   const { client, gateway } = open();
   const controller = new AbortController();
   const { signal } = controller;
@@ -246,7 +246,7 @@ test("an abort signal closes, and is left alone when there is nothing to close a
   assert.deepEqual(await asked(gateway), []);
 });
 
-test("a loop has the latest of each symbol, in turn, however slow it is, and its end closes", async () => {
+test("a loop gives the latest quote of each symbol, however slow it is, and leaving it closes the subscription", async () => {
   const { client, gateway } = open();
   const screen = client.subscribe(["A", "B"], { interval: 0 });
   gateway.grant(["A", "B"]);
@@ -285,7 +285,7 @@ test("a loop over what has a callback as well leaves that open, and ends when it
   assert.deepEqual(calls, [1]);
 });
 
-test("a gateway that will not have the client ends loops with that, and says so once", async () => {
+test("a final refusal ends loops with the error, once", async () => {
   const { client, gateway } = open();
   const errors: TickgateError[] = [];
   client.on("error", (error) => errors.push(error));
@@ -306,8 +306,8 @@ test("a gateway that will not have the client ends loops with that, and says so 
   assert.deepEqual(await asked(FakeSocket.last), [{ op: "subscribe", symbols: ["B"], interval: 100 }]);
 });
 
-test("what is refused is told by symbol, and asked for again where it may be granted later", async () => {
-  const { client, gateway, time, told } = open();
+test("a refusal names the symbol, and the client asks again where it may be granted later", async () => {
+  const { client, gateway, time, events } = open();
   const errors: (string | undefined)[] = [];
   client.on("error", ({ code, symbol, retryable }) => errors.push(`${code} ${symbol} ${retryable}`));
   const first = client.subscribe(["A", "B"], { interval: 0 });
@@ -326,7 +326,7 @@ test("what is refused is told by symbol, and asked for again where it may be gra
   });
   assert.deepEqual(errors, ["too_many_symbols B true", "too_many_symbols C* true", "not_entitled D false"]);
   assert.deepEqual(
-    told.filter((line) => line.startsWith("rejected")),
+    events.filter((line) => line.startsWith("rejected")),
     ["rejected B: too_many_symbols", "rejected C*: too_many_symbols", "rejected D: not_entitled"],
   );
   time.advance(14_999);
@@ -339,11 +339,11 @@ test("what is refused is told by symbol, and asked for again where it may be gra
   gateway.say({ op: "unsubscribed", symbols: ["A"] });
   time.advance(0);
   assert.deepEqual(await asked(gateway), [{ op: "subscribe", symbols: ["B"], interval: 0 }], "there is room now");
-  assert.equal(time.timers, 2, "the watch, and the turn of the outbox");
+  assert.equal(time.timers, 2, "the silence timer, and the window of the throttle");
 });
 
-test("a command that failed and may pass is made again, one that may not is told", async () => {
-  const { client, gateway, time, told } = open();
+test("a failed command is retried if it may succeed, and every failure is an error event", async () => {
+  const { client, gateway, time, events } = open();
   client.subscribe(["A", "B*"], { interval: 0 });
   await settled();
   const [patterns, symbols] = gateway.takeCommands();
@@ -356,10 +356,10 @@ test("a command that failed and may pass is made again, one that may not is told
     { op: "subscribe", symbols: ["B*"], interval: 0 },
     { op: "subscribe", symbols: ["A"], interval: 0 },
   ]);
-  assert.deepEqual(told, ["error too_many_commands", "error too_many_commands", "error internal"]);
+  assert.deepEqual(events, ["error too_many_commands", "error too_many_commands", "error internal"]);
 });
 
-test("an error that nobody listens for is said on the console, once for each code", (t) => {
+test("an error without a listener is written to the console, once for each code", (t) => {
   const said = t.mock.method(console, "error", () => {});
   const client = new TickgateClient("ws://gateway", { WebSocket: FakeSocket, time: new ManualTime() });
   client.subscribe(["A", "B"]);
@@ -400,7 +400,7 @@ test("commands are within the gateway's limits, in bytes and in number", async (
       assert.ok(last - first + 1 <= 5 + ((sent[last].at - sent[first].at) / 1_000) * 5);
 });
 
-test("while an attempt is waited for, connect makes it now", () => {
+test("while the client waits for its next attempt, connect makes it now", () => {
   const { client } = fakeClient();
   client.connect();
   FakeSocket.last.fail("no network");

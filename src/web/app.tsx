@@ -1,4 +1,4 @@
-/** The page's frame, and where everything is in it. */
+/** The layout of the page. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Page } from "./page/page.ts";
 import { Banner, LinkAnnouncer } from "./panels/banner.tsx";
@@ -80,7 +80,7 @@ export function App({ page }: { page: Page }) {
   );
 }
 
-/** The grid paints itself: here it is only given its place. */
+/** Holds the element of the grid, which paints itself. */
 function GridBox({ page }: { page: Page }) {
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {

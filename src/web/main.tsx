@@ -8,7 +8,7 @@ const page = new Page(`${scheme}//${location.host}/v1/stream`, storeOf(window), 
 window.addEventListener("storage", ({ key }) => page.keptElsewhere(key));
 render(<App page={page} />, document.getElementById("page") as HTMLElement);
 
-/** A browser that keeps nothing for pages throws where it is asked for the store. */
+/** A browser whose settings forbid storage throws when the property is read. */
 function storeOf(browser: Window): Storage | undefined {
   try {
     return browser.localStorage;

@@ -1,4 +1,4 @@
-/** A real gateway for the client's tests, with a feed that the test plays by hand. */
+/** A real gateway for the tests of the client, with a feed that the test controls. */
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { pino } from "pino";
@@ -11,7 +11,7 @@ import { PublisherTable } from "../../src/market/publisher_table.ts";
 import { readSettings } from "../../src/settings/command_line.ts";
 import type { Settings } from "../../src/settings/settings.ts";
 
-/** How long a test waits for what must come, ms. */
+/** How long a test waits for a condition, ms. */
 const DEADLINE = 10_000;
 
 export class LiveGateway {
@@ -38,13 +38,13 @@ export class LiveGateway {
     return new LiveGateway(gateway, new Publisher(table, writer, clock), port);
   }
 
-  /** Connections that are open, and symbols that they are subscribed to in all. */
+  /** The number of open connections, and of all their subscribed symbols. */
   get load(): { connections: number; subscriptions: number } {
     const { connections, subscriptions } = this.#gateway.counts;
     return { connections, subscriptions };
   }
 
-  /** What `/v1/ticks` says of some symbols. */
+  /** The answer of `/v1/ticks` for some symbols. */
   async ticks(symbols: readonly string[]): Promise<{ symbol: string; seq: number; [field: string]: unknown }[]> {
     const answer = await fetch(`http://127.0.0.1:${this.port}/v1/ticks?symbols=${symbols.join()}`);
     return ((await answer.json()) as { ticks: { symbol: string; seq: number }[] }).ticks;
@@ -58,7 +58,7 @@ export class LiveGateway {
     this.publisher.tick(symbol, { bid, ask }, time);
   }
 
-  /** Says goodbye to all and ends, as on SIGTERM. */
+  /** Sends `bye` to all connections and ends, as on SIGTERM. */
   async drain(): Promise<void> {
     await this.#gateway.drain();
     this.#gateway.close();
@@ -70,7 +70,9 @@ export class LiveGateway {
   }
 }
 
-/** A port that can be listened on twice: one that a gateway took by itself (0) is not free again at once. */
+/**
+ * A port that a second gateway can use after the first: a port of the system's choice (0) is not free again at once.
+ */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -80,7 +82,7 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Waits until a condition holds, looking at whatever the client tells. */
+/** Waits until a condition is true; checks it at each event of the client. */
 export function until(client: TickgateClient, condition: () => boolean, what: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const look = () => {

@@ -1,7 +1,7 @@
 /**
- * A gateway as docs/protocol.md has it, as simple as it can be: no windows, no turns, everything at once or after a
- * fixed delay. Only its long answers are split, one part a turn. Written from that page and from nothing of the
- * library's, to hold the library against.
+ * A simple model of a gateway that follows docs/protocol.md: no flow control and no flush intervals; it sends
+ * everything at once or after a fixed delay. Only long answers are split into parts. It shares no code with the
+ * library, so that tests can compare the library with it.
  */
 import assert from "node:assert/strict";
 import { FIELDS, type Field, isPattern } from "../../src/base/tick.ts";
@@ -9,7 +9,7 @@ import type { ClientSocket, SocketEvent } from "../../src/client/connection/sock
 import type { Command, Subscribe } from "../../src/protocol/messages.ts";
 import type { ManualTime } from "./fake_connection.ts";
 
-/** How the gateway has a symbol for a connection. */
+/** The subscription of a connection to a symbol. */
 export interface ModelTerms {
   readonly interval: number;
   readonly fields: readonly Field[];
@@ -27,7 +27,7 @@ const HEARTBEAT = 1_000;
 
 export class ModelGateway {
   readonly time: ManualTime;
-  /** How long a message is on its way, ms. */
+  /** The latency of a message, ms. */
   readonly delay: number;
   /** Symbols in one part of an answer. */
   readonly partSize: number;
@@ -43,7 +43,7 @@ export class ModelGateway {
     this.partSize = partSize;
   }
 
-  /** The constructor of sockets that lead here. */
+  /** The constructor of sockets that connect to this gateway. */
   get WebSocket(): new (
     url: string,
     protocols: string[],
@@ -83,7 +83,7 @@ export class ModelGateway {
     for (const connection of this.connections) connection.cut();
   }
 
-  /** How the one connection that there is has a symbol; undefined when it does not. */
+  /** The subscription of the only connection to a symbol; undefined if it has none. */
   terms(symbol: string): ModelTerms | undefined {
     assert.equal(this.connections.size, 1);
     const [connection] = this.connections;
@@ -95,13 +95,13 @@ export class ModelGateway {
 export class ModelConnection implements ClientSocket {
   binaryType = "";
   readonly protocol = "tickgate.v1.json";
-  /** What is subscribed to, and what was last sent of it. */
+  /** The subscriptions, and the last tick sent for each. */
   readonly held = new Map<string, { terms: ModelTerms; toldSeq: number; sentAt: number }>();
   readonly #gateway: ModelGateway;
-  /** The last that matches a symbol decides; no terms: not wanted. */
+  /** The last command that matches a symbol decides; no terms: not wanted. */
   #rules: { text: string; terms: ModelTerms | undefined }[] = [];
   readonly #listeners = new Map<string, (event: SocketEvent) => void>();
-  /** When commands came, ms. */
+  /** When commands arrived, ms. */
   #commandTimes: number[] = [];
   /** Commands that wait until the one before them is answered, and the parts of that answer still to be sent. */
   readonly #commands: Command[] = [];
@@ -141,7 +141,7 @@ export class ModelConnection implements ClientSocket {
   /** A symbol has had its first tick. */
   appeared(symbol: string): void {
     const since = this.#gateway.time.micros();
-    // Its first tick makes it live; of every other one that is said as well.
+    // Its first tick makes it live; the status of every other one is sent as well.
     if (this.held.has(symbol) && symbol.endsWith("1"))
       this.#say({ op: "status", symbols: [symbol], state: "live", since });
     const rule = this.#rules.findLast(({ text }) => matches(text, symbol));
@@ -175,7 +175,7 @@ export class ModelConnection implements ClientSocket {
     if (this.#parts.length === 0) this.#work();
   }
 
-  /** Sends the next part of the answer under way; takes commands when that is through. */
+  /** Sends the next part of the present answer; takes commands after the last part. */
   #work(): void {
     this.#parts.shift()?.();
     while (this.#parts.length === 0) {
@@ -219,7 +219,7 @@ export class ModelConnection implements ClientSocket {
     this.#answer([...wanted], (symbols, more) => this.#hold(symbols, terms, id, more));
   }
 
-  /** Answers in parts, each with so many symbols at most. */
+  /** Answers in parts, each with a limited number of symbols. */
   #answer(symbols: readonly string[], send: (symbols: string[], more: { more?: true }) => void): void {
     const { partSize } = this.#gateway;
     let from = 0;

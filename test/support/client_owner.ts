@@ -1,4 +1,4 @@
-/** Owners of subscriptions at random, and what they must get: in words of their own, not the library's. */
+/** Random users of subscriptions, and the quotes that they must get, computed without code of the library. */
 import fc from "fast-check";
 import { FIELDS, type Field, isPattern } from "../../src/base/tick.ts";
 import type { Subscription } from "../../src/client/client.ts";
@@ -8,10 +8,10 @@ export const SYMBOLS = ["A:1", "A:2", "A:3", "AB:1", "AB:2", "B:1", "B:2", "C"];
 const TEXTS = [...SYMBOLS, "*", "A*", "A:*", "AB:*", "B:*"];
 export const HIDDEN_INTERVAL = 2_000;
 export const BACKGROUND_INTERVAL = 4_000;
-/** How long what has left the screen keeps its pace, ms. */
+/** How long a symbol that has left the screen keeps its interval, ms. */
 const LEAVING = 500;
 
-/** What an owner does with its subscription. */
+/** The actions of an owner on its subscription. */
 export type OwnerStep =
   | { readonly do: "add" | "remove"; readonly owner: number; readonly texts: string[] }
   | { readonly do: "change"; readonly owner: number; readonly interval?: number; readonly fields?: Field[] }
@@ -54,7 +54,7 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: of("wait"), millis: fc.constantFrom(0, 5, 40, 120, 600, 3_000) }) },
 );
 
-/** Steps of owners alone: nothing happens to the connection. */
+/** Steps of owners only: the connection is not disturbed. */
 export const calm: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: subscribe },
   { weight: 3, arbitrary: fc.record({ do: of("add", "remove"), owner, texts }) },
@@ -64,24 +64,24 @@ export const calm: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: of("wait"), millis: fc.constantFrom(0, 40, 600) }) },
 );
 
-/** One owner, and what it must get: in words of its own, not the library's. */
+/** One owner, and the quotes that it must get, computed without code of the library. */
 export class Owner {
-  /** The text that was said last of those that match best decides. */
+  /** Of the texts that match best, the last one given decides. */
   readonly said = new Map<string, boolean>();
   readonly shown = new Set<string>();
   readonly hidden = new Set<string>();
-  /** What holds of symbols in neither. */
+  /** The visibility of symbols in neither. */
   isHidden = false;
   interval: number;
   fields: readonly Field[] | undefined;
   subscription: Subscription | undefined;
   isClosed = false;
-  /** By symbol: what it was last told. */
+  /** The last delivered quote, by symbol. */
   readonly last = new Map<string, { at: number; seq: number; state: string; values: (number | null)[]; era: number }>();
-  /** Counts what may change its pace; and when it last changed its fields, which by itself is nothing to be told. */
+  /** Counts changes that may affect its interval; and when its fields last changed, which alone causes no call. */
   era = 0;
   fieldsEra = 0;
-  /** Until when what has left the screen may have its old pace, ms. */
+  /** Until when symbols that have left the screen may have their old interval, ms. */
   leavesUntil = 0;
 
   constructor(interval: number, fields: readonly Field[] | undefined) {
@@ -121,7 +121,7 @@ export class Owner {
     }
   }
 
-  /** Does something with its subscription. @param now ms */
+  /** Performs an action on its subscription. @param now ms */
   take(step: OwnerStep, now: number): void {
     const { subscription } = this;
     if (!subscription || this.isClosed) return;
@@ -166,7 +166,7 @@ export class Owner {
   }
 }
 
-/** What the wire must have of a symbol; undefined when nobody wants it. */
+/** The spec that the gateway must have for a symbol; undefined if no owner wants it. */
 export function wantedOf(
   owners: readonly Owner[],
   symbol: string,

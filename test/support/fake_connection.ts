@@ -1,9 +1,9 @@
-/** What the client's tests hold in their hands: the time, and the gateway's end of the socket. */
+/** Test doubles for the client: a clock that the test moves, and a socket whose other end is the test. */
 import { type ClientEvent, type ClientEvents, type ClientOptions, TickgateClient } from "../../src/client/client.ts";
 import type { ClientSocket, SocketEvent } from "../../src/client/connection/socket.ts";
 import type { ClientTime } from "../../src/client/connection/time.ts";
 
-/** A time that stands still until it is moved; timers go off on the way. */
+/** A time that only the test advances; timers fire in order. */
 export class ManualTime implements ClientTime {
   #now = 0;
   #timers: { at: number; action: () => void }[] = [];
@@ -75,12 +75,12 @@ export class FakeSocket implements ClientSocket {
     this.closedWith = code;
   }
 
-  /** What was sent, and is told only once. */
+  /** Returns and removes the commands that were sent. */
   takeCommands(): Record<string, unknown>[] {
     return this.sent.splice(0).map((text) => JSON.parse(String(text)));
   }
 
-  /** The gateway says something. */
+  /** The gateway sends a message. */
   say(message: unknown): void {
     this.raw(JSON.stringify(message));
   }
@@ -94,7 +94,7 @@ export class FakeSocket implements ClientSocket {
     this.say({ op: "hello", protocol: 1, session: "s", node: "n", time: 0, heartbeat: 1_000, limits, ...more });
   }
 
-  /** Grants symbols the handles 1, 2, … or from another one on. */
+  /** Grants symbols with the handles 1, 2, …, or from another first one. */
   grant(symbols: string[], { interval = 0, fields = ["bid", "ask"], from = 1 } = {}): void {
     const granted = symbols.map((symbol, index) => [symbol, from + index]);
     this.say({ op: "subscribed", interval, fields, symbols: granted, rejected: [] });
@@ -109,7 +109,7 @@ export class FakeSocket implements ClientSocket {
   }
 }
 
-/** How an event is told in a line. */
+/** The text of each event. */
 const LINES: { readonly [E in ClientEvent]?: (...args: ClientEvents[E]) => string } = {
   connection: (state) => ("reason" in state ? `${state.phase}: ${state.reason}` : state.phase),
   granted: ({ symbol, interval }) => `granted ${symbol} at ${interval}`,
@@ -124,11 +124,15 @@ const LINES: { readonly [E in ClientEvent]?: (...args: ClientEvents[E]) => strin
   violation: (violation) => `violation ${violation}`,
 };
 
-/** A client on a fake socket, and all that it told, one line each. */
-export function fakeClient(options: ClientOptions = {}): { client: TickgateClient; time: ManualTime; told: string[] } {
+/** A client on a fake socket, and the texts of all its events. */
+export function fakeClient(options: ClientOptions = {}): {
+  client: TickgateClient;
+  time: ManualTime;
+  events: string[];
+} {
   FakeSocket.all = [];
   const time = new ManualTime();
-  const told: string[] = [];
+  const events: string[] = [];
   const client = new TickgateClient("ws://gateway/v1/stream", {
     WebSocket: FakeSocket,
     time,
@@ -137,12 +141,12 @@ export function fakeClient(options: ClientOptions = {}): { client: TickgateClien
     ...options,
   });
   const listen = <E extends ClientEvent>(event: E, line: (...args: ClientEvents[E]) => string) =>
-    client.on(event, (...args) => told.push(line(...args)));
+    client.on(event, (...args) => events.push(line(...args)));
   for (const [event, line] of Object.entries(LINES)) listen(event as ClientEvent, line as () => string);
-  return { client, time, told };
+  return { client, time, events };
 }
 
-/** Lets what the client puts off to the end of a call be done. */
+/** Resolves after the microtasks and timers that the client has queued. */
 export function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

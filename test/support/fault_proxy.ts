@@ -1,4 +1,4 @@
-/** A TCP proxy before a gateway that does to connections what networks do. */
+/** A TCP proxy before a gateway that makes the faults of networks. */
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { DelayLine } from "./delay_line.ts";
@@ -7,22 +7,22 @@ import { DelayLine } from "./delay_line.ts";
 interface Pair {
   readonly client: Socket;
   readonly gateway: Socket;
-  /** Half open: nothing gets through any more, and nobody is told. */
+  /** Half open: no bytes pass any more, and neither end is notified. */
   isSilent: boolean;
-  /** Bytes towards the client that are still to be lost on their way. */
+  /** The number of next bytes towards the client to drop. */
   toLose: number;
-  /** Bytes towards the client after which it is cut. */
+  /** The number of bytes towards the client after which it is cut. */
   cutAfter: number;
 }
 
 export class FaultProxy {
-  /** How long what the gateway says takes on its way, ms. */
+  /** The delay of bytes towards the client, ms. */
   delay = 0;
   /** Whether new connections are refused. */
   refuses = false;
-  /** After how many bytes towards the client new connections are cut. */
+  /** The number of bytes towards the client after which new connections are cut. */
   cutAfter = Number.POSITIVE_INFINITY;
-  /** Connections that have come in all. */
+  /** The number of connections accepted. */
   total = 0;
   readonly #server: Server;
   readonly #port: number;
@@ -33,7 +33,7 @@ export class FaultProxy {
     this.#server = createServer((client) => this.#join(client));
   }
 
-  /** @param port the gateway's */
+  /** @param port of the gateway */
   static async open(port: number): Promise<FaultProxy> {
     const proxy = new FaultProxy(port);
     proxy.#server.listen(0, "127.0.0.1");
@@ -46,23 +46,23 @@ export class FaultProxy {
   }
 
   /**
-   * Connections that something gets through; the global WebSocket waits on half-open ones for an answer to its close.
+   * The connections that pass bytes; the global WebSocket waits on half-open ones for an answer to its close.
    */
   get open(): number {
     return [...this.#pairs].filter((pair) => !pair.isSilent).length;
   }
 
-  /** Cuts all connections, wherever in a message they are. */
+  /** Cuts all connections, also within a message. */
   cut(): void {
     for (const pair of this.#pairs) this.#end(pair);
   }
 
-  /** Lets nothing through any more on the connections that there are. */
+  /** Makes the present connections half open. */
   silence(): void {
     for (const pair of this.#pairs) pair.isSilent = true;
   }
 
-  /** Loses the next bytes towards the clients. */
+  /** Drops the next bytes towards the clients. */
   lose(bytes: number): void {
     for (const pair of this.#pairs) pair.toLose = bytes;
   }
@@ -85,8 +85,7 @@ export class FaultProxy {
       socket
         .setNoDelay()
         .on("error", () => {})
-        // A half-open connection is one where neither end is told of the other's: it is over when both have given it
-        // up.
+        // On a half-open connection neither end learns that the other has closed: it ends when both have closed.
         .on("close", () => (!pair.isSilent || (client.closed && gateway.closed)) && this.#end(pair));
     client.on("data", (chunk) => !pair.isSilent && gateway.write(chunk));
     const line = new DelayLine<Buffer>(

@@ -1,10 +1,10 @@
-/** Quotes made up by tests: what a client would make of a gateway's messages. */
+/** Quotes for tests, as a client makes them from a gateway's messages. */
 import { type Field, fieldIndex } from "../../src/base/tick.ts";
 import type { Quote } from "../../src/client/quotes/quote.ts";
 import { QuoteRecord } from "../../src/client/quotes/quote_record.ts";
 import { RecordQuote } from "../../src/client/quotes/record_quote.ts";
 
-/** An entry that is live, and a quote that shows it. */
+/** A live record, and a quote that reads from it. */
 export function madeUp(
   symbol: string,
   values: { readonly [F in Field]?: number | null },
@@ -13,11 +13,11 @@ export function madeUp(
   const entry = new QuoteRecord(symbol, { micros: () => now });
   entry.link = { current: true, reason: "", since: 0 };
   entry.fields = Object.keys(values) as Field[];
-  tell(entry, values);
+  setValues(entry, values);
   return { entry, quote: new RecordQuote(entry, { fields: undefined, changed: () => {}, status: () => {} }) };
 }
 
-/** Other values. */
-export function tell(entry: QuoteRecord, values: { readonly [F in Field]?: number | null }): void {
+/** Sets values of a record. */
+export function setValues(entry: QuoteRecord, values: { readonly [F in Field]?: number | null }): void {
   for (const [field, value] of Object.entries(values)) entry.values[fieldIndex(field)] = value ?? Number.NaN;
 }

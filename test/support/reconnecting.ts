@@ -1,19 +1,19 @@
 /**
- * A program for the test of a thousand reconnects: `node --expose-gc reconnecting.testing.ts URL WS COUNT`. It follows
- * prices from a gateway that cuts every connection, and says, as JSON, what it holds after a tenth of them and at the
- * end.
+ * A program for the test of a thousand reconnects: `node --expose-gc reconnecting.ts URL WS COUNT`. It follows
+ * prices from a gateway that cuts every connection, and prints as JSON the memory and handles that it holds after a
+ * tenth of them and at the end.
  */
 import { WebSocket as WsSocket } from "ws";
 import { TickgateClient } from "../../src/client/client.ts";
 
 const [url, ws, count] = process.argv.slice(2);
 
-/** What the process holds, when what it let go of is gone. */
+/** The memory and the active handles of the process after garbage collection. */
 async function held(): Promise<Record<string, number>> {
-  // Sockets that were let go of close in their own time.
+  // Sockets that were closed need time to end.
   let heap = Number.POSITIVE_INFINITY;
-  // What is finalized in one collection is collected in the next; ticks go on meanwhile.
-  for (let look = 0; look < 4; look++) {
+  // Objects that one collection finalizes are freed by the next; ticks continue meanwhile.
+  for (let round = 0; round < 4; round++) {
     await new Promise((resolve) => setTimeout(resolve, 100));
     globalThis.gc?.();
     heap = Math.min(heap, process.memoryUsage().heapUsed);
@@ -24,7 +24,7 @@ async function held(): Promise<Record<string, number>> {
 }
 
 const client = new TickgateClient(url, {
-  // Below what Math.random gives: no wait is longer than a few milliseconds.
+  // Below the range of Math.random, so that no wait is longer than a few milliseconds.
   random: () => -0.9998,
   ...(ws === "ws" ? { WebSocket: WsSocket } : {}),
 });
@@ -54,5 +54,5 @@ const quotes = client.quotes.size;
 client.close();
 const closed = await held();
 process.stdout.write(JSON.stringify({ early, late, closed, quotes, ticks, reconnects: client.stats.reconnects }));
-// What is held up would be seen above.
+// Handles that stay open are in the counts above.
 process.exit();

@@ -15,7 +15,7 @@ function arrayBuffer(bytes: Uint8Array): ArrayBuffer {
   return new Uint8Array(bytes).buffer;
 }
 
-/** A message as values, whatever it is. */
+/** A message of any kind as values. */
 function decodeMessage(data: unknown): unknown {
   if (!isFrame(data)) return decodeControl(data);
   const frame: unknown[] = [];
@@ -28,7 +28,7 @@ function decodeMessage(data: unknown): unknown {
 }
 
 test("frames decode to what the gateway's encoder wrote, in both forms", () => {
-  // The floats of JSON and MessagePack are doubles: every one must survive, -0 as 0 does in JSON.
+  // The floats of JSON and MessagePack are doubles: every one must be read exactly; in JSON -0 is 0.
   const value = fc.oneof(
     fc.double({ noDefaultInfinity: true, noNaN: true }).filter((number) => !Object.is(number, -0)),
     fc.integer({ min: -300, max: 5_000_000_000 }),

@@ -1,6 +1,6 @@
 /**
- * Messages from bytes and to bytes, in both subprotocols. What a gateway sends is checked as far as the client relies
- * on it: to read a message that has not its shape throws, one with an unknown `op` is of a newer gateway.
+ * Encodes and decodes messages in both subprotocols. The decoder checks what the client relies on: it throws where a
+ * message does not have its shape, and ignores a message with an unknown `op`, which is from a newer gateway.
  */
 
 import { FIELD_COUNT } from "../../base/tick.ts";
@@ -8,19 +8,19 @@ import type { Command, Control } from "../../protocol/messages.ts";
 import { type Packable, pack } from "./pack.ts";
 import { bad, unpacker } from "./unpack.ts";
 
-/** Who is told what stands in a data frame. */
+/** Receives the content of a data frame. */
 export interface FrameReader {
   begin(sentAt: number): void;
-  /** @param values of which the first `count` are good, and only during the call; NaN where not known */
+  /** @param values the first `count` are valid, and only during the call; NaN where not known */
   tick(handle: number, seq: number, eventTime: number, values: Float64Array, count: number): void;
 }
 
-/** A command as it is sent. */
+/** Encodes a command. */
 export function encodeCommand(command: Command, json: boolean): string | Uint8Array {
   return json ? JSON.stringify(command) : pack(command as unknown as Packable);
 }
 
-/** The bytes of a message as far as they can be told: a text of ASCII has as many as characters. */
+/** The size of a message in bytes; for a text its length, which is exact for ASCII. */
 export function sizeOf(data: unknown): number {
   return typeof data === "string" ? data.length : ((data as ArrayBuffer | undefined)?.byteLength ?? 0);
 }
@@ -37,8 +37,9 @@ export function isFrame(data: unknown): boolean {
 const VALUES = new Float64Array(FIELD_COUNT);
 
 /**
- * Reads a data frame: `[sentAt, [handle, seq, eventTime, value, …], …]`. No object is made on the way.
- * @throws Error where it is none; what stood before has been told by then
+ * Reads a data frame: `[sentAt, [handle, seq, eventTime, value, …], …]`. It allocates no
+ * object per tick.
+ * @throws Error when it is malformed; the reader has then received the ticks before the error
  */
 export function readFrame(data: unknown, reader: FrameReader): void {
   if (typeof data === "string") readText(data, reader);
@@ -63,7 +64,7 @@ function readBytes(data: ArrayBuffer, reader: FrameReader): void {
 function readText(data: string, reader: FrameReader): void {
   const [sentAt, ...ticks] = JSON.parse(data) as unknown[];
   reader.begin(known(sentAt));
-  // What is no list of values cannot be taken apart: that is a TypeError.
+  // A tick that is not a list makes the destructuring throw a TypeError.
   for (const [handle, seq, eventTime, ...values] of ticks as Iterable<unknown>[]) {
     for (const [index, value] of values.entries()) VALUES[index] = value === null ? NaN : known(value);
     reader.tick(known(handle), known(seq), known(eventTime), VALUES, values.length);
@@ -75,9 +76,9 @@ function known(value: unknown): number {
 }
 
 /**
- * A control message of a gateway's.
+ * Decodes a control message.
  * @returns undefined when its `op` is unknown
- * @throws Error where it is none
+ * @throws Error when it is malformed
  */
 export function decodeControl(data: unknown): Control | undefined {
   const message = decode(data);
@@ -95,7 +96,7 @@ function decode(data: unknown): unknown {
   return read;
 }
 
-/** Messages of each kind by example: of a list of one, every element must be like that one. */
+/** An example of each kind of message. In a list of one element, every element must have the shape of that one. */
 const SHAPES: { readonly [Op in Control["op"]]: Shape } = {
   hello: {
     protocol: 0,

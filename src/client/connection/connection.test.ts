@@ -27,7 +27,7 @@ test("failed attempts are made again, later each time and never later than half 
   client.connect();
   const waits: number[] = [];
   for (let attempt = 0; attempt < 9; attempt++) {
-    // As Node's own WebSocket does: an error, and no close.
+    // Like Node's own WebSocket: an error without a close.
     FakeSocket.last.fail("no network");
     assert.equal(client.connection.phase, "waiting");
     const { retryIn } = client.connection as { retryIn: number };
@@ -54,11 +54,11 @@ test("waits are spread: from half to all of the longest", () => {
 });
 
 test("error and close of one socket are one loss", () => {
-  const { client, told } = fakeClient();
+  const { client, events } = fakeClient();
   client.connect();
   FakeSocket.last.fail("x");
   FakeSocket.last.drop(1006);
-  assert.deepEqual(told, ["connecting", "waiting: x"]);
+  assert.deepEqual(events, ["connecting", "waiting: x"]);
 });
 
 test("only a connection that has lasted makes the next failure a first one", () => {
@@ -133,7 +133,7 @@ test("another version of the protocol ends it", () => {
 });
 
 test("silence for two heartbeats makes prices stale, a sound makes them live, three heartbeats end the connection", () => {
-  const { client, time, told } = fakeClient();
+  const { client, time, events } = fakeClient();
   client.subscribe(["A"]);
   FakeSocket.last.hello();
   FakeSocket.last.grant(["A"]);
@@ -157,9 +157,9 @@ test("silence for two heartbeats makes prices stale, a sound makes them live, th
   assertWaiting(client, "nothing heard for 3 s", 500);
   assert.equal(first.closedWith, 1_000);
   assert.equal(quote?.state, "stale");
-  const before = told.length;
+  const before = events.length;
   first.say([2, [1, 2, 2, 12, 13]]);
-  assert.equal(told.length, before, "a connection that was given up is not listened to");
+  assert.equal(events.length, before, "a connection that was given up is not listened to");
 });
 
 test("a gateway that accepts and does not greet is given up", () => {
@@ -172,7 +172,7 @@ test("a gateway that accepts and does not greet is given up", () => {
 });
 
 test("after a reconnect a price is stale until its new snapshot, and what was wanted is asked for again", async () => {
-  const { client, time, told } = fakeClient();
+  const { client, time, events } = fakeClient();
   const screen = client.subscribe(["V:*"], { interval: 100 });
   screen.remove("V:B");
   FakeSocket.last.hello();
@@ -197,7 +197,7 @@ test("after a reconnect a price is stale until its new snapshot, and what was wa
   FakeSocket.last.say([2, [7, 3, 2, 12, 13]]);
   assert.deepEqual([quote?.state, quote?.seq, quote?.reason, quote?.conflated], ["live", 3, "", 0]);
   assert.deepEqual(
-    told.filter((line) => line.startsWith("violation")),
+    events.filter((line) => line.startsWith("violation")),
     [],
   );
 });

@@ -1,6 +1,6 @@
 /**
- * The life of the connection: made, greeted, watched, and made again when it is lost, later each time, until a close
- * code or an HTTP status says that it will never do.
+ * The connection to the gateway: connects, waits for `hello`, detects silence, and reconnects with a growing delay when
+ * the connection is lost, until a close code or an HTTP status refuses the client for good.
  */
 
 import { Backoff } from "../../base/backoff.ts";
@@ -19,19 +19,19 @@ import { type ClientSocket, errorText, isFinalRefusal, type SocketConstructor, t
 import type { ClientTime } from "./time.ts";
 import type { ViolationCounter } from "./violations.ts";
 
-/** How the connection stands. */
+/** The state of the connection. */
 export type ConnectionState =
   /** Not started, or an attempt is under way. */
   | { readonly phase: "idle" | "connecting" }
   | { readonly phase: "open"; readonly hello: Hello }
-  /** Open, but nothing has come for two heartbeats: prices may be old. */
+  /** Open, but no message has arrived for two heartbeats: prices may be old. */
   | { readonly phase: "silent"; readonly hello: Hello }
   /**
-   * Lost, or not made. `retryIn`: ms until the next attempt, from the moment of this event. `retryAt`: when that will be,
-   * microseconds since the Unix epoch by this machine's clock.
+   * Lost, or not made. `retryIn`: ms until the next attempt, from the moment of this event. `retryAt`: when that will
+   * be, microseconds since the Unix epoch by this machine's clock.
    */
   | { readonly phase: "waiting"; readonly reason: string; readonly retryIn: number; readonly retryAt: number }
-  /** For good: by the caller, or because the gateway has said no (`refused`). */
+  /** For good: by the caller, or because the gateway has refused the client (`refused`). */
   | { readonly phase: "ended"; readonly reason: string; readonly refused: boolean };
 
 export interface ConnectionOptions {
@@ -40,32 +40,32 @@ export interface ConnectionOptions {
   readonly time: ClientTime;
   readonly random: () => number;
   readonly violations: ViolationCounter;
-  /** Is told how it stands. */
+  /** Is called with each new state. */
   readonly state: (state: ConnectionState) => void;
-  /** Is told what the gateway says. */
+  /** Is called with each control message but `hello` and `bye`. */
   readonly message: (message: Exclude<Control, Hello | Bye>) => void;
-  /** Is given data frames. @throws Error where one is malformed */
+  /** Is called with each data frame. @throws Error when it is malformed */
   readonly frame: (data: unknown) => void;
 }
 
 /** How long an attempt may take until `hello`, ms. */
 const HELLO_TIME = 10_000;
-/** The longest wait after a first failure and after many, ms. */
+/** The longest wait before a reconnect, after the first failure and after many, ms. */
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 30_000;
-/** The longest that a gateway may ask to stay away, ms. */
+/** The longest wait that a gateway may ask for, ms. */
 const LONGEST_RETRY_AFTER = 300_000;
-/** How long a connection must have lasted for the next failure to be a first one, ms. */
+/** How long a connection must have lasted for the next failure to count as the first one, ms. */
 const LASTING = 10_000;
-/** Heartbeats without a sound until prices are stale, and until the connection is given up. */
+/** Heartbeat intervals without a message until prices are stale, and until the connection counts as lost. */
 const SILENT_HEARTBEATS = 2;
 const LOST_HEARTBEATS = 3;
 
-/** The close codes of the protocol that say no; here once more, so that the library need not carry the table. */
+/** The final close codes of the protocol. Repeated here so that the library does not contain the whole table. */
 export const FINAL_CLOSES: readonly number[] = [1009, 4400, 4401, 4403];
 
 export class Connection {
-  /** Bytes that have come, and connections that were made. */
+  /** Bytes received, and connections made. */
   bytes = 0;
   made = 0;
   readonly #url: string;
@@ -75,11 +75,11 @@ export class Connection {
   #socket: ClientSocket | undefined;
   #hello: Hello | undefined;
   #bye: Bye | undefined;
-  /** What the socket said went wrong. */
+  /** The text of the socket's last error event. */
   #error = "";
   #openedAt = 0;
-  #heardAt = 0;
-  /** Takes back the one timer that runs: for hello, for silence or for the next attempt. */
+  #receivedAt = 0;
+  /** Cancels the one timer that runs: for hello, for silence or for the next attempt. */
   #cancel: () => void = () => {};
 
   constructor(url: string, options: ConnectionOptions) {
@@ -92,7 +92,7 @@ export class Connection {
     return this.#state;
   }
 
-  /** Begins, or does not wait any longer for the next attempt; does nothing where there is a connection or an attempt. */
+  /** Connects, without waiting for the next attempt; does nothing if there is a connection or an attempt. */
   start(): void {
     const { phase } = this.#state;
     if (phase === "waiting") this.#cancel();
@@ -102,11 +102,11 @@ export class Connection {
   /** Ends for good. */
   end(reason: string): void {
     if (this.#state.phase === "ended") return;
-    this.#letGo(false);
+    this.#discardSocket(false);
     this.#change({ phase: "ended", reason, refused: false });
   }
 
-  /** Sends, where there is an open connection. */
+  /** Sends a command, if the connection is open. */
   send(command: Command): void {
     if (!this.#hello) return;
     this.#socket?.send(encodeCommand(command, this.#socket.protocol === "tickgate.v1.json"));
@@ -126,7 +126,7 @@ export class Connection {
     }
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
-    // A socket that was let go may still have something to say: it is not listened to.
+    // Events of a socket that was discarded are ignored.
     const listen = (type: "message" | "error" | "close", listener: (event: SocketEvent) => void) =>
       socket.addEventListener(type, (event) => {
         if (socket === this.#socket) listener(event);
@@ -139,7 +139,7 @@ export class Connection {
 
   #message(data: unknown): void {
     const { time, violations } = this.#options;
-    this.#heardAt = time.millis();
+    this.#receivedAt = time.millis();
     const size = sizeOf(data);
     this.bytes += size;
     const isData = isFrame(data);
@@ -147,50 +147,50 @@ export class Connection {
     try {
       if (isData) {
         if (!this.#hello) return violations.add("beforeHello", "a data frame");
-        this.#heard();
+        this.#received();
         this.#options.frame(data);
       } else {
         const message = decodeControl(data);
-        this.#heard();
-        if (message?.op === "hello") this.#greeted(message);
+        this.#received();
+        if (message?.op === "hello") this.#helloReceived(message);
         else if (message && !this.#hello) violations.add("beforeHello", message.op);
         else if (message?.op === "bye") this.#bye = message;
         else if (message) this.#options.message(message);
       }
     } catch (error) {
       violations.add("malformed", String(error));
-      // What it said is not known, so what is known may be wrong: only a new connection puts that right.
+      // The content of the message is lost, so later state may be wrong: only a new connection corrects that.
       this.#lost("a message of the gateway is malformed");
     }
   }
 
-  /** There was a sound. */
-  #heard(): void {
+  /** A message has arrived. */
+  #received(): void {
     if (this.#state.phase === "silent") this.#change({ phase: "open", hello: this.#state.hello });
   }
 
-  #greeted(hello: Hello): void {
+  #helloReceived(hello: Hello): void {
     if (hello.protocol !== PROTOCOL_VERSION)
       return this.#refused(`the gateway has version ${hello.protocol} of the protocol, not ${PROTOCOL_VERSION}`);
     this.#cancel();
     this.made++;
     this.#hello = hello;
-    this.#openedAt = this.#heardAt;
-    this.#listenFor(SILENT_HEARTBEATS);
+    this.#openedAt = this.#receivedAt;
+    this.#watchSilence(SILENT_HEARTBEATS);
     this.#change({ phase: "open", hello });
   }
 
-  /** Looks, when so many heartbeats may have passed in silence, whether they have. One timer, not one a message. */
-  #listenFor(heartbeats: number): void {
+  /** Checks for silence when that many heartbeat intervals may have passed. One timer in all, not one per message. */
+  #watchSilence(heartbeats: number): void {
     const { time } = this.#options;
     const { heartbeat } = this.#hello as Hello;
-    const rest = this.#heardAt + heartbeats * heartbeat - time.millis();
+    const rest = this.#receivedAt + heartbeats * heartbeat - time.millis();
     this.#cancel = time.after(Math.max(rest, 1), () => {
-      const silence = time.millis() - this.#heardAt;
+      const silence = time.millis() - this.#receivedAt;
       if (silence >= LOST_HEARTBEATS * heartbeat)
         return this.#lost(`nothing heard for ${Math.round(silence / 1_000)} s`);
       const isSilent = silence >= SILENT_HEARTBEATS * heartbeat;
-      this.#listenFor(isSilent ? LOST_HEARTBEATS : SILENT_HEARTBEATS);
+      this.#watchSilence(isSilent ? LOST_HEARTBEATS : SILENT_HEARTBEATS);
       if (isSilent && this.#state.phase === "open") this.#change({ ...this.#state, phase: "silent" });
     });
   }
@@ -198,7 +198,7 @@ export class Connection {
   #failed(message: string): void {
     if (isFinalRefusal(message)) return this.#refused(message);
     this.#error = message;
-    // Node's own WebSocket tells no close of a connection that was never open.
+    // Node's own WebSocket emits no close event for a connection that was never open.
     if (!this.#hello) this.#lost(message || "no connection");
   }
 
@@ -209,24 +209,24 @@ export class Connection {
   }
 
   #refused(reason: string): void {
-    this.#letGo(false);
+    this.#discardSocket(false);
     this.#change({ phase: "ended", reason, refused: true });
   }
 
-  /** Gives up this connection and waits for the next attempt. */
+  /** Discards this connection and waits for the next attempt. */
   #lost(reason: string): void {
     const { time } = this.#options;
     if (this.#hello && time.millis() - this.#openedAt >= LASTING) this.#backoff.reset();
     const asked = this.#bye?.retryAfter ?? NaN;
-    this.#letGo(true);
-    // What a gateway asks for differs from client to client already.
+    this.#discardSocket(true);
+    // The gateway already spreads the times that it asks for, so no jitter is added.
     const retryIn = asked >= 0 ? Math.min(asked, LONGEST_RETRY_AFTER) : this.#backoff.next();
     this.#cancel = time.after(retryIn, () => this.#attempt());
     this.#change({ phase: "waiting", reason, retryIn, retryAt: time.micros() + retryIn * 1_000 });
   }
 
-  /** @param isLost whether there may be nobody at the other end to take leave of */
-  #letGo(isLost: boolean): void {
+  /** @param isLost whether the other end may not answer a close frame */
+  #discardSocket(isLost: boolean): void {
     const socket = this.#socket;
     this.#cancel();
     this.#socket = undefined;

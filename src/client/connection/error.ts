@@ -1,10 +1,10 @@
-/** What goes wrong, with a code that says what: see `code`. */
+/** Errors with a code, and how the client reports them. */
 import type { ErrorCode } from "../../protocol/codes.ts";
 
-/** Of the protocol, and two of the client's own: `refused`, the gateway will not have this client; `closed`, it is over. */
+/** A code of the protocol, or one of the client: `refused`, the gateway refuses this client; `closed`, it is closed. */
 export type TickgateErrorCode = ErrorCode | "refused" | "closed";
 
-/** The codes of the protocol that may pass; here once more, so that the library need not carry the table. */
+/** The retryable codes of the protocol. Repeated here so that the library does not contain the whole table. */
 export const RETRYABLE: readonly string[] = ["too_many_symbols", "too_many_commands", "internal"];
 
 /** A refusal by the gateway, or the end of the client. */
@@ -13,7 +13,7 @@ export class TickgateError extends Error {
   readonly code: TickgateErrorCode;
   /** Whether the same may succeed later. */
   readonly retryable: boolean;
-  /** The symbol or pattern that it is about, where it is about one. */
+  /** The symbol or pattern that was refused, if any. */
   readonly symbol: string | undefined;
 
   constructor(code: TickgateErrorCode, message: string, symbol?: string, retryable = RETRYABLE.includes(code)) {
@@ -24,19 +24,19 @@ export class TickgateError extends Error {
   }
 }
 
-/** An owner's function has thrown: nobody here can mend it, and nobody else is to suffer. It goes where errors go. */
+/** Reports an error that a callback of the user has thrown as an uncaught error, without disturbing the caller. */
 export function reportThrown(error: unknown): void {
   queueMicrotask(() => {
     throw error;
   });
 }
 
-const told = new Set<string>();
+const reported = new Set<string>();
 
-/** Says once for each code what no listener wanted to hear. */
-export function reportUnheard(error: TickgateError): void {
-  if (told.has(error.code)) return;
-  told.add(error.code);
-  // biome-ignore lint/suspicious/noConsole: an error that nobody listens for must not be lost
+/** Writes an error that has no listener to the console, once for each code. */
+export function reportUnhandled(error: TickgateError): void {
+  if (reported.has(error.code)) return;
+  reported.add(error.code);
+  // biome-ignore lint/suspicious/noConsole: an error without a listener must not be lost
   console.error(error);
 }

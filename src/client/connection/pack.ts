@@ -1,13 +1,13 @@
-/** MessagePack of what a client sends: texts of ASCII, numbers, lists and maps of them. */
+/** Encodes what a client sends as MessagePack: ASCII texts, numbers, and lists and maps of them. */
 
-/** What a command is made of. */
+/** A value that a command may contain. */
 export type Packable = string | number | readonly Packable[] | { readonly [key: string]: Packable };
 
 export function pack(value: Packable): Uint8Array {
   return Uint8Array.from(bytesOf(value));
 }
 
-/** Lengths in two bytes and numbers as doubles, even where there is a shorter form: what is sent is little. */
+/** Writes lengths in two bytes and numbers as doubles even where a shorter form exists: a client sends little. */
 function bytesOf(value: Packable): number[] {
   if (typeof value === "number") return [0xcb, ...new Uint8Array(new Float64Array([value]).buffer).reverse()];
   if (typeof value === "string")

@@ -1,22 +1,23 @@
 /**
- * What the client needs of a WebSocket: browsers, Node from 22 on and the package `ws` all have it. Of a connection
- * that could not be made, Node's own tells `error` and no `close`, browsers both, `ws` also the HTTP status.
+ * The part of a WebSocket that the client uses: browsers, Node from 22 on and the package `ws` all have it. When a
+ * connection cannot be made, Node's own emits `error` without `close`, browsers emit both, and `ws` gives the HTTP
+ * status.
  */
 export interface ClientSocket {
   binaryType: string;
   /** The subprotocol that the gateway chose. */
   readonly protocol: string;
-  /** Sends a command: text or bytes, as the subprotocol has it. */
+  /** Sends a command: text or bytes, depending on the subprotocol. */
   send(data: string | Uint8Array): void;
   /** Closes with a close frame. */
   close(code?: number, reason?: string): void;
-  /** Where there is one, as in the package `ws`: lets go at once, without a word to the other end. */
+  /** Only in the package `ws`: destroys the connection at once, without a close frame. */
   terminate?(): void;
   /** Listeners are never removed. */
   addEventListener(type: "open" | "message" | "error" | "close", listener: (event: SocketEvent) => void): void;
 }
 
-/** What is read of a socket's events; which one has what depends on its type. */
+/** The used members of a socket's events; they depend on the type of the event. */
 export interface SocketEvent {
   readonly type: string;
   /** `message`: a string or an ArrayBuffer. */
@@ -25,9 +26,9 @@ export interface SocketEvent {
   readonly code?: number;
   /** `close` */
   readonly reason?: string;
-  /** `error`; browsers keep it to themselves. */
+  /** `error`; browsers do not set it. */
   readonly message?: string;
-  /** `error`: in Node, what went wrong, with a code where the message is empty. */
+  /** `error`: in Node, the error, with a code where the message is empty. */
   readonly error?: unknown;
 }
 
@@ -44,14 +45,14 @@ export function globalSocket(): SocketConstructor {
   return found as SocketConstructor;
 }
 
-/** What a socket's error event says went wrong; empty where it says nothing. */
+/** The text of a socket's error event; empty if it has none. */
 export function errorText({ message, error }: SocketEvent): string {
   return message || String((error as { code?: unknown } | null | undefined)?.code ?? "");
 }
 
 /**
- * Whether an error's message tells an HTTP status that will be the same next time, as the package `ws` does: from 300 to
- * 499, but for those of a request that may be made again as it is.
+ * Whether the message of an error contains an HTTP status that a new attempt would get again, as in the package `ws`:
+ * from 300 to 499, except 408, 425 and 429, which allow a retry.
  */
 export function isFinalRefusal(message: string): boolean {
   return /^Unexpected server response: (3|4(?!08|25|29))\d\d$/.test(message);

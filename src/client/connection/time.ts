@@ -1,10 +1,10 @@
-/** Time as the client needs it, given from outside so that tests can hold it in their hands. */
+/** The clocks and timers of the client. An option, so that tests can control time. */
 export interface ClientTime {
   /** Microseconds since the Unix epoch. */
   micros(): number;
   /** Milliseconds since some start, never going back. */
   millis(): number;
-  /** Calls `action` once after so many milliseconds, unless the function returned is called before. */
+  /** Calls `action` once after this time, ms, unless the returned function is called before. */
   after(millis: number, action: () => void): () => void;
 }
 

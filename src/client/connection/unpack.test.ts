@@ -28,7 +28,7 @@ test("reads every size of number, alone and on the way of a tick", () => {
   assert.ok(Number.isNaN(unpacker(Uint8Array.of(0xc0).buffer).number()), "nil is no number");
 });
 
-test("refuses what is cut short, claims more than there is, goes on, or is not plain", () => {
+test("rejects truncated data, lengths beyond the end, trailing bytes, and other types", () => {
   const whole = encode({ op: "status", symbols: ["A", "B"], since: 1_000.5 });
   for (let length = 0; length < whole.length; length++)
     assert.throws(() => unpack(whole.subarray(0, length)), `cut at ${length}`);
@@ -55,7 +55,7 @@ test("refuses what is cut short, claims more than there is, goes on, or is not p
     assert.throws(() => unpacker(Uint8Array.from(bytes).buffer).array());
 });
 
-test("makes no room for what is only claimed", () => {
+test("allocates no memory for a length without elements", () => {
   const bytes = new Uint8Array(32_768);
   for (let at = 0; at + 3 <= bytes.length; at += 3) bytes.set([0xdc, 0x3f, 0xff], at);
   const before = process.memoryUsage().rss;

@@ -1,6 +1,6 @@
 /**
- * MessagePack as a gateway sends it: nil, booleans, numbers, texts, arrays and maps, from memory that is only read. Nothing
- * else is ever made of it, nothing is nested deeper than a message needs, and no room is made for what is only claimed.
+ * Decodes MessagePack as a gateway sends it: nil, booleans, numbers, texts, arrays and maps. Other types and deeper
+ * nesting than a message needs are errors. It allocates memory only for elements that exist, not for a claimed length.
  * Source: https://github.com/msgpack/msgpack/blob/master/spec.md
  */
 
@@ -8,16 +8,16 @@
 const MAX_DEPTH = 8;
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** What exactly is wrong with the bytes helps nobody: the gateway's log is where to look. */
+/** The error has no details: they would cost bytes in every page, and the fault is the gateway's. */
 export function bad(): never {
   throw new RangeError("malformed");
 }
 
-/** Reads one message from its beginning. All of it throws where there stands what should not, and beyond the end. */
+/** Reads one message from its beginning. All methods throw on an unexpected type and beyond the end. */
 export interface Unpacker {
   /** A number, or NaN for nil. */
   number(): number;
-  /** How many elements the array has that stands here. */
+  /** The head of an array. @returns the number of its elements */
   array(): number;
   /** A value of any kind; whole numbers beyond 2^53 are the nearest double. */
   value(): unknown;
@@ -29,7 +29,7 @@ export function unpacker(data: ArrayBuffer): Unpacker {
   const view = new DataView(data);
   let at = 0;
 
-  /** Steps over so many bytes. Returns where they begin. */
+  /** Advances by this many bytes. @returns the offset before */
   function take(bytes: number): number {
     at += bytes;
     return at - bytes;
@@ -47,7 +47,7 @@ export function unpacker(data: ArrayBuffer): Unpacker {
     return (unsigned(power) << unused) >> unused;
   }
 
-  /** Every value takes a byte at least: what claims more than there is ends here. */
+  /** Every value takes at least one byte: a length beyond the remaining bytes is an error. */
   function enter(values: number, depth: number): void {
     if (depth > MAX_DEPTH || values > data.byteLength - at) bad();
   }
@@ -87,7 +87,7 @@ export function unpacker(data: ArrayBuffer): Unpacker {
     if (head === 0xcb) return view.getFloat64(take(8));
     if (head === 0xcf) return Number(view.getBigUint64(take(8)));
     if (head === 0xd3) return Number(view.getBigInt64(take(8)));
-    // What is left is a number of 1, 2 or 4 bytes, or has a length of 1, 2 or 4, or of 2 or 4.
+    // The remaining types are numbers of 1, 2 or 4 bytes, and values with a length of 1, 2 or 4 bytes.
     if (head >= 0xcc && head < 0xcf) return unsigned(head - 0xcc);
     if (head >= 0xd0 && head < 0xd3) return signed(head - 0xd0);
     if (head >= 0xd9 && head < 0xdc) return text(unsigned(head - 0xd9));

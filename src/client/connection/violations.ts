@@ -1,6 +1,6 @@
 /**
- * What a client can see of the protocol's promises being broken, counted. All stay 0 at a gateway that keeps them;
- * load tests and monitors look here. What each means is in docs/client.md.
+ * Violations of the protocol that a client can detect. All counts stay 0 with a correct gateway, so load tests and
+ * monitors check them. docs/client.md explains each one.
  */
 export const VIOLATIONS = [
   "beforeHello",
@@ -18,21 +18,21 @@ export const VIOLATIONS = [
 /** One of {@link VIOLATIONS}. */
 export type Violation = (typeof VIOLATIONS)[number];
 
-/** How often each promise was broken. */
+/** The count of each violation. */
 export type Violations = { readonly [V in Violation]: number };
 
-/** Counts violations and tells of each one. */
+/** Counts violations, and calls a listener for each one. */
 export class ViolationCounter {
   readonly counts: { [V in Violation]: number };
-  readonly #told: (violation: Violation, detail: string) => void;
+  readonly #listener: (violation: Violation, detail: string) => void;
 
-  constructor(told: (violation: Violation, detail: string) => void) {
+  constructor(listener: (violation: Violation, detail: string) => void) {
     this.counts = Object.fromEntries(VIOLATIONS.map((name) => [name, 0])) as { [V in Violation]: number };
-    this.#told = told;
+    this.#listener = listener;
   }
 
   add(violation: Violation, detail: string): void {
     this.counts[violation]++;
-    this.#told(violation, detail);
+    this.#listener(violation, detail);
   }
 }

@@ -34,21 +34,21 @@ function pageFor(t: TestContext): FakePage {
 test("a page that is hidden for a second counts as hidden, and as seen at once when it comes back", (t) => {
   const page = pageFor(t);
   const time = new ManualTime();
-  const told: boolean[] = [];
-  const stop = followVisibility(time, (visible) => told.push(visible));
+  const events: boolean[] = [];
+  const stop = followVisibility(time, (visible) => events.push(visible));
   page.become("hidden");
   time.advance(999);
   page.become("visible");
   time.advance(10_000);
-  assert.deepEqual(told.splice(0), [true, true]);
+  assert.deepEqual(events.splice(0), [true, true]);
   page.become("hidden");
   time.advance(1_000);
   page.become("visible");
-  assert.deepEqual(told.splice(0), [false, true]);
+  assert.deepEqual(events.splice(0), [false, true]);
   page.become("hidden");
   stop();
   time.advance(1_000);
-  assert.deepEqual(told, []);
+  assert.deepEqual(events, []);
   assert.deepEqual([page.listeners, time.timers], [0, 0]);
 });
 
@@ -71,7 +71,7 @@ test("a client follows its page from connect to close, or not at all", (t) => {
 });
 
 test("where there is no page there is nothing to follow", () => {
-  const told: boolean[] = [];
-  followVisibility(new ManualTime(), (visible) => told.push(visible))();
-  assert.deepEqual(told, []);
+  const events: boolean[] = [];
+  followVisibility(new ManualTime(), (visible) => events.push(visible))();
+  assert.deepEqual(events, []);
 });

@@ -1,30 +1,30 @@
-/** Whether the page is seen, where there is one. */
+/** Follows the visibility of the page, in a browser. */
 import type { ClientTime } from "./time.ts";
 
-/** What is used of a browser's document. */
-interface Page {
+/** The used part of a browser's document. */
+interface VisibleDocument {
   readonly visibilityState: string;
   addEventListener(type: "visibilitychange", listener: () => void): void;
   removeEventListener(type: "visibilitychange", listener: () => void): void;
 }
 
-/** How long a page must be hidden before that counts, ms: who comes back at once finds everything as it was. */
+/** How long a page must be hidden before it counts as hidden, ms: a short switch of tabs costs no commands. */
 const HIDDEN_FOR = 1_000;
 
-/** @returns what ends it */
-export function followVisibility(time: ClientTime, tell: (visible: boolean) => void): () => void {
-  const page = (globalThis as { document?: Page }).document;
+/** @returns a function that ends it */
+export function followVisibility(time: ClientTime, changed: (visible: boolean) => void): () => void {
+  const page = (globalThis as { document?: VisibleDocument }).document;
   if (!page) return () => {};
   let cancel = () => {};
-  const look = () => {
+  const update = () => {
     cancel();
-    if (page.visibilityState === "hidden") cancel = time.after(HIDDEN_FOR, () => tell(false));
-    else tell(true);
+    if (page.visibilityState === "hidden") cancel = time.after(HIDDEN_FOR, () => changed(false));
+    else changed(true);
   };
-  page.addEventListener("visibilitychange", look);
-  look();
+  page.addEventListener("visibilitychange", update);
+  update();
   return () => {
     cancel();
-    page.removeEventListener("visibilitychange", look);
+    page.removeEventListener("visibilitychange", update);
   };
 }

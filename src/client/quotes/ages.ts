@@ -1,8 +1,9 @@
-/** How old ticks were when they came: of the latest, whose number is fixed. */
+/** The ages of the latest ticks on arrival, in a fixed amount of memory. */
 
+/** Ticks that are kept. */
 const LATEST = 2_048;
 
-/** By part of the ticks: the age, ms, that it did not exceed; undefined when no tick has come. */
+/** Quantiles of the age, ms; undefined before the first tick. */
 export interface AgeQuantiles {
   readonly p50: number | undefined;
   readonly p90: number | undefined;
@@ -19,7 +20,7 @@ export class Ages {
 
   get quantiles(): AgeQuantiles {
     const sorted = this.#micros.slice(0, this.#count).sort();
-    // Where clocks differ, a tick may come before it happens.
+    // Clocks differ, so an age can be negative.
     const quantile = (part: number) =>
       sorted.length > 0 ? Math.max(0, sorted[Math.ceil(sorted.length * part) - 1] / 1_000) : undefined;
     return { p50: quantile(0.5), p90: quantile(0.9), p99: quantile(0.99) };

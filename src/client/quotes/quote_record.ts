@@ -1,25 +1,25 @@
-/** An entry of the book: all that the client knows of one symbol, through ticks and reconnects. Quotes show it. */
+/** All data of one symbol, which lives through ticks and reconnects. Quote objects read from it. */
 import { FIELDS, type Field, type State } from "../../base/tick.ts";
 import type { Quote, QuoteState } from "./quote.ts";
 
-/** Why something stands as it does, and since when, microseconds since the Unix epoch. */
-export interface Standing {
+/** The reason of a state, and when the state began, microseconds since the Unix epoch. */
+export interface StateCause {
   reason: string;
   since: number;
 }
 
-/** Whether what came over a connection is still current, and if not, why: shared by all entries of that connection. */
-export interface Link extends Standing {
+/** Whether the ticks of a connection are still current, and if not, why. Shared by all records of that connection. */
+export interface Link extends StateCause {
   current: boolean;
 }
 
-/** Tells the time by the gateway's clock. */
+/** The time by the gateway's clock. */
 export interface GatewayTime {
   /** Microseconds since the Unix epoch. */
   micros(): number;
 }
 
-/** Of what nobody has granted. */
+/** The link of records that no connection has granted. */
 export const NO_LINK: Link = { current: false, reason: "not subscribed", since: 0 };
 
 /** A quote object of a record, with the listener that is called when the record changes. */
@@ -44,7 +44,7 @@ export interface QuoteListener {
   status(quote: AttachedQuote, state: QuoteState | "gap", reason: string): void;
 }
 
-export class QuoteRecord implements Standing {
+export class QuoteRecord implements StateCause {
   readonly symbol: string;
   readonly time: GatewayTime;
   /** The latest tick's value of each of {@link FIELDS}; NaN where not known or not granted. */
@@ -54,38 +54,40 @@ export class QuoteRecord implements Standing {
   eventTime = 0;
   sentAt = 0;
   receivedAt = 0;
-  /** The connection that it came over. */
+  /** The connection that it arrived on. */
   link = NO_LINK;
   ticks = 0;
   conflated = 0;
   lost = 0;
-  /** What the gateway has said of its state; live goes without saying. */
-  told: State | undefined;
+  /** The state that the gateway has reported; undefined means live. */
+  reported: State | undefined;
   reason = "";
   since = 0;
 
-  /** The handle that it was granted on the present connection; below 0 for none. */
+  /** The handle that the present connection has granted; below 0 for none. */
   handle = -1;
-  /** What was granted. */
+  /** The granted interval, ms, and fields. */
   interval = 0;
   fields: readonly Field[] = FIELDS;
   /** The positions of those fields in {@link values}. */
   positions: readonly number[] = [];
-  /** Whether no tick has come since it was granted, so that the next is compared with none. */
+  /** Whether no tick has arrived since the grant, so that the next one has nothing to be compared with. */
   isNew = true;
-  /** Whether the next tick is a snapshot: due at once, and it may repeat what was known. */
+  /**
+   * Whether the next tick is a snapshot: it may arrive before the interval has passed, and may repeat the last tick.
+   */
   isSnapshotDue = true;
-  /** Whether nothing was said of its state since it was granted: with the snapshot that means live. */
-  isUntold = true;
-  /** Whether a status said, since the last tick, that ticks were missed, and that the seq starts again. */
+  /** Whether no state was reported since the grant: if none is until the snapshot, the symbol is live. */
+  isStatusDue = true;
+  /** Whether a status since the last tick reported missed ticks, and a seq that starts again. */
   hasGap = false;
   hasReset = false;
   /** The number of the frame that the last tick was in. */
   frame = -1;
 
   /**
-   * Its quotes: the client's own, and those of the subscriptions that cover it; none where nobody wants it. Replaced,
-   * never changed: it may be gone through meanwhile.
+   * Its quotes: the client's own, and one for each subscription that covers it; none where no subscription does. The
+   * array is replaced, never changed: a caller may be iterating over it.
    */
   quotes: readonly AttachedQuote[] = [];
 
@@ -95,17 +97,17 @@ export class QuoteRecord implements Standing {
   }
 
   get state(): QuoteState {
-    const told = this.told ?? "live";
-    if (this.seq === 0) return told === "live" ? "unknown" : told;
-    return told === "closed" || this.link.current ? told : "stale";
+    const reported = this.reported ?? "live";
+    if (this.seq === 0) return reported === "live" ? "unknown" : reported;
+    return reported === "closed" || this.link.current ? reported : "stale";
   }
 
   /**
-   * Whose word its state is: the gateway's, or the connection's where that is not current. A reason that the gateway has
-   * given since it granted the symbol counts even where no tick has followed.
+   * The cause of the state: the gateway's report, or the connection where that is not current. A reason that the
+   * gateway has given since the grant counts even if no tick has followed.
    */
-  get standing(): Standing {
-    const isSaid = this.reason && this.handle >= 0 && !this.isUntold;
-    return this.seq === 0 || this.told === "closed" || this.link.current || isSaid ? this : this.link;
+  get cause(): StateCause {
+    const isReported = this.reason && this.handle >= 0 && !this.isStatusDue;
+    return this.seq === 0 || this.reported === "closed" || this.link.current || isReported ? this : this.link;
   }
 }

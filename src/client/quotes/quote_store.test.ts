@@ -8,7 +8,7 @@ function openClient(symbols: string[], terms?: { interval?: number; fields?: str
   const screen = parts.client.subscribe(["*"], { interval: 0 });
   FakeSocket.last.hello();
   FakeSocket.last.grant(symbols, terms);
-  parts.told.length = 0;
+  parts.events.length = 0;
   return { ...parts, screen, gateway: FakeSocket.last };
 }
 
@@ -17,11 +17,11 @@ function broken(client: TickgateClient): Record<string, number> {
   return Object.fromEntries(Object.entries(client.violations).filter(([, count]) => count > 0));
 }
 
-test("a tick is the whole state by name, and tells how many it replaced", () => {
-  const { client, gateway, told } = openClient(["A", "B"]);
+test("a tick has all values by name, and the number of ticks that it replaced", () => {
+  const { client, gateway, events } = openClient(["A", "B"]);
   gateway.say([5_000, [1, 1, 900, 10, null], [2, 4, 901, 20, 21]]);
   gateway.say([6_000, [1, 4, 950, 11, 12]]);
-  assert.deepEqual(told, [
+  assert.deepEqual(events, [
     "tick A 1 [10,] -0",
     "tick B 4 [20,21] -0",
     "frame of 2",
@@ -41,7 +41,7 @@ test("a tick is the whole state by name, and tells how many it replaced", () => 
 });
 
 test("a quote is unknown until its first tick, and then as the gateway says", () => {
-  const { client, gateway, told } = openClient(["A"]);
+  const { client, gateway, events } = openClient(["A"]);
   const quote = client.quotes.get("A");
   assert.equal(quote?.state, "unknown");
   gateway.say([1, [1, 1, 1, 1, 1]]);
@@ -52,10 +52,10 @@ test("a quote is unknown until its first tick, and then as the gateway says", ()
   gateway.say({ op: "status", symbols: ["A"], state: "closed", reason: "end of input", since: 9 });
   assert.equal(quote?.state, "closed");
   assert.deepEqual(
-    told.filter((line) => line.startsWith("status")),
+    events.filter((line) => line.startsWith("status")),
     ["status A stale silent", "status A live", "status A closed end of input"],
   );
-  // Behind a new grant is told anew what is not as one would expect: it is live with the snapshot.
+  // After a new grant the gateway reports only states that differ from live.
   gateway.grant(["A"]);
   assert.equal(quote?.state, "closed");
   gateway.say([2, [1, 1, 1, 1, 1]]);
@@ -86,7 +86,7 @@ test("a symbol that nobody publishes is stale until its first tick, whether or n
   FakeSocket.last.hello();
   FakeSocket.last.grant(["A", "B"]);
   assert.deepEqual(shown(), ["stale the connection was lost", "stale the connection was lost"]);
-  // This gateway has never had a tick of them.
+  // This gateway has never received a tick of them.
   FakeSocket.last.say(nobody);
   assert.deepEqual(shown(), ["stale unknown", "stale unknown"]);
   FakeSocket.last.say({ op: "status", symbols: ["A"], state: "live", since: 8 });
@@ -120,8 +120,8 @@ test("a gap is not counted as conflated, and a reset may go back", () => {
   assert.deepEqual(broken(client), {});
 });
 
-test("a symbol that is not wanted any more leaves the book at once", async () => {
-  const { client, screen, gateway, told } = openClient(["A", "B"]);
+test("a symbol that no subscription covers any more is dropped at once", async () => {
+  const { client, screen, gateway, events } = openClient(["A", "B"]);
   gateway.takeCommands();
   screen.remove("A");
   await settled();
@@ -135,7 +135,7 @@ test("a symbol that is not wanted any more leaves the book at once", async () =>
   gateway.drop(1006);
   screen.remove("B*");
   assert.equal(client.quotes.size, 0);
-  assert.deepEqual(told, ["ended A", "frame of 1", "waiting: the connection was lost", "ended B"]);
+  assert.deepEqual(events, ["ended A", "frame of 1", "waiting: the connection was lost", "ended B"]);
   assert.deepEqual(broken(client), {});
 });
 

@@ -1,6 +1,6 @@
 /**
- * The book: an entry for each symbol that is granted or wanted, and the check that the gateway keeps its promises. What
- * is granted belongs to one connection and is gone with it; entries live on.
+ * The records of all symbols that are granted or wanted, and the checks that the gateway keeps the protocol. A grant
+ * belongs to one connection and ends with it; records remain.
  */
 
 import { FIELDS, fieldIndex } from "../../base/tick.ts";
@@ -15,30 +15,30 @@ import { type GatewayTime, NO_LINK, QuoteRecord } from "./quote_record.ts";
 export interface QuoteStoreOptions {
   readonly time: ClientTime;
   readonly sync: GatewayTime;
-  /** How much less than the interval may be between two ticks, ms. */
+  /** How much shorter than the interval the time between two ticks may be, ms. */
   readonly tolerance: number;
   readonly violations: ViolationCounter;
   /** A symbol was granted. */
-  readonly granted: (entry: QuoteRecord) => void;
-  /** A tick has come of a symbol that is wanted. */
+  readonly granted: (record: QuoteRecord) => void;
+  /** A tick of a wanted symbol has arrived. */
   readonly ticked: (quote: Quote, conflated: number) => void;
-  /** All ticks of a frame have been told. */
+  /** All ticks of a frame have been read. */
   readonly frame: (sentAt: number, ticks: number) => void;
 }
 
 export class QuoteStore implements FrameReader {
-  /** By symbol: those that are granted, and those that are wanted. */
-  readonly entries = new Map<string, QuoteRecord>();
+  /** By symbol: the granted ones, and the wanted ones. */
+  readonly records = new Map<string, QuoteRecord>();
   readonly ages = new Ages();
   readonly counts = { frames: 0, ticks: 0, conflated: 0, lost: 0, gaps: 0, resets: 0 };
   readonly #options: QuoteStoreOptions;
   readonly #byHandle = new Map<number, QuoteRecord>();
-  /** The connection; {@link NO_LINK} where there is none: within a frame an owner may have ended it. */
+  /** The connection; {@link NO_LINK} without one: a callback may end it within a frame. */
   #link = NO_LINK;
-  /** Of the frame that is read. */
+  /** Of the frame that is being read. */
   #sentAt = 0;
   #ticks = 0;
-  /** When the last message came that told something, ms. */
+  /** When the last data frame or status arrived, ms; in a frame also by both clocks, microseconds. */
   #now = 0;
   #micros = 0;
   #gatewayMicros = 0;
@@ -47,11 +47,11 @@ export class QuoteStore implements FrameReader {
     this.#options = options;
   }
 
-  /** The entry of a symbol; a new one where there is none. */
-  entry(symbol: string): QuoteRecord {
-    const entry = this.entries.get(symbol) ?? new QuoteRecord(symbol, this.#options.sync);
-    this.entries.set(symbol, entry);
-    return entry;
+  /** The record of a symbol; a new one where there is none. */
+  record(symbol: string): QuoteRecord {
+    const record = this.records.get(symbol) ?? new QuoteRecord(symbol, this.#options.sync);
+    this.records.set(symbol, record);
+    return record;
   }
 
   /** A new connection: nothing is granted on it yet. */
@@ -59,7 +59,7 @@ export class QuoteStore implements FrameReader {
     this.#link = { current: true, reason: "", since: 0 };
   }
 
-  /** The connection is silent, or is heard again. */
+  /** The connection has become silent, or has received a message again. */
   setCurrent(current: boolean, reason: string): void {
     const link = this.#link;
     if (link.current === current) return;
@@ -67,8 +67,8 @@ export class QuoteStore implements FrameReader {
     link.reason = reason;
     link.since = this.#options.sync.micros();
     this.#now = this.#options.time.millis();
-    for (const entry of this.entries.values())
-      if (entry.link === link && entry.seq > 0 && (entry.told ?? "live") === "live") this.#changed(entry, true);
+    for (const record of this.records.values())
+      if (record.link === link && record.seq > 0 && (record.reported ?? "live") === "live") this.#changed(record, true);
   }
 
   /** The connection is lost. */
@@ -76,69 +76,69 @@ export class QuoteStore implements FrameReader {
     this.setCurrent(false, reason);
     this.#link.reason = reason;
     this.#link = NO_LINK;
-    for (const entry of this.entries.values()) this.#end(entry);
+    for (const record of this.records.values()) this.#end(record);
   }
 
   granted({ symbols, interval, fields }: Subscribed): void {
     const positions = fields.map(fieldIndex);
     const missing = [...FIELDS.keys()].filter((position) => !positions.includes(position));
     for (const [symbol, handle] of symbols) {
-      const entry = this.entry(symbol);
+      const record = this.record(symbol);
       const holder = this.#byHandle.get(handle);
-      if (holder !== entry) {
-        if (holder || entry.handle >= 0) this.#broken("handleChanged", `${symbol}: ${handle}`);
+      if (holder !== record) {
+        if (holder || record.handle >= 0) this.#broken("handleChanged", `${symbol}: ${handle}`);
         if (holder) this.#end(holder);
-        this.#end(entry);
-        this.entries.set(symbol, entry);
-        this.#byHandle.set(handle, entry);
-        entry.handle = handle;
-        entry.isNew = true;
-        entry.hasGap = entry.hasReset = false;
+        this.#end(record);
+        this.records.set(symbol, record);
+        this.#byHandle.set(handle, record);
+        record.handle = handle;
+        record.isNew = true;
+        record.hasGap = record.hasReset = false;
       }
-      entry.isSnapshotDue = entry.isUntold = true;
-      entry.interval = interval;
-      entry.fields = fields;
-      entry.positions = positions;
-      // What is not granted will not be told any more.
-      for (const position of missing) entry.values[position] = NaN;
-      this.#options.granted(entry);
+      record.isSnapshotDue = record.isStatusDue = true;
+      record.interval = interval;
+      record.fields = fields;
+      record.positions = positions;
+      // Fields that are not granted get no values any more.
+      for (const position of missing) record.values[position] = NaN;
+      this.#options.granted(record);
     }
   }
 
   ended({ symbols }: Unsubscribed): void {
     for (const symbol of symbols) {
-      const entry = this.entries.get(symbol);
-      if (entry) this.#end(entry);
+      const record = this.records.get(symbol);
+      if (record) this.#end(record);
     }
   }
 
-  /** Drops an entry that is neither wanted nor granted. */
-  release(entry: QuoteRecord): void {
-    if (entry.quotes.length > 0 || entry.handle >= 0) return;
-    this.entries.delete(entry.symbol);
-    // Who still has its quote sees that it is nobody's any more.
-    entry.link = NO_LINK;
+  /** Drops a record that is neither wanted nor granted. */
+  release(record: QuoteRecord): void {
+    if (record.quotes.length > 0 || record.handle >= 0) return;
+    this.records.delete(record.symbol);
+    // Its quotes may still be referenced: they show that it is not subscribed.
+    record.link = NO_LINK;
   }
 
   status({ symbols, state, reason = "", since }: Status): void {
     this.#now = this.#options.time.millis();
     for (const symbol of symbols) {
-      const entry = this.entries.get(symbol);
-      if (!entry || entry.handle < 0) continue;
-      const before = entry.state;
+      const record = this.records.get(symbol);
+      if (!record || record.handle < 0) continue;
+      const before = record.state;
       if (state === "gap") {
         const isReset = reason === "reset";
-        entry.hasGap = true;
-        entry.hasReset ||= isReset;
+        record.hasGap = true;
+        record.hasReset ||= isReset;
         this.counts[isReset ? "resets" : "gaps"]++;
       } else {
-        entry.isUntold = false;
-        entry.told = state;
-        entry.since = since;
-        entry.reason = reason;
+        record.isStatusDue = false;
+        record.reported = state;
+        record.since = since;
+        record.reason = reason;
       }
-      for (const quote of entry.quotes) quote.listener.status(quote, state === "gap" ? state : entry.state, reason);
-      if (entry.state !== before) this.#changed(entry, true);
+      for (const quote of record.quotes) quote.listener.status(quote, state === "gap" ? state : record.state, reason);
+      if (record.state !== before) this.#changed(record, true);
     }
   }
 
@@ -163,61 +163,61 @@ export class QuoteStore implements FrameReader {
     const link = this.#link;
     if (link === NO_LINK) return;
     this.#ticks++;
-    const entry = this.#byHandle.get(handle);
-    if (!entry) return this.#broken("notGranted", `handle ${handle}`);
-    const { positions, hasGap } = entry;
-    if (count !== positions.length) return this.#broken("wrongLength", `${entry.symbol}: ${count} values`);
-    if (!entry.isNew) this.#check(entry, seq);
-    const missed = entry.isNew || entry.hasReset ? 0 : Math.max(0, seq - entry.seq - 1);
+    const record = this.#byHandle.get(handle);
+    if (!record) return this.#broken("notGranted", `handle ${handle}`);
+    const { positions, hasGap } = record;
+    if (count !== positions.length) return this.#broken("wrongLength", `${record.symbol}: ${count} values`);
+    if (!record.isNew) this.#check(record, seq);
+    const missed = record.isNew || record.hasReset ? 0 : Math.max(0, seq - record.seq - 1);
     const conflated = hasGap ? 0 : missed;
-    const before = entry.state;
-    let isNews = seq !== entry.seq || eventTime !== entry.eventTime;
+    const before = record.state;
+    let hasChanged = seq !== record.seq || eventTime !== record.eventTime;
     for (let index = 0; index < count; index++) {
       const at = positions[index];
-      if (Object.is(entry.values[at], values[index])) continue;
-      entry.values[at] = values[index];
-      isNews = true;
+      if (Object.is(record.values[at], values[index])) continue;
+      record.values[at] = values[index];
+      hasChanged = true;
     }
     this.counts.ticks++;
     this.counts.conflated += conflated;
     this.counts.lost += missed - conflated;
-    entry.ticks++;
-    entry.conflated += conflated;
-    entry.lost += missed - conflated;
-    // The age of a snapshot is that of the market's rest, not of the way.
-    if (!entry.isSnapshotDue) this.ages.add(this.#gatewayMicros - eventTime);
-    // The first tick of a symbol that nobody published makes it live, as a snapshot without a status does.
-    if (entry.isUntold || entry.reason === NOBODY_PUBLISHES) {
-      entry.told = undefined;
-      entry.reason = "";
-      entry.since = 0;
+    record.ticks++;
+    record.conflated += conflated;
+    record.lost += missed - conflated;
+    // The age of a snapshot is the time since the last trade, not the latency.
+    if (!record.isSnapshotDue) this.ages.add(this.#gatewayMicros - eventTime);
+    // The first tick of a symbol that no feed published makes it live, like a snapshot without a status.
+    if (record.isStatusDue || record.reason === NOBODY_PUBLISHES) {
+      record.reported = undefined;
+      record.reason = "";
+      record.since = 0;
     }
-    entry.seq = seq;
-    entry.eventTime = eventTime;
-    entry.sentAt = this.#sentAt;
-    entry.receivedAt = this.#micros;
-    entry.link = link;
-    entry.frame = this.counts.frames;
-    entry.isNew = entry.isSnapshotDue = entry.isUntold = entry.hasGap = entry.hasReset = false;
-    if (entry.quotes.length > 0) this.#options.ticked(entry.quotes[0], conflated);
-    const isTurn = entry.state !== before;
-    if (isNews || isTurn) this.#changed(entry, isTurn);
+    record.seq = seq;
+    record.eventTime = eventTime;
+    record.sentAt = this.#sentAt;
+    record.receivedAt = this.#micros;
+    record.link = link;
+    record.frame = this.counts.frames;
+    record.isNew = record.isSnapshotDue = record.isStatusDue = record.hasGap = record.hasReset = false;
+    if (record.quotes.length > 0) this.#options.ticked(record.quotes[0], conflated);
+    const isNewState = record.state !== before;
+    if (hasChanged || isNewState) this.#changed(record, isNewState);
   }
 
-  /** @param isTurn whether its state is another */
-  #changed(entry: QuoteRecord, isTurn: boolean): void {
-    for (const quote of entry.quotes) quote.listener.changed(quote, this.#now, isTurn);
+  /** @param isNewState whether the state has changed */
+  #changed(record: QuoteRecord, isNewState: boolean): void {
+    for (const quote of record.quotes) quote.listener.changed(quote, this.#now, isNewState);
   }
 
   /** Compares a tick with the one before it. */
-  #check(entry: QuoteRecord, seq: number): void {
-    const { symbol, interval } = entry;
-    const detail = `${symbol}: ${seq} after ${entry.seq}`;
-    if (entry.frame === this.counts.frames) this.#broken("twiceInFrame", detail);
-    if (seq < entry.seq && !entry.hasReset) this.#broken("seqBack", detail);
-    if (entry.isSnapshotDue) return;
-    if (seq === entry.seq && !entry.hasGap) this.#broken("seqRepeated", detail);
-    const apart = (this.#sentAt - entry.sentAt) / 1_000;
+  #check(record: QuoteRecord, seq: number): void {
+    const { symbol, interval } = record;
+    const detail = `${symbol}: ${seq} after ${record.seq}`;
+    if (record.frame === this.counts.frames) this.#broken("twiceInFrame", detail);
+    if (seq < record.seq && !record.hasReset) this.#broken("seqBack", detail);
+    if (record.isSnapshotDue) return;
+    if (seq === record.seq && !record.hasGap) this.#broken("seqRepeated", detail);
+    const apart = (this.#sentAt - record.sentAt) / 1_000;
     if (apart < interval - this.#options.tolerance) this.#broken("tooOften", `${symbol}: after ${apart} ms`);
   }
 
@@ -225,10 +225,10 @@ export class QuoteStore implements FrameReader {
     this.#options.violations.add(violation, detail);
   }
 
-  /** It is not granted any more. */
-  #end(entry: QuoteRecord): void {
-    this.#byHandle.delete(entry.handle);
-    entry.handle = -1;
-    this.release(entry);
+  /** Ends the grant of a record. */
+  #end(record: QuoteRecord): void {
+    this.#byHandle.delete(record.handle);
+    record.handle = -1;
+    this.release(record);
   }
 }

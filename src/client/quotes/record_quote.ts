@@ -35,11 +35,11 @@ export class RecordQuote implements AttachedQuote {
   }
 
   get reason(): string {
-    return this.record.standing.reason;
+    return this.record.cause.reason;
   }
 
   get since(): number {
-    return this.record.standing.since;
+    return this.record.cause.since;
   }
 
   get fields(): readonly Field[] {

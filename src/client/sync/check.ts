@@ -1,11 +1,11 @@
-/** Whether what a caller passes is what it should be: what is wrong is said at once. */
+/** Checks the arguments of the caller. */
 
 import { FIELDS, type Field, fieldIndex, isPattern, isSymbol } from "../../base/tick.ts";
 import { MAX_INTERVAL } from "../../protocol/messages.ts";
 import type { Symbols } from "./subscription.ts";
 
 /**
- * @param patterns whether they may be patterns as well
+ * @param patterns whether patterns are allowed
  * @returns them as a list
  * @throws RangeError
  */

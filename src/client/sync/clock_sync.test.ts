@@ -9,7 +9,7 @@ const AHEAD = 5_000_000;
 test("the clocks' difference is what the quickest ping of late says", () => {
   const time = new ManualTime();
   const sync = new ClockSync(time);
-  /** A ping that takes so long there and so long back, ms. */
+  /** A ping with these latencies, ms. */
   const ping = (there: number, back: number) => {
     const sentAt = time.millis();
     time.advance(there);

@@ -1,6 +1,6 @@
 /**
- * What is said to the gateway over one connection, and what becomes of it: commands as they are wanted, answers by
- * their id, pings, and another try for what failed or was refused and may be granted later.
+ * The commands to the gateway on one connection: sends them, matches answers by their id, sends pings, and retries
+ * commands that failed or were refused and may succeed later.
  */
 import type { Command, Failure, Hello, Pong, Subscribed, Unsubscribed } from "../../protocol/messages.ts";
 import { TickgateError } from "../connection/error.ts";
@@ -10,15 +10,15 @@ import type { Demand } from "./demand.ts";
 import { Reconciler } from "./reconciler.ts";
 import { Throttle } from "./throttle.ts";
 
-/** Commands without an answer that are remembered. */
+/** The most commands that wait for an answer; the oldest is forgotten beyond. */
 const MOST_UNANSWERED = 1_000;
-/** How long after a failed command, and after a refusal that may pass, it is tried again, ms. */
+/** The delay before a retry, after a failed command and after a retryable refusal, ms. */
 const FAILED_WAIT = 1_000;
 const REFUSED_WAIT = 15_000;
 
 export interface CommandChannelOptions {
   readonly time: ClientTime;
-  readonly wishes: Demand;
+  readonly demand: Demand;
   readonly sync: ClockSync;
   /** ms; 0 for none */
   readonly pingInterval: number;
@@ -28,55 +28,55 @@ export interface CommandChannelOptions {
 
 export class CommandChannel {
   readonly #options: CommandChannelOptions;
-  readonly #negotiation: Reconciler;
-  readonly #outbox: Throttle;
-  /** The ping that waits for its answer, and when it was sent, ms. */
+  readonly #reconciler: Reconciler;
+  readonly #throttle: Throttle;
+  /** The id of the ping that waits for its answer, and when it was sent, ms. */
   #ping: number | undefined;
   #pingedAt = 0;
-  /** What commands that wait for their answer named, by id. */
+  /** The symbols and patterns of the commands that wait for their answer, by id. */
   readonly #unanswered = new Map<unknown, readonly string[]>();
-  /** What is to be asked for again. */
-  readonly #again = new Set<string>();
+  /** Symbols and patterns to be asked for again. */
+  readonly #retries = new Set<string>();
   #lastId = 0;
   #isPingDue = false;
   #isFlushing = false;
   #cancelPing = () => {};
-  #cancelAgain: (() => void) | undefined;
+  #cancelRetry: (() => void) | undefined;
 
   constructor({ limits, time }: Hello, options: CommandChannelOptions) {
     this.#options = options;
     options.sync.greeted(time);
-    this.#negotiation = new Reconciler(options.wishes, limits.messageBytes);
-    this.#outbox = new Throttle(options.time, limits.commandsPerSecond, () => this.#next(), options.send);
-    if (options.pingInterval > 0) this.#pingOn();
-    this.#outbox.kick();
+    this.#reconciler = new Reconciler(options.demand, limits.messageBytes);
+    this.#throttle = new Throttle(options.time, limits.commandsPerSecond, () => this.#next(), options.send);
+    if (options.pingInterval > 0) this.#pingRepeatedly();
+    this.#throttle.flush();
   }
 
-  /** What is wanted of these symbols, or of all and of patterns, may have changed. */
-  open(symbols?: Iterable<string>): void {
-    this.#negotiation.open(symbols);
+  /** The demand for these symbols, or without any for all and for patterns, may have changed. */
+  changed(symbols?: Iterable<string>): void {
+    this.#reconciler.changed(symbols);
     if (this.#isFlushing) return;
-    // Once for all calls that are made in a row.
+    // One flush for all calls in the same task.
     this.#isFlushing = true;
     queueMicrotask(() => {
       this.#isFlushing = false;
-      this.#outbox.kick();
+      this.#throttle.flush();
     });
   }
 
-  /** Measures the round trip, if that is not under way. */
+  /** Measures the round trip, unless a ping is waiting for its answer. */
   ping(): void {
     this.#isPingDue = this.#ping === undefined;
-    this.#outbox.kick();
+    this.#throttle.flush();
   }
 
-  /** A grant, or a part of one: the command is answered when the last part has come. */
+  /** A grant or a part of one: the last part completes the answer. */
   subscribed({ id, more, rejected }: Subscribed): void {
     if (!more) this.#unanswered.delete(id);
     for (const { symbol, code, message } of rejected) {
       const error = new TickgateError(code, `${symbol}: ${message}`, symbol);
-      // All of a pattern would be sent again for the few that may be granted now.
-      if (error.retryable && !symbol.endsWith("*")) this.#tryAgain([symbol], REFUSED_WAIT);
+      // A retry of a pattern would send the snapshots of all its symbols again.
+      if (error.retryable && !symbol.endsWith("*")) this.#retryLater([symbol], REFUSED_WAIT);
       this.#options.failed(error);
     }
   }
@@ -84,21 +84,21 @@ export class CommandChannel {
   unsubscribed({ id, more }: Unsubscribed): void {
     if (more) return;
     this.#unanswered.delete(id);
-    // There is room now.
-    if (this.#again.size > 0) this.#tryAgain([], 0);
+    // Symbols that were refused by a limit may be granted now.
+    if (this.#retries.size > 0) this.#retryLater([], 0);
   }
 
   failed({ id, code, message, retryable }: Failure): void {
     const texts = this.#unanswered.get(id);
     this.#unanswered.delete(id);
     if (id === this.#ping) this.#ping = undefined;
-    // What is not subscribed to is as it should be.
+    // The client wanted to unsubscribe, so nothing is wrong.
     if (code === "not_subscribed") return;
-    if (texts && retryable) this.#tryAgain(texts, FAILED_WAIT);
+    if (texts && retryable) this.#retryLater(texts, FAILED_WAIT);
     this.#options.failed(new TickgateError(code, message, undefined, retryable));
   }
 
-  /** @returns whether it answers a ping of ours */
+  /** @returns whether it answers a ping of this client */
   ponged({ id, time }: Pong): boolean {
     if (id === undefined || id !== this.#ping) return false;
     this.#ping = undefined;
@@ -108,12 +108,12 @@ export class CommandChannel {
 
   /** The connection is lost. */
   close(): void {
-    this.#outbox.close();
+    this.#throttle.close();
     this.#cancelPing();
-    this.#cancelAgain?.();
+    this.#cancelRetry?.();
   }
 
-  /** The next command to be sent. */
+  /** The next command to send. */
   #next(): Command | undefined {
     if (this.#isPingDue) {
       this.#isPingDue = false;
@@ -121,7 +121,7 @@ export class CommandChannel {
       this.#pingedAt = this.#options.time.millis();
       return { op: "ping", id: this.#ping };
     }
-    const command = this.#negotiation.next();
+    const command = this.#reconciler.next();
     if (!command) return undefined;
     command.id = ++this.#lastId;
     this.#unanswered.set(command.id, command.symbols);
@@ -129,21 +129,21 @@ export class CommandChannel {
     return command;
   }
 
-  #pingOn(): void {
+  #pingRepeatedly(): void {
     this.ping();
-    this.#cancelPing = this.#options.time.after(this.#options.pingInterval, () => this.#pingOn());
+    this.#cancelPing = this.#options.time.after(this.#options.pingInterval, () => this.#pingRepeatedly());
   }
 
-  /** Asks for these, and what else waits for that, again after so many ms, or when that is due already. */
-  #tryAgain(texts: readonly string[], wait: number): void {
-    for (const text of texts) this.#again.add(text);
-    if (this.#cancelAgain && wait > 0) return;
-    this.#cancelAgain?.();
-    this.#cancelAgain = this.#options.time.after(wait, () => {
-      this.#cancelAgain = undefined;
-      this.#negotiation.again(this.#again);
-      this.#again.clear();
-      this.#outbox.kick();
+  /** Asks for these and all waiting retries again after the wait, or when a retry is already due. @param wait ms */
+  #retryLater(texts: readonly string[], wait: number): void {
+    for (const text of texts) this.#retries.add(text);
+    if (this.#cancelRetry && wait > 0) return;
+    this.#cancelRetry?.();
+    this.#cancelRetry = this.#options.time.after(wait, () => {
+      this.#cancelRetry = undefined;
+      this.#reconciler.again(this.#retries);
+      this.#retries.clear();
+      this.#throttle.flush();
     });
   }
 }

@@ -1,63 +1,64 @@
-/** What all claims together want: for each symbol and pattern the one set of terms that serves all. */
+/** The demand of all subscriptions of a client together: for each symbol and pattern one spec that serves them all. */
 import { nearest, type Selection } from "./selection.ts";
 import { merge, type Spec, UNWANTED } from "./spec.ts";
 
-/** One that wants symbols. */
+/** A subscription, as a part of the demand. */
 export interface DemandSource {
   readonly selection: Selection;
-  /** How it wants a symbol; {@link UNWANTED} where it does not. */
-  termsOf(symbol: string): Spec;
-  /** How it wants symbols that begin so, and that it does not name. */
-  termsUnder(prefix: string): Spec;
+  /** The spec of a symbol; {@link UNWANTED} if it is not covered. */
+  spec(symbol: string): Spec;
+  /** The spec of symbols with this prefix that it does not name. */
+  prefixSpec(prefix: string): Spec;
 }
 
-export class Demand<W extends DemandSource = DemandSource> {
-  readonly #bySymbol = new Map<string, Set<W>>();
-  readonly #patterned = new Set<W>();
+export class Demand<S extends DemandSource = DemandSource> {
+  readonly #bySymbol = new Map<string, Set<S>>();
+  readonly #withPatterns = new Set<S>();
 
-  /** The symbols that somebody names. */
+  /** The symbols that a source names. */
   get named(): Iterable<string> {
     return this.#bySymbol.keys();
   }
 
-  /** Looks again what a wisher says of just this symbol. */
-  look(wisher: W, symbol: string): void {
-    const wishers = this.#bySymbol.get(symbol) ?? new Set();
-    if (wisher.selection.names(symbol)) this.#bySymbol.set(symbol, wishers.add(wisher));
-    else if (wishers.delete(wisher) && wishers.size === 0) this.#bySymbol.delete(symbol);
+  /** Checks again whether a source names a symbol. */
+  update(source: S, symbol: string): void {
+    const sources = this.#bySymbol.get(symbol) ?? new Set();
+    if (source.selection.names(symbol)) this.#bySymbol.set(symbol, sources.add(source));
+    else if (sources.delete(source) && sources.size === 0) this.#bySymbol.delete(symbol);
   }
 
-  /** Looks again whether a wisher has patterns. */
-  lookAtPatterns(wisher: W): void {
-    if (wisher.selection.prefixes.size > 0) this.#patterned.add(wisher);
-    else this.#patterned.delete(wisher);
+  /** Checks again whether a source has patterns. */
+  updatePatterns(source: S): void {
+    if (source.selection.prefixes.size > 0) this.#withPatterns.add(source);
+    else this.#withPatterns.delete(source);
   }
 
-  /** All that cover a symbol. */
-  of(symbol: string): W[] {
+  /** The sources that cover a symbol. */
+  sources(symbol: string): S[] {
     const named = this.#bySymbol.get(symbol);
-    const wishers = named ? new Set([...named, ...this.#patterned]) : this.#patterned;
-    return [...wishers].filter((wisher) => wisher.selection.covers(symbol));
+    const sources = named ? new Set([...named, ...this.#withPatterns]) : this.#withPatterns;
+    return [...sources].filter((source) => source.selection.covers(symbol));
   }
 
-  /** The terms that serve all who want the symbol; {@link UNWANTED} when nobody does. */
-  termsOf(symbol: string): Spec {
-    return this.of(symbol).reduce((terms, wisher) => merge(terms, wisher.termsOf(symbol)), UNWANTED);
+  /** The spec of a symbol that serves all sources; {@link UNWANTED} if none covers it. */
+  spec(symbol: string): Spec {
+    return this.sources(symbol).reduce((spec, source) => merge(spec, source.spec(symbol)), UNWANTED);
   }
 
   /**
-   * The prefixes to ask for, the wider before the narrower, and their terms: those of a symbol with that prefix that
-   * nobody names. One that would be asked for as the next wider one is left out.
+   * The prefixes to ask for, wider ones before narrower ones, with the spec of a symbol under that prefix that no
+   * source names. A prefix with the same spec as the next wider one is left out.
    */
   get patterns(): Map<string, Spec> {
     const prefixes = new Set<string>();
-    for (const wisher of this.#patterned) for (const prefix of wisher.selection.prefixes.keys()) prefixes.add(prefix);
+    for (const source of this.#withPatterns)
+      for (const prefix of source.selection.prefixes.keys()) prefixes.add(prefix);
     const patterns = new Map<string, Spec>();
     for (const prefix of [...prefixes].sort((a, b) => a.length - b.length)) {
-      let terms = UNWANTED;
-      for (const wisher of this.#patterned) terms = merge(terms, wisher.termsUnder(prefix));
+      let spec = UNWANTED;
+      for (const source of this.#withPatterns) spec = merge(spec, source.prefixSpec(prefix));
       const wider = nearest(patterns, prefix);
-      if (terms !== (wider === undefined ? UNWANTED : patterns.get(wider))) patterns.set(prefix, terms);
+      if (spec !== (wider === undefined ? UNWANTED : patterns.get(wider))) patterns.set(prefix, spec);
     }
     return patterns;
   }

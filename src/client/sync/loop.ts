@@ -1,26 +1,26 @@
-/** One loop over a subscription: what has changed since its last round, a place for each symbol. */
+/** One loop over a subscription. It keeps the quotes that have changed since the last iteration, one per symbol. */
 import type { Quote } from "../quotes/quote.ts";
 
-type Round = IteratorResult<Quote, undefined>;
-const END: Round = { done: true, value: undefined };
+type Result = IteratorResult<Quote, undefined>;
+const END: Result = { done: true, value: undefined };
 
 export class Loop implements AsyncIterator<Quote, undefined> {
-  /** By symbol. */
+  /** The changed quotes, by symbol. */
   readonly #ready = new Map<string, Quote>();
-  readonly #left: () => void;
-  /** Rounds that wait for a quote: one, but for who calls `next` by hand. */
-  readonly #rounds: [resolve: (round: Round) => void, reject: (error: Error) => void][] = [];
+  readonly #onLeft: () => void;
+  /** Calls of `next` that wait for a quote: at most one, unless the user calls `next` directly. */
+  readonly #waiting: [resolve: (waiting: Result) => void, reject: (error: Error) => void][] = [];
   #hasEnded = false;
   #error: Error | undefined;
 
-  /** @param left is called when the loop has been left */
+  /** @param left is called when the user leaves the loop */
   constructor(left: () => void) {
-    this.#left = left;
+    this.#onLeft = left;
   }
 
   push(quote: Quote): void {
-    const round = this.#rounds.shift();
-    if (round) round[0]({ done: false, value: quote });
+    const waiting = this.#waiting.shift();
+    if (waiting) waiting[0]({ done: false, value: quote });
     else this.#ready.set(quote.symbol, quote);
   }
 
@@ -29,33 +29,33 @@ export class Loop implements AsyncIterator<Quote, undefined> {
     this.#ready.delete(symbol);
   }
 
-  /** @param error what it ends with, where it is no ordinary end */
+  /** @param error the error that the loop throws; none for an ordinary end */
   end(error?: Error): void {
     this.#hasEnded = true;
     this.#error = error;
     this.#ready.clear();
-    for (const round of this.#rounds.splice(0)) this.#conclude(...round);
+    for (const waiting of this.#waiting.splice(0)) this.#conclude(...waiting);
   }
 
-  next(): Promise<Round> {
+  next(): Promise<Result> {
     for (const [symbol, value] of this.#ready) {
       this.#ready.delete(symbol);
       return Promise.resolve({ done: false, value });
     }
     return new Promise((resolve, reject) => {
       if (this.#hasEnded) this.#conclude(resolve, reject);
-      else this.#rounds.push([resolve, reject]);
+      else this.#waiting.push([resolve, reject]);
     });
   }
 
-  async return(): Promise<Round> {
+  async return(): Promise<Result> {
     this.end();
-    this.#left();
+    this.#onLeft();
     return END;
   }
 
-  /** The error is told once. */
-  #conclude(resolve: (round: Round) => void, reject: (error: Error) => void): void {
+  /** Only the first call gets the error. */
+  #conclude(resolve: (waiting: Result) => void, reject: (error: Error) => void): void {
     const error = this.#error;
     this.#error = undefined;
     if (error) reject(error);

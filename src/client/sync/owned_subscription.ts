@@ -1,6 +1,6 @@
 /**
- * A claim: a subscription as the client has it, and the pace at which its owner is told. Several that cover one symbol
- * share one on the wire; each owner is called at its own interval, with the latest there is.
+ * A subscription of one user of the client. Subscriptions that cover the same symbol share one on the wire; each calls
+ * its user at its own interval with the latest tick.
  */
 import { type Field, isPattern } from "../../base/tick.ts";
 import { reportThrown } from "../connection/error.ts";
@@ -15,25 +15,25 @@ import { Selection } from "./selection.ts";
 import { fieldSet, type Spec, specOf, UNWANTED } from "./spec.ts";
 import type { QuoteCallback, SubscribeOptions, Subscription, SubscriptionTerms, Symbols } from "./subscription.ts";
 
-/** What a claim needs of its client. */
+/** What a subscription needs from its client. */
 export interface SubscriptionHost {
   readonly time: ClientTime;
-  /** How often something is wanted, ms, with the client itself out of sight or not. */
-  pace(interval: number, hiddenInterval: number | undefined, isHidden: boolean): number;
-  /** What is wanted has changed of some symbols; of all and of patterns where none are named. It may have been closed. */
-  changed(claim: OwnedSubscription, symbols: readonly string[] | undefined): void;
+  /** The interval to ask for, ms, which also depends on whether the page is visible. */
+  interval(interval: number, hiddenInterval: number | undefined, isHidden: boolean): number;
+  /** The demand for these symbols has changed; without any, for all and for patterns. It may have been closed. */
+  changed(subscription: OwnedSubscription, symbols: readonly string[] | undefined): void;
 }
 
 const DEFAULT_INTERVAL = 100;
-/** How long what leaves the screen is kept at full speed, ms. */
+/** How long a symbol that leaves the screen keeps the full interval, ms. */
 const LEAVING_TIME = 500;
 /**
- * Of an interval that the gateway keeps, the part that must have passed here: what comes early was late before. What is
- * slower than the gateway's is kept here, and to the full.
+ * The part of an interval that must have passed since the last call, where the gateway keeps the interval: a tick that
+ * arrives early follows one that was late. An interval longer than the gateway's is kept here, in full.
  */
 const JITTER = 0.9;
-/** How often what waits for its interval is looked through at most, ms: once a picture of the screen. */
-const LOOK = 16;
+/** The shortest time between two checks of waiting quotes, ms: one frame of the screen. */
+const FRAME_TIME = 16;
 
 export class OwnedSubscription implements Subscription, QuoteListener, DemandSource {
   interval = DEFAULT_INTERVAL;
@@ -45,13 +45,13 @@ export class OwnedSubscription implements Subscription, QuoteListener, DemandSou
   readonly #callback: QuoteCallback | undefined;
   readonly selection = new Selection();
   readonly #loops = new Set<Loop>();
-  /** What has changed and waits for its interval to pass. */
+  /** Quotes that have changed and wait for their interval to pass. */
   readonly #waiting = new Set<AttachedQuote>();
-  /** What has left the screen of late. */
+  /** Symbols that have left the screen less than {@link LEAVING_TIME} ago. */
   readonly #leaving = new Set<string>();
-  /** When what waits is looked through next, ms. */
-  #lookAt = Infinity;
-  #cancelLook = () => {};
+  /** When the waiting quotes are checked next, ms. */
+  #nextDelivery = Infinity;
+  #cancelDelivery = () => {};
   #cancelLeaving = () => {};
   readonly #close = () => this.close();
 
@@ -67,22 +67,22 @@ export class OwnedSubscription implements Subscription, QuoteListener, DemandSou
     this.#options = options;
     this.#callback = callback;
     for (const text of checkSymbols(symbols, true)) this.selection.add(text);
-    this.#setTerms(options);
+    this.#setOptions(options);
     this.closed = options.signal?.aborted ?? false;
     if (!this.closed) options.signal?.addEventListener("abort", this.#close);
   }
 
   add(symbols: Symbols): void {
-    this.#select(symbols, (text) => this.selection.add(text));
+    this.#editSelection(symbols, (text) => this.selection.add(text));
   }
 
   remove(symbols: Symbols): void {
-    this.#select(symbols, (text) => this.selection.remove(text));
+    this.#editSelection(symbols, (text) => this.selection.remove(text));
   }
 
   change(terms: SubscriptionTerms): void {
-    this.#setTerms({ interval: this.interval, fields: this.fields, ...terms });
-    this.#changed(this.all());
+    this.#setOptions({ interval: this.interval, fields: this.fields, ...terms });
+    this.#changed(this.affected());
   }
 
   hide(symbols?: Symbols): void {
@@ -118,10 +118,10 @@ export class OwnedSubscription implements Subscription, QuoteListener, DemandSou
     if (this.closed) return;
     this.closed = true;
     this.#options.signal?.removeEventListener("abort", this.#close);
-    this.#cancelLook();
+    this.#cancelDelivery();
     this.#cancelLeaving();
     this.#waiting.clear();
-    const all = this.all();
+    const all = this.affected();
     this.selection.clear();
     this.#host.changed(this, all);
     for (const loop of this.#loops) loop.end(error);
@@ -135,94 +135,96 @@ export class OwnedSubscription implements Subscription, QuoteListener, DemandSou
     });
     if (this.closed) loop.end();
     else this.#loops.add(loop);
-    // What waits will come by itself.
-    for (const view of this.quotes.values()) if (view.state !== "unknown" && !this.#waiting.has(view)) loop.push(view);
+    // Waiting quotes will be pushed when their interval has passed.
+    for (const quote of this.quotes.values())
+      if (quote.state !== "unknown" && !this.#waiting.has(quote)) loop.push(quote);
     return loop;
   }
 
-  /** The gateway will not have this client: loops end with that. */
-  refuse(error: Error): void {
+  /** The gateway has refused this client: loops end with the error. */
+  refused(error: Error): void {
     if (this.#loops.size > 0) this.close(error);
   }
 
-  /** The symbols that a change of terms is about; undefined where patterns are as well. */
-  all(): string[] | undefined {
+  /** The symbols that a change of interval or fields affects; undefined if it affects patterns as well. */
+  affected(): string[] | undefined {
     return this.selection.prefixes.size > 0 ? undefined : [...this.selection.named];
   }
 
-  termsOf(symbol: string): Spec {
-    return this.#terms(this.selection.covers(symbol), this.selection.isHidden(symbol));
+  spec(symbol: string): Spec {
+    return this.#spec(this.selection.covers(symbol), this.selection.isHidden(symbol));
   }
 
-  termsUnder(prefix: string): Spec {
-    return this.#terms(this.selection.coversPrefix(prefix), this.selection.allHidden);
+  prefixSpec(prefix: string): Spec {
+    return this.#spec(this.selection.coversPrefix(prefix), this.selection.allHidden);
   }
 
-  /** A symbol that it covers is in the book. */
-  follow(entry: QuoteRecord): void {
-    const view = new RecordQuote(entry, this);
-    entry.quotes = [...entry.quotes, view];
-    this.quotes.set(entry.symbol, view);
-    if (entry.state === "unknown") return;
-    this.#waiting.add(view);
-    // Not from within the call that subscribes: its owner has not got the subscription yet.
-    if (this.#waiting.size === 1) queueMicrotask(() => this.look());
+  /** Adds a quote to the record of a symbol that it covers. */
+  attach(record: QuoteRecord): void {
+    const quote = new RecordQuote(record, this);
+    record.quotes = [...record.quotes, quote];
+    this.quotes.set(record.symbol, quote);
+    if (record.state === "unknown") return;
+    this.#waiting.add(quote);
+    // Not within the call of subscribe: the user does not have the subscription yet.
+    if (this.#waiting.size === 1) queueMicrotask(() => this.flush());
   }
 
-  /** It does not cover the symbol any more. */
-  unfollow(entry: QuoteRecord): void {
-    const view = this.quotes.get(entry.symbol) as AttachedQuote;
-    entry.quotes = entry.quotes.filter((other) => other !== view);
-    this.quotes.delete(entry.symbol);
-    this.#waiting.delete(view);
-    for (const loop of this.#loops) loop.drop(entry.symbol);
+  /** Removes its quote from the record of a symbol that it no longer covers. */
+  detach(record: QuoteRecord): void {
+    const quote = this.quotes.get(record.symbol) as AttachedQuote;
+    record.quotes = record.quotes.filter((other) => other !== quote);
+    this.quotes.delete(record.symbol);
+    this.#waiting.delete(quote);
+    for (const loop of this.#loops) loop.drop(record.symbol);
   }
 
-  changed(view: AttachedQuote, now: number, isTurn: boolean): void {
-    const readyAt = isTurn ? now : this.#readyAt(view);
-    if (readyAt <= now) return this.#tell(view, now);
-    this.#waiting.add(view);
-    if (readyAt < this.#lookAt) this.#lookAgain(readyAt, now);
+  changed(quote: AttachedQuote, now: number, isNewState: boolean): void {
+    const readyAt = isNewState ? now : this.#readyAt(quote);
+    if (readyAt <= now) return this.#deliver(quote, now);
+    this.#waiting.add(quote);
+    if (readyAt < this.#nextDelivery) this.#scheduleDelivery(readyAt, now);
   }
 
-  status(view: AttachedQuote, state: QuoteState | "gap", reason: string): void {
+  status(quote: AttachedQuote, state: QuoteState | "gap", reason: string): void {
     if (this.closed) return;
     try {
-      this.#options.onStatus?.(view, state, reason);
+      this.#options.onStatus?.(quote, state, reason);
     } catch (error) {
       reportThrown(error);
     }
   }
 
-  /** Tells of what has waited long enough, and looks again when the next will have. */
-  look(): void {
+  /** Delivers the quotes whose interval has passed, and schedules the next check. */
+  flush(): void {
     const now = this.#host.time.millis();
     let next = Infinity;
-    this.#cancelLook();
-    this.#lookAt = next;
-    for (const view of this.#waiting) {
-      const readyAt = this.#readyAt(view);
-      if (readyAt <= now) this.#tell(view, now);
+    this.#cancelDelivery();
+    this.#nextDelivery = next;
+    for (const quote of this.#waiting) {
+      const readyAt = this.#readyAt(quote);
+      if (readyAt <= now) this.#deliver(quote, now);
       else next = Math.min(next, readyAt);
     }
-    if (next < this.#lookAt) this.#lookAgain(Math.max(next, now + Math.min(LOOK, this.interval / 4)), now);
+    if (next < this.#nextDelivery)
+      this.#scheduleDelivery(Math.max(next, now + Math.min(FRAME_TIME, this.interval / 4)), now);
   }
 
-  #lookAgain(at: number, now: number): void {
+  #scheduleDelivery(at: number, now: number): void {
     if (this.closed) return;
-    this.#cancelLook();
-    this.#lookAt = at;
-    this.#cancelLook = this.#host.time.after(at - now, () => this.look());
+    this.#cancelDelivery();
+    this.#nextDelivery = at;
+    this.#cancelDelivery = this.#host.time.after(at - now, () => this.flush());
   }
 
-  #select(symbols: Symbols, select: (text: string) => void): void {
+  #editSelection(symbols: Symbols, select: (text: string) => void): void {
     const texts = checkSymbols(symbols, true);
     if (this.closed) return;
     for (const text of texts) select(text);
     this.#host.changed(this, texts.some(isPattern) ? undefined : texts);
   }
 
-  #setTerms({ interval = DEFAULT_INTERVAL, fields }: SubscriptionTerms): void {
+  #setOptions({ interval = DEFAULT_INTERVAL, fields }: SubscriptionTerms): void {
     checkInterval(interval);
     checkFields(fields);
     this.interval = Math.ceil(interval);
@@ -230,41 +232,41 @@ export class OwnedSubscription implements Subscription, QuoteListener, DemandSou
   }
 
   #setAllHidden(hidden: boolean): void {
-    const all = this.all();
+    const all = this.affected();
     this.#leaving.clear();
     this.selection.setAllHidden(hidden);
     this.#changed(all);
   }
 
-  /** What is wanted of these, or of all, has changed, and with it the pace of what waits. */
+  /** The demand for these symbols, or for all, has changed, and so has the interval of the waiting quotes. */
   #changed(symbols?: readonly string[]): void {
     if (this.closed || symbols?.length === 0) return;
     this.#host.changed(this, symbols);
-    this.look();
+    this.flush();
   }
 
-  #terms(isCovered: boolean, isHidden: boolean): Spec {
-    return isCovered ? specOf(this.#pace(isHidden), fieldSet(this.fields)) : UNWANTED;
+  #spec(isCovered: boolean, isHidden: boolean): Spec {
+    return isCovered ? specOf(this.#intervalFor(isHidden), fieldSet(this.fields)) : UNWANTED;
   }
 
-  #pace(isHidden: boolean): number {
-    return this.#host.pace(this.interval, this.#options.hiddenInterval, isHidden);
+  #intervalFor(isHidden: boolean): number {
+    return this.#host.interval(this.interval, this.#options.hiddenInterval, isHidden);
   }
 
-  /** When the owner may be called again with this, ms. */
+  /** When the user may be called with this quote again, ms. */
   #readyAt({ record, calledAt }: RecordQuote): number {
-    const pace = this.#pace(this.selection.isHidden(record.symbol));
-    return calledAt + (pace <= record.interval ? pace * JITTER : pace);
+    const interval = this.#intervalFor(this.selection.isHidden(record.symbol));
+    return calledAt + (interval <= record.interval ? interval * JITTER : interval);
   }
 
-  #tell(view: AttachedQuote, now: number): void {
-    // It may have been let go of by who was called before.
-    if (!view.record.quotes.includes(view)) return;
-    this.#waiting.delete(view);
-    view.calledAt = now;
-    for (const loop of this.#loops) loop.push(view);
+  #deliver(quote: AttachedQuote, now: number): void {
+    // A callback that was called before may have removed it.
+    if (!quote.record.quotes.includes(quote)) return;
+    this.#waiting.delete(quote);
+    quote.calledAt = now;
+    for (const loop of this.#loops) loop.push(quote);
     try {
-      this.#callback?.(view);
+      this.#callback?.(quote);
     } catch (error) {
       reportThrown(error);
     }

@@ -1,62 +1,67 @@
 /**
- * What the gateway has been asked for, and the next command that brings it closer to what is wanted. Nothing is queued:
- * a wish that changes ten times before its turn has come is asked for once, as it stands then.
+ * Compares what the gateway has been asked for with the demand, and makes the next command that reduces the difference.
+ * No commands are queued: a demand that changes ten times before the next command is sent needs one command.
  *
- * How a gateway takes commands: the last subscribe that names or matches a symbol decides; a pattern takes over all
- * symbols and narrower patterns under it; an unsubscribe ends them, and leaves them out of wider patterns.
+ * How a gateway applies commands: the last subscribe that names or matches a symbol decides; a pattern replaces all
+ * symbols and narrower patterns under it; an unsubscribe ends them, and excludes them from wider patterns.
  */
 import type { Subscribe, Unsubscribe } from "../../protocol/messages.ts";
 import type { Demand } from "./demand.ts";
 import { nearest } from "./selection.ts";
 import { fieldsOf, intervalOf, type Spec, UNWANTED } from "./spec.ts";
 
-/** Not known, because a command failed: differs from all terms. */
-const UNSURE: Spec = -1;
+/** The spec at the gateway is unknown because a command failed: it differs from every wanted spec. */
+const UNKNOWN: Spec = -1;
 /** Bytes that a symbol takes in a command besides its characters: quotes and comma, or a MessagePack head. */
 const SYMBOL_OVERHEAD = 3;
 /** Bytes that the longest command takes besides its symbols, in JSON, which is the longer of the two forms. */
 const COMMAND_BYTES = 180;
 
 export class Reconciler {
-  readonly #wishes: Demand;
+  readonly #demand: Demand;
   readonly #messageBytes: number;
-  /** By prefix, as the gateway has them. */
+  /** The specs of patterns at the gateway, by prefix. */
   readonly #patterns = new Map<string, Spec>();
-  /** By symbol, where it stands otherwise than the patterns say. */
+  /** The specs of symbols at the gateway, where they differ from those of the patterns. */
   readonly #symbols = new Map<string, Spec>();
   #wantedPatterns: Map<string, Spec> | undefined;
-  /** Symbols that are to be looked at. */
-  readonly #open = new Set<string>();
-  /** Symbols that are to be asked for, and the terms wanted. */
+  /** Symbols whose demand may have changed. */
+  readonly #unchecked = new Set<string>();
+  /** Symbols to ask for, and the wanted spec. */
   readonly #due = new Map<string, Spec>();
 
-  /** @param messageBytes the largest command that the gateway takes */
-  constructor(wishes: Demand, messageBytes: number) {
-    this.#wishes = wishes;
+  /** @param messageBytes the size limit of the gateway for a command */
+  constructor(demand: Demand, messageBytes: number) {
+    this.#demand = demand;
     this.#messageBytes = messageBytes;
-    this.open();
+    this.changed();
   }
 
-  /** What is wanted of these symbols may have changed; where none are named, of patterns, and with them of any symbol. */
-  open(symbols?: Iterable<string>): void {
+  /** The demand for these symbols may have changed; without any, for patterns and so for every symbol. */
+  changed(symbols?: Iterable<string>): void {
     if (!symbols) this.#wantedPatterns = undefined;
-    for (const symbol of symbols ?? [...this.#wishes.named, ...this.#symbols.keys()]) this.#open.add(symbol);
+    for (const symbol of symbols ?? [...this.#demand.named, ...this.#symbols.keys()]) this.#unchecked.add(symbol);
   }
 
-  /** A command that named these has failed, or the gateway refused them: they are to be asked for again. */
+  /** A command that named these has failed, or the gateway has refused them: asks for them again. */
   again(texts: Iterable<string>): void {
     for (const text of texts) {
-      if (text.endsWith("*")) this.#patterns.set(text.slice(0, -1), UNSURE);
-      else this.#symbols.set(text, UNSURE);
+      if (text.endsWith("*")) this.#patterns.set(text.slice(0, -1), UNKNOWN);
+      else this.#symbols.set(text, UNKNOWN);
     }
-    this.open();
+    this.changed();
   }
 
-  /** The next command; undefined when all is as wanted. It counts as sent. */
+  /** The next command; undefined when the gateway has the whole demand. It counts as sent. */
   next(): Subscribe | Unsubscribe | undefined {
-    this.#wantedPatterns ??= this.#wishes.patterns;
-    // What is given up makes room for what is asked for.
-    return this.#dropPatterns() ?? this.#askSymbols(true) ?? this.#askPatterns() ?? this.#askSymbols(false);
+    this.#wantedPatterns ??= this.#demand.patterns;
+    // Unsubscribing first makes room under the limits of the gateway.
+    return (
+      this.#dropPatterns() ??
+      this.#commandForSymbols(true) ??
+      this.#commandForPatterns() ??
+      this.#commandForSymbols(false)
+    );
   }
 
   #dropPatterns(): Subscribe | Unsubscribe | undefined {
@@ -65,80 +70,80 @@ export class Reconciler {
     for (const prefix of this.#patterns.keys()) {
       if (wanted.has(prefix)) continue;
       const wider = nearest(wanted, prefix);
-      // To be as wide again: a subscribe of the wider one makes narrower ones void.
-      if (wider !== undefined) this.#patterns.set(wider, UNSURE);
+      // Asking for the wider one again replaces the narrower one.
+      if (wider !== undefined) this.#patterns.set(wider, UNKNOWN);
       else dropped.push(prefix);
     }
-    return this.#commandOfPatterns(dropped, UNWANTED);
+    return this.#sendPatterns(dropped, UNWANTED);
   }
 
-  #askPatterns(): Subscribe | Unsubscribe | undefined {
+  #commandForPatterns(): Subscribe | Unsubscribe | undefined {
     const due: string[] = [];
-    let terms: Spec | undefined;
+    let spec: Spec | undefined;
     for (const [prefix, other] of this.#wantedPatterns as Map<string, Spec>) {
       if (this.#patterns.get(prefix) === other) continue;
-      terms ??= other;
-      // Those behind it may be narrower, and have to come later.
-      if (other !== terms) break;
+      spec ??= other;
+      // The ones after it may be narrower, and must be sent later.
+      if (other !== spec) break;
       due.push(prefix);
     }
-    return this.#commandOfPatterns(due, terms ?? UNWANTED);
+    return this.#sendPatterns(due, spec ?? UNWANTED);
   }
 
-  #commandOfPatterns(due: readonly string[], terms: Spec): Subscribe | Unsubscribe | undefined {
+  #sendPatterns(due: readonly string[], spec: Spec): Subscribe | Unsubscribe | undefined {
     if (due.length === 0) return undefined;
     const prefixes = this.#fitting(due);
     for (const prefix of prefixes) {
-      this.#takeOver(prefix);
-      if (this.#wantedPatterns?.has(prefix)) this.#patterns.set(prefix, terms);
+      this.#supersede(prefix);
+      if (this.#wantedPatterns?.has(prefix)) this.#patterns.set(prefix, spec);
     }
     return commandOf(
       prefixes.map((prefix) => `${prefix}*`),
-      terms,
+      spec,
     );
   }
 
-  /** The gateway forgets what was said of symbols and narrower patterns under this one. */
-  #takeOver(prefix: string): void {
+  /** A command for this prefix replaces those for symbols and narrower patterns under it. */
+  #supersede(prefix: string): void {
     for (const other of this.#patterns.keys()) if (other.startsWith(prefix)) this.#patterns.delete(other);
     for (const symbol of this.#symbols.keys()) if (symbol.startsWith(prefix)) this.#symbols.delete(symbol);
-    for (const symbol of this.#wishes.named) if (symbol.startsWith(prefix)) this.#open.add(symbol);
+    for (const symbol of this.#demand.named) if (symbol.startsWith(prefix)) this.#unchecked.add(symbol);
   }
 
-  /** @param unwanted whether to give up symbols, or to ask for some */
-  #askSymbols(unwanted: boolean): Subscribe | Unsubscribe | undefined {
-    this.#sort();
-    let terms = Infinity;
-    // The quickest first: they are on a screen.
-    for (const other of this.#due.values()) if ((other === UNWANTED) === unwanted) terms = Math.min(terms, other);
+  /** @param unwanted whether to unsubscribe, or to subscribe */
+  #commandForSymbols(unwanted: boolean): Subscribe | Unsubscribe | undefined {
+    this.#check();
+    let spec = Infinity;
+    // The shortest interval first: those symbols are on a screen.
+    for (const other of this.#due.values()) if ((other === UNWANTED) === unwanted) spec = Math.min(spec, other);
     const due: string[] = [];
-    for (const [symbol, other] of this.#due) if (other === terms) due.push(symbol);
+    for (const [symbol, other] of this.#due) if (other === spec) due.push(symbol);
     if (due.length === 0) return undefined;
     const symbols = this.#fitting(due);
     for (const symbol of symbols) {
       this.#due.delete(symbol);
-      if (terms === this.#patternTerms(symbol)) this.#symbols.delete(symbol);
-      else this.#symbols.set(symbol, terms);
+      if (spec === this.#patternSpec(symbol)) this.#symbols.delete(symbol);
+      else this.#symbols.set(symbol, spec);
     }
-    return commandOf(symbols, terms);
+    return commandOf(symbols, spec);
   }
 
-  /** Looks at the open symbols: which are due, and at what terms. */
-  #sort(): void {
-    for (const symbol of this.#open) {
-      const terms = this.#wishes.termsOf(symbol);
-      if (terms === (this.#symbols.get(symbol) ?? this.#patternTerms(symbol))) this.#due.delete(symbol);
-      else this.#due.set(symbol, terms);
+  /** Checks the symbols whose demand may have changed: which ones to ask for, and with which spec. */
+  #check(): void {
+    for (const symbol of this.#unchecked) {
+      const spec = this.#demand.spec(symbol);
+      if (spec === (this.#symbols.get(symbol) ?? this.#patternSpec(symbol))) this.#due.delete(symbol);
+      else this.#due.set(symbol, spec);
     }
-    this.#open.clear();
+    this.#unchecked.clear();
   }
 
-  #patternTerms(symbol: string): Spec {
+  #patternSpec(symbol: string): Spec {
     const prefix = nearest(this.#patterns, symbol);
     return prefix === undefined ? UNWANTED : (this.#patterns.get(prefix) as Spec);
   }
 
-  /** As many as one command may name; one at least. */
+  /** As many texts as fit into one command; at least one. */
   #fitting(texts: readonly string[]): string[] {
     let room = this.#messageBytes - COMMAND_BYTES;
     const fitting: string[] = [];
@@ -151,8 +156,8 @@ export class Reconciler {
   }
 }
 
-function commandOf(symbols: string[], terms: Spec): Subscribe | Unsubscribe {
-  if (terms === UNWANTED) return { op: "unsubscribe", symbols };
-  const fields = fieldsOf(terms);
-  return { op: "subscribe", symbols, interval: intervalOf(terms), ...(fields ? { fields } : {}) };
+function commandOf(symbols: string[], spec: Spec): Subscribe | Unsubscribe {
+  if (spec === UNWANTED) return { op: "unsubscribe", symbols };
+  const fields = fieldsOf(spec);
+  return { op: "subscribe", symbols, interval: intervalOf(spec), ...(fields ? { fields } : {}) };
 }

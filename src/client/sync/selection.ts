@@ -1,19 +1,19 @@
 /**
- * Which symbols one subscription covers, and which of them are out of sight. Symbols and patterns are a list: of the
- * entries that match a symbol the longest decides, so one symbol can be left out of a pattern and come back.
+ * The symbols that one subscription covers, and which of them are hidden. Of all symbols and patterns that match a
+ * symbol, the longest decides, so a symbol can be excluded from a pattern and included again.
  */
 import { isPattern } from "../../base/tick.ts";
 
 export class Selection {
-  /** By name: whether it is wanted, or left out of a pattern. */
+  /** By symbol: true if included, false if excluded from a pattern. */
   readonly symbols = new Map<string, boolean>();
-  /** By prefix (a pattern without its star), alike. */
+  /** The same by prefix (a pattern without its star). */
   readonly prefixes = new Map<string, boolean>();
-  /** Whether all are out of sight but for the exceptions; else none are but for those. */
+  /** Whether all symbols but the exceptions are hidden; if not, only the exceptions are. */
   #allHidden = false;
   readonly #exceptions = new Set<string>();
 
-  /** The symbols of which something is said by name. */
+  /** The symbols that are named: included, excluded, or an exception. */
   get named(): Set<string> {
     return new Set([...this.symbols.keys(), ...this.#exceptions]);
   }
@@ -22,28 +22,28 @@ export class Selection {
     return this.#allHidden;
   }
 
-  /** The symbols of which something else holds than of all. */
+  /** The symbols whose visibility differs from that of all. */
   get exceptions(): ReadonlySet<string> {
     return this.#exceptions;
   }
 
   add(text: string): void {
-    const { entries, key } = this.#place(text);
-    entries.set(key, true);
-    // A pattern that is added takes back what was left out of it.
+    const { map, key } = this.#locate(text);
+    map.set(key, true);
+    // Adding a pattern includes again what was excluded from it.
     if (isPattern(text)) this.#forget(key, false);
   }
 
-  /** Takes away what was added; what was not, but is covered by a pattern, is left out of that. */
+  /** Removes what was added; excludes what was not added but is covered by a pattern. */
   remove(text: string): void {
-    const { entries, key } = this.#place(text);
-    if (entries.get(key)) entries.delete(key);
+    const { map, key } = this.#locate(text);
+    if (map.get(key)) map.delete(key);
     else {
       if (isPattern(text)) this.#forget(key, true);
-      if (this.coversPrefix(key)) entries.set(key, false);
+      if (this.coversPrefix(key)) map.set(key, false);
     }
     if (!isPattern(text)) this.#exceptions.delete(text);
-    // Without patterns there is nothing to leave out of.
+    // Without patterns there is nothing to exclude from.
     if (![...this.prefixes.values()].includes(true)) this.#forget("", false);
   }
 
@@ -51,12 +51,12 @@ export class Selection {
     return this.symbols.get(symbol) ?? this.coversPrefix(symbol);
   }
 
-  /** Whether what begins so, and is not named, is covered. */
+  /** Whether symbols with this prefix that are not named are covered. */
   coversPrefix(text: string): boolean {
     return this.prefixes.get(nearest(this.prefixes, text) ?? "") ?? false;
   }
 
-  /** Whether something is said of just this symbol. */
+  /** Whether this symbol is named. */
   names(symbol: string): boolean {
     return this.symbols.has(symbol) || this.#exceptions.has(symbol);
   }
@@ -65,7 +65,7 @@ export class Selection {
     return this.#exceptions.has(symbol) !== this.#allHidden;
   }
 
-  /** @returns whether that is a change */
+  /** @returns whether this changed it */
   setHidden(symbol: string, hidden: boolean): boolean {
     if (this.isHidden(symbol) === hidden) return false;
     if (hidden === this.#allHidden) this.#exceptions.delete(symbol);
@@ -84,14 +84,14 @@ export class Selection {
     this.#exceptions.clear();
   }
 
-  #place(text: string): { entries: Map<string, boolean>; key: string } {
-    return isPattern(text) ? { entries: this.prefixes, key: text.slice(0, -1) } : { entries: this.symbols, key: text };
+  #locate(text: string): { map: Map<string, boolean>; key: string } {
+    return isPattern(text) ? { map: this.prefixes, key: text.slice(0, -1) } : { map: this.symbols, key: text };
   }
 
-  /** Drops entries under a prefix: those that leave out, or all. */
+  /** Removes what is under a prefix: the excluded ones, or all. */
   #forget(prefix: string, all: boolean): void {
-    for (const entries of [this.symbols, this.prefixes])
-      for (const [name, wanted] of entries) if (name.startsWith(prefix) && (all || !wanted)) entries.delete(name);
+    for (const map of [this.symbols, this.prefixes])
+      for (const [name, wanted] of map) if (name.startsWith(prefix) && (all || !wanted)) map.delete(name);
   }
 }
 

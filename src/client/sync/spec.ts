@@ -1,6 +1,6 @@
 /**
- * How symbols are asked for: an interval and a set of fields, in one number, so that terms are compared, merged and kept
- * by the thousand for nothing. 0 is no terms at all: not wanted.
+ * How symbols are asked for: an interval and a set of fields in one number. Thousands of them are compared, merged and
+ * kept without allocation. 0 means not wanted.
  */
 import { FIELD_COUNT, FIELDS, type Field, fieldIndex } from "../../base/tick.ts";
 
@@ -18,13 +18,13 @@ export function specOf(interval: number, fields: FieldSet): Spec {
   return interval * SETS + fields;
 }
 
-export function intervalOf(terms: Spec): number {
-  return Math.floor(terms / SETS);
+export function intervalOf(spec: Spec): number {
+  return Math.floor(spec / SETS);
 }
 
 /** The fields by name in the order of {@link FIELDS}; undefined for all of them. */
-export function fieldsOf(terms: Spec): Field[] | undefined {
-  const set = terms % SETS;
+export function fieldsOf(spec: Spec): Field[] | undefined {
+  const set = spec % SETS;
   return set === ALL_FIELDS ? undefined : FIELDS.filter((_, index) => set & (1 << index));
 }
 
@@ -33,7 +33,7 @@ export function fieldSet(fields: readonly Field[] | undefined): FieldSet {
   return fields ? fields.reduce((set, field) => set | (1 << fieldIndex(field)), 0) : ALL_FIELDS;
 }
 
-/** What serves both: the shorter interval, the fields of both. */
+/** A spec that serves both: the shorter interval, and the fields of both. */
 export function merge(one: Spec, other: Spec): Spec {
   if (one === UNWANTED || other === UNWANTED) return one + other;
   return specOf(Math.min(intervalOf(one), intervalOf(other)), (one % SETS) | (other % SETS));

@@ -1,16 +1,16 @@
-/** A subscription, as its owner sees it. */
+/** The public interface of a subscription. */
 import type { Field } from "../../base/tick.ts";
 import type { Quote, QuoteState } from "../quotes/quote.ts";
 
 /** What can be changed of a subscription. */
 export interface SubscriptionTerms {
-  /** At most one tick per symbol in so many ms; 0 for as soon as possible, 100 when left out. */
+  /** At most one tick per symbol in this time, ms; 0 for as soon as possible, 100 when left out. */
   readonly interval?: number | undefined;
   /** All when left out. */
   readonly fields?: readonly Field[] | undefined;
 }
 
-/** What is used of an AbortSignal. */
+/** The used part of an AbortSignal. */
 export interface Signal {
   readonly aborted: boolean;
   /** Called with a listener when a subscription is made, */
@@ -20,9 +20,9 @@ export interface Signal {
 }
 
 export interface SubscribeOptions extends SubscriptionTerms {
-  /** The interval of what is out of sight, ms; the client's when left out. Never shorter than `interval`. */
+  /** The interval of hidden symbols, ms; the client's when left out. Never shorter than `interval`. */
   readonly hiddenInterval?: number | undefined;
-  /** The gateway said how a symbol stands; `gap`: ticks were missed, and what comes next is whole again. */
+  /** The gateway reported the state of a symbol; `gap`: it missed ticks, and the next tick is complete again. */
   readonly onStatus?: ((quote: Quote, state: QuoteState | "gap", reason: string) => void) | undefined;
   /** Closes the subscription when it is aborted. */
   readonly signal?: Signal | undefined;
@@ -35,11 +35,11 @@ export type QuoteCallback = (quote: Quote) => void;
 export type Symbols = string | readonly string[];
 
 /**
- * A loop over it tells what changes: of each symbol the latest there is, however slow the loop. Its end closes a
- * subscription that has no callback. When the gateway refuses the client for good, it ends with that error.
+ * A loop over it gives the quotes that change: the latest of each symbol, however slow the loop is. Leaving the loop
+ * closes a subscription that has no callback. When the gateway refuses the client, the loop ends with that error.
  */
 export interface Subscription extends AsyncIterable<Quote> {
-  /** The quotes of the symbols that it covers, by symbol; of a pattern, of those that there are. */
+  /** The quotes of the symbols that it covers, by symbol; for a pattern, of the symbols that exist. */
   readonly quotes: ReadonlyMap<string, Quote>;
   /** The interval that was asked for, ms. */
   readonly interval: number;
@@ -47,32 +47,35 @@ export interface Subscription extends AsyncIterable<Quote> {
   readonly fields: readonly Field[] | undefined;
   readonly closed: boolean;
 
-  /** Wants these as well. @throws RangeError when something is no symbol and no pattern */
+  /** Adds symbols and patterns. @throws RangeError when one is neither */
   add(symbols: Symbols): void;
 
   /**
-   * Does not want these any more. What was added is taken away; what a pattern covers is left out of it; a pattern that
-   * was not added takes away all that it matches.
-   * @throws RangeError when something is no symbol and no pattern
+   * Removes symbols and patterns that were added. A symbol that a pattern covers is excluded from the pattern. A
+   * pattern that was not added removes all that it matches.
+   * @throws RangeError when one is neither a symbol nor a pattern
    */
   remove(symbols: Symbols): void;
 
-  /** Changes the interval or the fields; what is left out stays. @throws RangeError */
+  /** Changes the interval or the fields; an option that is left out stays. @throws RangeError */
   change(terms: SubscriptionTerms): void;
 
   /**
-   * These symbols are out of sight, or all are: they are asked for at the hidden interval. Of single ones that counts
-   * after half a second: a list that is scrolled brings much of it back.
-   * @throws RangeError when something is no symbol
+   * These symbols, or all, are not visible: they get the hidden interval. For single symbols this takes effect after
+   * half a second, because a list that is scrolled brings many of them back.
+   * @throws RangeError when one is not a symbol
    */
   hide(symbols?: Symbols): void;
 
-  /** These symbols are in sight, or all are: at full speed, and beginning with the latest there is. @throws RangeError */
+  /**
+   * These symbols, or all, are visible: they get the full interval, and their latest tick at once.
+   * @throws RangeError
+   */
   show(symbols?: Symbols): void;
 
-  /** Exactly these symbols are in sight: for lists that paint only the rows on the screen. @throws RangeError */
+  /** Exactly these symbols are visible: for lists that paint only the rows on the screen. @throws RangeError */
   showOnly(symbols: Symbols): void;
 
-  /** Leaves: nobody is called any more, and loops end. */
+  /** Ends the subscription: its callbacks are no longer called, and its loops end. */
   close(): void;
 }

@@ -1,27 +1,27 @@
-/** Commands on their way out, no faster than the gateway takes them. What waits is asked for when its turn has come. */
+/** Sends commands within the gateway's rate limit. Each command is made only when it can be sent. */
 import type { Command } from "../../protocol/messages.ts";
 import type { ClientTime } from "../connection/time.ts";
 
-/** The part of the gateway's limit that is used, so that commands that bunch up on the way are within it still. */
+/** The used part of the gateway's limit: commands that the network delays and delivers together stay within it. */
 const SHARE = 0.8;
-/** How long a turn is, s, where the limit allows a command in that time. */
-const TURN = 0.5;
+/** The length of a window, s, if the limit allows a command in it. */
+const WINDOW = 0.5;
 
 export class Throttle {
   readonly #time: ClientTime;
   readonly #next: () => Command | undefined;
   readonly #send: (command: Command) => void;
-  /** Commands in a turn, and how long it is, ms. */
-  readonly #most: number;
-  readonly #turn: number;
-  /** Commands left in this turn. */
+  /** Commands in a window, and its length, ms. */
+  readonly #perWindow: number;
+  readonly #windowTime: number;
+  /** Commands left in this window. */
   #left: number;
-  /** Takes back the end of the turn, if one is under way. */
+  /** Cancels the end of the window, if one has begun. */
   #cancel: (() => void) | undefined;
 
   /**
    * @param commandsPerSecond the gateway's limit
-   * @param next gives the next command, as long as there is one
+   * @param next makes the next command, if there is one
    */
   constructor(
     time: ClientTime,
@@ -33,26 +33,26 @@ export class Throttle {
     this.#time = time;
     this.#next = next;
     this.#send = send;
-    this.#most = this.#left = Math.max(1, Math.floor(perSecond * TURN));
-    this.#turn = (this.#most / perSecond) * 1_000;
+    this.#perWindow = this.#left = Math.max(1, Math.floor(perSecond * WINDOW));
+    this.#windowTime = (this.#perWindow / perSecond) * 1_000;
   }
 
-  /** There may be something to send. */
-  kick(): void {
+  /** Sends what there is to send, as far as the window allows. */
+  flush(): void {
     while (this.#left > 0) {
       const command = this.#next();
       if (!command) return;
       this.#left--;
-      this.#cancel ??= this.#time.after(this.#turn, () => {
+      this.#cancel ??= this.#time.after(this.#windowTime, () => {
         this.#cancel = undefined;
-        this.#left = this.#most;
-        this.kick();
+        this.#left = this.#perWindow;
+        this.flush();
       });
       this.#send(command);
     }
   }
 
-  /** Sends nothing any more. */
+  /** Sends no more commands. */
   close(): void {
     this.#left = 0;
     this.#cancel?.();

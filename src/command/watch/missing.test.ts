@@ -6,7 +6,7 @@ import { missing } from "./missing.ts";
 test("what has no tick is missing, and what nobody publishes is told apart", () => {
   const [ticking, unknown, resting] = ["V:A", "V:B", "V:C"].map((symbol) => madeUp(symbol, {}));
   ticking.entry.seq = 1;
-  unknown.entry.told = "stale";
+  unknown.entry.reported = "stale";
   unknown.entry.reason = "unknown";
   const quotes = new Map([ticking, unknown, resting].map(({ quote }) => [quote.symbol, quote]));
   const whys = (texts: string[], refused: string[] = []) =>

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { isPrintable, outsideText } from "../../../test/support/printable_texts.ts";
-import { madeUp, tell } from "../../../test/support/quotes.ts";
+import { madeUp, setValues } from "../../../test/support/quotes.ts";
 import type { Quote } from "../../client/client.ts";
 import type { QuoteRecord } from "../../client/quotes/quote_record.ts";
 import { COLOURED, cut, PLAIN_STYLE } from "../terminal/style.ts";
@@ -46,7 +46,7 @@ test("a price keeps as many decimals as it has had", () => {
   const { entry, quote } = entryOf("A", 10.125);
   const table = tableOf([quote]);
   assert.match(table.draw(120, 3)[1], /A\s+10\.125 /);
-  tell(entry, { last: 11 });
+  setValues(entry, { last: 11 });
   assert.match(table.draw(120, 3)[1], /A\s+11\.000\s+10\.100 ×/);
 });
 
@@ -96,10 +96,10 @@ test("moves are coloured, and what is not live is marked in word and colour", ()
   // Escapes as a person can read them.
   const line = () => table.draw(120, 2)[1].replaceAll("\x1b[", "<");
   assert.doesNotMatch(line(), /<1;3/);
-  tell(entry, { last: 11 });
+  setValues(entry, { last: 11 });
   table.tick(quote);
   assert.match(line(), /<1;32m\s*11\.00<0m/);
-  tell(entry, { last: 9 });
+  setValues(entry, { last: 9 });
   table.tick(quote);
   assert.match(line(), /<1;31m\s*9\.00<0m/);
   entry.link.current = false;

@@ -1,6 +1,6 @@
 /**
- * The chart of one symbol, live. Loaded when the first one is opened: the charting library is larger than all the rest
- * of the page.
+ * The live chart of one symbol. Loaded when the first chart is opened: the charting library is larger than the rest of
+ * the page.
  */
 import {
   AreaSeries,
@@ -27,7 +27,7 @@ import { type Moment, momentsOf } from "./moments.ts";
 
 export type ChartKind = "line" | "bars";
 
-/** Moments that are drawn at most: more than there are pixels. */
+/** The most moments that are drawn: more than there are pixels. */
 const MOST_MOMENTS = 3_600;
 
 export class LiveChart {
@@ -41,7 +41,7 @@ export class LiveChart {
   #levels: readonly [number | null, number | null] = [null, null];
   #palette: Palette;
   #kind: ChartKind = "line";
-  /** What is drawn: of which history, in which edition, with moments how long (ms), and up to when. */
+  /** What was drawn last: the history and its edition, the length of a moment (ms), and the end. */
   #drawn:
     | { history: History; edition: number; step: number; until: number; decimals: number; minMove: number }
     | undefined;
@@ -50,7 +50,7 @@ export class LiveChart {
     this.#palette = palette;
     this.#chart = createChart(element, {
       autoSize: true,
-      // Its logo would need a style element, which the page's policy forbids: the panel says who made it.
+      // Its logo would need a style element, which the page's policy forbids: the panel has the attribution.
       layout: { attributionLogo: false, fontSize: 11, fontFamily: "inherit" },
       timeScale: {
         timeVisible: true,
@@ -90,7 +90,7 @@ export class LiveChart {
 
   setKind(kind: ChartKind): void {
     this.#kind = kind;
-    // The lines of bid and ask are the line's: it stays, and is not drawn.
+    // The lines of bid and ask belong to the line series: it stays, but is transparent.
     this.#bars.applyOptions({ visible: kind === "bars" });
     this.setPalette(this.#palette);
   }
@@ -123,7 +123,7 @@ export class LiveChart {
     this.#ask.applyOptions({ color: down, axisLabelColor: down, axisLabelTextColor: surface });
   }
 
-  /** Draws what has come. @param now ms since the Unix epoch */
+  /** Draws what has changed since the last call. @param now ms since the Unix epoch */
   paint(instrument: Instrument, history: History, now: number): void {
     if (history.length === 0) return;
     const decimals = instrument.decimals.count;
@@ -161,7 +161,7 @@ export class LiveChart {
     level.applyOptions({ price: price ?? 0, lineVisible: price !== null, axisLabelVisible: price !== null });
   }
 
-  /** What is shown of the prices: bid and ask as well. */
+  /** The price range to show, with bid and ask in it. */
   #withLevels(info: AutoscaleInfo | null): AutoscaleInfo | null {
     if (!info?.priceRange) return info;
     const { minValue, maxValue } = info.priceRange;
@@ -174,7 +174,7 @@ export class LiveChart {
     this.#line.setData(moments.map((moment) => point(moment)));
     this.#bars.setData(moments.map((moment) => candle(moment)));
     this.#silence.setData(moments.map((moment) => shade(moment)));
-    // The latest minutes at first; the user may look further back.
+    // The latest minutes at first; the user can scroll back.
     const last = moments.length + 2;
     this.#chart.timeScale().setVisibleLogicalRange({ from: Math.max(last - 300, Math.min(0, last - 60)), to: last });
   }

@@ -10,7 +10,7 @@ const historyOf = (...ticks: [number, number][]) => {
 };
 const closes = (moments: readonly Moment[]) => moments.map(({ start, close }) => [start, close]);
 
-test("a price that stands still has a moment for each second", () => {
+test("a constant price has a moment for each second", () => {
   const history = historyOf([2_500, 7], [5_100, 9], [5_200, 8]);
   const moments = momentsOf(history, [], 1_000, undefined, 7_999);
   assert.deepEqual(closes(moments), [

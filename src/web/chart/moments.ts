@@ -1,6 +1,6 @@
 /**
- * What a chart draws: every moment of a time, whether there was a tick in it or not. A chart's time axis would leave out
- * what has no bar; so a price that stands still is a level line, and a time of silence is as long as it was.
+ * The moments that a chart draws: all of a period, with and without a tick. The chart's time axis leaves out times
+ * without a bar, so a constant price is drawn as a level line, and a silence has its real length.
  */
 import type { Bar, History } from "../state/history.ts";
 import type { Silence } from "../state/instrument.ts";
@@ -11,9 +11,9 @@ export interface Moment {
   readonly start: number;
   /** Undefined where there was no tick. */
   readonly bar: Bar | undefined;
-  /** The price that stands at its end. */
+  /** The price at its end. */
   readonly close: number;
-  /** Whether nothing was heard in it, because nothing could be. */
+  /** Whether the feed or the connection was silent in it. */
   readonly isSilent: boolean;
 }
 
@@ -21,7 +21,7 @@ export interface Moment {
  * The moments up to now.
  * @param silences in order
  * @param step how long a moment is, ms: a multiple of the history's
- * @param from the start of the first one, which is one of a call before; undefined for all
+ * @param from the start of the first one, which an earlier call returned; undefined for all
  * @param now ms since the Unix epoch
  */
 export function momentsOf(
@@ -37,7 +37,7 @@ export function momentsOf(
   const begin = from ?? first - (first % step);
   let index = 0;
   let close = history.bar(0).open;
-  // What was before the first moment is known by its last price.
+  // The close before the first moment is the price that it begins with.
   while (index < history.length && history.timeAt(index) < begin) close = history.closeAt(index++);
   let silence = 0;
   for (let start = begin; start <= now; start += step) {

@@ -1,13 +1,13 @@
-/** Rows are put in another order by dragging their handle: a line shows where the row would go. */
+/** Reorders rows by dragging their handle: a line shows the new position. */
 import type { Row } from "../state/rows.ts";
 import { keyOf } from "../state/rows.ts";
 
-/** How near an edge of the list the pointer makes it scroll, and how fast, CSS pixels. */
+/** The distance from an edge of the list at which it scrolls, and by how much per frame, CSS pixels. */
 const EDGE = 36;
 const SPEED = 10;
 
 export interface DragHost {
-  /** The row at a height of the list, CSS pixels. */
+  /** The row at an offset from the top of the list, CSS pixels. */
   rowAt(offset: number): Row | undefined;
   rowHeight(): number;
   indexOf(key: string): number;
@@ -15,7 +15,7 @@ export interface DragHost {
 }
 
 /**
- * Lets the rows of a list be dragged.
+ * Makes the rows of a list draggable.
  * @param canvas holds the rows, and is as high as all of them
  */
 export function makeDraggable(scroller: HTMLElement, canvas: HTMLElement, host: DragHost): void {
@@ -68,7 +68,7 @@ class Drag {
     this.#showLine();
   }
 
-  /** As long as the pointer is near an edge, what lies beyond comes into view. */
+  /** Scrolls while the pointer is near an edge. */
   #scroll(): void {
     if (!this.#dragged) return;
     const { top, bottom } = this.#scroller.getBoundingClientRect();
@@ -84,13 +84,13 @@ class Drag {
     if (target) this.#line.style.transform = `translateY(${target.line}px)`;
   }
 
-  /** Where it would go: before which entry, and at what height the line is. */
+  /** The drop position: the entry after it, and the offset of the line. */
   #target(): { before: string | undefined; line: number } | undefined {
     const height = this.#host.rowHeight();
     const offset = this.#pointerY - this.#canvas.getBoundingClientRect().top;
     const row = this.#host.rowAt(Math.max(0, offset));
     if (!row) return { before: undefined, line: this.#canvas.offsetHeight };
-    // A pattern's rows stay together: one goes before its head, or behind its last row.
+    // A pattern's rows stay together: a row is dropped before its head, or after its last row.
     const owner = row.kind === "symbol" && row.pattern !== undefined ? row.pattern : keyOf(row);
     const isUpper =
       row.kind === "symbol" && row.pattern === undefined ? offset % height < height / 2 : row.kind === "group";

@@ -1,6 +1,6 @@
 /**
- * Puts the elements of rows into the order of the rows. Screen readers read elements in their order in the document. The
- * grid positions rows by style, so it can do this late: moving elements while the list scrolls would cost frames.
+ * Puts the elements of rows into the order of the rows. Screen readers read elements in their order in the document.
+ * The grid positions rows by style, so it can do this late: moving elements while the list scrolls would cost frames.
  */
 
 /** How long no row must have moved before the elements are put in order, ms. */

@@ -1,6 +1,6 @@
 /**
- * The flash of a price that has changed: up or down, told by an edge and a tint, in two steps and then no more. It is no
- * animation of the browser's: hundreds of those at once would each have it lay its layers anew.
+ * The flash of a price that has changed: an edge and a tint for up or down, which fade in two steps. It is not a CSS
+ * animation: hundreds of those at once would make the browser compute its layers again for each.
  */
 
 /** How long each of the two steps is, ms. */
@@ -9,14 +9,14 @@ const STEP = 260;
 type Cells = Map<HTMLElement, number>;
 
 export class Flashes {
-  /** When they began, ms; the oldest first. */
+  /** When each flash began, ms; the oldest first. */
   readonly #fresh: Cells = new Map();
   readonly #fading: Cells = new Map();
 
-  /** Begins one, anew where one is under way. @param direction above 0 for up, below for down */
+  /** Begins a flash, or begins it again. @param direction above 0 for up, below for down */
   begin(cell: HTMLElement, direction: number, now: number): void {
-    const way = direction > 0 ? "up" : "down";
-    if (cell.dataset.flash !== way) cell.dataset.flash = way;
+    const name = direction > 0 ? "up" : "down";
+    if (cell.dataset.flash !== name) cell.dataset.flash = name;
     this.#fading.delete(cell);
     this.#fresh.delete(cell);
     this.#fresh.set(cell, now);
@@ -27,7 +27,7 @@ export class Flashes {
     if (this.#fading.delete(cell) || wasFresh) delete cell.dataset.flash;
   }
 
-  /** Takes all on that are due. */
+  /** Takes all flashes that are due to their next step. */
   step(now: number): void {
     for (const [cell, since] of this.#fading) {
       if (now - since < 2 * STEP) break;
@@ -41,7 +41,7 @@ export class Flashes {
     }
   }
 
-  /** Whether there is something left to take on. */
+  /** Whether a flash has not ended yet. */
   get areLit(): boolean {
     return this.#fresh.size > 0 || this.#fading.size > 0;
   }

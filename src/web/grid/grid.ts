@@ -339,7 +339,8 @@ export class Grid {
     this.#activeKey = key;
     this.#activeColumn = column;
     this.#scrollTo(key, isTop);
-    // The element must exist before it can have the focus. Only a new function makes the virtualizer compute the range again.
+    // The element must exist before it can have the focus. Only a new function makes the virtualizer compute the range
+    // again.
     this.#virtual.setOptions({ ...this.#virtual.options, rangeExtractor: (range) => this.#range(range) });
     this.#layout();
     this.#frameLater();

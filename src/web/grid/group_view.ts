@@ -1,10 +1,10 @@
-/** The head of a pattern's rows: its name, how many there are, and whether they are folded away. */
+/** The head of a pattern's rows: its name, the number of rows, and whether they are folded. */
 import { countText, NOTHING } from "../state/number.ts";
 import type { GroupRow } from "../state/rows.ts";
 
 export class GroupView {
   readonly element = document.createElement("div");
-  /** The one cell that it has. */
+  /** Its only cell. */
   readonly cell = document.createElement("div");
   row: GroupRow | undefined;
   readonly #fold = span("fold");
@@ -22,7 +22,7 @@ export class GroupView {
     this.cell.append(this.#fold, this.#name, " ", this.#count);
   }
 
-  /** @param top its place in the list, CSS pixels */
+  /** @param top its position in the list, CSS pixels */
   moveTo(top: number): void {
     this.element.style.top = `${top}px`;
   }

@@ -1,4 +1,4 @@
-/** The head of the grid: the columns' names, and by which of them the rows are sorted. */
+/** The head of the grid: the names of the columns, and the sort column. */
 
 import type { Sort } from "../state/keep.ts";
 import { COLUMNS, type ColumnId } from "./columns.ts";

@@ -1,9 +1,9 @@
-/** What the mouse has for a row: a handle to drag it by, and a cross to remove it. One pair, in the row under the mouse. */
+/** The tools for a row under the mouse: a drag handle and a remove button. One pair, moved from row to row. */
 
-/** Follows the mouse over the rows. @param canvas holds them */
+/** Moves the tools to the row under the mouse. @param canvas holds the rows */
 export function followMouse(canvas: HTMLElement): void {
-  const handle = sign("handle", "⠿");
-  const remove = sign("remove", "×");
+  const handle = tool("handle", "⠿");
+  const remove = tool("remove", "×");
   remove.title = "Remove (Delete)";
   handle.title = "Drag to move (Alt ↑ ↓)";
   canvas.addEventListener("pointerover", ({ target, pointerType }) => {
@@ -17,8 +17,8 @@ export function followMouse(canvas: HTMLElement): void {
   });
 }
 
-/** The keyboard has its own ways: this is not read out. */
-function sign(name: string, text: string): HTMLElement {
+/** Hidden from screen readers: the keyboard has its own commands. */
+function tool(name: string, text: string): HTMLElement {
   const element = document.createElement("span");
   element.className = name;
   element.textContent = text;

@@ -1,4 +1,4 @@
-/** A row of a symbol on the screen. It is painted cell by cell, and only what has changed; elements are used again. */
+/** The row of a symbol on the screen. It paints only the cells that have changed; its elements are reused. */
 
 import { clockText, spanText } from "../state/duration.ts";
 import type { Instrument } from "../state/instrument.ts";
@@ -8,11 +8,11 @@ import { COLUMNS, type ColumnId } from "./columns.ts";
 import type { Flashes } from "./flash.ts";
 import { Sparkline } from "./sparkline.ts";
 
-/** How often a trend is drawn anew at most, ms. */
+/** The shortest time between two drawings of a trend, ms. */
 const TREND_PAUSE = 250;
-/** What changed in so long a pause of the painting is no news, ms. */
+/** After a pause of painting this long, changes do not flash, ms: they may be old. */
 const PAUSE = 10_000;
-/** Characters of a price that are written as usual, and smaller. */
+/** The most characters of a price in the usual size, and in the smaller one. */
 const LONG = 9;
 const LONGEST = 13;
 const ARROWS: Readonly<Record<number, string>> = { [-1]: "▼", 0: "", 1: "▲" };
@@ -22,14 +22,14 @@ export interface Scene {
   readonly flashes: Flashes;
   /** ms since the Unix epoch. */
   readonly now: number;
-  /** Which columns are to be seen. */
+  /** Whether a column is shown. */
   readonly isShown: (id: ColumnId) => boolean;
   /** The size of a trend, CSS pixels. */
   readonly trendWidth: number;
   readonly trendHeight: number;
 }
 
-/** A text that is written only when it is another one. */
+/** A text node that is written only when its text changes. */
 class Label {
   readonly node = document.createTextNode("");
   #text = "";
@@ -41,7 +41,7 @@ class Label {
   }
 }
 
-/** A number that must not run into the next column: of many digits it is smaller, and at last cut off with a sign of it. */
+/** A number that must fit into its column: with many digits it is smaller, with more it is cut off with an ellipsis. */
 class Sized {
   readonly #cell: HTMLElement;
   readonly #label = new Label();
@@ -106,7 +106,7 @@ export class RowView {
   readonly #last: Price;
   readonly #bid: Price;
   readonly #ask: Price;
-  /** What was drawn last of the trend. */
+  /** The trend as it was drawn last. */
   #drawn: { price: number | null; length: number; at: number; width: number } | undefined;
   #instrument: Instrument | undefined;
   #markAt = -1;
@@ -153,7 +153,7 @@ export class RowView {
     this.#cell("time").append(this.#time.node);
   }
 
-  /** Becomes the row of a symbol. */
+  /** Shows a symbol in this row. */
   show(row: SymbolRow, index: number, flashes: Flashes): void {
     const isOther = this.row?.symbol !== row.symbol;
     this.row = row;
@@ -164,31 +164,31 @@ export class RowView {
     this.#name.text = row.symbol.slice(colon + 1);
     this.#venue.text = colon > 0 ? row.symbol.slice(0, colon) : "";
     this.element.dataset.symbol = row.symbol;
-    this.calm(flashes);
+    this.endFlashes(flashes);
     this.#drawn = undefined;
     this.#instrument = undefined;
   }
 
-  /** @param top its place in the list, CSS pixels */
+  /** @param top its position in the list, CSS pixels */
   moveTo(top: number): void {
     if (top === this.#top) return;
     this.#top = top;
     this.element.style.top = `${top}px`;
   }
 
-  /** Ends the flashes: what comes next is not compared with what was there. */
-  calm(flashes: Flashes): void {
+  /** Ends the flashes, and forgets the prices, so that the next ones do not flash. */
+  endFlashes(flashes: Flashes): void {
     for (const price of [this.#last, this.#bid, this.#ask]) price.forget(flashes);
   }
 
-  /** Paints what is known of the symbol now. */
+  /** Paints the present state of the symbol. */
   paint(instrument: Instrument | undefined, refusal: string | undefined, scene: Scene): void {
     const { now, isShown } = scene;
     const isSame = this.#instrument === instrument;
     this.#instrument = instrument;
     const quote = instrument?.quote;
     const decimals = instrument?.decimals.count ?? 2;
-    if (!isSame || now - this.#paintedAt > PAUSE) this.calm(scene.flashes);
+    if (!isSame || now - this.#paintedAt > PAUSE) this.endFlashes(scene.flashes);
     this.#paintedAt = now;
     this.#last.paint(instrument?.price ?? null, decimals, scene);
     this.#arrow.text = ARROWS[instrument?.direction ?? 0];
@@ -212,7 +212,7 @@ export class RowView {
   }
 
   #paintState(instrument: Instrument | undefined, refusal: string | undefined, now: number): void {
-    // Before the gateway has answered there is nothing to say of it.
+    // The gateway has not answered yet.
     const state = refusal ? "refused" : (instrument?.state ?? "awaited");
     if (state !== this.#state) {
       this.#state = state;
@@ -224,8 +224,7 @@ export class RowView {
     }
     const { reason = "", since = 0 } = instrument?.quote ?? {};
     if (state === "stale" || state === "closed") {
-      const word = state === "stale" ? "stale" : "closed";
-      this.#badgeText.text = since > 0 ? `${word} ${spanText(now - since / 1_000)}` : word;
+      this.#badgeText.text = since > 0 ? `${state} ${spanText(now - since / 1_000)}` : state;
       const from = since > 0 ? ` The price is from ${clockText(since / 1_000, now)}.` : "";
       this.#badge.title = `${reason || "Its feed has gone silent"}.${from}`;
     } else {

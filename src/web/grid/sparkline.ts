@@ -1,6 +1,6 @@
 /**
- * A row's trend as a line: where the price has been since the page first saw it. Drawn as SVG, which is painted with
- * the row: each canvas would be a layer of its own, and fifty of them are more work than all the rest of the grid.
+ * A row's trend as a line: the price since the page first received it. Drawn as SVG, which is painted with the row:
+ * each canvas would be a layer of its own, and fifty of them cost more than the rest of the grid.
  */
 import type { History } from "../state/history.ts";
 
@@ -22,7 +22,7 @@ export class Sparkline {
   }
 
   /**
-   * @param reference a price whose level is shown, where it is among the others: the open
+   * @param reference a price to show as a level if it is in the range of the others: the open
    * @param width and height in CSS pixels
    */
   draw(history: History, reference: number | null, width: number, height: number): void {
@@ -40,7 +40,7 @@ export class Sparkline {
     const span = Math.max(history.timeAt(count - 1) - first, 1);
     const rise = highest - lowest;
     const x = (index: number) => tenth(MARGIN + ((history.timeAt(index) - first) / span) * (width - 3 * MARGIN));
-    // A price that has not moved is a line in the middle.
+    // A price that has not changed is a line in the middle.
     const y = (price: number) =>
       tenth(rise === 0 ? height / 2 : MARGIN + ((highest - price) / rise) * (height - 2 * MARGIN));
 

@@ -17,7 +17,9 @@ export class TabStop {
     this.#cell = cell;
   }
 
-  /** The same, and moves the focus to it if the cell before had the focus: its row may be gone, or have another element. */
+  /**
+   * The same, and moves the focus to it if the cell before had the focus: its row may be gone, or have another element.
+   */
   moveTo(cell: HTMLElement | undefined): void {
     const hadFocus = this.#hasLostFocus || (this.#cell !== undefined && document.activeElement === this.#cell);
     this.#hasLostFocus = false;

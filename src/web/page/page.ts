@@ -1,4 +1,4 @@
-/** The page: what is watched and how, what the user does about it, and what is kept of that. The parts look at its cells. */
+/** The model of the page: the watchlist, the preferences, the commands of the user. Panels observe its cells. */
 
 import { Grid } from "../grid/grid.ts";
 import { Cell } from "../state/cell.ts";
@@ -6,14 +6,14 @@ import type { Instrument } from "../state/instrument.ts";
 import {
   LIST_KEY,
   linkOf,
+  type Preferences,
   readLink,
   readList,
-  readView,
+  readPreferences,
   type SortKey,
   type Store,
-  type View,
   writeList,
-  writeView,
+  writePreferences,
 } from "../state/keep.ts";
 import { Market } from "../state/market.ts";
 import { countText } from "../state/number.ts";
@@ -22,15 +22,15 @@ import { expand, keyOf, type Row, sortRows } from "../state/rows.ts";
 import { loadSymbols } from "../state/symbols.ts";
 import { add, fold, isWatchable, move, ownerOf, remove, step, type Watchlist } from "../state/watchlist.ts";
 
-/** Symbols that a first visit begins with. */
+/** The number of symbols in the list of a first visit. */
 const FIRST_SYMBOLS = 50;
-/** How often the rows are made anew at most, while symbols come and values that they are sorted by change; ms. */
+/** The shortest time between two updates of the rows: for new symbols, and for changed sort values. ms. */
 const ROWS_PAUSE = 250;
 const SORT_PAUSE = 1_000;
-/** How long a note stands, ms. */
+/** How long a note is shown, ms. */
 const NOTE_TIME = 6_000;
 
-/** Something that the page says, and perhaps what can be done about it. */
+/** A message to the user, with an optional action. */
 export interface Note {
   readonly text: string;
   readonly action?: { readonly title: string; run(): void };
@@ -38,27 +38,27 @@ export interface Note {
 
 export class Page {
   readonly list: Cell<Watchlist>;
-  readonly view: Cell<View>;
+  readonly preferences: Cell<Preferences>;
   readonly filter = new Cell("");
-  /** The rows of the grid, groups' heads included. */
+  /** The rows of the grid, with the heads of groups. */
   readonly rows = new Cell<readonly Row[]>([]);
   /** The symbol whose chart is open. */
   readonly opened = new Cell<string | undefined>(undefined);
   readonly note = new Cell<Note | undefined>(undefined);
-  /** What has been done, for those who hear the page. */
-  readonly said = new Cell("");
-  /** Whether the list is one of a link, which is not kept until the user says so. */
+  /** The last action, for screen readers. */
+  readonly announced = new Cell("");
+  /** Whether the list is from a link: it is not stored until the user keeps it. */
   readonly isShared: Cell<boolean>;
-  /** Whether this is a first visit, with a list that is still to be filled. */
+  /** Whether this is a first visit, whose list is not filled yet. */
   readonly isFirstVisit: Cell<boolean>;
-  /** The theme's colours. */
+  /** The colours of the theme. */
   readonly palette = new Cell(readPalette());
   readonly market: Market;
   readonly grid: Grid;
   readonly #store: Store | undefined;
-  /** Who draws the open chart. */
-  #chartTouched: () => void = () => {};
-  #saidNotKept = false;
+  /** Is called when the symbol of the open chart has changed. */
+  #chartChanged: () => void = () => {};
+  #hasWarnedNotKept = false;
   #rowsTimer: ReturnType<typeof setTimeout> | undefined;
   #noteTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -73,7 +73,7 @@ export class Page {
     this.isShared = new Cell(shared !== undefined);
     this.isFirstVisit = new Cell(!shared && !kept);
     this.list = new Cell(shared ?? kept ?? []);
-    this.view = new Cell(readView(store));
+    this.preferences = new Cell(readPreferences(store));
     this.grid = new Grid({
       instrumentOf: (symbol) => this.market.instruments.get(symbol),
       refusalOf: (text) => this.market.refusals.get(text),
@@ -85,16 +85,16 @@ export class Page {
       fold: (pattern, isFolded) => this.#change(fold(this.list.value, pattern, isFolded)),
       sortBy: (key) => this.sortBy(key),
     });
-    this.market = new Market(url, this.view.value.interval, {
-      changed: (instrument) => this.#touched(instrument),
+    this.market = new Market(url, this.preferences.value.interval, {
+      changed: (instrument) => this.#instrumentChanged(instrument),
       membersChanged: () => this.#rowsLater(ROWS_PAUSE),
       refused: (message, text) => this.#refused(message, text),
     });
-    this.grid.setSort(this.view.value.sort);
+    this.grid.setSort(this.preferences.value.sort);
     this.market.watch(this.list.value);
     this.#makeRows();
     setInterval(() => {
-      const key = this.view.value.sort?.key;
+      const key = this.preferences.value.sort?.key;
       if (key && key !== "symbol") this.#rowsLater(0);
     }, SORT_PAUSE);
     this.filter.watch(() => this.#makeRows());
@@ -105,7 +105,7 @@ export class Page {
     });
   }
 
-  /** Fills the list of a first visit with the first of the gateway's symbols; later, when there are none yet. */
+  /** Fills the list of a first visit with the first symbols of the gateway; tries again later if it has none yet. */
   async begin(): Promise<void> {
     const symbols = await loadSymbols().catch(() => []);
     if (symbols.length === 0) {
@@ -119,7 +119,7 @@ export class Page {
     this.say({ text: `To begin with, here are ${which} symbols of this gateway. Search to add others.` });
   }
 
-  /** Puts symbols and patterns on the list, and shows the first of them. */
+  /** Adds symbols and patterns to the list, and shows the first of them. */
   add(texts: readonly string[]): void {
     const before = this.list.value;
     const now = add(before, texts);
@@ -129,12 +129,12 @@ export class Page {
     const count = now.length - before.length;
     if (count > 1) this.say({ text: `${countText(count)} added`, action: this.#undo(before) });
     else if (now === before && texts.length === 1 && isWatchable(first))
-      this.#saidOnly(`${first} is on the list already`);
-    else this.#saidOnly(`${first} added`);
+      this.#announce(`${first} is on the list already`);
+    else this.#announce(`${first} added`);
     const owner = ownerOf(now, first);
     if (owner?.isFolded) this.#change(fold(now, owner.text, false));
     this.#makeRows();
-    // What follows is to be seen as well: the rows of a pattern, or the others that were added.
+    // At the top, so that the rows after it are visible: those of a pattern, or the others that were added.
     this.grid.focus(first, true);
   }
 
@@ -158,9 +158,9 @@ export class Page {
     this.#reorder(text, move(this.list.value, text, before));
   }
 
-  /** Largest first, then smallest first, then the list's own order; names the other way round. */
+  /** Cycles: descending, ascending, the order of the list; for symbols ascending first. */
   sortBy(key: SortKey): void {
-    const { sort } = this.view.value;
+    const { sort } = this.preferences.value;
     const first = key !== "symbol";
     const next =
       sort?.key !== key
@@ -168,68 +168,68 @@ export class Page {
         : sort.isDescending === first
           ? { key, isDescending: !first }
           : undefined;
-    this.look({ sort: next });
+    this.setPreferences({ sort: next });
     this.grid.setSort(next);
     this.#makeRows();
-    this.#saidOnly(next ? `Sorted by ${key}, ${next.isDescending ? "descending" : "ascending"}` : "In your own order");
+    this.#announce(next ? `Sorted by ${key}, ${next.isDescending ? "descending" : "ascending"}` : "In your own order");
   }
 
-  /** Changes how the list is looked at. */
-  look(change: Partial<View>): void {
-    this.view.value = { ...this.view.value, ...change };
-    writeView(this.#store, this.view.value);
+  /** Changes and stores preferences. */
+  setPreferences(change: Partial<Preferences>): void {
+    this.preferences.value = { ...this.preferences.value, ...change };
+    writePreferences(this.#store, this.preferences.value);
     if (change.interval !== undefined) this.market.interval = change.interval;
   }
 
   open(symbol: string): void {
     this.opened.value = symbol;
-    this.market.lookAt(symbol);
+    this.market.openDetail(symbol);
     this.grid.setOpened(symbol);
   }
 
   close(): void {
     const symbol = this.opened.value;
     this.opened.value = undefined;
-    this.market.lookAt(undefined);
+    this.market.openDetail(undefined);
     this.grid.setOpened(undefined);
     if (symbol !== undefined) this.grid.focus(symbol);
   }
 
-  /** Who is told when the open symbol has changed. @returns what ends it */
-  onChart(touched: () => void): () => void {
-    this.#chartTouched = touched;
+  /** Sets the function to call when the symbol of the open chart has changed. @returns a function that removes it */
+  onChartChange(changed: () => void): () => void {
+    this.#chartChanged = changed;
     return () => {
-      this.#chartTouched = () => {};
+      this.#chartChanged = () => {};
     };
   }
 
   say(note: Note): void {
     clearTimeout(this.#noteTimer);
     this.note.value = note;
-    this.said.value = note.text;
+    this.announced.value = note.text;
     this.#noteTimer = setTimeout(() => {
       this.note.value = undefined;
     }, NOTE_TIME);
   }
 
-  /** Says no more. */
-  hush(): void {
+  /** Closes the note. */
+  closeNote(): void {
     this.note.value = undefined;
   }
 
-  /** A link that shows the list to somebody else. */
+  /** A link that opens this list. */
   get link(): string {
     return `${location.origin}${location.pathname}${linkOf(this.list.value)}`;
   }
 
-  /** Makes the list of a link the user's own. */
+  /** Stores the list of a link as the user's own. */
   keepShared(): void {
     this.isShared.value = false;
     this.#keep(this.list.value);
     history.replaceState(null, "", location.pathname);
   }
 
-  /** Goes back from the list of a link to the user's own. */
+  /** Returns from the list of a link to the user's own. */
   leaveShared(): void {
     this.isShared.value = false;
     history.replaceState(null, "", location.pathname);
@@ -239,13 +239,13 @@ export class Page {
     if (!kept) void this.begin();
   }
 
-  /** Another tab has changed what is kept. */
+  /** Another tab has changed the stored list. */
   keptElsewhere(key: string | null): void {
     if (key === LIST_KEY && !this.isShared.value) this.#show(readList(this.#store) ?? []);
   }
 
   #reorder(text: string, now: Watchlist): void {
-    if (this.view.value.sort) {
+    if (this.preferences.value.sort) {
       this.say({
         text: "The rows are sorted: they can be moved in your own order.",
         action: { title: "Go back to it", run: () => this.#unsort() },
@@ -255,13 +255,13 @@ export class Page {
     if (now === this.list.value) return;
     this.#change(now);
     this.#makeRows();
-    const place = this.rows.value.findIndex((row) => keyOf(row) === text) + 1;
-    this.#saidOnly(`${text} moved to row ${place}`);
+    const position = this.rows.value.findIndex((row) => keyOf(row) === text) + 1;
+    this.#announce(`${text} moved to row ${position}`);
     this.grid.focus(text);
   }
 
   #unsort(): void {
-    this.look({ sort: undefined });
+    this.setPreferences({ sort: undefined });
     this.grid.setSort(undefined);
     this.#makeRows();
   }
@@ -270,23 +270,23 @@ export class Page {
     return {
       title: "Undo",
       run: () => {
-        this.hush();
+        this.closeNote();
         this.#change(before);
       },
     };
   }
 
-  /** The list is another one by the user's will: it is kept, unless it is somebody else's. */
+  /** The user has changed the list: stores it, unless it is the list of a link. */
   #change(list: Watchlist): void {
     if (!this.isShared.value && list !== this.list.value) this.#keep(list);
     this.isFirstVisit.value &&= list.length === 0;
     this.#show(list);
   }
 
-  /** That the browser keeps nothing is said once, with the first change of the user's that is lost with the page. */
+  /** Stores the list. If the browser cannot, a note says so once, at the first change that will be lost. */
   #keep(list: Watchlist): void {
-    if (writeList(this.#store, list) || this.isFirstVisit.value || this.#saidNotKept) return;
-    this.#saidNotKept = true;
+    if (writeList(this.#store, list) || this.isFirstVisit.value || this.#hasWarnedNotKept) return;
+    this.#hasWarnedNotKept = true;
     setTimeout(() =>
       this.say({ text: "This browser keeps nothing for this page: the list is gone when it is closed." }),
     );
@@ -298,9 +298,9 @@ export class Page {
     this.#makeRows();
   }
 
-  #touched(instrument: Instrument): void {
+  #instrumentChanged(instrument: Instrument): void {
     this.grid.touch(instrument.symbol);
-    if (instrument.symbol === this.opened.value) this.#chartTouched();
+    if (instrument.symbol === this.opened.value) this.#chartChanged();
   }
 
   #refused(message: string, text: string | undefined): void {
@@ -315,13 +315,13 @@ export class Page {
   #makeRows(): void {
     clearTimeout(this.#rowsTimer);
     this.#rowsTimer = undefined;
-    const { sort } = this.view.value;
+    const { sort } = this.preferences.value;
     const rows = expand(this.list.value, this.market.symbols, this.filter.value.trim().toUpperCase());
     this.rows.value = sort ? sortRows(rows, sort, (symbol) => this.market.instruments.get(symbol)) : rows;
     this.grid.setRows(this.rows.value);
   }
 
-  #saidOnly(text: string): void {
-    this.said.value = text;
+  #announce(text: string): void {
+    this.announced.value = text;
   }
 }

@@ -1,13 +1,13 @@
-/** What the page says of its connection when prices may be old, and when they are live again. */
+/** The banner about the connection: when prices may be old, and when they are live again. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Page } from "../page/page.ts";
 import { clockText, spanText } from "../state/duration.ts";
 import { isGiven, isRestart, type LinkState } from "../state/market.ts";
 import { useCell, useNow } from "./hooks.ts";
 
-/** How long it is told that the connection is back, ms. */
+/** How long the banner says that the connection is live again, ms. */
 const BACK_TIME = 5_000;
-/** A first connection that takes longer than this is told of, ms. */
+/** The banner appears if the first connection takes longer than this, ms. */
 const PATIENCE = 800;
 
 export function Banner({ page }: { page: Page }) {
@@ -42,10 +42,10 @@ export function Banner({ page }: { page: Page }) {
   );
 }
 
-/** Tells those who hear the page how the connection stands, and what was done; never prices. */
+/** Announces the state of the connection and the last action to screen readers; never prices. */
 export function LinkAnnouncer({ page }: { page: Page }) {
   const link = useCell(page.market.link);
-  const said = useCell(page.said);
+  const said = useCell(page.announced);
   const back = useBack(link);
   const now = Date.now();
   const state =
@@ -68,7 +68,7 @@ export function LinkAnnouncer({ page }: { page: Page }) {
   );
 }
 
-/** How long the connection was away, ms, for a while after it has come back. */
+/** How long the connection was lost, ms, for a while after it is live again. */
 function useBack(link: LinkState): number | undefined {
   const before = useRef(link);
   const [back, setBack] = useState<number | undefined>();
@@ -105,11 +105,11 @@ function textOf({ phase, since, reason }: LinkState, now: number): string {
     case "silent":
       return `Nothing heard for ${spanText(now - since)}: prices are from ${clockText(since, now)} and may be old.`;
     case "refused":
-      return `It says: ${reason}.`;
+      return `Reason: ${reason}.`;
     case "connecting":
       return reason ? "It does not answer yet." : "";
     default: {
-      const why = isGiven(reason) && !isRestart(reason) ? `It says: ${reason}. ` : "";
+      const why = isGiven(reason) && !isRestart(reason) ? `Reason: ${reason}. ` : "";
       return `${why}Prices are from ${clockText(since, now)}, ${spanText(now - since)} old.`;
     }
   }

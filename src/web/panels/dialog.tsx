@@ -1,4 +1,4 @@
-/** A dialog: the browser keeps the keyboard in it, closes it with Escape, and gives the keyboard back. */
+/** A modal dialog: the browser keeps the focus in it, closes it with Escape, and restores the focus. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "./icons.tsx";

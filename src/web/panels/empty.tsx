@@ -1,4 +1,4 @@
-/** What stands where there are no rows: why, and what to do about it. */
+/** The text in place of rows when there are none: the reason, and an action. */
 import type { Page } from "../page/page.ts";
 import { useCell } from "./hooks.ts";
 
@@ -21,19 +21,18 @@ export function EmptyList({ page }: { page: Page }) {
     return (
       <div class="empty">
         <h2>{phase === "live" ? "This gateway has no symbols yet" : "Waiting for the gateway"}</h2>
-        <p>
-          {phase === "live" ? "They are here as soon as a feed has sent a tick." : "The first prices are on their way."}
-        </p>
+        <p>{phase === "live" ? "They appear when a feed has sent a tick." : "Prices appear when it is connected."}</p>
       </div>
     );
   return (
     <div class="empty">
-      <h2>Nothing is watched</h2>
+      <h2>The watchlist is empty</h2>
       <p>
-        Press <kbd>/</kbd> and type a symbol, or a pattern such as <kbd>SIM:*</kbd> for all that begin so.
+        Press <kbd>/</kbd> and type a symbol, or a pattern such as <kbd>SIM:*</kbd> for all symbols that begin with
+        SIM:.
       </p>
       <button type="button" onClick={() => void page.begin()}>
-        Begin with the first symbols
+        Add the first symbols
       </button>
     </div>
   );

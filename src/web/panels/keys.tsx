@@ -1,4 +1,4 @@
-/** What the keys do, what the signs mean, and who made what is used here. */
+/** The help dialog: keys, signs, and credits. */
 import { Dialog } from "./dialog.tsx";
 
 const KEYS: readonly (readonly [string, string])[] = [
@@ -13,7 +13,7 @@ const KEYS: readonly (readonly [string, string])[] = [
 ];
 
 const SIGNS: readonly (readonly [string, string])[] = [
-  ["▲ ▼", "beside a price: which way it went last; beside a percentage: above or below the open"],
+  ["▲ ▼", "beside a price: the direction of its last change; beside a percentage: above or below the open"],
   ["stale 12 s", "the row's feed, or the connection, has been silent for so long: the price is old"],
   ["edge", "a price that goes up lights up at its upper edge, one that goes down at its lower edge"],
 ];

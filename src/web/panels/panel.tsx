@@ -1,4 +1,4 @@
-/** One symbol in full: its chart, live, and all that its feed tells. On a phone a sheet over the list. */
+/** One symbol in detail: its live chart and all its fields. On a phone it is a sheet over the list. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { changeOf } from "../../base/price.ts";
 import type { ChartKind, LiveChart } from "../chart/chart.ts";
@@ -9,14 +9,14 @@ import { changeText, countText, percentText, priceText, shortText } from "../sta
 import { SHEET, useCell, useMedia } from "./hooks.ts";
 import { Icon } from "./icons.tsx";
 
-/** How often the numbers are drawn at most, ms: they are read, not watched. */
+/** The time between two drawings of the numbers, ms: faster ones cannot be read. */
 const PAUSE = 100;
 
 export function Panel({ page, symbol }: { page: Page; symbol: string }) {
   const [kind, setKind] = useState<ChartKind>("line");
   const panel = useRef<HTMLElement>(null);
   const isSheet = useMedia(SHEET);
-  // Beside the list it leaves the keyboard there, to go from row to row.
+  // Beside the list the focus stays in the list, so that the arrow keys still move from row to row.
   useEffect(() => {
     if (isSheet) panel.current?.focus();
   }, [symbol, isSheet]);
@@ -99,8 +99,8 @@ function Headline({ instrument }: { instrument: Instrument }) {
 
 function Details({ page, instrument }: { page: Page; instrument: Instrument }) {
   const { decimals, quote } = instrument;
-  // What rows do not show, such as sizes, comes with the panel's own subscription.
-  const full = page.market.lookedAt ?? quote;
+  // Fields that rows do not show, such as sizes, come with the subscription of the panel.
+  const full = page.market.detail ?? quote;
   const price = (value: number | null | undefined) => priceText(value ?? null, decimals.count);
   const of = (value: number | null | undefined, size: number | null | undefined) =>
     typeof size === "number" ? `${price(value)} × ${shortText(size)}` : price(value);
@@ -150,7 +150,7 @@ function ChartBox({ page, symbol, kind }: ChartBoxProps) {
   const [failed, setFailed] = useState(false);
   const palette = useCell(page.palette);
 
-  // The chart's code is loaded with the first one that is opened.
+  // The code of the chart is loaded when the first chart is opened.
   useEffect(() => {
     let isOver = false;
     let frame = 0;
@@ -162,7 +162,7 @@ function ChartBox({ page, symbol, kind }: ChartBoxProps) {
     const later = () => {
       frame ||= requestAnimationFrame(paint);
     };
-    const end = page.onChart(later);
+    const end = page.onChartChange(later);
     const timer = setInterval(later, 1_000);
     import("../chart/chart.ts").then(
       ({ LiveChart }) => {
@@ -192,7 +192,7 @@ function ChartBox({ page, symbol, kind }: ChartBoxProps) {
   );
 }
 
-/** Draws the component anew, a few times a second, as the market goes on. */
+/** Draws the component again at a fixed interval. */
 function useUpdates(page: Page): void {
   const [, draw] = useState({});
   useEffect(() => {

@@ -1,6 +1,6 @@
-/** How fast counters grow: their rates over the last seconds. */
+/** The growth rates of counters over the last seconds. */
 
-/** Samples that rates are taken over. */
+/** The number of sample intervals in a rate. */
 const SAMPLES = 5;
 
 interface Sample<K extends string> {
@@ -11,19 +11,19 @@ interface Sample<K extends string> {
 export class Rates<K extends string> {
   readonly #samples: Sample<K>[] = [];
 
-  /** Notes how the counters stand. @param time ms, never going back */
-  note(time: number, counts: Readonly<Record<K, number>>): void {
+  /** Adds a sample of the counters. @param time ms, never going back */
+  add(time: number, counts: Readonly<Record<K, number>>): void {
     this.#samples.push({ time, counts });
     if (this.#samples.length > SAMPLES + 1) this.#samples.shift();
   }
 
-  /** By how much a counter has grown since the oldest sample. */
+  /** The growth of a counter since the oldest sample. */
   grown(name: K): number {
     const [first, last] = [this.#samples[0], this.#samples.at(-1)];
     return first && last ? last.counts[name] - first.counts[name] : 0;
   }
 
-  /** The same, a second; 0 as long as there is but one sample. */
+  /** The growth per second; 0 with less than two samples. */
   rate(name: K): number {
     const [first, last] = [this.#samples[0], this.#samples.at(-1)];
     const time = first && last ? last.time - first.time : 0;

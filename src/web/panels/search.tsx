@@ -1,4 +1,4 @@
-/** The search box: symbols and patterns to add. A combobox, as assistive technology knows it. */
+/** The search box for symbols and patterns to add: an ARIA combobox. */
 import { useEffect, useState } from "preact/hooks";
 import type { Page } from "../page/page.ts";
 import { type Suggestion, suggest } from "../state/directory.ts";
@@ -100,8 +100,8 @@ export function Search({ page }: { page: Page }) {
         {suggestions.length === 0 && (
           <p class="nothing">
             {isUnknown
-              ? "The gateway does not say what it has: type a whole symbol."
-              : "Nothing like this. Symbols are of A-Z 0-9 . _ - :"}
+              ? "The symbols of the gateway cannot be loaded: type a whole symbol."
+              : "No match. A symbol consists of A-Z 0-9 . _ - :"}
           </p>
         )}
       </div>

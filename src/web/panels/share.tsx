@@ -1,4 +1,4 @@
-/** A list as a link, and what to do with a list that came by one. */
+/** The dialog with a link to the list, and the bar above a list that was opened by a link. */
 import { useRef, useState } from "preact/hooks";
 import type { Page } from "../page/page.ts";
 import { Dialog } from "./dialog.tsx";
@@ -9,7 +9,7 @@ export function SharedBar({ page }: { page: Page }) {
   if (!isShared) return null;
   return (
     <div class="banner plain">
-      <p>This list came by a link. Your own is as you left it.</p>
+      <p>This list is from a link. Your own list is unchanged.</p>
       <button type="button" onClick={() => page.keepShared()}>
         Keep this one
       </button>
@@ -26,16 +26,16 @@ export function ShareDialog({ page, onClose }: { page: Page; onClose: () => void
   const copy = async () => {
     field.current?.select();
     try {
-      // Only where the page came over TLS, or from this machine.
+      // Works only over TLS or from localhost.
       await navigator.clipboard.writeText(page.link);
       setCopied(true);
     } catch {
-      // The link is selected: the user's own keys copy it.
+      // The link is selected, so the user can copy it.
     }
   };
   return (
     <Dialog title="Share this list" onClose={onClose}>
-      <p>Whoever opens this link sees these symbols and patterns, live.</p>
+      <p>This link shows these symbols and patterns, live.</p>
       <div class="copy">
         <input
           ref={field}

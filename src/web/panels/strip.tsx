@@ -1,4 +1,4 @@
-/** The strip at the foot of the page: how the connection does, and how often updates are asked for. */
+/** The strip at the foot of the page: figures of the connection, and the choice of the interval. */
 import { useEffect, useState } from "preact/hooks";
 import type { Page } from "../page/page.ts";
 import { intervalText, measureText } from "../state/duration.ts";
@@ -9,7 +9,7 @@ import { useCell } from "./hooks.ts";
 import { Icon } from "./icons.tsx";
 import { Rates } from "./rates.ts";
 
-/** How often the numbers are taken, ms. */
+/** The time between two samples, ms. */
 const PAUSE = 1_000;
 
 interface Numbers {
@@ -17,7 +17,7 @@ interface Numbers {
   readonly frames: number;
   readonly painted: number;
   readonly bytes: number;
-  /** Of all ticks that there were; undefined when none came. */
+  /** The conflated part of all ticks; undefined if there were none. */
   readonly conflated: number | undefined;
   readonly roundTrip: number | undefined;
   readonly p50: number | undefined;
@@ -67,7 +67,7 @@ export function Strip({ page, isCovered }: { page: Page; isCovered: boolean }) {
           id="updates"
           title="Updates"
           text={value(`${shortText(Math.round(numbers.ticks))}/s`)}
-          hint="Ticks that came"
+          hint="Ticks received"
         />
         <Figure
           id="frames"
@@ -79,7 +79,7 @@ export function Strip({ page, isCovered }: { page: Page; isCovered: boolean }) {
           id="painted"
           title="Painted"
           text={`${Math.round(numbers.painted)}/s`}
-          hint="Times that the grid was painted"
+          hint="How often the grid was painted"
         />
         <Figure
           id="conflated"
@@ -91,13 +91,13 @@ export function Strip({ page, isCovered }: { page: Page; isCovered: boolean }) {
           id="bytes"
           title="Data"
           text={value(`${bytesText(Math.round(numbers.bytes))}/s`)}
-          hint="All that came from the gateway"
+          hint="All bytes from the gateway"
         />
         <Figure
           id="age"
           title="Age p50 / p99"
           text={value(`${measureText(numbers.p50)} / ${measureText(numbers.p99)}`)}
-          hint="How old ticks were when they came, from the source's own time; of the last seconds"
+          hint="Age of the latest ticks on arrival, by the time of the source"
         />
         <Figure id="count" title="Symbols" text={countText(symbols)} />
       </dl>
@@ -125,9 +125,9 @@ function Figure({ id, title, text, hint }: { id: string; title: string; text: st
   );
 }
 
-/** How often each symbol is updated at most: to be chosen, and to be felt. */
+/** The choice of the interval. */
 function Intervals({ page }: { page: Page }) {
-  const { interval } = useCell(page.view);
+  const { interval } = useCell(page.preferences);
   return (
     <fieldset class="intervals">
       <legend title="At most one update of a symbol in so long; what comes in between is conflated">Every</legend>
@@ -138,7 +138,7 @@ function Intervals({ page }: { page: Page }) {
             name="interval"
             value={millis}
             checked={millis === interval}
-            onChange={() => page.look({ interval: millis })}
+            onChange={() => page.setPreferences({ interval: millis })}
           />
           <span>{millis === 0 ? "tick" : intervalText(millis)}</span>
         </label>
@@ -153,7 +153,7 @@ function useNumbers(page: Page): Numbers {
     const rates = new Rates<"ticks" | "frames" | "painted" | "bytes" | "conflated">();
     const take = () => {
       const { ticks, frames, bytes, conflated, roundTrip, age } = page.market.client.stats;
-      rates.note(performance.now(), { ticks, frames, bytes, conflated, painted: page.grid.painted });
+      rates.add(performance.now(), { ticks, frames, bytes, conflated, painted: page.grid.painted });
       const all = rates.grown("ticks") + rates.grown("conflated");
       setNumbers({
         ...{ ticks: rates.rate("ticks"), frames: rates.rate("frames"), painted: rates.rate("painted") },

@@ -1,4 +1,4 @@
-/** Dark, light, or as the system has it. */
+/** The button for the theme: dark, light, or that of the system. */
 import { useEffect } from "preact/hooks";
 import type { Page } from "../page/page.ts";
 import { THEMES, type Theme } from "../state/keep.ts";
@@ -9,7 +9,7 @@ import { Icon } from "./icons.tsx";
 const TITLES: Readonly<Record<Theme, string>> = { auto: "as the system has it", dark: "dark", light: "light" };
 
 export function ThemeButton({ page }: { page: Page }) {
-  const { theme } = useCell(page.view);
+  const { theme } = useCell(page.preferences);
   useEffect(() => {
     const system = matchMedia("(prefers-color-scheme: dark)");
     const apply = () => {
@@ -26,7 +26,7 @@ export function ThemeButton({ page }: { page: Page }) {
     <button
       type="button"
       class="tool"
-      onClick={() => page.look({ theme: next })}
+      onClick={() => page.setPreferences({ theme: next })}
       title={`Theme: ${TITLES[theme]}`}
       aria-label={`Theme: ${TITLES[theme]}. Change to ${TITLES[next]}`}
     >

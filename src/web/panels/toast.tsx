@@ -1,4 +1,4 @@
-/** A note at the edge of the page: what was done, and how to take it back. */
+/** A note at the edge of the page: what was done, with an action such as undo. */
 
 import type { Page } from "../page/page.ts";
 import { useCell } from "./hooks.ts";
@@ -15,7 +15,7 @@ export function Toast({ page }: { page: Page }) {
           {note.action.title}
         </button>
       )}
-      <button type="button" class="tool" onClick={() => page.hush()} aria-label="Close this note">
+      <button type="button" class="tool" onClick={() => page.closeNote()} aria-label="Close this note">
         <Icon name="close" />
       </button>
     </div>

@@ -1,4 +1,4 @@
-/** A value that others look at: who watches is told of each change. */
+/** A value with watchers, which are called with each change. */
 export class Cell<T> {
   #value: T;
   readonly #watchers = new Set<(value: T) => void>();
@@ -17,7 +17,7 @@ export class Cell<T> {
     for (const watcher of [...this.#watchers]) watcher(value);
   }
 
-  /** @returns what ends it */
+  /** @returns a function that removes the watcher */
   watch(watcher: (value: T) => void): () => void {
     this.#watchers.add(watcher);
     return () => void this.#watchers.delete(watcher);

@@ -17,7 +17,7 @@ test("the symbol itself is first, then what begins so, then what is named so at 
   assert.deepEqual(titles("COINBASE:"), ["COINBASE:*", "COINBASE:BTC-USD", "COINBASE:ETH-USD"]);
 });
 
-test("a pattern is offered with what it stands for", () => {
+test("a pattern is suggested with the number of its symbols", () => {
   const [pattern, first] = suggest("sim:s00*", SYMBOLS);
   assert.deepEqual(pattern, { texts: ["SIM:S00*"], title: "SIM:S00*", hint: "100 symbols now, and every new one" });
   assert.equal(first.title, "SIM:S0000");

@@ -1,4 +1,4 @@
-/** The gateway's symbols, and what of them a person who types may mean. */
+/** Suggestions for the search box: the symbols and patterns that an input may mean. */
 import { isPattern, isSymbol } from "../../base/tick.ts";
 import { matches } from "./watchlist.ts";
 
@@ -10,22 +10,22 @@ export interface Suggestion {
   readonly hint: string;
 }
 
-/** Suggestions shown at once. */
+/** The most suggestions shown. */
 const MOST_SUGGESTIONS = 50;
-/** Patterns among the suggestions for a word. */
+/** The most patterns among the suggestions for a word. */
 const MOST_PATTERNS = 3;
-/** Symbols that one suggestion adds. */
+/** The most symbols that one suggestion adds. */
 const MOST_AT_ONCE = 500;
 const SEPARATORS = /[\s,;]+/;
 
-/** The texts of an input, in capitals: a person may paste several. */
+/** The words of an input, in capitals: a user may paste several symbols. */
 export function wordsOf(input: string): string[] {
   return input.toUpperCase().split(SEPARATORS).filter(Boolean);
 }
 
 /**
- * What an input may mean, the best first.
- * @param symbols all that the gateway has, in order
+ * The suggestions for an input, the best first.
+ * @param symbols all symbols of the gateway, in order
  */
 export function suggest(input: string, symbols: readonly string[]): Suggestion[] {
   const words = wordsOf(input);
@@ -50,7 +50,7 @@ function ofPattern(word: string, symbols: readonly string[]): Suggestion[] {
     const hint = `${found.length} ${found.length === 1 ? "symbol" : "symbols"} now, and every new one`;
     return [{ texts: [word], title: word, hint }, ...found.map(single)];
   }
-  // The gateway's patterns end with their star; others are what they match now.
+  // The gateway's patterns end with a star. Other patterns are expanded to the symbols that they match now.
   const parts = word.split("*");
   const found = symbols.filter((symbol) => holds(symbol, parts));
   if (found.length === 0) return [];
@@ -61,7 +61,7 @@ function ofPattern(word: string, symbols: readonly string[]): Suggestion[] {
   ];
 }
 
-/** How many of what was meant are added: `All 7`, `500 of 812`. */
+/** How many of the matches are added: `All 7`, `500 of 812`. */
 function amountOf(added: readonly string[], meant: readonly string[]): string {
   return added.length === meant.length ? `All ${meant.length}` : `${added.length} of ${meant.length}`;
 }
@@ -70,7 +70,7 @@ function shortened(text: string): string {
   return text.length > 16 ? `${text.slice(0, 15)}…` : text;
 }
 
-/** Whether a symbol begins with the first part, ends with the last one, and has the others in between, in their order. */
+/** Whether a symbol begins with the first part, ends with the last, and contains the others in between, in order. */
 function holds(symbol: string, parts: readonly string[]): boolean {
   const last = parts.at(-1) as string;
   let from = parts[0].length;
@@ -95,7 +95,7 @@ function ofText(word: string, symbols: readonly string[]): Suggestion[] {
   }
   const found = ranked.flat();
   const suggestions = found.slice(0, MOST_SUGGESTIONS - MOST_PATTERNS).map(single);
-  // After a venue's colon, or with many to choose from, all of them is a likely wish.
+  // After a venue's colon, or with many matches, the user probably wants them all.
   const patterns = [ranked[1], ranked[2]].flatMap((symbols) => patternsOf(symbols, word));
   suggestions.splice(word.endsWith(":") ? 0 : 1, 0, ...patterns.slice(0, MOST_PATTERNS));
   if (found.length === 0 && isSymbol(word))
@@ -103,7 +103,7 @@ function ofText(word: string, symbols: readonly string[]): Suggestion[] {
   return suggestions;
 }
 
-/** For each venue of which several symbols have a word where their names begin: the pattern of those. */
+/** A pattern for each venue with several symbols whose names begin with the word. */
 function patternsOf(symbols: readonly string[], word: string): Suggestion[] {
   const counts = new Map<string, number>();
   for (const symbol of symbols) {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { clockText, intervalText, measureText, spanText } from "./duration.ts";
 
-test("a span is told in one unit, rounded down", () => {
+test("a duration is shown in one unit, rounded down", () => {
   const spans = [-5, 999, 12_400, 59_999, 60_000, 3_599_000, 7_200_000, 86_400_000 * 5];
   assert.deepEqual(spans.map(spanText), ["0 s", "0 s", "12 s", "59 s", "1 min", "59 min", "2 h", "5 d"]);
 });

@@ -1,4 +1,4 @@
-/** Times and spans of time as they are shown. */
+/** The texts of times and durations. */
 
 const clock = new Intl.DateTimeFormat("en", {
   hour: "2-digit",
@@ -8,7 +8,7 @@ const clock = new Intl.DateTimeFormat("en", {
 });
 const day = new Intl.DateTimeFormat("en", { day: "numeric", month: "short" });
 
-/** `10:31:05`, by the clock on the wall; another day's with its date. @param millis since the Unix epoch */
+/** `10:31:05`, in local time; with the date if it is another day. @param millis since the Unix epoch */
 export function clockText(millis: number, now: number): string {
   const time = clock.format(millis);
   return new Date(millis).toDateString() === new Date(now).toDateString() ? time : `${day.format(millis)} ${time}`;
@@ -23,7 +23,7 @@ export function spanText(millis: number): string {
   return `${Math.floor(seconds / 86_400)} d`;
 }
 
-/** `0.4 ms`, `12 ms`, `1.2 s`, `3 min`: for what is measured. */
+/** `0.4 ms`, `12 ms`, `1.2 s`, `3 min`: a measured duration. */
 export function measureText(millis: number | undefined): string {
   if (millis === undefined) return "–";
   if (millis < 1) return `${millis.toFixed(1)} ms`;
@@ -31,7 +31,7 @@ export function measureText(millis: number | undefined): string {
   return millis < 60_000 ? `${(millis / 1_000).toFixed(1)} s` : spanText(millis);
 }
 
-/** An interval as it is chosen: `250 ms`, `1 s`. */
+/** The text of an interval: `250 ms`, `1 s`. */
 export function intervalText(millis: number): string {
   return millis >= 1_000 && millis % 1_000 === 0 ? `${millis / 1_000} s` : `${millis} ms`;
 }

@@ -1,6 +1,6 @@
 /**
- * Where a symbol's price has been since the page first saw it: a fixed number of bars, however long that is. When they
- * are full every two become one, and a bar is twice as long from then on.
+ * The price history of a symbol since the page first received it, in at most a fixed number of bars. When all are used,
+ * every two bars are merged into one, and new bars are twice as long.
  */
 
 /** Of each bar: its start (ms since the Unix epoch), and the first, highest, lowest and last price in it. */
@@ -10,10 +10,10 @@ const HIGH = 2;
 const LOW = 3;
 const CLOSE = 4;
 const WIDTH = 5;
-/** Room to begin with; it doubles as needed. */
+/** The first capacity; it doubles as needed. */
 const FIRST_BARS = 8;
 
-/** A bar as it is drawn. Time: its start, ms since the Unix epoch. */
+/** One bar. `time`: its start, ms since the Unix epoch. */
 export interface Bar {
   readonly time: number;
   readonly open: number;
@@ -27,34 +27,34 @@ export class History {
   #data = new Float64Array(FIRST_BARS * WIDTH);
   #count = 0;
   #step: number;
-  /** Grows with each change that is more than a new price in the last bar: what was drawn must be drawn anew. */
+  /** Grows when bars are merged: what was drawn must then be drawn again. */
   #edition = 0;
 
   /**
-   * @param capacity how many bars there are at most: even, 2 or more
-   * @param step how long a bar is at first, ms
+   * @param capacity the most bars: even, 2 or more
+   * @param step the length of a bar at first, ms
    */
   constructor(capacity: number, step: number) {
     this.#capacity = capacity;
     this.#step = step;
   }
 
-  /** How many bars there are. */
+  /** The number of bars. */
   get length(): number {
     return this.#count;
   }
 
-  /** How long a bar is, ms. */
+  /** The length of a bar, ms. */
   get step(): number {
     return this.#step;
   }
 
-  /** Another one when bars have been put together. */
+  /** A number that changes when bars have been merged. */
   get edition(): number {
     return this.#edition;
   }
 
-  /** Notes a price. One that is older than the last bar counts as the last bar's. @param time ms since the Unix epoch */
+  /** Adds a price. One that is older than the last bar counts for the last bar. @param time ms since the Unix epoch */
   add(time: number, price: number): void {
     let start = time - (time % this.#step);
     const last = (this.#count - 1) * WIDTH;
@@ -88,7 +88,7 @@ export class History {
     return this.#data[index * WIDTH + CLOSE];
   }
 
-  /** Takes over the bars of another one: of what was noted more coarsely so far. Only for an empty one. */
+  /** Copies the bars of a coarser history. Only for an empty one. */
   continue(other: History): void {
     for (let index = 0; index < other.length && this.#count < this.#capacity; index++) {
       const { time, open, high, low, close } = other.bar(index);
@@ -132,7 +132,7 @@ export class History {
       }
     }
     this.#count = kept;
-    // Bars that lie far apart do not meet at twice the length: it may take more.
+    // Bars with gaps between them may not merge at twice the length: then the length doubles again.
     if (kept > this.#capacity / 2) this.#halve();
   }
 }

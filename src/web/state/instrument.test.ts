@@ -15,14 +15,14 @@ function quoteAt(
 
 test("the price is the last one, or the middle of bid and ask where there was no trade", () => {
   const instrument = new Instrument("A");
-  assert.ok(instrument.see(quoteAt(1, { bid: 10, ask: 12, open: 10 }), 1_000));
+  assert.ok(instrument.update(quoteAt(1, { bid: 10, ask: 12, open: 10 }), 1_000));
   assert.equal(instrument.price, 11);
   assert.equal(instrument.change, 1);
   assert.equal(instrument.share, 0.1);
-  instrument.see(quoteAt(2, { bid: 10, ask: 12, last: 9, open: 10 }), 2_000);
+  instrument.update(quoteAt(2, { bid: 10, ask: 12, last: 9, open: 10 }), 2_000);
   assert.equal(instrument.price, 9);
   assert.equal(instrument.change, -1);
-  instrument.see(quoteAt(3, { bid: 10 }), 3_000);
+  instrument.update(quoteAt(3, { bid: 10 }), 3_000);
   assert.equal(instrument.price, null);
   assert.equal(instrument.change, null);
   assert.equal(instrument.trend.length, 2);
@@ -31,7 +31,7 @@ test("the price is the last one, or the middle of bid and ask where there was no
 test("the change has its sign whatever the open's is; of an open that is 0 or not known there is no share", () => {
   const moved = (last: number, open?: number) => {
     const instrument = new Instrument("A");
-    instrument.see(quoteAt(1, open === undefined ? { last } : { last, open }), 1_000);
+    instrument.update(quoteAt(1, open === undefined ? { last } : { last, open }), 1_000);
     return [instrument.change, instrument.share];
   };
   assert.deepEqual(moved(-2.45, -2), [-0.45, -0.225]);
@@ -43,10 +43,10 @@ test("the change has its sign whatever the open's is; of an open that is 0 or no
   assert.deepEqual(moved(5, 5), [0, 0]);
 });
 
-test("it is told which way the price went when it last changed", () => {
+test("the direction is that of the last price change", () => {
   const instrument = new Instrument("A");
   const directions = [5, 5, 6, 6, 4].map((last, index) => {
-    instrument.see(quoteAt(index + 1, { last }), 0);
+    instrument.update(quoteAt(index + 1, { last }), 0);
     return instrument.direction;
   });
   assert.deepEqual(directions, [0, 0, 1, 1, -1]);
@@ -55,22 +55,22 @@ test("it is told which way the price went when it last changed", () => {
 test("a symbol that nobody publishes has no price that could be stale, until it has ticked", () => {
   const instrument = new Instrument("A");
   assert.equal(instrument.state, undefined);
-  instrument.see(quoteAt(0, {}, "stale"), 1_000);
+  instrument.update(quoteAt(0, {}, "stale"), 1_000);
   assert.deepEqual([instrument.state, instrument.isOld], ["unknown", false]);
-  instrument.see(quoteAt(1, { last: 5 }, "stale"), 2_000);
+  instrument.update(quoteAt(1, { last: 5 }, "stale"), 2_000);
   assert.deepEqual([instrument.state, instrument.isOld], ["stale", true]);
 });
 
 test("a state alone is no tick; times of silence are kept, and not without end", () => {
   const instrument = new Instrument("A");
-  instrument.see(quoteAt(1, { last: 5 }), 1_000);
-  assert.ok(!instrument.see(quoteAt(1, { last: 5 }, "stale"), 2_000));
+  instrument.update(quoteAt(1, { last: 5 }), 1_000);
+  assert.ok(!instrument.update(quoteAt(1, { last: 5 }, "stale"), 2_000));
   assert.ok(instrument.isOld);
-  instrument.see(quoteAt(2, { last: 5 }), 3_000);
+  instrument.update(quoteAt(2, { last: 5 }), 3_000);
   assert.deepEqual(instrument.silences, [{ from: 2_000, to: 3_000 }]);
   for (let round = 0; round < 500; round++) {
-    instrument.see(quoteAt(2, { last: 5 }, "stale"), 4_000 + round);
-    instrument.see(quoteAt(2, { last: 5 }), 4_000 + round);
+    instrument.update(quoteAt(2, { last: 5 }, "stale"), 4_000 + round);
+    instrument.update(quoteAt(2, { last: 5 }), 4_000 + round);
   }
   assert.equal(instrument.silences.length, 100);
 });

@@ -1,20 +1,20 @@
-/** What the page knows of one symbol: its quote, how its prices are written, and where they have been. */
+/** One symbol on the page: its quote, the number of decimals, and the price history. */
 
 import { changeOf, shareOf } from "../../base/price.ts";
 import type { Quote, QuoteState } from "../../client/client.ts";
 import { History } from "./history.ts";
 import { Decimals } from "./number.ts";
 
-/** Bars of a row's trend; a kilobyte or two for every symbol that is watched. */
+/** Bars of a row's trend: one or two kilobytes per watched symbol. Length of the first bars, ms. */
 const TREND_BARS = 64;
 const TREND_STEP = 1_000;
-/** Times of staleness that are remembered. */
+/** The most silences that are kept. */
 const MOST_SILENCES = 100;
 
-/** A time in which the price stood still because nothing was heard, ms since the Unix epoch. */
+/** A period in which the feed or the connection was silent, ms since the Unix epoch. */
 export interface Silence {
   readonly from: number;
-  /** Undefined while it lasts. */
+  /** Undefined while it continues. */
   to: number | undefined;
 }
 
@@ -24,9 +24,9 @@ export class Instrument {
   readonly trend = new History(TREND_BARS, TREND_STEP);
   /** Undefined until the symbol is granted. */
   quote: Quote | undefined;
-  /** Which way the price went when it last changed: 1 up, -1 down, 0 not yet. */
+  /** The direction of the last price change: 1 up, -1 down, 0 for none yet. */
   direction = 0;
-  /** The latest of them, in order. */
+  /** The latest silences, in order. */
   readonly silences: Silence[] = [];
   #price: number | null = null;
   #seq = 0;
@@ -35,12 +35,12 @@ export class Instrument {
     this.symbol = symbol;
   }
 
-  /** The last price; where there has been no trade, the middle of bid and ask. */
+  /** The last price; without a trade, the middle of bid and ask. */
   get price(): number | null {
     return this.#price;
   }
 
-  /** How far the price is from where it opened. */
+  /** The difference between the price and the open. */
   get change(): number | null {
     const open = this.quote?.open ?? null;
     return this.#price === null || open === null ? null : changeOf(this.#price, open);
@@ -53,44 +53,44 @@ export class Instrument {
   }
 
   /**
-   * How the symbol is shown to stand; undefined before the gateway has answered. Where there has never been a tick there
-   * is no price that could be stale: that is `unknown`.
+   * The state to show; undefined before the gateway has answered. Without any tick there is no price that could be
+   * stale: the state is then `unknown`.
    */
   get state(): QuoteState | undefined {
     const { state, seq } = this.quote ?? {};
     return state === "stale" && seq === 0 ? "unknown" : state;
   }
 
-  /** Whether the price may be old: the feed is silent or has ended, or the connection is gone. */
+  /** Whether the price may be old: the feed is silent or has ended, or the connection is lost. */
   get isOld(): boolean {
     return this.state === "stale" || this.state === "closed";
   }
 
   /**
-   * Takes over what the quote says now.
+   * Takes the present values of the quote.
    * @param now ms since the Unix epoch
    * @returns whether there was a new tick
    */
-  see(quote: Quote, now: number): boolean {
+  update(quote: Quote, now: number): boolean {
     this.quote = quote;
-    this.#listen(now);
+    this.#noteSilence(now);
     if (quote.seq === this.#seq) return false;
     this.#seq = quote.seq;
     const { last, bid, ask } = quote;
-    this.decimals.see(last);
-    this.decimals.see(bid);
-    this.decimals.see(ask);
+    this.decimals.add(last);
+    this.decimals.add(bid);
+    this.decimals.add(ask);
     const price = last ?? (bid !== null && ask !== null ? (bid + ask) / 2 : null);
     if (price !== null) {
       if (this.#price !== null && price !== this.#price) this.direction = price > this.#price ? 1 : -1;
-      // By this machine's clock: it is told since when the page has seen it, whatever the source's clock says.
+      // By this machine's clock, because the source's clock may differ.
       this.trend.add(quote.receivedAt / 1_000, price);
     }
     this.#price = price;
     return true;
   }
 
-  #listen(now: number): void {
+  #noteSilence(now: number): void {
     const last = this.silences.at(-1);
     const isSilent = last !== undefined && last.to === undefined;
     if (this.isOld === isSilent) return;

@@ -2,16 +2,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import {
-  FIRST_VIEW,
+  FIRST_PREFERENCES,
   LIST_KEY,
   linkOf,
+  PREFERENCES_KEY,
   readLink,
   readList,
-  readView,
+  readPreferences,
   type Store,
-  VIEW_KEY,
   writeList,
-  writeView,
+  writePreferences,
 } from "./keep.ts";
 import { add, fold, MOST_ENTRIES, remove } from "./watchlist.ts";
 
@@ -33,8 +33,8 @@ test("a list and a view come back as they were kept", () => {
   writeList(store, list);
   assert.deepEqual(readList(store), list);
   const view = { interval: 1_000, theme: "light", sort: { key: "change", isDescending: true } } as const;
-  writeView(store, view);
-  assert.deepEqual(readView(store), view);
+  writePreferences(store, view);
+  assert.deepEqual(readPreferences(store), view);
 });
 
 test("an empty list that was kept is not the same as none", () => {
@@ -49,14 +49,14 @@ test("nothing that is kept can break the page", () => {
     fc.property(fc.oneof(fc.string(), fc.json(), fc.constant('{"version":1,"entries":[{"text":5},null]}')), (text) => {
       const store = new FakeStore();
       store.setItem(LIST_KEY, text);
-      store.setItem(VIEW_KEY, text);
+      store.setItem(PREFERENCES_KEY, text);
       assert.ok((readList(store) ?? []).every((entry) => typeof entry.text === "string"));
-      assert.ok(readView(store).interval >= 0);
+      assert.ok(readPreferences(store).interval >= 0);
     }),
   );
   const store = new FakeStore();
-  store.setItem(VIEW_KEY, '{"version":1,"interval":7,"theme":"pink","sort":{"key":"mood"}}');
-  assert.deepEqual(readView(store), FIRST_VIEW);
+  store.setItem(PREFERENCES_KEY, '{"version":1,"interval":7,"theme":"pink","sort":{"key":"mood"}}');
+  assert.deepEqual(readPreferences(store), FIRST_PREFERENCES);
   store.setItem(LIST_KEY, '{"version":2,"entries":[{"text":"A"}]}');
   assert.equal(readList(store), undefined, "of another version");
 });
@@ -72,7 +72,7 @@ test("a browser that lets nothing be kept is none", () => {
   };
   writeList(store, add([], ["A"]));
   assert.equal(readList(store), undefined);
-  assert.deepEqual(readView(undefined), FIRST_VIEW);
+  assert.deepEqual(readPreferences(undefined), FIRST_PREFERENCES);
 });
 
 test("a link carries a list, and nothing that is no symbol", () => {

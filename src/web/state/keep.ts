@@ -1,18 +1,18 @@
 /**
- * What the browser keeps of the page from one visit to the next, and the link that shows a list to somebody else. What
- * is read was written by another version, or by hand: it is checked like a stranger's.
+ * What the browser stores from one visit to the next: the list and the preferences; and the link to a list. Stored
+ * values may be from another version or written by hand, so they are checked like any input.
  */
 import { isPattern, isSymbol } from "../../base/tick.ts";
 import { add, type Entry, isWatchable, MOST_ENTRIES, MOST_WITHOUT, type Watchlist } from "./watchlist.ts";
 
-/** What a browser has for this: its localStorage, where it lets us. */
+/** The used part of localStorage. */
 export interface Store {
   getItem(key: string): string | null;
   setItem(key: string, value: string): void;
 }
 
 export const LIST_KEY = "tickgate.watchlist";
-export const VIEW_KEY = "tickgate.view";
+export const PREFERENCES_KEY = "tickgate.view";
 const VERSION = 1;
 
 /** The intervals that can be chosen, ms. */
@@ -29,17 +29,17 @@ export interface Sort {
   readonly isDescending: boolean;
 }
 
-/** How the list is looked at. */
-export interface View {
+/** How the list is shown. */
+export interface Preferences {
   readonly interval: number;
   readonly theme: Theme;
-  /** Undefined: in the order of the list. */
+  /** Undefined: the order of the list. */
   readonly sort: Sort | undefined;
 }
 
-export const FIRST_VIEW: View = { interval: 250, theme: "auto", sort: undefined };
+export const FIRST_PREFERENCES: Preferences = { interval: 250, theme: "auto", sort: undefined };
 
-/** @returns undefined when nothing is kept, or nothing that can be read */
+/** @returns undefined if nothing valid is stored */
 export function readList(store: Store | undefined): Watchlist | undefined {
   const kept = readJson(store, LIST_KEY);
   if (!Array.isArray(kept?.entries)) return undefined;
@@ -51,23 +51,23 @@ export function readList(store: Store | undefined): Watchlist | undefined {
   return [...entries.values()];
 }
 
-/** @returns whether it is kept */
+/** @returns whether it was stored */
 export function writeList(store: Store | undefined, list: Watchlist): boolean {
   return writeJson(store, LIST_KEY, { version: VERSION, entries: list });
 }
 
-export function readView(store: Store | undefined): View {
-  const kept = readJson(store, VIEW_KEY);
+export function readPreferences(store: Store | undefined): Preferences {
+  const kept = readJson(store, PREFERENCES_KEY);
   const { interval, theme, sort } = kept ?? {};
   return {
-    interval: INTERVALS.find((known) => known === interval) ?? FIRST_VIEW.interval,
-    theme: THEMES.find((known) => known === theme) ?? FIRST_VIEW.theme,
+    interval: INTERVALS.find((known) => known === interval) ?? FIRST_PREFERENCES.interval,
+    theme: THEMES.find((known) => known === theme) ?? FIRST_PREFERENCES.theme,
     sort: readSort(sort),
   };
 }
 
-export function writeView(store: Store | undefined, view: View): void {
-  writeJson(store, VIEW_KEY, { version: VERSION, ...view });
+export function writePreferences(store: Store | undefined, view: Preferences): void {
+  writeJson(store, PREFERENCES_KEY, { version: VERSION, ...view });
 }
 
 /** The list of a link, `#symbols=A,SIM:*`; undefined when it names none. */
@@ -77,7 +77,7 @@ export function readLink(hash: string): Watchlist | undefined {
   return list.length > 0 ? list : undefined;
 }
 
-/** What a link to a list ends with. What is left out of patterns is not in it. */
+/** The hash of a link to a list, without the exclusions of patterns. */
 export function linkOf(list: Watchlist): string {
   return `#symbols=${list.map((entry) => entry.text).join(",")}`;
 }
@@ -99,7 +99,7 @@ function readSort(sort: unknown): Sort | undefined {
   return known && { key: known, isDescending: isDescending === true };
 }
 
-/** A store that throws (full, or forbidden by the browser's settings) is as good as none: the page works without. */
+/** A store that throws (full, or forbidden by the browser's settings) counts as none: the page works without one. */
 function readJson(store: Store | undefined, key: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(store?.getItem(key) ?? "null");

@@ -1,6 +1,6 @@
 /**
- * The page's connection to the gateway: one subscription for all that is watched, at full speed for what is on the
- * screen, and how the connection stands, in a person's terms.
+ * The page's connection to the gateway: one subscription for the whole list, at the full interval for the rows on the
+ * screen; and the state of the connection as the user sees it.
  */
 
 import type { Field } from "../../base/tick.ts";
@@ -10,62 +10,62 @@ import { History } from "./history.ts";
 import { Instrument } from "./instrument.ts";
 import type { Watchlist } from "./watchlist.ts";
 
-/** What the rows show. */
+/** The fields that rows show. */
 const ROW_FIELDS: readonly Field[] = ["bid", "ask", "last", "open", "high", "low", "volume"];
-/** How often the round trip is measured, ms. Also how it is noticed that nothing is answered any more. */
+/** The interval of pings, ms. They measure the round trip, and show that the gateway still answers. */
 const PING = 1_000;
-/** How long nothing may be heard, answers to pings included, before the page says that prices may be old, ms. */
+/** How long no message may arrive, answers to pings included, before the page says that prices may be old, ms. */
 const SILENCE = 2_000;
-/** How often that is looked at, ms. */
-const LOOK = 250;
-/** A look that is later than this was held up, or the page was asleep, ms. */
+/** How often silence is checked, ms. */
+const CHECK_PAUSE = 250;
+/** If a check is later than this, the page was blocked or asleep, ms. */
 const LATE = 1_000;
-/** How long a restart may take until it is told as a loss, ms. */
+/** How long a restart may take before it counts as a lost connection, ms. */
 const RESTART_TIME = 60_000;
-/** Charts that are kept, and the bars of each: the first half hour to the second, and the whole day to the minute. */
+/** The most charts that are kept, and the bars of each: at first one per second, after a day about one per minute. */
 const MOST_CHARTS = 32;
 const CHART_BARS = 1_800;
 const CHART_STEP = 1_000;
 
-/** How the connection stands. */
+/** The state of the connection. */
 export interface LinkState {
   /**
-   * `connecting`: the first one is being made; `live`; `silent`: nothing is heard; `lost`: another one is being made;
-   * `refused`: for good.
+   * `connecting`: the first connection is being made; `live`; `silent`: no message arrives; `lost`: a new connection is
+   * being made; `refused`: the gateway refuses this page for good.
    */
   readonly phase: "connecting" | "live" | "silent" | "lost" | "refused";
-  /** When it began to stand so; of `lost` and `silent`, when something was last heard. Ms since the Unix epoch. */
+  /** When the state began; for `lost` and `silent`, when the last message arrived. Ms since the Unix epoch. */
   readonly since: number;
   readonly reason: string;
-  /** Of `lost`: when the next attempt is, ms since the Unix epoch; undefined while one is under way. */
+  /** For `lost`: the time of the next attempt, ms since the Unix epoch; undefined during an attempt. */
   readonly retryAt: number | undefined;
-  /** The gateway's name for itself, as it last said. */
+  /** The name of the gateway in its last `hello`. */
   readonly node: string;
 }
 
-/** Whether a reason is that the gateway goes and will be back: it said goodbye. */
+/** Whether the reason of a lost connection is a restart of the gateway. */
 export function isRestart(reason: string): boolean {
   return reason.includes("restarting");
 }
 
-/** Whether a reason is the gateway's own: then its close code stands behind it. */
+/** Whether the gateway gave the reason: it then ends with a close code. */
 export function isGiven(reason: string): boolean {
   return /\(\d{4}\)$/.test(reason);
 }
 
-/** Whether updates come as often as granted. */
+/** The gateway sends updates less often than granted: the interval, ms, and why. */
 export interface Slowness {
   readonly interval: number;
   readonly reason: string;
 }
 
-/** What is told of a market. */
+/** Is called when the market changes. */
 export interface MarketHandler {
-  /** A tick, or another state. */
+  /** A symbol has a new tick or state. */
   changed(instrument: Instrument): void;
-  /** A symbol has come or gone. */
+  /** A symbol was added or removed. */
   membersChanged(): void;
-  /** The gateway will not give something; `text` is a symbol or pattern, where it is about one. */
+  /** The gateway has refused something; `text` is the symbol or pattern, if it is about one. */
   refused(message: string, text: string | undefined): void;
 }
 
@@ -73,19 +73,19 @@ export class Market {
   readonly client: TickgateClient;
   readonly link: Cell<LinkState>;
   readonly slowness = new Cell<Slowness | undefined>(undefined);
-  /** All symbols that are watched and that there are. */
+  /** All watched symbols that exist. */
   readonly instruments = new Map<string, Instrument>();
-  /** By symbol or pattern of the list: why the gateway does not give it. */
+  /** The refusals of the gateway, by symbol or pattern of the list. */
   readonly refusals = new Map<string, string>();
   readonly #handler: MarketHandler;
   readonly #subscription: Subscription;
-  /** Kept for what was looked at: the latest last. */
+  /** The histories of opened charts, the latest opened last. */
   readonly #charts = new Map<string, History>();
   #texts = new Set<string>();
-  #close: Subscription | undefined;
+  #detailSubscription: Subscription | undefined;
   #heardBytes = 0;
   #heardAt = Date.now();
-  #lookedAt = 0;
+  #checkedAt = 0;
 
   /** @param url of the gateway: `wss://HOST/v1/stream` */
   constructor(url: string, interval: number, handler: MarketHandler) {
@@ -114,10 +114,10 @@ export class Market {
     this.client.on("error", (error) => {
       if (!error.symbol && error.code !== "refused") handler.refused(error.message, undefined);
     });
-    this.#subscription = this.client.subscribe([], { interval, fields: ROW_FIELDS }, (quote) => this.#see(quote));
+    this.#subscription = this.client.subscribe([], { interval, fields: ROW_FIELDS }, (quote) => this.#update(quote));
     this.client.connect();
-    setInterval(() => this.#look(), LOOK);
-    // Who opens the lid, or has a network again, does not wait for the next attempt.
+    setInterval(() => this.#checkSilence(), CHECK_PAUSE);
+    // When the machine wakes or has a network again, the next attempt is made at once.
     addEventListener("online", () => this.#retryIfLost());
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState === "visible") this.#retryIfLost();
@@ -128,14 +128,14 @@ export class Market {
     return this.#subscription.interval;
   }
 
-  /** At most one update of a symbol in so many ms; at once. */
+  /** At most one update per symbol in this time, ms; takes effect at once. */
   set interval(interval: number) {
     if (this.#subscription.closed) return;
     this.#subscription.change({ interval });
-    this.#close?.change({ interval });
+    this.#detailSubscription?.change({ interval });
   }
 
-  /** Watches what is on a list, and nothing else. */
+  /** Watches exactly what is on a list. */
   watch(list: Watchlist): void {
     if (this.#subscription.closed) return;
     const texts = new Set(list.map((entry) => entry.text));
@@ -148,35 +148,35 @@ export class Market {
     this.#handler.membersChanged();
   }
 
-  /** The symbols that the list stands for now. */
+  /** The symbols that the list covers now. */
   get symbols(): Iterable<string> {
     return this.#subscription.quotes.keys();
   }
 
-  /** These rows are on the screen: the others may be slower. */
+  /** These rows are on the screen: the others get the hidden interval. */
   showOnly(symbols: readonly string[]): void {
     if (!this.#subscription.closed) this.#subscription.showOnly(symbols);
   }
 
-  /** Looks at one symbol with all its fields; undefined: at none. */
-  lookAt(symbol: string | undefined): void {
-    this.#close?.close();
-    this.#close = undefined;
+  /** Subscribes to one symbol with all its fields; undefined: to none. */
+  openDetail(symbol: string | undefined): void {
+    this.#detailSubscription?.close();
+    this.#detailSubscription = undefined;
     if (symbol === undefined || this.#subscription.closed) return;
     const { interval } = this;
-    this.#close = this.client.subscribe(symbol, { interval, hiddenInterval: interval }, (quote) => {
+    this.#detailSubscription = this.client.subscribe(symbol, { interval, hiddenInterval: interval }, (quote) => {
       const instrument = this.instruments.get(quote.symbol);
       if (instrument) this.#handler.changed(instrument);
     });
   }
 
-  /** All fields of the symbol that is looked at. */
-  get lookedAt(): Quote | undefined {
-    for (const quote of this.#close?.quotes.values() ?? []) return quote;
+  /** The quote with all fields of the symbol in {@link openDetail}. */
+  get detail(): Quote | undefined {
+    for (const quote of this.#detailSubscription?.quotes.values() ?? []) return quote;
     return undefined;
   }
 
-  /** Where a symbol's price has been, in detail from now on; what was noted for its trend is the beginning. */
+  /** The detailed price history of a symbol, from now on. It begins with the bars of the trend. */
   chartOf(instrument: Instrument): History {
     const { symbol, trend } = instrument;
     let chart = this.#charts.get(symbol);
@@ -190,12 +190,12 @@ export class Market {
     return chart;
   }
 
-  /** Tries now what would be tried later. */
+  /** Reconnects now instead of later. */
   retry(): void {
     this.client.connect();
   }
 
-  /** Not where the gateway has closed the connection itself: it may have said when to come back. */
+  /** Not if the gateway closed the connection: it may have asked for a delay. */
   #retryIfLost(): void {
     const { phase, reason } = this.link.value;
     if (phase === "lost" && !isGiven(reason)) this.retry();
@@ -206,16 +206,16 @@ export class Market {
     this.refusals.delete(symbol);
     if (this.instruments.has(symbol)) return;
     const instrument = new Instrument(symbol);
-    // It may be long until there is a tick: meanwhile it is known that there was none.
-    instrument.see(quote, Date.now());
+    // The first tick may be late: until then the row shows that there was none.
+    instrument.update(quote, Date.now());
     this.instruments.set(symbol, instrument);
     this.#handler.membersChanged();
   }
 
-  #see(quote: Quote): void {
+  #update(quote: Quote): void {
     const instrument = this.instruments.get(quote.symbol);
     if (!instrument) return;
-    const isTick = instrument.see(quote, Date.now());
+    const isTick = instrument.update(quote, Date.now());
     if (isTick && instrument.price !== null)
       this.#charts.get(quote.symbol)?.add(quote.receivedAt / 1_000, instrument.price);
     this.#handler.changed(instrument);
@@ -229,7 +229,7 @@ export class Market {
     switch (state.phase) {
       case "open":
         this.#heardAt = now;
-        // Each connection is asked anew.
+        // A new connection may grant what the last one refused.
         this.refusals.clear();
         this.link.value = { ...before, phase: "live", since: now, node: state.hello.node };
         return;
@@ -253,22 +253,22 @@ export class Market {
     }
   }
 
-  /** Why there is no connection: of a gateway that has said that it restarts this holds until it has had time for it. */
+  /** The reason of a lost connection. A restart remains the reason until it has had time to complete. */
   #reasonOf(reason: string, now: number): string {
     const { phase, since, reason: first } = this.link.value;
     return phase === "lost" && isRestart(first) && now - since < RESTART_TIME ? first : reason;
   }
 
-  /** Whether something has been heard of late. The client asks the gateway every second, so there is an answer. */
-  #look(): void {
+  /** Checks for silence. The client pings the gateway every second, so an answer is always due. */
+  #checkSilence(): void {
     const now = Date.now();
     const { bytes } = this.client.stats;
     const { phase, node } = this.link.value;
-    // A page that was asleep, or held up, heard nothing because it did not listen.
-    const wasAway = now - this.#lookedAt > LATE || document.visibilityState === "hidden";
+    // A page that was asleep or blocked could not receive messages: this is not silence.
+    const wasAway = now - this.#checkedAt > LATE || document.visibilityState === "hidden";
     if (bytes !== this.#heardBytes || wasAway) this.#heardAt = now;
     this.#heardBytes = bytes;
-    this.#lookedAt = now;
+    this.#checkedAt = now;
     const isSilent = now - this.#heardAt > SILENCE;
     const rest = { reason: "", retryAt: undefined, node };
     if (phase === "live" && isSilent) this.link.value = { ...rest, phase: "silent", since: this.#heardAt };

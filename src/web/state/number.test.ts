@@ -22,7 +22,7 @@ test("a symbol's decimals grow with what its prices need, and never shrink", () 
   const decimals = new Decimals();
   assert.equal(decimals.count, 2);
   const seen = [null, 12.5, 12.505, 12.5, 0.1 + 0.2, 1 / 3].map((price) => {
-    decimals.see(price);
+    decimals.add(price);
     return decimals.count;
   });
   assert.deepEqual(seen, [2, 2, 3, 3, 3, 8]);
@@ -33,7 +33,7 @@ test("a shown price is the price, to the last digit of eight", () => {
     fc.property(fc.integer({ min: -1e9, max: 1e12 }), fc.integer({ min: 0, max: 8 }), (units, places) => {
       const price = Number(`${units}e-${places}`);
       const decimals = new Decimals();
-      decimals.see(price);
+      decimals.add(price);
       const text = priceText(price, decimals.count);
       assert.equal(Number(text.replaceAll(",", "").replace("−", "-")), price);
     }),
@@ -55,7 +55,7 @@ test("a change says its direction by its sign, and nothing where there is none",
 test("a tiny price is shown by its digits, and one that is tinier or huge with an exponent", () => {
   const shown = (price: number) => {
     const decimals = new Decimals();
-    decimals.see(price);
+    decimals.add(price);
     return priceText(price, decimals.count);
   };
   assert.equal(shown(1.235e-9), "1.235e-9");
@@ -105,7 +105,7 @@ test("any number that is shown is the number to half a unit of its last digit, n
   fc.assert(
     fc.property(anyNumber, fc.integer({ min: 0, max: 8 }), (value, places) => {
       const decimals = new Decimals();
-      decimals.see(value);
+      decimals.add(value);
       isShown(value, priceText(value, decimals.count));
       isShown(value, priceText(value, places));
       isShown(value, changeText(value, places));

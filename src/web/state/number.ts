@@ -1,13 +1,13 @@
-/** Numbers as they are shown: aligned, short, and with a word for what is not known. */
+/** The texts of numbers: aligned, short, and with a sign for an unknown value. */
 import { DIGITS, exponentOf, exponentText, isTooSmall, smallText } from "../../base/price.ts";
 
-/** What stands where there is no value. */
+/** The text of a missing value. */
 export const NOTHING = "–";
 /** The most decimals that are shown. */
 const MOST_DECIMALS = 8;
 /** The finest step of a chart's axis: its library counts steps in whole numbers, which are exact up to 2^53. */
 const FINEST = 15;
-/** A number from here on is shown with an exponent: doubles do not tell its last digits. */
+/** Numbers from this size are shown with an exponent: a double does not have their last digits. */
 const HUGE = 1e15;
 
 const fixed: Intl.NumberFormat[] = [];
@@ -17,7 +17,7 @@ function fixedFormat(decimals: number): Intl.NumberFormat {
   return fixed[decimals];
 }
 
-/** How many decimals a price of such a size is shown with at least, so that its steps can be seen. */
+/** The fewest decimals for a price of this size, so that its steps are visible. */
 export function usualDecimals(price: number): number {
   const size = Math.abs(price);
   if (size >= 1_000_000) return 0;
@@ -31,15 +31,15 @@ export function stepOf(price: number, decimals: number): number {
   return 1 / 10 ** (isTooSmall(price, decimals) ? Math.min(DIGITS - 1 - exponentOf(price), FINEST) : decimals);
 }
 
-/** Whether a value has no more than so many decimals; sums of doubles are off in the last digits. */
+/** Whether a value has at most this many decimals; the last digits of sums of doubles are not exact. */
 function fits(value: number, decimals: number): boolean {
   const units = value * 10 ** decimals;
   return Math.abs(units - Math.round(units)) <= Math.max(1e-7, Math.abs(units) * 1e-15);
 }
 
 /**
- * The decimals of all of a symbol's prices: as many as its size asks for, and more once a price has had more. They never
- * become fewer, so that a column does not jump.
+ * The number of decimals for all prices of a symbol: enough for its size, and more once a price has had more. It never
+ * decreases, so that a column does not jump.
  */
 export class Decimals {
   #count: number | undefined;
@@ -49,7 +49,7 @@ export class Decimals {
     return this.#count ?? 2;
   }
 
-  see(price: number | null): void {
+  add(price: number | null): void {
     if (price === null) return;
     let count = this.#count ?? usualDecimals(price);
     while (count < MOST_DECIMALS && !fits(price, count)) count++;
@@ -80,7 +80,7 @@ function sizeText(size: number, decimals: number, digits: number): string {
 
 const UNITS = ["", "K", "M", "B", "T"];
 
-/** Three digits that count and a unit: `1.23M`, `45.6K`, `789`, `0.125`. For volumes, rates and bytes. */
+/** Three significant digits and a unit: `1.23M`, `45.6K`, `789`, `0.125`. For volumes, rates and bytes. */
 export function shortText(value: number | null): string {
   if (value === null) return NOTHING;
   const size = Math.abs(value);

@@ -1,4 +1,4 @@
-/** The colours of the theme, for what is drawn on a canvas: the style sheet has them. */
+/** The colours of the theme for drawing on a canvas, read from the style sheet. */
 export interface Palette {
   readonly up: string;
   readonly down: string;

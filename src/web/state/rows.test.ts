@@ -8,7 +8,7 @@ import { add, fold, remove } from "./watchlist.ts";
 const keys = (rows: readonly Row[]) => rows.map(keyOf);
 const KNOWN = ["SIM:S0002", "SIM:S0000", "B", "SIM:S0001", "SIM:S0010"];
 
-test("a pattern is its head and its symbols in order; what is an entry of its own stands where it was put", () => {
+test("a pattern is its head and its symbols in order; a symbol with an entry of its own keeps its position", () => {
   const rows = expand(add([], ["SIM:S0001", "A", "SIM:*", "B"]), KNOWN);
   assert.deepEqual(keys(rows), ["SIM:S0001", "A", "SIM:*", "SIM:S0000", "SIM:S0002", "SIM:S0010", "B"]);
   assert.deepEqual(rows[2], { kind: "group", pattern: "SIM:*", count: 3, isFolded: false });
@@ -23,7 +23,7 @@ test("a symbol of two patterns is the first one's, or the other's when it is lef
   ]);
 });
 
-test("a folded pattern shows its head, unless something is looked for", () => {
+test("a folded pattern shows only its head, unless a filter is set", () => {
   const list = fold(add([], ["A", "SIM:*"]), "SIM:*", true);
   assert.deepEqual(keys(expand(list, KNOWN)), ["A", "SIM:*"]);
   assert.deepEqual(keys(expand(list, KNOWN, "S001")), ["SIM:*", "SIM:S0010"]);
@@ -40,7 +40,7 @@ test("sorted, rows are by their value; what has none is last, either way round",
     Object.entries(prices).map(([symbol, last]) => {
       const instrument = new Instrument(symbol);
       const quote = { seq: 1, last, bid: null, ask: null, open: 2, volume: 1, eventTime: 5, receivedAt: 5 };
-      instrument.see(quote as unknown as Quote, 0);
+      instrument.update(quote as unknown as Quote, 0);
       return [symbol, instrument];
     }),
   );

@@ -1,4 +1,4 @@
-/** The rows of the grid: the list with its patterns written out, in its own order or sorted, and what of it is looked for. */
+/** The rows of the grid: the list with its patterns expanded, in the order of the list or sorted, and filtered. */
 import { isPattern } from "../../base/tick.ts";
 import type { Instrument } from "./instrument.ts";
 import type { Sort, SortKey } from "./keep.ts";
@@ -8,7 +8,7 @@ import { matches, type Watchlist } from "./watchlist.ts";
 export interface GroupRow {
   readonly kind: "group";
   readonly pattern: string;
-  /** The symbols that it shows, folded away or not. */
+  /** The number of its symbols, folded or not. */
   readonly count: number;
   readonly isFolded: boolean;
 }
@@ -16,21 +16,21 @@ export interface GroupRow {
 export interface SymbolRow {
   readonly kind: "symbol";
   readonly symbol: string;
-  /** The pattern that brought it; undefined where it is an entry of its own. */
+  /** The pattern that it belongs to; undefined if it is an entry of the list itself. */
   readonly pattern: string | undefined;
 }
 
 export type Row = GroupRow | SymbolRow;
 
-/** What tells a row from all others, through every change of their order. */
+/** The key of a row, which stays the same when the order changes. */
 export function keyOf(row: Row): string {
   return row.kind === "group" ? row.pattern : row.symbol;
 }
 
 /**
- * Writes a list out.
- * @param known the symbols that the patterns have met, in any order
- * @param filter what a symbol must contain, in capitals; empty for all. Groups without a row are left out by it
+ * Expands a list to rows.
+ * @param known the symbols that match the patterns, in any order
+ * @param filter what a symbol must contain, in capitals; empty for all. Groups without a match are left out
  */
 export function expand(list: Watchlist, known: Iterable<string>, filter = ""): Row[] {
   const named = new Set(list.map((entry) => entry.text));
@@ -57,7 +57,7 @@ export function expand(list: Watchlist, known: Iterable<string>, filter = ""): R
   return rows;
 }
 
-/** All rows of symbols, sorted; groups are dissolved. Where there is no value is last, whichever way round. */
+/** All rows of symbols, sorted, without groups. Rows without a value are last in both directions. */
 export function sortRows(
   rows: readonly Row[],
   { key, isDescending }: Sort,
@@ -66,7 +66,7 @@ export function sortRows(
   const symbols = rows.filter((row): row is SymbolRow => row.kind === "symbol");
   const sign = isDescending ? -1 : 1;
   if (key === "symbol") return symbols.toSorted((a, b) => sign * compareTexts(a.symbol, b.symbol));
-  // Each value is looked up once, not at each comparison.
+  // Each value is read once, not for each comparison.
   const values = symbols.map((row) => ({ row, value: sortValue(instrumentOf(row.symbol), key) }));
   values.sort((a, b) => {
     if (a.value === null || b.value === null) {

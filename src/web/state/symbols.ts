@@ -1,13 +1,13 @@
-/** The symbols that the gateway has, asked for when somebody looks for one, and kept for a while. */
+/** The symbols of the gateway, loaded for the search box and cached for a short time. */
 
-/** How long an answer is good, ms. */
+/** How long an answer is used, ms. */
 const GOOD_FOR = 15_000;
 
 let answer: { readonly symbols: Promise<readonly string[]>; readonly at: number } | undefined;
 
 /**
  * All symbols that have had a tick, in order.
- * @throws Error when the gateway does not answer with them
+ * @throws Error when the request fails
  */
 export function loadSymbols(): Promise<readonly string[]> {
   if (answer && Date.now() - answer.at < GOOD_FOR) return answer.symbols;

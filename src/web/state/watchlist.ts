@@ -1,30 +1,30 @@
 /**
- * What is watched: symbols and patterns in the order that the user gave them. A pattern is a group of rows that grows
- * with the market. A list is a value: each change makes a new one, so that a change can be taken back.
+ * The watchlist: symbols and patterns in the order of the user. A pattern is a group of rows that grows with the
+ * market. A list is immutable: each change makes a new one, so that it can be undone.
  */
 import { isPattern, isSymbol } from "../../base/tick.ts";
 
-/** A symbol, or a pattern (`SIM:*`) with what is its own. */
+/** A symbol, or a pattern (`SIM:*`) with its settings. */
 export interface Entry {
   readonly text: string;
-  /** Of a pattern: symbols that it matches and that are not wanted. */
+  /** For a pattern: the symbols that are excluded from it. */
   readonly without: readonly string[];
-  /** Of a pattern: whether its rows are folded away. */
+  /** For a pattern: whether its rows are folded. */
   readonly isFolded: boolean;
 }
 
 export type Watchlist = readonly Entry[];
 
-/** Entries at most: more are no list that anyone goes through. Patterns may stand for many more rows. */
+/** The most entries: a longer list is not readable. Patterns may have many more rows. */
 export const MOST_ENTRIES = 1_000;
-/** Symbols left out of one pattern, at most. */
+/** The most symbols excluded from one pattern. */
 export const MOST_WITHOUT = 1_000;
 
 export function entryOf(text: string): Entry {
   return { text, without: [], isFolded: false };
 }
 
-/** Whether a pattern stands for a symbol; what is left out of it is not asked. */
+/** Whether a pattern matches a symbol, without regard to exclusions. */
 export function matches(pattern: string, symbol: string): boolean {
   return symbol.startsWith(pattern.slice(0, -1));
 }
@@ -34,7 +34,7 @@ export function isWatchable(text: string): boolean {
   return isSymbol(text) || isPattern(text);
 }
 
-/** The entry that shows a symbol: its own, else the first pattern that has it. */
+/** The entry that shows a symbol: its own, or else the first pattern that includes it. */
 export function ownerOf(list: Watchlist, symbol: string): Entry | undefined {
   return (
     list.find((entry) => entry.text === symbol) ??
@@ -43,8 +43,8 @@ export function ownerOf(list: Watchlist, symbol: string): Entry | undefined {
 }
 
 /**
- * Puts symbols and patterns at the end. What is shown already stays where it is; what was left out of a pattern is back
- * in it.
+ * Adds symbols and patterns at the end. A symbol that is already shown keeps its position; one that was excluded from a
+ * pattern is included again.
  */
 export function add(list: Watchlist, texts: readonly string[]): Watchlist {
   let now = list;
@@ -52,10 +52,10 @@ export function add(list: Watchlist, texts: readonly string[]): Watchlist {
     if (!isWatchable(text) || now.some((entry) => entry.text === text)) continue;
     if (isSymbol(text)) {
       if (ownerOf(now, text)) continue;
-      const leaver = now.find((entry) => entry.without.includes(text));
-      if (leaver) {
-        const without = leaver.without.filter((symbol) => symbol !== text);
-        now = now.map((entry) => (entry === leaver ? { ...entry, without } : entry));
+      const excluding = now.find((entry) => entry.without.includes(text));
+      if (excluding) {
+        const without = excluding.without.filter((symbol) => symbol !== text);
+        now = now.map((entry) => (entry === excluding ? { ...entry, without } : entry));
         continue;
       }
     }
@@ -65,14 +65,14 @@ export function add(list: Watchlist, texts: readonly string[]): Watchlist {
   return now;
 }
 
-/** Takes an entry away; a symbol that is shown by a pattern is left out of it. */
+/** Removes an entry; a symbol that a pattern shows is excluded from it. */
 export function remove(list: Watchlist, text: string): Watchlist {
   if (list.some((entry) => entry.text === text)) return list.filter((entry) => entry.text !== text);
-  return isSymbol(text) ? leaveOut(list, text) : list;
+  return isSymbol(text) ? exclude(list, text) : list;
 }
 
-/** Leaves a symbol out of every pattern that has it. */
-function leaveOut(list: Watchlist, symbol: string): Watchlist {
+/** Excludes a symbol from every pattern that matches it. */
+function exclude(list: Watchlist, symbol: string): Watchlist {
   return list.map((entry) =>
     isPattern(entry.text) && matches(entry.text, symbol) && entry.without.length < MOST_WITHOUT
       ? { ...entry, without: [...entry.without, symbol] }
@@ -80,14 +80,14 @@ function leaveOut(list: Watchlist, symbol: string): Watchlist {
   );
 }
 
-/** Folds a pattern's rows away, or shows them again. */
+/** Folds or unfolds the rows of a pattern. */
 export function fold(list: Watchlist, pattern: string, isFolded: boolean): Watchlist {
   return list.map((entry) => (entry.text === pattern ? { ...entry, isFolded } : entry));
 }
 
 /**
- * Puts an entry before another one, or at the end (undefined). A symbol that a pattern shows becomes an entry of its own
- * by it: a pattern's rows have an order of their own, so it stands before or behind all of them.
+ * Moves an entry before another one, or to the end (undefined). A symbol that a pattern shows becomes an entry of its
+ * own, because the rows of a pattern are always sorted by name.
  */
 export function move(list: Watchlist, text: string, before: string | undefined): Watchlist {
   if (text === before) return list;
@@ -99,7 +99,7 @@ export function move(list: Watchlist, text: string, before: string | undefined):
   return index < 0 ? [...others, moved] : [...others.slice(0, index), moved, ...others.slice(index)];
 }
 
-/** Moves an entry one place up or down; a row of a pattern goes before or behind the pattern. */
+/** Moves an entry one position up or down; a row of a pattern moves before or after the pattern. */
 export function step(list: Watchlist, text: string, direction: -1 | 1): Watchlist {
   const index = list.findIndex((entry) => entry.text === text);
   if (index < 0) {
