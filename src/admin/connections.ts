@@ -1,16 +1,16 @@
 /**
- * The connections of the admin port: a few, and never so many that a health check finds no room. A new one is always
- * taken; where there are too many, one that waits for nothing goes.
+ * The connections of the admin port. A new connection is always accepted, so that a health check always finds room;
+ * above the limit, an idle one is closed.
  */
 import type { Socket } from "node:net";
 import { addressKey, plainAddress } from "../gateway/http/address.ts";
 
-/** Connections at once: scrapers, balancers and people are ten or twenty. They take open files from clients. */
+/** Connections at once: scrapers, balancers and people need ten or twenty. Clients share the limit on open files. */
 const MOST_CONNECTIONS = 64;
 
 interface Connection {
   readonly address: string;
-  /** Whether a request is being answered. */
+  /** Whether a request is in progress. */
   isBusy: boolean;
 }
 
@@ -29,9 +29,8 @@ export class AdminConnections {
   }
 
   /**
-   * A request has come.
-   * @returns whether it may be answered: one at a time, since Node starts to answer all that come on a connection at
-   * once
+   * Begins a request.
+   * @returns whether it may be answered: one at a time, because Node begins all requests of a connection at once
    */
   begin(socket: Socket): boolean {
     const connection = this.#connections.get(socket);
@@ -45,7 +44,7 @@ export class AdminConnections {
     if (connection) connection.isBusy = false;
   }
 
-  /** The oldest without a request, of the address that has the most; where all have one, the oldest of that address. */
+  /** The oldest idle connection of the address with the most; when all are busy, the oldest of that address. */
   #chooseVictim(newest: Socket): Socket | undefined {
     const counts = new Map<string, number>();
     for (const { address } of this.#connections.values()) counts.set(address, (counts.get(address) ?? 0) + 1);
@@ -57,7 +56,7 @@ export class AdminConnections {
   }
 }
 
-/** Who is at the other end, as limits count it. */
+/** The peer's address, in the form that limits count by. */
 export function clientKey(socket: Socket): string {
   const address = socket.remoteAddress ?? "";
   return addressKey(plainAddress(address) ?? address);

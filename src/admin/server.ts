@@ -1,6 +1,6 @@
 /**
  * The admin port, for balancers, Prometheus and people: /healthz, /readyz, /metrics, /status and /trace. Every server
- * command has one. A trace is all that changes anything, and needs a POST.
+ * command has one. Only a trace changes anything, so it needs a POST.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -13,24 +13,24 @@ import { PAGE_POLICY, PAGE_SCRIPT, statusPage } from "./status/page.ts";
 import type { NodeReport } from "./status/report.ts";
 import { AdminTraces } from "./traces.ts";
 
-/** What the admin port tells. */
+/** The data that the admin port serves. */
 export interface AdminSource {
   /** Why the process is not ready, or undefined when it is. */
   unready(): string | undefined;
   /** The metrics page. */
   metrics(): Promise<{ contentType: string; body: string }>;
-  /** What /status shows. */
+  /** The report for /status. */
   report(): Promise<NodeReport>;
   /**
-   * Follows a symbol's ticks through the node; absent where none go through.
-   * @returns what ends it, or why it is not done
+   * Follows a symbol's ticks through the node; absent in a process without a gateway.
+   * @returns a function that ends the trace, or the reason of a refusal
    */
   trace?(request: TraceRequest, output: TraceOutput): Promise<(() => void) | string>;
 }
 
 /**
- * How long a request's head and all of it may take, and how long a connection may be idle, ms; and how often that is
- * checked.
+ * The longest time of a request's head, of a whole request, and of an idle connection, and the interval of the check,
+ * ms.
  */
 const HEAD_TIME = 5_000;
 const REQUEST_TIME = 10_000;
@@ -52,7 +52,7 @@ export class AdminServer {
   readonly #connections = new AdminConnections();
   readonly #traces = new AdminTraces();
 
-  /** @param names under which it answers besides numbers and localhost */
+  /** @param names host names that it answers to, besides IP addresses and localhost */
   constructor(source: AdminSource, { adminNames }: { readonly adminNames: readonly string[] }) {
     this.#source = source;
     this.#names = adminNames.map((name) => name.toLowerCase());
@@ -103,7 +103,7 @@ export class AdminServer {
     const { headers, method } = request;
     const [path, query] = (request.url ?? "").split("?");
     const isOwn = isOwnHost(headers.host, this.#names);
-    // Balancers name whatever they like, and learn nothing but this.
+    // Balancers may use any host name; they can read only health.
     const isHealth = path === "/healthz" || path === "/readyz";
     if (!isOwn && !isHealth)
       return answer(response, 403, TEXT, "this name is not listed: --admin-name, or use the address\n");
@@ -124,7 +124,7 @@ export class AdminServer {
         return answer(response, 200, contentType, body);
       }
       case "/status":
-        // A browser asks for HTML, and gets a page; whoever does not, gets what programs read.
+        // A browser accepts HTML and gets a page; programs get JSON.
         response.setHeader("Vary", "Accept");
         if (!request.headers.accept?.includes("text/html")) return this.#json(response);
         response.setHeader("Content-Security-Policy", PAGE_POLICY);
@@ -145,9 +145,9 @@ export class AdminServer {
     }
   }
 
-  /** One JSON object a line, until whoever asks has enough. */
+  /** Sends one JSON object a line, until the client closes the connection. */
   async #trace(query: URLSearchParams, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // There is nothing to be said in a body.
+    // A trace request has no body.
     request.resume();
     if (isCrossSite(request.headers)) return answer(response, 403, TEXT, "pages of others start no traces\n");
     const symbol = query.get("symbol") ?? "";
@@ -193,13 +193,13 @@ export class AdminServer {
   }
 }
 
-/** Why a process is not ready, in as many words as who asks may hear. */
+/** Why a process is not ready; without the reason for requests under an unknown host name. */
 function shown(unready: string | undefined, isOwn: boolean): string {
   if (unready === undefined) return "ready";
   return isOwn ? unready : "not ready";
 }
 
-/** Numbers to a thousandth: what is measured is not better than that. Times are whole, and too large for it. */
+/** Rounds numbers to a thousandth, the precision of the measurements. Times are whole numbers, and too large for it. */
 function rounded(_name: string, value: unknown): unknown {
   return typeof value === "number" && !Number.isInteger(value) ? Math.round(value * 1_000) / 1_000 : value;
 }

@@ -1,13 +1,13 @@
 /**
- * The traces under way at an admin port: so many for one client and in all, of which the oldest makes room for a new
- * one.
+ * The running traces of an admin port. Their number is limited for each client and in total; the oldest is ended for a
+ * new one.
  */
 
-/** A person has one or two terminals. */
+/** One user needs one or two terminals. */
 const MOST_PER_CLIENT = 4;
-/** What a node takes; see tracer.ts. */
+/** The limit of a node; see tracer.ts. */
 const MOST = 8;
-/** How long a trace may take, ms: one that was forgotten ends by itself. */
+/** The longest trace, ms: a forgotten one ends by itself. */
 const TRACE_TIME = 600_000;
 
 interface Trace {
@@ -24,9 +24,9 @@ export class AdminTraces {
   }
 
   /**
-   * Makes room for a trace.
-   * @param end ends it: called once, when its time is up or another one needs its room, unless it ended by itself
-   * @returns to be called when it has ended by itself
+   * Registers a trace, and ends another one if there are too many.
+   * @param end ends the trace: called once, after its time or for a newer trace, unless it ended by itself
+   * @returns a function to call when the trace ended by itself
    */
   add(client: string, end: () => void): () => void {
     const own = [...this.#traces].filter((trace) => trace.client === client);
@@ -47,7 +47,7 @@ export class AdminTraces {
     };
   }
 
-  /** The oldest of the client that has the most. */
+  /** The oldest trace of the client with the most. */
   #oldest(): Trace {
     const counts = new Map<string, number>();
     for (const { client } of this.#traces) counts.set(client, (counts.get(client) ?? 0) + 1);

@@ -64,9 +64,8 @@ export class Histogram {
   }
 
   /**
-   * Adds some of the durations that it is told, each for about eight: for what there are tens of thousands of a second,
-   * which the others are very much like. Which ones is left to chance, so that they stand for what is regular as well.
-   * The first thousand are all added.
+   * Adds about one of eight durations with a weight of eight, for events that happen tens of thousands of times a
+   * second. The choice is random, so that regular patterns are represented. The first thousand are all added.
    * @param micros as for {@link observe}
    */
   sample(micros: number): void {

@@ -2,8 +2,7 @@
 import { isIP } from "node:net";
 
 /**
- * The name without its port, in lower case; undefined where the header is none. An IPv6 address is without its
- * brackets.
+ * The name in lower case, without port and IPv6 brackets; undefined when the header is not valid.
  */
 export function hostNameOf(host: string): string | undefined {
   const [, address, name] = /^(?:\[([\da-f:.]+)\]|([\w.-]+))(?::\d{1,5})?$/i.exec(host) ?? [];

@@ -26,7 +26,7 @@ const TEXTS: Readonly<Record<CommandName, CommandText>> = {
 
 const WIDTH = 100;
 
-/** What `tickgate --help` shows. */
+/** The text of `tickgate --help`. */
 export function overview(): string {
   const names = Object.keys(TEXTS) as CommandName[];
   const commands = names.map((name) => `  ${name.padEnd(9)}${TEXTS[name].help}`);
@@ -42,7 +42,7 @@ export function overview(): string {
   ].join("\n");
 }
 
-/** What `tickgate COMMAND --help` shows. */
+/** The text of `tickgate COMMAND --help`. */
 export function commandHelp(command: CommandName): string {
   const { usage, help } = TEXTS[command];
   const settings = settingsOf(command);

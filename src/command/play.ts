@@ -1,4 +1,4 @@
-/** `tickgate play FILE`: plays captured exchange traffic as the exchange would, for trials without a network. */
+/** `tickgate play FILE`: replays captured traffic of an exchange, for trials without a network. */
 
 import { readCapture } from "../feed/capture/capture.ts";
 import { Player } from "../feed/capture/player.ts";
@@ -8,7 +8,7 @@ import { UsageError } from "../settings/option.ts";
 
 /**
  * Listens on the loopback address, prints the WebSocket address on standard output, and ends on SIGINT or SIGTERM.
- * @throws UsageError when there is not one file, or it is no capture, or the port is taken
+ * @throws UsageError when there is not exactly one file, it is no capture, or the port is in use
  */
 export async function run({ settings, operands }: CommandLine): Promise<void> {
   const [file, ...more] = operands;

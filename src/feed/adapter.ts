@@ -1,39 +1,40 @@
 /**
- * What all feed adapters share: the door through which their ticks leave (the sink), what they are given, and how
- * they are declared. One file a source beside this one; `adapters.ts` lists them.
+ * The interfaces of all feed adapters: the sink that receives their ticks, the context that they get, and their
+ * declaration. `adapters.ts` lists the adapters.
  */
 import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
 import type { TickPatch } from "../base/tick.ts";
 import type { Kind } from "../settings/option.ts";
 
-/** Why a message of a source was not made a tick. */
+/** Why a message of a source did not become a tick. */
 export type SkipReason = "unknown" | "malformed" | "invalid_symbol" | "table_full";
 
-/** Where a feed adapter puts what it learns. Nothing here throws or waits. */
+/** Receives what a feed adapter reads. No method throws or waits. */
 export interface FeedSink {
   /**
-   * The source told something of a symbol. The patch is read before the call returns and may be reused.
-   * @param eventTime when the source says that it happened, microseconds since the Unix epoch; undefined where such a
-   *     message has no time, NaN where it should have one that can be read
-   * @param receivedAt when it was received, for who tells many at once; now where it is not said
+   * Values of a symbol arrived. The patch is read before the call returns and may be reused.
+   * @param eventTime the time of the event at the source, microseconds since the Unix epoch; undefined when the message
+   * has
+   * no time, NaN when its time cannot be read
+   * @param receivedAt the time of receipt, for adapters that report many ticks at once; the default is now
    */
   tick(symbol: string, patch: TickPatch, eventTime: number | undefined, receivedAt?: number): void;
   /**
-   * The source has gone silent (connection lost, nothing heard): these symbols, or all where none are named, are stale
-   * until their next tick.
+   * The source is silent (connection lost, or no message): these symbols, or all when none are named, are stale until
+   * their next tick.
    */
   stale(reason: string, symbols?: readonly string[]): void;
-  /** A connection to the source has come about; or one that had was lost. */
+  /** A connection to the source was opened, or was lost. */
   connected(): void;
   disconnected(): void;
-  /** The source has ended for good: all its symbols are closed. */
+  /** The source ended for good: all its symbols are closed. */
   closed(reason: string): void;
-  /** A message was left out; counted, never fatal. */
+  /** A message was skipped; it is counted, and never fatal. */
   skip(reason: SkipReason): void;
 }
 
-/** What an adapter is given to work with. */
+/** The parts of the process that an adapter uses. */
 export interface FeedContext {
   readonly sink: FeedSink;
   readonly clock: Clock;
@@ -42,15 +43,15 @@ export interface FeedContext {
 
 /** A running feed. */
 export interface Feed {
-  /** Connects, opens or begins. Returns at once; what goes wrong later is logged, counted and tried again. */
+  /** Connects or opens the source. Returns at once; later failures are logged, counted and retried. */
   start(): void;
-  /** Whether the source can be heard now: of several connections, on all. */
+  /** Whether the source is connected: with several connections, all of them. */
   readonly connected: boolean;
   /** Stops for good; no call of the sink follows. */
   close(): Promise<void>;
 }
 
-/** An option of an adapter, written `?name=value` behind its symbols. */
+/** An option of an adapter, written as `?name=value` after the symbols. */
 export interface FeedOption<T = unknown> {
   readonly kind: Kind<T>;
   readonly default: T;
@@ -65,16 +66,16 @@ export type OptionValues<O extends FeedOptions> = {
   readonly [K in keyof O]: O[K] extends FeedOption<infer T> ? T : never;
 };
 
-/** A kind of feed: what stands before the colon in `ADAPTER:SYMBOLS?option=value`. */
+/** A kind of feed: the part before the colon in `ADAPTER:SYMBOLS?option=value`. */
 export interface Adapter<O extends FeedOptions = FeedOptions> {
   readonly name: string;
-  /** What stands behind the colon, for the help: `SYMBOL,SYMBOL`, `FILE` or nothing. */
+  /** The part after the colon, for the help: `SYMBOL,SYMBOL`, `FILE` or nothing. */
   readonly target: string;
   readonly help: string;
   readonly options: O;
   /**
-   * Makes a feed that has not started.
-   * @param target what stands between the colon and the question mark
+   * Creates a feed; it is not started.
+   * @param target the part between the colon and the question mark
    * @throws UsageError when the target is wrong
    */
   create(target: string, options: OptionValues<O>, context: FeedContext): Feed;

@@ -1,4 +1,4 @@
-/** The list of feed adapters: the one place to add one. */
+/** The list of all feed adapters: add a new one here. */
 import { text } from "../settings/option.ts";
 import type { Adapter, FeedOptions } from "./adapter.ts";
 import { ndjson } from "./ndjson/ndjson.ts";
@@ -8,7 +8,7 @@ import { coinbase } from "./venue/coinbase.ts";
 
 export const ADAPTERS: readonly Adapter[] = [sim, ndjson, coinbase, binance];
 
-/** The options that every adapter has. */
+/** The options of every adapter. */
 export const SHARED_OPTIONS: FeedOptions = {
   name: {
     kind: text("NAME", "1 to 64 letters, digits, dots, dashes or underscores", /^[\w.-]{1,64}$/),
@@ -17,10 +17,10 @@ export const SHARED_OPTIONS: FeedOptions = {
   },
 };
 
-/** The longest line of help, its indentation left out. */
+/** The longest line of help without its indentation. */
 const HELP_WIDTH = 92;
 
-/** What `tickgate feed --help` says of feeds: every adapter with its options. */
+/** The part of `tickgate feed --help` about feeds: every adapter with its options. */
 export function adaptersHelp(): string {
   const lines = ["A feed is ADAPTER:TARGET?option=value&option=value. The adapters:"];
   for (const { name, target, help, options } of ADAPTERS)

@@ -1,6 +1,6 @@
 /**
- * The publisher of one feed: merges partial ticks into whole ones, numbers them, and tells the bus which rows have
- * changed. It keeps no queue: what a busy bus has not taken yet is replaced by what is newer.
+ * The publisher of one feed: merges partial ticks into whole ones, numbers them, and reports changed rows to the bus.
+ * It has no queue: newer values replace those that a busy bus has not sent yet.
  */
 
 import type { Clock } from "../base/clock.ts";
@@ -11,39 +11,38 @@ import { Handover } from "../bus/handover.ts";
 import type { PublisherTable } from "../market/publisher_table.ts";
 import type { FeedSink, SkipReason } from "./adapter.ts";
 
-/** A source whose event times are ahead of our clock by more than this, microseconds, has another time than we. */
+/** An event time ahead of our clock by more than this, microseconds, counts as early. */
 const AHEAD = 1_000;
 /**
- * Event times outside of these are mistakes, and would be shown as an age of decades or below zero. No source has a
- * price from before 2000, and what is written in seconds or milliseconds, or is a zero, falls before it. Prices of
- * symbols that rest may be years old. A machine's clock may be minutes off; ten minutes are less than any mistake of a
- * time zone.
+ * Event times outside these limits are mistakes, and would appear as an age of decades or below zero. No source has a
+ * price from before 2000, and times in seconds or milliseconds, or zeros, are before that. Prices of inactive symbols
+ * may be years old. A machine's clock may be wrong by minutes; ten minutes are less than any error of a time zone.
  */
 const EARLIEST = Date.UTC(2000, 0, 1) * 1_000;
 const MOST_AHEAD = 600_000_000;
 
-/** Why a symbol is stale whose source tells no price of it. */
+/** The reason of a stale symbol for which the source sends no price. */
 export const NO_PRICE = "no price";
 const BID = fieldIndex("bid");
 const ASK = fieldIndex("ask");
 const LAST = fieldIndex("last");
 
-/** What a feed has done since it started, for the metrics. */
+/** The counts of a feed since its start, for the metrics. */
 export class FeedCounts {
   ticks = 0;
   readonly skipped: Record<SkipReason, number> = { unknown: 0, malformed: 0, invalid_symbol: 0, table_full: 0 };
-  /** Ticks whose event time was still to come when they did. */
+  /** Ticks whose event time was in the future. */
   future = 0;
-  /** Ticks whose event time was missing, unreadable or not a sane one, so that it is when they were received. */
+  /** Ticks whose event time was missing, unreadable or a mistake; the time of receipt replaces it. */
   replacedTimes = 0;
-  /** When the last tick was received, microseconds since the Unix epoch; NaN before the first. */
+  /** The time of receipt of the last tick, microseconds since the Unix epoch; NaN before the first. */
   lastTick = Number.NaN;
-  /** How often a connection to the source came about, and was lost. */
+  /** How often a connection to the source was opened, and was lost. */
   connects = 0;
   disconnects = 0;
-  /** From the source's event time to the adapter's receipt, a tick. */
+  /** From the event time at the source to the receipt by the adapter, for each tick. */
   readonly receipt: Histogram;
-  /** What became of the ticks then. */
+  /** The progress of the ticks after that. */
   readonly handover: Handover;
 
   /** @param settings whether latencies are measured */
@@ -60,7 +59,7 @@ export class Publisher implements FeedSink {
   readonly #clock: Clock;
   readonly #isMeasured: boolean;
 
-  /** @param settings whether latencies are measured; where not, nobody is told when a tick was received */
+  /** @param settings whether latencies are measured; if not, the time of receipt is not recorded */
   constructor(table: PublisherTable, bus: BusWriter, clock: Clock, settings = { metrics: true }) {
     this.#table = table;
     this.#bus = bus;
@@ -113,7 +112,7 @@ export class Publisher implements FeedSink {
     this.counts.skipped[reason]++;
   }
 
-  /** What opened, the day's range and a volume are no price to trade at. */
+  /** The open, the day's range and the volume are not prices to trade at. */
   #hasPrice(row: number): boolean {
     const { values } = this.#table;
     const base = row * FIELD_COUNT;

@@ -1,4 +1,4 @@
-/** One feed of this process: its adapter, its publisher and its end of the bus, put together. */
+/** One feed of this process: its adapter, its publisher and its bus writer. */
 import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
 import { CLOSED } from "../base/tick.ts";
@@ -28,7 +28,7 @@ export class RunningFeed {
     this.#feed = openFeed(spec, { sink: this.#publisher, clock, log: this.#log });
   }
 
-  /** Whether its source can be heard. */
+  /** Whether its source is connected. */
   get connected(): boolean {
     return this.#feed.connected;
   }
@@ -37,12 +37,12 @@ export class RunningFeed {
     return this.#publisher.counts;
   }
 
-  /** Symbols that have had a tick. */
+  /** Symbols with at least one tick. */
   get symbols(): number {
     return this.#table.knownCount;
   }
 
-  /** Symbols that have ended for good. */
+  /** Symbols that are closed. */
   get closedSymbols(): number {
     const { known, knownCount, state } = this.#table;
     let count = 0;
@@ -50,7 +50,7 @@ export class RunningFeed {
     return count;
   }
 
-  /** Starts the adapter and takes over the feed on the bus, whichever is ready first. */
+  /** Starts the adapter, and acquires the leadership of the feed on the bus, in any order. */
   start(): void {
     this.#writer.start(this.#table, this.counts.handover).catch((error: unknown) => {
       if (!this.#closed) this.#log.error({ err: error }, "the feed cannot be published");

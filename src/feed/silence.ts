@@ -1,7 +1,7 @@
-/** Notices that nothing is heard of a source: the one limit on silence that every kind of feed has. */
+/** Detects a silent source, with the same limit on silence for every kind of feed. */
 import type { Clock } from "../base/clock.ts";
 
-/** How often it is checked: a silence is noticed a quarter late at most. */
+/** Checks per limit: a silence is detected at most a quarter of the limit late. */
 const CHECKS_PER_LIMIT = 4;
 
 export class SilenceDetector {
@@ -13,7 +13,7 @@ export class SilenceDetector {
 
   /**
    * @param limit ms; 0 for none
-   * @param onSilent called when nothing has been heard for so long, and again at each check while that lasts
+   * @param onSilent called when nothing was received for so long, and again at each check during the silence
    */
   constructor(clock: Clock, limit: number, onSilent: () => void) {
     this.#clock = clock;
@@ -21,14 +21,14 @@ export class SilenceDetector {
     this.#onSilent = onSilent;
   }
 
-  /** Begins to count, from now. */
+  /** Starts to measure the silence from now. */
   start(): void {
     this.stop();
     this.heard();
     if (this.#limit > 0) this.#timer = setInterval(() => this.check(), this.#limit / CHECKS_PER_LIMIT);
   }
 
-  /** Something was heard. */
+  /** Something was received. */
   heard(): void {
     this.#heardAt = this.#clock.millis();
   }

@@ -1,27 +1,26 @@
-/** Feed specifications as people write them: `ADAPTER:SYMBOLS?option=value&option=value`. */
+/** Parses feed specifications: `ADAPTER:SYMBOLS?option=value&option=value`. */
 import { UsageError } from "../settings/option.ts";
 import type { Adapter, Feed, FeedContext } from "./adapter.ts";
 import { ADAPTERS, SHARED_OPTIONS } from "./adapters.ts";
 
-/** A feed that has been asked for: everything is known but whether its target makes sense to its adapter. */
+/** A parsed feed specification. Only the adapter knows whether its target is valid. */
 export interface FeedSpec {
-  /** As it was written. */
+  /** The specification's text. */
   readonly text: string;
   /**
-   * What the feed is called in the log, the metrics and on the bus; its adapter's name unless `?name=` says another.
+   * The feed's name in the log, the metrics and on the bus; the adapter's name unless `?name=` sets another.
    */
   readonly name: string;
   readonly adapter: Adapter;
-  /** What stands between the colon and the question mark. */
+  /** The part between the colon and the question mark. */
   readonly target: string;
   /** A value for every option of the adapter. */
   readonly options: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Reads the feeds of one process.
- * @throws UsageError that names the specification, and the option and its range where it is one; or when two feeds
- * have the same name
+ * Parses the feeds of one process.
+ * @throws UsageError that names the specification, or the option and its range; or when two feeds have the same name
  */
 export function parseFeeds(specs: readonly string[]): FeedSpec[] {
   const feeds = specs.map(parseFeed);
@@ -38,7 +37,7 @@ export function parseFeeds(specs: readonly string[]): FeedSpec[] {
 }
 
 /**
- * Reads one feed.
+ * Parses one feed.
  * @throws UsageError, as {@link parseFeeds}
  */
 export function parseFeed(text: string): FeedSpec {
@@ -67,8 +66,8 @@ export function parseFeed(text: string): FeedSpec {
 }
 
 /**
- * Makes the feed; it has not started.
- * @throws UsageError when its target is wrong
+ * Creates the feed; it is not started.
+ * @throws UsageError when its target is not valid
  */
 export function openFeed(spec: FeedSpec, context: FeedContext): Feed {
   try {
@@ -79,7 +78,7 @@ export function openFeed(spec: FeedSpec, context: FeedContext): Feed {
   }
 }
 
-/** Spaces, `?`, `&` and `%` are written as in any address: `%20`. */
+/** Spaces, `?`, `&` and `%` are percent-encoded as in a URL: `%20`. */
 function decode(spec: string, text: string): string {
   try {
     return decodeURIComponent(text);

@@ -5,10 +5,10 @@ import { UsageError } from "../settings/option.ts";
 export const MOST_SYMBOLS = 10_000;
 
 /**
- * Splits a list of a venue's symbols at its commas.
- * @param pattern what one symbol of the venue looks like
- * @param example one, for the message
- * @throws UsageError when there is none, or one that is empty, unlike the pattern or there twice
+ * Splits a venue's symbols at the commas.
+ * @param pattern the form of the venue's symbols
+ * @param example a symbol for the error message
+ * @throws UsageError when there is no symbol, or one is empty, does not match the pattern or occurs twice
  */
 export function symbolList(target: string, pattern: RegExp, example: string): string[] {
   if (target === "") throw new UsageError(`names no symbols; write them behind the colon, such as ${example}`);

@@ -1,10 +1,10 @@
-/** Times as sources write them, to microseconds since the Unix epoch. */
+/** Parses the times of sources to microseconds since the Unix epoch. */
 
 const ISO = /^(\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2})(?:[.,](\d{1,9}))?(Z|[+-]\d{2}:\d{2})$/;
 
 /**
- * An ISO 8601 time with a zone, such as `2021-04-17T16:43:30.244075Z`, to the microsecond: `Date` would drop all below
- * a millisecond.
+ * Parses an ISO 8601 time with a zone, such as `2021-04-17T16:43:30.244075Z`, to the microsecond: `Date` has only
+ * milliseconds.
  * @returns microseconds since the Unix epoch, or NaN when the text is not such a time
  */
 export function isoMicros(text: string): number {

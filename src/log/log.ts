@@ -1,7 +1,7 @@
 /**
- * The log: pino, to standard error, so that standard output is the commands' own. Secrets are taken out of every line,
- * and so is what a terminal would obey: clients, venues and servers cause lines, and their words stand in them. A
- * reader that is slow or gone neither holds the process up nor ends it.
+ * The log: pino, on standard error, because commands print their results on standard output. Secrets and control
+ * characters are removed from every line: lines contain texts of clients, venues and servers. A reader that is slow or
+ * gone neither blocks the process nor ends it.
  */
 import { type Logger, type LoggerOptions, pino } from "pino";
 import { prettyFactory } from "pino-pretty";
@@ -68,8 +68,8 @@ function printableValue(value: unknown, key = ""): unknown {
 }
 
 /**
- * An error as it is logged: what it is and where it came from, and nothing of what a library has attached to it, such
- * as the command that failed with its arguments.
+ * The fields of an error that are logged. Properties that libraries attach are left out, such as the arguments of a
+ * failed command.
  */
 function serializeError(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error)) return String(error);

@@ -1,6 +1,6 @@
-/** The codes of the client protocol: of `error` messages and of the WebSocket's close. */
+/** The codes of the client protocol: of `error` messages and of the WebSocket close. */
 
-/** What a command's failure is called, and whether the same command may succeed later. */
+/** The error codes of commands, and whether the same command may succeed later. */
 export const ERROR_CODES = {
   bad_message: { retryable: false },
   unknown_op: { retryable: false },
@@ -17,7 +17,7 @@ export const ERROR_CODES = {
 /** A code of an `error` message: see docs/protocol.md. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** Why a connection was closed, and whether the client should come back. */
+/** The close codes, and whether the client should reconnect. */
 export const CLOSE_CODES = {
   goingAway: { code: 1001, comeBack: true },
   tooLarge: { code: 1009, comeBack: false },

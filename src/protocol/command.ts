@@ -1,25 +1,25 @@
 /**
- * What a client sends, from bytes to a command. Everything here is fed by strangers: it accepts the shapes of the
- * protocol page and nothing else, and never throws.
+ * Parses a client's bytes into a command. The input is untrusted: only the shapes of docs/protocol.md are accepted, and
+ * nothing throws.
  */
 import { FIELDS, type Field, fieldIndex } from "../base/tick.ts";
 import { decodePlain } from "../msgpack/decode.ts";
 import type { ErrorCode } from "./codes.ts";
 import { type Command, type CommandId, MAX_ID_LENGTH, MAX_INTERVAL, type Subscribe } from "./messages.ts";
 
-/** Why a command was not accepted. */
+/** Why a command was refused. */
 export interface CommandFault {
   readonly fault: ErrorCode;
   readonly message: string;
-  /** The command's own id, where it could be read. */
+  /** The command's id, if it could be read. */
   readonly id?: CommandId;
 }
 
-/** The keys of commands that may be left out. */
+/** The optional keys of commands. */
 const OPTIONAL_KEYS = ["id", "interval", "fields"] as const;
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
-/** Reads a command in MessagePack or JSON. */
+/** Parses a command in MessagePack or JSON. */
 export function readCommand(bytes: Uint8Array, json: boolean): Command | CommandFault {
   let value: unknown;
   try {
@@ -40,7 +40,7 @@ function checkCommand(value: unknown): Command | CommandFault {
     return { fault: "bad_message", message: "a command is a map with an op" };
   const command = value as Record<string, unknown>;
   const { op, symbols } = command;
-  // One rule for every key that may be left out: null is the same as none.
+  // One rule for every optional key: null is the same as absent.
   const [id, interval, fields] = OPTIONAL_KEYS.map((key) => command[key] ?? undefined);
   if (!isId(id))
     return { fault: "bad_message", message: `id must be a number or a text of at most ${MAX_ID_LENGTH} characters` };
@@ -76,7 +76,7 @@ function checkCommand(value: unknown): Command | CommandFault {
   }
 }
 
-/** What a client wrote, as it is shown in a message: quoted and not longer than a symbol. */
+/** A client's text for an error message: quoted and cut to the length of a symbol. */
 export function shown(text: string): string {
   return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text);
 }
@@ -86,7 +86,7 @@ function isId(id: unknown): id is CommandId | undefined {
   return id === undefined || Number.isFinite(id);
 }
 
-/** The characters of a text: Unicode code points, as most languages and JSON Schema count them. */
+/** The length in Unicode code points, as most languages and JSON Schema count it. */
 function lengthOf(text: string): number {
   return text.length <= MAX_ID_LENGTH ? text.length : [...text].length;
 }

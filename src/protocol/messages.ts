@@ -5,27 +5,27 @@
 import type { Field, State } from "../base/tick.ts";
 import type { ErrorCode } from "./codes.ts";
 
-/** The version of the protocol, as `hello` says it. */
+/** The version of the protocol in `hello`. */
 export const PROTOCOL_VERSION = 1;
 
 /** The subprotocols, the default first. */
 export const SUBPROTOCOLS = ["tickgate.v1.msgpack", "tickgate.v1.json"] as const;
-/** The name of a subprotocol: which format the messages have. */
+/** The name of a subprotocol, which determines the format of the messages. */
 export type Subprotocol = (typeof SUBPROTOCOLS)[number];
 
 /** The largest data frame, in bytes. */
 export const MAX_FRAME_BYTES = 65_536;
-/** The largest control message of a gateway's, in bytes: many clients' libraries refuse more than 32 KiB by default. */
+/** The largest control message of a gateway, in bytes: many client libraries refuse more than 32 KiB by default. */
 export const MAX_CONTROL_BYTES = 16_384;
-/** The longest id of a command, in characters: the answer carries it, and has a largest size. */
+/** The longest id of a command, in characters: the answer contains it, and has a limited size. */
 export const MAX_ID_LENGTH = 64;
-/** The longest interval that may be asked for, in milliseconds. */
+/** The longest interval that a client may request, in milliseconds. */
 export const MAX_INTERVAL = 3_600_000;
 
-/** The reason of a `status` that says `stale` of a symbol that nobody publishes, until its first tick. */
+/** The reason of a `stale` status of a symbol that no feed publishes, until its first tick. */
 export const NOBODY_PUBLISHES = "unknown";
 
-/** What a client calls its command; the answer carries it. */
+/** The client's id of a command; the answer contains it. */
 export type CommandId = string | number;
 
 export interface Subscribe {

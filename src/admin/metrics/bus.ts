@@ -1,4 +1,4 @@
-/** What a process shows of the bus: the feeds that it hears, and its connections to Redis. */
+/** The metrics of the bus: the feeds that a process receives, and its connections to Redis. */
 
 import type { Bus } from "../../bus/open.ts";
 import type { ReaderCounts } from "../../bus/redis/reading/reader_counts.ts";
@@ -9,7 +9,7 @@ import type { Page } from "./page.ts";
 
 const SECOND = 1_000_000;
 
-/** The end of a gateway. */
+/** The bus reader of a gateway. */
 export function showHeard(page: Page, bus: Bus): void {
   const each = <T>(read: (feed: HeardFeed) => T) =>
     Array.from(bus.heardFeeds(), (feed) => [feed.name, read(feed)] as const);
@@ -45,7 +45,7 @@ export function showHeard(page: Page, bus: Bus): void {
   );
 }
 
-/** The ends of feeds; only Redis has something to show. */
+/** The bus writers of feeds; only Redis has metrics. */
 export function showWriters(page: Page, bus: Bus): void {
   const writers = bus.writers();
   if (writers.size === 0) return;
@@ -66,7 +66,7 @@ export function showWriters(page: Page, bus: Bus): void {
     );
 }
 
-/** The connections to Redis, where there is one. */
+/** The connections to Redis, if any. */
 export function showRedis(page: Page, bus: Bus): void {
   const links = bus.links();
   if (links.length === 0) return;

@@ -1,4 +1,4 @@
-/** What a process shows of the feeds that it publishes. */
+/** The metrics of the feeds that a process publishes. */
 import type { FeedCounts } from "../../feed/publisher.ts";
 import type { RunningFeed } from "../../feed/running.ts";
 import type { Page } from "./page.ts";

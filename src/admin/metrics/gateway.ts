@@ -1,4 +1,4 @@
-/** What a gateway shows. */
+/** The metrics of a gateway. */
 
 import { CLOSED, STALE } from "../../base/tick.ts";
 import type { HeardStream } from "../../bus/bus.ts";
@@ -8,7 +8,7 @@ import type { Gateway } from "../../gateway/gateway.ts";
 import type { GatewayTable } from "../../market/gateway_table.ts";
 import type { Page } from "./page.ts";
 
-/** @param connectionsLimit connections that are let in */
+/** @param connectionsLimit the most connections that are accepted */
 export function showGateway(page: Page, gateway: Gateway, bus: Pick<Bus, "reader">, connectionsLimit: number): void {
   const { counts, table, pacer, encoders } = gateway;
   page.gauge("tickgate_connections", "Open connections", () => counts.connections);
@@ -51,7 +51,7 @@ export function showGateway(page: Page, gateway: Gateway, bus: Pick<Bus, "reader
     "tickgate_ticks_conflated_total",
     "Ticks left out since a newer one replaced them: by the feed before they came here, by the interval that was asked for, by a late server, by a client that reads slowly",
     "by",
-    // Shares of frames are no whole numbers.
+    // Shares of frames are not whole numbers.
     () => Object.entries(counts.conflatedBy).map(([by, count]) => [by, Math.round(count)]),
   );
   page.counters(
@@ -98,7 +98,7 @@ export function showGateway(page: Page, gateway: Gateway, bus: Pick<Bus, "reader
   );
 }
 
-/** On parts of the bus that no client wants symbols are stale as well, but to nobody. */
+/** Symbols of shards that no client wants do not count: they are stale, but no client has them. */
 function staleByFeed(
   { known, knownCount, state, stream }: GatewayTable,
   heard: readonly HeardStream[],

@@ -1,6 +1,6 @@
 /**
- * One metrics page from those of several processes. In Prometheus' text format all lines of a metric stand together
- * under one HELP and TYPE (https://prometheus.io/docs/instrumenting/exposition_formats/); the samples differ by their
+ * Merges the metrics pages of several processes. In Prometheus' text format all lines of a metric are together under
+ * one HELP and TYPE (https://prometheus.io/docs/instrumenting/exposition_formats/); the samples differ by their
  * `worker` label.
  */
 export function mergePages(pages: readonly string[]): string {

@@ -1,6 +1,5 @@
 /**
- * The metrics page of a process: which parts it has decides what is on it. The parts are in metrics/; no label is per
- * symbol or per client.
+ * The metrics page of a process. It has the metrics of each part of the process; no label is per symbol or per client.
  */
 import type { Bus } from "../../bus/open.ts";
 import type { RunningFeed } from "../../feed/running.ts";
@@ -12,13 +11,13 @@ import { showGateway } from "./gateway.ts";
 import { Page } from "./page.ts";
 import { showProcess } from "./process.ts";
 
-/** A page as it is answered. */
+/** The response with a page. */
 export interface MetricsPage {
   readonly contentType: string;
   readonly body: string;
 }
 
-/** What there is to show of a process that serves. */
+/** The parts of a server process that have metrics. */
 export interface MetricsParts {
   readonly settings: Settings;
   readonly bus: Bus;
@@ -26,11 +25,11 @@ export interface MetricsParts {
   readonly feeds: readonly RunningFeed[];
   /** Why the process is not ready, or undefined when it is. */
   unready(): string | undefined;
-  /** What every sample is labelled with: which of several processes it is of. */
+  /** The labels of every sample: the worker, when there are several. */
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** @returns what makes the page whenever it is asked for */
+/** @returns a function that creates the page */
 export function createMetrics(parts: MetricsParts): () => Promise<MetricsPage> {
   if (!parts.settings.metrics) return async () => NO_METRICS;
   const { bus, gateway, feeds } = parts;
@@ -46,7 +45,7 @@ export function createMetrics(parts: MetricsParts): () => Promise<MetricsPage> {
   return () => made(page);
 }
 
-/** The page of the supervisor of several workers, without theirs. */
+/** The page of a supervisor, without its workers. */
 export function createSupervisorMetrics(
   settings: Settings,
   workers: { running(): number; restarts(): number },

@@ -1,12 +1,14 @@
 /**
- * A page in Prometheus' text format. What is on it is read when somebody scrapes, from plain numbers and histograms of
- * our own, so that nothing on the path of a tick pays for a metric.
+ * A page in Prometheus' text format. The values are read from plain numbers and our own histograms at each scrape, so
+ * that a metric costs nothing on the hot path.
  */
 import { Counter, collectDefaultMetrics, Gauge, type MetricConfiguration, Registry } from "prom-client";
 import type { Histogram } from "../../base/histogram.ts";
 import { histogramText } from "./text.ts";
 
-/** Of prom-client's own: names that break Prometheus' conventions, and what they tell is told by others. */
+/**
+ * Metrics of prom-client that are left out: they break Prometheus' naming conventions, and others have the same values.
+ */
 const MISNAMED = [
   "nodejs_active_handles_total",
   "nodejs_active_requests_total",
@@ -14,10 +16,10 @@ const MISNAMED = [
   "nodejs_eventloop_utilization_histogram",
   "nodejs_eventloop_utilization_summary",
 ];
-/** How often what is left out of these would be looked at, ms. */
+/** The sampling interval of a metric that is left out, ms. */
 const HARDLY_EVER = 86_400_000;
 
-/** Values by a label's value; NaN for one that there is none of now. */
+/** Values by label value; NaN for a label without a value now. */
 export type Labelled = Iterable<readonly [value: string, number: number]>;
 
 export class Page {
@@ -25,7 +27,7 @@ export class Page {
   readonly #labels: Readonly<Record<string, string>>;
   readonly #histograms: (() => string)[] = [];
 
-  /** @param labels what every sample is labelled with */
+  /** @param labels the labels of every sample */
   constructor(labels: Readonly<Record<string, string>>) {
     this.#labels = labels;
     this.#registry.setDefaultLabels(labels);
@@ -34,7 +36,7 @@ export class Page {
     for (const name of MISNAMED) this.#registry.removeSingleMetric(name);
   }
 
-  /** @param read NaN where there is no value now */
+  /** @param read returns NaN when there is no value now */
   gauge(name: string, help: string, read: () => number): void {
     const gauge: Gauge<string> = new Gauge({
       ...this.#config(name, help),
@@ -111,7 +113,7 @@ export class Page {
     return this.#registry.contentType;
   }
 
-  /** The page as it is now. */
+  /** The current page. */
   async body(): Promise<string> {
     const own = await this.#registry.metrics();
     return [own, ...this.#histograms.map((text) => text())].join("\n");

@@ -1,4 +1,4 @@
-/** What every process shows of itself, beside prom-client's own metrics of the process and of Node. */
+/** The metrics of every process, besides those of prom-client. */
 import type { Page } from "./page.ts";
 
 /** @param unready why the process is not ready, or undefined when it is */

@@ -1,13 +1,13 @@
 /**
  * Histograms as Prometheus reads them (https://prometheus.io/docs/instrumenting/exposition_formats/). They are written
- * by hand: prom-client's own take one observation at a time.
+ * here because those of prom-client accept only single observations.
  */
 import { BOUNDS, type Histogram } from "../../base/histogram.ts";
 
 const SECOND = 1_000_000;
 const BUCKETS = [...BOUNDS.map((bound) => String(bound / SECOND)), "+Inf"];
 
-/** One metric's lines: a histogram for each set of labels. */
+/** The lines of one metric: a histogram for each set of labels. */
 export function histogramText(
   name: string,
   help: string,
@@ -28,7 +28,7 @@ export function histogramText(
   return `${lines.join("\n")}\n`;
 }
 
-/** A feed's name may be any text. */
+/** Escapes a label value: a feed's name may be any text. */
 function escapeValue(value: string): string {
   return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }

@@ -1,6 +1,6 @@
 /**
- * All that a process counts and its report tells the pace of, by name: what {@link Rates} reads once a second. A
- * histogram is a sum, a count, and, where quantiles are told, its buckets.
+ * The counters whose rates are in a report, by name; {@link Rates} reads them once a second. A histogram has a sum, a
+ * count and, for quantiles, its buckets.
  */
 
 import { BOUNDS, type Histogram } from "../../base/histogram.ts";
@@ -10,18 +10,18 @@ import { type GatewayCounts, STAGES } from "../../gateway/counts.ts";
 import type { Gateway } from "../../gateway/gateway.ts";
 import type { AgesReport, GatewayRates, ProcessReport } from "./report.ts";
 
-/** What each counter has gained a second. */
+/** The increase of each counter per second. */
 export type PerSecond = Readonly<Record<string, number>>;
 
 const MICROS = 1_000;
 
-/** Names that are used twice: where a counter is read, and where its pace is told. */
+/** Counter names that are used twice: where the counter is read, and where its rate is reported. */
 export const madeBy = (feed: string) => `made by ${feed}`;
 export const heardOf = (feed: string) => `heard of ${feed}`;
 export const transitOf = (feed: string) => `transit of ${feed}`;
 export const REDIS_TRIP = "Redis trip";
 
-/** Reads them all. */
+/** Reads all counters. */
 export function readCounters(
   gateway: Gateway | undefined,
   feeds: readonly RunningFeed[],
@@ -64,7 +64,7 @@ function addMean(counters: Record<string, number>, name: string, { sum, count }:
   counters[`${name} count`] = count;
 }
 
-/** The mean of what was measured lately, ms; null where nothing was. */
+/** The mean of recent measurements, ms; null when there are none. */
 export function meanOf(name: string, rates: PerSecond): number | null {
   const count = rates[`${name} count`] ?? 0;
   return count > 0 ? rates[`${name} sum`] / count / MICROS : null;
@@ -77,7 +77,7 @@ export function gatewayRates(rates: PerSecond): GatewayRates {
   return { ticksIn, ticksOut, bytesOut, conflated, refused };
 }
 
-/** How old ticks were that have arrived lately. */
+/** The ages of ticks that arrived lately. */
 export function agesOf(rates: PerSecond): AgesReport | null {
   const mean = meanOf("age", rates);
   if (mean === null) return null;
@@ -91,7 +91,7 @@ export function agesOf(rates: PerSecond): AgesReport | null {
   };
 }
 
-/** Within a bucket ages are taken to be spread evenly, as Prometheus does. */
+/** Assumes an even distribution within a bucket, as Prometheus does. */
 function quantile(part: number, rates: PerSecond): number {
   let left = rates["age count"] * part;
   for (let index = 0; index < BOUNDS.length; index++) {
@@ -103,7 +103,7 @@ function quantile(part: number, rates: PerSecond): number {
   return BOUNDS[BOUNDS.length - 1] / MICROS;
 }
 
-/** How the process does. */
+/** The load and memory of the process. */
 export function processReport({ cpu, loop }: PerSecond): ProcessReport {
   const { rss, heapUsed } = process.memoryUsage();
   return { cpu, loop: Math.min(1, loop), memory: rss, heap: heapUsed };

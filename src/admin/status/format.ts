@@ -1,4 +1,4 @@
-/** Numbers as people read them on call: short, with their units, three digits or so. */
+/** Formats numbers for people: short, with units, about three digits. */
 
 /** A number with a comma between thousands; a large one in thousands or millions. */
 export function amount(value: number): string {
@@ -31,7 +31,7 @@ export function bytes(count: number): string {
   return `${digits(count / 1e9)} GB`;
 }
 
-/** A part of one. */
+/** A share from 0 to 1, as a percentage. */
 export function percent(part: number): string {
   return part > 0 && part < 0.0995 ? `${(part * 100).toFixed(1)}%` : `${Math.round(part * 100)}%`;
 }

@@ -1,4 +1,4 @@
-/** What a gateway tells of itself: its connections, its market, and each feed as it is heard here. */
+/** The report of a gateway: its connections, its market, and each feed that it receives. */
 
 import { CLOSED, LIVE } from "../../base/tick.ts";
 import type { HeardStream } from "../../bus/bus.ts";
@@ -8,26 +8,26 @@ import type { AgesReport, GatewayRates, GatewayReport, HeardReport, SymbolsRepor
 import { slowestClients } from "./slow_clients.ts";
 
 /**
- * Rows of the market table that are looked at before sockets and the bus are served again: a third of a millisecond.
+ * Rows of the market table per slice, before sockets and the bus are served again: a third of a millisecond.
  */
 const SLICE = 50_000;
 
-/** What takes two looks to know: rates, and what was measured in between. */
+/** Values between two readings of the counters: rates and recent measurements. */
 export interface RecentRates {
   readonly rates: GatewayRates;
   readonly ages: AgesReport | null;
 }
 
-/** A feed as it stands now. */
+/** The current state of a received feed. */
 export type HeardFeedState = Omit<HeardReport, "ticks" | "transit" | "clockSkew">;
 
-/** The gateway, and each feed that it hears, by name. */
+/** The gateway, and each feed that it receives, by name. */
 export interface GatewaySummary {
   readonly gateway: GatewayReport;
   readonly heard: ReadonlyMap<string, HeardFeedState>;
 }
 
-/** How the symbols of one stream stand. */
+/** The numbers of symbols of one stream, by state. */
 interface StreamMarket {
   symbols: number;
   stale: number;
@@ -58,7 +58,7 @@ export async function reportGateway(state: GatewayState, lately: RecentRates): P
   };
 }
 
-/** How the symbols stand that have had a tick, by stream. */
+/** Counts the symbols with at least one tick, by stream and state. */
 async function countByStream(table: GatewayTable): Promise<Map<number, StreamMarket>> {
   const markets = new Map<number, StreamMarket>();
   for (let index = 0; index < table.knownCount; index++) {
@@ -78,7 +78,9 @@ async function countByStream(table: GatewayTable): Promise<Map<number, StreamMar
   return markets;
 }
 
-/** @param followed the streams that are listened to: on others, which no client wants, symbols are stale to nobody */
+/**
+ * @param followed the streams that are followed: the stale symbols of others do not count, because no client has them
+ */
 function totalOf(markets: ReadonlyMap<number, StreamMarket>, followed: ReadonlySet<number>): SymbolsReport {
   const total = { known: 0, stale: 0, closed: 0 };
   for (const [stream, { symbols, stale, closed }] of markets) {
@@ -89,7 +91,7 @@ function totalOf(markets: ReadonlyMap<number, StreamMarket>, followed: ReadonlyS
   return total;
 }
 
-/** @param now ms of the clock @param micros the same as wall time */
+/** @param now milliseconds of the clock @param micros the same moment as wall time */
 function feedsOf(
   streams: readonly HeardStream[],
   markets: ReadonlyMap<number, StreamMarket>,

@@ -1,4 +1,4 @@
-/** HTML from templates in which every value is escaped: addresses and user agents are strangers' text. */
+/** HTML templates that escape every value: addresses and user agents are texts of clients. */
 
 const ESCAPES: Readonly<Record<string, string>> = {
   "&": "&amp;",
@@ -8,7 +8,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-/** HTML that needs no escaping any more. */
+/** HTML that is escaped already. */
 export class Html {
   readonly text: string;
 
@@ -19,7 +19,7 @@ export class Html {
 
 export type HtmlValue = Html | string | number | readonly Html[];
 
-/** A template's HTML: of its values only those that are HTML go in as they are. */
+/** The HTML of a template; values are escaped unless they are HTML. */
 export function html(parts: TemplateStringsArray, ...values: readonly HtmlValue[]): Html {
   return new Html(parts.reduce((text, part, index) => text + inserted(values[index - 1]) + part));
 }

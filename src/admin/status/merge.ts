@@ -1,4 +1,4 @@
-/** One report from those of several workers, which share one port and look like one node. */
+/** Merges the reports of several workers, which share one port, into the report of one node. */
 import { STAGES } from "../../gateway/counts.ts";
 import type {
   AgesReport,
@@ -13,16 +13,16 @@ import type {
   WorkerReport,
 } from "./report.ts";
 
-/** A worker, and what it told; undefined where it did not answer. */
+/** A worker and its report; undefined when it did not answer. */
 export interface WorkerAnswer {
   readonly worker: number;
   readonly report: NodeReport | undefined;
 }
 
-/** What the supervisor knows itself. */
+/** The supervisor's own data. */
 export type NodeHead = Pick<NodeReport, "reportVersion" | "node" | "version" | "pid" | "time" | "uptime" | "unready">;
 
-/** @param clients how many of the slowest clients of all workers are wanted */
+/** @param clients the number of slowest clients of all workers in the result */
 export function mergeReports(head: NodeHead, answers: readonly WorkerAnswer[], clients: number): NodeReport {
   const reports = answers.map(({ report }) => report).filter((report) => report !== undefined);
   return {
@@ -43,24 +43,24 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
 }
 
-/** The smallest, or null where there is none. */
+/** The smallest, or null when there is none. */
 function least(numbers: readonly (number | null)[]): number | null {
   const there = numbers.filter(isThere);
   return there.length === 0 ? null : Math.min(...there);
 }
 
-/** The largest, or null where there is none. */
+/** The largest, or null when there is none. */
 function most(numbers: readonly (number | null)[]): number | null {
   const there = numbers.filter(isThere);
   return there.length === 0 ? null : Math.max(...there);
 }
 
-/** The one that is furthest from 0, or null where there is none. */
+/** The one furthest from 0, or null when there is none. */
 function furthest(numbers: readonly (number | null)[]): number | null {
   return numbers.reduce((far, number) => (Math.abs(number ?? 0) >= Math.abs(far ?? 0) ? (number ?? far) : far), null);
 }
 
-/** Cores and memory add up; the busiest event loop is the one that somebody waits for. */
+/** Cores and memory are added; of the event loops the busiest counts, because its clients wait. */
 function mergeProcesses(processes: readonly ProcessReport[]): ProcessReport {
   return {
     cpu: sum(processes.map(({ cpu }) => cpu)),
@@ -74,7 +74,7 @@ function mergeGateways(gateways: readonly GatewayReport[], count: number): Gatew
   const [first] = gateways;
   if (!first) return null;
   const total = (read: (gateway: GatewayReport) => number) => sum(gateways.map(read));
-  // Each worker holds the whole market; of what it follows only, one may know less.
+  // Each worker has the whole market; one that follows only a part may know fewer symbols.
   const largest = (read: (gateway: GatewayReport) => number) => Math.max(...gateways.map(read));
   const slowest = (a: ClientReport, b: ClientReport) => b.behind - a.behind;
   return {
@@ -113,7 +113,7 @@ function mergeGateways(gateways: readonly GatewayReport[], count: number): Gatew
   };
 }
 
-/** Means are weighed by what each worker has sent; quantiles are those of the worker where they are worst. */
+/** Means are weighted by the ticks that each worker sent; quantiles are those of the worst worker. */
 function mergeAges(gateways: readonly GatewayReport[]): AgesReport | null {
   const parts = gateways.flatMap(({ ages, rates }) => (ages ? [{ ages, weight: Math.max(1, rates.ticksOut) }] : []));
   if (parts.length === 0) return null;
@@ -136,7 +136,7 @@ function mergeCounts(all: readonly Readonly<Record<string, number>>[]): Record<s
   return merged;
 }
 
-/** Workers publish nothing: what they tell of a feed is how they hear it. */
+/** Workers publish nothing: their reports have only received feeds. */
 function mergeFeeds(feeds: readonly FeedReport[]): FeedReport[] {
   return Array.from(Map.groupBy(feeds, ({ feed }) => feed))
     .map(([feed, all]) => ({
@@ -147,7 +147,7 @@ function mergeFeeds(feeds: readonly FeedReport[]): FeedReport[] {
     .sort((a, b) => (a.feed < b.feed ? -1 : 1));
 }
 
-/** A shard that one worker does not hear is a shard that some clients do not hear. */
+/** A shard that one worker does not receive is missing for some clients. */
 function mergeHeard(all: readonly HeardReport[]): HeardReport | null {
   if (all.length === 0) return null;
   const shards = Array.from(
@@ -181,7 +181,7 @@ function mergeShard(same: readonly ShardReport[]): ShardReport {
   };
 }
 
-/** The one that has something wrong is the one to know about. */
+/** A worker with a problem is more important than one without. */
 function mergeRedis(all: readonly RedisReport[]): RedisReport | null {
   const one = all.find(({ connected }) => !connected) ?? all[0];
   if (!one) return null;

@@ -1,4 +1,4 @@
-/** A node's report as a page for people: plain HTML, one request, a script of its own that keeps it current. */
+/** A node's report as an HTML page: one request, and a script that refreshes it. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { STAGES } from "../../gateway/counts.ts";
@@ -19,7 +19,7 @@ import type {
 
 const STYLE = readFileSync(new URL("page.css", import.meta.url), "utf8");
 
-/** What /status.js is. */
+/** The script at /status.js. */
 export const PAGE_SCRIPT = readFileSync(new URL("page.js", import.meta.url), "utf8");
 
 /** The Content-Security-Policy of the page: its own style and script, and nothing else. */
@@ -34,10 +34,10 @@ export const PAGE_POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-/** A shard whose last batch is older, ms, is shown: heartbeats come twice a second. */
+/** A shard is shown when its last batch is older, ms: heartbeats arrive twice a second. */
 const OLD_BATCH = 1_000;
 
-/** What each stage is, for whoever points at it. */
+/** The tooltip of each stage. */
 const STAGE_WORDS: Readonly<Record<(typeof STAGES)[number], string>> = {
   source: "from the event to the feed's receipt",
   feed: "until its batch was made",
@@ -50,9 +50,9 @@ const STAGE_WORDS: Readonly<Record<(typeof STAGES)[number], string>> = {
 
 interface Column<Row> {
   readonly title: string;
-  /** What it is, in more words. */
+  /** The tooltip. */
   readonly help?: string;
-  /** Classes of its cells. */
+  /** The CSS classes of its cells. */
   readonly kind?: string;
   cell(row: Row): HtmlValue;
 }
@@ -139,7 +139,7 @@ function conflatedOf({ rates }: GatewayReport): number {
   return Object.values(rates.conflated).reduce((sum, rate) => sum + rate, 0);
 }
 
-/** Whose doing it is, where it is more than the interval that clients asked for. */
+/** The cause of conflation, when it is not only the interval that clients asked for. */
 function conflatedBy(gateway: GatewayReport): string {
   const { server, client } = gateway.rates.conflated;
   const whole = conflatedOf(gateway);
@@ -198,7 +198,7 @@ const CLIENTS: readonly Column<ClientReport>[] = [
   { title: "session", kind: "left", cell: ({ session }) => session },
 ];
 
-/** A column of feeds that says something only where a feed is published, or heard. */
+/** A column that has values only for published, or only for received feeds. */
 interface FeedColumn extends Column<FeedReport> {
   readonly of?: "published" | "heard";
 }
@@ -255,7 +255,7 @@ function skew(millis: number | null): HtmlValue {
   return marked(text, Math.abs(millis) > SKEWED ? "warning state" : "");
 }
 
-/** One row: how long each stage took, and all of them together. */
+/** One row: the time of each stage, and their sum. */
 const AGES: readonly Column<AgesReport>[] = [
   ...STAGES.map((stage) => ({
     title: stage,
@@ -271,7 +271,7 @@ interface NotableShard extends ShardReport {
   readonly feed: string;
 }
 
-/** Of a feed that is silent altogether, that is said once, and not for each shard. */
+/** A feed that is silent on all shards is shown once, not for each shard. */
 function notable(feeds: readonly FeedReport[]): NotableShard[] {
   return feeds.flatMap(({ feed, heard }) => {
     if (!heard || heard.silent === heard.shards.length) return [];

@@ -1,23 +1,23 @@
-/** What stands out in a node's report: what whoever is on call should read first. */
+/** The problems in a node's report: what the operator should read first. */
 import { amount, duration, percent, whole } from "./format.ts";
 import type { ClientReport, FeedReport, GatewayReport, NodeReport } from "./report.ts";
 
 export interface Problem {
-  /** `critical`: somebody has no prices, or old ones. */
+  /** `critical`: some clients have no prices, or old ones. */
   readonly severity: "critical" | "warning";
   readonly text: string;
 }
 
-/** From here on an event loop is saturated, connections are scarce, and turns are late (ms). */
+/** The thresholds of a saturated event loop, of scarce connections, and of late flushes (ms). */
 const BUSY = 0.95;
 const SCARCE = 0.9;
 const LATE = 100;
-/** A clock that is further off, ms, is one that nobody keeps. */
+/** A clock that differs by more, ms, is not synchronised. */
 export const SKEWED = 50;
-/** A leading feed without a tick for so long, ms, is worth a look; a market that is closed has none. */
+/** A leading feed without a tick for so long, ms, is reported; a closed market has none either. */
 const QUIET = 10_000;
 
-/** The most serious first; none where all is well. */
+/** The most serious first; empty when all is well. */
 export function problemsOf(report: NodeReport): Problem[] {
   const { unready, redis, gateway, feeds, workers } = report;
   const problems: Problem[] = [];
@@ -78,7 +78,7 @@ function gatewayProblems(gateway: GatewayReport): string[] {
   return problems;
 }
 
-/** A client's address, and what it says that it is. */
+/** A client's address and user agent. */
 function named({ address, agent }: ClientReport): string {
   const text = agent.trim();
   return text === "" ? address : `${address} (${text})`;

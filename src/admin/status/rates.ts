@@ -1,9 +1,9 @@
-/** How fast counters go, over the last seconds: whoever looks gets the same answer, whether he looks once or always. */
+/** The rates of counters over the last seconds. They are the same for all readers, however often they read. */
 import type { Clock } from "../../base/clock.ts";
 
 /** How often the counters are read, ms. */
 const SAMPLE_TIME = 1_000;
-/** Readings that are kept: what is told is over as many seconds. */
+/** Readings that are kept; rates are over as many seconds. */
 const SAMPLES = 5;
 
 interface Sample {
@@ -18,7 +18,7 @@ export class Rates {
   readonly #samples: Sample[] = [];
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param read gives the counters by name; a name that comes later began at 0 */
+  /** @param read returns the counters by name; a name that appears later began at 0 */
   constructor(clock: Clock, read: () => Readonly<Record<string, number>>) {
     this.#clock = clock;
     this.#read = read;
@@ -34,13 +34,13 @@ export class Rates {
     this.#timer = undefined;
   }
 
-  /** Reads the counters; what is older than it is told of is forgotten. */
+  /** Reads the counters, and drops readings that are too old. */
   sample(): void {
     this.#samples.push({ at: this.#clock.millis(), values: this.#read() });
     if (this.#samples.length > SAMPLES) this.#samples.shift();
   }
 
-  /** What each counter has gained a second, from the oldest reading that is kept until now. */
+  /** The increase of each counter per second, from the oldest reading until now. */
   perSecond(): Record<string, number> {
     const [oldest] = this.#samples;
     const seconds = (this.#clock.millis() - oldest.at) / 1_000;

@@ -1,8 +1,8 @@
 /**
- * What a node tells of itself: `GET /status` on the admin port, as JSON. Durations are milliseconds, times microseconds
+ * A node's report: `GET /status` on the admin port, as JSON. Durations are milliseconds, times microseconds
  * since the Unix epoch, sizes bytes, rates a second over the last five. docs/status.schema.json is the same for
- * programs in other languages; what is added to a shape later does not change its version, what is taken away or
- * changed does.
+ * programs in other languages; an added property does not change the version; a removed or
+ * changed one does.
  */
 import type { STAGES } from "../../gateway/counts.ts";
 import type { QualityReason } from "../../protocol/messages.ts";
@@ -14,30 +14,30 @@ export const REPORT_VERSION = 1;
 export interface NodeReport {
   readonly reportVersion: typeof REPORT_VERSION;
   readonly node: string;
-  /** Of Tickgate. */
+  /** The version of Tickgate. */
   readonly version: string;
   readonly pid: number;
   readonly time: number;
-  /** How long it has run. */
+  /** The time since its start. */
   readonly uptime: number;
-  /** Why nobody should be sent here; null where all is well. */
+  /** Why clients should not be sent here; null when it is ready. */
   readonly unready: string | null;
   readonly process: ProcessReport;
-  /** Null at a process that only publishes. */
+  /** Null in a process that only publishes. */
   readonly gateway: GatewayReport | null;
-  /** Feeds that are published or heard here. */
+  /** Feeds that are published or received here. */
   readonly feeds: readonly FeedReport[];
-  /** Null where there is no Redis. */
+  /** Null without Redis. */
   readonly redis: RedisReport | null;
-  /** Of `--workers`, each one; empty at a single process. */
+  /** Each worker of `--workers`; empty for a single process. */
   readonly workers: readonly WorkerReport[];
 }
 
-/** What the process takes of the machine. */
+/** The resources that the process uses. */
 export interface ProcessReport {
   /** Cores in use. */
   readonly cpu: number;
-  /** The part of the time that the event loop was busy: at 1 the process is saturated. */
+  /** The share of time that the event loop was busy: at 1 the process is saturated. */
   readonly loop: number;
   readonly memory: number;
   readonly heap: number;
@@ -45,26 +45,26 @@ export interface ProcessReport {
 
 export interface GatewayReport {
   readonly connections: number;
-  /** The most that are let in. */
+  /** The most connections that are accepted. */
   readonly connectionsLimit: number;
   readonly symbols: SymbolsReport;
   readonly rates: GatewayRates;
-  /** Of ticks that have arrived lately; null where none has, or latencies are not measured. */
+  /** The ages of ticks that arrived lately; null when none did, or latencies are not measured. */
   readonly ages: AgesReport | null;
-  /** How late the last turn was: what every client waits on top, since the process is saturated. */
+  /** How late the last flush was: the extra delay of every client when the process is saturated. */
   readonly lag: number;
-  /** Turns that are due and have not been taken. */
+  /** Flushes that are due and have not run. */
   readonly waiting: number;
-  /** Connections that get less than granted now, by whose doing it is, as they have been told. */
+  /** Connections that get less than granted now, by the cause that the gateway reported to them. */
   readonly conflating: Readonly<Record<QualityReason, number>>;
-  /** The slowest of all connections, the slowest first: as many as `--status-clients`. */
+  /** The slowest connections, the slowest first: as many as `--status-clients`. */
   readonly clients: readonly ClientReport[];
-  /** Since the start, by reason. */
+  /** Counts since the start, by reason. */
   readonly refused: Readonly<Record<string, number>>;
   readonly closed: Readonly<Record<string, number>>;
 }
 
-/** How the symbols stand that have had a tick. */
+/** The numbers of symbols with at least one tick, by state. */
 export interface SymbolsReport {
   readonly known: number;
   readonly stale: number;
@@ -75,97 +75,97 @@ export interface GatewayRates {
   readonly ticksIn: number;
   readonly ticksOut: number;
   readonly bytesOut: number;
-  /** Ticks that newer ones replaced before they were sent, by why they were. */
+  /** Ticks that newer ones replaced before they were sent, by reason. */
   readonly conflated: Readonly<Record<"feed" | "interval" | "server" | "client", number>>;
   readonly refused: number;
 }
 
-/** From the event at the source to the arrival at the client. */
+/** The age of ticks: from the event at the source to the arrival at the client. */
 export interface AgesReport {
   readonly p50: number;
   readonly p99: number;
   readonly mean: number;
-  /** How much of the mean each stage is. */
+  /** The share of each stage in the mean. */
   readonly stages: Readonly<Record<(typeof STAGES)[number], number>>;
 }
 
 /** One connection. */
 export interface ClientReport {
   readonly session: string;
-  /** Its own address, where the balancer before it is trusted; else what it connects from. */
+  /** The client's address; behind a balancer that is not trusted, the balancer's. */
   readonly address: string;
-  /** What it calls itself: a stranger's text. */
+  /** Its user agent: a text of the client. */
   readonly agent: string;
   readonly connectedFor: number;
   readonly symbols: number;
-  /** The shortest interval that it was granted; null where it has no symbols. */
+  /** The shortest interval that it was granted; null without symbols. */
   readonly interval: number | null;
-  /** How much later than it asked for it has its prices: what queues on the way to it, and what waits here for room. */
+  /** The delay of its prices beyond its interval: the queue on the way to it, and the wait here for its window. */
   readonly behind: number;
-  /** How old the last tick was, from its event to its arrival, that was followed there; null where none was. */
+  /** The age of the last sampled tick, from its event to its arrival; null when none was sampled. */
   readonly age: number | null;
-  /** How long the last ping took that it answered; null before the first. */
+  /** The round trip of the last answered ping; null before the first. */
   readonly roundTrip: number | null;
-  /** How long a ping takes when nothing else is on the way. */
+  /** The round trip of a ping without queued data. */
   readonly bareRoundTrip: number | null;
-  /** How long a ping has been out that it has not answered; null where all are answered. */
+  /** The time since the oldest unanswered ping; null when all are answered. */
   readonly unanswered: number | null;
-  /** How long its turn has waited for room. */
+  /** How long its flush has waited for room in the window. */
   readonly held: number;
-  /** How much may be on its way, and how much is. */
+  /** The size of the in-flight window, and the bytes in flight. */
   readonly window: number;
   readonly inFlight: number;
-  /** Ticks sent to it since it connected, and ticks that newer ones replaced before they were. */
+  /** Ticks sent to it since it connected, and ticks that newer ones replaced. */
   readonly ticks: number;
   readonly conflated: number;
-  /** How fast it takes what is sent, where that is known: bytes a second. */
+  /** Its read rate in bytes a second, if it is known. */
   readonly reads: number | null;
-  /** Whose doing it is that it gets less than granted, as it has been told; null while it gets all. */
+  /** Why it gets less than granted, as the gateway reported to it; null while it gets all. */
   readonly conflating: QualityReason | null;
-  /** What is wrong with it, in words; empty where nothing is. */
+  /** What is wrong with it, in words; empty when nothing is. */
   readonly why: string;
 }
 
 export interface FeedReport {
   readonly feed: string;
-  /** Null where the feed is only heard. */
+  /** Null when the feed is only received. */
   readonly published: PublishedReport | null;
-  /** Null where the feed is only published. */
+  /** Null when the feed is only published. */
   readonly heard: HeardReport | null;
 }
 
-/** A feed at the process that publishes it. */
+/** A feed in the process that publishes it. */
 export interface PublishedReport {
-  /** Whether it leads; one that has no Redis leads. */
+  /** Its role; without Redis it always leads. */
   readonly role: "waiting" | "standby" | "taking over" | "leading";
-  /** Which reign it is, where there is Redis. */
+  /** The epoch of its leadership; null without Redis. */
   readonly epoch: number | null;
-  /** Whether it hears its source, and how often it has lost it. */
+  /** Whether its source is connected, and how often the connection was lost. */
   readonly connected: boolean;
   readonly disconnects: number;
   readonly symbols: number;
   readonly ticks: number;
-  /** How long ago the source's last tick came; null before the first, or where latencies are not measured. */
+  /** The time since the source's last tick; null before the first, or when latencies are not measured. */
   readonly lastTick: number | null;
-  /** Messages that were left out since the start, by reason. */
+  /** Messages that were skipped since the start, by reason. */
   readonly skipped: Readonly<Record<string, number>>;
 }
 
-/** A feed as a gateway hears it. */
+/** A feed as a gateway receives it. */
 export interface HeardReport {
   readonly epoch: number;
   readonly symbols: number;
   readonly stale: number;
-  /** Ticks that came in batches. */
+  /** Ticks in the received batches. */
   readonly ticks: number;
-  /** How long batches took lately, from their making; null where none came. */
+  /** The recent transit time of batches, from their creation; null when none arrived. */
   readonly transit: number | null;
-  /** How far the publisher's clock is ahead of ours; null where that is not known. */
+  /** How far the publisher's clock is ahead of ours; null when it is not known. */
   readonly clockSkew: number | null;
-  /** How long ago the last tick was applied, and the last batch came, which may have been empty. */
+  /** The time since the last applied tick, and since the last batch, which may have been empty. */
   readonly lastTick: number | null;
   readonly lastBatch: number | null;
-  /** Shards on which nothing has come for too long. */
+  /** Shards that are silent. */
   readonly silent: number;
   readonly shards: readonly ShardReport[];
 }
@@ -174,24 +174,24 @@ export interface ShardReport {
   readonly shard: number;
   /** The number of the last batch. */
   readonly batch: number;
-  /** How long ago it came. */
+  /** The time since it arrived. */
   readonly age: number;
   readonly silent: boolean;
-  /** Whether batches are missing that have not been healed yet. */
+  /** Whether batches are missing that were not recovered yet. */
   readonly missing: boolean;
 }
 
 export interface RedisReport {
-  /** Without its secrets. */
+  /** The address without secrets. */
   readonly address: string;
   readonly connected: boolean;
-  /** Why the last try failed; null where nothing is wrong. */
+  /** Why the last attempt failed; null when nothing is wrong. */
   readonly reason: string | null;
-  /** Times that a connection came back after it was lost. */
+  /** How often a lost connection was restored. */
   readonly reconnects: number;
-  /** How long it took to answer lately; null where it did not. */
+  /** The recent round trip; null when there was no answer. */
   readonly roundTrip: number | null;
-  /** How far our clock is ahead of its clock, and by how much that may be wrong; null where it is not known. */
+  /** How far our clock is ahead of its clock, and the uncertainty of that; null when it is not known. */
   readonly clockOffset: number | null;
   readonly clockUncertainty: number | null;
 }
@@ -202,7 +202,7 @@ export interface WorkerReport {
   readonly node: string;
   readonly pid: number;
   readonly uptime: number;
-  /** Why nobody should be sent to it; one that did not answer says so here. */
+  /** Why it is not ready; for example, that it did not answer. */
   readonly unready: string | null;
   readonly process: ProcessReport;
   readonly connections: number;

@@ -1,4 +1,4 @@
-/** Puts together what a process tells of itself, from its parts. */
+/** Creates the report of a process from its parts. */
 
 import type { Clock } from "../../base/clock.ts";
 import { VERSION } from "../../base/version.ts";
@@ -28,11 +28,11 @@ import {
   type RedisReport,
 } from "./report.ts";
 
-/** For how long a report is given to whoever asks, ms: many who look cost as much as one. */
+/** How long a report is reused, ms: many readers cost as much as one. */
 const CACHE_TIME = 200;
 const MICROS = 1_000;
 
-/** What there is to tell of. */
+/** The parts of a process that the report describes. */
 export interface ReporterParts {
   readonly node: string;
   readonly clock: Clock;
@@ -63,7 +63,7 @@ export class Reporter {
     this.#rates.close();
   }
 
-  /** The process as it is, or was a moment ago. */
+  /** The current report, or one that is at most {@link CACHE_TIME} old. */
   report(): Promise<NodeReport> {
     const now = this.#parts.clock.millis();
     if (this.#report === undefined || now - this.#madeAt >= CACHE_TIME) {
@@ -143,7 +143,7 @@ export class Reporter {
   }
 }
 
-/** NaN is what is not known. */
+/** Unknown values are NaN in the counters and null in the report. */
 function known(value: number): number | null {
   return Number.isNaN(value) ? null : value;
 }

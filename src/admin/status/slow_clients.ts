@@ -1,20 +1,20 @@
-/** Finds the slowest of all connections, and says of each what is wrong with it. */
+/** Finds the slowest connections, and describes what is wrong with each. */
 
 import type { OutboundConnection } from "../../gateway/session/outbound_connection.ts";
 import type { Session } from "../../gateway/session/session.ts";
 import { bytes, duration } from "./format.ts";
 import type { ClientReport } from "./report.ts";
 
-/** Connections that are looked at before sockets and the bus are served again: well under a millisecond's worth. */
+/** Connections per slice, before sockets and the bus are served again: well under a millisecond. */
 const SLICE = 1_000;
-/** What is behind by no more than this, ms, has nothing wrong with it. */
+/** A connection that is behind by at most this, ms, has no problem. */
 const SMALL_DELAY = 100;
-/** A ping that has been out for so long, ms, is one that is not answered. */
+/** After so long, ms, a ping counts as not answered. */
 const UNANSWERED = 1_000;
-/** A trip this many times as long as the bare one, or more, is long because of what is read slowly before it. */
+/** A round trip of at least this multiple of the bare one is long because the client reads queued data slowly. */
 const QUEUED_TRIPS = 2;
 
-/** What is looked at of a session. */
+/** The part of a session that is read here. */
 export type InspectedSession = Pick<Session, "id" | "address" | "agent" | "openedAt" | "symbols" | "interval"> & {
   readonly outbound: Pick<
     OutboundConnection,
@@ -27,16 +27,16 @@ export type InspectedSession = Pick<Session, "id" | "address" | "agent" | "opene
   };
 };
 
-/** A session and how far it was behind when it was looked at, ms. */
+/** A session and how far it was behind when it was read, ms. */
 interface RankedSession {
   readonly session: InspectedSession;
   readonly behind: number;
 }
 
 /**
- * Ten thousand connections take a few milliseconds, in slices; those that come or go meanwhile are in it or not.
- * @param count how many of the slowest are wanted; the slowest comes first
- * @param now gives ms of the clock
+ * Ten thousand connections take a few milliseconds, in slices; connections that open or close meanwhile may be missing.
+ * @param count the number of results; the slowest is first
+ * @param now returns milliseconds of the clock
  */
 export async function slowestClients(
   sessions: Iterable<InspectedSession>,
@@ -56,7 +56,7 @@ export async function slowestClients(
   return open.map(({ session }) => reportClient(session, time));
 }
 
-/** Puts it where it belongs among the slowest so far, if it does. */
+/** Inserts a session into the slowest so far, if it is slower than one of them. */
 function insertRanked(slowest: RankedSession[], place: RankedSession, count: number): void {
   if (slowest.length === count) {
     if (count === 0 || place.behind <= slowest[count - 1].behind) return;
@@ -67,7 +67,7 @@ function insertRanked(slowest: RankedSession[], place: RankedSession, count: num
   slowest.splice(at, 0, place);
 }
 
-/** How one connection does. */
+/** The report of one connection. */
 export function reportClient(session: InspectedSession, now: number): ClientReport {
   const { outbound } = session;
   const { window, conflating } = outbound;
@@ -99,12 +99,12 @@ export function reportClient(session: InspectedSession, now: number): ClientRepo
   return { ...report, why: why(report) };
 }
 
-/** NaN is what is not known. */
+/** Unknown values are NaN in the counters and null in the report. */
 function known(value: number): number | null {
   return Number.isNaN(value) ? null : value;
 }
 
-/** What is wrong with a connection, in words for whoever is on call; empty where nothing is. */
+/** What is wrong with a connection, in words for the operator; empty when nothing is. */
 export function why(client: Omit<ClientReport, "why">): string {
   const { unanswered, roundTrip, bareRoundTrip, behind, conflating, reads, held } = client;
   if (unanswered !== null && unanswered > UNANSWERED + (bareRoundTrip ?? 0))

@@ -1,19 +1,20 @@
-/** What a server says on standard output when it runs, and how it ends when there is a fault of its own. */
+/** The start message of a server on standard output, and its end after an internal fault. */
 import type { Logger } from "pino";
 import { printable } from "../../base/printable.ts";
 import { withoutSecrets } from "../../log/secrets.ts";
 
 /**
- * Prints where things are. Standard output may be kept as the log is, so it holds no secrets; its reader may be gone.
+ * Prints the addresses of a server. Standard output may be stored like a log, so secrets are removed; its reader may be
+ * gone.
  */
 export function announce(lines: readonly string[]): void {
   process.stdout.on("error", () => {
-    // A reader that has gone (`| head`) is none of a server's business.
+    // A reader that closed the pipe (`| head`) is no error of a server.
   });
   process.stdout.write(`${withoutSecrets(lines.map(printable).join("\n"))}\n`);
 }
 
-/** A fault of ours is one line of the log, as everything else is, and the end: whoever supervises starts us again. */
+/** An internal fault is logged as one line and ends the process: the supervisor starts it again. */
 export function endOnFault(log: Logger): void {
   process.on("uncaughtException", (error, origin) => {
     log.fatal({ err: error, origin }, "a fault of Tickgate's; ending");

@@ -1,4 +1,4 @@
-/** The commands that serve: `all`, `gateway` and `feed` are the same parts, more or fewer of them. */
+/** The server commands `all`, `gateway` and `feed`: each runs some of the same parts. */
 
 import { createMetrics } from "../../admin/metrics/metrics.ts";
 import { AdminServer, type AdminSource } from "../../admin/server.ts";
@@ -18,22 +18,22 @@ import { announce, endOnFault } from "./announce.ts";
 import { untilSignal } from "./signals.ts";
 import { WorkerLink, workerNumber } from "./worker_link.ts";
 
-/** What `tickgate all` runs when no feed is named. */
+/** The feed of `tickgate all` when none is named. */
 const DEFAULT_FEED = "sim:?symbols=1000&rate=20000";
 
-/** How long a process that has stopped may take to end by itself, ms. */
+/** The time for a stopped process to end by itself, ms. */
 const LINGER = 1_000;
 
-/** Which parts a command has. */
+/** The parts of a command. */
 export interface Parts {
   readonly gateway: boolean;
   readonly feeds: boolean;
 }
 
 /**
- * Runs the parts until SIGTERM or SIGINT; then ends in the order in which nothing is lost. A second signal ends at
- * once.
- * @throws UsageError when something is wrong that the user can put right
+ * Runs the parts until SIGTERM or SIGINT; then stops them in an order in which nothing is lost. A second signal ends
+ * the process at once.
+ * @throws UsageError for a mistake that the user can correct
  */
 export async function runServers(line: CommandLine, parts: Parts): Promise<void> {
   if (line.operands.length > 0) throw new UsageError(`${JSON.stringify(line.operands[0])} is no setting; see --help`);
@@ -82,7 +82,7 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
   };
   const ended = link ? link.untilStop() : untilSignal(log);
   try {
-    // Before anything can say that it is ready: whoever hears of it must be able to ask.
+    // The admin port opens first: a process that reports "started" must answer health checks.
     const adminPort = link ? undefined : await admin.listen(settings.adminHost, settings.adminPort);
     const port = await gateway?.start(link !== undefined);
     for (const feed of feeds) feed.start();
@@ -98,11 +98,11 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
   await gateway?.drain();
   await stop();
   log.info("stopped");
-  // Everything is closed; should a connection of a library's linger all the same, it does not keep the process.
+  // Everything is closed; a connection of a library that stays open must not keep the process running.
   setTimeout(() => process.exit(), LINGER).unref();
 }
 
-/** The settings as they are for this process: one of several has a name of its own, and no more files than it may. */
+/** The settings of this process: a worker has its own name, and connections fit into the limit on open files. */
 function ownSettings(settings: Settings, worker: number | undefined): Settings {
   const node = worker === undefined ? settings.node : `${settings.node}-${worker}`;
   return { ...settings, node, maxConnections: planSockets(settings.maxConnections).connections };

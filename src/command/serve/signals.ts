@@ -1,9 +1,9 @@
-/** How a person or a supervisor ends a command. */
+/** The signals that end a command. */
 import type { Logger } from "pino";
 
 /**
- * Signals in this many milliseconds are one. Ctrl-C reaches every process of the terminal's command, and those that
- * started us (npm, bin/tickgate.js) pass on what they get.
+ * Signals within this time count as one, in milliseconds. Ctrl-C reaches every process of the terminal's command, and
+ * the processes that started us (npm, bin/tickgate.js) forward it as well.
  */
 export const SAME_SIGNAL = 500;
 

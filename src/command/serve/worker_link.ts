@@ -1,13 +1,13 @@
-/** What the processes of `tickgate gateway --workers N` say to each other, over the channel that Node gives them. */
+/** The messages between the processes of `tickgate gateway --workers N`, over Node's IPC channel. */
 import cluster from "node:cluster";
 import type { AdminSource } from "../../admin/server.ts";
 import type { NodeReport } from "../../admin/status/report.ts";
 import type { TraceLine, TraceOutput, TraceRequest } from "../../gateway/latency/tracer.ts";
 
-/** Which worker a process is, in its environment: 1 to N. It stays when the worker is started again. */
+/** The environment name with the number of a worker: 1 to N. A restarted worker keeps its number. */
 export const WORKER_ENV = "TICKGATE_WORKER";
 
-/** What a worker can be asked, and what it answers. */
+/** The questions to a worker, with the types of their answers. */
 export interface Answers {
   /** Why it is not ready; null when it is. */
   readonly unready: string | null;
@@ -16,39 +16,39 @@ export interface Answers {
   readonly report: NodeReport;
 }
 
-/** From the supervisor to a worker. */
+/** A message from the supervisor to a worker. */
 export type Ask =
   | { readonly ask: keyof Answers; readonly number: number }
   | { readonly ask: "trace"; readonly number: number; readonly request: TraceRequest }
   | { readonly ask: "untrace"; readonly number: number }
   | { readonly ask: "stop" };
 
-/** From a worker to the supervisor; an answer carries the number of what was asked, and nothing where that failed. */
+/** A message from a worker to the supervisor; an answer has the number of its question, and no value when it failed. */
 export type Tell =
   | { readonly tell: "listening" }
   | { readonly tell: "answer"; readonly number: number; readonly answer?: Answers[keyof Answers] }
   | TraceTell;
 
-/** Of a trace: a line of it, or why there is none. */
+/** An event of a trace: a line, or the reason of a refusal. */
 export type TraceTell =
   | { readonly tell: "trace"; readonly number: number; readonly line: TraceLine }
   | { readonly tell: "no trace"; readonly number: number; readonly reason: string };
 
-/** The number of this worker, or undefined in a process that is none. */
+/** The number of this worker; undefined in a process that is none. */
 export function workerNumber(env: NodeJS.ProcessEnv = process.env): number | undefined {
   return cluster.isWorker ? Number(env[WORKER_ENV]) : undefined;
 }
 
-/** A worker's end: in the place of an admin port of its own. */
+/** A worker's end of the channel, instead of an admin port of its own. */
 export class WorkerLink {
   readonly #source: AdminSource;
   readonly #stopped: Promise<void>;
-  /** What ends each trace, by its number. */
+  /** The functions that end each trace, by its number. */
   readonly #traces = new Map<number, () => void>();
 
   constructor(source: AdminSource) {
     this.#source = source;
-    // Ctrl-C reaches the whole group; it is the supervisor's to say when the workers end.
+    // Ctrl-C reaches the whole process group; only the supervisor decides when workers end.
     process.on("SIGINT", () => {});
     this.#stopped = new Promise((resolve) => {
       process.on("SIGTERM", () => resolve());
@@ -66,12 +66,12 @@ export class WorkerLink {
     });
   }
 
-  /** Tells the supervisor that clients can come. */
+  /** Tells the supervisor that this worker accepts clients. */
   listening(): void {
     this.#tell({ tell: "listening" });
   }
 
-  /** Resolves when the worker is to end: it is told to, or the supervisor has died. */
+  /** Resolves when the supervisor tells the worker to end, or died. */
   untilStop(): Promise<void> {
     return this.#stopped;
   }
@@ -114,7 +114,7 @@ export class WorkerLink {
     }
   }
 
-  /** @returns whether the channel takes more now */
+  /** @returns whether the channel accepts more now */
   #tell(message: Tell): boolean {
     return process.connected && process.send?.(message) === true;
   }

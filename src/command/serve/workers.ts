@@ -1,6 +1,7 @@
 /**
- * The supervisor of `tickgate gateway --workers N`: N processes share one port, which the kernel spreads connections
- * over (SO_REUSEPORT). One that crashes is started again, later each time; one that cannot start ends them all.
+ * The supervisor of `tickgate gateway --workers N`: N processes share one port, and the kernel distributes
+ * connections over them (SO_REUSEPORT). A worker that crashes is started again with a growing delay; one that cannot
+ * start ends them all.
  */
 import cluster, { type Worker } from "node:cluster";
 import type { Logger } from "pino";
@@ -20,13 +21,13 @@ import { announce, endOnFault } from "./announce.ts";
 import { untilSignal } from "./signals.ts";
 import { type Answers, type Ask, type Tell, type TraceTell, WORKER_ENV } from "./worker_link.ts";
 
-/** How long a worker has to answer, ms; one that does not is left out. */
+/** The longest time for a worker's answer, ms; later answers are left out. */
 const ANSWER_TIME = 2_000;
 /** The first and the longest wait before a crashed worker is started again, ms. */
 const RESTART_WAIT = [100, 10_000] as const;
-/** A worker that has run for so long, ms, has proved good: its next crash is a first one. */
+/** After running for so long, ms, the next crash of a worker counts as the first. */
 const PROVED_GOOD = 30_000;
-/** How long workers may take to end beyond the drain, ms, before they are killed. */
+/** The time for workers to end after the drain, ms, before they are killed. */
 const END_TIME = 10_000;
 
 type Answer = Answers[keyof Answers] | undefined;
@@ -40,7 +41,7 @@ interface Place {
 }
 
 /**
- * Runs the workers until SIGTERM or SIGINT, or until one cannot start: then with its exit code.
+ * Runs the workers until SIGTERM or SIGINT, or until one cannot start; then it ends with that worker's exit code.
  * @throws UsageError when the port or the admin port cannot be listened on
  */
 export async function runWorkers(line: CommandLine): Promise<void> {
@@ -71,7 +72,7 @@ class Supervisor implements AdminSource {
   readonly #places: Place[];
   readonly #metrics: () => Promise<MetricsPage>;
   readonly #answers = new Map<number, (answer: Answer) => void>();
-  /** Who is told of each trace, by its number. */
+  /** The output of each trace, by its number. */
   readonly #traces = new Map<number, (tell: TraceTell) => void>();
   #nextAsk = 1;
   #restarts = 0;
@@ -103,7 +104,7 @@ class Supervisor implements AdminSource {
   }
 
   start(): void {
-    // The last of two flags counts: the port was free a moment ago, or was chosen by the system.
+    // The last of two flags counts: this is the free port that was found, or that the system chose.
     cluster.setupPrimary({ args: [...process.argv.slice(2), `--port=${this.#port}`] });
     for (const place of this.#places) this.#fork(place);
   }
@@ -121,13 +122,13 @@ class Supervisor implements AdminSource {
     announce(lines);
   }
 
-  /** Ready when a worker was, the last time that one was asked: the kernel sends nobody to one that is not there. */
+  /** Ready when a worker was ready at its last answer: the kernel sends no client to a worker that is not running. */
   unready(): string | undefined {
     if (this.#stopping) return "draining";
     return this.#unready;
   }
 
-  /** What the workers said of themselves when last asked; asked again each second. */
+  /** The last reports of the workers, refreshed each second. */
   #unready: string | undefined = "no worker is running";
   #look: NodeJS.Timeout | undefined;
 
@@ -152,7 +153,7 @@ class Supervisor implements AdminSource {
     return mergeReports(head, answers, this.#settings.statusClients);
   }
 
-  /** A trace is of one worker: the one that has the session, or, where none is named, the first that runs. */
+  /** A trace runs at one worker: the one with the session, or, when none is named, the first that runs. */
   async trace(request: TraceRequest, output: TraceOutput): Promise<(() => void) | string> {
     const { node } = this.#settings;
     const { session } = request;
@@ -184,7 +185,7 @@ class Supervisor implements AdminSource {
     });
   }
 
-  /** Ends all workers: each drains; what has not ended by then is killed. */
+  /** Ends all workers: each drains; those that do not end in time are killed. */
   async stop(): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#look);
@@ -218,7 +219,7 @@ class Supervisor implements AdminSource {
       const listened = place.listening;
       place.listening = false;
       if (this.#stopping) return;
-      // Exit code 2: something that only the user can put right, and has been told of.
+      // Exit code 2: a mistake that only the user can correct, already reported.
       if (!listened && code === 2) return this.#fail(2);
       if (performance.now() - startedAt > PROVED_GOOD) place.backoff.reset();
       const wait = Math.round(place.backoff.next());
@@ -240,7 +241,7 @@ class Supervisor implements AdminSource {
     }, wait);
   }
 
-  /** Asks every worker; undefined of those that do not run, or do not answer in time. */
+  /** Asks every worker; undefined for those that do not run or do not answer in time. */
   #askAll<Q extends keyof Answers>(question: Q): Promise<(Answers[Q] | undefined)[]> {
     return Promise.all(
       this.#places.map(({ worker, listening }) =>
@@ -264,7 +265,7 @@ class Supervisor implements AdminSource {
   }
 
   #ask(worker: Worker, ask: Ask): void {
-    // One that has just died cannot be asked; its exit is dealt with as it comes.
+    // A worker that just died cannot be asked; its exit event follows.
     if (worker.isConnected()) worker.send(ask, () => {});
   }
 }

@@ -1,27 +1,27 @@
-/** Fits a table to a terminal: which columns there is room for, and how wide each is. */
+/** Fits a table to a terminal: selects the columns and their widths. */
 import { cut } from "./style.ts";
 
-/** What is known of a column. */
+/** The properties of a column. */
 export interface FittedColumn {
   readonly title: string;
-  /** Where there is no room, the highest is left out first. */
+  /** When there is no room, the column with the highest number is left out first. */
   readonly rank: number;
   readonly left?: boolean;
-  /** Whether it takes what room the others leave, cut where that is less than it has; one in a table. */
+  /** Whether it takes the remaining width, and is cut when that is too little; one column in a table. */
   readonly elastic?: boolean;
 }
 
-/** A column by its index, and how many characters it has. */
+/** The index of a column, and its width in characters. */
 export type Fitted = readonly [index: number, space: number];
 
 const GAP = 2;
-/** What an elastic column is cut to before columns that are less wanted are left out, and before it is itself. */
+/** The least width of an elastic column before other columns, and finally itself, are left out. */
 const COMFORT = 40;
 const LEAST = 16;
 
 export class TableFit {
   readonly #columns: readonly FittedColumn[];
-  /** By column, the widest that its cells have been: a table that breathes cannot be read. */
+  /** The widest cell of each column so far: a table whose widths change is hard to read. */
   readonly #widths: number[];
 
   constructor(columns: readonly FittedColumn[]) {
@@ -29,7 +29,7 @@ export class TableFit {
     this.#widths = columns.map(({ title }) => title.length);
   }
 
-  /** The columns for these rows of cells; the least wanted are left out first. */
+  /** The columns for these rows; the least important are left out first. */
   fit(rows: readonly (readonly string[])[], width: number): Fitted[] {
     let columns = this.#widths.map((widest, index): [number, number] => {
       for (const cells of rows) widest = Math.max(widest, cells[index].length);
@@ -61,7 +61,7 @@ export class TableFit {
 
   /**
    * A line of one row's cells.
-   * @param paint colours a cell once it has its width
+   * @param paint colours a cell after it has its width
    */
   line(columns: readonly Fitted[], cells: readonly string[], paint = (text: string, _index: number) => text): string {
     return columns

@@ -1,6 +1,5 @@
 /**
- * The terminal, lent out for what is live: alternate screen, no cursor, single keys. It is given back on every way
- * out of the process.
+ * The terminal in live mode: alternate screen, no cursor, single keys. Its state is restored however the process ends.
  */
 import type { ReadStream, WriteStream } from "node:tty";
 
@@ -11,7 +10,7 @@ export class Screen {
   readonly #out: WriteStream;
   readonly #in: ReadStream;
   readonly #leave = () => this.leave();
-  /** What stands on the screen, line by line. */
+  /** The lines on the screen. */
   #shown: readonly string[] = [];
   #entered = false;
 
@@ -29,14 +28,14 @@ export class Screen {
   }
 
   /**
-   * Takes the terminal.
-   * @param key is called with what is typed
-   * @param resized is called when the terminal has another size
+   * Begins live mode.
+   * @param key called with the typed text
+   * @param resized called when the terminal has another size
    */
   enter(key: (text: string) => void, resized: () => void): void {
     this.#entered = true;
     process.on("exit", this.#leave);
-    // Before the trace is printed, which would be lost with the alternate screen.
+    // Restore the terminal before the stack trace is printed: it would be lost with the alternate screen.
     process.on("uncaughtExceptionMonitor", this.#leave);
     this.#out.write(ENTER);
     this.#out.on("resize", () => {
@@ -51,21 +50,21 @@ export class Screen {
     this.#in.on("data", (text) => key(String(text)));
   }
 
-  /** Shows these lines; only those that differ are written. A terminal that does not keep up is left alone. */
+  /** Shows lines; only changed lines are written. Nothing is written to a terminal that does not keep up. */
   draw(lines: readonly string[]): void {
     if (!this.#entered || this.#out.writableNeedDrain) return;
     let text = "";
     for (let index = 0; index < Math.max(lines.length, this.#shown.length); index++) {
       const line = lines[index] ?? "";
-      // Erased first: behind a line of full width the cursor stands on its last character.
+      // Erase before writing: after a line of full width the cursor is on its last character.
       if (line !== this.#shown[index]) text += `\x1b[${index + 1};1H\x1b[K${line}\x1b[0m`;
     }
     this.#shown = lines;
-    // One synchronised update, where the terminal knows of such: no torn rows.
+    // One synchronised update, if the terminal supports it, so that no row is half drawn.
     if (text) this.#out.write(`\x1b[?2026h${text}\x1b[?2026l`);
   }
 
-  /** Gives the terminal back. */
+  /** Ends live mode and restores the terminal. */
   leave(): void {
     if (!this.#entered) return;
     this.#entered = false;

@@ -1,6 +1,6 @@
 /**
- * Colours for what is shown on a terminal, or none. All text has one cell a character. Whatever is shown in a table or
- * on a line of its own goes through {@link cut}, before it is coloured.
+ * Colours for a terminal, or none. Each character of a text takes one cell. Text in a table or on a line of its own
+ * must pass {@link cut} before it is coloured.
  */
 
 import { printable } from "../../base/printable.ts";
@@ -12,7 +12,7 @@ export interface Style {
   move(text: string, move: number): string;
   /** @param value `+1.2%` or `-1.2%` */
   sign(text: string, value: string): string;
-  /** Of a price that is not live. */
+  /** For a price that is not live. */
   old(text: string): string;
   state(text: string, state: Quote["state"]): string;
   good(text: string): string;
@@ -41,7 +41,7 @@ export const COLOURED: Style = {
   bad: sgr("1;31"),
 };
 
-/** For terminals without colours (`NO_COLOR`): words say it all. */
+/** For terminals without colours (`NO_COLOR`): the text alone is enough. */
 export const PLAIN_STYLE: Style = {
   title: same,
   move: same,
@@ -53,7 +53,7 @@ export const PLAIN_STYLE: Style = {
   bad: same,
 };
 
-/** A text as it is safe to show, in at most so many characters, its end left out where it is longer. */
+/** A printable form of a text, cut to at most so many characters. */
 export function cut(text: string, space: number): string {
   // What is printable has half the length at least: no more is looked through, however long the text is.
   const shown = printable(text.slice(0, 2 * space + 2));

@@ -5,7 +5,7 @@ import type { Settings } from "../../settings/settings.ts";
 import type { FittedColumn } from "../terminal/fit.ts";
 import type { TopNode } from "./node.ts";
 
-/** How a cell is to be coloured. */
+/** The colour of a cell. */
 export type Mood = "good" | "warn" | "bad" | undefined;
 
 export interface TopColumn<Row> extends FittedColumn {
@@ -13,10 +13,10 @@ export interface TopColumn<Row> extends FittedColumn {
   mood?(row: Row): Mood;
 }
 
-/** What a column shows where there is nothing to show. */
+/** The text of an empty cell. */
 const NONE = "-";
 
-/** What a node told before it went silent says nothing of now. */
+/** The last report of a node that no longer answers is not current. */
 function ofReport(read: (report: NodeReport) => string): (node: TopNode) => string {
   return ({ report, failure: silence }) => (report && silence === undefined ? read(report) : NONE);
 }
@@ -87,13 +87,13 @@ function moodOf(node: TopNode): Mood {
   return stateOf(node) === "ready" ? "good" : "bad";
 }
 
-/** A gateway hears ticks, a feed makes them. */
+/** A gateway receives ticks, a feed publishes them. */
 function ticksIn({ gateway, feeds }: NodeReport): string {
   if (gateway) return amount(gateway.rates.ticksIn);
   return amount(feeds.reduce((sum, { published }) => sum + (published?.ticks ?? 0), 0));
 }
 
-/** A feed as one node publishes or hears it. */
+/** A feed as one node publishes or receives it. */
 export interface FeedRow extends FeedReport {
   readonly node: string;
 }
@@ -158,7 +158,7 @@ export const CLIENT_COLUMNS: readonly TopColumn<ClientReport>[] = [
   { title: "session", rank: 5, left: true, text: ({ session }) => session },
 ];
 
-/** In what orders clients can stand: by what, the largest first. */
+/** The orders of clients: by which value, the largest first. */
 export type ClientOrder = Settings["topSort"];
 export const CLIENT_ORDERS: Readonly<Record<ClientOrder, (client: ClientReport) => number>> = {
   behind: ({ behind }) => behind,

@@ -1,36 +1,36 @@
-/** A node that `tickgate top` looks at: what it tells of itself, asked for again and again, or why it does not. */
+/** A node of `tickgate top`: its last report, or why it does not answer. */
 import { type NodeReport, REPORT_VERSION } from "../../admin/status/report.ts";
 
-/** How long a node may take to answer, ms. */
+/** The longest time for an answer, ms. */
 const TIMEOUT = 2_000;
-/** The largest report that is read, bytes: a thousand clients and a thousand shards are a tenth of it. */
+/** The largest report, bytes: a thousand clients and a thousand shards are a tenth of it. */
 const MAX_REPORT_BYTES = 8_388_608;
 
 export class TopNode {
-  /** Where its admin port is: `http://host:port`. */
+  /** The address of its admin port: `http://host:port`. */
   readonly url: string;
-  /** What it told last; it stays when the node does not answer any more. */
+  /** Its last report; it is kept when the node no longer answers. */
   report: NodeReport | undefined;
-  /** Why it does not answer; undefined while it does. */
+  /** Why it does not answer; undefined when it does. */
   failure: string | undefined;
-  /** Since when it has not answered, ms of the monotonic clock. */
+  /** When it first did not answer, milliseconds of the monotonic clock. */
   failingSince: number | undefined;
 
   constructor(url: string) {
     this.url = url;
   }
 
-  /** What it is called: its own name, once it is known. */
+  /** Its name, or its address before the first report. */
   get name(): string {
     return this.report?.node ?? this.url.replace(/^https?:\/\//, "");
   }
 
-  /** Its name, if that is known, and where it is. */
+  /** Its name, if it is known, and its address. */
   get location(): string {
     return this.report ? `${this.report.node} at ${this.url}` : this.url;
   }
 
-  /** Asks once. Never rejects. */
+  /** Requests the report once. Never rejects. */
   async refresh(): Promise<void> {
     const asked = performance.now();
     try {
@@ -54,8 +54,8 @@ async function fetchReport(url: string): Promise<NodeReport> {
 }
 
 /**
- * The body of an answer.
- * @throws Error when it has more than so many bytes
+ * Reads the body of an answer.
+ * @throws Error when it has more than `most` bytes
  */
 export async function readText(response: Response, most: number): Promise<string> {
   const chunks: Uint8Array[] = [];
@@ -68,7 +68,7 @@ export async function readText(response: Response, most: number): Promise<string
   return Buffer.concat(chunks).toString();
 }
 
-/** `fetch` says only that it failed, and beside it why. */
+/** Returns the reason of a failure: the error of `fetch` has it only in its cause. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.name === "TimeoutError") return `no answer within ${TIMEOUT / 1_000} s`;

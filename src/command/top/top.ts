@@ -1,4 +1,4 @@
-/** `tickgate top [ADMIN-URL…]`: what nodes tell of themselves, side by side, once a second or once. */
+/** `tickgate top [ADMIN-URL…]`: the reports of nodes side by side, each second or once. */
 import type { CommandLine } from "../../settings/command_line.ts";
 import { UsageError } from "../../settings/option.ts";
 import { say } from "../terminal/lines.ts";
@@ -8,22 +8,22 @@ import { TopNode } from "./node.ts";
 import { TopView } from "./view.ts";
 
 const DEFAULT_URL = "http://127.0.0.1:9090";
-/** How often nodes are asked, ms. */
+/** The interval of requests to nodes, ms. */
 const PERIOD = 1_000;
-/** The most nodes that are looked at. */
+/** The most nodes that are shown. */
 const MOST_NODES = 100;
-/** What is said of the keys. */
+/** The help line about the keys. */
 const HINT = "   (s: sort, up and down: scroll, q: quit)";
 const ESCAPE = "\x1b";
-/** One key of several that came at once: what an arrow sends, or a character. */
+/** One key of an input with several: the sequence of an arrow key, or a character. */
 const KEY = new RegExp(`${ESCAPE}\\[[\\d;]*[A-Z~]|.`, "gs");
-/** The width of what is printed where there is no terminal to fit it to. */
+/** The width of the output when it is no terminal. */
 const PAGE_WIDTH = 160;
 
 /**
- * Shows nodes until it is told to end, or once where the output is no terminal. Ends with exit code 1 when none of
- * them answers.
- * @throws UsageError when something is no address, or there are too many
+ * Shows nodes until a key or a signal, or once when the output is no terminal. Ends with exit code 1 when no node
+ * answers.
+ * @throws UsageError when an operand is no address, or there are too many
  */
 export async function run({ settings, operands }: CommandLine): Promise<void> {
   if (operands.length > MOST_NODES) throw new UsageError(`top shows ${MOST_NODES} nodes at most`);
@@ -42,13 +42,13 @@ export async function run({ settings, operands }: CommandLine): Promise<void> {
   if (isLive) return watch(nodes, view);
   const lines = view.draw(nodes, process.stdout.columns || PAGE_WIDTH, Number.MAX_SAFE_INTEGER, performance.now());
   process.stdout.on("error", () => {
-    // A reader that has gone (`| head`) is no error.
+    // A reader that closed the pipe (`| head`) is no error.
   });
   process.stdout.write(`${lines.map((line) => line.trimEnd()).join("\n")}\n`);
 }
 
 /**
- * The address of an admin port as people write it: a scheme and a path may be left out.
+ * Parses the address of an admin port; scheme and path are optional.
  * @throws UsageError
  */
 export function adminUrl(text: string): string {
@@ -59,14 +59,14 @@ export function adminUrl(text: string): string {
   return url.origin;
 }
 
-/** Shows them live, until a key or a signal ends it. */
+/** Shows nodes live, until a key or a signal. */
 async function watch(nodes: readonly TopNode[], view: TopView): Promise<void> {
   const screen = new Screen(process.stdout, process.stdin);
   const draw = () => screen.draw(view.draw(nodes, screen.width, screen.height, performance.now(), HINT));
   await new Promise<void>((end) => {
     const keys = new Map<string, () => void>([
       ["q", end],
-      // In raw mode Ctrl-C is a character and no signal.
+      // In raw mode Ctrl-C is a character, not a signal.
       ["\x03", end],
       ["s", () => view.nextOrder()],
       [`${ESCAPE}[A`, () => view.scroll(-1)],
@@ -75,7 +75,7 @@ async function watch(nodes: readonly TopNode[], view: TopView): Promise<void> {
       [`${ESCAPE}[6~`, () => view.scroll(10)],
     ]);
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => end());
-    // A terminal that has gone is no place to tell of it.
+    // An error cannot be shown on a terminal that is closed.
     process.stdout.on("error", () => end());
     screen.enter((text) => {
       for (const [key] of text.matchAll(KEY)) keys.get(key)?.();
@@ -88,7 +88,7 @@ async function watch(nodes: readonly TopNode[], view: TopView): Promise<void> {
   process.exit();
 }
 
-/** Asks a node again and again, one question at a time. */
+/** Requests the report of a node at each interval, one request at a time. */
 function follow(node: TopNode, told: () => void): void {
   const turn = async () => {
     await node.refresh();

@@ -1,4 +1,4 @@
-/** What `tickgate top` shows: what stands out, nodes side by side, feeds, and the slowest clients of them all. */
+/** The view of `tickgate top`: problems, nodes side by side, feeds, and the slowest clients of all nodes. */
 import { duration, whole } from "../../admin/status/format.ts";
 import { problemsOf } from "../../admin/status/problems.ts";
 import type { ClientReport } from "../../admin/status/report.ts";
@@ -15,12 +15,12 @@ import {
 } from "./columns.ts";
 import type { TopNode } from "./node.ts";
 
-/** Lines of what stands out; more are counted. */
+/** The most lines of problems; further ones are counted. */
 const MOST_PROBLEMS = 8;
-/** Lines that the clients have at least, their titles among them, where the screen is small. */
+/** The fewest lines of the table of clients, titles included, on a small screen. */
 const LEAST_CLIENTS = 4;
 
-/** A table and what remembers its widths. */
+/** A table with its column widths. */
 class View<Row> {
   readonly #columns: readonly TopColumn<Row>[];
   readonly #fit: TableFit;
@@ -48,7 +48,7 @@ class View<Row> {
 
 export class TopView {
   order: ClientOrder = "behind";
-  /** How many of the clients have been scrolled past. */
+  /** The number of clients above the visible part. */
   #offset = 0;
   readonly #style: Style;
   readonly #nodes: View<TopNode>;
@@ -62,7 +62,7 @@ export class TopView {
     this.#clients = new View(CLIENT_COLUMNS, style);
   }
 
-  /** The next order of the clients. */
+  /** Changes the order of the clients. */
   nextOrder(): void {
     const orders = Object.keys(CLIENT_ORDERS) as ClientOrder[];
     this.order = orders[(orders.indexOf(this.order) + 1) % orders.length];
@@ -76,8 +76,8 @@ export class TopView {
 
   /**
    * The lines for a terminal of so many columns and rows.
-   * @param now ms of the monotonic clock
-   * @param hint what is said of the keys
+   * @param now milliseconds of the monotonic clock
+   * @param hint the help line about the keys
    */
   draw(nodes: readonly TopNode[], width: number, height: number, now: number, hint = ""): string[] {
     const top = [...this.#problems(nodes, width, now), ...this.#nodes.draw(nodes, width), ""];
@@ -86,7 +86,7 @@ export class TopView {
     const clients = this.#sorted(nodes);
     const room = Math.max(LEAST_CLIENTS, height - top.length);
     const above = top.slice(0, Math.max(0, height - room));
-    // Never past the last page.
+    // Not past the last page.
     this.#offset = Math.min(this.#offset, Math.max(0, clients.length - (room - 2)));
     const shown = clients.slice(this.#offset, this.#offset + room - 2);
     return [
@@ -117,7 +117,7 @@ export class TopView {
 
   #sorted(nodes: readonly TopNode[]) {
     const by = CLIENT_ORDERS[this.order];
-    // What a node told before it went silent says nothing of now.
+    // The last report of a node that no longer answers is not current.
     return nodes
       .flatMap(({ report, failure: silence }) => (silence === undefined ? (report?.gateway?.clients ?? []) : []))
       .sort((a, b) => by(b) - by(a));
@@ -137,7 +137,7 @@ function plural(count: number, word: string): string {
   return `${whole(count)} ${word}${count === 1 ? "" : "s"}`;
 }
 
-/** Every feed at every node that has something to say of it: who leads it first. */
+/** Every feed at every node that reports it: its leader first. */
 function feedRows(nodes: readonly TopNode[]): FeedRow[] {
   const rows = nodes.flatMap(({ name, report, failure: silence }) =>
     silence === undefined ? (report?.feeds ?? []).map((feed) => ({ node: name, ...feed })) : [],

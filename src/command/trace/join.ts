@@ -1,36 +1,36 @@
 /**
- * Puts together what is known of each tick that is traced: what the node says of it (applied, sent) and when it arrived
- * here. The parts come on two connections, in any order.
+ * Joins the data of each traced tick: the node's lines (applied, sent) and the arrival here. They come on two
+ * connections, in any order.
  */
 import type { AppliedLine, SentLine } from "../../gateway/latency/tracer.ts";
 
-/** The stages of a tick, in their order; `inbound` stands for the first three where the node cannot tell them apart. */
+/** The stages of a tick in order; `inbound` replaces the first three when the node cannot separate them. */
 export const TRACE_STAGES = ["inbound", "source", "feed", "bus", "interval", "server", "client", "network"] as const;
 export type TraceStage = (typeof TRACE_STAGES)[number];
 
-/** A tick that has arrived. All times in microseconds. */
+/** A tick that arrived. All times in microseconds. */
 export interface TracedTick {
   readonly kind: "tick";
   readonly seq: number;
   readonly eventTime: number;
-  /** How long each stage took that is known. */
+  /** The duration of each known stage. */
   readonly stages: Readonly<Partial<Record<TraceStage, number>>>;
-  /** From the event to the arrival here, by the node's clock. */
+  /** The time from the event to the arrival here, by the node's clock. */
   readonly total: number;
 }
 
-/** Ticks that a newer one replaced, from one seq to another. */
+/** A range of ticks, by seq, that a newer one replaced. */
 export interface ConflatedTicks {
   readonly kind: "conflated";
   readonly from: number;
   readonly to: number;
-  /** The one that replaced them. */
+  /** The seq of the tick that replaced them. */
   readonly by: number;
-  /** Where that was: before they came to the node, or here, by whose doing it was. */
+  /** Where they were replaced: before the node, or at the node, with the cause. */
   readonly why: "feed" | "interval" | "server" | "client";
 }
 
-/** A tick whose node left out what it had to say of it, since we did not read fast enough. */
+/** A tick without the node's lines: the node left them out because we read too slowly. */
 export interface UntoldTicks {
   readonly kind: "untold";
   readonly count: number;
@@ -38,7 +38,7 @@ export interface UntoldTicks {
 
 export type Traced = TracedTick | ConflatedTicks | UntoldTicks;
 
-/** Ticks of which something is known and not all; the oldest are given up. */
+/** The most incomplete ticks; the oldest is dropped. */
 const MOST_OPEN = 10_000;
 
 interface Open {
@@ -51,10 +51,10 @@ interface Open {
 export class TraceJoin {
   readonly #told: (traced: Traced) => void;
   readonly #open = new Map<number, Open>();
-  /** The last that was applied; 0 for none. */
+  /** The seq of the last applied tick; 0 for none. */
   #applied = 0;
 
-  /** @param told is called with each tick, once all of it is known */
+  /** @param told called with each tick when its data is complete */
   constructor(told: (traced: Traced) => void) {
     this.#told = told;
   }
@@ -67,7 +67,7 @@ export class TraceJoin {
     this.#add(applied.seq, { applied });
   }
 
-  /** What was applied before this one and has not been sent never will be. */
+  /** Ticks that were applied before this one and not sent will never be sent. */
   sent(sent: SentLine): void {
     const replaced: number[] = [];
     for (const [seq, open] of this.#open) {
@@ -86,7 +86,7 @@ export class TraceJoin {
     this.#add(sent.seq, { sent });
   }
 
-  /** @param at when, by the node's clock */
+  /** @param at the time by the node's clock */
   arrived(seq: number, at: number): void {
     this.#add(seq, { arrivedAt: at });
   }
@@ -108,7 +108,7 @@ function traced(applied: AppliedLine, sent: SentLine, arrivedAt: number): Traced
   const inbound =
     source === null || feed === null || bus === null ? { inbound: appliedAt - eventTime } : { source, feed, bus };
   const { interval, server, client } = sent;
-  // Clocks are known within a fraction of a round trip: nothing arrives before it is sent.
+  // Clock offsets are known within a fraction of a round trip: no tick may arrive before it is sent.
   const network = Math.max(0, arrivedAt - sent.sentAt);
   return {
     kind: "tick",
@@ -119,7 +119,7 @@ function traced(applied: AppliedLine, sent: SentLine, arrivedAt: number): Traced
   };
 }
 
-/** What the tick that replaced others waited for longest; they waited for the same. */
+/** The longest wait of the tick that replaced others; they waited for the same reason. */
 function longest({ interval, server, client }: SentLine): "interval" | "server" | "client" {
   if (client >= server && client >= interval) return client > 0 ? "client" : "interval";
   return server > interval ? "server" : "interval";

@@ -1,6 +1,6 @@
 /**
- * The two ends of a trace: a subscription at the gateway, as any client has one, and the node's own word at its admin
- * port.
+ * The two connections of a trace: a subscription at the gateway, as any client has one, and the node's trace at its
+ * admin port.
  */
 import { WebSocket } from "ws";
 import type { Clock } from "../../base/clock.ts";
@@ -10,37 +10,37 @@ import type { TraceLine } from "../../gateway/latency/tracer.ts";
 import { type Control, type Hello, MAX_FRAME_BYTES } from "../../protocol/messages.ts";
 import { readText, reasonOf } from "../top/node.ts";
 
-/** How long connecting, and each answer at the start, may take, ms. */
+/** The longest time to connect, and for each answer at the start, ms. */
 const TIMEOUT = 5_000;
-/** Pings by which the node's clock is found out, before the trace begins. */
+/** Pings that measure the node's clock before the trace begins. */
 const FIRST_PINGS = 8;
-/** The longest text of a refusal in bytes, and line of a trace in characters, that is read: they have a few hundred. */
+/** The longest refusal in bytes, and the longest line of a trace in characters: they have a few hundred. */
 const MAX_TEXT_LENGTH = 65_536;
-/** How often it is looked at afterwards, ms. */
+/** The interval of pings after that, ms. */
 const PING_INTERVAL = 1_000;
 
-/** Why a trace cannot be made, in words for whoever asked for it. */
+/** Why a trace is not possible, as a message for the user. */
 export class TraceError extends Error {
   override name = "TraceError";
 }
 
-/** What a subscription tells. */
+/** Receives the events of a subscription. */
 export interface ArrivalListener {
-  /** @param at when it was received, microseconds by the node's clock */
+  /** @param at time of receipt, microseconds by the node's clock */
   arrived(seq: number, at: number): void;
-  /** The symbol's handle is known: what comes next are its ticks. */
+  /** The symbol's handle is known: its ticks follow. */
   granted(interval: number): void;
-  /** The gateway has said how the symbol stands. @param reason why, if it has said that */
+  /** The gateway sent the state of the symbol. @param reason the reason, if it sent one */
   statusChanged(reason: string): void;
   ended(reason: string): void;
 }
 
-/** A client of the gateway, with one symbol. */
+/** A client of the gateway with one symbol. */
 export class TraceClient {
   readonly #socket: WebSocket;
   readonly #clock: Clock;
   readonly #offset = new ClockOffset();
-  /** Who waits for the next message of an op. */
+  /** The callbacks that wait for the next message of an op. */
   readonly #waiting = new Map<string, (control: Control) => void>();
   #listener: ArrivalListener | undefined;
   #handle = -1;
@@ -53,7 +53,7 @@ export class TraceClient {
     this.#clock = clock;
     socket.on("message", (data) => this.#receive(String(data), clock.micros()));
     socket.on("error", () => {
-      // A close follows.
+      // A close event follows.
     });
     socket.on("close", (code, reason) =>
       this.#listener?.ended(`the gateway has closed the connection (${code} ${reason})`),
@@ -61,7 +61,7 @@ export class TraceClient {
   }
 
   /**
-   * Connects, hears who the node is, and finds out how its clock stands to ours.
+   * Connects, waits for the node's hello, and measures the offset of its clock.
    * @throws TraceError
    */
   static async open(url: string, clock: Clock): Promise<TraceClient> {
@@ -71,7 +71,7 @@ export class TraceClient {
       maxPayload: MAX_FRAME_BYTES,
     });
     const client = new TraceClient(socket, clock);
-    // It may come with the answer to the upgrade.
+    // The hello may arrive together with the answer to the upgrade.
     const hello = client.#waitFor("hello");
     hello.catch(() => {});
     await new Promise<void>((resolve, reject) => {
@@ -87,7 +87,7 @@ export class TraceClient {
     return client;
   }
 
-  /** How far the node's clock is ahead of ours, and by how much that may be wrong, microseconds. */
+  /** How far the node's clock is ahead of ours, and the uncertainty of that, microseconds. */
   get skew(): { ahead: number; uncertainty: number } {
     return { ahead: -this.#offset.offset, uncertainty: this.#offset.uncertainty };
   }
@@ -148,7 +148,7 @@ export class TraceClient {
     if (value.op !== "subscribed") return;
     const [rejection] = value.rejected;
     if (rejection) return this.#listener?.ended(`${rejection.symbol} was not granted: ${rejection.message}`);
-    // A part of an answer may be without the one symbol that was asked for.
+    // A part of an answer may be without the requested symbol.
     const [granted] = value.symbols;
     if (!granted) return;
     this.#handle = granted[1];
@@ -157,8 +157,8 @@ export class TraceClient {
 }
 
 /**
- * The node's own word: calls back for each line, until it is ended.
- * @throws TraceError when it cannot be had
+ * Reads the node's trace: calls back for each line until the signal.
+ * @throws TraceError when the node does not deliver it
  */
 export async function followNode(
   admin: string,

@@ -14,13 +14,13 @@ import { type Traced, TraceJoin } from "./join.ts";
 import { followNode, TraceClient, TraceError } from "./link.ts";
 import { micros, TraceView } from "./view.ts";
 
-/** How long no tick may come before that is said, ms: at the beginning, and after a tick. */
+/** The time without a tick after which a note is printed, ms: at the start, and after a tick. */
 const FIRST_QUIET = 2_000;
 const QUIET = 10_000;
 
 /**
- * Traces as many ticks as are asked for, or until it is told to end. Ends with exit code 1 when it cannot be done.
- * @throws UsageError when there is not one symbol
+ * Traces the requested number of ticks, or until a signal. Ends with exit code 1 when the trace is not possible.
+ * @throws UsageError when there is not exactly one symbol
  */
 export async function run({ settings, operands }: CommandLine): Promise<void> {
   const [symbol, ...more] = operands;
@@ -104,7 +104,7 @@ function introduce({ symbol }: Wanted, node: string, session: string, interval: 
   print([`${symbol} through ${node} (session ${session}), at ${interval} ms; ${clock}`]);
 }
 
-/** Behind a balancer, the gateway that was met may be another than the one whose admin port was named. */
+/** Behind a balancer, the connection may lead to another gateway than the admin port. */
 function ofAnotherNode(error: unknown, { url, admin }: Wanted, node: string): unknown {
   if (
     !(error instanceof TraceError) ||

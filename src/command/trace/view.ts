@@ -1,13 +1,13 @@
-/** A trace as text: a line a tick, where its time went, and what it comes to. */
+/** A trace as text: one line a tick with its stages, and a summary. */
 import { TRACE_STAGES, type Traced, type TracedTick, type TraceStage } from "./join.ts";
 
 const SEQ_WIDTH = 10;
 const CELL_WIDTH = 10;
 const BAR_WIDTH = 32;
-/** Ticks of which the summary is made: more would be remembered for nothing. */
+/** The most ticks in the summary. */
 const MOST_TICKS = 100_000;
 
-/** The letter of each stage in a bar: its first, where no other has the same. */
+/** The letter of each stage in a bar: the first letter, unless another stage has it. */
 const LETTERS: Readonly<Record<TraceStage, string>> = {
   inbound: "=",
   source: "s",
@@ -32,12 +32,12 @@ export class TraceView {
   #untold = 0;
   #stages: readonly TraceStage[] = [];
 
-  /** How many ticks have been shown. */
+  /** The number of ticks shown. */
   get count(): number {
     return this.#ticks.length;
   }
 
-  /** The lines for one tick, or for some that were conflated; the first tick has titles above it. */
+  /** The lines for one tick, or for conflated ticks; before the first tick, the titles. */
   lines(traced: Traced): string[] {
     if (traced.kind === "untold") {
       this.#untold += traced.count;
@@ -57,7 +57,7 @@ export class TraceView {
     return [...titles, this.#line(String(traced.seq), (stage) => traced.stages[stage] ?? 0, traced.total, bar(traced))];
   }
 
-  /** What all of it comes to: each stage's median and its largest, and its part of the whole. */
+  /** The summary: median and maximum of each stage, and its share of the whole. */
   summary(): string[] {
     const ticks = this.#ticks;
     if (ticks.length === 0) return ["no tick was traced"];
@@ -95,7 +95,7 @@ const WHY: Readonly<Record<"feed" | "interval" | "server" | "client", string>> =
   client: "while the client's window was full",
 };
 
-/** Where the time went, a letter for each part of it. */
+/** A bar of letters: each stands for a part of the time. */
 function bar({ stages, total }: TracedTick): string {
   if (total <= 0) return "";
   let text = "";

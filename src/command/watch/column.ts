@@ -2,25 +2,25 @@
 import type { Quote } from "../../client/client.ts";
 import { age, changePercent, count, decimalsOf, price, size } from "./number.ts";
 
-/** A symbol in the table, and what is remembered to show it. */
+/** A symbol in the table, and the state of its row. */
 export interface Row {
   readonly quote: Quote;
-  /** The most decimals that a price of it has had, so that its prices stay in line. */
+  /** The most decimals of its prices so far, so that they stay aligned. */
   decimals: number;
   last: number | null;
   /** The last move of `last`: 1 up, -1 down, 0 for none yet. */
   move: number;
-  /** When that was, microseconds since the Unix epoch. */
+  /** The time of that move, microseconds since the Unix epoch. */
   movedAt: number;
-  /** Ticks of late, fading. */
+  /** Recent ticks, with decay. */
   activity: number;
-  /** Ticks that are in the activity already. */
+  /** Ticks that the activity includes already. */
   counted: number;
 }
 
 export interface Column {
   readonly title: string;
-  /** Where there is no room, the highest is left out first; 0 never. */
+  /** When there is no room, the column with the highest number is left out first; 0 never. */
   readonly rank: number;
   readonly left?: boolean;
   /** @param now microseconds since the Unix epoch */
@@ -49,7 +49,7 @@ export const COLUMNS: readonly Column[] = [
   { title: "state", rank: 2, left: true, text: ({ quote }) => STATE_WORDS[quote.state] },
 ];
 
-/** Looks how many decimals a row's prices have, before its cells are written. */
+/** Updates the decimals of a row's prices, before its cells are written. */
 export function learnDecimals(row: Row): void {
   for (const field of ["last", "bid", "ask"] as const) {
     const value = row.quote.get(field);

@@ -1,6 +1,6 @@
 /**
- * The watch as lines, for a pipe or a file. When the reader is slow, nothing queues up: each symbol keeps one place in
- * line, and what is printed when its turn comes is its latest tick.
+ * The watch as lines, for a pipe or a file. With a slow reader no queue grows: each symbol waits once, and its line
+ * shows the latest tick when it is written.
  */
 import type { Writable } from "node:stream";
 import { printable, printableJson } from "../../base/printable.ts";
@@ -9,9 +9,9 @@ import type { Quality, Rejection } from "../../protocol/messages.ts";
 
 type StatusWord = Quote["state"] | "gap";
 
-/** How lines are written; undefined where there is no line for it. */
+/** Formats lines; undefined when there is no line for an event. */
 export interface LineFormat {
-  /** @param conflated how many ticks were left out since the last line of the symbol */
+  /** @param conflated the number of ticks left out since the last line of the symbol */
   tick(quote: Quote, conflated: number): string;
   status(quote: Quote, state: StatusWord, reason: string, now: number): string;
   connection(state: ConnectionState): string | undefined;
@@ -19,20 +19,20 @@ export interface LineFormat {
   rejected(rejection: Rejection): string | undefined;
 }
 
-/** For people: `2026-10-19T12:00:00.000Z SIM:S0001 last=… bid=… ask=… seq=…`. */
+/** Lines for people: `2026-10-19T12:00:00.000Z SIM:S0001 last=… bid=… ask=… seq=…`. */
 export const PLAIN: LineFormat = {
   tick: (quote) =>
     printable(
       `${iso(quote.eventTime)} ${quote.symbol} last=${quote.get("last") ?? "-"} bid=${quote.get("bid") ?? "-"} ask=${quote.get("ask") ?? "-"} seq=${quote.seq}`,
     ),
   status: (quote, state, reason, now) => printable(`${iso(now)} ${quote.symbol} ${state}${reason && `: ${reason}`}`),
-  // These are told on standard error.
+  // These are reported on standard error.
   connection: () => undefined,
   quality: () => undefined,
   rejected: () => undefined,
 };
 
-/** For programs: one JSON object a line, what it is in `type`. Times are microseconds since the Unix epoch. */
+/** Lines for programs: one JSON object a line, with its `type`. Times are microseconds since the Unix epoch. */
 export const JSON_LINES: LineFormat = {
   tick: (quote, conflated) =>
     printableJson({
@@ -67,7 +67,7 @@ function iso(micros: number): string {
   return Number.isNaN(date.getTime()) ? "-" : date.toISOString();
 }
 
-/** What waits to be printed of one symbol. */
+/** The pending line of one symbol. */
 interface Waiting {
   readonly quote: Quote;
   hasTick: boolean;
@@ -76,16 +76,16 @@ interface Waiting {
   status: { readonly state: StatusWord; readonly reason: string } | undefined;
 }
 
-/** Characters that are gathered before they are written in the midst of a frame. */
+/** Characters that are collected before they are written within a frame. */
 const GATHERED = 65_536;
 
 export class LinePrinter {
   readonly #out: Writable;
   readonly #format: LineFormat;
   readonly #now: () => number;
-  /** By symbol, first come first served. */
+  /** By symbol, in the order of arrival. */
   readonly #waiting = new Map<string, Waiting>();
-  /** The latest of what concerns the connection, by kind. */
+  /** The latest event of the connection, by kind. */
   readonly #notes = new Map<string, string>();
   #text = "";
   #scheduled = false;
@@ -99,7 +99,7 @@ export class LinePrinter {
     out.on("drain", () => this.#catchUp());
   }
 
-  /** Prints what a client tells. */
+  /** Prints the events of a client. */
   listen(client: TickgateClient): void {
     client.on("tick", (quote, conflated) => this.tick(quote, conflated));
     client.on("status", (quote, state, reason) => this.status(quote, state, reason));
@@ -129,7 +129,7 @@ export class LinePrinter {
     const before = this.#phase;
     if (state.phase === "connecting") return;
     this.#phase = state.phase;
-    // Attempts that fail one after the other are one change.
+    // Several failed attempts in a row are one change.
     if (state.phase !== before) this.#note("connection", this.#format.connection(state));
   }
 
@@ -138,11 +138,11 @@ export class LinePrinter {
   }
 
   rejected(rejection: Rejection): void {
-    // A gateway rejects at most what was named on the command line.
+    // The number is bounded: a gateway rejects at most the texts of the command line.
     this.#note(`rejected ${rejection.symbol}`, this.#format.rejected(rejection));
   }
 
-  /** Writes what is gathered. Resolves when the reader has taken it. */
+  /** Writes the collected lines. Resolves when the reader accepted them. */
   finish(): Promise<void> {
     this.#write();
     return new Promise((resolve) => this.#out.write("", () => resolve()));
@@ -171,7 +171,7 @@ export class LinePrinter {
     if (this.#text.length >= GATHERED) return this.#write();
     if (this.#scheduled) return;
     this.#scheduled = true;
-    // After the message that brought it has been gone through: one write for a frame.
+    // Runs after the whole message was handled: one write for a frame.
     queueMicrotask(() => this.#write());
   }
 
@@ -182,7 +182,7 @@ export class LinePrinter {
     if (text) this.#out.write(text);
   }
 
-  /** The reader has room: what waited has its turn, until there is none. */
+  /** Writes pending lines while the reader has room. */
   #catchUp(): void {
     for (const [kind, line] of this.#notes) {
       if (this.#out.writableNeedDrain) return;

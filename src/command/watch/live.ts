@@ -6,7 +6,7 @@ import type { Missing } from "./missing.ts";
 import { count } from "./number.ts";
 import type { WatchTable } from "./table.ts";
 
-/** How often the screen is redrawn at most, ms. */
+/** The shortest time between two redraws, ms. */
 const REDRAW = 100;
 const SECOND = 1_000;
 
@@ -17,7 +17,7 @@ export class LiveView {
   readonly #style: Style;
   readonly #waitingFor: () => readonly Missing[];
   #timer: NodeJS.Timeout | undefined;
-  /** What the counts stood at a second ago, and when that was, ms. */
+  /** The counts of a second ago, and the time of that reading, ms. */
   #before = { ticks: 0, conflated: 0 };
   #secondAt = performance.now();
   #ticksPerSecond = 0;
@@ -27,7 +27,7 @@ export class LiveView {
   #missing = "";
   #retryAt = 0;
 
-  /** @param waitingFor what was asked for and has no tick */
+  /** @param waitingFor the requested symbols without a tick */
   constructor(
     client: TickgateClient,
     table: WatchTable,
@@ -45,14 +45,14 @@ export class LiveView {
     client.on("tick", (quote) => table.tick(quote));
     client.on("connection", (state) => this.#connection(state));
     client.on("rejected", () => void this.#rejected++);
-    // What is not granted is counted in the footer; a terminal that shows a table has no place for more.
+    // The footer counts refused symbols; there is no room for more beside the table.
     client.on("error", () => {});
     client.on("quality", ({ state, reason }) => {
       this.#quality = state === "conflating" ? `conflating (${reason})` : "";
     });
   }
 
-  /** @param quit is called when a key says so */
+  /** @param quit called when the user presses the key to quit */
   start(quit: () => void): void {
     this.#screen.enter(
       (text) => this.#key(text, quit),
@@ -69,7 +69,7 @@ export class LiveView {
 
   #key(text: string, quit: () => void): void {
     for (const key of text) {
-      // In raw mode Ctrl-C is a character and no signal.
+      // In raw mode Ctrl-C is a character, not a signal.
       if (key === "q" || key === "\x03") return quit();
       if (key === "s") this.#table.toggle();
     }
@@ -142,7 +142,7 @@ export class LiveView {
   }
 }
 
-/** What is waited for, as the footer has room for it. */
+/** The symbols without a tick, as many as fit into the footer. */
 function missingText(all: readonly Missing[]): string {
   if (all.length === 0) return "";
   return all.length === 1 ? all[0].why : `${all[0].why}, nor ${count(all.length - 1)} more`;

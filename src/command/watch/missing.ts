@@ -1,4 +1,4 @@
-/** What a watch waits for: symbols and patterns that it was asked for, and that the gateway has no tick of. */
+/** The requested symbols and patterns of a watch for which the gateway has no tick. */
 
 import { isPattern } from "../../base/tick.ts";
 import type { Quote } from "../../client/client.ts";
@@ -10,14 +10,14 @@ export interface Missing {
   readonly why: string;
 }
 
-/** What is read of a client. */
+/** The part of a client that is read here. */
 export interface Quotes {
   readonly quotes: ReadonlyMap<string, Quote>;
 }
 
 /**
- * Those of the texts that have had no tick, with why.
- * @param refused symbols and patterns that were not granted: of these it has been said already
+ * The texts without a tick, each with the reason.
+ * @param refused symbols and patterns that were not granted: they were reported already
  */
 export function missing({ quotes }: Quotes, texts: readonly string[], refused: ReadonlySet<string>): Missing[] {
   return texts

@@ -1,29 +1,29 @@
-/** Numbers as the watch shows them. */
+/** Formats numbers for the watch. */
 import { DIGITS, isTooSmall, shareOf, smallText } from "../../base/price.ts";
 
 /** The most decimals that a price is shown with. */
 const MOST_DECIMALS = 10;
 
-/** How many decimals a number is written with: of `1.5e-7` it is eight. */
+/** The number of decimals of a number: eight for `1.5e-7`. */
 export function decimalsOf(value: number): number {
   const [number, exponent = "0"] = String(value).split("e");
   const [, fraction = ""] = number.split(".");
   return Math.min(MOST_DECIMALS, Math.max(0, fraction.length - Number(exponent)));
 }
 
-/** A price with so many decimals, or by its digits where it is too small for them; `-` where there is none. */
+/** A price with so many decimals, or with its first digits when it is too small for them; `-` when there is none. */
 export function price(value: number | null, decimals: number, digits = DIGITS): string {
   if (value === null) return "-";
   return isTooSmall(value, decimals) ? smallText(value, digits) : value.toFixed(decimals);
 }
 
-/** How far the last price is from the open, `+5.00%`; `-` where that is not known, or the open is 0. */
+/** The change from the open to the last price, `+5.00%`; `-` when it is not known, or the open is 0. */
 export function changePercent(last: number | null, open: number | null): string {
   const share = last === null || open === null ? null : shareOf(last, open);
   return share === null ? "-" : `${share < 0 ? "" : "+"}${price(share * 100, 2, 1)}%`;
 }
 
-/** A size as short as it can be: `1.2M`, `340`, `0.015`; `-` where there is none. */
+/** A size in its shortest form: `1.2M`, `340`, `0.015`; `-` when there is none. */
 export function size(value: number | null): string {
   if (value === null) return "-";
   const whole = Math.abs(value);
@@ -38,7 +38,7 @@ export function count(value: number): string {
   return Math.round(value).toLocaleString("en-US");
 }
 
-/** A duration in at most six characters. @param micros microseconds; below 0, where clocks differ, counts as 0 */
+/** A duration in at most six characters. @param micros microseconds; below 0 (clocks differ) counts as 0 */
 export function age(micros: number): string {
   const millis = Math.max(0, micros / 1_000);
   if (millis < 1_000) return `${Math.round(millis)}ms`;

@@ -1,13 +1,13 @@
-/** The live table: rows for symbols, fitted to a terminal. It draws text; the screen shows it. */
+/** The live table: one row a symbol, fitted to the terminal. It returns lines of text; the screen writes them. */
 import type { Quote } from "../../client/client.ts";
 import { type Fitted, TableFit } from "../terminal/fit.ts";
 import type { Style } from "../terminal/style.ts";
 import { COLUMNS, learnDecimals, MOVE_SHOWN, type Row } from "./column.ts";
 
-/** In what order rows stand. */
+/** The order of the rows. */
 export type Order = "symbol" | "activity";
 
-/** How much of a row's activity is left a second later. */
+/** The part of a row's activity that remains after a second. */
 const FADING = 0.7;
 
 export class WatchTable {
@@ -55,7 +55,7 @@ export class WatchTable {
     row.last = last;
   }
 
-  /** Once a second: how active each row is, and the order that follows from it. */
+  /** Updates the activity of each row, and the order, once a second. */
   second(): void {
     for (const row of this.#sorted) {
       const total = row.quote.ticks + row.quote.conflated;
@@ -65,13 +65,13 @@ export class WatchTable {
     if (this.order === "activity") this.#isSorted = false;
   }
 
-  /** The next order. */
+  /** Changes the order. */
   toggle(): void {
     this.order = this.order === "symbol" ? "activity" : "symbol";
     this.#isSorted = false;
   }
 
-  /** A line of titles and as many rows as there is room for. */
+  /** The line of titles, and as many rows as fit. */
   draw(width: number, height: number): string[] {
     if (!this.#isSorted) this.#sort();
     const now = this.#now();

@@ -12,18 +12,18 @@ import { LiveView } from "./live.ts";
 import { type Missing, missing } from "./missing.ts";
 import { WatchTable } from "./table.ts";
 
-/** How often the round trip is measured, ms. */
+/** The interval at which the round trip is measured, ms. */
 const PING_INTERVAL = 2_000;
-/** The largest message that is taken in, bytes: a grant of some hundred thousand symbols. */
+/** The largest message that is accepted, bytes: a grant of some hundred thousand symbols. */
 const LARGEST_MESSAGE = 16 * 1_048_576;
-/** How long after it is connected it is said what there is no tick of, ms: a gateway may have to ask its bus first. */
+/** After this time connected, symbols without a tick are reported, ms: the gateway may first have to read its bus. */
 const MISSING_TIME = 2_000;
-/** How many of those are named. */
+/** The most symbols that the report names. */
 const MOST_MISSING = 5;
-/** How long a slow reader of standard output may take for the last lines, ms. */
+/** The longest wait for a slow reader of the last lines, ms. */
 const LAST_LINES = 500;
 
-/** A client like any other; unlike Node's own WebSocket, this one tells the HTTP status of a refusal. */
+/** A WebSocket that reports the HTTP status of a refusal; Node's own does not. */
 class StatusSocket extends WebSocket {
   constructor(url: string, protocols: string[]) {
     super(url, protocols, { perMessageDeflate: false, maxPayload: LARGEST_MESSAGE });
@@ -31,8 +31,8 @@ class StatusSocket extends WebSocket {
 }
 
 /**
- * Watches until it is told to end, or the gateway has said no (exit code 1).
- * @throws UsageError when there are no symbols, or something is none
+ * Watches until a key or a signal, or until the gateway refuses it (exit code 1).
+ * @throws UsageError when there are no symbols, or an operand is none
  */
 export async function run({ settings, operands, unknownEnv }: CommandLine): Promise<void> {
   const { url, watchInterval: interval, watchSort: order, json } = settings;
@@ -44,7 +44,7 @@ export async function run({ settings, operands, unknownEnv }: CommandLine): Prom
 
   const client = new TickgateClient(url, { WebSocket: StatusSocket, pingInterval: PING_INTERVAL });
   const ended = untilEnd(client);
-  // A reader that has gone (`| head`) is no error; a terminal that has gone is no place to tell of one.
+  // A reader that closed the pipe (`| head`) is no error; on a closed terminal an error cannot be shown.
   const readerGone = new Promise<number>((resolve) => process.stdout.on("error", () => resolve(0)));
   const isLive = process.stdout.isTTY && process.env.TERM !== "dumb" && !json;
   const refused = new Set<string>();
@@ -59,11 +59,11 @@ export async function run({ settings, operands, unknownEnv }: CommandLine): Prom
   await finish();
   const { reason } = ended;
   if (reason) say(`${url} refuses: ${reason}`);
-  // A closing handshake or a reader that does not read would hold the process up.
+  // A closing handshake, or a reader that does not read, must not delay the end.
   process.exit(code);
 }
 
-/** The ends that a watch can come to: a signal, a key, a gateway that says no. */
+/** The ways in which a watch ends: a signal, a key, a refusal of the gateway. */
 function untilEnd(client: TickgateClient): { code: Promise<number>; end: () => void; readonly reason: string } {
   let reason = "";
   let end = () => {};
@@ -85,7 +85,7 @@ function untilEnd(client: TickgateClient): { code: Promise<number>; end: () => v
   };
 }
 
-/** Says once, some time after it is connected, what there is no tick of. */
+/** Reports the symbols without a tick once, some time after the connection. */
 function tellMissing(client: TickgateClient, waitingFor: () => readonly Missing[]): void {
   const stop = client.on("connection", ({ phase }) => {
     if (phase !== "open") return;
@@ -98,7 +98,7 @@ function tellMissing(client: TickgateClient, waitingFor: () => readonly Missing[
   });
 }
 
-/** @returns what ends it */
+/** @returns a function that ends it */
 function watchLive(
   client: TickgateClient,
   order: "symbol" | "activity",
@@ -113,7 +113,7 @@ function watchLive(
   return async () => view.stop();
 }
 
-/** @returns what ends it */
+/** @returns a function that ends it */
 function watchLines(client: TickgateClient, url: string, json: boolean): () => Promise<void> {
   const printer = new LinePrinter(process.stdout, json ? JSON_LINES : PLAIN, () => Date.now() * 1_000);
   printer.listen(client);
@@ -129,7 +129,7 @@ function watchLines(client: TickgateClient, url: string, json: boolean): () => P
   });
   client.on("rejected", ({ symbol, message }) => say(`${symbol} was not granted: ${message}`));
   client.on("error", ({ code, symbol, message }) => {
-    // The others are told above, or at the end.
+    // The other events are handled above, or at the end.
     if (symbol === undefined && code !== "refused") say(`the gateway says ${code}: ${message}`);
   });
   return async () => {

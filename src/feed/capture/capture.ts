@@ -1,17 +1,17 @@
 /**
- * Captured traffic: what was said on a venue's WebSocket connection, one event a line.
+ * Captured traffic of a venue's WebSocket connection, one event a line.
  *
  *     URL <-> TIME           the connection was opened
  *     URL <- TIME: TEXT      the client sent TEXT
  *     TIME: TEXT             TEXT was received
- *     URL -> TIME: TEXT      TEXT was the answer to an HTTP request, which is passed over
+ *     URL -> TIME: TEXT      TEXT was the answer to an HTTP request, which is ignored
  *
- * TIME is in seconds, of which only the differences count.
+ * TIME is in seconds; only the differences matter.
  */
 import { readFileSync, statSync } from "node:fs";
 import { UsageError } from "../../settings/option.ts";
 
-/** The largest capture that is read, in bytes: it is held in memory. */
+/** The largest capture in bytes: it is kept in memory. */
 export const CAPTURE_BYTES = 256 * 1_024 * 1_024;
 
 /** A message that was received. */
@@ -22,11 +22,11 @@ export interface CapturedMessage {
 }
 
 export interface Capture {
-  /** Where the client connected to. */
+  /** The address that the client connected to. */
   readonly urls: readonly string[];
   /** What the client sent. */
   readonly sent: readonly string[];
-  /** Whether the client sent something before it received anything: the venue waits to be asked. */
+  /** Whether the client sent something before it received anything: the venue waits for a request. */
   readonly waits: boolean;
   readonly received: readonly CapturedMessage[];
 }
@@ -38,7 +38,7 @@ const RECEIVED = /^(\d+(?:\.\d+)?): (.*)$/;
 
 /**
  * Reads a capture file.
- * @throws UsageError when it cannot be read or is too large, or that names the first line that is none
+ * @throws UsageError when it cannot be read or is too large; or one that names the first line that is not valid
  */
 export function readCapture(file: string): Capture {
   let content: string;
@@ -55,8 +55,8 @@ export function readCapture(file: string): Capture {
 }
 
 /**
- * Reads the text of a capture.
- * @param name what to call it in a message
+ * Parses the text of a capture.
+ * @param name its name in error messages
  * @throws UsageError, as {@link readCapture}
  */
 export function parseCapture(content: string, name: string): Capture {

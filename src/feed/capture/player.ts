@@ -1,4 +1,4 @@
-/** The capture player: a WebSocket server that says again what an exchange said, as fast as is asked for. */
+/** The capture player: a WebSocket server that replays the messages of an exchange at a given speed. */
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
@@ -10,7 +10,7 @@ import { type Conversation, createConversation } from "./player_venues.ts";
 export interface PlayerOptions {
   /** How many times as fast as it was captured; 0 for as fast as the client takes it. Default 0. */
   readonly speed?: number;
-  /** Whether the connection stays open when all has been said. Default true. */
+  /** Whether the connection stays open after the last message. Default true. */
   readonly hold?: boolean;
   /** Default 127.0.0.1. */
   readonly host?: string;
@@ -19,9 +19,9 @@ export interface PlayerOptions {
   readonly log: Logger;
 }
 
-/** A client may have so many bytes on their way; then the player waits. */
+/** Above so many unsent bytes of a client the player waits. */
 const BUFFERED_BYTES = 1_048_576;
-/** How many messages are looked at before other connections get their turn. */
+/** The number of messages after which other connections are served. */
 const MESSAGES_PER_SLICE = 200;
 const BEAT_MILLIS = 1_000;
 const PING_MILLIS = 20_000;
@@ -29,7 +29,7 @@ const PING_MILLIS = 20_000;
 const MAX_MESSAGE_BYTES = 1_048_576;
 
 export class Player {
-  /** How many connections there have been, and how many heard the capture to its end. */
+  /** The number of connections, and of those that received the whole capture. */
   connections = 0;
   finished = 0;
   readonly #capture: Capture;
@@ -100,7 +100,7 @@ export class Player {
     play();
   }
 
-  /** Says what is not part of the capture, to a client that takes what it is sent. */
+  /** Sends messages that are not part of the capture, to a client that reads fast enough. */
   #sendAll(socket: WebSocket, texts: readonly string[]): void {
     for (const text of texts) if (socket.bufferedAmount < BUFFERED_BYTES) socket.send(text);
   }
@@ -127,7 +127,7 @@ export class Player {
   }
 }
 
-/** Sends, and waits until the system has taken it and all before it. */
+/** Sends, and waits until the system has accepted it and all earlier messages. */
 function sent(socket: WebSocket, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.send(text, (error) => (error ? reject(error) : resolve()));

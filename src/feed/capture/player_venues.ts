@@ -1,21 +1,21 @@
-/** What the capture player knows of each venue: what a client asks for, and which messages that is. */
+/** The capture player's rules of each venue: what a client requests, and which messages belong to it. */
 
 import { readObject } from "../number.ts";
 import type { Capture } from "./capture.ts";
 
 /** One client's conversation with the venue. */
 export interface Conversation {
-  /** Whether the client has asked for anything, so that the messages may begin. */
+  /** Whether the client sent a request, so that the messages may begin. */
   readonly hasRequest: boolean;
-  /** Takes what the client sent. @returns the answers */
+  /** Handles a message of the client. @returns the answers */
   receive(text: string): string[];
-  /** Whether a captured message is among what the client asked for. */
+  /** Whether the client requested a captured message. */
   isRequested(text: string): boolean;
-  /** What the venue says each second, without being asked again. */
+  /** The messages that the venue sends each second. */
   heartbeat(): string[];
 }
 
-/** Begins a conversation as the venue of the capture holds it. @param path what the client asked for: path and query */
+/** Creates a conversation with the venue of the capture. @param path path and query of the client's request */
 export function createConversation(capture: Capture, path: string): Conversation {
   const hosts = capture.urls.join(" ");
   if (hosts.includes("coinbase.com")) return new CoinbaseConversation(capture);
@@ -23,7 +23,10 @@ export function createConversation(capture: Capture, path: string): Conversation
   return new PlainConversation(!capture.waits);
 }
 
-/** An unknown venue says everything to everyone, once something has been sent if the captured client did so. */
+/**
+ * An unknown venue sends everything to every client; if the captured client sent something first, after a first
+ * message.
+ */
 class PlainConversation implements Conversation {
   hasRequest: boolean;
 
@@ -56,7 +59,7 @@ const COINBASE_CHANNELS: Readonly<Record<string, string>> = {
 
 class CoinbaseConversation implements Conversation {
   hasRequest = false;
-  /** `channel product`, each that is subscribed to. */
+  /** `channel product` of each subscription. */
   readonly #subscribed = new Set<string>();
   readonly #capture: Capture;
 
@@ -99,7 +102,7 @@ class CoinbaseConversation implements Conversation {
       );
   }
 
-  /** The venue's products are those of which the capture tells or for which its client asked. */
+  /** The venue's products are those in the capture's messages or in its client's requests. */
   #knows(product: string): boolean {
     const quoted = JSON.stringify(product);
     return (

@@ -1,20 +1,20 @@
-/** Where lines come from: a file, a named pipe or standard input. */
+/** The input of lines: a file, a named pipe or standard input. */
 import { accessSync, closeSync, constants, createReadStream, openSync, type Stats, statSync } from "node:fs";
 import { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { UsageError } from "../../settings/option.ts";
 
 export interface Input {
-  /** Whether its end is only that of one writer, so that it is to be opened again. */
+  /** Whether it must be opened again after its end: a pipe ends with each writer. */
   readonly isPipe: boolean;
   /** @throws the system's error */
   open(): Readable;
 }
 
 /**
- * Finds out now whether there is something to read, so that a wrong name is a mistake in the command line.
+ * Checks at the start whether the input can be read, so that a wrong name is a usage error.
  * @param target a path, or `-` for standard input
- * @throws UsageError that says what is wrong with it
+ * @throws UsageError with the reason
  */
 export function inputAt(target: string): Input {
   if (target === "") throw new UsageError("names no file; write it behind the colon, or - for standard input");
@@ -32,13 +32,13 @@ export function inputAt(target: string): Input {
   return { isPipe: false, open: () => createReadStream(target) };
 }
 
-/** A named pipe that nobody writes to yet would block a thread in open(), and the end of the process with it. */
+/** Opening a named pipe without a writer would block a thread in open(), and the process could not end. */
 function openPipe(path: string): Socket {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     return new Socket({ fd, writable: false });
   } catch (error) {
-    // It is no pipe any more.
+    // It is no longer a pipe.
     closeSync(fd);
     throw error;
   }

@@ -1,10 +1,10 @@
-/** One line of NDJSON as a tick. The format is described in docs/feeds.md. */
+/** Parses one line of NDJSON into a tick. docs/feeds.md describes the format. */
 import { FIELDS, isSymbol, type TickPatch } from "../../base/tick.ts";
 import type { SkipReason } from "../adapter.ts";
 import { clearZeroPairs } from "../price_pairs.ts";
 import { isoMicros } from "../time.ts";
 
-/** Times outside of these are mistakes: most are in another unit, which can be told by where they fall. */
+/** Times outside these limits are mistakes: most are in another unit, which the size of the number shows. */
 const EARLIEST = Date.UTC(2000, 0, 1) * 1_000;
 const LATEST = Date.UTC(2100, 0, 1) * 1_000;
 const UNITS = [
@@ -13,11 +13,11 @@ const UNITS = [
   { name: "nanoseconds", micros: 0.001 },
 ];
 
-/** What a line says. */
+/** The content of a line. */
 export interface LineTick {
   readonly symbol: string;
   readonly patch: TickPatch;
-  /** Microseconds since the Unix epoch; undefined when the line does not say. */
+  /** Microseconds since the Unix epoch; undefined when the line has none. */
   readonly time: number | undefined;
 }
 
@@ -32,7 +32,7 @@ export class BadLine {
   }
 }
 
-/** Reads a line; keys that it does not know are ignored. */
+/** Parses a line; unknown keys are ignored. */
 export function parseLine(line: string): LineTick | BadLine {
   let value: unknown;
   try {
@@ -52,7 +52,7 @@ export function parseLine(line: string): LineTick | BadLine {
     const given = object[field];
     if (given !== null && (typeof given !== "number" || !Number.isFinite(given)))
       return new BadLine(`"${field}" must be a number or null`);
-    // Adding 0 makes 0 of -0, which would be shown with its sign.
+    // Adding 0 turns -0 into 0; -0 would be shown with its sign.
     patch[field] = given === null ? null : given + 0;
     fields++;
   }
@@ -74,7 +74,7 @@ function micros(value: unknown): number {
   return typeof value === "number" ? Math.round(value) : Number.NaN;
 }
 
-/** Why a time is refused, with a hint where it is one in another unit. */
+/** Why a time is refused, with a hint when it is probably in another unit. */
 function strangeTime(given: unknown, time: number): string {
   const unit = UNITS.find(({ micros }) => time * micros >= EARLIEST && time * micros < LATEST);
   if (unit && typeof given === "number")

@@ -1,25 +1,25 @@
-/** Cuts a stream of bytes into lines, holding no more of a line than may be in one. */
+/** Splits a stream of bytes into lines; it buffers at most one line of the largest size. */
 
 const NEWLINE = 0x0a;
 
 export class LineSplitter {
   readonly #limit: number;
   readonly #online: (line: string | undefined) => void;
-  /** The pieces of the line that has not ended yet. */
+  /** The pieces of the incomplete line. */
   #pieces: Buffer[] = [];
   #held = 0;
   #tooLong = false;
 
   /**
    * @param limit the longest line, in bytes
-   * @param online is given each line without its end, or undefined in place of one that was too long
+   * @param online called with each line without its end, or with undefined for a line that is too long
    */
   constructor(limit: number, online: (line: string | undefined) => void) {
     this.#limit = limit;
     this.#online = online;
   }
 
-  /** The next bytes. What is kept of them is copied, so the buffer may be reused. */
+  /** Adds bytes. The bytes that are kept are copied, so the buffer may be reused. */
   push(chunk: Buffer): void {
     let start = 0;
     for (;;) {
@@ -31,7 +31,7 @@ export class LineSplitter {
     if (start < chunk.length) this.#hold(chunk.subarray(start));
   }
 
-  /** There are no more bytes: what is held is the last line, though nothing ended it. */
+  /** Ends the stream: the incomplete line is the last line. */
   end(): void {
     if (this.#held > 0 || this.#tooLong) this.#emit(Buffer.alloc(0));
   }

@@ -1,4 +1,4 @@
-/** Ticks from a file, a named pipe or standard input, one JSON object a line: the door for sources of one's own. */
+/** Ticks from a file, a named pipe or standard input, one JSON object a line: for the user's own sources. */
 import type { Readable } from "node:stream";
 import { RateLimitedLog } from "../../log/rate_limited_log.ts";
 import { integer } from "../../settings/option.ts";
@@ -11,12 +11,12 @@ import { LineSplitter } from "./lines.ts";
 /** The longest line, in bytes. */
 export const LINE_BYTES = 65_536;
 /**
- * How long a pipe may have no writer before its symbols are stale, ms: a script that opens the pipe for each line is
- * back by then. So often it is opened anew, since another pipe may have taken its place.
+ * How long a pipe may have no writer before its symbols are stale, ms: a script that opens the pipe for each line
+ * returns within this time. The pipe is also opened again at this interval, because another one may have replaced it.
  */
 const WRITERLESS_MILLIS = 1_000;
 
-/** As of the exchanges at least; a source of one's own may speak once a day. */
+/** The smallest limit is that of the exchanges; a user's own source may send once a day. */
 const limit = integer(100, 86_400_000, "ms");
 
 const OPTIONS = {
@@ -37,7 +37,7 @@ export const ndjson: Adapter<typeof OPTIONS> = {
   },
 };
 
-/** Reads lines and makes ticks of them. A bad line is logged with its number and skipped. */
+/** Parses lines into ticks. A bad line is logged with its number and skipped. */
 export class NdjsonFeed implements Feed {
   readonly #target: string;
   readonly #source: Input;
@@ -50,10 +50,10 @@ export class NdjsonFeed implements Feed {
   /** Runs while a pipe has no writer. */
   #waiting: NodeJS.Timeout | undefined;
   #line = 0;
-  /** Whether anything has been read since the pipe was opened. */
+  /** Whether anything was read since the pipe was opened. */
   #hasWriter = false;
   #isConnected = false;
-  /** Whether it was said that nothing is heard. */
+  /** Whether the silence was reported. */
   #isSilent = false;
   #closed = false;
 
@@ -108,7 +108,7 @@ export class NdjsonFeed implements Feed {
     this.#hasWriter = true;
     if (!this.#isConnected) this.#connect();
     this.#silence.heard();
-    // A pipe that is always full would otherwise be read in one turn of the event loop without end.
+    // Without this, a pipe that is always full would be read in one event loop iteration without end.
     this.#input?.pause();
     this.#resuming = setImmediate(() => this.#input?.resume());
     this.#splitter.push(chunk);
@@ -137,16 +137,15 @@ export class NdjsonFeed implements Feed {
       this.#context.log.info({ from: this.#target, lines: this.#line }, "end of input");
       return this.#end("end of input");
     }
-    // At once after a writer; one second later where there was none, or a system that ends such a pipe would keep us
-    // busy.
+    // At once after a writer; one second later when there was none, because some systems end such a pipe at once and
+    // this would be a busy loop.
     if (this.#hasWriter) this.#reopen();
     this.#disconnect();
     this.#waitForWriter();
   }
 
   /**
-   * Waits for a writer of the pipe. What is stale is said each time: the last-value store may have brought some back
-   * meanwhile.
+   * Waits for a writer of the pipe. Symbols are marked stale each time: the last-value store may have restored some.
    */
   #waitForWriter(): void {
     this.#silence.stop();
@@ -204,7 +203,7 @@ export class NdjsonFeed implements Feed {
     this.#end(cause(error));
   }
 
-  /** There is nothing more to come, ever. */
+  /** The source is at its end for good. */
   #end(reason: string): void {
     this.#stop();
     this.#disconnect();
@@ -220,7 +219,7 @@ export class NdjsonFeed implements Feed {
   }
 }
 
-/** What clients are told of an error: without the path that the system's message has. */
+/** The error for clients, without the path that the system's message contains. */
 function cause(error: NodeJS.ErrnoException): string {
   return `cannot read: ${error.code ?? "failed"}`;
 }

@@ -1,4 +1,4 @@
-/** Random numbers that a seed decides: the same seed, the same numbers, on every machine. */
+/** Random numbers from a seed: the same seed gives the same numbers on every machine. */
 
 /**
  * The generator sfc32 (Chris Doty-Humphrey's Small Fast Counting generator, from PractRand): 128 bits of state and
@@ -13,7 +13,7 @@ export class Random {
   constructor(seed: number) {
     this.#b = seed | 0;
     this.#c = Math.floor(seed / 0x1_0000_0000) | 0;
-    // The first outputs of seeds that are alike are alike.
+    // Similar seeds give similar first outputs.
     for (let i = 0; i < 16; i++) this.uint32();
   }
 
@@ -65,7 +65,7 @@ export class AliasTable {
       scaled[more] -= 1 - scaled[less];
       if (scaled[more] < 1) small.push(large.pop() as number);
     }
-    // What is left has weight 1, or as near to it as rounding let it come.
+    // The remaining ones have weight 1, apart from rounding.
     for (const rest of [...small, ...large]) this.#probability[rest] = 1;
   }
 

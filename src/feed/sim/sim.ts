@@ -1,11 +1,11 @@
-/** The simulator as a feed: a market that needs no network and does the same again for the same seed. */
+/** The simulator feed: a market without a network that repeats itself for the same seed. */
 import { decimal, integer, text, UsageError } from "../../settings/option.ts";
 import type { Adapter, Feed, FeedContext } from "../adapter.ts";
 import { SimMarket, SKEW } from "./sim_market.ts";
 
-/** A process that was held up produces at most this much of what it missed, in milliseconds' worth. */
+/** After a stall, a process produces at most the ticks of this time, in milliseconds. */
 const CATCH_UP_MILLIS = 100;
-/** How many symbols tell their whole state in one turn at the start: a few milliseconds' worth. */
+/** The symbols whose whole state is sent in one period at the start: a few milliseconds of work. */
 const FIRST_PER_PERIOD = 5_000;
 
 const OPTIONS = {
@@ -44,17 +44,17 @@ export const sim: Adapter<typeof OPTIONS> = {
   },
 };
 
-/** Plays a {@link SimMarket} in time. What time decides is how many ticks there are, never which. */
+/** Plays a {@link SimMarket} in time. Time decides how many ticks there are, and never which ones. */
 export class SimFeed implements Feed {
   readonly #market: SimMarket;
   readonly #ticksPerMilli: number;
   readonly #context: FeedContext;
   readonly #period: number;
   #timer: NodeJS.Timeout | undefined;
-  /** How many symbols have told their first state. */
+  /** The number of symbols whose first state was sent. */
   #announced = 0;
   #producedUntil = 0;
-  /** A part of a tick, left over from the turn before. */
+  /** The fraction of a tick that the previous period left over. */
   #carry = 0;
 
   /**

@@ -1,20 +1,23 @@
 /**
- * The simulated market: believable walks, decided by a seed alone. It keeps prices in whole ticks and sizes in whole
- * lots, so that what it gives are decimals of few digits (`123.45`, never `123.45000000000002`).
+ * The simulated market: realistic random walks that depend on a seed alone. It keeps prices in whole ticks and sizes in
+ * whole lots, so that the values are decimals with few digits (`123.45`, never `123.45000000000002`).
  */
 import type { TickPatch } from "../../base/tick.ts";
 import { AliasTable, Random } from "./random.ts";
 
-/** How strongly activity is concentrated in a market of which nothing else is said: see {@link SimMarket}. */
+/** The default concentration of activity: see {@link SimMarket}. */
 export const SKEW = 0.9;
-/** How many changes are trades; the others change the quote only. */
+/** The share of changes that are trades; the others change only the quote. */
 const TRADE_SHARE = 0.35;
-/** Volatility clusters as in a GARCH(1,1) process: what stays of it, and what the last move adds. */
+/** Volatility clusters as in a GARCH(1,1) process: the part that stays, and the part that the last move adds. */
 const PERSISTENCE = 0.9;
 const REACTION = 0.08;
-/** What of the way back to its anchor a price goes at each change: it may wander for days and never runs away. */
+/**
+ * The part of the way back to its anchor that a price moves at each change: it may drift for days, but not without
+ * limit.
+ */
 const REVERSION = 0.000_02;
-/** How much more than one tick the widest spread is. */
+/** The widest spread in ticks beyond one. */
 const SPREAD_TICKS = 6;
 
 export class SimMarket {
@@ -47,10 +50,9 @@ export class SimMarket {
 
   /**
    * @param count how many symbols, 1 or more
-   * @param prefix the venue part of their names
-   * @param skew how strongly activity is concentrated: of the k-th most active symbol it is proportional to 1/k^skew;
-   * with
-   * 0 all are alike
+   * @param prefix the venue part of the symbols
+   * @param skew how strongly activity is concentrated: the activity of the k-th most active symbol is
+   * proportional to 1/k^skew; with 0 all are equal
    */
   constructor(count: number, seed: number, prefix: string, skew = SKEW) {
     const digits = Math.max(4, String(count - 1).length);
@@ -75,7 +77,7 @@ export class SimMarket {
     this.#activity = new AliasTable(weights);
   }
 
-  /** A symbol's whole state, as it is told once at the start. The patch is reused. */
+  /** A symbol's whole state, which is sent once at the start. The patch is reused. */
   firstState(symbol: number): TickPatch {
     const whole = this.#whole;
     this.#fillQuote(symbol, whole);
@@ -106,10 +108,10 @@ export class SimMarket {
     return trade;
   }
 
-  /** Gives a symbol its price, its tick and lot size, and its day so far. */
+  /** Sets a symbol's price, its tick and lot size, and its day so far. */
   #list(symbol: number): void {
     const random = this.#random;
-    // From 0.01 to 10,000, most in between; more decimals the cheaper it is.
+    // From 0.01 to 10,000, most in the middle; cheaper symbols have more decimals.
     const price = 10 ** (-2 + 6 * ((random.unit() + random.unit()) / 2));
     const decimals = price >= 1 ? 2 : price >= 0.1 ? 4 : 6;
     this.#tickScale[symbol] = 10 ** decimals;
@@ -124,7 +126,7 @@ export class SimMarket {
     this.#volume[symbol] = Math.round(1_000 * 10 ** (3 * random.unit())) * this.#lotScale[symbol];
   }
 
-  /** Which symbols are the busy ones is not told by their names. */
+  /** Assigns activity at random, so that names do not show which symbols are busy. */
   #shuffle(weights: Float64Array): void {
     for (let i = weights.length - 1; i > 0; i--) {
       const j = Math.floor(this.#random.unit() * (i + 1));

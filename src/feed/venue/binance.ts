@@ -3,7 +3,7 @@
  * https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams (also web-socket-streams.md of
  * github.com/binance/binance-spot-api-docs). At most 1,024 streams and 5 incoming messages a second on a connection,
  * 300 connections in 5 minutes; the venue pings at least every 3 minutes and closes each connection after 24 hours.
- * Streams are named in the address, so that nothing need be sent but the pongs.
+ * The address names the streams, so that the client sends nothing but pongs.
  */
 import { RateLimitedLog } from "../../log/rate_limited_log.ts";
 import type { Adapter, FeedContext, OptionValues } from "../adapter.ts";
@@ -13,7 +13,7 @@ import { ExchangeFeed, exchangeOptions, venueSymbols } from "./exchange.ts";
 import { Freshness } from "./freshness.ts";
 import { type FieldKeys, readPatch } from "./venue_patch.ts";
 
-// A pair that rests is silent but for the venue's pings: every 20 s today, every 3 minutes in older documentation.
+// An inactive pair sends only pings: every 20 s today, every 3 minutes in older documentation.
 const OPTIONS = exchangeOptions("wss://stream.binance.com:9443", 60_000);
 const SYMBOL = /^[A-Z0-9_]{1,40}$/;
 const STREAMS = ["bookTicker", "aggTrade", "ticker"] as const;
@@ -23,7 +23,7 @@ export const MOST_STREAMS = 1_000;
 /** The longest list of streams in an address. Front ends commonly refuse request lines of more than 8 KiB. */
 export const STREAMS_LENGTH = 6_000;
 
-/** Where each field is in the messages of the three streams. */
+/** The keys of the fields in the messages of the three streams. */
 const BOOK_TICKER: FieldKeys = { bid: "b", bidSize: "B", ask: "a", askSize: "A" };
 const AGG_TRADE: FieldKeys = { last: "p", lastSize: "q" };
 const DAY: FieldKeys = { open: "o", high: "h", low: "l", volume: "v" };
@@ -41,7 +41,7 @@ export const binance: Adapter<typeof OPTIONS> = {
   },
 };
 
-/** Deals pairs out to as few connections as the venue's limits allow. */
+/** Distributes pairs over as few connections as the venue's limits allow. */
 export function connectionsOf(pairs: readonly string[]): string[][] {
   const connections: string[][] = [];
   let length = Number.POSITIVE_INFINITY;
@@ -68,7 +68,7 @@ export class BinanceVenue implements Venue {
   readonly symbols: readonly string[];
   readonly messagesPerSecond = MESSAGES_PER_SECOND;
   readonly #symbolOf: ReadonlyMap<string, string>;
-  /** The identifier of the newest trade that was told of, by pair. */
+  /** The identifier of the newest trade of each pair. */
   readonly #tradeOf = new Map<string, number>();
   readonly #context: FeedContext;
   readonly #events: RateLimitedLog;
@@ -106,7 +106,7 @@ export class BinanceVenue implements Venue {
     const order = kind === "bookTicker" ? data.u : kind === "aggTrade" ? data.l : data.E;
     if (this.#freshness.isOld(`${pair} ${kind}`, readNumber(order))) return "control";
     let keys = BOOK_TICKER;
-    // On spot a bookTicker has no time of its own.
+    // A bookTicker of the spot market has no time.
     let micros: number | undefined;
     if (kind === "aggTrade") {
       if (this.#isOlderTrade(pair, data.l)) return "control";
@@ -123,10 +123,10 @@ export class BinanceVenue implements Venue {
   }
 
   /**
-   * The last trade is told in two streams: aggTrade at once, and ticker once a second, which may be behind aggTrade but
-   * is all there is of a pair that has not traded since. The trade's identifier decides, so that `last` never goes back
-   * to an older trade. A ticker without a trade in its 24 hours has the identifier -1, and still the last price: it is
-   * older than any trade that is known, and news where none is.
+   * Two streams have the last trade: aggTrade at once, and ticker once a second. The ticker may be behind aggTrade, but
+   * is the only source for a pair without a new trade. The trade's identifier decides, so that `last` never goes back
+   * to an older trade. A ticker without a trade in its 24 hours has the identifier -1 and still the last price: it is
+   * older than any known trade, and new when no trade is known.
    */
   #isOlderTrade(pair: string, trade: unknown): boolean {
     const id = readNumber(trade);
@@ -146,7 +146,7 @@ export class BinanceVenue implements Venue {
   }
 }
 
-/** @returns NaN for what is no time */
+/** @returns NaN when the value is no time */
 function fromMillis(value: unknown): number {
   return Math.round((readNumber(value) ?? Number.NaN) * 1_000);
 }

@@ -13,10 +13,10 @@ import { ExchangeFeed, exchangeOptions, venueSymbols } from "./exchange.ts";
 import { Freshness } from "./freshness.ts";
 import { type FieldKeys, readPatch } from "./venue_patch.ts";
 
-// Every product has a heartbeat each second, so that silence of half a minute is no quiet market.
+// Every product has a heartbeat each second, so half a minute of silence is a fault and not a quiet market.
 const OPTIONS = exchangeOptions("wss://ws-feed.exchange.coinbase.com", 30_000);
 const PRODUCT = /^[A-Z0-9.]{1,24}-[A-Z0-9.]{1,24}$/;
-/** The documented limit is 100 a second for an address; other connections want some too. */
+/** The documented limit is 100 a second for an address, which several connections may share. */
 const MESSAGES_PER_SECOND = 10;
 
 export const coinbase: Adapter<typeof OPTIONS> = {
@@ -30,7 +30,7 @@ export const coinbase: Adapter<typeof OPTIONS> = {
   },
 };
 
-/** Where each field is in a ticker. All are decimal strings; any may be absent. */
+/** The keys of the fields in a ticker. All values are decimal strings; any may be absent. */
 const TICKER: FieldKeys = {
   last: "price",
   lastSize: "last_size",
@@ -48,7 +48,7 @@ export class CoinbaseVenue implements Venue {
   readonly url: string;
   readonly symbols: readonly string[];
   readonly messagesPerSecond = MESSAGES_PER_SECOND;
-  /** The symbol of each product that is asked for. */
+  /** The symbol of each requested product. */
   readonly #symbolOf: Map<string, string>;
   readonly #context: FeedContext;
   readonly #events: RateLimitedLog;
@@ -101,7 +101,7 @@ export class CoinbaseVenue implements Venue {
     return "tick";
   }
 
-  /** Says what the venue says, and asks again without the product that it does not know. */
+  /** Logs the venue's error, and subscribes again without the unknown product. */
   #handleError(message: Readonly<Record<string, unknown>>, send: (text: string) => void): Outcome {
     const said = [message.message, message.reason].filter((part) => typeof part === "string").join(": ");
     this.#events.write("warn", { says: said || JSON.stringify(message) }, "the venue complains");

@@ -1,6 +1,6 @@
 /**
- * The life of a WebSocket connection to a venue: connect, subscribe, watch for silence, connect again. What differs
- * from venue to venue (the address, the subscriptions, what a message means) is in a {@link Venue}.
+ * A WebSocket connection to a venue: connect, subscribe, detect silence, reconnect. A {@link Venue} has the parts that
+ * differ: the address, the subscriptions, and the meaning of a message.
  */
 import type { RawData } from "ws";
 import { WebSocket } from "ws";
@@ -14,26 +14,26 @@ import { SilenceDetector } from "../silence.ts";
  */
 export type Outcome = "tick" | "control" | "end" | SkipReason;
 
-/** What an exchange file supplies for one connection. */
+/** The venue-specific part of one connection. */
 export interface Venue {
   readonly url: string;
-  /** The symbols that come on this connection, as the sink knows them: stale when it is lost. */
+  /** The symbols of this connection, by the names of the sink: they are stale when it is lost. */
   readonly symbols: readonly string[];
   /** How many messages a second the venue lets a client send on one connection. */
   readonly messagesPerSecond: number;
-  /** The messages that ask for what is wanted, each time that a connection opens. */
+  /** The subscribe messages, sent each time that a connection opens. */
   subscribe(): readonly string[];
   /**
-   * Makes ticks of a message. Never throws, whatever the message is.
+   * Converts a message into ticks. Never throws.
    * @param value the message's JSON
    * @param send sends a message to the venue, within its limits
    */
   message(value: unknown, send: (text: string) => void): Outcome;
 }
 
-/** How a connection is looked after. All times in milliseconds. */
+/** The times of a connection, in milliseconds. */
 export interface ConnectionOptions {
-  /** Nothing heard for so long, not even a ping: the connection is dead. */
+  /** After so long without any message or ping the connection is dead. */
   readonly silence: number;
   /** The longest wait before connecting again. */
   readonly maxBackoff: number;
@@ -42,13 +42,13 @@ export interface ConnectionOptions {
 }
 
 const MIN_BACKOFF_MILLIS = 1_000;
-/** How long opening may take. */
+/** The longest time to open a connection. */
 const CONNECT_MILLIS = 10_000;
-/** A connection that gave ticks for so long was a good one: the next failure waits as briefly as a first one. */
+/** After so long with ticks a connection was good: the next failure counts as the first. */
 const PROVEN_MILLIS = 10_000;
-/** How long the venue may take to answer a close. */
+/** The longest time for the venue's answer to a close. */
 const CLOSE_MILLIS = 1_000;
-/** The largest message: far above the largest that is subscribed to. */
+/** The largest message: far above the largest of the subscribed channels. */
 const MAX_MESSAGE_BYTES = 4 * 1_024 * 1_024;
 
 export class Connection {
@@ -58,10 +58,10 @@ export class Connection {
   readonly #backoff: Backoff;
   #socket: WebSocket | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
-  /** When this connection gave its first tick. */
+  /** The time of the first tick of this connection. */
   #tickedAt: number | undefined;
   #wasOpen = false;
-  /** Why this connection ends, where it is known before it has. */
+  /** Why this connection ends, if that is known before the close. */
   #reason = "";
   readonly #sendQueue: string[] = [];
   #sendTimer: NodeJS.Timeout | undefined;
@@ -91,7 +91,7 @@ export class Connection {
       .on("open", () => this.#opened())
       .on("message", (data, isBinary) => this.#receive(data, isBinary))
       .on("ping", () => this.#silence.heard())
-      // A close always follows.
+      // A close event always follows.
       .on("error", (error) => {
         this.#reason ||= error.message || String(error);
       })
@@ -102,7 +102,7 @@ export class Connection {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
 
-  /** Closes for good. Resolves when the venue has answered, or a second later. */
+  /** Closes for good. Resolves when the venue answered, or after a second. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#stopTimers();
@@ -166,7 +166,7 @@ export class Connection {
     this.#retryTimer = setTimeout(() => this.start(), wait);
   }
 
-  /** One message at a time, no faster than the venue allows. */
+  /** Sends one message at a time, no faster than the venue allows. */
   #send(text: string): void {
     this.#sendQueue.push(text);
     if (!this.#sendTimer) this.#sendNext();
@@ -188,7 +188,7 @@ export class Connection {
   }
 }
 
-/** An address for the log: without its query, which may name a thousand streams. Logins are taken out of every line. */
+/** An address for the log, without its query, which may name a thousand streams. The log removes logins. */
 function shown(url: string): string {
   return url.replace(/\?.*$/s, "");
 }

@@ -1,4 +1,4 @@
-/** What all exchange feeds share: their options, their symbols, and several connections as one feed. */
+/** The common part of all exchange feeds: options, symbols, and several connections as one feed. */
 import { integer, type Kind, url } from "../../settings/option.ts";
 import type { Feed, FeedContext } from "../adapter.ts";
 import { symbolList } from "../symbols.ts";
@@ -9,7 +9,7 @@ export interface ExchangeOptions extends Readonly<Record<string, unknown>>, Conn
 }
 
 const websocket = url(["ws", "wss"]);
-/** A WebSocket address; one with a fragment is none (RFC 6455, section 3). */
+/** A WebSocket address; it must not have a fragment (RFC 6455, section 3). */
 const address: Kind<string> = { ...websocket, read: (text) => (text.includes("#") ? undefined : websocket.read(text)) };
 
 /** The options of an exchange feed. */
@@ -30,14 +30,14 @@ export function exchangeOptions(home: string, silence: number) {
 }
 
 /**
- * The venue's names of the symbols asked for, in upper case.
+ * The venue's names of the requested symbols, in upper case.
  * @throws UsageError, as {@link symbolList}
  */
 export function venueSymbols(target: string, pattern: RegExp, example: string): string[] {
   return symbolList(target.toUpperCase(), pattern, example);
 }
 
-/** A feed that comes on one connection or several. */
+/** A feed with one connection or several. */
 export class ExchangeFeed implements Feed {
   readonly #connections: readonly Connection[];
 

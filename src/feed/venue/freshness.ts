@@ -1,20 +1,20 @@
 /**
- * Keeps prices from going back when a connection is made again: the server that answers may lag behind the one that was
- * lost, or say again what is known.
+ * Prevents prices from going back after a reconnect: the new server may lag behind the previous one, or repeat known
+ * messages.
  */
 import type { Clock } from "../../base/clock.ts";
 
 /**
- * How long after a new connection something may be held to be old, in milliseconds. Servers lag less behind; and a
- * venue that counts anew is believed after it.
+ * How long after a new connection a message may count as old, in milliseconds. Servers lag less than this; after it, a
+ * venue that restarted its count is accepted.
  */
 export const GUARD_MILLIS = 2_000;
 
 export class Freshness {
   readonly #clock: Clock;
-  /** Where each source stands. */
+  /** The last order of each source. */
   #latest = new Map<string, number>();
-  /** Where each source that has not caught up yet stood on the connection before. */
+  /** The last order on the previous connection, of each source that has not caught up with it. */
   #before = new Map<string, number>();
   #guardUntil = 0;
 
@@ -22,18 +22,19 @@ export class Freshness {
     this.#clock = clock;
   }
 
-  /** Another connection begins. */
+  /** A new connection was opened. */
   connected(): void {
-    // What had not caught up on the connection that was lost is still to be caught up with.
+    // Sources that had not caught up on the lost connection must still reach their order from before it.
     this.#before = new Map([...this.#latest, ...this.#before]);
     this.#latest = new Map();
     this.#guardUntil = this.#clock.millis() + GUARD_MILLIS;
   }
 
   /**
-   * Whether this is older than what the connection before has told. Within one connection the venue's order holds.
-   * @param source what is counted, such as a product
-   * @param order its count or time: larger is newer; undefined is taken for new
+   * Whether a message is older than the last one of the previous connection. Within one connection the venue's order
+   * holds.
+   * @param source the counted item, such as a product
+   * @param order its count or time: larger is newer; undefined counts as new
    */
   isOld(source: string, order: number | undefined): boolean {
     if (order === undefined) return false;

@@ -14,7 +14,7 @@ export type FieldKeys = { readonly [F in Field]?: string };
 const WITHOUT_SIZE = ["open", "high", "low"] as const;
 
 /**
- * What a message says of the fields. A price and its size are both null where neither is more than 0, empty or absent;
+ * The fields of a message. A price and its size are both null where neither is more than 0, empty or absent;
  * a price of 0 with a size is a price, and so is a negative one. A volume of 0 is a value.
  * @returns undefined when the message has none of the fields, or none that can be read. A field that is absent or
  * cannot be read is left out, so that it keeps its value
