@@ -19,6 +19,16 @@ function bid(gateway: TestGateway): number {
   return row < 0 ? 0 : gateway.table.values[row * 10];
 }
 
+function seqOf(gateway: TestGateway): number {
+  return gateway.table.seq[gateway.table.rowOf("SIM:0")];
+}
+
+/** Waits until the gateway has heard ten more ticks of the symbol. */
+async function moreTicks(gateway: TestGateway): Promise<void> {
+  const seq = seqOf(gateway);
+  await until("more ticks", () => seqOf(gateway) >= seq + 10);
+}
+
 function holds(gateway: TestGateway, { symbols }: Told): boolean {
   return Object.entries(symbols).every(([symbol, [seq, bid]]) => {
     const row = gateway.table.rowOf(symbol);
@@ -48,12 +58,12 @@ async function stage(
 
 test("the leader is killed: the standby has taken over within three seconds, and its numbers carry on", async () => {
   await stage("kill", async (first, second, gateway) => {
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await moreTicks(gateway);
     assert.ok(bid(gateway) < SECOND, "the standby is heard");
-    const seq = gateway.table.seq[gateway.table.rowOf("SIM:0")];
+    const seq = seqOf(gateway);
     await first.kill();
     await until("the standby is heard", () => bid(gateway) > SECOND, 3_000);
-    const after = gateway.table.seq[gateway.table.rowOf("SIM:0")];
+    const after = seqOf(gateway);
     assert.ok(after > seq && after < seq + 1_000, `seq ${after} after ${seq}`);
     const told = await second.ask("rest");
     assert.equal(told.role, "leading");
@@ -65,7 +75,7 @@ test("the leader is paused and revived: it is refused and stands by", async () =
   await stage("pause", async (first, second, gateway) => {
     first.signal("SIGSTOP");
     await until("the standby is heard", () => bid(gateway) > SECOND, 3_000);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await moreTicks(gateway);
     const told = await second.ask("rest");
     await until("all is as the leader has it", () => holds(gateway, told), 2_000);
     first.signal("SIGCONT");
