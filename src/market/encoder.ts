@@ -1,27 +1,29 @@
 /**
- * Encoded ticks, shared: the bytes of a tick are the same for every client with the same fields, so they are written
- * once per change, when somebody first wants them, and copied for everyone else.
+ * Shared encoded ticks: the bytes of a tick are the same for all clients with the same fields, so they are encoded once
+ * per change, for the first client that needs them, and copied for the others.
  */
 import type { TickFormat } from "./format.ts";
 import { HeapFull } from "./heap.ts";
 import { ticksBetween } from "./mark.ts";
 import type { MarketTable } from "./table.ts";
 
-/** What an entry takes, bytes: a row (an Int32) and the mark (mark.ts) that was last told of it (a Uint32), 0 for none. */
+/** The bytes of an entry: a row (an Int32) and the mark (mark.ts) that was last sent of it (a Uint32), 0 for none. */
 export const ENTRY_BYTES = 8;
 
-/** In a row's slot stand the version that is encoded (a Float64), its length (a Uint16) and its bytes: where the last two are. */
+/**
+ * A row's slot has the encoded version (a Float64), the length (a Uint16) and the bytes; here the offsets of these two.
+ */
 const LENGTH_AT = 8;
 const TICK_AT = LENGTH_AT + 2;
-/** Slots begin where lines of the processor's cache do. */
+/** Slots are aligned to cache lines. */
 const SLOT_STEP = 64;
 /**
- * What is copied of the shortest tick, and of any other a multiple of 16 bytes: what is read beyond the last slot, and what
- * is written behind the last tick of a frame, is less than this.
+ * The bytes that are copied of the shortest tick; of others a multiple of 16. Fewer bytes than this are read beyond the
+ * last slot, or written behind the last tick of a frame.
  */
 export const COPIED_AT_LEAST = 112;
 
-/** Some rows, each with what was last told of it. */
+/** Some rows, each with the mark that was last sent of it. */
 export interface Entries {
   /** The address of the first. */
   readonly entries: number;
@@ -29,16 +31,16 @@ export interface Entries {
 
 /** A frame being filled. */
 export interface Filling {
-  /** Where the next tick goes, and what the last one must not go beyond: addresses. */
+  /** The address of the next tick; {@link limit} is the end of the last one at most. */
   at: number;
   readonly limit: number;
   /** Ticks in it. */
   count: number;
-  /** Ticks left out since one in it replaced them. */
+  /** Ticks that were superseded by one in it. */
   conflated: number;
   /** The rows of the ticks in it, as many as {@link count}: the address of an Int32Array. */
   readonly noted: number;
-  /** 16 bytes for what the kernel tells: an address. */
+  /** The address of 16 bytes for the results of the WebAssembly function. */
   readonly result: number;
 }
 
@@ -48,7 +50,7 @@ export class TickEncoder {
   readonly fields: Uint8Array;
   /** The largest tick, in bytes. */
   readonly maxTickBytes: number;
-  /** Whether others use it too: what it encodes is kept, while there is memory for it. */
+  /** Whether it keeps encoded ticks for several clients, as long as there is memory. */
   readonly isShared: boolean;
   readonly #table: MarketTable;
   readonly #slotBytes: number;
@@ -57,7 +59,7 @@ export class TickEncoder {
   #capacity = 0;
   #isKeeping: boolean;
 
-  /** @param isShared whether to keep what was encoded, at little more than `maxTickBytes` a row; else each tick is encoded each time */
+  /** @param isShared whether to keep encoded ticks, which takes little more than `maxTickBytes` per row */
   constructor(table: MarketTable, format: TickFormat, fields: Uint8Array, isShared: boolean) {
     this.#table = table;
     this.format = format;
@@ -69,8 +71,7 @@ export class TickEncoder {
   }
 
   /**
-   * Copies the ticks of changed entries into a frame, from an entry on, until the frame is full or all are through.
-   * @param frame what {@link Frame} is to an encoder
+   * Copies the ticks of changed entries into a frame, until the frame is full or the last entry is reached.
    * @returns the entry where it stopped
    */
   copyChanged(entries: Entries, from: number, end: number, frame: Filling): number {
@@ -139,7 +140,7 @@ export class TickEncoder {
     heap.f64[slot >>> 3] = version[row];
   }
 
-  /** Where there is no memory for all rows, ticks are encoded each time from now on. */
+  /** Without memory for all rows, ticks are encoded each time from now on. */
   #grow(): void {
     const { length } = this.#table.version;
     try {
@@ -152,12 +153,12 @@ export class TickEncoder {
     }
   }
 
-  /** What slots for so many rows take. */
+  /** The bytes of slots for so many rows. */
   #bytesOf(rows: number): number {
     return rows * this.#slotBytes + COPIED_AT_LEAST;
   }
 
-  /** Gives its memory back. */
+  /** Frees its memory. */
   close(): void {
     if (this.#capacity === 0) return;
     this.#table.heap.free(this.#slots, this.#bytesOf(this.#capacity));
@@ -166,8 +167,8 @@ export class TickEncoder {
 }
 
 /**
- * The encoders in use, one for each format and field list. There are millions of field lists, and a client can name
- * any: only so many are cached, others are encoded for each client.
+ * The encoders in use, one per format and field list. A client can choose any of millions of field lists: a limited
+ * number is shared, others have an encoder per client.
  */
 export class EncoderPool {
   readonly #table: MarketTable;
@@ -185,7 +186,7 @@ export class EncoderPool {
     return this.#encoders.size;
   }
 
-  /** An encoder for these fields, to be given back with {@link release}. */
+  /** An encoder for these fields, until {@link release}. */
   acquire(format: TickFormat, fields: Uint8Array): TickEncoder {
     const key = `${format.binary}:${fields}`;
     const shared = this.#encoders.get(key);
