@@ -1,7 +1,7 @@
 /**
  * How far this machine's clock is ahead of another clock that answers questions about its time. The answer was given at
- * some moment between question and answer, so the answer with the shortest round trip is the most exact one: its offset is
- * wrong by at most half of that. Used for Redis' clock, and by clients for the gateway's.
+ * some moment between question and answer, so the answer with the shortest round trip is the most exact one: its offset
+ * is wrong by at most half of that. Used for Redis' clock, and by clients for the gateway's.
  */
 
 /** How far a clock is ahead of another one. */

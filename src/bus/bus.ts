@@ -1,6 +1,6 @@
 /**
- * The bus carries ticks from publishers to gateways, and keeps every symbol's latest one (the last-value store) for
- * a gateway that starts or has missed something. Two implementations: memory.ts (one process) and redis_*.ts.
+ * The bus carries ticks from publishers to gateways, and keeps the latest one of each symbol (the last-value store) for
+ * gateways that start or have missed some. Two implementations: memory.ts (one process) and the folder redis.
  */
 
 import type { BusRecord } from "../market/bus_record.ts";
@@ -8,7 +8,7 @@ import type { HeardFeed } from "../market/heard_feed.ts";
 import type { PublisherTable } from "../market/publisher_table.ts";
 import type { Handover } from "./handover.ts";
 
-/** What a gateway is to the bus. Every call is synchronous: a batch is in the table when its calls have returned. */
+/** Receives what the bus delivers to a gateway. All calls are synchronous: after them a batch is in the table. */
 export interface BusListener {
   /**
    * The state of a symbol: newer than the known one, older or the same; the listener compares epoch and seq.
@@ -18,21 +18,21 @@ export interface BusListener {
   /** All records of one batch have been delivered. */
   batchEnd(): void;
   /**
-   * Nothing has come on this stream for too long, or nothing yet: what is known of its symbols stands, and what is read of them from the
-   * last-value store, but may be old. Said again when more is known of when its feed was alive.
+   * Nothing has come on this stream for too long, or nothing yet: the values of its symbols may be old. Called again
+   * when a later sign of life of its feed is found.
    * @param sinceMicros when its feed was last known to be alive, whole microseconds since the Unix epoch
    */
   silent(stream: number, sinceMicros: number): void;
-  /** The stream speaks again. */
+  /** The stream is heard again. */
   speaking(stream: number): void;
 }
 
-/** One feed on one part of the bus, as a gateway hears it. */
+/** One feed on one shard of the bus, as a gateway receives it. */
 export interface HeardStream {
   /** As in {@link BusRecord.stream}. */
   readonly stream: number;
   readonly feed: string;
-  /** The part of the bus, counted from 0. */
+  /** The shard, counted from 0. */
   readonly shard: number;
   readonly epoch: number;
   /** The number of the last batch. */
@@ -40,7 +40,7 @@ export interface HeardStream {
   /** When it came, ms of the clock. */
   readonly heardAt: number;
   readonly isSilent: boolean;
-  /** Whether batches are missing that have not been healed yet. */
+  /** Whether batches are missing whose values have not been read from the store yet. */
   readonly isMissing: boolean;
 }
 
@@ -49,38 +49,38 @@ export interface BusReader {
   /** Starts to deliver. Resolves when the market is known as far as the bus knows it; may take until Redis answers. */
   start(listener: BusListener): Promise<void>;
   /**
-   * Somebody wants this symbol, or every symbol when none is named: a bus in parts (shards) listens to the part it
-   * comes on until as many calls of {@link unfollow}, and a while longer.
+   * Subscribes to the shard of a symbol, or to all shards when none is named, until as many calls of {@link unfollow},
+   * and a while longer.
    */
   follow(symbol?: string): void;
   unfollow(symbol?: string): void;
   /**
-   * Whether all that the bus holds of a followed symbol is in the listener's hands, and whether its feed lives has been seen; of every
-   * symbol when none is named.
+   * Whether the listener has all that the bus has of a followed symbol, and its feed is known to be alive or silent.
+   * Without a symbol: of all.
    */
   isKnown(symbol?: string): boolean;
-  /** The feeds that have been heard, each once. */
+  /** The feeds that have been received, each once. */
   feeds(): Iterable<HeardFeed>;
-  /** What is heard now, for people to look at. */
+  /** The streams that are received now, for status pages. */
   heard(): HeardStream[];
-  /** Why the market is not known or the bus not heard, for readiness; undefined when all is well. */
+  /** Why the process is not ready: the market is not known, or the bus not connected. Undefined when it is. */
   unready(): string | undefined;
   close(): Promise<void>;
 }
 
 /**
- * A publisher's end of the bus, for one feed. The publisher keeps its symbols in a market table; the bus takes from
- * it what has changed since it last took, which is all that conflation is: a busy bus takes less often.
+ * A publisher's end of the bus, for one feed. The publisher keeps its symbols in a market table. The bus reads the rows
+ * that have changed since its last read: a busy bus reads less often, and that is the conflation.
  */
 export interface BusWriter {
   /**
-   * Takes over the feed: fills the table with what the last-value store holds of it, so that `seq` carries on, and
-   * resolves once this publisher may write. Rejects only when closed.
-   * @param handover counts what the bus takes
+   * Takes over the feed: fills the table from the last-value store, so that `seq` continues, and resolves once this
+   * publisher may write. Rejects only when closed.
+   * @param handover counts the ticks that the bus reads
    */
   start(table: PublisherTable, handover?: Handover): Promise<void>;
   /** A row of the table has changed: write it, at once or as soon as the write under way is done. */
   changed(row: number): void;
-  /** Writes what is still unwritten, gives the feed up, and ends. */
+  /** Writes the rest, releases the feed, and ends. */
   close(): Promise<void>;
 }

@@ -1,6 +1,7 @@
 /**
- * What one feed has handed to the bus: how long its ticks waited for that, and how many were replaced by newer ones while
- * they did. A row that is written again though it has had no tick since (its state changed, or Redis lost it) is no news.
+ * What one feed has handed to the bus: how long its ticks waited for that, and how many were replaced by newer ones
+ * while they did. A row that is written again though it has had no tick since (its state changed, or Redis lost it) is
+ * no news.
  */
 import { copied } from "../base/copied.ts";
 import { Histogram } from "../base/histogram.ts";

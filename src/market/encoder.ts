@@ -1,6 +1,6 @@
 /**
- * Encoded ticks, shared: the bytes of a tick are the same for every client with the same fields, so they are written
- * once per change, when somebody first wants them, and copied for everyone else.
+ * Shared encoded ticks: the bytes of a tick are the same for all clients with the same fields, so they are encoded once
+ * per change, for the first client that needs them, and copied for the others.
  */
 import type { TickFormat } from "./format.ts";
 import { HeapFull } from "./heap.ts";
@@ -27,12 +27,12 @@ export interface Entries {
 
 /** A frame being filled. */
 export interface Filling {
-  /** Where the next tick goes, and what the last one must not go beyond: addresses. */
+  /** The address of the next tick; {@link limit} is the end of the last one at most. */
   at: number;
   readonly limit: number;
   /** Ticks in it. */
   count: number;
-  /** Ticks left out since one in it replaced them. */
+  /** Ticks that were superseded by one in it. */
   conflated: number;
   /** The rows of the ticks in it, as many as {@link count}: the address of an Int32Array. */
   readonly noted: number;
@@ -46,7 +46,7 @@ export class TickEncoder {
   readonly fields: Uint8Array;
   /** The largest tick, in bytes. */
   readonly maxTickBytes: number;
-  /** Whether others use it too: what it encodes is kept, while there is memory for it. */
+  /** Whether it keeps encoded ticks for several clients, as long as there is memory. */
   readonly isShared: boolean;
   readonly #table: MarketTable;
   readonly #slotBytes: number;
@@ -55,7 +55,7 @@ export class TickEncoder {
   #capacity = 0;
   #isKeeping: boolean;
 
-  /** @param isShared whether to keep what was encoded, at little more than `maxTickBytes` a row; else each tick is encoded each time */
+  /** @param isShared whether to keep encoded ticks, which takes little more than `maxTickBytes` per row */
   constructor(table: MarketTable, format: TickFormat, fields: Uint8Array, isShared: boolean) {
     this.#table = table;
     this.format = format;
@@ -67,8 +67,7 @@ export class TickEncoder {
   }
 
   /**
-   * Copies the ticks of changed entries into a frame, from an entry on, until the frame is full or all are through.
-   * @param frame what {@link Frame} is to an encoder
+   * Copies the ticks of changed entries into a frame, until the frame is full or the last entry is reached.
    * @returns the entry where it stopped
    */
   copyChanged(entries: Entries, from: number, end: number, frame: Filling): number {
@@ -136,7 +135,7 @@ export class TickEncoder {
     heap.f64[slot >>> 3] = version[row];
   }
 
-  /** Where there is no memory for all rows, ticks are encoded each time from now on. */
+  /** Without memory for all rows, ticks are encoded each time from now on. */
   #grow(): void {
     const { length } = this.#table.version;
     try {
@@ -149,12 +148,12 @@ export class TickEncoder {
     }
   }
 
-  /** What slots for so many rows take. */
+  /** The bytes of slots for so many rows. */
   #bytesOf(rows: number): number {
     return rows * this.#slotBytes + COPIED_AT_LEAST;
   }
 
-  /** Gives its memory back. */
+  /** Frees its memory. */
   close(): void {
     if (this.#capacity === 0) return;
     this.#table.heap.free(this.#slots, this.#bytesOf(this.#capacity));
@@ -163,8 +162,8 @@ export class TickEncoder {
 }
 
 /**
- * The encoders in use, one for each format and field list. There are millions of field lists, and a client can name
- * any: only so many are cached, others are encoded for each client.
+ * The encoders in use, one per format and field list. A client can choose any of millions of field lists: a limited
+ * number is shared, others have an encoder per client.
  */
 export class EncoderPool {
   readonly #table: MarketTable;
@@ -182,7 +181,7 @@ export class EncoderPool {
     return this.#encoders.size;
   }
 
-  /** An encoder for these fields, to be given back with {@link release}. */
+  /** An encoder for these fields, until {@link release}. */
   acquire(format: TickFormat, fields: Uint8Array): TickEncoder {
     const key = `${format.binary}:${fields}`;
     const shared = this.#encoders.get(key);

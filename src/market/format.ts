@@ -1,6 +1,6 @@
 /**
- * The two forms of a data frame on the wire: MessagePack and JSON. In both, a frame is a head, the encoded ticks one
- * after the other, and an end, so that encoded ticks can be copied from one frame into another.
+ * The two formats of a data frame: MessagePack and JSON. In both, a frame is a head, the encoded ticks and an end, so
+ * that encoded ticks can be copied into any frame.
  */
 
 import { FIELD_COUNT } from "../base/tick.ts";
@@ -10,7 +10,7 @@ import type { MarketTable } from "./table.ts";
 export interface TickFormat {
   /** Whether frames are binary messages. */
   readonly binary: boolean;
-  /** Where the first tick of a frame stands: the head's largest size. */
+  /** The largest size of the head: the first tick of a frame is behind it. */
   readonly headBytes: number;
   readonly tailBytes: number;
   /** The largest tick of so many fields, in bytes. */
@@ -21,7 +21,7 @@ export interface TickFormat {
    */
   writeTick(target: Target, at: number, table: MarketTable, row: number, fields: Uint8Array): number;
   /**
-   * Makes a frame of the ticks that stand from `start + headBytes` to `end`.
+   * Makes a frame of the ticks from `start + headBytes` to `end`.
    * @param sentAt microseconds since the Unix epoch
    * @returns where the frame begins, which ends at `end + tailBytes`
    */
@@ -58,7 +58,7 @@ export const MSGPACK: TickFormat = {
 
 /** `[` and `sentAt` in 16 digits, as it is from 2001 to 2286. */
 const JSON_HEAD = 17;
-/** The longest that a double is in JSON (-0.0000012345678901234567), and a comma. */
+/** The longest double in JSON (-0.0000012345678901234567), and a comma. */
 const JSON_NUMBER = 26;
 
 export const JSON_TEXT: TickFormat = {
@@ -66,7 +66,7 @@ export const JSON_TEXT: TickFormat = {
   headBytes: JSON_HEAD,
   tailBytes: 1,
   maxTickBytes: (fieldCount) => 2 + (3 + fieldCount) * JSON_NUMBER,
-  // A tick begins with the comma that separates it from what stands before it.
+  // A tick begins with the comma that separates it from the element before.
   writeTick({ bytes }, at, table, row, fields) {
     let text = `,[${row},${numberText(table.seq[row])},${numberText(table.eventTime[row])}`;
     const base = row * FIELD_COUNT;
@@ -81,7 +81,7 @@ export const JSON_TEXT: TickFormat = {
   },
 };
 
-/** A number in JSON, which has no words for one that is not finite. */
+/** A number in JSON, which has no form for one that is not finite. */
 function numberText(value: number): string {
   return Number.isFinite(value) ? String(value) : "null";
 }

@@ -25,16 +25,16 @@ export const UNKNOWN = "unknown";
 export class GatewayTable extends MarketTable {
   epoch: Float64Array = new Float64Array(0);
   /**
-   * How long the tick took before it was applied here, by stage, in microseconds and never negative. Each is a difference
-   * of two times of one clock, or of two clocks after correction, so that readers need not know about clocks. This one is
-   * from the event to the feed adapter's receipt.
+   * How long the tick took before it was applied here, by stage, in microseconds and never negative. Each is a
+   * difference of two times of one clock, or of two clocks after correction, so that readers need not know about
+   * clocks. This one is from the event to the feed adapter's receipt.
    */
   sourceTime: Float32Array = new Float32Array(0);
   /** From the receipt to the making of the batch. */
   feedTime: Float32Array = new Float32Array(0);
   /**
-   * From the making of the batch to this table. NaN for a tick that may have been in the last-value store for hours: the
-   * first one of a symbol here, and one that was read from the store without having been missed.
+   * From the making of the batch to this table. NaN for a tick that may have been in the last-value store for hours:
+   * the first one of a symbol here, and one that was read from the store without having been missed.
    */
   busTime: Float32Array = new Float32Array(0);
   /** The clock when ticks of the symbol were last missed and healed; 0 for never. */
@@ -54,8 +54,8 @@ export class GatewayTable extends MarketTable {
   }
 
   /**
-   * Holds a row for a symbol that may have had no tick yet, until as many calls of {@link release}. Until its first tick
-   * such a symbol is stale, with the reason {@link UNKNOWN}.
+   * Holds a row for a symbol that may have had no tick yet, until as many calls of {@link release}. Until its first
+   * tick such a symbol is stale, with the reason {@link UNKNOWN}.
    * @param now when that state begins, microseconds since the Unix epoch
    * @returns the row, or -1 when the table is full or `mostAwaited` rows are held already.
    */

@@ -1,18 +1,18 @@
 /**
- * Memory that WebAssembly sees: the columns of a market table that a pass looks at, encoded ticks, what subscriptions
- * hold, and the frame under construction. The innermost loop of the gateway (changed.wat) works on it, five times as
- * fast as the same in JavaScript, where the call that copies one tick costs more than the copying.
+ * Memory that WebAssembly can access: the columns of a market table that a flush reads, encoded ticks, the entries of
+ * subscriptions, and the current frame. The innermost loop of the gateway (changed.wat) works on it. It is five times
+ * as fast as in JavaScript, where the call that copies one tick costs more than the copy.
  *
  * Typed arrays and buffers on it are replaced when it grows: read them from here at each use, and keep addresses.
  */
 import { readFileSync } from "node:fs";
 import type { Target } from "../msgpack/msgpack.ts";
 
-/** The smallest block, bytes, and what all begin at a multiple of: a line of the processor's cache. */
+/** The smallest block, in bytes, and the alignment of all: a cache line. */
 const MIN_BLOCK = 64;
 const PAGE = 65_536;
 const FIRST_PAGES = 16;
-/** What WebAssembly can address: 4 GB. */
+/** WebAssembly can address 4 GB. */
 const MAX_PAGES = 65_536;
 export const MAX_HEAP_BYTES = MAX_PAGES * PAGE;
 
@@ -48,19 +48,19 @@ export class Heap implements Target {
   u16!: Uint16Array;
   readonly copyChanged: CopyChanged;
   readonly #memory = new WebAssembly.Memory({ initial: FIRST_PAGES, maximum: MAX_PAGES });
-  /** Addresses of blocks that were given back, by size. */
+  /** Addresses of free blocks, by size. */
   readonly #free = new Map<number, number[]>();
   readonly #growing: (() => void)[] = [];
-  /** Where what was never in use begins. Nothing has the address 0. */
+  /** The end of all blocks so far. No block has the address 0. */
   #end = MIN_BLOCK;
 
   constructor() {
     const instance = new WebAssembly.Instance(MODULE, { heap: { memory: this.#memory } });
     this.copyChanged = instance.exports.copy as CopyChanged;
-    this.#look();
+    this.#createViews();
   }
 
-  /** Bytes that are reserved. */
+  /** Reserved bytes. */
   get size(): number {
     return this.bytes.length;
   }
@@ -83,7 +83,7 @@ export class Heap implements Target {
     return address;
   }
 
-  /** Gives a block back. @param bytes as many as were asked for */
+  /** Frees a block. @param bytes its size, as in {@link alloc} */
   free(address: number, bytes: number): void {
     const size = sizeOf(bytes);
     const free = this.#free.get(size);
@@ -92,8 +92,8 @@ export class Heap implements Target {
   }
 
   /**
-   * A block of another size in place of one, with what was in it; a new one where there is none (0).
-   * @throws HeapFull, and the block is as it was
+   * Replaces a block by one of another size with the same content; allocates one for the address 0.
+   * @throws HeapFull; the block is unchanged then
    */
   resize(address: number, bytes: number, wanted: number): number {
     if (address === 0) return this.alloc(wanted);
@@ -104,24 +104,24 @@ export class Heap implements Target {
     return moved;
   }
 
-  /** Calls back whenever the arrays have been replaced. */
+  /** Registers a callback for when the arrays have been replaced. */
   onGrow(grown: () => void): void {
     this.#growing.push(grown);
   }
 
   #grow(end: number): void {
-    // Half as much again: each time all arrays are replaced.
+    // By half, since each time all arrays are replaced.
     const wanted = Math.max(end, Math.min(this.bytes.length * 1.5, MAX_PAGES * PAGE));
     try {
       this.#memory.grow(Math.ceil((wanted - this.bytes.length) / PAGE));
     } catch (error) {
       throw new HeapFull(`no ${end} bytes of memory can be had`, { cause: error });
     }
-    this.#look();
+    this.#createViews();
     for (const grown of this.#growing) grown();
   }
 
-  #look(): void {
+  #createViews(): void {
     const { buffer } = this.#memory;
     this.bytes = Buffer.from(buffer);
     this.view = new DataView(buffer);
@@ -132,7 +132,7 @@ export class Heap implements Target {
   }
 }
 
-/** What a block takes: four sizes between a power of two and the next, so that of a large one at most a quarter is in vain. */
+/** The size class of a block: four per power of two, so that at most a quarter of a large block is unused. */
 function sizeOf(bytes: number): number {
   const step = Math.max(MIN_BLOCK, 2 ** (Math.floor(Math.log2(bytes)) - 2));
   return Math.max(1, Math.ceil(bytes / step)) * step;

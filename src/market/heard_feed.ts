@@ -1,7 +1,7 @@
 /**
- * One feed as a gateway hears it, on whichever shards: how long its batches take, and how far its publisher's clock is
- * from ours. Two clocks are never compared directly: each process knows how far its own is from Redis' clock
- * (clock_offset.ts), and a publisher tells that with each batch.
+ * One feed as a gateway receives it, on all shards: how long its batches take, and how far its publisher's clock is
+ * ahead of ours. Clocks are not compared directly: each process measures how far its own is ahead of Redis' clock
+ * (base/clock_offset.ts), and a publisher sends that with each batch.
  */
 
 import type { ClockReading } from "../base/clock_offset.ts";
@@ -9,9 +9,9 @@ import { Histogram } from "../base/histogram.ts";
 
 export class HeardFeed {
   readonly name: string;
-  /** From the making of a batch to its being applied here: every batch. */
+  /** From the making of a batch to its application here, for every batch. */
   readonly transit: Histogram;
-  /** From the source's event time to the market table: every tick that came in a batch. */
+  /** From the event time to the market table, for every tick that came in a batch. */
   readonly inboundAge: Histogram;
   #skew = Number.NaN;
   #uncertainty = Number.NaN;
@@ -35,14 +35,14 @@ export class HeardFeed {
   }
 
   /**
-   * What is taken from the publisher's times to have them by our clock, microseconds: as much of the skew as is certain, so
-   * that answers of Redis that are slow on one way do not hide that the bus is.
+   * What must be subtracted from the publisher's times to have them by our clock, microseconds. Only the certain part
+   * of the skew: otherwise an asymmetric delay of Redis' answers could hide a slow bus.
    */
   get correction(): number {
     return this.#correction;
   }
 
-  /** The publisher has told how its clock stands; ours stands so, as far as we know. */
+  /** Notes the readings of the publisher's clock and of ours. */
   compare(theirs: ClockReading, ours: ClockReading): void {
     const skew = theirs.offset - ours.offset;
     if (Number.isNaN(skew)) return;
@@ -52,5 +52,5 @@ export class HeardFeed {
   }
 }
 
-/** The feed of records that came from nobody in particular. */
+/** The feed of records without a publisher. */
 export const NO_FEED = new HeardFeed("");

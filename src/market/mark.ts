@@ -1,7 +1,7 @@
 /**
- * A mark is a symbol's `seq` in 32 bits: what is kept for each symbol of each connection, so it must be small. Marks are
- * equal where numbers differ by a multiple of 2^32 - 1, which is more ticks than a symbol has between two passes. 0 is no
- * symbol's mark: it says that nothing was told.
+ * A mark is the `seq` of a symbol in 32 bits. It is kept for each symbol of each connection, so it must be small. Marks
+ * are equal where numbers differ by a multiple of 2^32 - 1, which is more ticks than a symbol has between two flushes.
+ * 0 is no symbol's mark: nothing was sent.
  */
 const MARKS = 2 ** 32 - 1;
 
@@ -10,7 +10,7 @@ export function markOf(seq: number): number {
   return seq < MARKS ? seq + 1 : (seq % MARKS) + 1;
 }
 
-/** How many ticks were left out between two that have these marks. */
+/** The number of ticks between two that have these marks. */
 export function ticksBetween(before: number, now: number): number {
   return (now > before ? now - before : now - before + MARKS) - 1;
 }

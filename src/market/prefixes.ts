@@ -1,11 +1,11 @@
-/** A set of prefixes: those that another one covers are left out, so no symbol matches two of them. */
+/** A set of prefixes without those that another one covers, so that no symbol matches two of them. */
 export class Prefixes {
-  /** In order, none the beginning of another. */
+  /** Sorted; none is the beginning of another. */
   readonly list: readonly string[];
 
   constructor(prefixes: Iterable<string>) {
     const list: string[] = [];
-    // In order, a prefix comes before all that it covers, and those follow it.
+    // In this order a prefix comes directly before those that it covers.
     for (const prefix of [...new Set(prefixes)].sort(byCodeUnit))
       if (list.length === 0 || !prefix.startsWith(list[list.length - 1])) list.push(prefix);
     this.list = list;

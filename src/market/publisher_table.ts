@@ -31,8 +31,8 @@ export class PublisherTable extends MarketTable {
   }
 
   /**
-   * Takes over a symbol from the last-value store, so that `seq` continues. A later tick of this publisher stays, as the
-   * tick after the store's.
+   * Takes over a symbol from the last-value store, so that `seq` continues. A later tick of this publisher stays, as
+   * the tick after the store's.
    * @returns whether the row differs from the store, so that it must be written
    */
   adopt(record: BusRecord): boolean {

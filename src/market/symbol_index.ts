@@ -1,4 +1,4 @@
-/** The symbols that have had a tick, in order, so that those with a prefix are neighbours and found without a scan. */
+/** The symbols that have had a tick, sorted, so that those with a prefix are found by binary search. */
 
 /** What the index reads of a market table. */
 export interface KnownSymbols {
@@ -10,8 +10,8 @@ export interface KnownSymbols {
 }
 
 /**
- * Rows that are sorted at once, as they appear: 1,024 take half a millisecond. 100,000 in one go, at the first command with a
- * pattern, would hold the event loop for 100 ms.
+ * New rows are sorted in runs of so many: 1,024 take half a millisecond. To sort 100,000 rows at once, at the first
+ * command with a pattern, would block the event loop for 100 ms.
  */
 const RUN = 1_024;
 
@@ -26,14 +26,14 @@ export class SymbolIndex {
     this.#table = table;
   }
 
-  /** To be called when rows have been appended. */
+  /** Call it when rows have been appended. */
   appended(): void {
     if (this.#table.knownCount - this.#count >= RUN) this.#addRun();
   }
 
   /**
-   * All known rows, ordered by symbol (by code unit). An array is never changed once it has been returned: new symbols
-   * come with a new array, so a command that is carried out in slices can keep the one it began with.
+   * All known rows, ordered by symbol (by code unit). A returned array never changes: new symbols make a new array, so
+   * a command that runs in slices can keep its first one.
    */
   sorted(): Int32Array {
     if (this.#count < this.#table.knownCount) this.#addRun();
@@ -46,7 +46,7 @@ export class SymbolIndex {
     const rows = known.slice(this.#count, knownCount);
     this.#count = knownCount;
     this.#runs.push(rows.sort((a, b) => (symbols[a] < symbols[b] ? -1 : 1)));
-    // So each row is merged as often as the number of runs doubles, and not with each run.
+    // Each row is merged only when the number of runs doubles.
     const runs = this.#runs;
     while (runs.length > 1 && runs[runs.length - 2].length < runs[runs.length - 1].length * 2) this.#mergeLast();
   }
@@ -73,7 +73,7 @@ export function prefixRange(
   return [from, to];
 }
 
-/** The first position from `from` on whose row passes; all behind it pass as well. */
+/** The first position from `from` on whose row passes, where all after it pass too. */
 function firstWhere(rows: Int32Array, from: number, passes: (row: number) => boolean): number {
   let [low, high] = [from, rows.length];
   while (low < high) {

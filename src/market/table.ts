@@ -1,7 +1,8 @@
 /**
- * The columns that every market table has: the latest tick of each symbol in typed arrays, one row per symbol. A publisher
- * fills them from its feed (publisher_table.ts), a gateway from the bus (gateway_table.ts). The arrays are public because
- * the hot paths read them; only the tables write them. They are replaced when the table grows: read them at each use.
+ * The columns that every market table has: the latest tick of each symbol in typed arrays, one row per symbol. A
+ * publisher fills them from its feed (publisher_table.ts), a gateway from the bus (gateway_table.ts). The arrays are
+ * public because the hot paths read them; only the tables write them. They are replaced when the table grows: read them
+ * at each use.
  */
 
 import { copied } from "../base/copied.ts";
@@ -39,8 +40,8 @@ export abstract class MarketTable {
   /** Microseconds since the Unix epoch. */
   eventTime: Float64Array = new Float64Array(0);
   /**
-   * When the tick came into this table, microseconds since the Unix epoch. At a publisher: when it was received, NaN where
-   * not known.
+   * When the tick came into this table, microseconds since the Unix epoch. At a publisher: when it was received, NaN
+   * where not known.
    */
   appliedAt: Float64Array = new Float64Array(0);
   /** `FIELD_COUNT` values per row; NaN where not known. */

@@ -54,8 +54,8 @@ export class Packer {
   }
 
   /**
-   * A number; NaN is nil. As to clients, but for three kinds, which the bus has always written like this: 128 to 255 take
-   * three bytes, -0 keeps its sign, and an infinite number is a double.
+   * A number; NaN is nil. As to clients, but for three kinds, which the bus has always written like this: 128 to 255
+   * take three bytes, -0 keeps its sign, and an infinite number is a double.
    */
   number(value: number): void {
     const { view } = this.#target;

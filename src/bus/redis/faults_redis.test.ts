@@ -1,4 +1,7 @@
-/** What must hold through every fault of Redis and of the way to it: nothing is lost for good, nothing old goes unmarked. */
+/**
+ * What must hold through every fault of Redis and of the way to it: nothing is lost for good, nothing old goes
+ * unmarked.
+ */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

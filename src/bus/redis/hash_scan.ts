@@ -1,16 +1,19 @@
 /**
- * Reads a shard's last-value hash in slices: read in one go, a hash of a million symbols would hold Redis up for a second, and whoever
- * takes its values for several.
+ * Reads a shard's last-value hash in slices: read in one go, a hash of a million symbols would hold Redis up for a
+ * second, and whoever takes its values for several.
  */
 import { RedisDownError, type RedisLink } from "./connection/link.ts";
 
-/** Fields in a slice, about: an answer of 90 KB, which takes Redis a quarter of a millisecond and a reader four with what it makes of it. */
+/**
+ * Fields in a slice, about: an answer of 90 KB, which takes Redis a quarter of a millisecond and a reader four with
+ * what it makes of it.
+ */
 const SLICE = 500;
 /** Fields that are gone over in one go to find the marks: only those come back. It takes Redis two milliseconds. */
 const MARKS_SLICE = 10_000;
 /**
- * The most fields that are read of a hash. A read takes some 5 µs a field, and some mistake may fill a hash without end; there is
- * no room for so many symbols in a gateway or a publisher either (`--max-symbols`).
+ * The most fields that are read of a hash. A read takes some 5 µs a field, and some mistake may fill a hash without
+ * end; there is no room for so many symbols in a gateway or a publisher either (`--max-symbols`).
  */
 export const MAX_FIELDS = 4_000_000;
 /** How long Redis may take for a slice, in milliseconds. */
@@ -20,8 +23,8 @@ const TIMEOUT = 5_000;
 export type TakeSlice = (entries: readonly Buffer[]) => boolean;
 
 /**
- * Reads the marks, then everything, marks among it. What was in the hash all the time is given once at least; what changes meanwhile
- * is given as it was at some time in between.
+ * Reads the marks, then everything, marks among it. What was in the hash all the time is given once at least; what
+ * changes meanwhile is given as it was at some time in between.
  * @returns whether all of it was read, and not only the first {@link MAX_FIELDS} fields
  * @throws RedisDownError when Redis does not answer, or another one does meanwhile
  */

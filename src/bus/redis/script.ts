@@ -1,6 +1,6 @@
 /**
- * The scripts that run inside Redis. Each is one atomic step. docs/bus.md shows the write script: a publisher in another
- * language runs the same one.
+ * The scripts that run inside Redis. Each is one atomic step. docs/bus.md shows the write script: a publisher in
+ * another language runs the same one.
  */
 import { createHash } from "node:crypto";
 import type { RedisArgument, RedisLink } from "./connection/link.ts";
@@ -33,9 +33,10 @@ export class RedisScript {
 
 /**
  * Writes a batch. KEYS: the shard's hash, its channel. ARGV: 1 `PUBLISH` or `SPUBLISH`, 2 the feed, 3 the epoch, 4 the
- * batch's number, 5 the batch, 6 where its first record begins (from 0), 7 the records' lengths, 8 the prefix.
- * Answers 1 and the mark before, or 0 and the mark that refused it: one of a later epoch (another leads), or of this
- * epoch with the same or a later number (an old try that comes late). What can be seen to be no batch is an error, and changes nothing.
+ * batch's number, 5 the batch, 6 where its first record begins (from 0), 7 the records' lengths, 8 the prefix. Answers
+ * 1 and the mark before, or 0 and the mark that refused it: one of a later epoch (another leads), or of this epoch with
+ * the same or a later number (an old try that comes late). What can be seen to be no batch is an error, and changes
+ * nothing.
  */
 export const WRITE = new RedisScript(`
 local byte, sub = string.byte, string.sub
@@ -80,8 +81,9 @@ return {1, mark or ''}
 `);
 
 /**
- * A new leader shuts its predecessors out of a shard: what they have written can be read then, and does not change any more. KEYS: the
- * shard's hash. ARGV: 1 the feed, 2 the epoch. Answers 1 and the mark that now holds, or 0 and the mark of a later epoch.
+ * A new leader shuts its predecessors out of a shard: what they have written can be read then, and does not change any
+ * more. KEYS: the shard's hash. ARGV: 1 the feed, 2 the epoch. Answers 1 and the mark that now holds, or 0 and the mark
+ * of a later epoch.
  */
 export const FENCE = new RedisScript(`
 local field = '#' .. ARGV[1]
@@ -96,9 +98,10 @@ return {1, mark}
 `);
 
 /**
- * Takes the lease if nobody has it. KEYS: the lease, the epoch. ARGV: 1 the owner, 2 for how many ms, 3 the least epoch.
- * Answers the new epoch, or 0 when somebody else leads. The epoch is at least the wall clock's, so that it does not go
- * back when Redis has lost it. One that a double does not hold exactly is an error: gateways would not take its batches.
+ * Takes the lease if nobody has it. KEYS: the lease, the epoch. ARGV: 1 the owner, 2 for how many ms, 3 the least
+ * epoch. Answers the new epoch, or 0 when somebody else leads. The epoch is at least the wall clock's, so that it does
+ * not go back when Redis has lost it. One that a double does not hold exactly is an error: gateways would not take its
+ * batches.
  */
 export const ACQUIRE = new RedisScript(`
 local holder = redis.call('GET', KEYS[1])
@@ -114,8 +117,8 @@ return text
 `);
 
 /**
- * Keeps the lease. KEYS and ARGV 1, 2 as for ACQUIRE, 3 the epoch. Answers 1; or 0 when another has it, or had it since.
- * A lease that has run out, or that Redis has lost, is still ours when no later epoch was given.
+ * Keeps the lease. KEYS and ARGV 1, 2 as for ACQUIRE, 3 the epoch. Answers 1; or 0 when another has it, or had it
+ * since. A lease that has run out, or that Redis has lost, is still ours when no later epoch was given.
  */
 export const HOLD = new RedisScript(`
 local holder = redis.call('GET', KEYS[1])

@@ -1,6 +1,6 @@
 /**
- * Symbols by their bytes. Making a string of 16 bytes costs about 100 ns and an allocation, for a symbol that was seen a
- * moment ago: here a hash of the bytes finds the string that was made then. Direct-mapped: a symbol that falls on
+ * Symbols by their bytes. Making a string of 16 bytes costs about 100 ns and an allocation, for a symbol that was seen
+ * a moment ago: here a hash of the bytes finds the string that was made then. Direct-mapped: a symbol that falls on
  * another's place takes it, so the cache cannot grow.
  */
 import { isSymbol, SYMBOL_LENGTH } from "../../base/tick.ts";

@@ -20,8 +20,8 @@ export const MAX_FEED_BYTES = 64;
 /** The longest reason for a state: it goes to every client that has the symbol. */
 const MAX_REASON_BYTES = 255;
 /**
- * Times are of these years, in microseconds since the Unix epoch: from 2000, so that one in seconds or milliseconds shows, to 2100, so
- * that one in nanoseconds does.
+ * Times are of these years, in microseconds since the Unix epoch: from 2000, so that one in seconds or milliseconds
+ * shows, to 2100, so that one in nanoseconds does.
  */
 const MIN_TIME = 946_684_800_000_000;
 const MAX_TIME = 4_102_444_800_000_000;
@@ -279,7 +279,8 @@ export class BatchDecoder {
   }
 
   /**
-   * Reads what stands behind the records of the batch, once all of them have been read: how the publisher's clock stands.
+   * Reads what stands behind the records of the batch, once all of them have been read: how the publisher's clock
+   * stands.
    * @returns undefined where it is not told, or cannot be read: the records are good all the same
    */
   end(): ClockReading | undefined {
@@ -296,8 +297,8 @@ export class BatchDecoder {
   }
 
   /**
-   * Reads a value of a last-value hash: the record, and its epoch. `head.feed` is the feed that it is of, or empty where it cannot be
-   * read.
+   * Reads a value of a last-value hash: the record, and its epoch. `head.feed` is the feed that it is of, or empty
+   * where it cannot be read.
    * @throws WireError when it is to be left out
    */
   value(bytes: Buffer, record: BusRecord): string {

@@ -20,8 +20,8 @@ export interface RedisAccess {
 /** How long a connection may take to come about, in milliseconds. */
 const CONNECT_TIMEOUT = 2_000;
 /**
- * Longest wait between two tries, in milliseconds: a quarter of the time within which the bus must have recovered. After a failover the
- * first try may come to a server that does not lead yet, and the next one must still be in time.
+ * Longest wait between two tries, in milliseconds: a quarter of the time within which the bus must have recovered.
+ * After a failover the first try may come to a server that does not lead yet, and the next one must still be in time.
  */
 const MAX_RETRY_DELAY = 500;
 /** How long a connection that is given up may still say something, in milliseconds. */

@@ -43,8 +43,8 @@ const OPTIONS = {
 
 /**
  * Reads an address. Special characters in names and passwords are percent-encoded.
- * @throws UsageError that says what is wrong, and shows nothing of the address: where a password is not encoded, any part of it may be
- * a part of the password
+ * @throws UsageError that says what is wrong, and shows nothing of the address: where a password is not encoded, any
+ * part of it may be a part of the password
  */
 export function parseRedisUrl(url: string): RedisTarget {
   const match = ADDRESS.exec(url);

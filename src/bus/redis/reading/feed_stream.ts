@@ -10,8 +10,8 @@ export class FeedStream {
   readonly id: number;
   readonly feed: HeardFeed;
   /**
-   * Whether the listener takes its records as they are. It does not from when it is told that the stream is silent, until it is
-   * told that the stream speaks: what is applied in between is stale.
+   * Whether the listener takes its records as they are. It does not from when it is told that the stream is silent,
+   * until it is told that the stream speaks: what is applied in between is stale.
    */
   isSpeaking: boolean;
   /** Whether a batch has come since the shard is listened to, and since the last silence. */
@@ -19,15 +19,18 @@ export class FeedStream {
   /** Whether nothing has come for as long as makes a silence. */
   isSilent = false;
   /**
-   * When the feed was last known to be alive, in whole microseconds since the Unix epoch: when it was heard here, or the newest
-   * time that the store has of it.
+   * When the feed was last known to be alive, in whole microseconds since the Unix epoch: when it was heard here, or
+   * the newest time that the store has of it.
    */
   aliveAt = 0;
   /** What the listener was last told of {@link aliveAt}, with the stream's silence. */
   toldAliveAt = 0;
   /** The last read of the hash that had a value of the feed. */
   namedBy = 0;
-  /** From when its silence is counted, on the monotonic clock, in milliseconds: its last batch, or when the hash was read. */
+  /**
+   * From when its silence is counted, on the monotonic clock, in milliseconds: its last batch, or when the hash was
+   * read.
+   */
   quietFrom: number;
   /** From when it could have been heard, on the same clock: when the hash was read that names it. */
   awaitedFrom: number;
@@ -98,8 +101,8 @@ export class FeedStream {
   }
 
   /**
-   * Whether it is known how its symbols stand: it speaks, or it has had so many milliseconds to do so. A feed that lives says
-   * something every 500 ms.
+   * Whether it is known how its symbols stand: it speaks, or it has had so many milliseconds to do so. A feed that
+   * lives says something every 500 ms.
    */
   isDecided(now: number, patience: number): boolean {
     return this.isSpeaking || this.isSilent || now - this.awaitedFrom >= patience;

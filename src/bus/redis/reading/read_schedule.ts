@@ -4,8 +4,8 @@
 const FIRST_RETRY = 200;
 const MAX_RETRY = 5_000;
 /**
- * Waits between reads for what was unreadable in a batch, in milliseconds. One read may bring it; but a faulty publisher
- * writes such batches all the time, and reading a large hash is expensive.
+ * Waits between reads for what was unreadable in a batch, in milliseconds. One read may bring it; but a faulty
+ * publisher writes such batches all the time, and reading a large hash is expensive.
  */
 const FIRST_SUSPICION = 1_000;
 const MAX_SUSPICION = 60_000;

@@ -38,9 +38,9 @@ export interface ReaderOptions {
 const MAX_FEEDS = 64;
 const OTHER_FEEDS = "other";
 /**
- * How long a feed that the hash names may say nothing before its symbols are known to be stale for who waits for them, in
- * milliseconds: longer than a feed that lives takes for its next heartbeat (500, and 100 that it may be late), and shorter than the
- * second that an HTTP request waits. It is shown as stale before, too.
+ * How long a feed that the hash names may say nothing before its symbols are known to be stale for who waits for them,
+ * in milliseconds: longer than a feed that lives takes for its next heartbeat (500, and 100 that it may be late), and
+ * shorter than the second that an HTTP request waits. It is shown as stale before, too.
  */
 const DECISION_TIME = 700;
 /** How often silences, retries and lingering shards are looked for, in milliseconds. */
@@ -86,8 +86,8 @@ export class RedisReader implements BusReader {
   #isStarted = false;
   #isKnown = false;
   /**
-   * Whether it has been known once of all feeds whether they live: before that clients would get values as stale that are not, or none of
-   * a feed that starts together with this process.
+   * Whether it has been known once of all feeds whether they live: before that clients would get values as stale that
+   * are not, or none of a feed that starts together with this process.
    */
   #isDecided = false;
   #known: (() => void) | undefined;

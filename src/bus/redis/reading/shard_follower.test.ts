@@ -293,7 +293,10 @@ test("a stream goes silent once, since its last batch, and speaks again with its
   assert.deepEqual(told, [heardAt, "speaking"]);
 });
 
-/** A gateway that has read what `loaded` has in the store, where one symbol's tick was received 5 s ago and the others' earlier. */
+/**
+ * A gateway that has read what `loaded` has in the store, where one symbol's tick was received 5 s ago and the others'
+ * earlier.
+ */
 function restarted(): { store: Store; gateway: Gateway; aliveAt: number } {
   const { store } = loaded();
   const gateway = new Gateway();

@@ -18,7 +18,7 @@ import { ReadSchedule } from "./read_schedule.ts";
 /** The most feeds on one shard; more are ignored. */
 const MAX_STREAMS = 1_000;
 /**
- * A feed that has been silent for so many milliseconds is forgotten if the hash has no value of it. A Redis that lost its
+ * A feed that has been silent for so many milliseconds is forgotten if the hash has no value of it. A Redis without
  * data is filled again by then.
  */
 const FORGET_AFTER = 600_000;
@@ -50,7 +50,7 @@ export class ShardFollower {
     return this.#isLoaded;
   }
 
-  /** Whether no feed is known on the shard, and the hash was read less than `patience` ms ago: one may start just now. */
+  /** Whether no feed is known on the shard, and the hash was read less than `patience` ms ago: one may just start. */
   isEmpty(now: number, patience: number): boolean {
     return this.#streams.size === 0 && now - this.#loadedAt < patience;
   }
@@ -242,7 +242,7 @@ export class ShardFollower {
     this.#options.listener?.silent(stream.id, stream.aliveAt);
   }
 
-  /** Reports that a stream is heard again, once nothing is missing: before, its symbols would be live with old values. */
+  /** Reports that a stream is heard again, once nothing is missing: before, old values would be shown as live. */
   #reportSpeaking(stream: FeedStream): void {
     if (stream.isSpeaking || !stream.isHeard || !this.#isLoaded || stream.isIncomplete) return;
     stream.isSpeaking = true;
@@ -310,7 +310,7 @@ export class ShardFollower {
     }
   }
 
-  /** Leaves out a batch without a good record from an unknown feed: the feed stays unknown, so that no client waits for it. */
+  /** Leaves out a batch without a good record from an unknown feed: it stays unknown, so that no client waits. */
   #skipUnknown(head: BatchHead): void {
     const { decoder, counts } = this.#options;
     counts.ignored++;
@@ -351,8 +351,8 @@ export class ShardFollower {
   }
 
   /**
-   * Derives from the store when a stream that is not heard was last alive: the time of its newest value that was not heard
-   * here. That is by the publisher's clock, so it is limited to our time.
+   * Derives from the store when a stream that is not heard was last alive: the time of its newest value that was not
+   * heard here. That is by the publisher's clock, so it is limited to our time.
    */
   #noteAlive(feed: string, stream: FeedStream, record: BusRecord): void {
     const mark = this.#marks.get(feed);
@@ -365,8 +365,8 @@ export class ShardFollower {
   }
 
   /**
-   * Applies again the batches that came while a slice of the hash was read: the slice may have an older state of a symbol.
-   * (Older values it cannot have applied: they have a smaller `seq`.)
+   * Applies again the batches that came while a slice of the hash was read: the slice may have an older state of a
+   * symbol. (Older values it cannot have applied: they have a smaller `seq`.)
    */
   #applyKept(): void {
     const { decoder } = this.#options;

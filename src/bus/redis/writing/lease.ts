@@ -7,7 +7,9 @@ import type { RedisLink } from "../connection/link.ts";
 import { ACQUIRE, HOLD, RELEASE } from "../script.ts";
 import type { RedisKeys } from "../shard.ts";
 
-/** How long a leader that is not heard of is still taken for alive, in milliseconds. A takeover takes this and a bit. */
+/**
+ * How long a leader that is not heard of is still taken for alive, in milliseconds. A takeover takes this and a bit.
+ */
 export const LEASE_TIME = 1_500;
 /** How often the leader says that it is alive, in milliseconds: three tries in a lease. */
 export const HOLD_INTERVAL = 400;

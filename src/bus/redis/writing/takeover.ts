@@ -1,6 +1,6 @@
 /**
- * How a new leader takes a feed over, shard by shard: its epoch shuts its predecessor out, and then what that one has written is
- * read, to which nothing can be added any more.
+ * How a new leader takes a feed over, shard by shard: its epoch shuts its predecessor out, and then what that one has
+ * written is read, to which nothing can be added any more.
  */
 
 import { BusRecord } from "../../../market/bus_record.ts";

@@ -6,9 +6,9 @@
 /** Milliseconds from one write to the next, in the mean. */
 const GAP = 2;
 /**
- * How much earlier one may come, ms. A source that ticks as often as may be written is now a bit early and now a bit late:
- * where the gap counted from the last write, all would wait for a timer once one had been early. As a cell that comes
- * early conforms (GCRA, ITU-T I.371).
+ * How much earlier one may come, ms. A source that ticks as often as may be written is now a bit early and now a bit
+ * late: where the gap counted from the last write, all would wait for a timer once one had been early. As a cell that
+ * comes early conforms (GCRA, ITU-T I.371).
  */
 const EARLY = 1;
 
