@@ -6,12 +6,12 @@ test("a quantile is never below the exact one, and at most 1/32 above it", () =>
   for (let exact = 0; exact < 2_000_000; exact = Math.ceil(exact * 1.01) + 1) {
     const ages = new Ages();
     ages.observe(exact);
-    const told = ages.quantile(0.5);
-    assert.ok(told >= exact && told <= exact * (1 + 1 / 32) + 1, `${exact} is told as ${told}`);
+    const value = ages.quantile(0.5);
+    assert.ok(value >= exact && value <= exact * (1 + 1 / 32) + 1, `${exact} became ${value}`);
   }
 });
 
-test("quantiles part the ages where they should", () => {
+test("quantiles split the ages at the right place", () => {
   const ages = new Ages();
   for (let micros = 1; micros <= 1_000; micros++) ages.observe(micros);
   assert.equal(ages.count, 1_000);
@@ -20,12 +20,12 @@ test("quantiles part the ages where they should", () => {
     [0.99, 990],
     [1, 1_000],
   ] as const) {
-    const told = ages.quantile(share);
-    assert.ok(told >= exact && told <= exact * 1.04, `${share}: ${told}`);
+    const value = ages.quantile(share);
+    assert.ok(value >= exact && value <= exact * 1.04, `${share}: ${value}`);
   }
 });
 
-test("no ages, ages below zero and ages beyond the last bucket are told and break nothing", () => {
+test("no ages, negative ages and ages beyond the last bucket have a quantile", () => {
   const ages = new Ages();
   assert.equal(ages.quantile(0.99), 0);
   ages.observe(-5);
@@ -36,7 +36,7 @@ test("no ages, ages below zero and ages beyond the last bucket are told and brea
   assert.equal(ages.count, 0);
 });
 
-test("ages that several have counted are added to each other", () => {
+test("the counts of several instances are added", () => {
   const [one, other, both, all] = [new Ages(), new Ages(), new Ages(), new Ages()];
   for (let micros = 0; micros < 5_000; micros += 7) {
     (micros % 2 === 0 ? one : other).observe(micros);

@@ -1,11 +1,11 @@
-/** Ages in log-linear buckets: 32 to a doubling, so that a quantile is at most 3 % too large, and never too small. */
+/** Ages in log-linear buckets, 32 per doubling: a quantile is at most 3 % too large and never too small. */
 
 const PER_DOUBLING = 32;
 const SHIFT = 5;
-/** Ages up to 2^31 µs (36 minutes); what is older counts as that. */
+/** Ages up to 2^31 µs (36 minutes); the last bucket has all older ones. */
 const BUCKETS = (31 - SHIFT + 1) * PER_DOUBLING;
 
-/** Ages as another process is told of them. */
+/** Ages as plain data, for another process. */
 export interface AgeCounts {
   readonly counts: Float64Array;
   /** The largest, exact, microseconds. */
@@ -18,7 +18,7 @@ export class Ages {
   /** The largest, exact, microseconds. */
   max = 0;
 
-  /** @param micros a negative one, of clocks that do not quite agree, counts as 0 */
+  /** @param micros negative values, from clocks that differ, count as 0 */
   observe(micros: number): void {
     const age = Math.min(Math.max(Math.floor(micros), 0), 0x7fffffff);
     // The first 32 have a bucket each.
@@ -30,7 +30,7 @@ export class Ages {
 
   /**
    * @param share 0 to 1
-   * @returns microseconds below which so many of the ages are; 0 when there are none
+   * @returns the quantile, microseconds; 0 without ages
    */
   quantile(share: number): number {
     let left = Math.max(1, Math.ceil(this.count * share));
@@ -47,12 +47,12 @@ export class Ages {
     this.max = 0;
   }
 
-  /** What {@link add} takes. */
+  /** The counts, for {@link add}. */
   toCounts(): AgeCounts {
     return { counts: this.#counts.slice(), max: this.max };
   }
 
-  /** Adds the ages that others have counted. */
+  /** Adds the counts of another instance. */
   add({ counts, max }: AgeCounts): void {
     for (let bucket = 0; bucket < BUCKETS; bucket++) {
       this.#counts[bucket] += counts[bucket];

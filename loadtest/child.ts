@@ -1,16 +1,16 @@
-/** A script of this folder in a process of its own, to which orders are given and which answers each with a report. */
+/** Runs a script of this folder as a child process, which answers each order with a report. */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../src/settings/option.ts";
 
-/** How long an order may take if nothing else is said, ms. */
-const PATIENCE = 120_000;
+/** The default time limit of an order, ms. */
+const ORDER_TIMEOUT = 120_000;
 
 export class Child<Order, Report extends { report: string }> {
   readonly #child: ChildProcess;
   readonly #script: string;
 
-  /** @param script its name in this folder */
+  /** @param script path relative to this folder */
   constructor(script: string) {
     this.#script = script;
     const path = fileURLToPath(new URL(script, import.meta.url));
@@ -25,15 +25,15 @@ export class Child<Order, Report extends { report: string }> {
   }
 
   /**
-   * Gives an order.
-   * @param patience how long it may take, ms
-   * @returns its report, which must be `expected`
-   * @throws UsageError when it ends or stays silent
+   * Sends an order.
+   * @param timeout ms
+   * @returns the report, which must be `expected`
+   * @throws UsageError when the process ends, or does not answer in time
    */
   order<Expected extends Report["report"]>(
     order: Order,
     expected: Expected,
-    patience = PATIENCE,
+    timeout = ORDER_TIMEOUT,
   ): Promise<Extract<Report, { report: Expected }>> {
     const child = this.#child;
     return new Promise((resolve, reject) => {
@@ -44,20 +44,20 @@ export class Child<Order, Report extends { report: string }> {
         act();
       };
       const fail = (what: string) => finish(() => reject(new UsageError(`${this.#script} ${what}`)));
-      const onExit = () => fail("has ended; what it said stands above");
+      const onExit = () => fail("has ended; see its output above");
       const onMessage = (message: unknown) => {
         const report = message as Report;
-        if (report.report !== expected) fail(`said ${report.report} instead of ${expected}`);
+        if (report.report !== expected) fail(`reported ${report.report} instead of ${expected}`);
         else finish(() => resolve(report as Extract<Report, { report: Expected }>));
       };
-      const timer = setTimeout(() => fail(`has not said ${expected} within ${patience / 1_000} s`), patience);
+      const timer = setTimeout(() => fail(`has not reported ${expected} within ${timeout / 1_000} s`), timeout);
       child.on("exit", onExit);
       child.on("message", onMessage);
       child.send(order as object);
     });
   }
 
-  /** Ends it. */
+  /** Ends the process. */
   stop(): void {
     this.#child.kill();
   }

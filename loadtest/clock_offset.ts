@@ -1,4 +1,4 @@
-/** How far another machine's clock is off from ours, as the protocol's own ping and pong tell it. */
+/** Measures the offset of a gateway's clock with the protocol's ping and pong. */
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pack, unpack } from "msgpackr";
@@ -7,18 +7,19 @@ import { type Clock, SystemClock } from "../src/base/clock.ts";
 import { UsageError } from "../src/settings/option.ts";
 import { type ClockOffset, offsetOf, type Sample } from "./clock_sample.ts";
 
-/** Pings that are sent, and the pause between them, ms: below the commands that a connection may give. */
+/** Pings, and the pause between them, ms: below the command rate that a connection may use. */
 const PINGS = 20;
 const PAUSE = 30;
-const PATIENCE = 10_000;
+/** How long all pings together may take, ms. */
+const TIMEOUT = 10_000;
 
 /**
- * Measures it on a connection of its own.
+ * Opens a connection for the measurement.
  * @throws UsageError when there is no gateway
  */
 export async function clockOffset(url: string, clock: Clock = new SystemClock()): Promise<ClockOffset> {
-  const socket = new WebSocket(url, ["tickgate.v1.msgpack"], { handshakeTimeout: PATIENCE });
-  const signal = AbortSignal.timeout(PATIENCE);
+  const socket = new WebSocket(url, ["tickgate.v1.msgpack"], { handshakeTimeout: TIMEOUT });
+  const signal = AbortSignal.timeout(TIMEOUT);
   const samples: Sample[] = [];
   try {
     await once(socket, "message", { signal });

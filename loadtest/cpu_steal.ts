@@ -1,16 +1,16 @@
 /**
- * How much of the CPU time that this machine asked for it was given. A virtual machine whose host is busy waits for it
- * ("steal" in proc(5), /proc/stat); what is to be done within a time then takes longer by that, whoever wrote the program.
+ * How much of the requested CPU time this virtual machine got. When the host is busy, the machine waits ("steal" in proc(5),
+ * /proc/stat), and every program takes longer.
  */
 import { existsSync, readFileSync } from "node:fs";
 
-/** Where /proc/stat has, behind the line's name: time that was worked, and time that was waited for the host. */
+/** Fields of the `cpu` line of /proc/stat: working time, and time spent waiting for the host. */
 const WORKED = [0, 1, 2, 5, 6];
 const STOLEN = 7;
-/** The unit of these times, a second's part. */
+/** Units per second. */
 const KERNEL_HERTZ = 100;
 
-/** What all processors together have done since the machine was started, seconds; 0 on a system that does not tell. */
+/** Times of all processors since boot, seconds; 0 on systems without /proc/stat. */
 export function machineTime(): { readonly worked: number; readonly stolen: number } {
   if (!existsSync("/proc/stat")) return { worked: 0, stolen: 0 };
   const [, ...times] = readFileSync("/proc/stat", "utf8").split("\n", 1)[0].split(/ +/).map(Number);
@@ -21,7 +21,7 @@ export function machineTime(): { readonly worked: number; readonly stolen: numbe
 export class CpuSteal {
   readonly #before = machineTime();
 
-  /** The share that was given since the beginning: 1 where the machine is its own. */
+  /** The granted share of CPU time since construction; 1 on a machine without steal time. */
   get grantedShare(): number {
     const now = machineTime();
     const worked = now.worked - this.#before.worked;

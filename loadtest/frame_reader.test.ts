@@ -33,7 +33,7 @@ const FRAMES: readonly [opcode: number, payload: Buffer][] = [
 ];
 
 for (const step of [1, 2, 3, 7, 127, 1_000, 65_537, 1_000_000])
-  test(`frames are found whole when ${step} bytes come at a time`, () => {
+  test(`frames are complete when ${step} bytes arrive at a time`, () => {
     const seen: [number, Buffer][] = [];
     const reader = new FrameReader({
       frame: (opcode, { bytes }, start, end) => void seen.push([opcode, Buffer.from(bytes.subarray(start, end))]),
@@ -44,12 +44,12 @@ for (const step of [1, 2, 3, 7, 127, 1_000, 65_537, 1_000_000])
     assert.deepEqual(seen, FRAMES);
   });
 
-test("a frame that is longer than any of a gateway's is refused before its bytes are kept", () => {
+test("a frame that is too long is refused before its bytes are stored", () => {
   const reader = new FrameReader({ frame: () => assert.fail("there is no whole frame") });
   assert.throws(() => reader.read(target(Buffer.from([0x82, 127, 0, 0, 0, 1, 0, 0, 0, 0])), 0, 10), /a frame of/);
 });
 
-test("parts of a message are told as such; what is masked or compressed is refused", () => {
+test("fragments are reported as such; masked and compressed frames are refused", () => {
   const finals: boolean[] = [];
   const reader = new FrameReader({ frame: (_opcode, _target, _start, _end, isFinal) => void finals.push(isFinal) });
   reader.read(target(Buffer.from([0x02, 1, 7, 0x80, 1, 8])), 0, 6);

@@ -1,27 +1,27 @@
 /**
- * The receiving end of a WebSocket, as lean as can be: finds the frames of a server in a stream of bytes. Only what a
- * server sends: unmasked, and without extensions.
+ * A minimal WebSocket receiver: finds a server's frames in a stream of bytes. Accepts only unmasked frames without
+ * extensions.
  */
 import { createTarget, type Target } from "../src/msgpack/msgpack.ts";
 
-/** Who is told of frames. The bytes are good during the call only. */
+/** Receives the frames. The bytes are valid only during the call. */
 export interface FrameListener {
-  /** @param isFinal whether it ends its message; a gateway sends no other, other servers may */
+  /** @param isFinal whether it ends its message; always true from a gateway, not from other servers */
   frame(opcode: number, target: Target, start: number, end: number, isFinal: boolean): void;
 }
 
-/** The longest frame that is read, bytes: nothing that a gateway sends is as long. */
+/** The longest accepted frame, bytes; a gateway sends shorter ones. */
 export const MAX_FRAME = 1 << 20;
 const MAX_HEAD = 10;
 const RESERVED = 0x70;
 const MASKED = 0x80;
-/** The memory that is kept for the next beginning of a frame, bytes. */
+/** A buffer of at most this size is kept for the next partial frame, bytes. */
 const KEPT = 4_096;
 const NOTHING = createTarget(0);
 
 export class FrameReader {
   readonly #listener: FrameListener;
-  /** The beginning of a frame whose end has not come. */
+  /** The start of an incomplete frame. */
   #rest: Target = NOTHING;
   #restLength = 0;
 
@@ -30,8 +30,8 @@ export class FrameReader {
   }
 
   /**
-   * Takes the bytes of `chunk` from `start` to `end`.
-   * @throws Error when a frame is longer than any that a gateway sends, or none that a server may send to us
+   * Reads the bytes of `chunk` from `start` to `end`.
+   * @throws Error when a frame is too long, masked, or uses an extension
    */
   read(chunk: Target, start: number, end: number): void {
     if (this.#restLength === 0) {
@@ -45,11 +45,11 @@ export class FrameReader {
     const read = this.#frames(rest, 0, length);
     rest.bytes.copyWithin(0, read, length);
     this.#restLength = length - read;
-    // With ten thousands of connections, what each had needed once adds up.
+    // Frees a large buffer: tens of thousands of connections would each keep one.
     if (this.#restLength === 0 && rest.bytes.length > KEPT) this.#rest = NOTHING;
   }
 
-  /** Tells of the whole frames, and returns where the first begins that is not. */
+  /** Reports the complete frames, and returns where the first incomplete one starts. */
   #frames(target: Target, start: number, end: number): number {
     const { bytes } = target;
     let at = start;
@@ -87,7 +87,7 @@ export class FrameReader {
   }
 }
 
-/** A frame as a client must send it: masked, here with zeros, which leave the payload as it is. */
+/** A client's frame: masked, as required, with zeros, which do not change the payload. */
 export function clientFrame(opcode: number, payload: Uint8Array): Buffer {
   const { length } = payload;
   if (length > 0xffff) throw new Error(`a message of ${length} bytes`);

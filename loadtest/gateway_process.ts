@@ -1,4 +1,4 @@
-/** A real gateway in a process of its own, on free ports, with a simulated market; and what its metrics page says. */
+/** A real gateway as a child process on free ports, and its metrics page. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 import { UsageError } from "../src/settings/option.ts";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
-/** How long it may take to start, and to end, ms: generous, for a machine that builds something else meanwhile. */
-const PATIENCE = 60_000;
+/** How long it may take to start and to end, ms: enough for a busy machine. */
+const TIMEOUT = 60_000;
 
 export class GatewayProcess {
   readonly #child: ChildProcess;
@@ -22,19 +22,19 @@ export class GatewayProcess {
 
   /**
    * Starts `tickgate all`.
-   * @param args its flags, besides those for ports and the log
-   * @param nodeArgs flags for Node
+   * @param args its flags, except for ports and the log
+   * @param nodeArgs Node's flags
    * @throws UsageError when it does not start
    */
   static async start(args: readonly string[], nodeArgs: readonly string[] = []): Promise<GatewayProcess> {
     const own = ["--port", "0", "--admin-port", "0", "--log-level", "warn"];
-    // A file or the environment must not change what is measured.
+    // A settings file or the environment must not change the measurement.
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("TICKGATE_")));
     const child = spawn(process.execPath, [...nodeArgs, MAIN, "all", ...own, ...args], {
       env,
       stdio: ["ignore", "pipe", "inherit"],
     });
-    const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE);
+    const timer = setTimeout(() => child.kill("SIGKILL"), TIMEOUT);
     let port: number | undefined;
     for await (const line of createInterface({ input: child.stdout })) {
       const [, name, found] = /^ +(stream|metrics) +\w+:\/\/[^/]+:(\d+)\//.exec(line) ?? [];
@@ -45,7 +45,7 @@ export class GatewayProcess {
       return new GatewayProcess(child, port, Number(found));
     }
     clearTimeout(timer);
-    throw new UsageError("the gateway did not start; what it said stands above");
+    throw new UsageError("the gateway did not start; see its output above");
   }
 
   /** Its process id. */
@@ -57,7 +57,7 @@ export class GatewayProcess {
     return `http://127.0.0.1:${this.#adminPort}/metrics`;
   }
 
-  /** What the metrics page says now, by name (and labels, where there are any). */
+  /** The values of the metrics page, by name with labels. */
   async metrics(): Promise<ReadonlyMap<string, number>> {
     const response = await fetch(this.metricsUrl);
     const lines = (await response.text()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
@@ -66,11 +66,11 @@ export class GatewayProcess {
     );
   }
 
-  /** Ends it as an operator would; if it does not go, for good. */
+  /** Ends it with SIGTERM, or with SIGKILL after a timeout. */
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const gone = once(this.#child, "exit");
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), PATIENCE);
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), TIMEOUT);
     this.#child.kill("SIGTERM");
     await gone;
     clearTimeout(timer);

@@ -1,43 +1,44 @@
-/** The market that a gateway has, over HTTP: which symbols there are, and what holds now. */
+/** A gateway's symbols and current ticks, over HTTP. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { FIELDS } from "../src/base/tick.ts";
 import { UsageError } from "../src/settings/option.ts";
 
 /** How long an answer may take, ms. */
 const ANSWER_TIME = 30_000;
-/** How long a market that has just begun may take to have enough symbols, ms. */
-const BEGIN_TIME = 10_000;
-const LOOK = 100;
+/** How long a starting gateway may take to have enough symbols, ms. */
+const START_TIME = 10_000;
+/** The pause between two requests for the symbols, ms. */
+const RETRY_PAUSE = 100;
 
-/** What holds, by the symbols' places in the market. */
+/** The current ticks, by the symbols' indexes in the market. */
 export interface MarketState {
-  /** 0 where there has been no tick. */
+  /** 0 for a symbol without a tick. */
   readonly seqs: Float64Array;
-  /** All fields of each symbol, one behind the other; NaN where there is no value. */
+  /** All fields of each symbol, adjacent; NaN where there is no value. */
   readonly values: Float64Array;
 }
 
 export class Market {
   readonly symbols: readonly string[];
   readonly #url: URL;
-  readonly #places: ReadonlyMap<string, number>;
+  readonly #indexes: ReadonlyMap<string, number>;
 
   private constructor(url: URL, symbols: readonly string[]) {
     this.#url = url;
     this.symbols = symbols;
-    this.#places = new Map(symbols.map((symbol, place) => [symbol, place]));
+    this.#indexes = new Map(symbols.map((symbol, index) => [symbol, index]));
   }
 
   /**
-   * Asks a gateway for its symbols.
-   * @param stream where its clients connect: what is asked over HTTP stands beside it
-   * @param prefix what the symbols begin with
-   * @param least how many there must be; a market that has just begun is waited for
-   * @throws UsageError when it has fewer, or does not answer
+   * Loads a gateway's symbols.
+   * @param stream the WebSocket address; the HTTP resources are siblings of it
+   * @param prefix of the symbols
+   * @param least the required number of symbols; waits for a starting gateway
+   * @throws UsageError when there are fewer, or the gateway does not answer
    */
   static async open(stream: string, prefix: string, least: number): Promise<Market> {
     const url = new URL(stream.replace(/^ws/, "http"));
-    const deadline = performance.now() + BEGIN_TIME;
+    const deadline = performance.now() + START_TIME;
     for (;;) {
       const { symbols } = await ask<{ symbols: string[] }>(
         new URL(`symbols?prefix=${encodeURIComponent(prefix)}`, url),
@@ -47,11 +48,11 @@ export class Market {
         const which = prefix === "" ? "" : ` that begin with ${prefix}`;
         throw new UsageError(`${url.host} has ${symbols.length} symbols${which}, fewer than the ${least} asked for`);
       }
-      await sleep(LOOK);
+      await sleep(RETRY_PAUSE);
     }
   }
 
-  /** @throws UsageError when it does not answer */
+  /** @throws UsageError when the gateway does not answer */
   async state(): Promise<MarketState> {
     const seqs = new Float64Array(this.symbols.length);
     const values = new Float64Array(this.symbols.length * FIELDS.length);
@@ -59,21 +60,21 @@ export class Market {
       new URL(`ticks?symbols=${encodeURIComponent(this.#pattern)}`, this.#url),
     );
     for (const tick of ticks) {
-      const place = this.#places.get(tick.symbol);
-      if (place === undefined) continue;
-      seqs[place] = tick.seq;
-      FIELDS.forEach((field, index) => {
-        values[place * FIELDS.length + index] = tick[field] ?? Number.NaN;
+      const index = this.#indexes.get(tick.symbol);
+      if (index === undefined) continue;
+      seqs[index] = tick.seq;
+      FIELDS.forEach((field, offset) => {
+        values[index * FIELDS.length + offset] = tick[field] ?? Number.NaN;
       });
     }
     return { seqs, values };
   }
 
-  /** Begins like every symbol. */
+  /** A pattern that matches every symbol: their common prefix. */
   get #pattern(): string {
     const [first, last] = [this.symbols[0], this.symbols[this.symbols.length - 1]];
     let length = 0;
-    // They come in order: what the first and the last have in common, all have.
+    // The symbols are sorted, so the common prefix of the first and the last is that of all.
     while (length < first.length && first[length] === last[length]) length++;
     return first === last ? first : `${first.slice(0, length)}*`;
   }

@@ -1,6 +1,6 @@
 /**
- * `npm run build`: what browsers and programs load, into dist/. The server runs its sources as they are. With a word,
- * only that part: `web`, the watchlist, or `client`, the library.
+ * `npm run build`: builds the watchlist and the client library into dist/. The server runs from its sources. The argument
+ * `web` or `client` builds only that part.
  */
 import { fileURLToPath } from "node:url";
 import { buildClient, type ModuleSize } from "./build_client.ts";

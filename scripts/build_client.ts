@@ -1,6 +1,6 @@
 /**
- * Builds the client library: one module without imports, as small as it gets, and its types. What a package's user
- * loads as `tickgate/client`; the server and the tests use the sources. Runs alone as well:
+ * Builds the client library `tickgate/client`: a minified module without imports, and its types. The server and the tests
+ * use the sources. Also runs as a program:
  *
  *     node scripts/build_client.ts
  */
@@ -16,13 +16,13 @@ const SOURCE = fileURLToPath(new URL("../src/client/", import.meta.url));
 const TARGET = fileURLToPath(new URL("../dist/client/", import.meta.url));
 const TSC = fileURLToPath(new URL("bin/tsc", import.meta.resolve("@typescript/native/package.json")));
 
-/** What `tickgate/client` may have at most, bytes as gzip. */
-export const CLIENT_BUDGET = 10_500;
+/** The largest size of `tickgate/client`, bytes of gzip. */
+export const CLIENT_BUDGET = 10_240;
 
-/** Names of files that are being written. */
+/** Names of incomplete files. */
 const HALF = /\.half\d+$/;
 
-/** How large a module is, bytes. */
+/** Sizes of a module, bytes. */
 export interface ModuleSize {
   readonly name: string;
   readonly bytes: number;
@@ -31,9 +31,9 @@ export interface ModuleSize {
 }
 
 /**
- * Builds the library. Who loads it meanwhile finds each file whole, old or new.
- * @param target the folder for it
- * @throws Error when the sources have an error, or are over the budget
+ * Builds the library. Replaces each file atomically, so that readers find the old or the new one.
+ * @param target folder
+ * @throws Error when the sources have an error, or the size is over the budget
  */
 export async function buildClient(target = TARGET): Promise<ModuleSize[]> {
   const result = await build({
@@ -43,7 +43,7 @@ export async function buildClient(target = TARGET): Promise<ModuleSize[]> {
     bundle: true,
     format: "esm",
     target: "es2022",
-    // Whatever is of Node's alone is an error here.
+    // Makes an import of a Node module an error.
     platform: "browser",
     minify: true,
     legalComments: "none",
@@ -67,14 +67,14 @@ export async function buildClient(target = TARGET): Promise<ModuleSize[]> {
   for (const [path, contents] of files) writeWhole(join(target, path), contents);
   for (const entry of readdirSync(target, { recursive: true, withFileTypes: true })) {
     const file = join(entry.parentPath, entry.name);
-    // What another build is writing is not of an older one.
+    // Incomplete files belong to a build that runs at the same time.
     const isOld = entry.isFile() && !HALF.test(file) && !files.has(file.slice(join(target, "/").length));
     if (isOld) rmSync(file, { force: true });
   }
   return sizes;
 }
 
-/** The types as the compiler writes them, by path. */
+/** The declaration files of the compiler, by path. */
 function typesOf(source: string): Map<string, string> {
   const folder = mkdtempSync(join(tmpdir(), "tickgate-types-"));
   try {
@@ -85,7 +85,7 @@ function typesOf(source: string): Map<string, string> {
     for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
       if (!name.endsWith(".d.ts")) continue;
       const text = readFileSync(join(folder, name), "utf8");
-      // As others import it: by what a build makes of it.
+      // Users import the built .js files.
       types.set(join("types", name), text.replaceAll(/(from|import\()( ?")(\.[^"]+)\.ts"/g, '$1$2$3.js"'));
     }
     return types;
@@ -94,7 +94,7 @@ function typesOf(source: string): Map<string, string> {
   }
 }
 
-/** Writes a file so that nobody sees half of it. */
+/** Writes a file atomically. */
 function writeWhole(path: string, contents: Uint8Array | string): void {
   mkdirSync(dirname(path), { recursive: true });
   const half = `${path}.half${process.pid}`;

@@ -1,4 +1,4 @@
-/** Compiles src/market/changed.wat: `npm run build:wasm`. The result is committed, so that nobody else needs this. */
+/** Compiles src/market/changed.wat: `npm run build:wasm`. The result is committed, so that a build does not need this. */
 import { readFileSync, writeFileSync } from "node:fs";
 import wabt from "wabt";
 

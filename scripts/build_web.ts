@@ -1,6 +1,6 @@
 /**
- * Builds the watchlist: bundles, names that change with their content, compressed once here and not at each request.
- * The same sources make the same files, to the byte.
+ * Builds the watchlist: bundles with a hash of the content in their names, compressed at build time. The same sources give
+ * identical files.
  */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -9,31 +9,31 @@ import { promisify } from "node:util";
 import { brotliCompress, gzip as gzipCompress } from "node:zlib";
 import { build, type Metafile } from "esbuild";
 
-/** What a browser loads for the first sight of the page, as gzip: scripts only, without the chart. */
+/** The limit for scripts of the first load, bytes of gzip. The chart is loaded later. */
 export const FIRST_LOAD_BUDGET = 61_440;
 
 const gzipped = promisify(gzipCompress);
-/** At its best, which is its default. */
+/** With the default quality, which is the highest. */
 const brotlied = promisify(brotliCompress);
 
 const BROWSERS = ["chrome111", "edge111", "firefox121", "safari16.4"];
-/** What is worth compressing has more bytes than this. */
-const SMALL = 512;
+/** Files are compressed above this size, bytes. */
+const MIN_COMPRESSED = 512;
 
-/** How large a built file is, bytes. */
+/** Sizes of a built file, bytes. */
 export interface BuiltFile {
   readonly name: string;
   readonly bytes: number;
   readonly gzip: number;
   readonly brotli: number;
-  /** Whether it is loaded before anything is shown. */
+  /** Whether the first load includes it. */
   readonly isFirst: boolean;
 }
 
 /**
  * Builds the page.
  * @param source the folder of the sources, with index.html
- * @param target the folder that is made anew
+ * @param target the folder, which is replaced
  * @throws Error when the first load is over its budget
  */
 export async function buildWeb(source: string, target: string): Promise<BuiltFile[]> {
@@ -52,7 +52,7 @@ export async function buildWeb(source: string, target: string): Promise<BuiltFil
     jsx: "automatic",
     jsxImportSource: "preact",
     legalComments: "none",
-    // Its settings are all here.
+    // No settings from a tsconfig.json.
     tsconfigRaw: {},
     define: { "process.env.NODE_ENV": '"production"' },
     metafile: true,
@@ -80,7 +80,7 @@ export async function buildWeb(source: string, target: string): Promise<BuiltFil
     const path = join(fresh, name);
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, contents);
-    if (contents.length > SMALL) {
+    if (contents.length > MIN_COMPRESSED) {
       writeFileSync(`${path}.gz`, gzip);
       writeFileSync(`${path}.br`, brotli);
     }
@@ -94,7 +94,7 @@ export async function buildWeb(source: string, target: string): Promise<BuiltFil
   return built;
 }
 
-/** Puts a new folder in the place of an old one: a gateway that starts meanwhile finds either, and whole. */
+/** Replaces a folder by renaming, so that a starting gateway finds a complete one. */
 function replace(target: string, fresh: string): void {
   const old = `${fresh}.old`;
   if (existsSync(target)) renameSync(target, old);
@@ -102,7 +102,7 @@ function replace(target: string, fresh: string): void {
   rmSync(old, { recursive: true, force: true });
 }
 
-/** By entry point, the file that was made of it, relative to the target. */
+/** The output file of each entry point, relative to the target. */
 function outputsOf(metafile: Metafile): Map<string, string> {
   return new Map(
     Object.entries(metafile.outputs).flatMap(([path, { entryPoint }]) =>
@@ -116,7 +116,7 @@ function named(outputs: ReadonlyMap<string, string>): { script: string; theme: s
   return { script: of("main.tsx"), theme: of("state/theme.ts"), style: of("style/main.css") };
 }
 
-/** The scripts that are loaded with an entry, itself first: what it imports, and not what it imports later. */
+/** The scripts of the first load: the entry and its static imports. */
 function firstLoad(metafile: Metafile, entry: string): string[] {
   const outputs = new Map(
     Object.entries(metafile.outputs).map(([path, output]) => [`assets/${basename(path)}`, output]),
@@ -130,7 +130,7 @@ function firstLoad(metafile: Metafile, entry: string): string[] {
   return found;
 }
 
-/** Under what licences that stands which others made and which is part of the page. */
+/** The licences of the third-party packages in the page. */
 function licensesOf(source: string, metafile: Metafile): string {
   const paths = Object.keys(metafile.inputs).flatMap((path) => {
     const [found] = /^.*node_modules\/(@[^/]+\/)?[^/]+/.exec(path) ?? [];

@@ -1,6 +1,6 @@
 /**
- * What 1,000 ticks cost the main thread: the library, from the socket's event to the owner's callback, beside what it
- * takes only to decode the same frames with a codec and to keep them in a map. Runs in Node and in browsers alike.
+ * The main thread's time for 1,000 ticks: in the library, from the socket's event to the callback, and as a reference for
+ * only decoding the same frames and storing them in a map. Runs in Node and in browsers.
  */
 import { Packr } from "msgpackr";
 import type { ClientSocket, Quote, SocketEvent, TickgateClient } from "../src/client/client.ts";
@@ -8,50 +8,50 @@ import type { ClientSocket, Quote, SocketEvent, TickgateClient } from "../src/cl
 export interface BenchOptions {
   readonly symbols: number;
   readonly ticksPerFrame: number;
-  /** Frames in a round; of several rounds the best is told: the others had company. */
+  /** Frames per round. The best round counts: other programs slow the others down. */
   readonly frames: number;
   readonly rounds: number;
 }
 
-/** Milliseconds for 1,000 ticks. */
+/** Milliseconds per 1,000 ticks. */
 export interface BenchResult {
-  /** Decoded, checked, in the book, and a callback called with each. */
+  /** Decoded, checked, stored, and passed to a callback. */
   readonly client: number;
   /** The same in the JSON subprotocol. */
   readonly clientJson: number;
-  /** Decoded by msgpackr, and put into a Map. */
+  /** Decoded by msgpackr and stored in a Map. */
   readonly msgpackr: number;
-  /** Decoded by JSON.parse, and put into a Map. */
+  /** Decoded by JSON.parse and stored in a Map. */
   readonly json: number;
 }
 
 type Tick = [handle: number, seq: number, eventTime: number, ...values: (number | null)[]];
 
-/** A socket whose other end is this program. */
+/** A socket whose messages come from this program. */
 class BenchSocket implements ClientSocket {
   static last: BenchSocket;
   binaryType = "";
   readonly protocol: string = "tickgate.v1.json";
-  #hear: (event: SocketEvent) => void = () => {};
+  #onMessage: (event: SocketEvent) => void = () => {};
 
   constructor() {
     BenchSocket.last = this;
   }
 
   addEventListener(type: string, listener: (event: SocketEvent) => void): void {
-    if (type === "message") this.#hear = listener;
+    if (type === "message") this.#onMessage = listener;
   }
 
   send(): void {}
 
   close(): void {}
 
-  say(data: string | ArrayBuffer): void {
-    this.#hear({ type: "message", data });
+  deliver(data: string | ArrayBuffer): void {
+    this.#onMessage({ type: "message", data });
   }
 }
 
-/** @param Client the library as it is built */
+/** @param Client the built library */
 export function runBench(Client: typeof TickgateClient, options: BenchOptions): BenchResult {
   const { frames: count, rounds, symbols, ticksPerFrame } = options;
   const packr = new Packr({ useRecords: false });
@@ -65,8 +65,8 @@ export function runBench(Client: typeof TickgateClient, options: BenchOptions): 
   const hello = { op: "hello", protocol: 1, session: "s", node: "n", time: 0, heartbeat: 60_000, limits };
   const granted = Array.from({ length: symbols }, (_, handle) => [`S${handle}`, handle]);
   const fields = ["bid", "bidSize", "ask", "askSize", "last", "lastSize", "open", "high", "low", "volume"];
-  BenchSocket.last.say(JSON.stringify(hello));
-  BenchSocket.last.say(JSON.stringify({ op: "subscribed", interval: 0, fields, symbols: granted, rejected: [] }));
+  BenchSocket.last.deliver(JSON.stringify(hello));
+  BenchSocket.last.deliver(JSON.stringify({ op: "subscribed", interval: 0, fields, symbols: granted, rejected: [] }));
 
   const decoded = new Map<number, Tick>();
   const keep = (frame: Tick[]) => {
@@ -75,13 +75,13 @@ export function runBench(Client: typeof TickgateClient, options: BenchOptions): 
   const best = [0, 0, 0, 0].fill(Number.POSITIVE_INFINITY);
   for (let round = 0; round < rounds; round++) {
     const sides: [text: boolean, take: (data: never) => void][] = [
-      [false, (data: ArrayBuffer) => BenchSocket.last.say(data)],
-      [true, (data: string) => BenchSocket.last.say(data)],
+      [false, (data: ArrayBuffer) => BenchSocket.last.deliver(data)],
+      [true, (data: string) => BenchSocket.last.deliver(data)],
       [false, (data: ArrayBuffer) => keep(packr.unpack(new Uint8Array(data)))],
       [true, (data: string) => keep(JSON.parse(data))],
     ];
     for (const [side, [isText, take]] of sides.entries()) {
-      // Each has frames of its own, whose seq goes on.
+      // Each variant gets its own frames with increasing seq.
       const frames = Array.from({ length: count }, () => market.frame());
       const messages = frames.map((frame) => (isText ? JSON.stringify(frame) : bufferOf(packr.pack(frame))));
       const start = performance.now();
@@ -91,13 +91,13 @@ export function runBench(Client: typeof TickgateClient, options: BenchOptions): 
   }
   const broken = Object.entries(client.violations).filter(([, times]) => times > 0);
   if (broken.length > 0 || screen.quotes.size !== symbols || sum === 0 || decoded.size !== symbols)
-    throw new Error(`the ticks were not taken as they should: ${broken}`);
+    throw new Error(`the ticks were not received correctly: ${broken}`);
   client.close();
   const [own, ownJson, msgpackr, json] = best;
   return { client: own, clientJson: ownJson, msgpackr, json };
 }
 
-/** Frames of ticks, all symbols in turn: prices as they are, with decimals, and sizes in between. */
+/** Frames of ticks of all symbols, round robin, with realistic prices and sizes. */
 class BenchMarket {
   readonly #symbols: number;
   readonly #ticksPerFrame: number;

@@ -1,6 +1,6 @@
 /**
- * `npm run measure:client`: how large the client library is, and what 1,000 ticks cost the main thread, in Node and,
- * where there is one, in Chromium. Times differ between machines; what is compared is the ratio in the same run.
+ * `npm run measure:client`: the size of the client library, and its main-thread time for 1,000 ticks in Node and, if it is
+ * installed, in Chromium. Compare ratios of one run; absolute times differ between machines.
  */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,7 +19,7 @@ const CHROMIUMS = [
   "/usr/bin/google-chrome",
 ];
 
-/** The benchmark with the library as it is built, in one script. */
+/** Bundles the benchmark with the built library. */
 async function bundle(format: "esm" | "iife", library: string): Promise<string> {
   const bench = fileURLToPath(new URL("client_bench.ts", import.meta.url));
   const code = `import { TickgateClient } from ${JSON.stringify(library)};
@@ -64,7 +64,7 @@ function printResult(where: string, { client, clientJson, msgpackr, json }: Benc
   const millis = (value: number) => `${value.toFixed(3)} ms`;
   const ratio = (value: number, base: number) => `${(value / base).toFixed(2)} of`;
   say(`${where}, main thread, 1,000 ticks of ten fields, ${BENCH.ticksPerFrame} in a frame:`);
-  say(`  the library, MessagePack   ${millis(client)}   decoded, checked, in the book, a callback for each`);
+  say(`  the library, MessagePack   ${millis(client)}   decoded, checked, stored, one callback per tick`);
   say(`  the library, JSON          ${millis(clientJson)}`);
   say(
     `  msgpackr and a Map         ${millis(msgpackr)}   decoded only; the library takes ${ratio(client, msgpackr)} it`,

@@ -1,7 +1,7 @@
 /**
- * What the tests need from the system: real servers, not stand-ins. On Debian as root they are installed; elsewhere
- * the command that installs them is named, and the exit code is 2. The languages of the clients in examples/ and k6 may
- * be missing: it is said what is left out, unless TEST_ALL=1 says that nothing may be.
+ * Checks the system packages that the tests need: real servers instead of fakes. On Debian as root it installs them;
+ * elsewhere it prints the command and exits with 2. The languages of examples/ and k6 are optional: it lists what is
+ * skipped. TEST_ALL=1 makes them required.
  */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
@@ -10,18 +10,18 @@ import { findK6 } from "../loadtest/k6/find.ts";
 import { installK6 } from "../loadtest/k6/install.ts";
 import { UsageError } from "../src/settings/option.ts";
 
-/** Something that a test runs, and the Debian package that it comes in. */
+/** A program that tests run, and its Debian packages. */
 interface Need {
-  /** A program; or modules of Python, all of one Python's. */
+  /** A program, or Python modules that one Python must have. */
   readonly program: string;
   readonly arePythonModules?: boolean;
   readonly packages: readonly string[];
   readonly why: string;
-  /** Without it, only what it is for is left out. */
+  /** Whether tests can be skipped without it. */
   readonly isOptional?: boolean;
 }
 
-/** Where Debian's Python is, which has the modules of Debian's packages. */
+/** The second is Debian's Python, which has the modules of Debian's packages. */
 const PYTHONS = ["python3", "/usr/bin/python3"];
 
 const NEEDS: readonly Need[] = [
@@ -48,7 +48,7 @@ const NEEDS: readonly Need[] = [
   },
   {
     program: "go",
-    // The certificates are for its modules, which it fetches.
+    // Downloading its modules needs the certificates.
     packages: ["golang-go", "ca-certificates"],
     why: "the client in examples/go",
     isOptional: true,
@@ -73,9 +73,9 @@ function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** Runs a command and shows its output; whether it helped is seen by looking for the programs again. */
+/** Runs a command and shows its output. The caller checks for the programs again. */
 function run(command: string, ...args: string[]): void {
-  // The servers are started by the tests, on ports of their own: the package is not to start one as a service.
+  // The tests start the servers themselves: the packages must not start services.
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
   spawnSync(command, args, { stdio: ["ignore", "inherit", "inherit"], env });
 }
@@ -105,7 +105,7 @@ if (missing.length > 0) {
   }
 }
 
-// Debian has no package of k6: it is built with the Go that the examples need as well.
+// Debian has no package of k6, so it is built with Go.
 if (findK6() === undefined && !isAllNeeded)
   say("left out: the load test, for which k6 is missing (npm run loadtest -- install)");
 else if (findK6() === undefined && process.exitCode !== 2)

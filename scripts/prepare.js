@@ -1,5 +1,5 @@
-// Runs after `npm ci`: builds what browsers load, where it can be built. Plain JavaScript, because a Node that runs no
-// TypeScript installs packages too; and where there are no packages for development there is nothing to build with.
+// Runs after `npm ci`: builds the watchlist and the client library, if possible. Plain JavaScript, because `npm ci` may run
+// on a Node without TypeScript support. Without development packages there is no bundler.
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 

@@ -1,4 +1,4 @@
-// Prices from a Tickgate gateway, a line a tick:
+// Prices from a Tickgate gateway, one line per tick:
 //
 //	go run . ws://127.0.0.1:8080/v1/stream SIM:S0000 'SIM:S001*'
 package main
@@ -18,14 +18,14 @@ import (
 )
 
 const (
-	helloTime    = 10 * time.Second       // that an attempt may take until the gateway's hello
+	helloTime    = 10 * time.Second       // from the start of an attempt to the gateway's hello
 	firstWait    = 500 * time.Millisecond // the longest wait after a first failure
 	longestWait  = 30 * time.Second       // and after many
-	longestRetry = 5 * time.Minute        // that a gateway may ask to stay away
-	lasting      = 10 * time.Second       // that a connection must last for the next failure to be a first one
+	longestRetry = 5 * time.Minute        // the longest retryAfter that is accepted
+	lasting      = 10 * time.Second       // a connection of this length resets the wait
 )
 
-// Close codes after which coming back would not help.
+// Close codes after which reconnecting does not help.
 var final = []int{1009, 4400, 4401, 4403}
 
 func main() {
@@ -54,7 +54,7 @@ func main() {
 				longest = firstWait
 			}
 		}
-		wait := s.retryAfter // differs from client to client already
+		wait := s.retryAfter // the gateway already spreads it
 		if wait < 0 {
 			wait = longest/2 + time.Duration(random.Int63n(int64(longest/2)))
 			if longest *= 2; longest > longestWait {
@@ -71,7 +71,7 @@ func reason(err error) string {
 	var closed *websocket.CloseError
 	if !errors.As(err, &closed) {
 		return err.Error()
-	} else if closed.Code == websocket.CloseAbnormalClosure { // no code of the gateway's: there was no close frame
+	} else if closed.Code == websocket.CloseAbnormalClosure { // the connection ended without a close frame
 		return "the connection was cut"
 	}
 	return fmt.Sprintf("%s (%d)", closed.Text, closed.Code)
@@ -84,7 +84,7 @@ func stop(code int, why string) {
 
 func say(format string, values ...any) { fmt.Println(printable(fmt.Sprintf(format, values...))) }
 
-// printable is a text without characters that a terminal would obey, or would not show: it may come from the gateway.
+// printable replaces control and invisible characters, which texts from the gateway may contain.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

@@ -28,21 +28,21 @@ type message struct {
 	RetryAfter float64            `msgpack:"retryAfter"`
 }
 
-// grant is a pair of a symbol and the handle that stands for it in ticks.
+// grant is a symbol and its handle in ticks.
 type grant struct {
 	_msgpack struct{} `msgpack:",as_array"`
 	Symbol   string
 	Handle   int
 }
 
-// quote is a symbol on one connection: what was granted, and how far its ticks have been heard.
+// quote is a symbol on one connection: its granted fields and its last seq.
 type quote struct {
 	symbol string
 	fields []string
 	seq    float64 // 0 before the first
 }
 
-// session is one connection: handles are good on it and nowhere else.
+// session is one connection. Handles are valid only on it.
 type session struct {
 	conn       *websocket.Conn
 	symbols    []string
@@ -50,10 +50,10 @@ type session struct {
 	bySymbol   map[string]*quote
 	heartbeat  time.Duration // 0 before hello
 	greetedAt  time.Time
-	retryAfter time.Duration // where the gateway has said bye; else negative
+	retryAfter time.Duration // from the gateway's bye; negative without one
 }
 
-// run hears messages until the connection ends, or there were none for three heartbeats.
+// run reads messages until the connection ends, or until none arrives for three heartbeats.
 func (s *session) run(address string) error {
 	dialer := websocket.Dialer{Subprotocols: []string{"tickgate.v1.msgpack"}, HandshakeTimeout: helloTime}
 	conn, answer, err := dialer.Dial(address, nil)
@@ -65,7 +65,7 @@ func (s *session) run(address string) error {
 	defer conn.Close()
 	s.conn = conn
 	limit := helloTime
-	var silence *time.Timer // goes off when nothing has come for two heartbeats
+	var silence *time.Timer // fires when nothing has arrived for two heartbeats
 	for {
 		conn.SetReadDeadline(time.Now().Add(limit))
 		_, data, err := conn.ReadMessage()
@@ -78,24 +78,24 @@ func (s *session) run(address string) error {
 		if silence != nil && !silence.Reset(2*s.heartbeat) {
 			say("heard again")
 		}
-		if err := s.hear(data); err != nil {
+		if err := s.receive(data); err != nil {
 			return err
 		}
 		if silence == nil {
 			limit = 3 * s.heartbeat
-			told := fmt.Sprintf("nothing heard for %v: all prices are stale", 2*s.heartbeat)
-			silence = time.AfterFunc(2*s.heartbeat, func() { say("%s", told) })
+			warning := fmt.Sprintf("nothing heard for %v: all prices are stale", 2*s.heartbeat)
+			silence = time.AfterFunc(2*s.heartbeat, func() { say("%s", warning) })
 			defer silence.Stop()
 		}
 	}
 }
 
-// hear takes in a message: a data frame is an array, [sentAt, [handle, seq, eventTime, value, …], …], all else a map.
-func (s *session) hear(data []byte) error {
+// receive handles a message: a data frame is an array, [sentAt, [handle, seq, eventTime, value, …], …], all others are maps.
+func (s *session) receive(data []byte) error {
 	var frame []msgpack.RawMessage
 	if msgpack.Unmarshal(data, &frame) == nil {
 		for _, raw := range frame[1:] {
-			var tick []*float64 // nil where a value is not known
+			var tick []*float64 // nil where a value is unknown
 			if err := msgpack.Unmarshal(raw, &tick); err != nil {
 				return err
 			}
@@ -139,7 +139,7 @@ func (s *session) control(m message) error {
 			return err
 		}
 		return s.conn.WriteMessage(websocket.BinaryMessage, data)
-	case "subscribed": // the answer, or a part of it, and again when a pattern meets a new symbol
+	case "subscribed": // the answer, or a part of it, and again when a pattern matches a new symbol
 		var grants []grant
 		if err := msgpack.Unmarshal(m.Symbols, &grants); err != nil {
 			return err
@@ -162,7 +162,7 @@ func (s *session) control(m message) error {
 		for _, symbol := range symbols {
 			say("%s %s%s", symbol, m.State, m.Reason)
 			if q := s.bySymbol[symbol]; q != nil && m.State == "gap" {
-				q.seq = 0 // across a gap seq does not tell what was conflated
+				q.seq = 0 // across a gap, seq does not count conflated ticks
 			}
 		}
 	case "quality":

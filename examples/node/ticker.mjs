@@ -1,5 +1,5 @@
 /**
- * Prices from a Tickgate gateway, a line a tick: npm install, and then
+ * Prices from a Tickgate gateway, one line per tick: npm install, and then
  *
  *     node ticker.mjs ws://127.0.0.1:8080/v1/stream SIM:S0000 'SIM:S001*'
  */
@@ -7,13 +7,13 @@ import { decode, encode } from "@msgpack/msgpack";
 import { WebSocket } from "ws";
 
 const TERMS = { interval: 250, fields: ["bid", "ask", "last"] };
-/** Close codes after which coming back would not help. */
+/** Close codes after which reconnecting does not help. */
 const FINAL = new Set([1009, 4400, 4401, 4403]);
-/** How long an attempt may take until the gateway's hello, ms. */
+/** The longest time from the start of an attempt to the gateway's hello, ms. */
 const HELLO_TIME = 10_000;
-/** The longest wait after a first failure and after many, and the longest that a gateway may ask for, ms. */
+/** The longest wait after the first failure, after many, and the longest accepted retryAfter, ms. */
 const [FIRST_WAIT, LONGEST_WAIT, LONGEST_RETRY_AFTER] = [500, 30_000, 300_000];
-/** How long a connection must have lasted for the next failure to be a first one, ms. */
+/** A connection of this length resets the wait, ms. */
 const LASTING = 10_000;
 
 const [url, ...symbols] = process.argv.slice(2);
@@ -22,7 +22,7 @@ let attempts = 0;
 let socket;
 
 function connect() {
-  const byHandle = new Map(); // handles are good on this connection only
+  const byHandle = new Map(); // handles are valid only on this connection
   const bySymbol = new Map();
   let hello;
   let bye;
@@ -50,18 +50,18 @@ function connect() {
   });
   socket.on("close", (code, reason) => {
     clearTimeout(watchdog);
-    // 1006 is no code of the gateway's: there was no close frame.
+    // 1006: the connection ended without a close frame.
     if (code !== 1006) failure = `${reason.length > 0 ? reason : "closed"} (${code})`;
     if (FINAL.has(code)) stop(1, `the gateway refuses: ${failure}`);
     if (hello && performance.now() - greetedAt >= LASTING) attempts = 0;
-    // What a gateway asks for differs from client to client already.
+    // The gateway already spreads retryAfter over its clients.
     const wait = bye ? Math.min(bye.retryAfter, LONGEST_RETRY_AFTER) : backoff();
     const what = hello ? "connection lost, all prices are stale" : "no connection";
     say(`${what}: ${failure || "the connection was cut"}; trying again in ${(wait / 1000).toFixed(1)} s`);
     setTimeout(connect, wait);
   });
 
-  /** Nothing has come for two heartbeats: with the third the connection is lost. */
+  /** Nothing has arrived for two heartbeats. After the third, the connection counts as lost. */
   function silent() {
     isSilent = true;
     say(`nothing heard for ${(2 * hello.heartbeat) / 1000} s: all prices are stale`);
@@ -88,7 +88,7 @@ function connect() {
         say(`connected to ${message.node}`);
         socket.send(encode({ op: "subscribe", symbols, ...TERMS }));
         break;
-      case "subscribed": // the answer, or a part of it, and again when a pattern meets a new symbol
+      case "subscribed": // the answer, or a part of it, and again when a pattern matches a new symbol
         for (const [symbol, handle] of message.symbols) {
           const quote = { symbol, fields: message.fields, seq: undefined };
           byHandle.set(handle, quote);
@@ -99,7 +99,7 @@ function connect() {
       case "status":
         for (const symbol of message.symbols) {
           say(`${symbol} ${message.state}${message.reason ? `: ${message.reason}` : ""}`);
-          // Across a gap seq does not tell what was conflated.
+          // Across a gap, seq does not count conflated ticks.
           if (message.state === "gap" && bySymbol.has(symbol)) bySymbol.get(symbol).seq = undefined;
         }
         break;
@@ -119,12 +119,12 @@ function say(line) {
   console.log(printable(line));
 }
 
-/** What comes from the gateway may have characters that a terminal would obey, or would not show. */
+/** Replaces control and invisible characters, which texts from the gateway may contain. */
 function printable(text) {
   return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, "\ufffd");
 }
 
-/** From half to all of a time that doubles with each failure, ms: no two clients come back at once. */
+/** The wait before the next attempt, ms: doubles per failure, with jitter so that clients do not reconnect at once. */
 function backoff() {
   return Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** Math.min(attempts++, 10)) * (0.5 + 0.5 * Math.random());
 }
@@ -138,5 +138,5 @@ process.once("SIGINT", () => {
   socket.close(1000);
   process.exit(0);
 });
-process.stdout.on("error", () => process.exit(0)); // whoever read the lines has gone
+process.stdout.on("error", () => process.exit(0)); // the reader of the output has ended
 connect();

@@ -1,4 +1,4 @@
-"""Prices from a Tickgate gateway, a line a tick: pip install websockets msgpack.
+"""Prices from a Tickgate gateway, one line per tick: pip install websockets msgpack.
 
     python3 ticker.py ws://127.0.0.1:8080/v1/stream SIM:S0000 'SIM:S001*'
 """
@@ -13,15 +13,15 @@ import websockets
 from websockets.uri import parse_uri
 
 TERMS = {"interval": 250, "fields": ["bid", "ask", "last"]}
-FINAL = {1009, 4400, 4401, 4403}  # close codes after which coming back would not help
-HELLO_TIME = 10  # seconds an attempt may take until the gateway's hello
+FINAL = {1009, 4400, 4401, 4403}  # close codes after which reconnecting does not help
+HELLO_TIME = 10  # seconds from the start of an attempt to the gateway's hello
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30  # seconds between attempts
-LONGEST_RETRY_AFTER = 300  # seconds that a gateway may ask to stay away
-LASTING = 10  # seconds a connection must have lasted for the next failure to be a first one
+LONGEST_RETRY_AFTER = 300  # the longest accepted retryAfter, seconds
+LASTING = 10  # a connection of this length, seconds, resets the wait
 
 
 def printable(text):
-    """What comes from the gateway may have characters that a terminal would obey, or would not show."""
+    """Replaces control and invisible characters, which texts from the gateway may contain."""
     return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
@@ -30,7 +30,7 @@ def say(line):
 
 
 class Quote:
-    """A symbol on one connection: what was granted, and how far its ticks have been heard."""
+    """A symbol on one connection: its granted fields and its last seq."""
 
     def __init__(self, symbol, fields):
         self.symbol, self.fields, self.seq = symbol, fields, None
@@ -43,7 +43,7 @@ class Quote:
 
 
 class Session:
-    """One connection; handles are good on it and nowhere else."""
+    """One connection. Handles are valid only on it."""
 
     def __init__(self, socket, symbols):
         self.socket, self.symbols = socket, symbols
@@ -52,10 +52,10 @@ class Session:
         self.greeted_at = time.monotonic()
 
     async def listen(self):
-        """Hears messages until there are none for three heartbeats; ConnectionClosed comes through."""
+        """Reads messages until none arrives for three heartbeats. Raises ConnectionClosed."""
         silent = False
         while True:
-            # Silent after two heartbeats, and lost with the third.
+            # Silent after two heartbeats, lost after the third.
             patience = self.heartbeat * (1 if silent else 2) if self.heartbeat else HELLO_TIME
             try:
                 data = await asyncio.wait_for(self.socket.recv(), patience)
@@ -81,7 +81,7 @@ class Session:
             self.heartbeat, self.greeted_at = message["heartbeat"] / 1000, time.monotonic()
             say(f"connected to {message['node']}")
             await self.socket.send(msgpack.packb({"op": "subscribe", "symbols": self.symbols, **TERMS}))
-        elif op == "subscribed":  # the answer, or a part of it, and again when a pattern meets a new symbol
+        elif op == "subscribed":  # the answer, or a part of it, and again when a pattern matches a new symbol
             for symbol, handle in message["symbols"]:
                 self.by_handle[handle] = self.by_symbol[symbol] = Quote(symbol, message["fields"])
             for no in message["rejected"]:
@@ -90,7 +90,7 @@ class Session:
             for symbol in message["symbols"]:
                 say(f"{symbol} {message['state']}" + (f": {message['reason']}" if "reason" in message else ""))
                 if message["state"] == "gap" and symbol in self.by_symbol:
-                    self.by_symbol[symbol].seq = None  # across a gap seq does not tell what was conflated
+                    self.by_symbol[symbol].seq = None  # across a gap, seq does not count conflated ticks
         elif op == "quality":
             say(f"updates are {message['state']}: one in {message['interval']} ms ({message['reason']})")
         elif op == "error":
@@ -100,12 +100,12 @@ class Session:
 
 
 async def follow(url, symbols):
-    """Connects, and again whenever the connection is lost, until the gateway says that it is no use."""
+    """Connects and reconnects until the gateway refuses the client."""
     attempts = 0
     while True:
         session = None
         try:
-            # The gateway's heartbeats tell whether it is there: no pings of the library's own.
+            # The gateway's heartbeats show that it is alive, so the library sends no pings.
             options = {"subprotocols": ["tickgate.v1.msgpack"], "ping_interval": None, "close_timeout": 1}
             async with websockets.connect(url, open_timeout=HELLO_TIME, **options) as socket:
                 session = Session(socket, symbols)
@@ -121,7 +121,7 @@ async def follow(url, symbols):
         if heard and time.monotonic() - session.greeted_at >= LASTING:
             attempts = 0
         if heard and session.retry_after is not None:
-            wait = session.retry_after  # differs from client to client already
+            wait = session.retry_after  # the gateway already spreads it
         else:
             wait = min(LONGEST_WAIT, FIRST_WAIT * 2**attempts) * random.uniform(0.5, 1)
             attempts = min(attempts + 1, 10)
@@ -144,5 +144,5 @@ if __name__ == "__main__":
         asyncio.run(follow(sys.argv[1], sys.argv[2:]))
     except KeyboardInterrupt:
         pass
-    except BrokenPipeError:  # whoever read the lines has gone
+    except BrokenPipeError:  # the reader of the output has ended
         os._exit(0)

@@ -1,4 +1,4 @@
-/** One client of the load test: it believes nothing, and checks what the protocol promises on a sample of the frames. */
+/** One client of the load test. It checks the protocol's promises on a sample of the frames. */
 import { check } from "k6";
 import { WebSocket } from "k6/websockets";
 import * as metrics from "./metrics.ts";
@@ -8,31 +8,31 @@ import type { Promised } from "./promises.ts";
 const MAX_FRAME = 65_536;
 const MAX_CONTROL = 16_384;
 const FIELDS = 10;
-/** The sample is taken in stretches of this, ms: in each one all frames are read, so that ticks have their followers. */
+/** The sample consists of whole periods of this length, ms, so that it has consecutive ticks of a symbol. */
 const SAMPLE_PERIOD = 1_000;
-/** Ages that are counted of one frame at most: a measurement costs k6 more than the rest of a tick. */
+/** The most ages per frame: adding a measurement costs k6 more than reading a tick. */
 const AGES_PER_FRAME = 8;
-/** What is told of a client's faults. */
+/** Reported faults per client. */
 const MAX_FAULTS = 5;
-/** A connection that ended sooner than this, ms, may lack what was on its way; or any, where k6 was behind by so much. */
+/** Connections shorter than this, or any when k6 is delayed by more than that, may miss snapshots, ms. */
 const TIME_TO_ANSWER = 2_000;
 const MAX_OWN_DELAY = 500;
 
-/** What all clients of a virtual user share. */
+/** Shared by all clients of a virtual user. */
 export interface ClientContext {
   readonly url: string;
   /** ms */
   readonly interval: number;
-  /** One of so many stretches is read. */
+  /** One of this many periods is read. */
   readonly readEvery: number;
-  /** What the gateway's clock is ahead of ours, ms. */
+  /** How far the gateway's clock is ahead of ours, ms. */
   readonly clockOffset: number;
   readonly counts: metrics.Counts;
-  /** So many connections one after the other have seen no `hello`. */
+  /** The number of consecutive connections without `hello`. */
   withoutHello: number;
-  /** The tags of an age, when it is counted. */
+  /** The tags of an age that is added now. */
   tags(isInStorm: boolean): Readonly<Record<string, string>>;
-  /** Says what a client has found. */
+  /** Reports the faults that a client has found. */
   reportFaults(faults: string): void;
 }
 
@@ -44,15 +44,15 @@ export class Client {
   readonly #socket: WebSocket;
   readonly #startedAt = Date.now();
   readonly #ended: (isRefused: boolean) => void;
-  /** From symbols and handles to slots, a symbol's place among those asked for. */
+  /** Slots by handle and by symbol. A slot is a symbol's index among the requested ones. */
   readonly #slots = new Map<number, number>();
   readonly #slotBySymbol: ReadonlyMap<string, number>;
-  /** By slot: the last `seq`, 0 for none; the `sentAt` of its frame, microseconds, and its number; and its stretch. */
+  /** By slot, of the last tick: `seq` (0 for none), `sentAt` (microseconds) and number of its frame, and its period. */
   readonly #seq: number[];
   readonly #sentAt: number[];
   readonly #frameOf: number[];
   readonly #periodOf: number[];
-  /** Slots whose ticks were missed or start anew, as the gateway has said: whether `seq` may go back. */
+  /** Slots after a `gap` status, and whether it was a reset, after which `seq` may be lower. */
   readonly #gaps = new Map<number, boolean>();
   readonly #faults: string[] = [];
   #missingSnapshots: number;
@@ -65,17 +65,17 @@ export class Client {
   #isClosing = false;
 
   /**
-   * @param ended is called when the connection has ended, and with whether it never began
+   * @param ended called when the connection has ended. `isRefused`: it never opened
    */
   constructor(
     around: ClientContext,
-    seat: number,
+    index: number,
     isInStorm: boolean,
     symbols: readonly string[],
     ended: (isRefused: boolean) => void,
   ) {
     this.#context = around;
-    this.#index = seat;
+    this.#index = index;
     this.#isInStorm = isInStorm;
     this.#symbols = symbols;
     this.#slotBySymbol = new Map(symbols.map((symbol, slot) => [symbol, slot]));
@@ -89,7 +89,7 @@ export class Client {
     this.#socket.binaryType = "arraybuffer";
     this.#socket.onopen = () => this.#open();
     this.#socket.onmessage = ({ data, timestamp }) => this.#message(data, timestamp);
-    // An error is told by the end that follows it.
+    // `onclose` follows every error.
     this.#socket.onerror = () => {};
     this.#socket.onclose = ({ code }) => this.#end(code);
   }
@@ -109,7 +109,7 @@ export class Client {
 
   #message(data: ArrayBuffer | string, receivedAt: number): void {
     if (typeof data === "string") return this.#fault("readable", "text on a binary subprotocol");
-    const { counts, readEvery: oneOf } = this.#context;
+    const { counts, readEvery } = this.#context;
     try {
       const bytes = new Uint8Array(data);
       if (isControl(bytes[0])) {
@@ -121,18 +121,18 @@ export class Client {
       counts.ticks += tickCount(bytes);
       counts.observeDelay(Date.now() - receivedAt);
       if (bytes.length > MAX_FRAME) this.#fault("readable", `a frame of ${bytes.length} bytes`);
-      const stretch = Math.floor(receivedAt / SAMPLE_PERIOD);
-      // Everything is read until there is a snapshot of each symbol; after that, everyone has other stretches.
-      if (this.#missingSnapshots > 0 || (stretch + this.#index) % oneOf === 0)
-        this.#readDataFrame(data, receivedAt, stretch);
+      const period = Math.floor(receivedAt / SAMPLE_PERIOD);
+      // Reads all frames until each symbol has its snapshot; then each client reads other periods.
+      if (this.#missingSnapshots > 0 || (period + this.#index) % readEvery === 0)
+        this.#readDataFrame(data, receivedAt, period);
     } catch (error) {
       this.#fault("readable", String(error));
     }
   }
 
   /**
-   * Sees that `hello` comes first. k6 throws away what it has read before it gets to telling that the connection is open
-   * (`queueMessage` of its websockets.go, 2.2.0): on a busy machine that may be one's `hello`, and hardly twice in a row.
+   * Checks that `hello` comes first. k6 discards messages that it reads before it calls `onopen` (`queueMessage` in its
+   * websockets.go, 2.2.0): on a busy machine `hello` can be lost, but hardly on two consecutive connections.
    */
   #checkHello(op: string): void {
     if (op === "hello") {
@@ -169,16 +169,16 @@ export class Client {
     for (const [symbol, handle] of symbols) this.#slots.set(handle, this.#slotBySymbol.get(symbol) ?? -1);
   }
 
-  /** Reads and checks a frame. In locals, since k6 takes longer for a field than for a sum. */
-  #readDataFrame(data: ArrayBuffer, receivedAt: number, stretch: number): void {
+  /** Reads and checks a frame. Local variables, because fields are slow in k6. */
+  #readDataFrame(data: ArrayBuffer, receivedAt: number, period: number): void {
     const { sentAt, ticks } = readFrame(data);
     const { counts, clockOffset } = this.#context;
     const slots = this.#slots;
     const seqs = this.#seq;
     const sentAts = this.#sentAt;
     const frames = this.#frameOf;
-    const stretches = this.#periodOf;
-    const [interval, fields, isExcusing] = [this.#interval, this.#fields, this.#gaps.size > 0];
+    const periods = this.#periodOf;
+    const [interval, fields, hasGaps] = [this.#interval, this.#fields, this.#gaps.size > 0];
     const frame = ++this.#frame;
     const tags = this.#context.tags(this.#isInStorm);
     const ageEvery = Math.ceil(ticks.length / TICK_NUMBERS / AGES_PER_FRAME) * TICK_NUMBERS;
@@ -186,7 +186,7 @@ export class Client {
     for (let at = 0; at < ticks.length; at += TICK_NUMBERS) {
       const slot = slots.get(ticks[at]);
       if (slot === undefined) {
-        this.#fault("granted", `a tick of handle ${ticks[at]}, which was not`);
+        this.#fault("granted", `a tick of handle ${ticks[at]}, which was not granted`);
         continue;
       }
       const seq = ticks[at + 1];
@@ -194,17 +194,17 @@ export class Client {
       if (ticks[at + 3] !== fields) this.#fault("whole", `${ticks[at + 3]} of ${fields} fields`);
       if (frames[slot] === frame) this.#fault("once", this.#symbols[slot]);
       else if (sentAt - sentAts[slot] < interval) this.#fault("interval", `${(sentAt - sentAts[slot]) / 1_000} ms`);
-      const isFollowing = stretches[slot] === stretch;
+      const isFollowing = periods[slot] === period;
       seqs[slot] = seq;
       sentAts[slot] = sentAt;
       frames[slot] = frame;
-      stretches[slot] = stretch;
+      periods[slot] = period;
       if (before === 0) {
-        // The snapshot, which has no age.
+        // A snapshot has no age.
         if (--this.#missingSnapshots === 0) metrics.snapshotTime.add(receivedAt - this.#startedAt);
         continue;
       }
-      if (isExcusing && this.#gaps.has(slot)) {
+      if (hasGaps && this.#gaps.has(slot)) {
         if (seq < before && !this.#gaps.get(slot)) this.#fault("seq", `${before} to ${seq} after a gap`);
         this.#gaps.delete(slot);
         continue;
@@ -227,27 +227,26 @@ export class Client {
     this.#checkEnd();
     check(this, { "every promise kept": (client) => client.#faults.length === 0 });
     this.#ended(false);
-    if (this.#faults.length > 0) this.#context.reportFaults(`seat ${this.#index}: ${this.#faults.join("; ")}`);
+    if (this.#faults.length > 0) this.#context.reportFaults(`connection ${this.#index}: ${this.#faults.join("; ")}`);
   }
 
-  /** Whether all is there that must be. */
+  /** Checks that each symbol was granted and has its snapshot. */
   #checkEnd(): void {
     const symbols = this.#symbols.length;
     if (this.#slots.size === symbols && this.#missingSnapshots === 0) return;
-    const stay = Date.now() - this.#openedAt;
-    if (stay < TIME_TO_ANSWER || this.#context.counts.maxDelay > MAX_OWN_DELAY) metrics.unfinished.add(1);
+    const duration = Date.now() - this.#openedAt;
+    if (duration < TIME_TO_ANSWER || this.#context.counts.maxDelay > MAX_OWN_DELAY) metrics.unfinished.add(1);
     else if (this.#slots.size < symbols) this.#fault("granted", `${this.#slots.size} of ${symbols} symbols`);
     else this.#fault("snapshot", `${symbols - this.#missingSnapshots} of ${symbols} symbols`);
   }
 
   #fault(promise: Promised, detail: string): void {
     metrics.broken.add(1, { promise });
-    // The first ones tell enough.
     if (this.#faults.length < MAX_FAULTS) this.#faults.push(`${promise}: ${detail}`);
   }
 }
 
-/** What is read of a `subscribed`. */
+/** The fields of `subscribed` that are used. */
 interface Granted {
   readonly interval: number;
   readonly fields: readonly string[];

@@ -1,4 +1,4 @@
-/** What the load test uses of k6's own modules (https://grafana.com/docs/k6/latest/javascript-api/). */
+/** Types of the used parts of k6's modules (https://grafana.com/docs/k6/latest/javascript-api/). */
 
 /** The environment of the k6 process, and `-e NAME=value`. */
 declare const __ENV: Readonly<Record<string, string | undefined>>;
@@ -11,9 +11,9 @@ declare module "k6/execution" {
   const execution: {
     readonly vu: { readonly idInTest: number };
     readonly scenario: {
-      /** When it began, ms since the Unix epoch. */
+      /** ms since the Unix epoch */
       readonly startTime: number;
-      /** From 0, of all iterations of the scenario. */
+      /** From 0, among all iterations of the scenario. */
       readonly iterationInTest: number;
     };
   };
@@ -22,7 +22,7 @@ declare module "k6/execution" {
 
 declare module "k6/http" {
   interface Response {
-    /** 0 where there was no answer. */
+    /** 0 without an answer. */
     readonly status: number;
     readonly body: string;
     readonly error: string;
@@ -46,7 +46,7 @@ declare module "k6/metrics" {
 declare module "k6/websockets" {
   interface MessageEvent {
     readonly data: ArrayBuffer | string;
-    /** When it was received, ms since the Unix epoch, with a fraction. */
+    /** Time of arrival, ms since the Unix epoch, with a fraction. */
     readonly timestamp: number;
   }
   export class WebSocket {

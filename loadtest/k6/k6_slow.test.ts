@@ -16,9 +16,9 @@ import type { Promised } from "./promises.ts";
 import type { Report } from "./report.ts";
 
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
-/** Where everything must be had, a missing k6 fails; elsewhere it is said what is left out. */
+/** With TEST_ALL=1 a missing k6 fails the tests; otherwise they are skipped with a reason. */
 const skip = findK6() === undefined && process.env.TEST_ALL !== "1" && `left out: ${HOW_TO_GET_IT}`;
-/** A busy machine is slow, which breaks no promise. */
+/** Generous limits: a busy machine is slow, which breaks no promise. */
 const PATIENT = ["--max-age", "60000", "--max-connect", "60000", "--max-snapshot", "60000"];
 
 const folder = mkdtempSync(join(tmpdir(), "tickgate-loadtest-"));
@@ -28,7 +28,7 @@ interface Ended {
   readonly code: number;
   readonly out: string;
   readonly err: string;
-  /** What it wrote, where it did. */
+  /** The written report. */
   readonly report: Report;
   readonly page: string;
 }
@@ -50,7 +50,7 @@ async function loadtest(args: readonly string[], env: NodeJS.ProcessEnv = proces
 
 const MARKET = ["--market", "100", "--ticks", "2000"];
 const SHORT = ["--connections", "10", "--symbols", "5", "--rate", "100"];
-// Most of their time is waiting: together they take as long as one.
+// They mostly wait: running them concurrently takes as long as one.
 describe("against a real gateway every promise is kept, and the report says so", { concurrency: true, skip }, () => {
   let gateway: GatewayProcess;
   before(async () => {
@@ -69,7 +69,7 @@ describe("against a real gateway every promise is kept, and the report says so",
       const where = scenario === "smoke" ? MARKET : other;
       const { code, out, err, report, page } = await loadtest([scenario, ...where, ...SHORT, ...args, ...PATIENT]);
       const crossed = report.thresholds.filter(({ isKept }) => !isKept).map(({ metric }) => metric);
-      // On a busy machine a second may be too short for a client to have everything.
+      // On a busy machine a second may be too short for all snapshots.
       assert.deepEqual(
         crossed.filter((metric) => metric !== "unfinished"),
         [],
@@ -99,7 +99,7 @@ const grant = (client: Client, other: Record<string, unknown>) => {
   client.control({ op: "subscribed", interval: INTERVAL, fields: FIELDS, symbols, rejected: [], ...other });
 };
 
-/** Of each promise a server that breaks it, on a connection of its own. */
+/** For each promise a server script that breaks it; each runs on its own connection. */
 const BREAKERS: Record<Promised, Partial<Script>> = {
   hello: { greet: () => {}, play: (client) => client.control({ op: "hello" }) },
   readable: { play: (client) => client.socket.send("[1]") },
@@ -119,7 +119,7 @@ const BREAKERS: Record<Promised, Partial<Script>> = {
   open: { play: (client) => client.socket.close(1011) },
 };
 
-test("against a server that lies, every broken promise is named, and the exit code says so", { skip }, async () => {
+test("against a server that breaks promises, each is named and the exit code is 99", { skip }, async () => {
   const promises = Object.keys(BREAKERS) as Promised[];
   const server = await FakeServer.start((index) => {
     const breaker = BREAKERS[promises[index]] ?? {};
@@ -138,7 +138,7 @@ test("against a server that lies, every broken promise is named, and the exit co
     const { code, out, report, page } = await loadtest([...args, ...PATIENT]);
     assert.equal(code, 99, out);
     const broken = report.promises.filter((promise) => promise.broken > 0).map(({ promise }) => promise);
-    // Of a machine that is too busy for k6 it cannot say whose fault a missing snapshot is.
+    // When k6 is too slow, a missing snapshot counts as unfinished instead.
     const missed = report.counts.unfinished > 0 ? ["snapshot"] : [];
     assert.deepEqual([...broken, ...missed].sort(), [...promises].sort());
     assert.equal(report.isKept, false);
@@ -149,7 +149,7 @@ test("against a server that lies, every broken promise is named, and the exit co
   }
 });
 
-test("a server that greets nobody is found out, though k6 may lose a greeting", { skip }, async () => {
+test("a server without hello is detected, although k6 may lose a hello", { skip }, async () => {
   const server = await FakeServer.start({ greet: () => {}, play: snapshot });
   try {
     const url = `ws://127.0.0.1:${server.port}/v1/stream`;
@@ -165,7 +165,7 @@ test("a server that greets nobody is found out, though k6 may lose a greeting", 
   }
 });
 
-test("a server whose clock is another: the difference is measured and taken into account", { skip }, async () => {
+test("the offset of another server's clock is measured, and ages are corrected", { skip }, async () => {
   const server = await FakeServer.start({
     play: (client) => {
       let seq = 1;
@@ -175,7 +175,7 @@ test("a server whose clock is another: the difference is measured and taken into
   });
   server.ahead = 70_000;
   try {
-    // This machine by a name that is not known to be it.
+    // An address of this machine that is not recognised as local.
     const url = `ws://[::ffff:127.0.0.1]:${server.port}/v1/stream`;
     const args = ["steady", "--url", url, "--connections", "1", "--symbols", "2", "--duration", "4", "--sample", "100"];
     const { report, out, err } = await loadtest([...args, ...PATIENT]);
@@ -186,7 +186,7 @@ test("a server whose clock is another: the difference is measured and taken into
   }
 });
 
-test("a gateway whose memory grows does not pass a soak", { skip }, async () => {
+test("a gateway with growing memory fails a soak", { skip }, async () => {
   const server = await FakeServer.start({ play: snapshot });
   let memory = 100_000_000;
   const metrics = createServer((_request, response) => {
@@ -218,7 +218,7 @@ test("a gateway whose memory grows does not pass a soak", { skip }, async () => 
   }
 });
 
-test("a gateway that refuses everyone crosses a threshold; one that is not there is said not to be", {
+test("a gateway that does not answer is an error", {
   skip,
 }, async () => {
   const refused = await loadtest(["smoke", "--url", "ws://127.0.0.1:9/v1/stream", "--duration", "4"]);

@@ -1,7 +1,6 @@
 /**
- * `npm run loadtest -- SCENARIO [flags]`: runs k6 against a gateway, one of its own where none is named. Its reports, a
- * page and JSON, are written beside each other. Exit code: k6's own (99 when a threshold was crossed), or 2 when the
- * command line is wrong or there is no k6.
+ * `npm run loadtest -- SCENARIO [flags]`: runs k6 against a gateway; starts one where no address is given. Writes a page and
+ * JSON. Exit code: k6's own (99 when a threshold was crossed), or 2 when the command line is wrong or k6 is missing.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -24,7 +23,7 @@ async function run(options: Run): Promise<number> {
   if (k6 === undefined) throw new UsageError(HOW_TO_GET_IT);
   const { flags, settings } = options;
   if (flags.url !== "") return await runAgainst(k6, flags.url, flags.metrics, options);
-  // Room enough that the gateway does not warn of being nearly full.
+  // High enough that the gateway does not warn that it is nearly full.
   const most = String(settings.connections * 2);
   const gateway = await GatewayProcess.start([
     ...["--feed", `sim:?symbols=${flags.market}&rate=${flags.ticks}`],
@@ -51,10 +50,10 @@ async function runAgainst(
     REPORT: join(flags.reports, `${scenario}-${moment}`),
   };
   const variables = Object.entries(env).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
-  // Nothing is reported to anyone, and no port is opened for k6's own interface.
+  // No usage report, and no port for k6's own interface.
   const own = ["run", "--no-usage-report", "--address", "", "--quiet", "--no-color"];
   const child = spawn(k6, [...own, ...variables, SCRIPT], { stdio: "inherit" });
-  // Whoever interrupts it gets the report of what there was until then: k6 hears of it as well.
+  // k6 gets Ctrl-C as well, and writes its report.
   const ignore = () => {};
   process.on("SIGINT", ignore);
   try {

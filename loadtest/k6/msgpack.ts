@@ -1,22 +1,23 @@
 /**
- * As much MessagePack as a client of the protocol needs, for k6: its scripts do not resolve node_modules, and its
- * JavaScript engine is slow, so that ticks are read without their values. It has no TextDecoder: texts are of ASCII.
+ * The MessagePack that a client of the protocol needs, for k6: its scripts cannot import npm packages. Its JavaScript engine
+ * is slow, so ticks are read without their values. It has no TextDecoder, so texts are ASCII only.
  * Source: https://github.com/msgpack/msgpack/blob/master/spec.md
  */
 
-/** A data frame: of each tick the handle, `seq`, `eventTime` and how many values it has, one behind the other. */
+/** A data frame: for each tick its handle, `seq`, `eventTime` and number of values, adjacent. */
 export interface DataFrame {
   readonly sentAt: number;
   readonly ticks: number[];
 }
-/** Numbers of a tick in {@link DataFrame.ticks}. */
+/** Numbers per tick in {@link DataFrame.ticks}. */
 export const TICK_NUMBERS = 4;
 
-/** The most bytes of a command. */
+/** The largest command, bytes. */
 const MAX_COMMAND = 32_768;
-const DEEPEST = 8;
+/** The deepest nesting of a control message. */
+const MAX_DEPTH = 8;
 
-/** How many bytes a number or nil takes, by its first byte; 0 where that begins something else. */
+/** The size of a number or nil, by its first byte; 0 for other types. */
 const NUMBER_BYTES = new Uint8Array(256);
 for (let first = 0; first < 256; first++) NUMBER_BYTES[first] = first < 0x80 || first >= 0xe0 ? 1 : 0;
 const SIZES = [
@@ -33,22 +34,22 @@ const SIZES = [
   [0xd3, 9],
 ] as const;
 for (const [first, size] of SIZES) NUMBER_BYTES[first] = size;
-/** The same, but what is no number leads out of every frame: one look at its end tells. */
+/** The same, but other types lead past the end of the frame, so that one check at the end is enough. */
 const OUTSIDE = 1 << 24;
 const STEPS = Array.from(NUMBER_BYTES, (size) => (size === 0 ? OUTSIDE : size));
 
-/** Where a read is. */
+/** A read position. */
 interface Cursor {
   readonly view: DataView;
   at: number;
 }
 
-/** Whether a message is a control message, by its first byte: those are maps. */
+/** Whether a message is a control message, which is a map, by its first byte. */
 export function isControl(first: number): boolean {
   return (first & 0xf0) === 0x80 || first === 0xde;
 }
 
-/** How many ticks a data frame has, without reading them; 0 when it is none. */
+/** The number of ticks of a data frame; 0 for other messages. */
 export function tickCount(bytes: Uint8Array): number {
   const first = bytes[0];
   if ((first & 0xf0) === 0x90) return (first & 0x0f) - 1;
@@ -56,8 +57,8 @@ export function tickCount(bytes: Uint8Array): number {
 }
 
 /**
- * Reads a data frame. Written without calls and objects where it can be: k6 takes half a microsecond for each.
- * @throws Error when it is none
+ * Reads a data frame. Avoids calls and objects: each takes k6 half a microsecond.
+ * @throws Error when it is not a data frame
  */
 export function readFrame(message: ArrayBuffer): DataFrame {
   const bytes = new Uint8Array(message);
@@ -66,7 +67,7 @@ export function readFrame(message: ArrayBuffer): DataFrame {
   const elements = tickCount(bytes);
   const ticks: number[] = [];
   let at = bytes[0] === 0xdc ? 3 : 1;
-  if (elements < 0 || (bytes[0] !== 0xdc && (bytes[0] & 0xf0) !== 0x90)) throw new Error("no array");
+  if (elements < 0 || (bytes[0] !== 0xdc && (bytes[0] & 0xf0) !== 0x90)) throw new Error("not an array");
   const sentAt = numberAt(view, at);
   at += STEPS[bytes[at]];
   for (let tick = 0; tick < elements; tick++) {
@@ -92,19 +93,19 @@ export function readFrame(message: ArrayBuffer): DataFrame {
 
 /**
  * Reads a control message.
- * @throws Error when it is none
+ * @throws Error when it is not a control message
  */
 export function readControl(message: ArrayBuffer): Record<string, unknown> {
   const cursor: Cursor = { view: new DataView(message), at: 0 };
   const value = any(cursor, 0);
   if (typeof value !== "object" || value === null || Array.isArray(value) || cursor.at !== message.byteLength)
-    throw new Error("no map");
+    throw new Error("not a map");
   return value as Record<string, unknown>;
 }
 
 /**
  * Writes a command.
- * @throws Error when it is longer than the gateway takes by default
+ * @throws Error when it is longer than a gateway accepts by default
  */
 export function packCommand(command: Readonly<Record<string, string | number | readonly string[]>>): ArrayBuffer {
   const bytes: number[] = [];
@@ -144,7 +145,7 @@ function number(cursor: Cursor): number {
 
 function numberAt(view: DataView, at: number): number {
   const first = view.getUint8(at);
-  if (NUMBER_BYTES[first] === 0 || first === 0xc0) throw new Error("no number");
+  if (NUMBER_BYTES[first] === 0 || first === 0xc0) throw new Error("not a number");
   if (first < 0x80) return first;
   if (first >= 0xe0) return first - 0x100;
   switch (first) {
@@ -172,7 +173,7 @@ function numberAt(view: DataView, at: number): number {
 }
 
 function any(cursor: Cursor, depth: number): unknown {
-  if (depth > DEEPEST) throw new Error("too deep");
+  if (depth > MAX_DEPTH) throw new Error("too deep");
   const { view } = cursor;
   const first = view.getUint8(cursor.at);
   if (NUMBER_BYTES[first] > 0 && first !== 0xc0) return number(cursor);

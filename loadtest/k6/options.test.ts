@@ -4,7 +4,7 @@ import { UsageError } from "../../src/settings/option.ts";
 import { help, readOptions } from "./options.ts";
 import { PARAMETERS, SCENARIOS } from "./scenarios.ts";
 
-test("a scenario has its own defaults, and flags say otherwise", () => {
+test("a scenario has its own defaults, and flags override them", () => {
   const read = readOptions(["steady", "--connections", "2000", "--rate=500"]);
   assert.equal(read?.command, "run");
   assert.ok(read?.command === "run");
@@ -15,7 +15,7 @@ test("a scenario has its own defaults, and flags say otherwise", () => {
   assert.deepEqual(readOptions(["install"]), { command: "install" });
 });
 
-test("what is wrong is named with its range", () => {
+test("errors name the flag and its range", () => {
   const cases: [string[], RegExp][] = [
     [["sturdy"], /no scenario "sturdy": smoke, steady, ramp, spike, soak/],
     [["steady", "--connections", "0"], /--connections must be a whole number from 1 to 50000, not "0"/],

@@ -1,18 +1,22 @@
-/** The command line of `npm run loadtest`: a scenario, and its parameters as flags. */
+/** The command line of `npm run loadtest`: a scenario and its parameters. */
 import { integer, text, UsageError, url } from "../../src/settings/option.ts";
 import { type Option, type OptionValues, option, readTable, tableHelp } from "../option_table.ts";
 import { defaultsOf, PARAMETERS, type ParameterName, refusal, SCENARIOS, type Settings } from "./scenarios.ts";
 
 const OPTIONS = {
-  url: option(url(["ws", "wss"], true), "", "The gateway's stream; without it a gateway of its own is started"),
-  metrics: option(url(["http", "https"], true), "", "The gateway's metrics page: its CPU and memory are told as well"),
-  prefix: option(text("PREFIX", "what symbols begin with", /^[A-Z0-9._:-]{0,63}$/), "", "Only these of its symbols"),
-  reports: option(text("FOLDER", "a folder's name", /./), "loadtest/reports", "Where the reports go"),
-  market: option(integer(1, 100_000), 1_000, "Symbols of the simulator, where the gateway is its own"),
+  url: option(url(["ws", "wss"], true), "", "The gateway's stream; without it a gateway is started"),
+  metrics: option(url(["http", "https"], true), "", "The gateway's metrics page, for its CPU and memory"),
+  prefix: option(
+    text("PREFIX", "the first characters of symbols", /^[A-Z0-9._:-]{0,63}$/),
+    "",
+    "Only the gateway's symbols with this prefix",
+  ),
+  reports: option(text("FOLDER", "a folder's name", /./), "loadtest/reports", "The folder for reports"),
+  market: option(integer(1, 100_000), 1_000, "Symbols of the simulator, without --url"),
   ticks: option(integer(1, 1_000_000, "a second"), 20_000, "Ticks of that simulator, all symbols together"),
 } as const;
 
-/** What is run: a scenario, or the installation of k6. */
+/** The command: a scenario, or the installation of k6. */
 export type LoadTestOptions =
   | { readonly command: "install" }
   | {
@@ -23,7 +27,7 @@ export type LoadTestOptions =
     };
 
 /**
- * Reads the command line; the scenario is `smoke` when none is named. Undefined when the help is wanted.
+ * Reads the command line; the default scenario is `smoke`. Returns undefined for `--help`.
  * @throws UsageError that names what is wrong, and its range
  */
 export function readOptions(args: readonly string[]): LoadTestOptions | undefined {
@@ -56,13 +60,13 @@ export function help(): string {
     return `  ${name.padEnd(22)}${what} (${own.join(" ")})\n`;
   });
   return (
-    "npm run loadtest -- SCENARIO [flags]: k6 against a gateway. The scenario is smoke when none is named.\n\n" +
-    `${scenarios.join("")}  ${"install".padEnd(22)}Build k6 with Go, where it is missing\n\n` +
-    `Flags, with their range and, where the scenario has none of its own, default:\n${tableHelp({ ...parameters(), ...OPTIONS })}`
+    "npm run loadtest -- SCENARIO [flags]: k6 against a gateway. The default scenario is smoke.\n\n" +
+    `${scenarios.join("")}  ${"install".padEnd(22)}Build k6 with Go, if it is missing\n\n` +
+    `Flags with their range and default, unless the scenario has its own:\n${tableHelp({ ...parameters(), ...OPTIONS })}`
   );
 }
 
-/** The parameters as flags, with the defaults of a scenario. */
+/** The parameters as options, with the defaults of a scenario. */
 function parameters(scenario?: string): Record<ParameterName, Option<number>> {
   const all = Object.entries(PARAMETERS).map(([name, { min, max, unit, help: what, default: usual }]) => {
     const fallback = scenario === undefined ? usual : defaultsOf(scenario)[name as ParameterName];

@@ -1,8 +1,8 @@
-/** What a client checks (docs/protocol.md), by the name under which a breach of it is counted. */
+/** The checked promises (docs/protocol.md), by the name under which violations are counted. */
 export const PROMISES = {
   hello: "hello is the first message",
   readable: "every message is a data frame or a control message, of at most 64 KiB",
-  granted: "every symbol is granted, at the interval and with the fields that were asked for",
+  granted: "every symbol is granted, at the interval and with the fields that were requested",
   snapshot: "every symbol has its snapshot, after it was granted",
   whole: "a tick holds all granted fields",
   once: "a frame holds a handle at most once",

@@ -34,13 +34,13 @@ function summary(isKept: boolean, delay: number): unknown {
   };
 }
 
-test("what k6 tells becomes data: times, counts, thresholds, promises", () => {
+test("the summary of k6 becomes data: times, counts, thresholds, promises", () => {
   const report = reportOf(summary(true, 6), ASKED);
   assert.equal(report.isKept, true);
   assert.deepEqual(report.doubts, []);
   assert.deepEqual(report.times.map(({ name, p50, p999 }) => [name, p50, p999]).slice(0, 2), [
     ["age of ticks", 20.5, 61.5],
-    ["age, those who stay, in the storm", 40, 120],
+    ["age, staying clients, during the storm", 40, 120],
   ]);
   assert.deepEqual(report.counts, {
     connected: 9,
@@ -55,7 +55,7 @@ test("what k6 tells becomes data: times, counts, thresholds, promises", () => {
   assert.ok(report.promises.every(({ broken }) => broken === 0) && report.promises.length >= 10);
 });
 
-test("a kept run says so, in text and on the page", () => {
+test("a run without violations, in text and on the page", () => {
   const report = reportOf(summary(true, 6), ASKED);
   const text = reportText(report);
   assert.match(text, /promises +all kept, on 60 ticks that were read\n/);
@@ -64,7 +64,7 @@ test("a kept run says so, in text and on the page", () => {
   assert.match(reportPage(report), /<p class="kept">every threshold kept<\/p>/);
 });
 
-test("what was broken, crossed or is in doubt is named, in text and on the page", () => {
+test("broken promises, crossed thresholds and doubts, in text and on the page", () => {
   const report = reportOf(summary(false, 600), ASKED);
   assert.equal(report.isKept, false);
   const text = reportText(report);
@@ -77,13 +77,13 @@ test("what was broken, crossed or is in doubt is named, in text and on the page"
   assert.match(page, /k6 was up to 500 ms behind/);
 });
 
-test("the page needs nothing from elsewhere, and what is told is told as text", () => {
+test("the page has no external resources, and texts are escaped", () => {
   const page = reportPage(reportOf(summary(true, 6), ASKED));
   assert.doesNotMatch(page, /<script|<link|src=|@import|url\(/);
   assert.match(page, /ws:\/\/127\.0\.0\.1\/&lt;stream&gt;/);
 });
 
-test("a run of which nothing is known is one in which nothing was counted", () => {
+test("an empty summary has no counts", () => {
   const report = reportOf({ metrics: {} }, ASKED);
   assert.deepEqual([report.times, report.counts.ticks, report.counts.conflated], [[], 0, 0]);
   assert.match(reportText(report), /0 of the ticks read/);

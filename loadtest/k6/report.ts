@@ -1,11 +1,11 @@
 /**
- * What a run of the load test came to: from what k6 hands over at its end, as data, as text and as a page. It runs in
- * k6, so it has no module of Node's.
+ * The report of a load test from k6's summary: as data, as text and as a page. It runs in k6, so it uses none of Node's
+ * modules.
  */
 import { PROMISES, type Promised } from "./promises.ts";
 import { ageLimit, PARAMETERS, type ParameterName, type Settings } from "./scenarios.ts";
 
-/** What of k6's summary is read (https://grafana.com/docs/k6/latest/results-output/end-of-test/custom-summary/). */
+/** The used part of k6's summary (https://grafana.com/docs/k6/latest/results-output/end-of-test/custom-summary/). */
 interface Summary {
   readonly metrics: Readonly<Record<string, Metric | undefined>>;
 }
@@ -14,16 +14,16 @@ interface Metric {
   readonly thresholds?: Readonly<Record<string, { readonly ok: boolean }>>;
 }
 
-/** What was asked for. */
+/** The parameters of the run. */
 export interface RunInfo {
   readonly scenario: string;
   readonly url: string;
   readonly settings: Settings;
-  /** When it ended, ISO 8601. */
+  /** The end of the run, ISO 8601. */
   readonly time: string;
 }
 
-/** How some values are spread. */
+/** The distribution of a metric. */
 export interface Spread {
   readonly name: string;
   readonly count: number;
@@ -41,49 +41,49 @@ export interface Report extends RunInfo {
   readonly thresholds: readonly { readonly metric: string; readonly limit: string; readonly isKept: boolean }[];
   /** ms */
   readonly times: readonly Spread[];
-  /** Megabytes; and seconds of CPU a second. Where the metrics page was known. */
+  /** Memory in MB and CPU in cores, if the metrics page is given. */
   readonly gateway: readonly Spread[];
   readonly counts: {
     readonly connected: number;
     readonly refused: number;
-    /** Connections that ended before they had everything, too soon to say whose fault it was. */
+    /** Connections that ended without all snapshots, where the gateway may not be the cause. */
     readonly unfinished: number;
     readonly frames: number;
     readonly ticks: number;
     /** Ticks that were read and checked. */
     readonly read: number;
-    /** Of what came between two ticks that were read, the share that was left out: 0 to 1. */
+    /** The share of ticks left out between two that were read, 0 to 1. */
     readonly conflated: number;
   };
-  /** Why the numbers may be k6's own. */
+  /** Reasons why the numbers may be wrong. */
   readonly doubts: readonly string[];
   readonly promises: readonly { readonly promise: Promised; readonly meaning: string; readonly broken: number }[];
 }
 
 const TIMES: readonly [metric: string, name: string][] = [
   ["tick_age", "age of ticks"],
-  ["tick_age{role:stays,phase:calm}", "age, those who stay, in the calm"],
-  ["tick_age{role:stays,phase:storm}", "age, those who stay, in the storm"],
-  ["tick_age{role:storm}", "age, those who were cut off"],
+  ["tick_age{role:stays,phase:calm}", "age, staying clients, before and after the storm"],
+  ["tick_age{role:stays,phase:storm}", "age, staying clients, during the storm"],
+  ["tick_age{role:storm}", "age, reconnecting clients"],
   ["connect_time", "time to connect"],
   ["snapshot_time", "time to the last snapshot"],
-  ["own_delay", "from the receipt to k6's own turn, the longest of each second"],
+  ["own_delay", "k6's own delay, the longest of each second"],
 ];
-/** From so late on, ms at p99, k6's turns with its messages say that the machine has other work. */
+/** Above this own delay of k6, ms at p99, the numbers are doubtful. */
 const LATE = 50;
 const GATEWAY: readonly [metric: string, name: string, unit: number][] = [
   ["gateway_memory", "memory, MB", 1_000_000],
   ["gateway_cores", "CPU, cores", 1],
 ];
 
-/** @param data what k6 gives to handleSummary */
+/** @param data the argument of handleSummary */
 export function reportOf(data: unknown, asked: RunInfo): Report {
   const { metrics } = data as Summary;
   const count = (name: string) => metrics[name]?.values.count ?? 0;
   const thresholds = Object.entries(metrics).flatMap(([metric, value]) =>
     Object.entries(value?.thresholds ?? {}).map(([limit, { ok }]) => ({ metric, limit, isKept: ok })),
   );
-  // What was crossed comes first.
+  // Crossed thresholds come first.
   thresholds.sort((a, b) => Number(a.isKept) - Number(b.isKept) || (a.metric < b.metric ? -1 : 1));
   const spreads = (which: readonly [metric: string, name: string, unit?: number][]) =>
     which.flatMap(([metric, name, unit = 1]) => spreadOf(name, metrics[metric], unit) ?? []);
@@ -105,9 +105,7 @@ export function reportOf(data: unknown, asked: RunInfo): Report {
     },
     doubts:
       delay > LATE
-        ? [
-            `k6 was up to ${number(delay)} ms behind with what it had received, at p99: it or the machine has too much to do`,
-          ]
+        ? [`k6 was up to ${number(delay)} ms behind with received messages, at p99: it or the machine is overloaded`]
         : [],
     promises: (Object.entries(PROMISES) as [Promised, string][]).map(([promise, meaning]) => ({
       ...{ promise, meaning, broken: count(`broken_promises{promise:${promise}}`) },
@@ -115,7 +113,7 @@ export function reportOf(data: unknown, asked: RunInfo): Report {
   };
 }
 
-/** @param unit what the values are divided by */
+/** @param unit divisor of the values */
 function spreadOf(name: string, metric: Metric | undefined, unit: number): Spread | undefined {
   const values = metric?.values;
   if (!values?.count) return undefined;
@@ -126,7 +124,7 @@ function spreadOf(name: string, metric: Metric | undefined, unit: number): Sprea
   };
 }
 
-/** Some lines for a terminal. */
+/** The report for a terminal. */
 export function reportText(report: Report): string {
   const { counts, promises } = report;
   const broken = promises.filter((promise) => promise.broken > 0);
@@ -152,7 +150,7 @@ function line({ name, p50, p95, p99, p999, max }: Spread, unit: string): string 
   return `${name}: p50 ${number(p50)}, p95 ${number(p95)}, p99 ${number(p99)}, p99.9 ${number(p999)}, max ${number(max)}${unit}`;
 }
 
-/** A page that stands for itself: no script, nothing from elsewhere. */
+/** A self-contained page: no script, no external resources. */
 export function reportPage(report: Report): string {
   const { scenario, isKept, time } = report;
   const verdict = isKept ? "every threshold kept" : "thresholds crossed";
@@ -171,7 +169,7 @@ export function reportPage(report: Report): string {
 <p class="${isKept ? "kept" : "broken"}">${verdict}</p>
 ${report.doubts.map((doubt) => `<p>${html(doubt)}</p>\n`).join("")}<p>${html(report.url)}<br>${html(time)}<br>${html(settingTexts(report).join(", "))}</p>
 <h2>Times, ms</h2>
-<p>Ages are from the source's event time to the receipt, of a sample; ${limit}.</p>
+<p>Ages are from the source's event time to the arrival, of a sample; ${limit}.</p>
 ${spreadTable(report.times)}
 ${report.gateway.length > 0 ? `<h2>The gateway's process</h2>\n${spreadTable(report.gateway)}` : ""}
 <h2>Counted</h2>
@@ -188,7 +186,7 @@ ${table(
   ["measured", "limit", ""],
   report.thresholds.map(({ metric, limit, isKept }) => [html(metric), html(limit), mark(isKept, "crossed")]),
 )}
-<h2>Asked for</h2>
+<h2>Parameters</h2>
 ${table(
   ["parameter", "value", "meaning"],
   (Object.keys(PARAMETERS) as ParameterName[]).map((name) => [
@@ -243,8 +241,8 @@ function settingTexts({ settings }: Report): string[] {
 
 function countsOf({ counts, settings }: Report): string[] {
   return [
-    `${counts.connected} connections made, ${counts.refused} refused${counts.unfinished > 0 ? `, ${counts.unfinished} ended before they had everything` : ""}`,
-    `${counts.frames} frames, ${counts.ticks} ticks (${number(counts.ticks / settings.duration)} a second)`,
+    `${counts.connected} connections made, ${counts.refused} refused${counts.unfinished > 0 ? `, ${counts.unfinished} ended without all snapshots` : ""}`,
+    `${counts.frames} frames, ${counts.ticks} ticks (${number(counts.ticks / settings.duration)} per second)`,
     `${counts.read} of the ticks read and checked`,
     `${(counts.conflated * 100).toFixed(1)} % conflated`,
   ];

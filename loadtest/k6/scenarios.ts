@@ -1,9 +1,8 @@
 /**
- * What the load test can do: its scenarios and their parameters, as tables. Without imports, and no code of one
- * platform: the runner reads it in Node, the script in k6.
+ * The scenarios and their parameters. Without imports and platform-specific code, because both Node and k6 load it.
  */
 
-/** A number that a scenario is given. */
+/** A parameter of a scenario. */
 export interface Parameter {
   readonly min: number;
   readonly max: number;
@@ -21,27 +20,39 @@ export const PARAMETERS = {
     max: 604_800,
     unit: "seconds",
     default: 30,
-    help: "How long it takes, from the first connection",
+    help: "Length of the test, from the first connection",
   },
-  rate: { min: 1, max: 10_000, unit: "a second", default: 200, help: "How fast connections are opened" },
+  rate: { min: 1, max: 10_000, unit: "a second", default: 200, help: "New connections" },
   sample: { min: 1, max: 100, unit: "%", default: 100, help: "Share of the frames that are read and checked" },
-  storm: { min: 1, max: 99, unit: "%", default: 50, help: "spike: share of the connections that are in the storm" },
-  within: { min: 1, max: 600, unit: "seconds", default: 5, help: "spike: how soon all of those come back" },
-  stay: { min: 1, max: 3_600, unit: "seconds", default: 60, help: "soak, smoke: how long those stay that come and go" },
-  "max-age": { min: 0, max: 600_000, unit: "ms", default: 0, help: "Ages at p99 that are too old; 0: interval + 100" },
+  storm: { min: 1, max: 99, unit: "%", default: 50, help: "spike: share of the connections that reconnect" },
+  within: { min: 1, max: 600, unit: "seconds", default: 5, help: "spike: time within which they reconnect" },
+  stay: {
+    min: 1,
+    max: 3_600,
+    unit: "seconds",
+    default: 60,
+    help: "soak, smoke: length of a connection of the reconnecting half",
+  },
+  "max-age": { min: 0, max: 600_000, unit: "ms", default: 0, help: "Highest age at p99; 0: interval + 100" },
   "max-connect": {
     min: 1,
     max: 600_000,
     unit: "ms",
     default: 1_000,
-    help: "Time to connect, at p95, that is too long",
+    help: "Longest time to connect, at p95",
   },
-  "max-snapshot": { min: 1, max: 600_000, unit: "ms", default: 2_000, help: "Time to the last snapshot, at p95" },
+  "max-snapshot": {
+    min: 1,
+    max: 600_000,
+    unit: "ms",
+    default: 2_000,
+    help: "Longest time to the last snapshot, at p95",
+  },
 } as const satisfies Record<string, Parameter>;
 export type ParameterName = keyof typeof PARAMETERS;
 export type Settings = Readonly<Record<ParameterName, number>>;
 
-/** One stay of a connection, ms since the test began. */
+/** From connecting to disconnecting, ms since the start of the test. */
 export interface Visit {
   readonly from: number;
   readonly to: number;
@@ -49,76 +60,76 @@ export interface Visit {
 
 export interface Scenario {
   readonly help: string;
-  /** Where its defaults are others than the parameters'. */
+  /** Defaults that differ from the parameters'. */
   readonly defaults: Partial<Settings>;
-  /** When the connection with a number (a seat, from 0) is there. */
-  visits(seat: number, settings: Settings): Visit[];
-  /** When the storm begins and ends, ms since the test began. */
+  /** When the client with an index (from 0) is connected. */
+  visits(client: number, settings: Settings): Visit[];
+  /** Start and end of the reconnect storm. */
   storm?(settings: Settings): Visit;
-  /** Whether the gateway's memory must not grow. */
+  /** Whether growth of the gateway's memory is a failure. */
   readonly watchesMemory?: boolean;
 }
 
-/** What a client that left waits before it comes again, ms. */
+/** The pause before a client reconnects, ms. */
 const RECONNECT_DELAY = 500;
-/** How long after the last of a storm has come back it is still felt, ms. */
+/** How long the storm still has effects after the last client has reconnected, ms. */
 const STORM_TAIL = 1_000;
 
-const openedAt = (seat: number, { rate }: Settings) => (seat * 1_000) / rate;
+const openedAt = (client: number, { rate }: Settings) => (client * 1_000) / rate;
 const end = ({ duration }: Settings) => duration * 1_000;
 
-/** Every second seat comes and goes, the others stay. */
-function alternateVisits(seat: number, settings: Settings): Visit[] {
+/** Every second client reconnects repeatedly, the others stay. */
+function alternateVisits(client: number, settings: Settings): Visit[] {
   const last = end(settings);
-  const first = openedAt(seat, settings);
-  if (seat % 2 === 0) return [{ from: first, to: last }];
+  const first = openedAt(client, settings);
+  if (client % 2 === 0) return [{ from: first, to: last }];
   const stay = settings.stay * 1_000;
   const visits: Visit[] = [];
-  // The first stay is a part of one, another for each, so that they do not go together.
-  let to = first + stay * (0.5 + ((seat * 0.618) % 0.5));
+  // The first visit has a different length for each client, so that they do not reconnect together.
+  let to = first + stay * (0.5 + ((client * 0.618) % 0.5));
   for (let from = first; from < last; from = to + RECONNECT_DELAY, to = from + stay)
     visits.push({ from, to: Math.min(to, last) });
   return visits;
 }
 
-/** When a storm begins: everyone is there, and a quarter of the time was calm. */
+/** The storm starts when all clients are connected, and after a quarter of the test at the earliest. */
 const stormAt = (settings: Settings) =>
   Math.max(end(settings) / 4, openedAt(settings.connections, settings) + STORM_TAIL);
 
-/** The seats of the storm are spread over all. */
-export function isInStorm(seat: number, { connections, storm }: Settings): boolean {
+/** The clients of the storm are spread over all clients. */
+export function isInStorm(client: number, { connections, storm }: Settings): boolean {
   const inStorm = Math.round((connections * storm) / 100);
-  return Math.floor(((seat + 1) * inStorm) / connections) > Math.floor((seat * inStorm) / connections);
+  return Math.floor(((client + 1) * inStorm) / connections) > Math.floor((client * inStorm) / connections);
 }
 
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   smoke: {
-    help: "A few seconds: does everything that is promised hold? Half of the clients stay, half come and go",
+    help: "A few seconds, every promise checked: half of the clients stay, half reconnect",
     defaults: { connections: 20, duration: 8, stay: 2 },
     visits: alternateVisits,
   },
   steady: {
-    help: "Clients that stay",
+    help: "Clients that stay connected",
     defaults: { connections: 200, sample: 5 },
-    visits: (seat, settings) => [{ from: openedAt(seat, settings), to: end(settings) }],
+    visits: (client, settings) => [{ from: openedAt(client, settings), to: end(settings) }],
   },
   ramp: {
-    help: "Clients that become more for half of the time, stay for a quarter, and become fewer",
+    help: "The number of clients rises for half of the time, stays for a quarter and falls",
     defaults: { connections: 400, duration: 40, sample: 5 },
-    visits: (seat, settings) => {
-      const place = seat / settings.connections;
-      return [{ from: (place * end(settings)) / 2, to: end(settings) * (1 - place / 4) }];
+    visits: (client, settings) => {
+      const position = client / settings.connections;
+      return [{ from: (position * end(settings)) / 2, to: end(settings) * (1 - position / 4) }];
     },
   },
   spike: {
-    help: "A reconnect storm: some of the clients are cut off at once and come back within seconds; the others must not feel it",
+    help: "A reconnect storm: some clients are disconnected at once and reconnect within seconds; the others must not be affected",
     defaults: { connections: 400, duration: 30, sample: 5, "max-connect": 2_000, "max-snapshot": 3_000 },
-    visits: (seat, settings) => {
-      const all = { from: openedAt(seat, settings), to: end(settings) };
-      if (!isInStorm(seat, settings)) return [all];
+    visits: (client, settings) => {
+      const all = { from: openedAt(client, settings), to: end(settings) };
+      if (!isInStorm(client, settings)) return [all];
       const cut = stormAt(settings);
-      // Spread evenly: which comes when is known by its number, so that two runs are alike.
-      const back = cut + RECONNECT_DELAY + ((seat * 0.618) % 1) * settings.within * 1_000;
+      // Spread evenly and computed from the index, so that runs are repeatable.
+      const back = cut + RECONNECT_DELAY + ((client * 0.618) % 1) * settings.within * 1_000;
       return [
         { from: all.from, to: cut },
         { from: back, to: all.to },
@@ -130,14 +141,14 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     }),
   },
   soak: {
-    help: "Hours: half of the clients stay, half come and go, and the gateway's memory must not grow",
+    help: "Hours: half of the clients stay, half reconnect, and the gateway's memory must not grow",
     defaults: { connections: 200, duration: 3_600, sample: 5 },
     visits: alternateVisits,
     watchesMemory: true,
   },
 };
 
-/** Why a scenario cannot be run with these settings; undefined when it can. */
+/** Why a scenario cannot run with these settings; undefined if it can. */
 export function refusal(name: string, settings: Settings): string | undefined {
   const { connections, rate, duration, within } = settings;
   const opening = Math.ceil(connections / rate);
@@ -149,18 +160,18 @@ export function refusal(name: string, settings: Settings): string | undefined {
   return undefined;
 }
 
-/** The settings of a scenario, where nothing else was asked for. */
+/** The default settings of a scenario. */
 export function defaultsOf(name: string): Settings {
   const all = Object.entries(PARAMETERS).map(([parameter, { default: fallback }]) => [parameter, fallback]);
   return { ...Object.fromEntries(all), ...SCENARIOS[name].defaults } as Settings;
 }
 
-/** The name of a parameter in the script's environment. */
+/** The environment variable of a parameter. */
 export function envName(parameter: string): string {
   return parameter.toUpperCase().replace(/-/g, "_");
 }
 
-/** What ages at p99 may be, ms. */
+/** The limit of the p99 age, ms. */
 export function ageLimit(settings: Settings): number {
   return settings["max-age"] || settings.interval + 100;
 }

@@ -1,10 +1,10 @@
 /**
- * The load test, for k6 2.x (https://grafana.com/docs/k6/). `npm run loadtest` starts it; on a machine that has k6 and
- * this folder only:
+ * The load test for k6 2.x (https://grafana.com/docs/k6/). `npm run loadtest` starts it; without Node, k6 and the folder
+ * `loadtest` are enough:
  *
  *     k6 run -e SCENARIO=steady -e URL=wss://gateway.example.com/v1/stream -e CONNECTIONS=500 loadtest/k6/script.ts
  *
- * A virtual user holds several connections: each costs k6 a few KB, and a virtual user megabytes.
+ * A virtual user has several connections: a connection takes k6 a few KB, a virtual user megabytes.
  */
 import execution from "k6/execution";
 import http from "k6/http";
@@ -29,11 +29,11 @@ import {
 
 const URL = __ENV.URL ?? "ws://127.0.0.1:8080/v1/stream";
 const NAME = __ENV.SCENARIO ?? "smoke";
-/** What the symbols begin with that are subscribed to. */
+/** The prefix of the subscribed symbols. */
 const PREFIX = __ENV.PREFIX ?? "";
-/** The gateway's metrics page; empty where it is not known. */
+/** The gateway's metrics page; empty for none. */
 const METRICS = __ENV.METRICS ?? "";
-/** Where the reports go, without `.json` and `.html`; empty for none. */
+/** The path of the reports without `.json` and `.html`; empty for none. */
 const REPORT = __ENV.REPORT ?? "";
 const SCENARIO = SCENARIOS[NAME];
 if (!SCENARIO) throw new Error(`SCENARIO must be one of ${Object.keys(SCENARIOS).join(", ")}, not ${NAME}`);
@@ -41,25 +41,25 @@ const SETTINGS = settings();
 const refused = refusal(NAME, SETTINGS);
 if (refused) throw new Error(refused);
 
-/** Connections that a virtual user holds. */
+/** Connections per virtual user. */
 const PER_USER = 25;
 const USERS = Math.ceil(SETTINGS.connections / PER_USER);
 const END = SETTINGS.duration * 1_000;
-/** How much longer than the duration it may take, seconds: connections close. */
+/** Extra time for closing connections, seconds. */
 const GRACE = 15;
-/** Pings by which the other clock is known, and the pause between them, ms. */
+/** Pings for the clock offset, and the pause between them, ms. */
 const PINGS = 20;
 const PAUSE = 30;
-/** How often a virtual user tells k6 what it has counted, ms. */
+/** How often a virtual user passes its counts to k6, ms. */
 const FLUSH_PERIOD = 1_000;
-/** The pauses before a client that was refused or cut off comes back, ms: doubled each time, and spread. */
+/** The first and the longest pause before a client reconnects, ms: doubled per refusal, with jitter. */
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 16_000;
-/** How often the gateway's metrics are looked at, as a part of the duration, and ms at least. */
+/** Samples of the gateway's metrics, and the shortest pause between them, ms. */
 const WATCH_SAMPLES = 50;
 const MIN_WATCH_PERIOD = 1_000;
-/** When memory is taken to have settled, as a part of the duration; and what it may grow by: a collector's ups and downs. */
-const SETTLED = 0.2;
+/** Memory is compared with its value after this share of the test; it may grow by this share plus these bytes. */
+const BASELINE_AT = 0.2;
 const GROWTH_SHARE = 0.1;
 const GROWTH_BYTES = 32_000_000;
 
@@ -105,7 +105,7 @@ export const options = {
   summaryTrendStats: ["count", "min", "med", "p(90)", "p(95)", "p(99)", "p(99.9)", "max"],
 };
 
-/** What is known before it begins. */
+/** The result of `setup`. */
 interface SetupData {
   readonly market: readonly string[];
   /** ms */
@@ -123,7 +123,7 @@ export async function setup(): Promise<SetupData> {
   return { market: symbols, clockOffset: isLocal(host ?? "") ? 0 : await clockOffset() };
 }
 
-/** A virtual user: its seats, each there when the scenario says. */
+/** A virtual user: connects its clients when the scenario requires. */
 export function clients({ market, clockOffset: offset }: SetupData): void {
   const began = execution.scenario.startTime;
   const calm = [
@@ -131,8 +131,8 @@ export function clients({ market, clockOffset: offset }: SetupData): void {
     { role: "storm", phase: "calm" },
   ];
   const stormy = calm.map(({ role }) => ({ role, phase: "storm" }));
-  let hasTold = false;
-  const around: ClientContext = {
+  let hasReported = false;
+  const context: ClientContext = {
     url: URL,
     interval: SETTINGS.interval,
     readEvery: Math.round(100 / SETTINGS.sample),
@@ -145,34 +145,34 @@ export function clients({ market, clockOffset: offset }: SetupData): void {
       return tags[isStormy ? 1 : 0];
     },
     reportFaults(faults) {
-      // Of each virtual user one client's: a thousand say the same.
-      if (hasTold) return;
-      hasTold = true;
-      // biome-ignore lint/suspicious/noConsole: k6 says it on standard error
+      // One report per virtual user: all clients find the same faults.
+      if (hasReported) return;
+      hasReported = true;
+      // biome-ignore lint/suspicious/noConsole: k6 prints it on standard error
       console.error(faults);
     },
   };
-  // The users' seats are mixed, so that those of one do not all open at once.
+  // Clients are distributed round robin, so that those of one virtual user do not all connect at once.
   const steps: Step[] = [];
-  for (let seat = execution.scenario.iterationInTest; seat < SETTINGS.connections; seat += USERS)
-    for (const { from, to } of SCENARIO.visits(seat, SETTINGS)) {
-      const stay = new ScheduledClient(around, seat, market);
+  for (let index = execution.scenario.iterationInTest; index < SETTINGS.connections; index += USERS)
+    for (const { from, to } of SCENARIO.visits(index, SETTINGS)) {
+      const stay = new ScheduledClient(context, index, market);
       steps.push({ at: began + from, run: () => stay.connect() }, { at: began + to, run: () => stay.disconnect() });
     }
   for (let time = FLUSH_PERIOD; time < END; time += FLUSH_PERIOD)
-    steps.push({ at: began + time, run: () => around.counts.flush() });
-  steps.push({ at: began + END + FLUSH_PERIOD, run: () => around.counts.flush() });
+    steps.push({ at: began + time, run: () => context.counts.flush() });
+  steps.push({ at: began + END + FLUSH_PERIOD, run: () => context.counts.flush() });
   steps.sort((one, other) => one.at - other.at);
-  runSteps(steps, 0, around.counts);
+  runSteps(steps, 0, context.counts);
 }
 
-/** Something that a virtual user does at a time, ms since the Unix epoch. */
+/** An action at a time, ms since the Unix epoch. */
 interface Step {
   readonly at: number;
   run(): void;
 }
 
-/** Does one step after the other, each at its time; how late it is says how far behind k6 is. */
+/** Runs the steps, each at its time. Their lateness is the delay of k6. */
 function runSteps(steps: readonly Step[], from: number, counts: metrics.Counts): void {
   let next = from;
   for (; next < steps.length && steps[next].at <= Date.now(); next++) {
@@ -182,27 +182,27 @@ function runSteps(steps: readonly Step[], from: number, counts: metrics.Counts):
   if (next < steps.length) setTimeout(() => runSteps(steps, next, counts), Math.max(1, steps[next].at - Date.now()));
 }
 
-/** One stay of a seat: who is refused or cut off comes back. */
+/** A client during one visit: it reconnects when it is refused or disconnected. */
 class ScheduledClient {
-  readonly #around: ClientContext;
-  readonly #seat: number;
+  readonly #context: ClientContext;
+  readonly #index: number;
   readonly #symbols: readonly string[];
   #client: Client | undefined;
   #pause = FIRST_PAUSE;
   #isOver = false;
 
-  constructor(around: ClientContext, seat: number, market: readonly string[]) {
-    this.#around = around;
-    this.#seat = seat;
+  constructor(context: ClientContext, index: number, market: readonly string[]) {
+    this.#context = context;
+    this.#index = index;
     const step = Math.floor(market.length / SETTINGS.symbols);
-    const symbolAt = (slot: number) => market[(seat + slot * step) % market.length];
+    const symbolAt = (slot: number) => market[(index + slot * step) % market.length];
     this.#symbols = Array.from({ length: SETTINGS.symbols }, (_, slot) => symbolAt(slot));
   }
 
   connect(): void {
     if (this.#isOver) return;
     const ended = (isRefused: boolean) => this.#ended(isRefused);
-    this.#client = new Client(this.#around, this.#seat, isInStorm(this.#seat, SETTINGS), this.#symbols, ended);
+    this.#client = new Client(this.#context, this.#index, isInStorm(this.#index, SETTINGS), this.#symbols, ended);
   }
 
   disconnect(): void {
@@ -218,13 +218,13 @@ class ScheduledClient {
   }
 }
 
-/** Looks at the gateway's memory and CPU until the end. */
+/** Samples the gateway's memory and CPU until the end. */
 export function watch(): void {
   const began = execution.scenario.startTime;
   const period = Math.max(MIN_WATCH_PERIOD, END / WATCH_SAMPLES);
-  let settled: number | undefined;
+  let baseline: number | undefined;
   let last: { time: number; cpu: number } | undefined;
-  const look = () => {
+  const sample = () => {
     const { status, body } = http.get(METRICS);
     const now = Date.now();
     const value = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, "m").exec(body)?.[1] ?? Number.NaN);
@@ -234,14 +234,14 @@ export function watch(): void {
       metrics.gatewayMemory.add(memory);
       if (last) metrics.gatewayCores.add((cpu - last.cpu) / ((now - last.time) / 1_000));
       last = { time: now, cpu };
-      if (now - began >= END * SETTLED) settled ??= memory;
-      // Of the last ones the largest counts.
-      if (settled !== undefined && now - began + period >= END)
-        metrics.memoryOver.add(memory - settled * (1 + GROWTH_SHARE) - GROWTH_BYTES);
+      if (now - began >= END * BASELINE_AT) baseline ??= memory;
+      // The threshold uses the maximum of the last samples.
+      if (baseline !== undefined && now - began + period >= END)
+        metrics.memoryOver.add(memory - baseline * (1 + GROWTH_SHARE) - GROWTH_BYTES);
     }
-    if (now - began + period < END) setTimeout(look, period);
+    if (now - began + period < END) setTimeout(sample, period);
   };
-  look();
+  sample();
 }
 
 export function handleSummary(data: unknown): Record<string, string> {
@@ -256,7 +256,7 @@ export function handleSummary(data: unknown): Record<string, string> {
   };
 }
 
-/** What the gateway's clock is ahead of ours, ms. */
+/** How far the gateway's clock is ahead of ours, ms. */
 function clockOffset(): Promise<number> {
   const samples: Sample[] = [];
   const socket = new WebSocket(URL, "tickgate.v1.msgpack");

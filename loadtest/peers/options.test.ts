@@ -9,7 +9,7 @@ test("options have defaults, and are read", () => {
   assert.deepEqual([options?.seconds, options?.peers, options?.document, options?.rounds], [0.5, "ws,nats", true, 3]);
 });
 
-test("what is wrong is named with its range", () => {
+test("errors name the option and its range", () => {
   assert.throws(
     () => readOptions(["--rounds", "0"]),
     (error) => error instanceof UsageError && /--rounds must be a whole number from 1/.test(error.message),

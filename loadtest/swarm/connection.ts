@@ -1,4 +1,4 @@
-/** One connection of the swarm: shakes hands, reads as fast as it may, answers pings, and judges what ticks are worth. */
+/** One connection of the swarm: handshake, reading at its class's rate, pings, and counting ticks. */
 import { connect, isIP, type Socket } from "node:net";
 import { connect as connectSecurely } from "node:tls";
 import { createTarget, type Target } from "../../src/msgpack/msgpack.ts";
@@ -17,37 +17,37 @@ const PONG = 10;
 
 const HEAD_END = Buffer.from("\r\n\r\n");
 const MAX_HEAD = 4_096;
-/** One key serves all: it only shows that the other side speaks WebSocket. The answer follows from it (RFC 6455, 1.3). */
+/** All connections use the example key of RFC 6455, 1.3, whose answer is known. */
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
-/** Fewer bytes than this are not worth a read by a slow connection. */
+/** A slow connection reads at least this many bytes at a time. */
 const SLOW_READ = 512;
-/** Connections from one local address, as many as a gateway lets in from one by default; and the first one's port. */
+/** Connections per local address, a gateway's default limit, and the port of the first one. */
 const PER_ADDRESS = 10_000;
 const FIRST_PORT = 20_000;
-/** The most that ticks may be early by without being counted, microseconds: two clocks of one machine are read apart. */
+/** Ticks that are early by at most this are not counted, microseconds: processes read the clock at different times. */
 const EARLY = 1_000;
-/** A slot's `seq` before its first tick, and after it was forgotten. */
+/** A slot's `seq` before its first tick, and after `resetSeq`. */
 const NONE = 0;
 const RESET = -1;
 
-/** Every connection that is not slow reads into this: what was read is gone through before the next one reads. */
-const shared = createTarget(65_536);
+/** The read buffer of all connections except slow ones: each read is decoded before the next one. */
+const sharedBuffer = createTarget(65_536);
 
-/** What the connections of a process share. */
+/** Shared by the connections of a process. */
 export interface ConnectionContext {
   readonly plan: Plan;
   readonly protocol: Protocol;
   readonly tally: Tally;
   /** The last `seq` of every slot of every connection. */
   readonly seqs: Float64Array;
-  /** The longest time that the process was held up, microseconds. */
+  /** The longest delay of the process's event loop, microseconds. */
   ownDelay: number;
-  /** Microseconds since the Unix epoch, by the server's clock. */
+  /** The server's clock: microseconds since the Unix epoch. */
   micros(): number;
-  /** The connection is open, or will never be. */
+  /** Called when the connection is open, or has failed to open. */
   openingEnded(connection: Connection): void;
-  /** Every slot has had a tick. */
+  /** Called when every slot has had a tick. */
   snapshotsComplete(): void;
   ended(connection: Connection): void;
 }
@@ -58,7 +58,7 @@ export class Connection implements Wire, FrameListener {
   readonly selection: Selection;
   now = 0;
   isOpen = false;
-  /** Slots that have had no tick. */
+  /** Slots without a tick so far. */
   missing: number;
   readonly #context: ConnectionContext;
   readonly #index: number;
@@ -70,10 +70,10 @@ export class Connection implements Wire, FrameListener {
   readonly #decoder: Decoder;
   readonly #startedAt: number;
   #head: Buffer | undefined = Buffer.alloc(0);
-  /** A message whose last part has not come. */
+  /** The fragments of an incomplete message. */
   #fragments: Buffer[] | undefined;
   #fragmentsAreText = false;
-  /** Bytes that a slow connection may read. */
+  /** Bytes that a slow connection may read now. */
   #readBudget = 0;
   #isStalled = false;
   #closeCode = 0;
@@ -81,8 +81,8 @@ export class Connection implements Wire, FrameListener {
   #isClosing = false;
 
   /**
-   * @param local its place among the connections of this process
-   * @param index its place among all
+   * @param local index among the connections of this process
+   * @param index among all connections of the swarm
    */
   constructor(around: ConnectionContext, local: number, index: number, reader: Reader, selection: Selection) {
     this.#context = around;
@@ -94,7 +94,7 @@ export class Connection implements Wire, FrameListener {
     this.#base = local * selection.count;
     this.#counts = around.tally.classes[reader];
     this.#counts.connections++;
-    this.#buffer = reader === "slow" ? createTarget(SLOW_READ) : shared;
+    this.#buffer = reader === "slow" ? createTarget(SLOW_READ) : sharedBuffer;
     this.#decoder = around.protocol.decoder(this);
     this.#startedAt = around.micros();
     const { host, port, secure } = around.plan;
@@ -114,14 +114,14 @@ export class Connection implements Wire, FrameListener {
     return this.#context.ownDelay;
   }
 
-  /** Slow: so many more bytes may be read. */
+  /** Lets a slow connection read this many more bytes. */
   grantBytes(bytes: number): void {
-    // What is not used now is not saved up: it reads slowly, not in bursts.
+    // The budget is limited, so that it reads slowly and not in bursts.
     this.#readBudget = Math.min(this.#readBudget + bytes, 4 * SLOW_READ);
     if (this.#readBudget >= SLOW_READ) this.#socket.resume();
   }
 
-  /** Does not read until told to. */
+  /** Stops reading until `resume`. */
   stall(): void {
     this.#isStalled = true;
     this.#socket.pause();
@@ -132,7 +132,7 @@ export class Connection implements Wire, FrameListener {
     this.#socket.resume();
   }
 
-  /** From now on reads as fast as it can, whatever it was. */
+  /** From now on reads as fast as it can. */
   readFreely(): void {
     this.#readBudget = Number.POSITIVE_INFINITY;
     this.resume();
@@ -154,11 +154,11 @@ export class Connection implements Wire, FrameListener {
     this.#isClosing = true;
     if (this.isOpen) this.#socket.end(clientFrame(CLOSE, Buffer.from([0x03, 0xe8])));
     else this.#socket.destroy();
-    // Whoever does not read does not see the end either.
+    // Without reading, it would not see the close.
     this.resume();
   }
 
-  /** Gives the connection up. */
+  /** Ends the connection without a closing handshake. */
   destroy(): void {
     this.#isClosing = true;
     this.#socket.destroy();
@@ -235,12 +235,12 @@ export class Connection implements Wire, FrameListener {
           this.#socket.end(clientFrame(CLOSE, target.bytes.subarray(start, Math.min(end, start + 2))));
         return;
       default:
-        this.reportFault("a frame with an opcode that WebSocket does not have", String(opcode));
+        this.reportFault("a frame with an unknown opcode", String(opcode));
     }
   }
 
   #fragment(opcode: number, target: Target, start: number, end: number, isFinal: boolean): void {
-    if ((opcode === CONTINUATION) === (this.#fragments === undefined)) throw new Error("parts of messages in disorder");
+    if ((opcode === CONTINUATION) === (this.#fragments === undefined)) throw new Error("fragments out of order");
     if (opcode !== CONTINUATION) this.#fragmentsAreText = opcode === TEXT;
     this.#fragments ??= [];
     this.#fragments.push(Buffer.from(target.bytes.subarray(start, end)));
@@ -252,14 +252,14 @@ export class Connection implements Wire, FrameListener {
     this.#decoder.message(whole, 0, length, this.#fragmentsAreText);
   }
 
-  /** @returns whether to read on at once */
+  /** @returns whether to continue reading */
   #read(length: number): boolean {
     this.now = this.#context.micros();
     try {
       if (this.#head) this.#handshake(this.#head, length);
       else this.#frames.read(this.#buffer, 0, length);
     } catch (error) {
-      this.reportFault("something that cannot be read", (error as Error).message);
+      this.reportFault("unreadable data", (error as Error).message);
       this.#socket.destroy();
       return false;
     }
@@ -298,7 +298,7 @@ export class Connection implements Wire, FrameListener {
   #end(): void {
     const { tally } = this.#context;
     if (!this.isOpen) {
-      if (!this.#isClosing) tally.refused.add(this.#refusal || "closed before it was open");
+      if (!this.#isClosing) tally.refused.add(this.#refusal || "closed before the upgrade");
       this.#context.openingEnded(this);
     } else if (!this.#isClosing)
       tally.closed.add(
@@ -314,15 +314,15 @@ function targetOf(bytes: Buffer): Target {
 }
 
 /**
- * Towards this machine every process has addresses of its own, and its connections have their ports: left to find one, the
- * system takes milliseconds for each when some thousands are taken. Elsewhere it chooses, which it does by the whole
- * pair of addresses, and fast. Only Linux has all of 127.0.0.0/8.
+ * The local address and port for connections to 127.0.0.1: each process has its own addresses. Choosing a port itself would
+ * take the kernel milliseconds per connection when thousands are in use. For other hosts the kernel chooses. Only Linux
+ * has all of 127.0.0.0/8.
  */
 function localAddressOf(host: string, local: number): { localAddress?: string; localPort?: number } {
   if (host !== "127.0.0.1" || process.platform !== "linux") return {};
-  const [block, place] = [Math.floor(local / PER_ADDRESS), local % PER_ADDRESS];
+  const [block, offset] = [Math.floor(local / PER_ADDRESS), local % PER_ADDRESS];
   const { pid } = process;
-  return { localAddress: `127.${1 + block}.${(pid >> 8) & 0xff}.${pid & 0xff}`, localPort: FIRST_PORT + place };
+  return { localAddress: `127.${1 + block}.${(pid >> 8) & 0xff}.${pid & 0xff}`, localPort: FIRST_PORT + offset };
 }
 
 function request({ host, port, secure }: Plan, { path, subprotocol, headers = [] }: Upgrade): string {
@@ -339,17 +339,17 @@ function request({ host, port, secure }: Plan, { path, subprotocol, headers = []
   ].join("\r\n");
 }
 
-/** Why the answer to an upgrade is none that lets us in; empty where it is one. */
+/** Why the answer does not accept the upgrade; empty if it does. */
 function handshakeError(head: string, subprotocol: string | undefined): string {
   const [first, ...lines] = head.split("\r\n");
   const [, status] = /^HTTP\/1\.1 (\d{3})/.exec(first) ?? [];
-  if (status !== "101") return status === undefined ? "an answer that is not HTTP" : `HTTP ${status}`;
+  if (status !== "101") return status === undefined ? "the answer is not HTTP" : `HTTP ${status}`;
   const value = (name: string) =>
     lines
       .find((line) => line.toLowerCase().startsWith(`${name}:`))
       ?.slice(name.length + 1)
       .trim();
-  if (value("sec-websocket-accept") !== ACCEPT) return "an answer to another upgrade";
-  if (value("sec-websocket-protocol") !== subprotocol) return "another subprotocol than was offered";
-  return value("sec-websocket-extensions") === undefined ? "" : "an extension that was not offered";
+  if (value("sec-websocket-accept") !== ACCEPT) return "a wrong Sec-WebSocket-Accept";
+  if (value("sec-websocket-protocol") !== subprotocol) return "another subprotocol";
+  return value("sec-websocket-extensions") === undefined ? "" : "an extension that was not requested";
 }

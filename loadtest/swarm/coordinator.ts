@@ -1,4 +1,4 @@
-/** The swarm as whoever started it sees it: some processes that share the connections, ordered and added up as one. */
+/** Controls the processes of a swarm, which share the connections, and adds up their results. */
 import { UsageError } from "../../src/settings/option.ts";
 import { Child } from "../child.ts";
 import { type Plan, splitPlan } from "./plan.ts";
@@ -6,21 +6,21 @@ import { type Comparison, MAX_OPENING, OPEN_TIME, type ValueComparison } from ".
 import { type SwarmResult, sumResults } from "./tally.ts";
 import type { WorkerOrder, WorkerReport } from "./worker.ts";
 
-/** Besides its connections a process has some files open. */
+/** Open files of a process besides its connections. */
 const OTHER_FILES = 100;
 const MAX_EXAMPLES = 3;
 
 /**
- * Sees whether so many connections can be open.
- * @param files how many files a process may have open, where that is known
- * @throws UsageError that says what helps
+ * Checks that the limit on open files allows this many connections.
+ * @param files the limit per process, if known
+ * @throws UsageError that says how to raise it
  */
 export function checkFiles(connections: number, processes: number, files: number | undefined): void {
   const most = Math.ceil(connections / processes);
   if (files === undefined || most + OTHER_FILES <= files) return;
   throw new UsageError(
     `${most} connections in a process need ${most + OTHER_FILES} open files, and the limit is ${files}: ` +
-      `raise it (ulimit -n), or part them with --processes ${Math.ceil(connections / (files - OTHER_FILES))}`,
+      `raise it (ulimit -n), or split them with --processes ${Math.ceil(connections / (files - OTHER_FILES))}`,
   );
 }
 
@@ -30,8 +30,8 @@ export class SwarmCoordinator {
 
   /**
    * Starts the processes.
-   * @param files how many files a process may have open, where that is known
-   * @throws UsageError when the connections need more than that
+   * @param files the limit on open files per process, if known
+   * @throws UsageError when the connections need more
    */
   constructor(plan: Plan, files: number | undefined) {
     checkFiles(plan.connections, plan.processes, files);
@@ -44,29 +44,29 @@ export class SwarmCoordinator {
     return this.#workers.map((worker) => worker.pid);
   }
 
-  /** Opens the connections, at the rate of the plan. */
+  /** Opens the connections at the rate of the plan. */
   async open(): Promise<void> {
     const parts = splitPlan(this.#plan);
-    // The longest that it can take: a server that answers nobody.
+    // The longest possible time: the server answers no connection.
     const { connections, rate } = this.#plan;
-    const patience = Math.ceil((connections / rate) * 1_000 + (connections / MAX_OPENING + 4) * OPEN_TIME);
+    const timeout = Math.ceil((connections / rate) * 1_000 + (connections / MAX_OPENING + 4) * OPEN_TIME);
     const open = (worker: Child<WorkerOrder, WorkerReport>, index: number) =>
-      worker.order({ order: "open", share: parts[index] }, "opened", patience);
+      worker.order({ order: "open", share: parts[index] }, "opened", timeout);
     await Promise.all(this.#workers.map(open));
   }
 
-  /** From now on what comes is counted. */
+  /** Starts counting. */
   async startCounting(): Promise<void> {
     await this.#orderAll({ order: "count" }, "counting");
   }
 
-  /** What has been counted, up to now. */
+  /** The counts so far. */
   async result(): Promise<SwarmResult> {
-    const reports = await this.#orderAll({ order: "tell" }, "result");
+    const reports = await this.#orderAll({ order: "report" }, "result");
     return sumResults(reports.map(({ result }) => result));
   }
 
-  /** The end of counting: from now on everyone reads as fast as they can. */
+  /** Ends counting: from now on all connections read as fast as they can. */
   async settle(): Promise<void> {
     await this.#orderAll({ order: "settle" }, "settled");
   }
@@ -102,7 +102,7 @@ export class SwarmCoordinator {
     return combine(reports.map(({ comparison }) => comparison));
   }
 
-  /** Gives an order to all. */
+  /** Sends an order to all processes. */
   #orderAll<Expected extends WorkerReport["report"]>(order: WorkerOrder, expected: Expected) {
     return Promise.all(this.#workers.map((worker) => worker.order(order, expected)));
   }

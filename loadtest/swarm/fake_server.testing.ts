@@ -1,4 +1,4 @@
-/** A server that says of itself it is a gateway, and breaks the promise that a test wants broken. */
+/** A server that behaves like a gateway and breaks a promise as a test requires. */
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -9,14 +9,14 @@ import { FIELDS } from "../../src/base/tick.ts";
 /** The whole market. */
 export const SYMBOLS = ["FAKE:A", "FAKE:B"];
 export const INTERVAL = 100;
-/** The values of every tick: its `seq` and nothing else. */
+/** The values of every tick: only the first field, which is the `seq`. */
 const valuesOf = (seq: number) => FIELDS.map((_, index) => (index === 0 ? seq : null));
 
-/** A connection at the server's end. */
+/** The server's side of a connection. */
 export interface Client {
-  /** Sends a frame. @param sentAt ms since the connection's beginning */
+  /** Sends a frame. @param sentAt ms since the connection opened */
   frame(sentAt: number, ...ticks: unknown[][]): void;
-  /** A tick as it should be. */
+  /** A correct tick. */
   tick(handle: number, seq: number): unknown[];
   control(message: Record<string, unknown>): void;
   readonly socket: WebSocket;
@@ -27,7 +27,7 @@ export interface Script {
   greet?(client: Client): void;
   /** Instead of `subscribed`. */
   grant?(client: Client, asked: string[]): void;
-  /** Once all is granted, and again after each later grant. */
+  /** Called after each grant. @param grants earlier ones */
   play(client: Client, grants: number): void;
   /** Instead of `unsubscribed`. */
   end?(client: Client, symbols: string[]): void;
@@ -37,9 +37,9 @@ export class FakeServer {
   readonly #http: Server;
   readonly #sockets: WebSocketServer;
   readonly port: number;
-  /** What its clock is ahead of ours, ms. */
+  /** How far its clock is ahead of ours, ms. */
   ahead = 0;
-  /** What is told over HTTP to hold. */
+  /** The current `seq` of each symbol over HTTP. */
   seqs: readonly number[] = [1, 1];
   values = valuesOf;
 
@@ -53,7 +53,7 @@ export class FakeServer {
     this.#sockets.on("connection", (socket) => this.#serve(socket, scriptOf(this.#connections++)));
   }
 
-  /** @param script what is done with every connection, or with each by its number */
+  /** @param script for every connection, or for each by its number */
   static async start(script: Script | ((index: number) => Script)): Promise<FakeServer> {
     const http = createServer();
     http.listen(0, "127.0.0.1");

@@ -1,6 +1,6 @@
 /**
- * `npm run swarm`: many connections to a gateway, each reading in its way, that check every promise on every tick.
- * Exit code 1 when one was broken, 2 when the command line was wrong or the run could not be made.
+ * `npm run swarm`: many healthy, slow and stalled connections to a gateway, which check every promise on every tick.
+ * Exit code 1 when a promise was broken, 2 when the command line is wrong or the run is not possible.
  */
 import { writeFileSync } from "node:fs";
 import { UsageError } from "../../src/settings/option.ts";

@@ -13,7 +13,7 @@ for (const [connections, slow, stalled] of [
   [7_919 * 2, 0, 1],
   [50_000, 2_500, 2_500],
 ])
-  test(`of ${connections} connections ${slow} are slow and ${stalled} stalled, between the others`, () => {
+  test(`of ${connections} connections ${slow} are slow and ${stalled} stalled, spread among the others`, () => {
     const made = plan(connections, slow, stalled);
     const readers = Array.from({ length: connections }, (_, index) => readerOf(made, index));
     assert.equal(readers.filter((reader) => reader === "slow").length, slow);
@@ -36,7 +36,7 @@ test("processes share the connections without a gap", () => {
   }
 });
 
-test("a part of the connections is a number or a percentage", () => {
+test("a number of connections is absolute or a percentage", () => {
   const of = (text: string) => countOrShare().read(text)?.of(2_000);
   assert.deepEqual(["0", "250", "5%", "0.5%", "100%"].map(of), [0, 250, 100, 10, 2_000]);
   for (const wrong of ["", "-1", "101%", "5 %", "1.5", "many"]) assert.equal(of(wrong), undefined, wrong);

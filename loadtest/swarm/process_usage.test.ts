@@ -4,10 +4,10 @@ import { once } from "node:events";
 import { test } from "node:test";
 import { processUsage, readSockets, socketUsage, withChildren } from "./process_usage.ts";
 
-test("what a process has used grows with what it does", () => {
+test("the usage of a process grows with its work", () => {
   const before = processUsage(process.pid);
   const own = process.cpuUsage();
-  // A tenth of a second of work: the system counts in hundredths.
+  // 0.1 s of work: the kernel counts in units of 0.01 s.
   while (process.cpuUsage(own).user + process.cpuUsage(own).system < 100_000) performance.now();
   const after = processUsage(process.pid);
   const grown = after.user + after.system - before.user - before.system;
@@ -15,11 +15,11 @@ test("what a process has used grows with what it does", () => {
   assert.ok(after.memory > 10_000_000 && after.memory < 10_000_000_000);
 });
 
-test("a process that is not there is said to be none", () => {
+test("a process that does not exist is an error", () => {
   assert.throws(() => processUsage(2 ** 22 + 1), { name: "UsageError", message: /there is no process/ });
 });
 
-test("processes that a process has started belong to it", async () => {
+test("the children of a process belong to it", async () => {
   const child = spawn(process.execPath, ["-e", "process.stdin.on('end', () => process.exit()).resume()"]);
   await once(child, "spawn");
   assert.ok(withChildren(process.pid).includes(child.pid as number));

@@ -1,11 +1,11 @@
-/** What processes take of the machine, as Linux tells it in /proc (proc(5)): CPU, memory, and the kernel's own for sockets. */
+/** CPU and memory of processes, and socket memory of the kernel, from /proc (proc(5)). Linux only. */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { UsageError } from "../../src/settings/option.ts";
 
-/** The unit of the times in /proc, a second's part: the same on every machine that Node runs on. */
+/** Units per second of the times in /proc, the same on all of Node's platforms. */
 const TICKS_PER_SECOND = 100;
-/** Where in /proc/PID/stat, counted from what follows the command's name, the times stand. */
+/** Indexes of the times in /proc/PID/stat, counted after the command's name. */
 const USER_TIME = 11;
 const SYSTEM_TIME = 12;
 const USUAL_PAGE = 4_096;
@@ -13,28 +13,28 @@ const USUAL_PAGE = 4_096;
 export interface ProcessUsage {
   readonly pid: number;
   readonly name: string;
-  /** Seconds of CPU since it began. */
+  /** CPU seconds since its start. */
   readonly user: number;
   readonly system: number;
   /** Resident memory, bytes. */
   readonly memory: number;
 }
 
-/** What all TCP sockets of the machine have. */
+/** All TCP sockets of the machine. */
 export interface SocketUsage {
   readonly inUse: number;
-  /** The kernel's memory for what is in their buffers, bytes. */
+  /** The kernel's memory for their buffers, bytes. */
   readonly memory: number;
 }
 
 /**
- * Reads what a process has used.
+ * Reads a process's usage.
  * @throws UsageError when there is no such process, or no /proc
  */
 export function processUsage(pid: number): ProcessUsage {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The name stands in parentheses and may hold any character.
+    // The name is in parentheses and may contain any character.
     const end = stat.lastIndexOf(")");
     const fields = stat.slice(end + 2).split(" ");
     const status = readFileSync(`/proc/${pid}/status`, "utf8");
@@ -50,7 +50,7 @@ export function processUsage(pid: number): ProcessUsage {
   }
 }
 
-/** A process and those that it has started, and they: a supervisor's workers are its load. */
+/** A process and all its descendants, such as a supervisor's workers. */
 export function withChildren(pid: number): number[] {
   let children: string;
   try {
@@ -61,7 +61,7 @@ export function withChildren(pid: number): number[] {
   return [pid, ...children.split(" ").filter(Boolean).map(Number).flatMap(withChildren)];
 }
 
-/** The sockets of the whole machine; undefined where the system does not tell. */
+/** The sockets of the whole machine; undefined on other systems than Linux. */
 export function socketUsage(): SocketUsage | undefined {
   try {
     return readSockets(readFileSync("/proc/net/sockstat", "utf8"), pageSize());
@@ -70,13 +70,13 @@ export function socketUsage(): SocketUsage | undefined {
   }
 }
 
-/** @param sockstat what /proc/net/sockstat says */
+/** @param sockstat the content of /proc/net/sockstat */
 export function readSockets(sockstat: string, page: number): SocketUsage | undefined {
   const [, inUse, pages] = /^TCP: inuse (\d+) .*\bmem (\d+)/m.exec(sockstat) ?? [];
   return inUse === undefined ? undefined : { inUse: Number(inUse), memory: Number(pages) * page };
 }
 
-/** How many files a process may have open (Node raises its own limit to the most that is allowed); undefined where the system does not tell. */
+/** The limit on open files (Node raises its own to the hard limit); undefined on other systems than Linux. */
 export function fileLimit(): number | undefined {
   try {
     const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8")) ?? [];

@@ -7,7 +7,7 @@ import { type SwarmResult, sumResults, Tally } from "./tally.ts";
 
 const OPTIONS = readOptions(["--connections", "10", "--slow", "2", "--stalled", "1"]) as SwarmOptions;
 
-/** What one process counted. */
+/** The counts of one process. */
 function counted(change: (tally: Tally) => void, own: Partial<SwarmResult> = {}): SwarmResult {
   const tally = new Tally();
   tally.classes.healthy.connections = 7;
@@ -42,36 +42,36 @@ function runOf(result: SwarmResult, more: Partial<Run> = {}): Run {
 
 const report = (result: SwarmResult, more: Partial<Run> = {}) => reportOf(runOf(result, more), OPTIONS);
 
-test("a run in which all was kept is told with what it cost", () => {
-  const told = report(counted(() => {}));
-  assert.deepEqual([told.broken, told.doubts], [[], []]);
-  const [server] = told.servers;
+test("a run without broken promises is reported with its cost", () => {
+  const result = report(counted(() => {}));
+  assert.deepEqual([result.broken, result.doubts], [[], []]);
+  const [server] = result.servers;
   assert.deepEqual([server.user, server.system, server.cores, server.memoryAConnection], [2, 1, 0.3, 2e6]);
-  assert.deepEqual(told.costs, { microsAFrame: 30_000, cpuSecondsAMillionFresh: 3_000 });
-  assert.deepEqual([told.swarm.cores, told.swarm.microsAFrame], [0.2, 20_000]);
-  assert.match(reportText(told), /every promise kept\n$/);
-  assert.match(reportText(told), /server 7 +node: 30\.0 % of a core \(2\.00 s user, 1\.00 s system\)/);
+  assert.deepEqual(result.costs, { microsAFrame: 30_000, cpuSecondsAMillionFresh: 3_000 });
+  assert.deepEqual([result.swarm.cores, result.swarm.microsAFrame], [0.2, 20_000]);
+  assert.match(reportText(result), /every promise kept\n$/);
+  assert.match(reportText(result), /server 7 +node: 30\.0 % of a core \(2\.00 s user, 1\.00 s system\)/);
 });
 
-test("whatever does not hold is said to be broken, each for itself", () => {
+test("each broken promise is reported separately", () => {
   const some = { count: 3, examples: ["here"] };
   const cases: [(tally: Tally) => void, Partial<Run>, RegExp][] = [
     [(tally) => tally.faults.add("a fault", 2, ["there"]), {}, /^a fault: 2 times \(there\)$/],
     [(tally) => tally.refused.add("HTTP 503", 4), {}, /^4 connections were refused \(HTTP 503: 4\)$/],
-    [(tally) => tally.closed.add("healthy, code 1011"), {}, /^1 connections of healthy readers were closed/],
+    [(tally) => tally.closed.add("healthy, code 1011"), {}, /^1 healthy connections were closed/],
     [({ classes }) => classes.healthy.ages.observe(9e8), {}, /^$/],
-    [(tally) => tally.classes.slow.ages.observe(6e6), {}, /^age p99 of slow readers 6/],
-    [() => {}, { convergence: { ...runOf(counted(() => {})).convergence, behind: some } }, /^3 symbols never arrived/],
+    [(tally) => tally.classes.slow.ages.observe(6e6), {}, /^age p99 of slow clients 6/],
+    [() => {}, { convergence: { ...runOf(counted(() => {})).convergence, behind: some } }, /^3 symbols never received/],
     [() => {}, { convergence: { ...runOf(counted(() => {})).convergence, ahead: some } }, /^3 symbols have a seq that/],
     [
       () => {},
       { convergence: { ...runOf(counted(() => {})).convergence, values: { ...some, compared: 9 } } },
-      /^3 ticks with other values/,
+      /^3 ticks have other values/,
     ],
   ];
   for (const [change, more, expected] of cases) {
     const { broken } = report(counted(change), more);
-    // One old tick of a thousand is not the p99.
+    // One old tick of a thousand does not change the p99.
     if (expected.source === "^$") assert.deepEqual(broken, []);
     else assert.ok(broken.length === 1 && expected.test(broken[0]), broken.join("; "));
   }
@@ -80,32 +80,32 @@ test("whatever does not hold is said to be broken, each for itself", () => {
   );
   assert.match(old.broken[0], /^age p99 of 3\d\d\.\d ms, more than 200 ms$/);
   const silent = report(counted(({ classes }) => classes.healthy.clear()));
-  assert.match(silent.broken[0], /^no tick has arrived/);
+  assert.match(silent.broken[0], /^no tick arrived/);
 });
 
-test("a stalled reader that the gateway closes breaks nothing", () => {
+test("closing a stalled connection breaks no promise", () => {
   assert.deepEqual(report(counted((tally) => tally.closed.add("stalled, code 4408"))).broken, []);
 });
 
-test("it is said when the numbers may be the swarm's own, or the clocks'", () => {
+test("the report says when swarm or clocks make the numbers doubtful", () => {
   const doubts = (own: Partial<SwarmResult>, more: Partial<Run> = {}) =>
     report(
       counted(() => {}, own),
       more,
     ).doubts;
-  assert.match(doubts({ cpuSeconds: 9.5 })[0], /^the swarm took 95\.0 % of a core a process: .* --processes$/);
+  assert.match(doubts({ cpuSeconds: 9.5 })[0], /^the swarm used 95\.0 % of a core per process.* --processes$/);
   assert.match(doubts({ loopLate: 30 })[0], /late by 30\.0 ms at p99/);
   const slow = counted(({ classes }) => void Array.from({ length: 20 }, () => classes.healthy.ages.observe(9e5)));
   assert.match(report({ ...slow, loopLate: 60 }).doubts[0], /late by 60\.0 ms/);
-  assert.match(doubts({}, { clock: { offset: 5, error: 50_000 } })[0], /clock is known to 50\.0 ms only/);
+  assert.match(doubts({}, { clock: { offset: 5, error: 50_000 } })[0], /clock is only known to 50\.0 ms/);
   const early = counted(({ classes }) => {
     classes.slow.early = 3;
   });
-  assert.match(report(early).doubts[0], /^3 ticks came before their event time/);
+  assert.match(report(early).doubts[0], /^3 ticks arrived before their event time/);
   assert.match(reportText(report(early)), /\nDOUBT: 3 ticks/);
 });
 
-test("what several processes have counted is added up", () => {
+test("the counts of several processes are added up", () => {
   const one = counted((tally) => {
     tally.faults.add("a fault", 2, ["one", "two"]);
     tally.notes.add("bye 1012");
@@ -127,7 +127,7 @@ test("what several processes have counted is added up", () => {
   assert.equal(reportOf(runOf(all), OPTIONS).readers[0].age.count, 2_000);
 });
 
-test("names and examples are of a bounded number", () => {
+test("the numbers of names and examples are bounded", () => {
   const tally = new Tally();
   for (let index = 0; index < 1_000; index++) tally.faults.add(`fault ${index}`, 1, ["a", "b", "c", "d"]);
   const faults = tally.faults.list();

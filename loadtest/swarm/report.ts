@@ -1,18 +1,18 @@
-/** What a run of the swarm came to: which promises were broken, what to doubt, and all of it as text and as JSON. */
+/** The report of a run: broken promises, reasons for doubt, and all results as text and JSON. */
 import { type AgeCounts, Ages } from "../ages.ts";
 import type { SwarmOptions } from "./options.ts";
 import { READERS } from "./plan.ts";
 import type { Run, Usage } from "./run.ts";
 import type { NamedCounts } from "./tally.ts";
 
-/** What ages may be above the interval at p99, ms. */
+/** How far the p99 age may exceed the interval, ms. */
 const MARGIN = 100;
-/** From this share of a core a process on, the swarm measures itself. */
+/** Above this share of a core per process, the swarm itself limits the result. */
 const SATURATED = 0.9;
-/** Timers that are late by more than this share of the healthy readers' p99 age are part of it; ms, from and to. */
+/** Timers later than this share of the healthy p99 age make it doubtful; the limit is between these bounds, ms. */
 const LATE_SHARE = 0.2;
-const LATE = 5;
-const MOST_LATE = 50;
+const MIN_LATE = 5;
+const MAX_LATE = 50;
 
 /** Ages or durations, ms. */
 export interface Summary {
@@ -24,7 +24,7 @@ export interface Summary {
   readonly max: number;
 }
 
-/** What is written as JSON. */
+/** The JSON report. */
 export type SwarmReport = ReturnType<typeof reportOf>;
 
 export function summaryOf(counts: AgeCounts): Summary {
@@ -74,7 +74,7 @@ function serversOf({ before, begin, end }: Run["usage"], seconds: number, connec
   return end.processes.flatMap((process) => {
     const at = ({ processes }: Usage) => processes.find(({ pid }) => pid === process.pid);
     const [first, started] = [at(before), at(begin)];
-    // A process that was not there when the count began cannot be told from what it did before.
+    // For a process that started later, the CPU before the count is unknown.
     if (!first || !started) return [];
     const [user, system] = [process.user - started.user, process.system - started.system];
     return {
@@ -85,7 +85,7 @@ function serversOf({ before, begin, end }: Run["usage"], seconds: number, connec
   });
 }
 
-/** What must not be, in sentences; empty when every promise was kept. */
+/** The broken promises as sentences; empty when all were kept. */
 function brokenPromises({ result, plan, convergence }: Run, options: SwarmOptions): string[] {
   const { healthy, slow } = result.classes;
   const [age, slowAge] = [summaryOf(healthy.ages), summaryOf(slow.ages)];
@@ -95,23 +95,26 @@ function brokenPromises({ result, plan, convergence }: Run, options: SwarmOption
   const lost = result.closed.filter(([name]) => name.startsWith("healthy"));
   const count = (names: NamedCounts) => names.reduce((total, [, some]) => total + some, 0);
   const checks: [boolean, string][] = [
-    [healthy.ticks > 0 || plan.slow + plan.stalled === plan.connections, "no tick has arrived at a healthy reader"],
+    [healthy.ticks > 0 || plan.slow + plan.stalled === plan.connections, "no tick arrived at a healthy client"],
     [count(result.refused) === 0, `${count(result.refused)} connections were refused (${listText(result.refused)})`],
-    [lost.length === 0, `${count(lost)} connections of healthy readers were closed (${listText(lost)})`],
+    [lost.length === 0, `${count(lost)} healthy connections were closed (${listText(lost)})`],
     [age.p99 <= most, `age p99 of ${age.p99.toFixed(1)} ms, more than ${most} ms`],
-    [slowAge.p99 <= mostSlow, `age p99 of slow readers ${slowAge.p99.toFixed(1)} ms, more than ${mostSlow} ms`],
+    [slowAge.p99 <= mostSlow, `age p99 of slow clients ${slowAge.p99.toFixed(1)} ms, more than ${mostSlow} ms`],
     ...result.faults.map(({ name, count: times, examples }): [boolean, string] => [
       false,
       `${name}: ${times} times (${examples.join("; ")})`,
     ]),
-    [behind.count === 0, `${behind.count} symbols never arrived at what holds (${behind.examples.join("; ")})`],
-    [ahead.count === 0, `${ahead.count} symbols have a seq that the market has not (${ahead.examples.join("; ")})`],
-    [values.count === 0, `${values.count} ticks with other values than the market's (${values.examples.join("; ")})`],
+    [behind.count === 0, `${behind.count} symbols never received their last tick (${behind.examples.join("; ")})`],
+    [
+      ahead.count === 0,
+      `${ahead.count} symbols have a seq that the market does not have (${ahead.examples.join("; ")})`,
+    ],
+    [values.count === 0, `${values.count} ticks have other values than the market (${values.examples.join("; ")})`],
   ];
   return checks.filter(([kept]) => !kept).map(([, broken]) => broken);
 }
 
-/** Why the numbers may be the swarm's own, in sentences. */
+/** Reasons why the numbers may be wrong, as sentences. */
 function doubts({ result, plan, clock }: Run): string[] {
   const { healthy } = result.classes;
   const cores = result.cpuSeconds / result.seconds / plan.processes;
@@ -120,28 +123,28 @@ function doubts({ result, plan, clock }: Run): string[] {
   const checks: [boolean, string][] = [
     [
       cores > SATURATED,
-      `the swarm took ${percent(cores)} of a core a process: ages and rates are its own, not the server's; give it more --processes`,
+      `the swarm used ${percent(cores)} of a core per process, so it limits ages and rates; use more --processes`,
     ],
     [
-      result.loopLate > Math.min(MOST_LATE, Math.max(LATE, p99 * LATE_SHARE)),
-      `the swarm's timers were late by ${result.loopLate.toFixed(1)} ms at p99: by so much ages may be too large`,
+      result.loopLate > Math.min(MAX_LATE, Math.max(MIN_LATE, p99 * LATE_SHARE)),
+      `the swarm's timers were late by ${result.loopLate.toFixed(1)} ms at p99: ages may be too high by this much`,
     ],
     [
       clock !== undefined && clock.error > p99 * 1_000 * LATE_SHARE,
-      `the server's clock is known to ${((clock?.error ?? 0) / 1_000).toFixed(1)} ms only: ages may be wrong by so much`,
+      `the server's clock is only known to ${((clock?.error ?? 0) / 1_000).toFixed(1)} ms: ages may be wrong by this much`,
     ],
-    [early > 0, `${early} ticks came before their event time: the source's clock is not the server's`],
+    [early > 0, `${early} ticks arrived before their event time: the clocks of source and server differ`],
   ];
   return checks.filter(([doubtful]) => doubtful).map(([, doubt]) => doubt);
 }
 
-/** The report for a person, a line for each matter. */
+/** The text report, one line per subject. */
 export function reportText(report: SwarmReport): string {
   const { plan, swarm, convergence } = report;
   const rows: [string, string][] = [
     [
-      "asked",
-      `${plan.connections} connections × ${plan.perConnection} of ${report.market} symbols, ${plan.rate} a second`,
+      "plan",
+      `${plan.connections} connections × ${plan.perConnection} of ${report.market} symbols, ${plan.rate} connections per second`,
     ],
     [
       "open",
@@ -160,14 +163,14 @@ export function reportText(report: SwarmReport): string {
       `server ${pid}`,
       `${name}: ${percent(cores)} of a core (${user.toFixed(2)} s user, ${system.toFixed(2)} s system); ` +
         `${megabytes(memory.before)} before, ${megabytes(memory.begin)} to ${megabytes(memory.end)}, ` +
-        `${(memoryAConnection / 1_024).toFixed(1)} KiB a connection`,
+        `${(memoryAConnection / 1_024).toFixed(1)} KiB per connection`,
     ]),
     ...(report.costs === undefined
       ? []
       : ([
           [
             "costs",
-            `${report.costs.microsAFrame.toFixed(2)} µs a frame; ${report.costs.cpuSecondsAMillionFresh.toFixed(3)} s a million fresh ticks`,
+            `${report.costs.microsAFrame.toFixed(2)} µs per frame; ${report.costs.cpuSecondsAMillionFresh.toFixed(3)} s per million fresh ticks`,
           ],
         ] as [string, string][])),
     ...(report.sockets.end === undefined
@@ -175,24 +178,24 @@ export function reportText(report: SwarmReport): string {
       : ([
           [
             "sockets",
-            `${megabytes(report.sockets.before?.memory ?? 0)} of the kernel's memory before, ${megabytes(report.sockets.end.memory)} at the end (the whole machine's)`,
+            `${megabytes(report.sockets.before?.memory ?? 0)} of kernel memory before, ${megabytes(report.sockets.end.memory)} at the end (whole machine)`,
           ],
         ] as [string, string][])),
     [
       "swarm",
-      `${percent(swarm.cores)} of a core, ${swarm.microsAFrame.toFixed(2)} µs a frame; timers late by ${swarm.loopLate.toFixed(1)} ms at p99; ${megabytes(swarm.memory)}`,
+      `${percent(swarm.cores)} of a core, ${swarm.microsAFrame.toFixed(2)} µs per frame; timers late by ${swarm.loopLate.toFixed(1)} ms at p99; ${megabytes(swarm.memory)}`,
     ],
     ...(report.clock === undefined
       ? []
       : ([
           [
             "clock",
-            `the server's is ${(report.clock.offset / 1_000).toFixed(2)} ms ahead, known to ${(report.clock.error / 1_000).toFixed(2)} ms; taken into account`,
+            `the server's is ${(report.clock.offset / 1_000).toFixed(2)} ms ahead, with an error of ${(report.clock.error / 1_000).toFixed(2)} ms; ages are corrected`,
           ],
         ] as [string, string][])),
     [
       "settled",
-      `${convergence.took.toFixed(0)} ms until nobody was behind; values of ${convergence.values.compared} ticks compared`,
+      `${convergence.took.toFixed(0)} ms until all clients had the last ticks; values of ${convergence.values.compared} ticks compared`,
     ],
     ...namedRow("notes", report.notes),
     ...namedRow("closed", report.closed),

@@ -1,4 +1,4 @@
-/** One run of the swarm: opens, warms up, measures, and sees whether everyone arrives at what holds. */
+/** One run of the swarm: opens, warms up, measures, and checks that all clients get the last ticks. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { clockOffset } from "../clock_offset.ts";
 import { type ClockOffset, isLocal } from "../clock_sample.ts";
@@ -19,13 +19,13 @@ import type { Comparison, ValueComparison } from "./swarm.ts";
 import type { SwarmResult } from "./tally.ts";
 
 const PROTOCOL = new URL("tickgate_protocol.ts", import.meta.url).href;
-/** How long everyone may take to arrive at what holds, besides the interval, ms; and how often it is looked. */
+/** How long the clients may take to get the last ticks, in addition to the interval, and the pause between checks, ms. */
 const SETTLE_TIME = 5_000;
-const LOOK = 200;
-/** How long another gateway than the one that is asked may know more than it, ms. */
+const CHECK_PAUSE = 200;
+/** How long the gateway that answers over HTTP may be behind the others, ms. */
 const AHEAD_TIME = 2_000;
 
-/** What the server's processes and the kernel had at three moments: before anyone connected, and around the count. */
+/** Usage of the server's processes and of the kernel's sockets at one moment. */
 export interface Usage {
   readonly processes: readonly ProcessUsage[];
   readonly sockets: SocketUsage | undefined;
@@ -35,34 +35,34 @@ export interface Run {
   readonly plan: Omit<Plan, "market">;
   readonly market: number;
   readonly result: SwarmResult;
-  /** The other clock, where it is another. */
+  /** The server's clock, unless it is ours. */
   readonly clock: ClockOffset | undefined;
   readonly usage: { readonly before: Usage; readonly begin: Usage; readonly end: Usage };
-  /** Seconds between the last two usages. */
+  /** Seconds between the usages `begin` and `end`. */
   readonly seconds: number;
   readonly convergence: Convergence;
 }
 
-/** After the count, with everyone reading. */
+/** The state after counting, with all clients reading. */
 export interface Convergence {
-  /** Slots that were below what held a while ago, and above what can hold. */
+  /** Slots below an earlier state of the market, and slots above its current state. */
   readonly behind: Comparison;
   readonly ahead: Comparison;
   readonly values: ValueComparison;
-  /** How long it took until nobody was behind, ms. */
+  /** The time until no slot was behind, ms. */
   readonly took: number;
 }
 
 /**
- * Runs the swarm against the gateway of the options, or one of its own.
- * @param say is told what is being done
- * @throws UsageError when it cannot be done
+ * Runs the swarm against the gateway of the options, or starts one.
+ * @param say reports progress
+ * @throws UsageError when the run is not possible
  */
 export async function runSwarm(options: SwarmOptions, say: (text: string) => void): Promise<Run> {
   checkFiles(options.connections, options.processes, fileLimit());
   if (options.url !== "") return runAgainst(options.url, options.pid, options, say);
   const { market, ticks, connections } = options;
-  // Room enough that the gateway does not warn of being nearly full.
+  // High enough that the gateway does not warn that it is nearly full.
   const most = String(connections * 2);
   const gateway = await GatewayProcess.start([
     ...["--feed", `sim:?symbols=${market}&rate=${ticks}`],
@@ -88,32 +88,32 @@ async function runAgainst(
   const plan = planOf(url, market.symbols, options, clock);
   const measure = () => usageOf(pids);
   const before = measure();
-  const crew = new SwarmCoordinator(plan, fileLimit());
+  const coordinator = new SwarmCoordinator(plan, fileLimit());
   try {
-    say(`opening ${plan.connections} connections, ${plan.rate} a second`);
-    await crew.open();
-    say(`all asked for what they want; ${options.warm} s to warm up`);
+    say(`opening ${plan.connections} connections, ${plan.rate} per second`);
+    await coordinator.open();
+    say(`all have subscribed; warming up for ${options.warm} s`);
     await sleep(options.warm * 1_000);
     say(`measuring for ${options.duration} s`);
     const begin = measure();
     const start = performance.now();
-    await crew.startCounting();
+    await coordinator.startCounting();
     await sleep(options.duration * 1_000);
-    const result = await crew.result();
+    const result = await coordinator.result();
     const end = measure();
     const seconds = (performance.now() - start) / 1_000;
-    say("everyone reads as fast as they can, until they have what holds");
-    const convergence = await converge(crew, market, plan, options.interval);
-    // What was broken while it settled is broken as well.
-    const { faults, closed } = await crew.result();
-    await crew.close();
+    say("all clients read as fast as they can until they have the last ticks");
+    const convergence = await converge(coordinator, market, plan, options.interval);
+    // Includes faults after the count.
+    const { faults, closed } = await coordinator.result();
+    await coordinator.close();
     const { market: _, ...rest } = plan;
     return {
       ...{ plan: rest, market: market.symbols.length, result: { ...result, faults, closed }, clock },
       ...{ usage: { before, begin, end }, seconds, convergence },
     };
   } finally {
-    crew.kill();
+    coordinator.kill();
   }
 }
 
@@ -140,21 +140,27 @@ function usageOf(pids: readonly number[]): Usage {
   return { processes: pids.flatMap(withChildren).map(processUsage), sockets: socketUsage() };
 }
 
-/** Waits until nobody is behind what held when it began, and then sees that nobody has what cannot be. */
-async function converge(crew: SwarmCoordinator, market: Market, plan: Plan, interval: number): Promise<Convergence> {
-  await crew.settle();
+/** Waits until no slot is behind the market at the start, then checks that no slot is ahead of it. */
+async function converge(
+  coordinator: SwarmCoordinator,
+  market: Market,
+  plan: Plan,
+  interval: number,
+): Promise<Convergence> {
+  await coordinator.settle();
   const start = performance.now();
   const { seqs: least } = await market.state();
   const deadline = start + interval + SETTLE_TIME + (plan.stalled > 0 ? plan.stallSeconds * 1_000 : 0);
-  let behind = await crew.behind(least);
-  for (; behind.count > 0 && performance.now() < deadline; behind = await crew.behind(least)) await sleep(LOOK);
+  let behind = await coordinator.behind(least);
+  for (; behind.count > 0 && performance.now() < deadline; behind = await coordinator.behind(least))
+    await sleep(CHECK_PAUSE);
   const took = performance.now() - start;
   const aheadDeadline = performance.now() + AHEAD_TIME;
   let state = await market.state();
-  let ahead = await crew.ahead(state.seqs);
-  for (; ahead.count > 0 && performance.now() < aheadDeadline; ahead = await crew.ahead(state.seqs)) {
-    await sleep(LOOK);
+  let ahead = await coordinator.ahead(state.seqs);
+  for (; ahead.count > 0 && performance.now() < aheadDeadline; ahead = await coordinator.ahead(state.seqs)) {
+    await sleep(CHECK_PAUSE);
     state = await market.state();
   }
-  return { behind, ahead, values: await crew.values(state.seqs, state.values), took };
+  return { behind, ahead, values: await coordinator.values(state.seqs, state.values), took };
 }

@@ -10,7 +10,7 @@ for (const [symbols, count] of [
   [1_000, 50],
   [1_003, 50],
 ])
-  test(`${count} of ${symbols} symbols: every slot has one of its own, and is found by it`, () => {
+  test(`${count} of ${symbols} symbols: each slot has its own symbol, and the symbol finds the slot`, () => {
     const names = market(symbols);
     for (const index of [0, 1, symbols - 1, symbols, symbols * 3 + 2]) {
       const selection = new Selection(names, index, count);
@@ -23,7 +23,7 @@ for (const [symbols, count] of [
     }
   });
 
-test("every symbol is somebody's", () => {
+test("every symbol belongs to a connection", () => {
   const seen = new Set<string>();
   for (let index = 0; index < 20; index++)
     for (const name of new Selection(market(1_000), index, 50).names()) seen.add(name);

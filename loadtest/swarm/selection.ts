@@ -1,6 +1,6 @@
 /**
- * Which symbols a connection subscribes to: spread over the market, and another part of it for the next connection.
- * Arithmetic instead of lists: with 50,000 connections of 50 symbols the lists would be most of the swarm's memory.
+ * The symbols of a connection: spread over the market, and different from the next connection's. Computed, because lists
+ * for 50,000 connections of 50 symbols would be most of the swarm's memory.
  */
 export class Selection {
   readonly count: number;
@@ -9,8 +9,8 @@ export class Selection {
   readonly #step: number;
 
   /**
-   * @param index the connection's, among all of the swarm
-   * @param count symbols of each connection, at most as many as the market has
+   * @param index of the connection among all of the swarm
+   * @param count symbols per connection, at most as many as the market has
    */
   constructor(market: readonly string[], index: number, count: number) {
     this.#market = market;
@@ -19,12 +19,12 @@ export class Selection {
     this.#step = Math.floor(market.length / count);
   }
 
-  /** The symbol in a slot, as its place in the market. */
+  /** The market index of a slot's symbol. */
   symbolAt(slot: number): number {
     return (this.#first + slot * this.#step) % this.#market.length;
   }
 
-  /** The slot of a symbol, given as its place in the market; -1 when it is not among them. */
+  /** The slot of a symbol by its market index; -1 if the connection does not have it. */
   slotOf(symbol: number): number {
     const { length } = this.#market;
     if (!(symbol >= 0 && symbol < length)) return -1;
@@ -37,7 +37,7 @@ export class Selection {
     return this.#market[this.symbolAt(slot)];
   }
 
-  /** The names of all, by slot. */
+  /** The names of all symbols, by slot. */
   names(): string[] {
     return Array.from({ length: this.count }, (_, slot) => this.nameAt(slot));
   }

@@ -1,4 +1,4 @@
-/** The swarm's connections of one process: opened at a rate, read each in its way, counted, compared, closed. */
+/** The swarm's connections of one process: opens them at a rate, reads, counts, compares and closes them. */
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SystemClock } from "../../src/base/clock.ts";
@@ -8,28 +8,28 @@ import type { Protocol } from "./protocol.ts";
 import { Selection } from "./selection.ts";
 import { type SwarmResult, Tally } from "./tally.ts";
 
-/** How often slow connections get the bytes that they may read, and stalled ones are looked at, ms. */
+/** The period of maintenance, ms: slow connections get their bytes, stalled ones start or stop reading. */
 const MAINTAIN_PERIOD = 20;
-/** How long each connection may take to open, ms, and how long the last ones may take to get their snapshots. */
+/** How long a connection may take to open, and the last ones to get their snapshots, ms. */
 export const OPEN_TIME = 30_000;
 const SNAPSHOT_TIME = 5_000;
-/** How long the other side may take to close, ms. */
+/** How long the server may take to close, ms. */
 const CLOSE_TIME = 3_000;
-/** Connections that have been started and have not answered: a server that is slow to accept is not flooded. */
+/** The most connections that are opening at once: a slow server is not flooded. */
 export const MAX_OPENING = 1_000;
 /** The period of the timer whose lateness is measured, ms. */
 const TIMER = 10;
 const MAX_EXAMPLES = 3;
-/** Connections whose values are compared: of each a frame or two are kept. */
+/** Connections whose values are compared; each keeps its last ticks. */
 const VALUE_CHECKS = 64;
 
-/** How many slots are not where they should be, and where the first ones are. */
+/** The number of wrong slots, and the first examples. */
 export interface Comparison {
   readonly count: number;
   readonly examples: readonly string[];
 }
 
-/** How many values were compared, and how many were others than they should be. */
+/** The number of compared ticks, and of those with wrong values. */
 export interface ValueComparison extends Comparison {
   readonly compared: number;
 }
@@ -43,7 +43,7 @@ export class Swarm {
   readonly #connections = new Set<Connection>();
   readonly #slow = new Set<Connection>();
   readonly #stalled = new Set<Connection>();
-  /** Those that have been started, in this order; those before the hand are open, or will not be. */
+  /** Connections in the order of their start; those before `#oldestOpening` are open or closed. */
   readonly #started: { connection: Connection; at: number }[] = [];
   #oldestOpening = 0;
   #opening = 0;
@@ -55,7 +55,7 @@ export class Swarm {
   #churnDue = 0;
   #churnCursor: Iterator<Connection> | undefined;
   #since = { millis: 0, cpu: process.cpuUsage() };
-  /** The `seq` of every slot when they were last compared. */
+  /** The `seq` of every slot at the last comparison. */
   #compared: Float64Array | undefined;
 
   constructor(share: Share, protocol: Protocol) {
@@ -76,7 +76,7 @@ export class Swarm {
     };
   }
 
-  /** Opens the connections. Resolves when each is open or refused, and has its snapshots or has waited long for them. */
+  /** Opens the connections. Resolves when each is open or refused, and has its snapshots or has timed out. */
   async open(): Promise<void> {
     const { plan, connections } = this.#share;
     const rate = (plan.rate * connections) / plan.connections;
@@ -93,7 +93,7 @@ export class Swarm {
     for (const connection of this.#stalled) connection.stall();
   }
 
-  /** From now on what comes is counted. */
+  /** Starts counting. */
   startCounting(): void {
     const { stallSeconds } = this.#share.plan;
     if (stallSeconds > 0) this.#nextStallChange = performance.now() + stallSeconds * 1_000;
@@ -103,7 +103,7 @@ export class Swarm {
     this.#since = { millis: performance.now(), cpu: process.cpuUsage() };
   }
 
-  /** What was counted, up to now. */
+  /** The counts so far. */
   result(): SwarmResult {
     const { user, system } = process.cpuUsage(this.#since.cpu);
     let open = 0;
@@ -117,34 +117,34 @@ export class Swarm {
     });
   }
 
-  /** Nobody is slow any more, nobody stalls, nobody changes what it asked for: everyone is to arrive at what holds now. */
+  /** Ends counting, slow reading, stalls and churn, so that all connections get the last ticks. */
   settle(): void {
     this.#tally.isCounting = false;
     this.#churnCursor = undefined;
     this.#nextStallChange = Number.POSITIVE_INFINITY;
     for (const connection of [...this.#slow, ...this.#stalled]) connection.readFreely();
     this.#slow.clear();
-    let remembering = 0;
-    for (const connection of this.#connections) if (remembering++ < VALUE_CHECKS) connection.keepValues();
+    let kept = 0;
+    for (const connection of this.#connections) if (kept++ < VALUE_CHECKS) connection.keepValues();
   }
 
   /**
-   * Open connections whose `seq` of a symbol is below what it should be at least.
-   * @param least by the symbols' places in the market; 0 where there has been no tick
+   * Finds slots with a `seq` below the least expected one.
+   * @param least by market index; 0 without a tick
    */
   behind(least: Float64Array): Comparison {
     this.#compared = this.#seqs.slice();
     return this.#compare(this.#compared, (seq, symbol) => seq < least[symbol]);
   }
 
-  /** Those whose `seq`, when {@link behind} was last asked for, was above what it can have been. */
+  /** Finds slots whose `seq` at the last call of {@link behind} was above the highest possible one. */
   ahead(most: Float64Array): Comparison {
     return this.#compare(this.#compared ?? this.#seqs, (seq, symbol) => most[symbol] > 0 && seq > most[symbol]);
   }
 
   /**
-   * Compares the values of last ticks, of some connections, with what they should be where `seq` is the same.
-   * @param seqs by the symbols' places in the market @param values of each, one behind the other, NaN for none
+   * Compares the last values of some connections with those of the market, where `seq` is the same.
+   * @param seqs by market index @param values of each symbol, adjacent; NaN for none
    */
   values(seqs: Float64Array, values: Float64Array): ValueComparison {
     const fields = values.length / seqs.length;
@@ -200,11 +200,11 @@ export class Swarm {
   #maintain(): void {
     const now = performance.now();
     const { slowBytes, stallSeconds, churn, connections: all } = this.#share.plan;
-    const passed = now - this.#lastMaintain;
+    const elapsed = now - this.#lastMaintain;
     this.#lastMaintain = now;
-    this.#context.ownDelay = Math.max(this.#context.ownDelay, (passed - MAINTAIN_PERIOD) * 1_000);
+    this.#context.ownDelay = Math.max(this.#context.ownDelay, (elapsed - MAINTAIN_PERIOD) * 1_000);
     this.#dropUnanswered(now);
-    for (const connection of this.#slow) connection.grantBytes((passed * slowBytes) / 1_000);
+    for (const connection of this.#slow) connection.grantBytes((elapsed * slowBytes) / 1_000);
     if (now >= this.#nextStallChange) {
       this.#nextStallChange = now + stallSeconds * 1_000;
       this.#isStalling = !this.#isStalling;
@@ -212,10 +212,10 @@ export class Swarm {
         if (this.#isStalling) connection.stall();
         else connection.resume();
     }
-    if (this.#tally.isCounting) this.#churn((passed * churn * this.#share.connections) / all / 1_000);
+    if (this.#tally.isCounting) this.#churn((elapsed * churn * this.#share.connections) / all / 1_000);
   }
 
-  /** Gives up those that have not been answered for too long. */
+  /** Drops connections that did not open in time. */
   #dropUnanswered(now: number): void {
     for (; this.#oldestOpening < this.#started.length; this.#oldestOpening++) {
       const { connection, at } = this.#started[this.#oldestOpening];
@@ -253,8 +253,8 @@ export class Swarm {
     return { count, examples };
   }
 
-  async #waitUntil(isSo: () => boolean, patience: number): Promise<void> {
-    const deadline = performance.now() + patience;
-    while (!isSo() && performance.now() < deadline) await sleep(MAINTAIN_PERIOD);
+  async #waitUntil(isDone: () => boolean, timeout: number): Promise<void> {
+    const deadline = performance.now() + timeout;
+    while (!isDone() && performance.now() < deadline) await sleep(MAINTAIN_PERIOD);
   }
 }

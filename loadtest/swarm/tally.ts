@@ -1,28 +1,28 @@
-/** What the connections of one process have received, by how they read; and the same as plain data, to be added up. */
+/** Counts of one process by class of connections, and the same as plain data, which can be added up. */
 import { type AgeCounts, Ages } from "../ages.ts";
 import { READERS, type Reader } from "./plan.ts";
 
-/** The most names of faults, notes and endings that are told apart; the rest is counted under one. */
+/** The most names of faults, notes and closes; further ones are counted as one. */
 const MAX_NAMES = 64;
 const OTHERS = "others";
-/** Details that are kept of each fault. */
+/** Kept details per fault. */
 const MAX_EXAMPLES = 3;
 
-/** What readers of one class have received while it was counted. */
+/** What connections of one class received while counting. */
 export interface ClassResult {
   readonly connections: number;
   readonly frames: number;
   readonly bytes: number;
   readonly ticks: number;
-  /** Ticks that were newer than what the client had, and young enough. */
+  /** Ticks newer than the client's last one, and fresh. */
   readonly fresh: number;
-  /** Newer, but too old on arrival. */
+  /** Newer, but older than the fresh bound on arrival. */
   readonly late: number;
-  /** Not newer than what the client had. */
+  /** Not newer than the client's last one. */
   readonly repeated: number;
-  /** Ticks that were left out between those that came. */
+  /** Ticks left out between received ones. */
   readonly conflated: number;
-  /** Ticks whose event time was later than their arrival: clocks that do not agree. */
+  /** Ticks with an event time after their arrival: the clocks differ. */
   readonly early: number;
   readonly ages: AgeCounts;
 }
@@ -31,13 +31,13 @@ export type NamedCounts = readonly (readonly [name: string, count: number])[];
 
 export interface SwarmResult {
   readonly seconds: number;
-  /** Of the swarm's own process. */
+  /** Of the swarm's processes. */
   readonly cpuSeconds: number;
-  /** How late its timers were at p99, ms: by so much ages may be too large. */
+  /** How late its timers were at p99, ms: ages may be too high by this much. */
   readonly loopLate: number;
   /** Resident memory of the swarm's process, bytes. */
   readonly memory: number;
-  /** Connections that are open now. */
+  /** Currently open connections. */
   readonly open: number;
   readonly classes: Readonly<Record<Reader, ClassResult>>;
   /** From the first byte sent to the upgrade; and to the last symbol's snapshot. Since the start, microseconds. */
@@ -46,7 +46,7 @@ export interface SwarmResult {
   /** Since the start. */
   readonly faults: readonly Fault[];
   readonly notes: NamedCounts;
-  /** Connections that ended though nobody here wanted it, by close code; and those that never opened, by reason. */
+  /** Connections closed by the server, by close code; and those that never opened, by reason. */
   readonly closed: NamedCounts;
   readonly refused: NamedCounts;
 }
@@ -81,7 +81,7 @@ export class ClassTally {
   }
 }
 
-/** Counts by name, of at most so many names. */
+/** Counts by name, with a limit on the number of names. */
 export class NameCounts {
   readonly #counts = new Map<string, number>();
 
@@ -130,7 +130,7 @@ export class Tally {
   readonly notes = new NameCounts();
   readonly closed = new NameCounts();
   readonly refused = new NameCounts();
-  /** Whether what comes is counted. Faults, notes and endings always are. */
+  /** Whether ticks and frames are counted. Faults, notes and closes always are. */
   isCounting = false;
 
   begin(): void {
@@ -153,7 +153,7 @@ export class Tally {
   }
 }
 
-/** Adds up what several processes have counted at the same time. */
+/** Adds up the results of several processes. */
 export function sumResults(results: readonly SwarmResult[]): SwarmResult {
   const sum = (of: (result: SwarmResult) => number) => results.reduce((total, result) => total + of(result), 0);
   const most = (of: (result: SwarmResult) => number) => Math.max(...results.map(of));

@@ -1,4 +1,4 @@
-/** Numbers of MessagePack where they stand, so that a tick can be gone through without an object. */
+/** Reads MessagePack numbers in place, so that decoding a tick allocates nothing. */
 import type { Target } from "../../src/msgpack/msgpack.ts";
 
 const NIL = 0xc0;
@@ -12,7 +12,7 @@ const INT_8 = 0xd0;
 const INT_64 = 0xd3;
 const ARRAY_16 = 0xdc;
 
-/** How many bytes a number or nil takes, by its first byte; 0 where that begins something else. */
+/** The size of a number or nil, by its first byte; 0 for other types. */
 export const VALUE_BYTES = Uint8Array.from({ length: 256 }, (_, first) => {
   if (first < 0x80 || first >= 0xe0 || first === NIL) return 1;
   if (first === FLOAT_32) return 5;
@@ -21,23 +21,23 @@ export const VALUE_BYTES = Uint8Array.from({ length: 256 }, (_, first) => {
   return first >= INT_8 && first <= INT_64 ? 1 + 2 ** (first - INT_8) : 0;
 });
 
-/** Whether a message is a control message: those are maps. */
+/** Whether a message is a control message, which is a map. */
 export function isControl(first: number): boolean {
   return (first & 0xf0) === 0x80 || first === 0xde;
 }
 
-/** How many elements the array at `at` has; -1 when there is none. */
+/** The number of elements of the array at `at`; -1 if it is not an array. */
 export function arrayLength({ bytes, view }: Target, at: number): number {
   if ((bytes[at] & 0xf0) === 0x90) return bytes[at] & 0x0f;
   return bytes[at] === ARRAY_16 ? view.getUint16(at + 1) : -1;
 }
 
-/** How many bytes the head of the array at `at` takes. */
+/** The size of the head of the array at `at`. */
 export function arrayHeadBytes({ bytes }: Target, at: number): number {
   return bytes[at] === ARRAY_16 ? 3 : 1;
 }
 
-/** The number at `at`, which must not be negative; NaN when there is none. */
+/** The number at `at`; NaN if it is negative or not a number. */
 export function numberAt({ bytes, view }: Target, at: number): number {
   const first = bytes[at];
   if (first < 0x80) return first;

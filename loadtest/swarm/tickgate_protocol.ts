@@ -1,13 +1,13 @@
 /**
- * Tickgate's protocol, and a check of what it promises (docs/protocol.md) on every message. What is kept for it stands
- * in typed arrays, a slot's after the other: nothing is allocated for a tick.
+ * Tickgate's protocol, with a check of its promises (docs/protocol.md) on every message. The state of all slots is in typed
+ * arrays: a tick allocates nothing.
  */
 import { pack, unpack } from "msgpackr";
 import type { Target } from "../../src/msgpack/msgpack.ts";
 import type { Decoder, Protocol, ProtocolPlan, Wire } from "./protocol.ts";
 import { arrayHeadBytes, arrayLength, isControl, numberAt, VALUE_BYTES } from "./tick_bytes.ts";
 
-/** The names of what is checked: what the report says was broken. */
+/** The checked promises: the names of faults in the report. */
 export const FAULTS = {
   hello: "hello was not the first message",
   text: "text on a binary subprotocol",
@@ -31,16 +31,16 @@ export const FAULTS = {
 
 const MAX_FRAME_BYTES = 65_536;
 const MAX_CONTROL_BYTES = 16_384;
-/** `handle`, `seq` and `eventTime` stand before a tick's values. */
+/** `handle`, `seq` and `eventTime` come before a tick's values. */
 const HEADER_LENGTH = 3;
 const ALL_FIELDS = 10;
-/** Symbols in one subscribe: fits into the gateway's largest message. */
+/** Symbols per subscribe command: fits into the largest message that the gateway accepts. */
 const SYMBOLS_PER_MESSAGE = 1_000;
-/** By how much a heartbeat may be late, as a share of its interval and in microseconds: timers of a busy machine. */
+/** The longest silence: this share of the heartbeat interval plus these microseconds, for timers of a busy machine. */
 const SILENCE_SHARE = 1.5;
 const SILENCE_MICROS = 1_000_000;
 
-/** What is known of a slot. */
+/** Flags of a slot. */
 const GRANTED = 1;
 const GAP = 2;
 const RESET = 4;
@@ -52,7 +52,7 @@ interface Settings {
   readonly path: string;
 }
 
-/** Settings: `interval` (ms, 100 when it is not given) and `path` (`/v1/stream`). */
+/** Settings: `interval` (ms, default 100) and `path` (default `/v1/stream`). */
 export function createProtocol(plan: ProtocolPlan): Protocol {
   const { interval = 100, path = "/v1/stream" } = plan.settings as Partial<Settings>;
   const slots = new SlotTable(plan);
@@ -62,16 +62,16 @@ export function createProtocol(plan: ProtocolPlan): Protocol {
   };
 }
 
-/** What is kept of the slots of all connections of a process. */
+/** The state of the slots of all connections of a process. */
 class SlotTable {
   readonly perConnection: number;
-  /** The place of each symbol in the market. */
+  /** The market index of each symbol. */
   readonly symbols: ReadonlyMap<string, number>;
   readonly flags: Uint8Array;
-  /** The `sentAt` of the last frame with a tick of the slot, microseconds, and the number of that frame. */
+  /** `sentAt` (microseconds) and number of the last frame with a tick of the slot. */
   readonly sentAt: Float64Array;
   readonly frame: Uint32Array;
-  /** From handles to slots, for each connection a table with open addresses: twice as many places as slots or more. */
+  /** Handles to slots: per connection a hash table with open addressing, with at least twice as many buckets as slots. */
   readonly #buckets: number;
   readonly #handles: Int32Array;
   readonly #slotAt: Int32Array;
@@ -88,7 +88,7 @@ class SlotTable {
     this.#slotAt = new Int32Array(connections * this.#buckets);
   }
 
-  /** Where a handle stands in the table of a connection, or would. */
+  /** The bucket of a handle in a connection's table, or the free bucket for it; -1 if the table is full. */
   #bucketOf(local: number, handle: number): number {
     const mask = this.#buckets - 1;
     const first = local * this.#buckets;
@@ -105,7 +105,7 @@ class SlotTable {
     return place >= 0 && this.#handles[place] === handle ? this.#slotAt[place] : -1;
   }
 
-  /** Notes whose handle it is. Returns whether it may be: a connection has one handle for each of its slots. */
+  /** Stores the slot of a handle. Returns whether it is valid: a connection has one handle per slot. */
   setHandle(local: number, handle: number, slot: number): boolean {
     const place = this.#bucketOf(local, handle);
     if (place < 0 || (this.#handles[place] === handle && this.#slotAt[place] !== slot)) return false;
@@ -120,16 +120,16 @@ class TickgateDecoder implements Decoder {
   readonly #slots: SlotTable;
   readonly #base: number;
   readonly #requestedInterval: number;
-  /** What was granted, microseconds. */
+  /** The granted interval, microseconds. */
   #interval = 0;
   #fields = ALL_FIELDS;
   #hasHello = false;
   #frame = 0;
-  /** The longest silence that there may be, microseconds. */
+  /** The longest allowed silence, microseconds. */
   #maxSilence = Number.POSITIVE_INFINITY;
   #lastMessageAt = 0;
   #resubscribing: string[] = [];
-  /** The bytes of the last tick of each slot, where they are kept. */
+  /** The bytes of the last tick of each slot, after {@link keepValues}. */
   #lastTicks: (Buffer | undefined)[] | undefined;
 
   constructor(wire: Wire, slots: SlotTable, interval: number) {
@@ -146,7 +146,7 @@ class TickgateDecoder implements Decoder {
       this.#subscribe(names.slice(first, first + SYMBOLS_PER_MESSAGE));
   }
 
-  /** Ends the half of the subscriptions, and begins them again when that is done. */
+  /** Unsubscribes half of the symbols, and subscribes again after the answer. */
   resubscribe(): void {
     if (!this.#hasHello || this.#resubscribing.length > 0) return;
     const { selection } = this.#wire;
@@ -165,9 +165,9 @@ class TickgateDecoder implements Decoder {
   }
 
   message(target: Target, start: number, end: number, isText: boolean): void {
-    const { now, reader, ownDelay: heldUp } = this.#wire;
-    // The silence of one that does not read is its own.
-    if (reader === "healthy" && now - this.#lastMessageAt > this.#maxSilence + heldUp)
+    const { now, reader, ownDelay } = this.#wire;
+    // A slow or stalled client causes its own silence.
+    if (reader === "healthy" && now - this.#lastMessageAt > this.#maxSilence + ownDelay)
       this.#wire.reportFault(FAULTS.silent, `${((now - this.#lastMessageAt) / 1_000).toFixed(0)} ms`);
     this.#lastMessageAt = now;
     if (isText) return this.#wire.reportFault(FAULTS.text);
@@ -181,7 +181,7 @@ class TickgateDecoder implements Decoder {
     if (!this.#readDataFrame(target, start, end)) this.#wire.reportFault(FAULTS.unreadable, `${size} bytes`);
   }
 
-  /** Returns whether it was a data frame, from its first byte to its last. */
+  /** Returns whether the whole message is a valid data frame. */
   #readDataFrame(target: Target, start: number, end: number): boolean {
     const { bytes } = target;
     const elements = arrayLength(target, start);
@@ -284,7 +284,7 @@ class TickgateDecoder implements Decoder {
       if (!this.#slots.setHandle(this.#wire.localIndex, handle, slot))
         this.#reportSlotFault(FAULTS.moved, slot, `handle ${handle}`);
       const at = this.#base + slot;
-      // What comes next is a snapshot: it may be the same tick again, and the interval is counted from it.
+      // The next tick is a snapshot: it may repeat the last tick, and starts a new interval.
       this.#slots.flags[at] = GRANTED | GAP;
       this.#slots.sentAt[at] = 0;
     }
@@ -318,7 +318,7 @@ class TickgateDecoder implements Decoder {
   }
 }
 
-/** What is read of a `subscribed`. */
+/** The fields of `subscribed` that are used. */
 interface Granted {
   readonly interval: number;
   readonly fields: readonly string[];

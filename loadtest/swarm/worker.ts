@@ -1,20 +1,20 @@
-/** A process of the swarm: does what it is ordered to, and answers each order with a report. Started by crew.ts. */
+/** A process of the swarm: executes orders and answers each with a report. Started by coordinator.ts. */
 import type { Share } from "./plan.ts";
 import type { ProtocolModule } from "./protocol.ts";
 import { type Comparison, Swarm, type ValueComparison } from "./swarm.ts";
 import type { SwarmResult } from "./tally.ts";
 
-/** To the worker, in the order in which they make sense. */
+/** Orders to the worker, in the usual sequence. */
 export type WorkerOrder =
   | { order: "open"; share: Share }
   | { order: "count" }
-  | { order: "tell" }
+  | { order: "report" }
   | { order: "settle" }
   | { order: "behind"; seqs: Float64Array }
   | { order: "ahead"; seqs: Float64Array }
   | { order: "values"; seqs: Float64Array; values: Float64Array }
   | { order: "close" };
-/** From the worker. */
+/** Reports from the worker. */
 export type WorkerReport =
   | { report: "opened" }
   | { report: "counting" }
@@ -34,11 +34,11 @@ async function create(share: Share): Promise<Swarm> {
 }
 
 function opened(): Swarm {
-  if (!swarm) throw new Error("the first order is to open");
+  if (!swarm) throw new Error("the first order must be open");
   return swarm;
 }
 
-async function obey(message: WorkerOrder): Promise<WorkerReport> {
+async function execute(message: WorkerOrder): Promise<WorkerReport> {
   switch (message.order) {
     case "open":
       swarm = await create(message.share);
@@ -47,7 +47,7 @@ async function obey(message: WorkerOrder): Promise<WorkerReport> {
     case "count":
       opened().startCounting();
       return { report: "counting" };
-    case "tell":
+    case "report":
       return { report: "result", result: opened().result() };
     case "settle":
       opened().settle();
@@ -64,5 +64,5 @@ async function obey(message: WorkerOrder): Promise<WorkerReport> {
   }
 }
 
-process.on("message", async (message: WorkerOrder) => process.send?.(await obey(message)));
+process.on("message", async (message: WorkerOrder) => process.send?.(await execute(message)));
 process.on("disconnect", () => process.exit());

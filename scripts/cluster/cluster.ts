@@ -14,11 +14,11 @@ const LOCALHOST = "127.0.0.1";
 const GATEWAYS = 3;
 /** One leads, one stands by. */
 const FEEDS = 2;
-/** How long a gateway may take to let its clients go, in milliseconds: delay, spread and a margin. */
+/** How long a gateway may take to drain, in milliseconds: delay, spread and a margin. */
 const DRAIN_TIME = 10_000;
 const STOP_TIME = 5_000;
 
-/** What gateways behind a balancer have, as in docker-compose.yml, unless the environment says otherwise. */
+/** Settings of gateways behind a balancer, as in docker-compose.yml; the environment overrides them. */
 export const GATEWAY_ENV = {
   TICKGATE_MAX_CONNECTIONS_PER_ADDRESS: "20000",
   TICKGATE_TRUSTED_PROXIES: "127.0.0.1 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16",
@@ -27,15 +27,15 @@ export const GATEWAY_ENV = {
 export interface ClusterOptions {
   /** Where clients connect; 0 for a free port. */
   readonly port: number;
-  /** The feeds, as both publishers are given them. */
+  /** The feeds of both publishers. */
   readonly feeds: readonly string[];
-  /** Whether the publishers' standard input is ours to write. */
+  /** Whether the publishers' standard input is a pipe that we write to. */
   readonly feedInput?: boolean;
   /** More environment for the publishers and gateways. */
   readonly env?: Readonly<Record<string, string>>;
-  /** A part has said something. */
+  /** A process printed a line. */
   line?(part: ClusterProcess, line: string): void;
-  /** A part that was ready has ended though nobody stopped it. */
+  /** A ready process ended without being stopped. */
   lost?(part: ClusterProcess, how: string): void;
 }
 
@@ -54,9 +54,9 @@ export class Cluster {
   readonly #options: ClusterOptions;
   readonly #guard: ChildProcess;
   readonly #events: ProcessEvents;
-  /** Where parts may keep files; it goes with the cluster. */
+  /** A folder for files of the processes, deleted with the cluster. */
   readonly folder: string;
-  /** What watches it: parts that were added to it. */
+  /** Processes from `add`. */
   readonly #added: ClusterProcess[] = [];
   #isUp = false;
   #ending: Promise<void> | undefined;
@@ -70,11 +70,11 @@ export class Cluster {
       detached: true,
     });
     this.#guard.stdin?.on("error", () => {});
-    const tell = (text: string) => this.#guard.stdin?.write(`${text}\n`);
+    const notifyGuard = (text: string) => this.#guard.stdin?.write(`${text}\n`);
     const events: ProcessEvents = {
       line: (part, line) => options.line?.(part, line),
-      started: (pid) => tell(`+${pid}`),
-      ended: (pid) => tell(`-${pid}`),
+      started: (pid) => notifyGuard(`+${pid}`),
+      ended: (pid) => notifyGuard(`-${pid}`),
       lost: (part, how) => {
         if (this.#isUp && !this.#ending) options.lost?.(part, how);
       },
@@ -93,7 +93,7 @@ export class Cluster {
     this.balancer = new ClusterProcess(this.#balancerSpec(), events);
   }
 
-  /** Makes a cluster in which nothing runs yet. */
+  /** Creates a cluster whose processes are not started. */
   static async create(options: ClusterOptions): Promise<Cluster> {
     return new Cluster(options, await freePorts(3 + FEEDS + GATEWAYS * 2));
   }
@@ -103,7 +103,7 @@ export class Cluster {
     return `ws://${LOCALHOST}:${this.port}/v1/stream`;
   }
 
-  /** Where a gateway is reached without the balancer, and where it tells how it is. */
+  /** A gateway's address without the balancer; its admin address is `gatewayAdminUrl`. */
   gatewayUrl(index: number): string {
     return `http://${LOCALHOST}:${this.#gatewayPorts[index]}`;
   }
@@ -120,12 +120,12 @@ export class Cluster {
     return `http://${LOCALHOST}:${this.adminPort}`;
   }
 
-  /** Every part, in the order in which they start. */
+  /** All processes, in the order in which they start. */
   get processes(): readonly ClusterProcess[] {
     return [this.redis, ...this.feeds, ...this.gateways, this.balancer];
   }
 
-  /** Adds a part that watches the others: it is started by whoever adds it, and ends with the cluster. */
+  /** Adds a process, such as a monitor. The caller starts it; it ends with the cluster. */
   add(spec: ProcessSpec): ClusterProcess {
     const part = new ClusterProcess(spec, this.#events);
     this.#added.push(part);
@@ -133,8 +133,8 @@ export class Cluster {
   }
 
   /**
-   * Starts every part, those that need others after them; when one fails, those that run are stopped.
-   * @throws UsageError that says which part failed, and what it said
+   * Starts all processes in the order of their dependencies; when one fails, stops the others.
+   * @throws UsageError with the process that failed and its output
    */
   async start(): Promise<void> {
     try {
@@ -150,15 +150,13 @@ export class Cluster {
     if (this.#ending) await this.#ending;
   }
 
-  /**
-   * Ends every part: the gateways let their clients go, then the feeds, the balancer and Redis, which nobody needs now.
-   */
+  /** Stops all processes: gateways drain first, then the feeds, the balancer and Redis. */
   stop(): Promise<void> {
     this.#ending ??= this.#stop();
     return this.#ending;
   }
 
-  /** Ends every part at once. */
+  /** Kills all processes. */
   async kill(): Promise<void> {
     await Promise.all([...this.#added, ...this.processes].map((part) => part.kill()));
   }
@@ -166,7 +164,7 @@ export class Cluster {
   async #stop(): Promise<void> {
     for (const group of [this.#added, this.gateways, this.feeds, [this.balancer], [this.redis]])
       await Promise.all(group.map((part) => part.stop()));
-    // It takes the folder away.
+    // The guard deletes the folder.
     this.#guard.stdin?.end();
     if (this.#guard.exitCode === null) await once(this.#guard, "exit");
   }
@@ -244,7 +242,7 @@ export class Cluster {
     };
   }
 
-  /** Whether the balancer has seen every gateway to be ready. */
+  /** Whether the balancer considers every gateway ready. */
   async #servesAll(): Promise<boolean> {
     const page = await (await fetch(`${this.adminUrl}/;csv`)).text();
     const up = page.split("\n").filter((line) => /^gateways,gateway\d+,.*,UP,/.test(line));
@@ -252,8 +250,9 @@ export class Cluster {
   }
 
   /**
-   * Waits until whoever subscribes gets prices: every gateway has a live one, and so has the balancer.
-   * @returns whether that came true, in so many ms and before the cluster was stopped
+   * Waits until every gateway and the balancer have a live price.
+   * @param deadline ms from now
+   * @returns false after the deadline, or when the cluster is stopped
    */
   async untilPriced(deadline: number): Promise<boolean> {
     const urls = [...this.gateways.map((_, index) => this.gatewayUrl(index)), `http://${LOCALHOST}:${this.port}`];
@@ -264,7 +263,7 @@ export class Cluster {
     return (await waitUntil(async () => this.#ending !== undefined || (await isPriced()), deadline)) && !this.#ending;
   }
 
-  /** Waits until the balancer has seen every gateway to be ready again. @returns whether it has, in so many ms */
+  /** Waits until the balancer considers every gateway ready. @param deadline ms from now @returns false after it */
   untilServed(deadline: number): Promise<boolean> {
     return waitUntil(() => this.#servesAll(), deadline);
   }

@@ -1,4 +1,4 @@
-/** One part of the cluster: a program that runs as a process of its own, its start, its end, and what it says. */
+/** A process of the cluster: its start, end and output. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
@@ -6,47 +6,47 @@ import type { Readable, Writable } from "node:stream";
 import { UsageError } from "../../src/settings/option.ts";
 import { waitUntil } from "./probe.ts";
 
-/** How long a part may take until it is ready, in milliseconds. */
+/** How long a process may take to become ready, in milliseconds. */
 const START_TIME = 15_000;
-/** Lines that are kept of what a part says, to show them when it fails. */
+/** Kept lines of output, for error messages. */
 const KEPT_LINES = 200;
-/** How long to wait for the last lines of a part that has ended, in milliseconds. */
+/** How long to wait for the last output of an ended process, in milliseconds. */
 const OUTPUT_END_TIME = 500;
-/** Where servers are installed that a user's PATH may not have. */
+/** Folders of server programs that a user's PATH may lack. */
 const SERVER_FOLDERS = ["/usr/local/sbin", "/usr/sbin"];
 
-/** What a part is. */
+/** How to run the process. */
 export interface ProcessSpec {
   readonly name: string;
   readonly program: string;
   readonly args: readonly string[];
   readonly env?: Readonly<NodeJS.ProcessEnv>;
-  /** The Debian package that the program comes in, for whoever lacks it. */
+  /** The Debian package of the program, for the error message. */
   readonly package?: string;
-  /** Where it says what is worth reading; both are kept. */
+  /** The stream with its log. Lines of both streams are kept. */
   readonly log: "stdout" | "stderr";
-  /** Whether its standard input is ours to write. */
+  /** Whether its standard input is a pipe that we write to. */
   readonly input?: boolean;
-  /** Whether it does its work. */
+  /** Whether the process is ready. */
   ready(): Promise<boolean>;
   readonly stopSignal: NodeJS.Signals;
-  /** How long it may take to end before it is killed, in milliseconds. */
+  /** How long it may take to stop before it is killed, in milliseconds. */
   readonly stopTime: number;
 }
 
-/** Whom a part tells. */
+/** Events of a process. */
 export interface ProcessEvents {
   line(part: ClusterProcess, line: string): void;
-  /** It runs under this process id. */
+  /** It was started. */
   started(pid: number): void;
   ended(pid: number): void;
-  /** It has ended though nobody stopped it; `how` is its exit code or signal. */
+  /** It ended without being stopped; `how` is its exit code or signal. */
   lost(part: ClusterProcess, how: string): void;
 }
 
 export class ClusterProcess {
   readonly spec: ProcessSpec;
-  /** The last lines that it has said. */
+  /** The last lines of its output. */
   readonly lines: string[] = [];
   readonly #events: ProcessEvents;
   #process: ChildProcess | undefined;
@@ -71,15 +71,15 @@ export class ClusterProcess {
     return pid;
   }
 
-  /** Its standard input, where its specification says so. */
+  /** Its standard input, if `spec.input` is set. */
   get input(): Writable {
     if (!this.#process?.stdin) throw new Error(`${this.name} has no input`);
     return this.#process.stdin;
   }
 
   /**
-   * Starts it, and resolves when it is ready.
-   * @throws UsageError when its program is missing, when it ends instead, or when it is not ready in time
+   * Starts the process. Resolves when it is ready.
+   * @throws UsageError when its program is missing, or when it ends or times out before it is ready
    */
   async start(): Promise<void> {
     if (this.#process) throw new Error(`${this.name} runs already`);
@@ -97,7 +97,7 @@ export class ClusterProcess {
     if (this.#process === child && isReady) return;
     if (failure === undefined && !isReady) failure = `is not ready after ${START_TIME / 1_000} s`;
     failure ??= this.#stopping ? "was stopped" : "ended at its start";
-    // What it said last may still be on its way.
+    // Its last output may not have arrived yet.
     if (!this.isRunning) await waitUntil(() => child.stderr?.readableEnded === true, OUTPUT_END_TIME);
     const said = this.lines.slice(-10).map((line) => `\n  ${line}`);
     throw new UsageError(`${this.name}: ${failure}${said.join("")}`);
@@ -107,13 +107,13 @@ export class ClusterProcess {
     this.#process?.kill(signal);
   }
 
-  /** Kills it as a crash would, and resolves when it is gone. */
+  /** Kills it with SIGKILL. Resolves when it has ended. */
   async kill(): Promise<void> {
     this.#stopping = true;
     await this.#end("SIGKILL");
   }
 
-  /** Ends it as it wants to be ended; kills it when it takes too long. */
+  /** Stops it with its stop signal, and kills it after `stopTime`. */
   async stop(): Promise<void> {
     this.#stopping = true;
     const killing = setTimeout(() => this.signal("SIGKILL"), this.spec.stopTime);
@@ -135,7 +135,7 @@ export class ClusterProcess {
     const child = spawn(program, args, {
       env: { ...process.env, ...env, PATH: path },
       stdio: [input ? "pipe" : "ignore", "pipe", "pipe"],
-      // A group of its own: Ctrl-C in the terminal is for us, who end the parts in their order.
+      // Its own process group: Ctrl-C reaches only this process, which stops the others in order.
       detached: true,
     });
     const { pid } = child;
@@ -143,7 +143,7 @@ export class ClusterProcess {
       this.#events.started(pid);
       child.on("exit", (code, signal) => this.#exited(child, pid, signal ?? `exit code ${code}`));
     }
-    // What is written to one that has just died is lost with it.
+    // A write to a process that has just ended fails; its data is lost with it.
     child.stdin?.on("error", () => {});
     for (const name of ["stdout", "stderr"] as const) this.#listen(child[name] as Readable, name === this.spec.log);
     return child;

@@ -1,15 +1,15 @@
 /**
- * Outlives the cluster's own process for a moment: ends what is left of its parts, when it has died without doing so.
- * On standard input it is told what runs (`+PID`) and what has ended (`-PID`); the end of the input is the end of the
- * cluster's process, however it came. The argument is the cluster's folder, which goes with it.
+ * Ends the cluster's remaining processes when the cluster's own process dies. It reads started (`+PID`) and ended (`-PID`)
+ * processes from standard input; the end of the input means that the cluster's process has ended. The argument is the
+ * cluster's folder, which it deletes.
  */
 import { rmSync } from "node:fs";
 import { createInterface } from "node:readline";
 
-/** How long the parts have to end by themselves, in milliseconds. */
+/** How long the processes may take to end after SIGTERM, in milliseconds. */
 const GRACE = 5_000;
-/** How often to look whether they have, in milliseconds. */
-const LOOK = 50;
+/** The pause between two checks, in milliseconds. */
+const CHECK_PAUSE = 50;
 
 const running = new Set<number>();
 
@@ -21,7 +21,7 @@ function signal(pid: number, name: NodeJS.Signals | 0): boolean {
   }
 }
 
-// It has a session of its own and hears nothing of the terminal; told to end all the same, it has its duty first.
+// It ignores signals, because it must end after the cluster. It has its own session, so the terminal sends it none.
 for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(name, () => {});
 
 for await (const line of createInterface(process.stdin)) {
@@ -34,7 +34,7 @@ for (const pid of running) signal(pid, "SIGTERM");
 for (const end = performance.now() + GRACE; performance.now() < end; ) {
   for (const pid of running) if (!signal(pid, 0)) running.delete(pid);
   if (running.size === 0) break;
-  await new Promise((resolve) => setTimeout(resolve, LOOK));
+  await new Promise((resolve) => setTimeout(resolve, CHECK_PAUSE));
 }
 for (const pid of running) signal(pid, "SIGKILL");
 const [, , folder] = process.argv;

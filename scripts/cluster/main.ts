@@ -1,6 +1,6 @@
 /**
- * `npm run cluster`: the topology of docker-compose.yml as plain processes on this machine, until Ctrl-C. Settings of
- * the gateways and feeds are taken from the environment (TICKGATE_…), as everywhere.
+ * `npm run cluster`: the topology of docker-compose.yml as plain processes on this machine, until Ctrl-C. The environment
+ * (TICKGATE_…) has the settings of gateways and feeds.
  */
 import { parseArgs } from "node:util";
 import { SAME_SIGNAL } from "../../src/command/serve/signals.ts";
@@ -17,11 +17,11 @@ Starts Redis, two feeds (one standing by), three gateways and HAProxy, and ends 
   --help
 `;
 
-/** How long the first price may take, in milliseconds: a venue is connected to first, and a stream may rest. */
+/** How long the first price may take, in milliseconds: a venue needs time to connect, and its stream may pause. */
 const PRICE_TIME = 15_000;
-/** A part that has ended is started again after so long, in milliseconds, */
+/** The pause before a process is restarted, in milliseconds. */
 const RESTART_DELAY = 1_000;
-/** but not more than so many times in this many milliseconds: then it will never run. */
+/** More restarts than this within the window, in milliseconds, end the cluster: the process will never run. */
 const RESTARTS = 5;
 const RESTART_WINDOW = 30_000;
 
@@ -85,7 +85,7 @@ function stopOnSignal(cluster: Cluster): void {
     cluster.stop();
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
-  // The terminal may be gone before its signal is here.
+  // The terminal may close before its signal arrives.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 }
 
@@ -102,12 +102,12 @@ function restart(cluster: Cluster, part: ClusterProcess, how: string): void {
   say(process.stderr, `${part.name} has ended (${how}); starting it again\n`);
   setTimeout(() => {
     if (stopping) return;
-    // One that fails at its start is lost as well, and comes back here.
+    // A process that fails to start calls `lost` again, which leads back here.
     part.start().catch((error: unknown) => say(process.stderr, `${(error as Error).message}\n`));
   }, RESTART_DELAY);
 }
 
-/** @param hasPrices whether whoever subscribes gets prices */
+/** @param hasPrices whether subscribers get live prices */
 function greeting(cluster: Cluster, hasPrices: boolean): string {
   const gateways = cluster.gateways.map((gateway, index) => {
     const url = cluster.gatewayUrl(index);

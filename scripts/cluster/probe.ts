@@ -1,20 +1,20 @@
-/** Whether servers answer, and ports that are free. */
+/** Finds free ports and checks whether servers answer. */
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
 
 /**
- * Where free ports are looked for: below those that the system gives to outgoing connections (from 32768 on Linux), so
- * that none of these takes the port of a part that is being restarted.
+ * The range of the ports: below the ports of outgoing connections (from 32768 on Linux), so that no connection takes the
+ * port of a process that is being restarted.
  */
 const FIRST_PORT = 20_000;
 const LAST_PORT = 32_000;
 const MAX_TRIES = 200;
-/** How long one look may take, in milliseconds. */
+/** How long an answer may take, in milliseconds. */
 const ANSWER_TIMEOUT = 1_000;
-/** How long to wait between two looks, in milliseconds. */
+/** The pause between two checks, in milliseconds. */
 const PAUSE = 25;
 
-/** So many ports that were free a moment ago, all different. */
+/** Distinct ports that were free a moment ago. */
 export async function freePorts(count: number): Promise<number[]> {
   const servers: Server[] = [];
   for (let tries = 0; servers.length < count; tries++) {
@@ -48,19 +48,19 @@ export async function answersOk(url: string): Promise<boolean> {
   }
 }
 
-/** Symbols of which one must be live: some may be of a feed that is gone. */
-const MOST_SYMBOLS = 100;
+/** Symbols of which one must be live: others may belong to a feed that has stopped. */
+const MAX_SYMBOLS = 100;
 
-/** Whether what serves the market over HTTP, a gateway or a balancer, has a live price. */
+/** Whether a gateway or a balancer has a live price. */
 export async function hasLivePrice(url: string): Promise<boolean> {
   try {
     const { symbols } = await getJson<{ symbols: string[] }>(`${url}/v1/symbols`);
     if (symbols.length === 0) return false;
-    const asked = symbols.slice(0, MOST_SYMBOLS).map(encodeURIComponent).join();
+    const asked = symbols.slice(0, MAX_SYMBOLS).map(encodeURIComponent).join();
     const { ticks } = await getJson<{ ticks: { state: string }[] }>(`${url}/v1/ticks?symbols=${asked}`);
     return ticks.some(({ state }) => state === "live");
   } catch {
-    // It does not answer, or with an error.
+    // No answer, or an error.
     return false;
   }
 }
@@ -85,10 +85,10 @@ export function redisAnswers(port: number): Promise<boolean> {
   });
 }
 
-/** Looks again and again. @returns whether it came true before the deadline, in milliseconds from now */
-export async function waitUntil(look: () => boolean | Promise<boolean>, deadline: number): Promise<boolean> {
+/** Repeats a check until it is true. @param deadline ms from now @returns false after it */
+export async function waitUntil(check: () => boolean | Promise<boolean>, deadline: number): Promise<boolean> {
   for (const end = performance.now() + deadline; ; ) {
-    if (await look()) return true;
+    if (await check()) return true;
     if (performance.now() >= end) return false;
     await new Promise((resolve) => setTimeout(resolve, PAUSE));
   }

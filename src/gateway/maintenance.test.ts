@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { pino } from "pino";
 import { CountingBus, testSettings } from "../../test/support/session_bench.ts";
 import { ManualClock } from "../base/clock.ts";
+import { BusRecord } from "../market/bus_record.ts";
 import { createContext } from "./context.ts";
 import { type MaintainedSession, Maintenance } from "./maintenance.ts";
 
@@ -52,7 +53,7 @@ test("new symbols and changed states are passed on to every session with the nex
   const { context, changes, run } = open(2);
   const { table, clock } = context;
   run();
-  table.merge(table.add("A"), { bid: 1 }, clock.micros());
+  table.apply(Object.assign(new BusRecord(), { symbol: "A", epoch: 1, seq: 1, eventTime: clock.micros() }));
   run();
   run();
   assert.deepEqual([changes.symbols, changes.states], [2, 0]);

@@ -1,13 +1,13 @@
-/** The gateway's clock, estimated from pings. */
+/**
+ * Estimates how far the gateway's clock is from this one: the recent ping with the shortest round trip is the most
+ * exact.
+ */
 
-import { ClockOffset } from "../../base/clock_offset.ts";
 import type { ClientTime } from "../connection/time.ts";
 import type { GatewayTime } from "../quotes/quote_record.ts";
 
-/** Pings that count, so that a clock that drifts or a way that becomes longer is followed. */
-const SAMPLES = 9;
-/** Of a browser's clock, microseconds. */
-const RESOLUTION = 1_000;
+/** The number of pings for which a shortest round trip is kept. */
+const BEST_FOR = 8;
 
 export class ClockSync implements GatewayTime {
   /** The last measured round trip, ms; undefined before the first. */
@@ -15,7 +15,9 @@ export class ClockSync implements GatewayTime {
   /** How far the gateway's clock is ahead, microseconds. */
   offset = 0;
   readonly #time: ClientTime;
-  readonly #ours = new ClockOffset(SAMPLES, RESOLUTION);
+  /** The shortest recent round trip, ms, and for how many more pings it is kept. */
+  #best = 0;
+  #bestFor = 0;
 
   constructor(time: ClientTime) {
     this.#time = time;
@@ -25,17 +27,22 @@ export class ClockSync implements GatewayTime {
     return this.#time.micros() + this.offset;
   }
 
-  /** The hello of a new gateway has its time, without the time that the message took. @param time microseconds */
+  /**
+   * Takes the time in `hello`, which is late by the latency of the message.
+   * @param time microseconds since the Unix epoch
+   */
   greeted(time: number): void {
-    this.#ours.forget();
+    this.#bestFor = 0;
     this.offset = time - this.#time.micros();
   }
 
-  /** A ping that was sent at `sentAt`, ms, was answered with the gateway's time, microseconds since the Unix epoch. */
+  /** Takes the gateway's time in the answer to a ping. @param sentAt when the ping was sent, ms */
   ponged(sentAt: number, time: number): void {
-    this.roundTrip = this.#time.millis() - sentAt;
-    const now = this.#time.micros();
-    this.#ours.add(now - this.roundTrip * 1_000, time, now);
-    this.offset = -this.#ours.offset;
+    const roundTrip = this.#time.millis() - sentAt;
+    this.roundTrip = roundTrip;
+    if (this.#bestFor-- > 0 && roundTrip > this.#best) return;
+    this.#best = roundTrip;
+    this.#bestFor = BEST_FOR;
+    this.offset = time + roundTrip * 500 - this.#time.micros();
   }
 }
