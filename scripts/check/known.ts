@@ -6,11 +6,4 @@
 export const WRONG_IMPORTS: readonly string[] = [];
 
 /** Folders and files that have long comment lines. */
-export const LONG_COMMENTS: readonly string[] = [
-  "loadtest/",
-  "src/base/",
-  "src/bus/",
-  "src/gateway/",
-  "src/market/",
-  "src/web/",
-];
+export const LONG_COMMENTS: readonly string[] = ["loadtest/", "src/bus/", "src/gateway/", "src/market/", "src/web/"];
