@@ -1,6 +1,6 @@
 /**
- * How much of the requested CPU time this virtual machine got. When the host is busy, the machine waits ("steal" in proc(5),
- * /proc/stat), and every program takes longer.
+ * How much of the requested CPU time this virtual machine got. When the host is busy, the machine waits ("steal" in
+ * proc(5), /proc/stat), and every program takes longer.
  */
 import { existsSync, readFileSync } from "node:fs";
 

@@ -2,7 +2,9 @@
 import { parseFlags, readValue } from "../src/settings/command_line.ts";
 import type { Kind } from "../src/settings/option.ts";
 
-/** One option. Where the default is a list, the flag may be given several times; where it is `false`, it is a switch. */
+/**
+ * One option. Where the default is a list, the flag may be given several times; where it is `false`, it is a switch.
+ */
 export interface Option<T> {
   readonly kind: Kind<T>;
   readonly default: T;

@@ -1,6 +1,6 @@
 /**
- * `npm run build`: builds the watchlist and the client library into dist/. The server runs from its sources. The argument
- * `web` or `client` builds only that part.
+ * `npm run build`: builds the watchlist and the client library into dist/. The server runs from its sources. The
+ * argument `web` or `client` builds only that part.
  */
 import { fileURLToPath } from "node:url";
 import { buildClient, type ModuleSize } from "./build_client.ts";

@@ -1,6 +1,6 @@
 /**
- * Builds the client library `tickgate/client`: a minified module without imports, and its types. The server and the tests
- * use the sources. Also runs as a program:
+ * Builds the client library `tickgate/client`: a minified module without imports, and its types. The server and the
+ * tests use the sources. Also runs as a program:
  *
  *     node scripts/build_client.ts
  */

@@ -1,4 +1,6 @@
-/** Compiles src/market/changed.wat: `npm run build:wasm`. The result is committed, so that a build does not need this. */
+/**
+ * Compiles src/market/changed.wat: `npm run build:wasm`. The result is committed, so that a build does not need this.
+ */
 import { readFileSync, writeFileSync } from "node:fs";
 import wabt from "wabt";
 

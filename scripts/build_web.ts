@@ -1,6 +1,6 @@
 /**
- * Builds the watchlist: bundles with a hash of the content in their names, compressed at build time. The same sources give
- * identical files.
+ * Builds the watchlist: bundles with a hash of the content in their names, compressed at build time. The same sources
+ * give identical files.
  */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";

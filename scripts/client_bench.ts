@@ -1,6 +1,6 @@
 /**
- * The main thread's time for 1,000 ticks: in the library, from the socket's event to the callback, and as a reference for
- * only decoding the same frames and storing them in a map. Runs in Node and in browsers.
+ * The main thread's time for 1,000 ticks: in the library, from the socket's event to the callback, and as a reference
+ * for only decoding the same frames and storing them in a map. Runs in Node and in browsers.
  */
 import { Packr } from "msgpackr";
 import type { ClientSocket, Quote, SocketEvent, TickgateClient } from "../src/client/client.ts";

@@ -1,6 +1,6 @@
 /**
- * `npm run measure:client`: the size of the client library, and its main-thread time for 1,000 ticks in Node and, if it is
- * installed, in Chromium. Compare ratios of one run; absolute times differ between machines.
+ * `npm run measure:client`: the size of the client library, and its main-thread time for 1,000 ticks in Node and, if it
+ * is installed, in Chromium. Compare ratios of one run; absolute times differ between machines.
  */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

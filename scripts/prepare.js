@@ -1,5 +1,5 @@
-// Runs after `npm ci`: builds the watchlist and the client library, if possible. Plain JavaScript, because `npm ci` may run
-// on a Node without TypeScript support. Without development packages there is no bundler.
+// Runs after `npm ci`: builds the watchlist and the client library, if possible. Plain JavaScript, because `npm ci` may
+// run on a Node without TypeScript support. Without development packages there is no bundler.
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 

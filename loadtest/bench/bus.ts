@@ -1,6 +1,7 @@
 /**
  * Measures the Redis bus: a publisher process writes 100,000 ticks/s of 5,000 symbols to its own Redis; one, then three
- * gateway processes read them. Prints the CPU per tick of each process, and the publisher's CPU with 3 gateways relative to 1.
+ * gateway processes read them. Prints the CPU per tick of each process, and the publisher's CPU with 3 gateways
+ * relative to 1.
  *
  *     npx node loadtest/bench/bus.ts [--rate 100000] [--symbols 5000] [--seconds 10] [--shards N]
  */

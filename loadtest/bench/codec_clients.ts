@@ -1,6 +1,6 @@
 /**
- * The encoder's reference: a codec packs the ticks of each client. A changed tick becomes an array once for all clients, so
- * that only the codec's work is repeated.
+ * The encoder's reference: a codec packs the ticks of each client. A changed tick becomes an array once for all
+ * clients, so that only the codec's work is repeated.
  */
 import { Packr } from "msgpackr";
 import { FIELD_COUNT } from "../../src/base/tick.ts";

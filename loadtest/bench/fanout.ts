@@ -1,7 +1,7 @@
 /**
- * CPU of a real gateway with many connections, and the age of its ticks on arrival. Then measures two reference servers:
- * send-only (as many frames of the same size) and a minimal gateway (the same ticks and nothing else). Each is a process of
- * its own. Compare ratios of one run; absolute times differ between machines.
+ * CPU of a real gateway with many connections, and the age of its ticks on arrival. Then measures two reference
+ * servers: send-only (as many frames of the same size) and a minimal gateway (the same ticks and nothing else). Each is
+ * a process of its own. Compare ratios of one run; absolute times differ between machines.
  *
  *     node loadtest/bench/fanout.ts [--connections N] [--interval MS] … (--help)
  *

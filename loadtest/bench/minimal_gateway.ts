@@ -1,6 +1,7 @@
 /**
- * A reference server with the gateway's market table, encoder and scan. It flushes one connection after the other, without
- * in-flight windows, pings, commands, states, counters, latencies or a bus: the minimum for a gateway that sends the same.
+ * A reference server with the gateway's market table, encoder and scan. It flushes one connection after the other,
+ * without in-flight windows, pings, commands, states, counters, latencies or a bus: the minimum for a gateway that
+ * sends the same.
  */
 import { App, us_socket_local_port, type WebSocket } from "uWebSockets.js";
 import { SystemClock } from "../../src/base/clock.ts";

@@ -1,7 +1,7 @@
 /**
- * The cost of a simulated tick: generated, merged by the publisher, sent over the memory bus and applied to a second market
- * table. Compare the ratio to a baseline of the same run, in which a sink only counts the ticks; times differ between
- * machines.
+ * The cost of a simulated tick: generated, merged by the publisher, sent over the memory bus and applied to a second
+ * market table. Compare the ratio to a baseline of the same run, in which a sink only counts the ticks; times differ
+ * between machines.
  *
  *     node loadtest/bench/sim.ts [TICKS]
  */

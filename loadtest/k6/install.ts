@@ -1,6 +1,6 @@
 /**
- * Builds k6 with Go from its published module. If Go is too old, as on Debian, it downloads a newer toolchain as a module,
- * whose checksum Go verifies (https://go.dev/doc/toolchain).
+ * Builds k6 with Go from its published module. If Go is too old, as on Debian, it downloads a newer toolchain as a
+ * module, whose checksum Go verifies (https://go.dev/doc/toolchain).
  */
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";

@@ -1,6 +1,7 @@
 /**
- * `npm run loadtest -- SCENARIO [flags]`: runs k6 against a gateway; starts one where no address is given. Writes a page and
- * JSON. Exit code: k6's own (99 when a threshold was crossed), or 2 when the command line is wrong or k6 is missing.
+ * `npm run loadtest -- SCENARIO [flags]`: runs k6 against a gateway; starts one where no address is given. Writes a
+ * page and JSON. Exit code: k6's own (99 when a threshold was crossed), or 2 when the command line is wrong or k6 is
+ * missing.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";

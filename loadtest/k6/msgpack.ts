@@ -1,7 +1,7 @@
 /**
- * The MessagePack that a client of the protocol needs, for k6: its scripts cannot import npm packages. Its JavaScript engine
- * is slow, so ticks are read without their values. It has no TextDecoder, so texts are ASCII only.
- * Source: https://github.com/msgpack/msgpack/blob/master/spec.md
+ * The MessagePack that a client of the protocol needs, for k6: its scripts cannot import npm packages. Its JavaScript
+ * engine is slow, so ticks are read without their values. It has no TextDecoder, so texts are ASCII only. Source:
+ * https://github.com/msgpack/msgpack/blob/master/spec.md
  */
 
 /** A data frame: for each tick its handle, `seq`, `eventTime` and number of values, adjacent. */

@@ -1,6 +1,6 @@
 /**
- * The load test for k6 2.x (https://grafana.com/docs/k6/). `npm run loadtest` starts it; without Node, k6 and the folder
- * `loadtest` are enough:
+ * The load test for k6 2.x (https://grafana.com/docs/k6/). `npm run loadtest` starts it; without Node, k6 and the
+ * folder `loadtest` are enough:
  *
  *     k6 run -e SCENARIO=steady -e URL=wss://gateway.example.com/v1/stream -e CONNECTIONS=500 loadtest/k6/script.ts
  *

@@ -16,8 +16,8 @@ const GET = `with Go 1.23 or later, this benchmark builds it into loadtest/peers
 const BUILD_TIMEOUT = 600_000;
 
 /**
- * Builds Centrifugo if it is missing and Go is installed. A module of our own requires it, because `go install` rejects a
- * program whose module has `replace` or `retract` directives.
+ * Builds Centrifugo if it is missing and Go is installed. A module of our own requires it, because `go install` rejects
+ * a program whose module has `replace` or `retract` directives.
  */
 export function buildCentrifugo(): void {
   if (existsSync(PROGRAM) || spawnSync("go", ["version"], { stdio: "ignore" }).status !== 0) return;

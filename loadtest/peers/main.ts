@@ -1,6 +1,6 @@
 /**
- * `npm run bench:peers`: measures Tickgate and other servers, one after the other, with the same market, subscriptions and
- * clients. `--help` lists the options; docs/comparison.md describes the method.
+ * `npm run bench:peers`: measures Tickgate and other servers, one after the other, with the same market, subscriptions
+ * and clients. `--help` lists the options; docs/comparison.md describes the method.
  */
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";

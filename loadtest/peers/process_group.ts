@@ -1,6 +1,6 @@
 /**
- * The processes of one run: each is pinned to the cores of its side and measured, and all end together. The server has its
- * cores to itself; Redis, the publisher and the clients share the others.
+ * The processes of one run: each is pinned to the cores of its side and measured, and all end together. The server has
+ * its cores to itself; Redis, the publisher and the clients share the others.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -160,7 +160,9 @@ export class ProcessGroup {
   }
 }
 
-/** The number of established TCP connections to a port of 127.0.0.1, on the server's side (/proc/net/tcp in proc(5)). */
+/**
+ * The number of established TCP connections to a port of 127.0.0.1, on the server's side (/proc/net/tcp in proc(5)).
+ */
 export function establishedConnections(port: number): number {
   const own = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`;
   const lines = readFileSync("/proc/net/tcp", "latin1").split("\n");

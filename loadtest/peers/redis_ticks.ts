@@ -1,12 +1,14 @@
 /**
- * Ticks on Redis for the peers without their own bus (`ws` and uWebSockets.js): one message per market step, which costs
- * the least in Redis.
+ * Ticks on Redis for the peers without their own bus (`ws` and uWebSockets.js): one message per market step, which
+ * costs the least in Redis.
  */
 
 /** The Redis channel. */
 export const CHANNEL = "ticks";
 
-/** Writes messages: for each tick the symbol's length (1 byte), the symbol, the payload's length (2 bytes), the payload. */
+/**
+ * Writes messages: for each tick the symbol's length (1 byte), the symbol, the payload's length (2 bytes), the payload.
+ */
 export class TickWriter {
   #parts: Buffer[] = [];
 

@@ -314,9 +314,9 @@ function targetOf(bytes: Buffer): Target {
 }
 
 /**
- * The local address and port for connections to 127.0.0.1: each process has its own addresses. Choosing a port itself would
- * take the kernel milliseconds per connection when thousands are in use. For other hosts the kernel chooses. Only Linux
- * has all of 127.0.0.0/8.
+ * The local address and port for connections to 127.0.0.1: each process has its own addresses. Choosing a port itself
+ * would take the kernel milliseconds per connection when thousands are in use. For other hosts the kernel chooses. Only
+ * Linux has all of 127.0.0.0/8.
  */
 function localAddressOf(host: string, local: number): { localAddress?: string; localPort?: number } {
   if (host !== "127.0.0.1" || process.platform !== "linux") return {};

@@ -51,8 +51,8 @@ export interface Wire {
   /** Sends a message. */
   send(payload: Uint8Array, isText?: boolean): void;
   /**
-   * Reports a tick. It counts as repeated unless `seq` is higher than the slot's; otherwise as fresh or late, by its age.
-   * The first tick of a slot is its snapshot, which has no age.
+   * Reports a tick. It counts as repeated unless `seq` is higher than the slot's; otherwise as fresh or late, by its
+   * age. The first tick of a slot is its snapshot, which has no age.
    * @param eventTime microseconds since the Unix epoch; NaN if unknown: then it is neither fresh nor late
    */
   tick(slot: number, seq: number, eventTime: number): void;

@@ -19,7 +19,9 @@ import type { Comparison, ValueComparison } from "./swarm.ts";
 import type { SwarmResult } from "./tally.ts";
 
 const PROTOCOL = new URL("tickgate_protocol.ts", import.meta.url).href;
-/** How long the clients may take to get the last ticks, in addition to the interval, and the pause between checks, ms. */
+/**
+ * How long the clients may take to get the last ticks, in addition to the interval, and the pause between checks, ms.
+ */
 const SETTLE_TIME = 5_000;
 const CHECK_PAUSE = 200;
 /** How long the gateway that answers over HTTP may be behind the others, ms. */

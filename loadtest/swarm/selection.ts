@@ -1,6 +1,6 @@
 /**
- * The symbols of a connection: spread over the market, and different from the next connection's. Computed, because lists
- * for 50,000 connections of 50 symbols would be most of the swarm's memory.
+ * The symbols of a connection: spread over the market, and different from the next connection's. Computed, because
+ * lists for 50,000 connections of 50 symbols would be most of the swarm's memory.
  */
 export class Selection {
   readonly count: number;

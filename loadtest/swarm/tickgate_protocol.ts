@@ -1,6 +1,6 @@
 /**
- * Tickgate's protocol, with a check of its promises (docs/protocol.md) on every message. The state of all slots is in typed
- * arrays: a tick allocates nothing.
+ * Tickgate's protocol, with a check of its promises (docs/protocol.md) on every message. The state of all slots is in
+ * typed arrays: a tick allocates nothing.
  */
 import { pack, unpack } from "msgpackr";
 import type { Target } from "../../src/msgpack/msgpack.ts";
@@ -71,7 +71,9 @@ class SlotTable {
   /** `sentAt` (microseconds) and number of the last frame with a tick of the slot. */
   readonly sentAt: Float64Array;
   readonly frame: Uint32Array;
-  /** Handles to slots: per connection a hash table with open addressing, with at least twice as many buckets as slots. */
+  /**
+   * Handles to slots: per connection a hash table with open addressing, with at least twice as many buckets as slots.
+   */
   readonly #buckets: number;
   readonly #handles: Int32Array;
   readonly #slotAt: Int32Array;

@@ -1,7 +1,7 @@
 /**
- * Ends the cluster's remaining processes when the cluster's own process dies. It reads started (`+PID`) and ended (`-PID`)
- * processes from standard input; the end of the input means that the cluster's process has ended. The argument is the
- * cluster's folder, which it deletes.
+ * Ends the cluster's remaining processes when the cluster's own process dies. It reads started (`+PID`) and ended
+ * (`-PID`) processes from standard input; the end of the input means that the cluster's process has ended. The argument
+ * is the cluster's folder, which it deletes.
  */
 import { rmSync } from "node:fs";
 import { createInterface } from "node:readline";

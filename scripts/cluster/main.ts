@@ -1,6 +1,6 @@
 /**
- * `npm run cluster`: the topology of docker-compose.yml as plain processes on this machine, until Ctrl-C. The environment
- * (TICKGATE_…) has the settings of gateways and feeds.
+ * `npm run cluster`: the topology of docker-compose.yml as plain processes on this machine, until Ctrl-C. The
+ * environment (TICKGATE_…) has the settings of gateways and feeds.
  */
 import { parseArgs } from "node:util";
 import { SAME_SIGNAL } from "../../src/command/serve/signals.ts";

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
 
 /**
- * The range of the ports: below the ports of outgoing connections (from 32768 on Linux), so that no connection takes the
- * port of a process that is being restarted.
+ * The range of the ports: below the ports of outgoing connections (from 32768 on Linux), so that no connection takes
+ * the port of a process that is being restarted.
  */
 const FIRST_PORT = 20_000;
 const LAST_PORT = 32_000;

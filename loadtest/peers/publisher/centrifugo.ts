@@ -1,8 +1,8 @@
 /**
- * Ticks to Centrifugo through its HTTP API, as the page "Server API walkthrough" advises for many messages: `batch` with
- * `"parallel": true`, "especially in case of using Redis engine". Such a batch has no order, so it contains a symbol once;
- * while a batch is in flight, a newer tick replaces the waiting one, as on Tickgate's bus. Without `parallel` a batch waits
- * for Redis at each tick, which is too slow for thousands of ticks per second.
+ * Ticks to Centrifugo through its HTTP API, as the page "Server API walkthrough" advises for many messages: `batch`
+ * with `"parallel": true`, "especially in case of using Redis engine". Such a batch has no order, so it contains a
+ * symbol once; while a batch is in flight, a newer tick replaces the waiting one, as on Tickgate's bus. Without
+ * `parallel` a batch waits for Redis at each tick, which is too slow for thousands of ticks per second.
  */
 import { Agent, request } from "node:http";
 import { jsonTick, msgpackTick } from "../payload.ts";

@@ -1,7 +1,7 @@
 /**
- * The peer Socket.IO: one room per symbol, its Redis adapter with `ioredis` (recommended because the other client may lose
- * subscriptions: pages "Redis adapter" and "Rooms"), WebSocket only. The sharded adapter, recommended there for new
- * developments, does not work with the emitter, which external publishers need.
+ * The peer Socket.IO: one room per symbol, its Redis adapter with `ioredis` (recommended because the other client may
+ * lose subscriptions: pages "Redis adapter" and "Rooms"), WebSocket only. The sharded adapter, recommended there for
+ * new developments, does not work with the emitter, which external publishers need.
  *
  *     node servers/socketio.ts REDIS-URL [json|msgpack|uws]
  *

@@ -1,6 +1,6 @@
 /**
- * The peer `ws`: a broadcast to the symbol's subscribers, as in the section "Server broadcast" of its readme. The publisher
- * encodes each tick once. `perMessageDeflate` is off, its default.
+ * The peer `ws`: a broadcast to the symbol's subscribers, as in the section "Server broadcast" of its readme. The
+ * publisher encodes each tick once. `perMessageDeflate` is off, its default.
  *
  *     node servers/ws.ts REDIS-URL
  */
