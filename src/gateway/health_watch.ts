@@ -21,7 +21,9 @@ export interface Health {
 
 /** A node that is in time for so long, ms, is so again. */
 const CALM = 5_000;
-/** From which part of the limit on connections on it is told that they run out, and from which down that they do not. */
+/**
+ * From which part of the limit on connections on it is told that they run out, and from which down that they do not.
+ */
 const SCARCE = 0.9;
 const ENOUGH = 0.8;
 

@@ -1,6 +1,7 @@
 /**
- * What lies where in the {@link Heap}: the market table's columns, encoded slots, entries of subscriptions, the results of
- * copying, and the blocks of topic subscribers. changed.wat has the same numbers: it is compiled, and changes with this file.
+ * What lies where in the {@link Heap}: the market table's columns, encoded slots, entries of subscriptions, the results
+ * of copying, and the blocks of topic subscribers. changed.wat has the same numbers: it is compiled, and changes with
+ * this file.
  *
  * All accessors take the heap's arrays, so that a loop reads them once; they are small enough to be inlined.
  */
@@ -55,8 +56,8 @@ export const SLOT_DATA = SLOT_LENGTH + 2;
 /** Slots begin where lines of the processor's cache do. */
 export const SLOT_STEP = 64;
 /**
- * What is copied of the shortest encoded row, and of any other a multiple of 16 bytes: what is read beyond the last slot, and
- * what is written behind the last row of a frame, is less than this.
+ * What is copied of the shortest encoded row, and of any other a multiple of 16 bytes: what is read beyond the last
+ * slot, and what is written behind the last row of a frame, is less than this.
  */
 export const COPIED_AT_LEAST = 112;
 
@@ -66,8 +67,8 @@ export function slotBytes(maxBytes: number): number {
 }
 
 /**
- * The result of a copy: the entry where it stopped (an Int32), rows in the frame (an Int32), and updates left out since newer
- * ones replaced them (a Float64).
+ * The result of a copy: the entry where it stopped (an Int32), rows in the frame (an Int32), and updates left out since
+ * newer ones replaced them (a Float64).
  */
 export const RESULT_BYTES = 16;
 
@@ -75,9 +76,9 @@ export const RESULT_BYTES = 16;
 export const NOTED_ROW_BYTES = 4;
 
 /**
- * The block of a topic subscriber begins with Float64s: the sums of its topics' numbers as far as they are accounted for, in
- * the order of topic.ts; then the bytes accounted for, and the bytes broadcast to anyone, at the last audit; then the
- * subscriber's share of these.
+ * The block of a topic subscriber begins with Float64s: the sums of its topics' numbers as far as they are accounted
+ * for, in the order of topic.ts; then the bytes accounted for, and the bytes broadcast to anyone, at the last audit;
+ * then the subscriber's share of these.
  */
 export const AUDITED_BYTES = 3;
 export const PUBLISHED_BYTES = 4;

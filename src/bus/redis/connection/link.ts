@@ -151,7 +151,8 @@ export class RedisLink {
     this.#isUp = false;
     this.#isClosed = true;
     this.#events.close();
-    // ioredis 6.0 begins its next interval of refreshes even where it was closed during one, and the process would never end.
+    // ioredis 6.0 begins its next interval of refreshes even where it was closed during one, and the process would
+    // never end.
     if (this.client instanceof Cluster) this.client.refreshSlotsCache = () => {};
     this.client.disconnect();
   }
