@@ -86,7 +86,7 @@ for (const [name, [target, symbol, message]] of Object.entries(ONE_TICK))
 test("ndjson: a writer that hangs makes the symbols stale; an empty line is a sign of life, and a tick makes live", async () => {
   const market = await FarMarket.open();
   const input = new PassThrough();
-  const feed = new NdjsonFeed("-", { isPipe: false, open: () => input }, { silence: 100 }, market.context);
+  const feed = new NdjsonFeed("-", { isPipe: false, probe() {}, open: () => input }, { silence: 100 }, market.context);
   feed.start();
   assert.equal(feed.connected, true);
   input.write('{"symbol":"A","bid":1}\n{"symbol":"B","bid":1}\n');

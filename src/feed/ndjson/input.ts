@@ -9,6 +9,8 @@ export interface Input {
   readonly isPipe: boolean;
   /** @throws the system's error */
   open(): Readable;
+  /** Makes the end of a pipe known that has no writer; without effect where there is one. */
+  probe(): void;
 }
 
 /**
@@ -18,7 +20,7 @@ export interface Input {
  */
 export function inputAt(target: string): Input {
   if (target === "") throw new UsageError("names no file; write it behind the colon, or - for standard input");
-  if (target === "-") return { isPipe: false, open: () => process.stdin };
+  if (target === "-") return { isPipe: false, open: () => process.stdin, probe: () => {} };
   let stats: Stats;
   try {
     stats = statSync(target);
@@ -28,8 +30,8 @@ export function inputAt(target: string): Input {
   }
   if (stats.isDirectory()) throw new UsageError(`cannot read ${target}: it is a directory`);
   if (stats.isSocket()) throw new UsageError(`cannot read ${target}: it is a socket`);
-  if (stats.isFIFO()) return { isPipe: true, open: () => openPipe(target) };
-  return { isPipe: false, open: () => createReadStream(target) };
+  if (stats.isFIFO()) return { isPipe: true, open: () => openPipe(target), probe: () => probePipe(target) };
+  return { isPipe: false, open: () => createReadStream(target), probe: () => {} };
 }
 
 /** Opening a named pipe without a writer would block a thread in open(), and the process could not end. */
@@ -41,5 +43,17 @@ function openPipe(path: string): Socket {
     // It is no longer a pipe.
     closeSync(fd);
     throw error;
+  }
+}
+
+/**
+ * Linux reports the end of a pipe only to those who had it open with a writer. A reader that opens it after its writer
+ * has left reads what is in it, and then waits for ever. A writer that comes and goes makes the system look again.
+ */
+function probePipe(path: string): void {
+  try {
+    closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK));
+  } catch {
+    // It may be read and not written here, or be gone: then the limit on silence decides.
   }
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, constants, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -140,6 +140,22 @@ test("a named pipe outlives its writers: the next one finds a reader, and no lin
   assert.equal(market.publisher.counts.skipped.malformed, 0);
 });
 
+test("what a writer left in a pipe before it was opened is read, and then nobody writes", async (t) => {
+  const pipe = newPipe("left");
+  // Someone else has it open, so the writer does not wait for the feed.
+  const other = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+  t.after(() => closeSync(other));
+  await echo(pipe, '{"symbol":"A","bid":1}');
+  const market = await FarMarket.open();
+  const feed = openFeed(parseFeed(`ndjson:${pipe}`), market.context);
+  t.after(() => feed.close());
+  feed.start();
+  await until(market.changed, () => market.values("A")?.bid === 1, "the line");
+  await until(market.changed, () => market.state("A") === "stale", "the end of patience");
+  assert.equal(market.reason("A"), "nobody writes to the pipe");
+  assert.equal(feed.connected, false);
+});
+
 test("a named pipe that is removed is tried again, and another in its place is read", async (t) => {
   const pipe = newPipe("removed");
   const market = await FarMarket.open();
@@ -235,7 +251,7 @@ test("a 0 is what the user wrote, null is no value, and a price and a size that 
 test("partial ticks merge on their way, and the end closes the symbols", async () => {
   const market = await FarMarket.open();
   const input = new PassThrough();
-  const feed = new NdjsonFeed("-", { isPipe: false, open: () => input }, { silence: 0 }, market.context);
+  const feed = new NdjsonFeed("-", { isPipe: false, probe() {}, open: () => input }, { silence: 0 }, market.context);
   feed.start();
   input.write('{"symbol":"ACME","bid":1,"ask":2}\n{"symbol":"ACME","ask":null,"last":1.5}\n');
   await until(market.changed, () => market.values("ACME")?.last === 1.5, "the merged tick");

@@ -47,7 +47,7 @@ export class NdjsonFeed implements Feed {
   readonly #silence: SilenceDetector;
   #input: Readable | undefined;
   #resuming: NodeJS.Immediate | undefined;
-  /** Runs while a pipe has no writer. */
+  /** Of a pipe: looks whether a writer has come, or has left. */
   #waiting: NodeJS.Timeout | undefined;
   #line = 0;
   /** Whether anything was read since the pipe was opened. */
@@ -116,6 +116,7 @@ export class NdjsonFeed implements Feed {
 
   #connect(): void {
     clearInterval(this.#waiting);
+    if (this.#source.isPipe) this.#waiting = setInterval(() => this.#source.probe(), WRITERLESS_MILLIS);
     this.#isConnected = true;
     this.#context.sink.connected();
     this.#silence.start();

@@ -12,15 +12,17 @@ const MAX_SUSPICION = 60_000;
 /** How often the hash is read to see whether it still has values of silent feeds, in milliseconds. */
 const REVIEW_INTERVAL = 300_000;
 /**
- * A read that took longer than `SHORT_READ` milliseconds is followed by a rest of four times the excess: a gateway that
- * misses batches all the time must have time for ticks.
+ * A read whose values took longer than `SHORT_READ` milliseconds to apply is followed by a rest of four times the
+ * excess: a gateway that misses batches all the time must have time for ticks. The time that Redis takes does not count:
+ * one that hangs must be read again as soon as another has taken its place.
  */
 const SHORT_READ = 100;
 const REST_AFTER_READ = 4;
 
 export class ReadSchedule {
   #isRequired = true;
-  #startedAt = 0;
+  /** How long the values of the current read took to apply, ms. */
+  #spent = 0;
   #retryDelay = 0;
   #retryAt = Number.NEGATIVE_INFINITY;
   #isSuspicious = false;
@@ -65,13 +67,18 @@ export class ReadSchedule {
 
   /** A read begins. */
   begin(now: number): void {
-    this.#startedAt = now;
+    this.#spent = 0;
     this.#isRequired = false;
     if (!this.#isSuspicious) return;
     const isLongAgo = now - this.#suspicionAt > MAX_SUSPICION;
     this.#suspicionDelay = isLongAgo ? FIRST_SUSPICION : Math.min(MAX_SUSPICION, this.#suspicionDelay * 2);
     this.#suspicionAt = now + this.#suspicionDelay;
     this.#isSuspicious = false;
+  }
+
+  /** Values of the current read took so long to apply, ms. */
+  spend(millis: number): void {
+    this.#spent += millis;
   }
 
   /** The read failed. */
@@ -82,7 +89,7 @@ export class ReadSchedule {
 
   /** The read is complete. @param isMissing whether batches are still missing */
   end(now: number, isMissing: boolean): void {
-    this.#retryAt = now + REST_AFTER_READ * Math.max(0, now - this.#startedAt - SHORT_READ);
+    this.#retryAt = now + REST_AFTER_READ * Math.max(0, this.#spent - SHORT_READ);
     if (isMissing) this.#backOff(now);
     else this.#retryDelay = 0;
   }

@@ -174,11 +174,14 @@ export class ShardFollower {
    */
   takeValues(read: number, entries: readonly Buffer[]): void {
     if (read !== this.#reading) return;
+    const { clock } = this.#options;
+    const startedAt = clock.millis();
     try {
       for (let index = 0; index + 1 < entries.length; index += 2)
         if (!isMarkField(entries[index])) this.#applyValue(entries[index], entries[index + 1]);
       this.#applyKept();
       this.#options.listener?.batchEnd();
+      this.#schedule.spend(clock.millis() - startedAt);
     } catch (error) {
       this.failRead(read);
       throw error;
