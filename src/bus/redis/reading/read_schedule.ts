@@ -13,8 +13,8 @@ const MAX_SUSPICION = 60_000;
 const REVIEW_INTERVAL = 300_000;
 /**
  * A read whose values took longer than `SHORT_READ` milliseconds to apply is followed by a rest of four times the
- * excess: a gateway that misses batches all the time must have time for ticks. The time that Redis takes does not count:
- * one that hangs must be read again as soon as another has taken its place.
+ * excess: a gateway that misses batches all the time must have time for ticks. The time that Redis takes does not
+ * count: one that hangs must be read again as soon as another has taken its place.
  */
 const SHORT_READ = 100;
 const REST_AFTER_READ = 4;
