@@ -17,8 +17,6 @@ import {
 import { ticksBetween } from "./mark.ts";
 import type { MarketTable } from "./table.ts";
 
-export { ENTRY_BYTES } from "./heap_layout.ts";
-
 /** Some rows, each with the mark of what was last sent of it. */
 export interface Entries {
   /** The address of the first; see heap_layout.ts. */

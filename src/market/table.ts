@@ -9,6 +9,7 @@ import { copied } from "../base/copied.ts";
 import { FIELD_COUNT, LIVE } from "../base/tick.ts";
 import type { BusRecord } from "./bus_record.ts";
 import { Heap, HeapFull } from "./heap.ts";
+import { MARK_BYTES, setMarkAt, VERSION_BYTES } from "./heap_layout.ts";
 import { markOf } from "./mark.ts";
 import { SymbolIndex } from "./symbol_index.ts";
 
@@ -128,7 +129,7 @@ export abstract class MarketTable {
   protected setTick(row: number, seq: number, eventTime: number): void {
     if (!this.hasTicked(row)) this.#setKnown(row, eventTime);
     this.seq[row] = seq;
-    this.heap.u32[(this.markAt >>> 2) + row] = markOf(seq);
+    setMarkAt(this.heap.u32, this.markAt, row, markOf(seq));
     this.eventTime[row] = eventTime;
     this.version[row] = ++this.clock;
   }
@@ -181,11 +182,11 @@ export abstract class MarketTable {
   #growHeap(capacity: number): void {
     const { heap } = this;
     const before = this.#capacity;
-    const markAt = heap.resize(this.markAt, before * 4, capacity * 4);
+    const markAt = heap.resize(this.markAt, before * MARK_BYTES, capacity * MARK_BYTES);
     try {
-      this.versionAt = heap.resize(this.versionAt, before * 8, capacity * 8);
+      this.versionAt = heap.resize(this.versionAt, before * VERSION_BYTES, capacity * VERSION_BYTES);
     } catch (error) {
-      this.markAt = heap.resize(markAt, capacity * 4, before * 4);
+      this.markAt = heap.resize(markAt, capacity * MARK_BYTES, before * MARK_BYTES);
       throw error;
     }
     this.markAt = markAt;
