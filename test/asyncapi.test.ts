@@ -24,7 +24,7 @@ import { document, faults, nameOf, type Schema } from "./support/asyncapi_docume
 const { schemas, messages } = document.components;
 const { stream } = document.channels;
 const PROTOCOL_PAGE = readFileSync(new URL("../docs/protocol.md", import.meta.url), "utf8");
-const COMMANDS = ["subscribe", "unsubscribe", "ping"];
+const COMMANDS = ["subscribe", "unsubscribe", "ping", "auth"];
 
 test("it is valid by the schema of AsyncAPI 3.0.0", () => {
   const ajv = new Ajv({ strict: false });

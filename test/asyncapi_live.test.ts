@@ -9,7 +9,7 @@ import { document, faults, kindOf } from "./support/asyncapi_document.ts";
 import { ExampleMarket } from "./support/example_market.ts";
 import { WireClient } from "./support/wire_client.ts";
 
-const COMMANDS = ["subscribe", "unsubscribe", "ping"];
+const COMMANDS = ["subscribe", "unsubscribe", "ping", "auth"];
 /** Codes that no client can bring a gateway to say. */
 const UNPROVOKED = ["not_entitled", "internal"];
 const COMMANDS_PER_SECOND = 50;

@@ -11,7 +11,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   market: ["base", "settings", "log", "msgpack", "protocol"],
   bus: ["base", "settings", "log", "msgpack", "protocol", "market"],
   feed: ["base", "settings", "log", "msgpack", "protocol", "market", "bus"],
-  identity: ["base", "settings", "log", "bus"],
+  identity: ["base", "settings", "log", "protocol", "bus"],
   gateway: ["base", "settings", "log", "msgpack", "protocol", "market", "bus", "identity"],
   admin: ["base", "settings", "log", "msgpack", "protocol", "market", "bus", "feed", "identity", "gateway"],
   command: [

@@ -1,9 +1,7 @@
 /**
  * Who is connected and what they may see. A session asks its identity for each symbol; nothing else decides.
  */
-
-/** A kind of market data that can be subscribed to. */
-export type Channel = "quote";
+import type { AuthMode, Channel } from "../protocol/messages.ts";
 
 /** How an allowed symbol may be seen. */
 export interface Access {
@@ -44,9 +42,6 @@ export interface TokenRefusal {
   readonly reason: string;
   readonly message: string;
 }
-
-/** `none`: tokens are not read. `optional`: a client without one is anonymous. `required`: it may do nothing. */
-export type AuthMode = "none" | "optional" | "required";
 
 /** Turns tokens into identities, by the current keys, policy and revocations. */
 export interface Authority {

@@ -11,6 +11,9 @@ export const ERROR_CODES = {
   too_many_commands: { retryable: true },
   not_entitled: { retryable: false },
   not_subscribed: { retryable: false },
+  not_authenticated: { retryable: false },
+  invalid_token: { retryable: false },
+  forbidden: { retryable: false },
   internal: { retryable: true },
 } as const;
 

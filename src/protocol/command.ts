@@ -50,6 +50,9 @@ function checkCommand(value: unknown): Command | CommandFault {
   switch (op) {
     case "ping":
       return { op, ...own };
+    case "auth":
+      if (typeof command.token !== "string") return fault("bad_message", "token must be a text");
+      return { op, ...own, token: command.token };
     case "subscribe":
     case "unsubscribe": {
       if (!isTexts(symbols)) return fault("bad_message", "symbols must be a list of texts");
@@ -72,7 +75,7 @@ function checkCommand(value: unknown): Command | CommandFault {
       return subscribe;
     }
     default:
-      return fault("unknown_op", `no op ${shown(op)}; there are subscribe unsubscribe ping`);
+      return fault("unknown_op", `no op ${shown(op)}; there are subscribe unsubscribe ping auth`);
   }
 }
 

@@ -25,6 +25,10 @@ export const MAX_INTERVAL = 3_600_000;
 /** The reason of a `stale` status of a symbol that no feed publishes, until its first tick. */
 export const NOBODY_PUBLISHES = "unknown";
 
+/** The kinds of market data that can be subscribed to. */
+export const CHANNELS = ["quote"] as const;
+export type Channel = (typeof CHANNELS)[number];
+
 /** The client's id of a command; the answer contains it. */
 export type CommandId = string | number;
 
@@ -47,8 +51,18 @@ export interface Ping {
   id?: CommandId;
 }
 
+/** Presents a token, the first or another one. */
+export interface Auth {
+  op: "auth";
+  id?: CommandId;
+  token: string;
+}
+
 /** Client to gateway. */
-export type Command = Subscribe | Unsubscribe | Ping;
+export type Command = Subscribe | Unsubscribe | Ping | Auth;
+
+/** Whether the gateway reads tokens (`optional`), and whether a client may do without one (not where `required`). */
+export type AuthMode = "none" | "optional" | "required";
 
 /** The first message on a connection. `time` is in microseconds since the Unix epoch, `heartbeat` in milliseconds. */
 export interface Hello {
@@ -58,6 +72,8 @@ export interface Hello {
   node: string;
   time: number;
   heartbeat: number;
+  channels: Channel[];
+  auth: AuthMode;
   limits: { symbols: number; commandsPerSecond: number; messageBytes: number };
 }
 
@@ -76,6 +92,8 @@ export interface Subscribed {
   interval: number;
   fields: Field[];
   symbols: [symbol: string, handle: number][];
+  /** Those of `symbols` whose data is late on purpose, and by how many milliseconds. */
+  delayed?: [symbol: string, delay: number][];
   rejected: Rejection[];
 }
 
@@ -85,6 +103,25 @@ export interface Unsubscribed {
   /** Another part of the same answer follows. */
   more?: true;
   symbols: string[];
+  /** Why the gateway has ended them; undefined where the client has. */
+  reason?: EndReason;
+}
+
+/** The client may not see the symbols any more: by its new token or a new policy, or because its token has expired. */
+export type EndReason = "not_entitled" | "expired";
+
+/** A token was accepted. `expires` is in microseconds since the Unix epoch, null for never. */
+export interface Authenticated {
+  op: "authenticated";
+  id?: CommandId;
+  subject: string;
+  expires: number | null;
+}
+
+/** The token expires in so many milliseconds. */
+export interface Expiring {
+  op: "expiring";
+  in: number;
 }
 
 export interface Status {
@@ -135,4 +172,15 @@ export interface Bye {
 }
 
 /** Gateway to client, but for data frames. */
-export type Control = Hello | Subscribed | Unsubscribed | Status | Quality | Heartbeat | Pong | Failure | Bye;
+export type Control =
+  | Hello
+  | Authenticated
+  | Expiring
+  | Subscribed
+  | Unsubscribed
+  | Status
+  | Quality
+  | Heartbeat
+  | Pong
+  | Failure
+  | Bye;

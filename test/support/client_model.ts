@@ -189,6 +189,7 @@ export class ModelConnection implements ClientSocket {
   #obey(command: Command): void {
     if (command.op === "ping") return this.#say({ op: "pong", id: command.id, time: this.#gateway.time.micros() });
     if (command.op === "subscribe") return this.#subscribe(command);
+    assert.equal(command.op, "unsubscribe");
     const ended: string[] = [];
     for (const text of command.symbols) {
       const isWider = this.#rules.some((rule) => rule.terms && isWiderThan(rule.text, text));

@@ -33,7 +33,8 @@ export class FakeConnection {
       this.#changes.emit("change");
     });
     const limits = { symbols: 10, commandsPerSecond: 10, messageBytes: 10_000 };
-    const hello: Hello = { op: "hello", protocol: 1, session: "fake-1", node, time: 1, heartbeat, limits };
+    const known = { channels: ["quote"], auth: "none" } satisfies Partial<Hello>;
+    const hello: Hello = { op: "hello", protocol: 1, session: "fake-1", node, time: 1, heartbeat, ...known, limits };
     this.say(hello);
   }
 

@@ -108,6 +108,8 @@ const SHAPES: { readonly [Op in Control["op"]]: Shape } = {
   },
   subscribed: { interval: 0, fields: [""], symbols: [["", 0]], rejected: [{ symbol: "", code: "", message: "" }] },
   unsubscribed: { symbols: [""] },
+  authenticated: { subject: "" },
+  expiring: { in: 0 },
   status: { symbols: [""], state: "", since: 0 },
   quality: { state: "", interval: 0, reason: "" },
   heartbeat: { time: 0 },

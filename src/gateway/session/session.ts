@@ -8,6 +8,7 @@ import { FIELDS, type Field, fieldIndex } from "../../base/tick.ts";
 import { CLOSE_CODES, type CloseName, ERROR_CODES, type ErrorCode } from "../../protocol/codes.ts";
 import { type CommandFault, isFault, readCommand } from "../../protocol/command.ts";
 import {
+  CHANNELS,
   type Command,
   type CommandId,
   PROTOCOL_VERSION,
@@ -142,6 +143,8 @@ export class Session implements CommandOwner {
       node: settings.node,
       time: clock.micros(),
       heartbeat: settings.heartbeat,
+      channels: [...CHANNELS],
+      auth: "none",
       limits: {
         symbols: settings.maxSymbolsPerConnection,
         commandsPerSecond: settings.commandsPerSecond,
@@ -293,6 +296,9 @@ export class Session implements CommandOwner {
         return this.#subscribe(command);
       case "unsubscribe":
         return this.#unsubscribe(command);
+      case "auth":
+        this.#sendError("invalid_token", "this gateway reads no tokens", command.id);
+        return undefined;
     }
   }
 
