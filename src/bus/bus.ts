@@ -68,6 +68,18 @@ export interface BusReader {
   close(): Promise<void>;
 }
 
+/** Tokens that are not valid any more. Times are microseconds since the Unix epoch. */
+export interface Revocation {
+  /** Of one subject, one token by its id, or all. */
+  readonly kind: "subject" | "token" | "all";
+  /** The subject or the token's id; empty for all. */
+  readonly value: string;
+  /** Of a subject, or all: tokens that were issued before. */
+  readonly issuedBefore: number;
+  /** No such token lives longer. */
+  readonly until: number;
+}
+
 /**
  * A publisher's end of the bus, for one feed. The publisher keeps its symbols in a market table. The bus reads the rows
  * that have changed since its last read: a busy bus reads less often, and that is the conflation.

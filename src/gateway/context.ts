@@ -4,11 +4,14 @@
 import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
 import type { BusReader } from "../bus/bus.ts";
+import type { Authority } from "../identity/identity.ts";
+import { OPEN_AUTHORITY } from "../identity/open_authority.ts";
 import { RateLimitedLog } from "../log/rate_limited_log.ts";
 import { EncoderPool } from "../market/encoder.ts";
 import { GatewayTable } from "../market/gateway_table.ts";
 import type { Settings } from "../settings/settings.ts";
 import { GatewayCounts } from "./counts.ts";
+import { DelayedMarket } from "./delay/delayed_market.ts";
 import { FlushScheduler } from "./fanout/flush_scheduler.ts";
 import { Frame } from "./fanout/frame.ts";
 import { Numbers } from "./fanout/numbers.ts";
@@ -18,6 +21,7 @@ import { type Publish, TopicIndex } from "./fanout/topic_index.ts";
 import { Tracer } from "./latency/tracer.ts";
 import { fieldListsThatFit } from "./memory_plan.ts";
 import { CommandScheduler } from "./session/command_scheduler.ts";
+import { ConnectedIdentities } from "./session/connected_identities.ts";
 import { CONNECTION_NUMBERS } from "./session/outbound_connection.ts";
 import { StallWatch } from "./session/stall_watch.ts";
 
@@ -40,11 +44,15 @@ export interface GatewayContext {
   readonly tracer: Tracer;
   readonly commands: CommandScheduler;
   readonly stalls: StallWatch;
+  readonly authority: Authority;
+  readonly identities: ConnectedIdentities;
+  readonly delays: DelayedMarket;
 }
 
 /**
  * Makes what sessions share, with an empty market.
  * @param publish sends broadcast frames: the server's
+ * @param authority verifies tokens, and says what clients may see
  * @param commands may take half of the time that flushes have, unless it is given
  */
 export function createContext(
@@ -53,6 +61,7 @@ export function createContext(
   clock: Clock,
   log: Logger,
   publish: Publish,
+  authority: Authority = OPEN_AUTHORITY,
   commands = new CommandScheduler(clock, settings.sliceTime / 2),
 ): GatewayContext {
   const scheduler = new FlushScheduler(clock, settings.sliceTime);
@@ -77,5 +86,8 @@ export function createContext(
     tracer: new Tracer(table),
     commands,
     stalls: new StallWatch(clock.millis()),
+    authority,
+    identities: new ConnectedIdentities(),
+    delays: new DelayedMarket(table),
   };
 }

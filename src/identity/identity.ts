@@ -17,6 +17,8 @@ export interface Entitlements {
   readonly allowsAll: boolean;
   /** @returns undefined where the symbol is not allowed, whether it exists or not */
   decide(channel: Channel, symbol: string): Access | undefined;
+  /** Prefixes and symbols that cover all that is allowed: no search has to touch other symbols. */
+  prefixes(channel: Channel): readonly string[];
 }
 
 /** A client, as its token or the lack of one describes it. It never changes; see {@link Authority.review}. */
@@ -48,8 +50,8 @@ export interface Authority {
   readonly mode: AuthMode;
   /** The identity of clients without a token; undefined where a token is required. */
   readonly anonymous: Identity | undefined;
-  /** The delays of the policy, ms, each once; they are known before the first client comes. */
-  readonly delays: readonly number[];
+  /** The longest delay by which the policy shows the symbol to a role, ms; 0 where to none late. */
+  longestDelay(channel: Channel, symbol: string): number;
   /** Verifies a token. It does not block the event loop, and never rejects. */
   authenticate(token: string): Promise<Identity | TokenRefusal>;
   /**

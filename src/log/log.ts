@@ -8,10 +8,10 @@ import { prettyFactory } from "pino-pretty";
 import { escapeJson, printable } from "../base/printable.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type LogOutput, LogStream, outputTo } from "./log_stream.ts";
-import { secretsRemover } from "./secrets.ts";
+import { type SecretSettings, secretsRemover } from "./secrets.ts";
 
 /** The settings of the log. */
-export type LogSettings = Pick<Settings, "logLevel" | "logFormat" | "node" | "redisUrl" | "redisPassword">;
+export type LogSettings = Pick<Settings, "logLevel" | "logFormat" | "node"> & SecretSettings;
 
 /** pino's number for a warning. */
 const WARN = 40;

@@ -27,8 +27,9 @@ test("what the settings hold as secrets is hidden wherever it stands, as it was 
   const remove = secretsRemover({
     redisUrl: "redis+sentinel://app:hun%2Fter2@a:1/m?sentinel-password=s3ntinel",
     redisPassword: 'quo"ted',
+    jwtSecret: "signed with this",
   });
-  for (const secret of ["hun/ter2", "hun%2Fter2", "s3ntinel", 'quo"ted'])
+  for (const secret of ["hun/ter2", "hun%2Fter2", "s3ntinel", 'quo"ted', "signed with this"])
     assert.equal(remove(`AUTH ${secret} failed`), "AUTH *** failed");
   assert.equal(remove(JSON.stringify({ args: ['quo"ted'] })), '{"args":["***"]}');
 });
@@ -36,7 +37,7 @@ test("what the settings hold as secrets is hidden wherever it stands, as it was 
 test("whatever a password is made of, it is hidden as it was written, as it is meant, encoded, and in JSON", () => {
   const password = fc.string({ minLength: 4, unit: "grapheme" }).filter((text) => encodes(text));
   fc.assert(
-    fc.property(password, fc.constantFrom("address", "setting", "sentinel"), (text, from) => {
+    fc.property(password, fc.constantFrom("address", "setting", "sentinel", "token"), (text, from) => {
       const encoded = encodeURIComponent(text);
       const settings = {
         redisUrl:
@@ -46,6 +47,7 @@ test("whatever a password is made of, it is hidden as it was written, as it is m
               ? `redis+sentinel://h:1/m?sentinel-password=${encoded}`
               : "redis://h:1",
         redisPassword: from === "setting" ? text : "",
+        jwtSecret: from === "token" ? text : "",
       };
       const remove = secretsRemover(settings);
       for (const form of [text, encoded, JSON.stringify(text).slice(1, -1)])
@@ -60,6 +62,6 @@ function encodes(text: string): boolean {
 }
 
 test("without secrets nothing is hidden; short ones are left", () => {
-  assert.equal(secretsRemover({ redisUrl: "redis://a:1", redisPassword: "" })("a:1 b"), "a:1 b");
-  assert.equal(secretsRemover({ redisUrl: "", redisPassword: "abc" })("abc def"), "abc def");
+  assert.equal(secretsRemover({ redisUrl: "redis://a:1", redisPassword: "", jwtSecret: "" })("a:1 b"), "a:1 b");
+  assert.equal(secretsRemover({ redisUrl: "", redisPassword: "abc", jwtSecret: "" })("abc def"), "abc def");
 });

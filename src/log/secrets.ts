@@ -1,6 +1,9 @@
 /** Removes secrets from the log, error messages and printed addresses. */
 import type { Settings } from "../settings/settings.ts";
 
+/** The settings that hold secrets. */
+export type SecretSettings = Pick<Settings, "jwtSecret" | "redisPassword" | "redisUrl">;
+
 /** The replacement of a secret. */
 const HIDDEN = "***";
 /** Shorter secrets are not replaced: they would match half of the log. */
@@ -27,7 +30,7 @@ export function withoutSecrets(text: string): string {
  * any position.
  * @returns the function; a call costs some microseconds
  */
-export function secretsRemover(settings: Pick<Settings, "redisUrl" | "redisPassword">): (text: string) => string {
+export function secretsRemover(settings: SecretSettings): (text: string) => string {
   // Also in the escaped form of JSON.
   const known = [...new Set(secretsOf(settings).flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]))]
     .filter((secret) => secret.length >= SHORTEST)
@@ -39,11 +42,11 @@ export function secretsRemover(settings: Pick<Settings, "redisUrl" | "redisPassw
   };
 }
 
-function secretsOf({ redisUrl, redisPassword }: Pick<Settings, "redisUrl" | "redisPassword">): string[] {
+function secretsOf({ redisUrl, redisPassword, jwtSecret }: SecretSettings): string[] {
   const [, login = ""] = /:\/\/([^@/?]*)@/.exec(redisUrl) ?? [];
   const [, sentinel = ""] = /[?&]sentinel-password=([^&]*)/.exec(redisUrl) ?? [];
   const written = [login.slice(login.indexOf(":") + 1), sentinel];
-  const meant = [redisPassword, ...written.map(decoded), decoded(sentinel.replaceAll("+", " "))];
+  const meant = [redisPassword, jwtSecret, ...written.map(decoded), decoded(sentinel.replaceAll("+", " "))];
   return [...written, ...meant, ...meant.map(encodeURIComponent)];
 }
 

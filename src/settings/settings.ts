@@ -6,6 +6,7 @@
 import { BUS_SETTINGS } from "./bus_settings.ts";
 import { CONNECTION_SETTINGS } from "./connection_settings.ts";
 import { FLOW_SETTINGS } from "./flow_settings.ts";
+import { IDENTITY_SETTINGS } from "./identity_settings.ts";
 import { LIMIT_SETTINGS } from "./limit_settings.ts";
 import { LOG_SETTINGS } from "./log_settings.ts";
 import { PROCESS_SETTINGS } from "./process_settings.ts";
@@ -17,6 +18,7 @@ import { TOOL_SETTINGS } from "./tool_settings.ts";
 export const SETTINGS = {
   ...SERVER_SETTINGS,
   ...CONNECTION_SETTINGS,
+  ...IDENTITY_SETTINGS,
   ...LIMIT_SETTINGS,
   ...FLOW_SETTINGS,
   ...BUS_SETTINGS,

@@ -16,6 +16,7 @@ import type { CommandScheduler } from "../../src/gateway/session/command_schedul
 import { OutboundConnection } from "../../src/gateway/session/outbound_connection.ts";
 import { Session } from "../../src/gateway/session/session.ts";
 import type { Socket, SocketData } from "../../src/gateway/session/socket.ts";
+import type { Authority } from "../../src/identity/identity.ts";
 import { BusRecord } from "../../src/market/bus_record.ts";
 import type { Control, Subprotocol } from "../../src/protocol/messages.ts";
 import { SETTINGS, type Settings } from "../../src/settings/settings.ts";
@@ -148,13 +149,22 @@ export class SessionBench {
     hearer: ClientReceiver,
     own: Partial<Settings> = {},
     commands?: (clock: ManualClock) => CommandScheduler,
+    authority?: Authority,
   ) {
     const settings = testSettings(own);
     const { clock, bus } = this;
     const publish: Publish = (topic, frame, isBinary) => {
       if (!this.socket.ended && this.socket.topics.has(topic)) this.socket.send(frame, isBinary);
     };
-    this.context = createContext(settings, bus, clock, pino({ level: "silent" }), publish, commands?.(clock));
+    this.context = createContext(
+      settings,
+      bus,
+      clock,
+      pino({ level: "silent" }),
+      publish,
+      authority,
+      commands?.(clock),
+    );
     const { table, topics, counts } = this.context;
     this.ingest = new Ingest(table, topics, counts, clock, this.context.tracer);
     this.socket = new MemorySocket(subprotocol, hearer, () => this.session.handleClose());

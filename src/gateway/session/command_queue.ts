@@ -14,8 +14,11 @@ export interface CommandOwner {
   mustCatchUp(isAsked: boolean): boolean;
   /** Grants new symbols, one step. */
   catchUp(): void;
-  /** Reads a message and begins its command. @returns the steps, undefined when there are none */
-  begin(bytes: Uint8Array, isBinary: boolean): Steps | undefined;
+  /**
+   * Reads a message and begins its command.
+   * @returns the steps, or when the command ends; undefined when it has ended
+   */
+  begin(bytes: Uint8Array, isBinary: boolean): Steps | Promise<void> | undefined;
 }
 
 interface Message {
@@ -45,6 +48,8 @@ export class CommandQueue implements Runnable {
   #stepsBytes = 0;
   /** Whether it has taken its first step. */
   #isUnderWay = false;
+  /** Whether the current command has no steps, and has not ended. */
+  #isAwaited = false;
   #isClosed = false;
 
   /** @param work symbols that the commands may handle @param limit the most bytes of messages that wait */
@@ -80,7 +85,7 @@ export class CommandQueue implements Runnable {
   }
 
   step(now: number): boolean {
-    if (this.#isClosed || !this.#owner.isWritable) return false;
+    if (this.#isClosed || this.#isAwaited || !this.#owner.isWritable) return false;
     if (this.#mustCatchUp) this.#owner.catchUp();
     else if (this.#steps) this.#advance();
     else if (this.#messages.length === 0 || this.#work.isEmpty(now)) return false;
@@ -97,7 +102,7 @@ export class CommandQueue implements Runnable {
   }
 
   get #hasWork(): boolean {
-    return this.#steps !== undefined || this.#messages.length > 0 || this.#mustCatchUp;
+    return !this.#isAwaited && (this.#steps !== undefined || this.#messages.length > 0 || this.#mustCatchUp);
   }
 
   /** Not during a command: that is about the symbols that existed at its first step. */
@@ -109,15 +114,27 @@ export class CommandQueue implements Runnable {
   #begin({ bytes, isBinary }: Message): void {
     this.#stepsBytes = bytes.length;
     this.#work.spend(1 + bytes.length / BYTES_PER_SYMBOL);
-    const steps = this.#owner.begin(bytes, isBinary);
+    const begun = this.#owner.begin(bytes, isBinary);
     if (this.#isClosed) return;
-    this.#steps = steps;
-    if (!steps) this.#addBytes(-this.#stepsBytes);
+    if (begun instanceof Promise) this.#await(begun);
+    else if (begun) this.#steps = begun;
+    else this.#addBytes(-this.#stepsBytes);
+  }
+
+  /** No other command begins until this one has ended. */
+  #await(command: Promise<void>): void {
+    this.#isAwaited = true;
+    void command.finally(() => {
+      this.#isAwaited = false;
+      if (this.#isClosed) return;
+      this.#addBytes(-this.#stepsBytes);
+      this.resume();
+    });
   }
 
   /** Whether a command that has just arrived may begin at once. */
   #mayBegin(now: number): boolean {
-    const isIdle = !this.#steps && this.#messages.length === 0 && !this.#isClosed;
+    const isIdle = !this.#steps && !this.#isAwaited && this.#messages.length === 0 && !this.#isClosed;
     return isIdle && this.#owner.isWritable && !this.#owner.mustCatchUp(true) && !this.#work.isEmpty(now);
   }
 

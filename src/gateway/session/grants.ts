@@ -1,11 +1,14 @@
 /** What one step of a subscribe or an unsubscribe has done, and why symbols are rejected. */
 import type { Rejection } from "../../protocol/messages.ts";
-import { MAX_PATTERNS } from "./patterns.ts";
+import { type Grant, MAX_PATTERNS } from "./patterns.ts";
 
 export type Refusal = Omit<Rejection, "symbol">;
 
 /** What one step of a subscribe has done. */
 export interface Granted {
+  readonly grant: Grant;
+  /** At most one tick of a symbol in so many ms: longer than the grant's where the client may not see more. */
+  readonly interval: number;
   readonly rows: number[];
   readonly rejected: Rejection[];
   /** What it cost, in symbols. */
@@ -18,6 +21,19 @@ export interface Ended {
   /** What it cost, in symbols. */
   work: number;
 }
+
+/** What one step of a review has done: the client's identity has changed. */
+export interface Reviewed {
+  /** Symbols that the client may not see any more. */
+  readonly ended: readonly string[];
+  /** Rows that have another interval, or replace the rows of another delay. */
+  readonly granted: readonly Granted[];
+  /** Those of them that replace other rows: their `seq` may be smaller. */
+  readonly replaced: readonly number[];
+}
+
+/** The same answer whether the symbol exists or not. */
+export const NOT_ENTITLED: Refusal = { code: "not_entitled", message: "not allowed for this client" };
 
 export const NO_MEMORY: Refusal = {
   code: "too_many_symbols",
@@ -38,6 +54,6 @@ export function noRoom(maxSymbols: number): Refusal {
   return { code: "too_many_symbols", message: `a connection may hold ${maxSymbols} symbols` };
 }
 
-export function emptyGrant(): Granted {
-  return { rows: [], rejected: [], work: 0 };
+export function emptyGranted(grant: Grant, interval = grant.interval): Granted {
+  return { grant, interval, rows: [], rejected: [], work: 0 };
 }

@@ -68,6 +68,8 @@ export class OutboundConnection implements Sink, BroadcastSink {
   readonly #closeSession: (name: CloseName, reason: string) => void;
   /** Whether the socket had bytes that the kernel did not take, when it was last checked. */
   #isBlocked = false;
+  /** Whether no data may be sent: what the client may see is being determined. */
+  #isSuspended = false;
   /** Gets each frame while the session is traced. */
   #trace: FrameTrace | undefined;
   #ticks = 0;
@@ -194,7 +196,17 @@ export class OutboundConnection implements Sink, BroadcastSink {
 
   room(now: number): number {
     // A socket with backpressure would buffer all that it is given.
-    return this.#isBlocked ? 0 : this.#window.room(now);
+    return this.#isBlocked || this.#isSuspended ? 0 : this.#window.room(now);
+  }
+
+  /** Sends no data until {@link release}. */
+  suspend(): void {
+    this.#isSuspended = true;
+  }
+
+  release(): void {
+    this.#isSuspended = false;
+    this.resume();
   }
 
   /** One subscription of a connection may get the broadcast, while nothing is held back. */

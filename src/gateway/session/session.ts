@@ -5,12 +5,15 @@
 
 import type { Logger } from "pino";
 import { FIELDS, type Field, fieldIndex } from "../../base/tick.ts";
+import type { Identity } from "../../identity/identity.ts";
 import { CLOSE_CODES, type CloseName, ERROR_CODES, type ErrorCode } from "../../protocol/codes.ts";
 import { type CommandFault, isFault, readCommand } from "../../protocol/command.ts";
 import {
+  type Auth,
   CHANNELS,
   type Command,
   type CommandId,
+  type EndReason,
   PROTOCOL_VERSION,
   type Rejection,
   type Subscribe,
@@ -24,9 +27,11 @@ import type { StatusBatcher } from "../fanout/status_batcher.ts";
 import type { FrameTrace } from "../latency/tracer.ts";
 import { type CommandOwner, CommandQueue, type Steps } from "./command_queue.ts";
 import type { CommandScheduler } from "./command_scheduler.ts";
-import type { Granted } from "./grants.ts";
+import type { Granted, Reviewed } from "./grants.ts";
 import { OutboundConnection, type OutboundParts } from "./outbound_connection.ts";
 import type { Grant } from "./patterns.ts";
+import type { Review } from "./review.ts";
+import { type IdentityOwner, SessionIdentity, type SessionIdentityParts } from "./session_identity.ts";
 import type { Socket } from "./socket.ts";
 import type { StallWatch } from "./stall_watch.ts";
 import { SubscriptionSet, type SubscriptionSetParts } from "./subscription_set.ts";
@@ -47,13 +52,15 @@ const HANDLE_BYTES = 12;
 const CLOSING = "closing a connection";
 
 /** What all sessions share. */
-export interface SessionParts extends OutboundParts, SubscriptionSetParts {
+export interface SessionParts extends OutboundParts, SubscriptionSetParts, SessionIdentityParts {
   readonly settings: OutboundParts["settings"] &
     SubscriptionSetParts["settings"] &
+    SessionIdentityParts["settings"] &
     Pick<
       Settings,
       | "commandSymbolsPerSecond"
       | "commandsPerSecond"
+      | "drainSpread"
       | "interval"
       | "maxMessageBytes"
       | "maxPendingCommandBytes"
@@ -70,7 +77,7 @@ export interface SessionParts extends OutboundParts, SubscriptionSetParts {
 /** How a session gets its connection. */
 export type CreateOutbound = (...args: ConstructorParameters<typeof OutboundConnection>) => OutboundConnection;
 
-export class Session implements CommandOwner {
+export class Session implements CommandOwner, IdentityOwner {
   readonly id: string;
   readonly address: string;
   readonly agent: string;
@@ -84,6 +91,10 @@ export class Session implements CommandOwner {
   readonly #commands: TokenBucket;
   readonly #excess: TokenBucket;
   readonly #bad: TokenBucket;
+  readonly #identity: SessionIdentity;
+  /** The steps that remain since the identity has changed, and the reason of what they end. */
+  #review: Review | undefined;
+  #endReason: EndReason = "not_entitled";
 
   constructor(
     shared: SessionParts,
@@ -108,6 +119,13 @@ export class Session implements CommandOwner {
     // Twice all that it may hold at once: a client that reconnects and then subscribes to something else does not wait.
     const work = new TokenBucket(commandSymbolsPerSecond, commandSymbolsPerSecond + maxSymbolsPerConnection * 2, now);
     this.#queue = new CommandQueue(this, shared.commands, shared.clock, work, pending);
+    this.#identity = new SessionIdentity(shared, this, socket.getUserData().identity);
+    this.#subscriptions.visible.identity = this.#identity.current;
+  }
+
+  /** For reports and the log. */
+  get identity(): Identity | undefined {
+    return this.#identity.current;
   }
 
   /** For reports. */
@@ -135,7 +153,7 @@ export class Session implements CommandOwner {
 
   /** Sends `hello`, and a ping that measures the bare round trip. */
   open(): void {
-    const { settings, clock } = this.#parts;
+    const { settings, clock, authority } = this.#parts;
     this.#outbound.send({
       op: "hello",
       protocol: PROTOCOL_VERSION,
@@ -144,9 +162,9 @@ export class Session implements CommandOwner {
       time: clock.micros(),
       heartbeat: settings.heartbeat,
       channels: [...CHANNELS],
-      auth: "none",
+      auth: authority.mode,
       limits: {
-        symbols: settings.maxSymbolsPerConnection,
+        symbols: this.#identity.current ? this.#subscriptions.maxSymbols : settings.maxSymbolsPerConnection,
         commandsPerSecond: settings.commandsPerSecond,
         messageBytes: settings.maxMessageBytes,
       },
@@ -173,7 +191,7 @@ export class Session implements CommandOwner {
     return !this.#outbound.isClosed && !this.#outbound.isBlocked;
   }
 
-  begin(bytes: Uint8Array, binary: boolean): Steps | undefined {
+  begin(bytes: Uint8Array, binary: boolean): Steps | Promise<void> | undefined {
     const command = this.#read(bytes, binary);
     if (command === undefined) return undefined;
     if (!isFault(command)) return this.#execute(command);
@@ -199,18 +217,62 @@ export class Session implements CommandOwner {
   }
 
   mustCatchUp(isAsked: boolean): boolean {
+    if (this.#review) return true;
     // Before a command with or without room: it is about all symbols that exist, and these must have been compared with
     // the patterns.
     return this.#subscriptions.hasNewSymbols && (isAsked || this.#outbound.room(this.#parts.clock.millis()) > 0);
   }
 
   catchUp(): void {
-    for (const [grant, granted] of this.#subscriptions.matchNewSymbols())
-      this.#sendSubscribed(grant, granted, undefined, false);
+    if (this.#review) return this.#continueReview(this.#review);
+    for (const granted of this.#subscriptions.matchNewSymbols()) this.#sendSubscribed(granted, undefined, false);
+  }
+
+  /** The policy or the revocations have changed. */
+  reviewIdentity(): void {
+    this.#identity.review();
+  }
+
+  applyIdentity(identity: Identity | undefined, reason: EndReason): void {
+    const now = this.#parts.clock.millis();
+    this.#subscriptions.visible.identity = identity;
+    this.#endReason = reason;
+    // Nothing is sent until all that is held has been compared with the new identity.
+    for (const { topicSubscriber } of this.#subscriptions.subscriptions) topicSubscriber?.unsubscribe(now);
+    this.#outbound.suspend();
+    this.#review = this.#subscriptions.review();
+    this.#queue.resume();
+  }
+
+  warnExpiring(millis: number): void {
+    this.#outbound.send({ op: "expiring", in: millis });
+  }
+
+  endUnidentified(reason: string): void {
+    this.sayBye("notAuthenticated", reason, Math.round(Math.random() * this.#parts.settings.drainSpread));
+  }
+
+  #continueReview(review: Review): void {
+    const { value, done } = review.next();
+    if (value) this.#sendReviewed(value);
+    if (!done || this.#outbound.isClosed) return;
+    this.#review = undefined;
+    this.#outbound.release();
+  }
+
+  #sendReviewed({ ended, granted, replaced }: Reviewed): void {
+    if (ended.length > 0) this.#sendUnsubscribed(ended, {}, false, this.#endReason);
+    const { status } = this.#parts;
+    for (const part of granted) this.#sendSubscribed(part, undefined, false);
+    // The count of `seq` continues from another place.
+    for (const row of replaced) status.addGap(row, true);
+    status.sendTo(this.#outbound);
   }
 
   /** Does what is due every 250 ms. @returns whether a ping is due */
   maintain(now: number): boolean {
+    if (this.#outbound.isClosed) return false;
+    this.#identity.maintain();
     if (this.#outbound.isClosed) return false;
     const { interval } = this;
     for (const { topicSubscriber } of this.#subscriptions.subscriptions) topicSubscriber?.account(now);
@@ -251,7 +313,7 @@ export class Session implements CommandOwner {
   #logClose(name: CloseName, reason: string): void {
     const { log, events, clock } = this.#parts;
     const { code } = CLOSE_CODES[name];
-    const who = { session: this.id, address: this.address, agent: this.agent };
+    const who = { session: this.id, address: this.address, agent: this.agent, subject: this.identity?.subject };
     // When a node shuts down, all sessions are closed: one line each would be too many.
     if (name === "restarting" || name === "goingAway") return log.debug({ ...who, code, reason }, CLOSING);
     const slow = name === "tooSlow" ? flowOf(this.#outbound, clock.millis()) : {};
@@ -267,6 +329,7 @@ export class Session implements CommandOwner {
   #release(): void {
     if (this.#outbound.isClosed) return;
     this.#outbound.close();
+    this.#identity.close();
     this.#queue.close();
     this.#subscriptions.close();
   }
@@ -287,19 +350,34 @@ export class Session implements CommandOwner {
     if (command) this.#sendError("too_many_commands", message, command.id);
   }
 
-  #execute(command: Command): Steps | undefined {
-    switch (command.op) {
-      case "ping":
-        this.#outbound.send({ op: "pong", ...idOf(command), time: this.#parts.clock.micros() });
-        return undefined;
-      case "subscribe":
-        return this.#subscribe(command);
-      case "unsubscribe":
-        return this.#unsubscribe(command);
-      case "auth":
-        this.#sendError("invalid_token", "this gateway reads no tokens", command.id);
-        return undefined;
+  #execute(command: Command): Steps | Promise<void> | undefined {
+    if (command.op === "ping") {
+      this.#outbound.send({ op: "pong", ...idOf(command), time: this.#parts.clock.micros() });
+      return undefined;
     }
+    if (command.op === "auth") return this.#authenticate(command);
+    if (this.#identity.current)
+      return command.op === "subscribe" ? this.#subscribe(command) : this.#unsubscribe(command);
+    this.#sendError("not_authenticated", "a token is required first: send auth", command.id);
+    return undefined;
+  }
+
+  async #authenticate({ token, id }: Auth): Promise<void> {
+    const failure = await this.#identity.authenticate(token);
+    if (this.#outbound.isClosed) return;
+    const identity = this.#identity.current;
+    if (!failure && identity) {
+      const { subject = "", expires = null } = identity;
+      this.#outbound.send({ op: "authenticated", ...idOf({ id }), subject, expires });
+      return;
+    }
+    if (!failure) return;
+    const now = this.#parts.clock.millis();
+    if (failure.refused === "full") return this.close("tooMany", failure.message);
+    if (failure.refused === "unavailable") return this.#sendError("internal", failure.message, id);
+    if (!this.#bad.take(now, this.#parts.stalls.stalled(now)))
+      return this.close("notAuthenticated", "too many tokens that are not valid");
+    this.#sendError(failure.refused, failure.message, id);
   }
 
   /**
@@ -318,28 +396,40 @@ export class Session implements CommandOwner {
     for (;;) {
       this.#sendStatus();
       const { value, done } = granting.next();
-      this.#sendSubscribed(grant, value, command.id, !done);
+      this.#sendSubscribed(value, command.id, !done);
       if (done) return value.work;
       yield value.work;
     }
   }
 
   /** @param hasMore whether more parts of this answer follow */
-  #sendSubscribed(grant: Grant, { rows, rejected }: Granted, id: CommandId | undefined, hasMore: boolean): void {
-    const { symbols } = this.#parts.table;
-    const grants = rows.map((row): GrantedSymbol => [symbols[row], row]);
+  #sendSubscribed(granted: Granted, id: CommandId | undefined, hasMore: boolean): void {
+    const { grant, interval, rows, rejected } = granted;
+    const { table, delays } = this.#parts;
+    const { symbols } = table;
+    const grants = rows.map((row): GrantedSymbol => [symbols[row], delays.liveRowOf(row)]);
+    const delayOf = new Map<string, number>();
+    for (const row of rows) if (delays.delayOf(row) > 0) delayOf.set(symbols[row], delays.delayOf(row));
     const cut = splitParts<GrantedSymbol | Rejection>([...grants, ...rejected], (item) =>
-      isGranted(item) ? symbolBytes(item[0]) + HANDLE_BYTES : Buffer.byteLength(JSON.stringify(item)) + 1,
+      isGranted(item)
+        ? (symbolBytes(item[0]) + HANDLE_BYTES) * (delayOf.has(item[0]) ? 2 : 1)
+        : Buffer.byteLength(JSON.stringify(item)) + 1,
     );
     if (cut.length === 0 && !hasMore) cut.push([]);
     cut.forEach((part, index) => {
       const isFollowed = hasMore || index < cut.length - 1;
+      const granted = part.filter(isGranted);
+      const delayed = granted.flatMap(([symbol]): [string, number][] => {
+        const delay = delayOf.get(symbol);
+        return delay === undefined ? [] : [[symbol, delay]];
+      });
       this.#outbound.send({
         op: "subscribed",
         ...idOf({ id }),
-        interval: grant.interval,
+        interval,
         fields: [...grant.fields],
-        symbols: part.filter(isGranted),
+        symbols: granted,
+        ...(delayed.length > 0 && { delayed }),
         rejected: part.filter((item): item is Rejection => !isGranted(item)),
         ...(isFollowed && { more: true }),
       });
@@ -355,7 +445,7 @@ export class Session implements CommandOwner {
       const { value, done } = ending.next();
       if (!value && !command.symbols.includes("*"))
         this.#sendError("not_subscribed", "none of these symbols is subscribed to", command.id);
-      else this.#sendUnsubscribed(value?.symbols ?? [], command.id, !done);
+      else this.#sendUnsubscribed(value?.symbols ?? [], idOf(command), !done);
       const work = value?.work ?? 0;
       if (done) return work;
       yield work;
@@ -363,12 +453,18 @@ export class Session implements CommandOwner {
   }
 
   /** @param hasMore whether more parts of this answer follow */
-  #sendUnsubscribed(symbols: readonly string[], id: CommandId | undefined, hasMore: boolean): void {
+  #sendUnsubscribed(symbols: readonly string[], id: { id?: CommandId }, hasMore: boolean, reason?: EndReason): void {
     const cut = splitParts(symbols, symbolBytes);
     if (cut.length === 0 && !hasMore) cut.push([]);
     cut.forEach((part, index) => {
       const isFollowed = hasMore || index < cut.length - 1;
-      this.#outbound.send({ op: "unsubscribed", ...idOf({ id }), symbols: part, ...(isFollowed && { more: true }) });
+      this.#outbound.send({
+        op: "unsubscribed",
+        ...id,
+        symbols: part,
+        ...(isFollowed && { more: true }),
+        ...(reason && { reason }),
+      });
     });
   }
 

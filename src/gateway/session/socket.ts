@@ -1,4 +1,5 @@
 /** What a connection needs of its socket. */
+import type { Identity } from "../../identity/identity.ts";
 import type { Subprotocol } from "../../protocol/messages.ts";
 
 /** What the server keeps with a socket. */
@@ -8,6 +9,8 @@ export interface SocketData {
   readonly address: string;
   /** What the client calls itself; a stranger's text. */
   readonly agent: string;
+  /** By the token in the upgrade; undefined where there was none. */
+  readonly identity?: Identity | undefined;
 }
 
 /** A socket of uWebSockets.js, or one of a test. It must not be used once it has been ended. */

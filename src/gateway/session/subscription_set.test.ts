@@ -21,6 +21,12 @@ const GRANTS: Grant[] = [
 /** Symbols that a step handles: so few that most commands take several. */
 const STEP_SYMBOLS = 2;
 
+function createSet(bench: SessionBench): SubscriptionSet {
+  const set = new SubscriptionSet(bench.context, bench.outbound, MSGPACK);
+  set.visible.identity = bench.context.authority.anonymous;
+  return set;
+}
+
 function open(own = {}) {
   const bench = new SessionBench(
     "tickgate.v1.msgpack",
@@ -28,7 +34,7 @@ function open(own = {}) {
     own,
     (clock) => new CommandScheduler(clock, 0, STEP_SYMBOLS),
   );
-  return { bench, portfolio: new SubscriptionSet(bench.context, bench.outbound, MSGPACK) };
+  return { bench, portfolio: createSet(bench) };
 }
 
 /** All that a subscribe comes to. @param between is called between its steps */
@@ -216,7 +222,7 @@ test("a connection that awaits thousands leaves some to the others", () => {
   assert.equal(greedy.rows.length, 40, "half of them");
   assert.deepEqual([...new Set(greedy.rejected.map(({ code }) => code))], ["too_many_symbols"]);
   const names = Array.from({ length: 20 }, (_, index) => `M${index}`);
-  const modest = new SubscriptionSet(bench.context, bench.outbound, MSGPACK);
+  const modest = createSet(bench);
   assert.equal(subscribe(modest, names, GRANTS[1]).rows.length, 20, "as many as are left then");
   assert.equal(subscribe(modest, ["G0", "G1"], GRANTS[1]).rows.length, 2, "what is awaited already takes no row");
   assert.equal(subscribe(portfolio, ["G100"], GRANTS[1]).rows.length, 0);

@@ -1,29 +1,31 @@
 /**
- * All that one connection is subscribed to: a subscription for each interval and field list, and the patterns for
- * symbols that do not exist yet. A symbol is in one subscription at a time.
+ * All that one connection is subscribed to: the rows that it holds, and the patterns for symbols that do not exist yet.
+ * Its identity decides which symbols it may see, from which interval on, and how late.
  */
 import { isPattern, isSymbol } from "../../base/tick.ts";
-import type { BusReader } from "../../bus/bus.ts";
-import type { EncoderPool, TickEncoder } from "../../market/encoder.ts";
+import type { TickEncoder } from "../../market/encoder.ts";
 import type { TickFormat } from "../../market/format.ts";
 import { Prefixes, prefixOf } from "../../market/prefixes.ts";
 import { shown } from "../../protocol/command.ts";
 import type { Settings } from "../../settings/settings.ts";
 import type { BroadcastSink, Sink } from "../fanout/sink.ts";
-import { type RowSet, Subscription, type SubscriptionParts } from "../fanout/subscription.ts";
+import type { Subscription } from "../fanout/subscription.ts";
 import { AwaitedShare } from "./awaited_share.ts";
 import type { CommandScheduler } from "./command_scheduler.ts";
 import {
   type Ended,
-  emptyGrant,
+  emptyGranted,
   type Granted,
   NO_AWAITED,
   NO_MEMORY,
   NO_PATTERNS,
-  noRoom,
+  NOT_ENTITLED,
   type Refusal,
 } from "./grants.ts";
+import { HeldRows, type HeldRowsParts } from "./held_rows.ts";
 import { type Grant, PatternSet } from "./patterns.ts";
+import { type Review, review } from "./review.ts";
+import { VisibleRows, type VisibleRowsParts } from "./visible_rows.ts";
 import { batches, chunks, type Wanted } from "./wanted_rows.ts";
 
 /** What a pattern costs, in symbols: all patterns of the connection are compared with it. */
@@ -32,49 +34,54 @@ const PATTERN_WORK = 5;
 const CHECK_WORK = 0.1;
 
 /** What the subscription sets of all connections share. */
-export interface SubscriptionSetParts extends SubscriptionParts {
-  readonly settings: SubscriptionParts["settings"] & Pick<Settings, "maxAwaitedSymbols" | "maxSymbolsPerConnection">;
-  readonly bus: BusReader;
-  readonly encoders: EncoderPool;
+export interface SubscriptionSetParts extends HeldRowsParts, VisibleRowsParts {
+  readonly settings: HeldRowsParts["settings"] & Pick<Settings, "maxAwaitedSymbols" | "maxSymbolsPerConnection">;
   readonly commands: CommandScheduler;
 }
 
 export class SubscriptionSet {
   readonly #parts: SubscriptionSetParts;
-  readonly #sink: Sink & BroadcastSink;
-  readonly #format: TickFormat;
-  readonly #subscriptions = new Map<string, Subscription<TickEncoder>>();
   readonly #patterns = new PatternSet();
   /** How many of the table's known rows have been compared with the patterns. */
   #known = 0;
-  #count = 0;
-  #interval = Number.POSITIVE_INFINITY;
   readonly #awaitedShare: AwaitedShare;
+  readonly #visible: VisibleRows;
+  readonly #held: HeldRows;
 
   constructor(parts: SubscriptionSetParts, sink: Sink & BroadcastSink, format: TickFormat) {
     this.#parts = parts;
-    this.#sink = sink;
-    this.#format = format;
     this.#awaitedShare = new AwaitedShare(parts.table);
+    this.#visible = new VisibleRows(parts);
+    this.#held = new HeldRows(parts, this.#visible, sink, format);
+  }
+
+  /** Which rows show symbols to the client; its identity is set here. */
+  get visible(): VisibleRows {
+    return this.#visible;
   }
 
   /** Symbols held. */
   get count(): number {
-    return this.#count;
+    return this.#held.count;
   }
 
   /** The shortest interval of them, ms; infinite where there are none. */
   get interval(): number {
-    return this.#interval;
+    return this.#held.interval;
   }
 
   get subscriptions(): Iterable<Subscription<TickEncoder>> {
-    return this.#subscriptions.values();
+    return this.#held.subscriptions();
   }
 
   /** Whether symbols have appeared that have not been compared with the patterns. */
   get hasNewSymbols(): boolean {
     return this.#patterns.size > 0 && this.#known < this.#parts.table.knownCount;
+  }
+
+  /** The most symbols of the connection. */
+  get maxSymbols(): number {
+    return Math.min(this.#parts.settings.maxSymbolsPerConnection, this.#visible.maxSymbols);
   }
 
   /**
@@ -85,7 +92,7 @@ export class SubscriptionSet {
   *subscribe(texts: readonly string[], grant: Grant): Generator<Granted, Granted, void> {
     const { table } = this.#parts;
     const unique = new Set(texts);
-    let part = emptyGrant();
+    let part = emptyGranted(grant);
     this.#awaitedShare.reset();
     const prefixes = [...unique].filter(isPattern).map(prefixOf);
     const accepted: string[] = [];
@@ -95,7 +102,7 @@ export class SubscriptionSet {
     for (const chunk of chunks(asked, this.#stepSymbols)) {
       if (accepted.length > 0 || part.rejected.length > 0) {
         yield part;
-        part = emptyGrant();
+        part = emptyGranted(grant);
       }
       this.#wantPatterns(chunk, prefixes, grant, accepted, part);
     }
@@ -104,7 +111,8 @@ export class SubscriptionSet {
     const sorted = table.sortedKnown();
     const awaited = this.#awaitedOf(patterns);
     const isCovered = (symbol: string) => {
-      if (patterns.of(symbol) === undefined) return false;
+      // One that the client may not see is rejected, whether a pattern matches it or not.
+      if (patterns.of(symbol) === undefined || !this.#visible.accessTo(symbol)) return false;
       const row = table.rowOf(symbol);
       return row >= 0 && (table.hasTicked(row) || awaited.has(row));
     };
@@ -115,12 +123,18 @@ export class SubscriptionSet {
     for (const batch of batches(names, patterns, table.symbols, sorted, awaited, this.#stepSymbols)) {
       if (!isFirst) {
         yield part;
-        part = emptyGrant();
+        part = emptyGranted(grant);
       }
       isFirst = false;
-      if (batch instanceof Map) this.#move(batch, grant, part, refused);
-      else this.#subscribeNames(batch, grant, part, refused);
-      part.work += part.rows.length + (batch instanceof Map ? batch.size * CHECK_WORK : batch.length);
+      const isWanted = batch instanceof Map;
+      const others = isWanted
+        ? this.#subscribeMatches(batch, part, refused)
+        : this.#subscribeNames(batch, part, refused);
+      part.work += part.rows.length + (isWanted ? batch.size * CHECK_WORK : batch.length);
+      for (const other of others) {
+        yield part;
+        part = other;
+      }
     }
     return part;
   }
@@ -146,10 +160,10 @@ export class SubscriptionSet {
       for (const symbol of chunk) {
         if (patterns.of(symbol) !== undefined) continue;
         const row = table.rowOf(symbol);
-        if (row >= 0) rows.push(row);
+        rows.push(...this.#visible.rowsOf(symbol));
         // A known symbol has been compared with the patterns already; only one that is still to come needs an
-        // exception.
-        if (row < 0 || !table.hasTicked(row)) this.#patterns.unwant(symbol, true);
+        // exception, and one that the client may see only later.
+        if (row < 0 || !table.hasTicked(row) || !this.#visible.accessTo(symbol)) this.#patterns.unwant(symbol, true);
       }
       yield { symbols: [], work: chunk.length };
     }
@@ -162,18 +176,18 @@ export class SubscriptionSet {
         part = { symbols: [], work: 0 };
       }
       part.work += chunk.length;
-      this.#removeRows(new Set(chunk), (row) => {
+      this.#held.remove(new Set(chunk), (row) => {
         part.symbols.push(table.symbols[row]);
-        this.#releaseRow(row);
+        this.#held.release(row);
       });
-      this.#endEmpty();
+      this.#held.endEmpty();
       ended += part.symbols.length;
     }
     return ended === 0 && this.#patterns.size === before ? undefined : part;
   }
 
-  /** Compares some of the symbols that have appeared with the patterns. @returns what was granted, by grant */
-  matchNewSymbols(): Map<Grant, Granted> {
+  /** Compares some of the symbols that have appeared with the patterns. @returns what was granted */
+  matchNewSymbols(): readonly Granted[] {
     const { table } = this.#parts;
     const matched = new Map<Grant, Wanted>();
     const end = Math.min(table.knownCount, this.#known + this.#stepSymbols);
@@ -185,16 +199,25 @@ export class SubscriptionSet {
       if (rows) rows.set(row, `${rule.text}*`);
       else matched.set(rule.grant, new Map([[row, `${rule.text}*`]]));
     }
-    const granting = new Map<Grant, Granted>();
-    if (matched.size === 0) return granting;
-    for (const row of this.#rows()) for (const rows of matched.values()) rows.delete(row);
+    if (matched.size === 0) return [];
+    const held = new Set<string>();
+    for (const row of this.#held.rows()) held.add(table.symbols[row]);
+    const granted: Granted[] = [];
     for (const [grant, rows] of matched) {
-      if (rows.size === 0) continue;
-      const part = emptyGrant();
-      this.#move(rows, grant, part, new Set());
-      granting.set(grant, part);
+      for (const row of rows.keys()) if (held.has(table.symbols[row])) rows.delete(row);
+      const part = emptyGranted(grant);
+      granted.push(part, ...this.#subscribeMatches(rows, part, new Set()));
     }
-    return granting;
+    return granted.filter(({ rows, rejected }) => rows.length > 0 || rejected.length > 0);
+  }
+
+  /**
+   * The client's identity has changed: ends what it may not see any more, and moves what it may see in another way. In
+   * steps, as {@link subscribe}. Afterwards the patterns match what is newly allowed.
+   */
+  review(): Review {
+    this.#known = 0;
+    return review(this.#parts.table, this.#visible, this.#held, this.#stepSymbols);
   }
 
   /** Ends everything: the connection is closed. Nothing is sent any more; rows are released in steps. */
@@ -204,10 +227,10 @@ export class SubscriptionSet {
     this.#patterns.clear();
     this.#unfollowPatterns(before);
     const rows: number[] = [];
-    this.#removeRows({ size: this.#count, has: () => true }, (row) => rows.push(row));
-    this.#endEmpty();
+    this.#held.remove({ size: this.count, has: () => true }, (row) => rows.push(row));
+    this.#held.endEmpty();
     const step = () => {
-      for (const row of rows.splice(-commands.stepSymbols)) this.#releaseRow(row);
+      for (const row of rows.splice(-commands.stepSymbols)) this.#held.release(row);
       return rows.length > 0;
     };
     commands.addFirst({ step });
@@ -251,150 +274,106 @@ export class SubscriptionSet {
     const { table } = this.#parts;
     const rows = new Set<number>();
     if (patterns.list.length === 0 || table.awaitedRows === 0) return rows;
-    for (const row of this.#rows())
-      if (!table.hasTicked(row) && patterns.of(table.symbols[row]) !== undefined) rows.add(row);
+    for (const row of this.#held.rows())
+      if (!table.hasTicked(row) && patterns.of(table.symbols[row]) !== undefined)
+        rows.add(table.rowOf(table.symbols[row]));
     return rows;
   }
 
-  #subscribeNames(names: readonly string[], grant: Grant, part: Granted, refused: Set<string>): void {
-    const wanted: Wanted = new Map();
+  /** @returns what was granted at longer intervals than `part`'s */
+  #subscribeNames(names: readonly string[], part: Granted, refused: Set<string>): readonly Granted[] {
+    const wanted = new WantedByInterval(part.grant);
     const held: number[] = [];
     for (const text of names) {
       const refusal = this.#wantSymbol(text, wanted, held);
       // Cutting may leave half a character, which is no text on the wire.
       if (refusal) part.rejected.push({ symbol: text.slice(0, 64).toWellFormed(), ...refusal });
     }
-    this.#move(wanted, grant, part, refused);
-    for (const row of held) this.#parts.table.release(row);
+    const others = this.#move(wanted, part, refused);
+    for (const row of held) this.#visible.release(row);
+    return others;
+  }
+
+  /** Rows of known symbols that patterns match. @returns what was granted at longer intervals than `part`'s */
+  #subscribeMatches(matches: Wanted, part: Granted, refused: Set<string>): readonly Granted[] {
+    const { symbols } = this.#parts.table;
+    const wanted = new WantedByInterval(part.grant);
+    const held: number[] = [];
+    for (const [live, text] of matches) {
+      const access = this.#visible.accessTo(symbols[live]);
+      if (!access) continue;
+      const row = access.delay > 0 ? this.#visible.hold(symbols[live], access.delay) : live;
+      if (row >= 0) wanted.add(row, text, access.interval);
+      else if (!refused.has(text)) part.rejected.push({ symbol: text, ...NO_MEMORY });
+      if (row < 0) refused.add(text);
+      else if (row !== live) held.push(row);
+    }
+    const others = this.#move(wanted, part, refused);
+    for (const row of held) this.#visible.release(row);
+    return others;
+  }
+
+  #move(wanted: WantedByInterval, part: Granted, refused: Set<string>): readonly Granted[] {
+    const others: Granted[] = [];
+    for (const [interval, rows] of wanted.byInterval) {
+      const own = interval === part.interval ? part : emptyGranted(part.grant, interval);
+      this.#held.move(rows, own, this.maxSymbols, refused);
+      if (own !== part) others.push(own);
+      if (own !== part) own.work = own.rows.length;
+    }
+    return others;
   }
 
   /** Adds the held rows that patterns match to `rows`. */
   *#collectHeld(patterns: Prefixes, rows: number[]): Generator<Ended, void, void> {
     const { symbols } = this.#parts.table;
-    let looked = 0;
-    for (const row of this.#rows()) {
+    let checked = 0;
+    for (const row of this.#held.rows()) {
       if (patterns.of(symbols[row]) !== undefined) rows.push(row);
-      if (++looked % (this.#stepSymbols * 8) === 0) yield { symbols: [], work: this.#stepSymbols * 8 * CHECK_WORK };
+      if (++checked % (this.#stepSymbols * 8) === 0) yield { symbols: [], work: this.#stepSymbols * 8 * CHECK_WORK };
     }
   }
 
-  #wantSymbol(symbol: string, wanted: Wanted, held: number[]): Refusal | undefined {
+  #wantSymbol(symbol: string, wanted: WantedByInterval, held: number[]): Refusal | undefined {
     if (!isSymbol(symbol))
       return {
         code: "invalid_symbol",
         message: `${shown(symbol)} is not 1 to 64 of A-Z 0-9 . _ - : (or a prefix and *)`,
       };
-    const { table, settings, clock } = this.#parts;
+    // Before anything that depends on whether the symbol exists.
+    const access = this.#visible.accessTo(symbol);
+    if (!access) return NOT_ENTITLED;
+    const { table, settings } = this.#parts;
     const isNew = table.rowOf(symbol) < 0;
     const row =
-      isNew && this.#awaitedShare.isUsedUp(this.#rows(), settings.maxAwaitedSymbols)
+      isNew && this.#awaitedShare.isUsedUp(this.#held.rows(), settings.maxAwaitedSymbols)
         ? -1
-        : table.hold(symbol, settings.maxAwaitedSymbols, clock.micros());
-    if (row < 0) return NO_AWAITED;
+        : this.#visible.hold(symbol, access.delay, settings.maxAwaitedSymbols);
+    if (row < 0) return isNew ? NO_AWAITED : NO_MEMORY;
     if (isNew) this.#awaitedShare.add();
     held.push(row);
-    wanted.set(row, symbol);
+    wanted.add(row, symbol, access.interval);
     return undefined;
-  }
-
-  /**
-   * Moves rows into the grant's subscription, as many as there is room for, those that are held already first. Others
-   * are rejected by the text that named them.
-   * @param part gets the rows that were moved
-   * @param refused texts that have been rejected already because there was no room
-   */
-  #move(wanted: Wanted, grant: Grant, part: Granted, refused: Set<string>): void {
-    const { table, bus, counts, settings, scheduler, clock } = this.#parts;
-    const refuse = (text: string, refusal: Refusal) => {
-      if (refused.has(text)) return;
-      refused.add(text);
-      part.rejected.push({ symbol: text, ...refusal });
-    };
-    const moved = new Set<number>();
-    this.#removeRows(wanted, (row) => moved.add(row));
-    for (const [row, text] of wanted) {
-      if (moved.has(row)) continue;
-      if (this.#count + moved.size >= settings.maxSymbolsPerConnection) {
-        refuse(text, noRoom(settings.maxSymbolsPerConnection));
-        continue;
-      }
-      table.hold(table.symbols[row], Number.POSITIVE_INFINITY, clock.micros());
-      bus.follow(table.symbols[row]);
-      moved.add(row);
-    }
-    if (moved.size > 0) {
-      const subscription = this.#subscription(grant);
-      if (subscription.reserve(moved.size)) {
-        subscription.add(moved, clock.millis());
-        this.#count += moved.size;
-        counts.subscriptions += moved.size;
-        scheduler.scheduleNow(subscription);
-        for (const row of moved) part.rows.push(row);
-      } else {
-        for (const row of moved) {
-          refuse(wanted.get(row) as string, NO_MEMORY);
-          this.#releaseRow(row);
-        }
-      }
-    }
-    this.#endEmpty();
-  }
-
-  #subscription(grant: Grant): Subscription<TickEncoder> {
-    const key = `${grant.interval} ${grant.positions}`;
-    const found = this.#subscriptions.get(key);
-    if (found) return found;
-    const { encoders, clock } = this.#parts;
-    const encoder = encoders.acquire(this.#format, grant.positions);
-    // Its first flush would be in time now.
-    const subscription = new Subscription(this.#sink, this.#parts, grant.interval, encoder, clock.millis());
-    this.#subscriptions.set(key, subscription);
-    this.#interval = Math.min(this.#interval, grant.interval);
-    return subscription;
-  }
-
-  /**
-   * Removes rows from the subscriptions; they stay held and followed until {@link #releaseRow}.
-   * @param taken is called with each
-   */
-  #removeRows(rows: RowSet, taken: (row: number) => void): void {
-    if (rows.size === 0 || this.#count === 0) return;
-    const { counts, clock } = this.#parts;
-    const now = clock.millis();
-    for (const subscription of this.#subscriptions.values())
-      subscription.remove(rows, now, (row) => {
-        this.#count--;
-        counts.subscriptions--;
-        taken(row);
-      });
-  }
-
-  /** Closes the subscriptions that have no entries. */
-  #endEmpty(): void {
-    const { encoders, scheduler } = this.#parts;
-    for (const [key, subscription] of this.#subscriptions) {
-      if (subscription.count > 0) continue;
-      subscription.close();
-      scheduler.cancel(subscription);
-      encoders.release(subscription.encoder);
-      this.#subscriptions.delete(key);
-    }
-    this.#interval = Number.POSITIVE_INFINITY;
-    for (const { interval } of this.#subscriptions.values()) this.#interval = Math.min(this.#interval, interval);
-  }
-
-  #releaseRow(row: number): void {
-    this.#parts.bus.unfollow(this.#parts.table.symbols[row]);
-    this.#parts.table.release(row);
-  }
-
-  /** The rows of all subscriptions. */
-  *#rows(): Generator<number, void, void> {
-    for (const subscription of this.#subscriptions.values())
-      for (let index = 0; index < subscription.count; index++) yield subscription.rowAt(index);
   }
 
   #unfollowPatterns(before: number): void {
     for (let count = before; count > this.#patterns.wanted; count--) this.#parts.bus.unfollow();
+  }
+}
+
+/** Wanted rows by the interval that can be granted: the longer of the one that was asked for and the client's own. */
+class WantedByInterval {
+  readonly byInterval = new Map<number, Wanted>();
+  readonly #grant: Grant;
+
+  constructor(grant: Grant) {
+    this.#grant = grant;
+  }
+
+  add(row: number, text: string, interval: number): void {
+    const granted = Math.max(this.#grant.interval, interval);
+    const rows = this.byInterval.get(granted);
+    if (rows) rows.set(row, text);
+    else this.byInterval.set(granted, new Map([[row, text]]));
   }
 }

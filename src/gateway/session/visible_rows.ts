@@ -1,0 +1,66 @@
+/**
+ * The rows of the market table that show symbols to one client: it may see some symbols live, others late, and others
+ * not at all. A symbol has one live row, and one row for each delay.
+ */
+import type { Clock } from "../../base/clock.ts";
+import type { Access, Identity } from "../../identity/identity.ts";
+import type { GatewayTable } from "../../market/gateway_table.ts";
+import type { DelayedMarket } from "../delay/delayed_market.ts";
+
+const LIVE_ACCESS: Access = { interval: 0, delay: 0 };
+
+export interface VisibleRowsParts {
+  readonly table: GatewayTable;
+  readonly delays: DelayedMarket;
+  readonly clock: Clock;
+}
+
+export class VisibleRows {
+  /** Undefined: nothing is visible. */
+  identity: Identity | undefined;
+  readonly #parts: VisibleRowsParts;
+
+  constructor(parts: VisibleRowsParts) {
+    this.#parts = parts;
+  }
+
+  /** The most symbols that the client may hold, by its identity. */
+  get maxSymbols(): number {
+    return this.identity?.maxSymbols ?? 0;
+  }
+
+  /** How the client may see a symbol, whether that exists or not; undefined where it may not. */
+  accessTo(symbol: string): Access | undefined {
+    const entitlements = this.identity?.entitlements;
+    return entitlements?.allowsAll ? LIVE_ACCESS : entitlements?.decide("quote", symbol);
+  }
+
+  /**
+   * Holds the row of a symbol, as {@link GatewayTable.hold}.
+   * @returns the row, or -1 where there is no room for it
+   */
+  hold(symbol: string, delay: number, mostAwaited = Number.POSITIVE_INFINITY): number {
+    const { table, delays, clock } = this.#parts;
+    if (delay > 0) return delays.hold(symbol, delay, mostAwaited, clock.micros());
+    return table.hold(symbol, mostAwaited, clock.micros());
+  }
+
+  release(row: number): void {
+    const { table, delays } = this.#parts;
+    if (delays.delayOf(row) > 0) delays.release(row);
+    else table.release(row);
+  }
+
+  /** All rows of a symbol: a client holds one of them at most. */
+  *rowsOf(symbol: string): Generator<number, void, void> {
+    const { table, delays } = this.#parts;
+    const live = table.rowOf(symbol);
+    if (live < 0) return;
+    yield live;
+    yield* delays.rowsOf(live);
+  }
+
+  delayOf(row: number): number {
+    return this.#parts.delays.delayOf(row);
+  }
+}
