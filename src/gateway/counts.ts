@@ -16,7 +16,16 @@ import { SHED_REASONS, type ShedReason } from "./http/open_sockets.ts";
 export const STAGES = ["source", "feed", "bus", "interval", "server", "client", "network"] as const;
 
 /** Why upgrades are refused. */
-export const REFUSALS = ["draining", "handshake", "origin", "subprotocol", "connections", "address"] as const;
+export const REFUSALS = [
+  "draining",
+  "handshake",
+  "origin",
+  "subprotocol",
+  "connections",
+  "address",
+  "token",
+  "subject",
+] as const;
 export type Refusal = (typeof REFUSALS)[number];
 
 /** Ages of what has arrived at clients. */

@@ -5,12 +5,15 @@
 import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
 import type { BusReader } from "../bus/bus.ts";
+import type { Authority } from "../identity/identity.ts";
+import { OPEN_AUTHORITY } from "../identity/open_authority.ts";
 import type { EncoderPool } from "../market/encoder.ts";
 import type { GatewayTable } from "../market/gateway_table.ts";
 import type { Settings } from "../settings/settings.ts";
 import { createContext, type GatewayContext } from "./context.ts";
 import type { GatewayCounts } from "./counts.ts";
 import type { FlushScheduler } from "./fanout/flush_scheduler.ts";
+import type { Publish } from "./fanout/topic_index.ts";
 import { HealthWatch } from "./health_watch.ts";
 import { createApp, GatewayServer } from "./http/server.ts";
 import { Ingest } from "./ingest.ts";
@@ -39,16 +42,19 @@ export class Gateway {
   #listening = false;
   #draining = false;
 
-  constructor(settings: Settings, bus: BusReader, clock: Clock, log: Logger) {
+  /** @param authority verifies tokens, and says what clients may see */
+  constructor(settings: Settings, bus: BusReader, clock: Clock, log: Logger, authority: Authority = OPEN_AUTHORITY) {
     const app = createApp();
-    this.#context = createContext(settings, bus, clock, log, (topic, frame, isBinary) => {
+    const publish: Publish = (topic, frame, isBinary) => {
       app.publish(topic, frame, isBinary);
-    });
+    };
+    this.#context = createContext(settings, bus, clock, log, publish, authority);
     this.table = this.#context.table;
     this.counts = this.#context.counts;
     this.pacer = this.#context.scheduler;
     this.encoders = this.#context.encoders;
     this.#server = new GatewayServer(app, this.#context, (socket, id) => new Session(this.#context, socket, id));
+    authority.onChange(() => this.#reviewIdentities());
     this.#watch = new HealthWatch(this.#context.events);
     this.#maintenance = new Maintenance(this.#context, this.#server.sessions, (now) => this.#checkHealth(now));
   }
@@ -156,6 +162,14 @@ export class Gateway {
     this.#context.commands.stop();
     this.#server.close();
     this.#context.events.close();
+  }
+
+  /**
+   * What clients may see has changed: each session that this concerns is suspended in this turn of the event loop, and
+   * reviewed in steps.
+   */
+  #reviewIdentities(): void {
+    for (const session of [...this.#server.sessions]) session.reviewIdentity();
   }
 
   #checkHealth(now: number): void {

@@ -1,7 +1,7 @@
 /** Makes the authority that the settings ask for. */
 import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
-import { KEY_ALGORITHMS, SECRET_ALGORITHMS } from "../settings/identity_settings.ts";
+import { KEY_ALGORITHMS, SECRET_ALGORITHMS } from "../settings/jwt_algorithms.ts";
 import { UsageError } from "../settings/option.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Authority } from "./identity.ts";

@@ -1,4 +1,4 @@
-/** The tokens that have been revoked before their time: by subject, by token id, or all that were issued before a time. */
+/** Tokens that have been revoked: all of a subject, one by its id, or all that were issued before a time. */
 import type { Revocation } from "../bus/bus.ts";
 import type { TokenFacts } from "./token_verifier.ts";
 

@@ -1,21 +1,7 @@
 /** Settings of tokens, and of what clients may see. */
+import { KEY_ALGORITHMS, SECRET_ALGORITHMS } from "./jwt_algorithms.ts";
 import { boolean, choice, integer, list, text } from "./option.ts";
 import { GATEWAY, secret, setting } from "./setting.ts";
-
-/** The algorithms that a token may be signed with: those with a secret, and those with a pair of keys. */
-export const SECRET_ALGORITHMS = ["HS256", "HS384", "HS512"] as const;
-export const KEY_ALGORITHMS = [
-  "RS256",
-  "RS384",
-  "RS512",
-  "PS256",
-  "PS384",
-  "PS512",
-  "ES256",
-  "ES384",
-  "ES512",
-  "EdDSA",
-] as const;
 
 /** RFC 7518, section 3.2: the key of HS256 has at least as many bits as the hash. */
 const SECRET_BYTES = 32;

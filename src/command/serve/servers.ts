@@ -10,6 +10,7 @@ import { RunningFeed } from "../../feed/running.ts";
 import { parseFeeds } from "../../feed/spec.ts";
 import { Gateway } from "../../gateway/gateway.ts";
 import { planSockets } from "../../gateway/http/socket_plan.ts";
+import { createAuthority } from "../../identity/authority.ts";
 import { createLog } from "../../log/log.ts";
 import type { CommandLine } from "../../settings/command_line.ts";
 import { UsageError } from "../../settings/option.ts";
@@ -56,7 +57,8 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
   for (const name of line.unknownEnv) log.warn({ name }, "a name in the environment is no setting");
   const clock = new SystemClock();
   const bus = openBus(settings, clock, log);
-  const gateway = parts.gateway ? new Gateway(settings, bus.reader(), clock, log) : undefined;
+  const identity = parts.gateway ? createAuthority(settings, clock, log) : undefined;
+  const gateway = identity && new Gateway(settings, bus.reader(), clock, log, identity.authority);
   const feeds = specs.map((spec) => new RunningFeed(spec, settings, bus.writer(spec.name), clock, log));
 
   const unready = () => (gateway ? gateway.unready() : bus.unready());
@@ -74,6 +76,7 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
 
   const stop = async () => {
     gateway?.close();
+    identity?.close();
     await Promise.all(feeds.map((feed) => feed.close()));
     await bus.close();
     reporter.close();
@@ -84,6 +87,7 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
   try {
     // The admin port opens first: a process that reports "started" must answer health checks.
     const adminPort = link ? undefined : await admin.listen(settings.adminHost, settings.adminPort);
+    await identity?.start();
     const port = await gateway?.start(link !== undefined);
     for (const feed of feeds) feed.start();
     reporter.start();

@@ -24,6 +24,10 @@ export class DelayedMarket {
     return row;
   }
 
+  rowOf(_live: number, _delay: number): number {
+    return -1;
+  }
+
   rowsOf(_live: number): readonly number[] {
     return NONE;
   }

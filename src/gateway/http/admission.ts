@@ -74,6 +74,15 @@ export class HttpAdmission {
     });
   }
 
+  /** Answers what browsers ask before they send a request of another site's page that has a token. */
+  preflightHandler(): (res: HttpResponse, req: HttpRequest) => void {
+    return this.dataHandler((request) => {
+      const headers = { ...this.dataHeaders(request), ...PREFLIGHT };
+      // Not 204: that must not have the empty line of an empty body.
+      this.responses.send(request.res, { status: "200 OK", type: "text/plain", headers }, "");
+    });
+  }
+
   /** The headers of an answer with data: which pages may read it, and that no cache keeps it. */
   dataHeaders({ headers }: AdmittedRequest): Record<string, string> {
     const origin = headers.get("origin") ?? "";
@@ -119,4 +128,10 @@ export class HttpAdmission {
   }
 }
 
+/** What the pages of allowed origins may send; the answer is valid for ten minutes. */
+const PREFLIGHT = {
+  "Access-Control-Allow-Methods": "GET, HEAD",
+  "Access-Control-Allow-Headers": "Authorization",
+  "Access-Control-Max-Age": "600",
+};
 const NOT_STORED = { "Cache-Control": "no-store" };

@@ -39,6 +39,12 @@ export function offeredSubprotocols(headers: ReadonlyMap<string, string>): reado
   return offered.filter((name) => name !== "" && !name.startsWith(TOKEN));
 }
 
+/** The first token that a client offers as a subprotocol. */
+export function offeredToken(headers: ReadonlyMap<string, string>): string | undefined {
+  const offered = (headers.get("sec-websocket-protocol") ?? "").split(",").map((name) => name.trim());
+  return offered.find((name) => name.startsWith(TOKEN))?.slice(TOKEN.length);
+}
+
 /** The client's first subprotocol that the gateway supports; the default when it offers none. */
 export function chooseSubprotocol(offered: readonly string[]): Subprotocol | undefined {
   if (offered.length === 0) return SUBPROTOCOLS[0];

@@ -3,9 +3,11 @@
 import type { Clock } from "../../base/clock.ts";
 import { FIELD_COUNT, FIELDS, isPattern, STATES } from "../../base/tick.ts";
 import type { BusReader } from "../../bus/bus.ts";
+import type { Authority, Identity } from "../../identity/identity.ts";
 import type { GatewayTable } from "../../market/gateway_table.ts";
 import { prefixRange } from "../../market/symbol_index.ts";
 import type { Settings } from "../../settings/settings.ts";
+import { VisibleRows, type VisibleRowsParts } from "../session/visible_rows.ts";
 import type { AdmittedRequest, HttpAdmission } from "./admission.ts";
 import { RESPONSE_BYTES } from "./response_writer.ts";
 import { readSymbolQuery } from "./symbol_query.ts";
@@ -22,27 +24,35 @@ interface MarketQuery {
 }
 
 /** The parts of the gateway that answers use. */
-export interface MarketParts {
+export interface MarketParts extends VisibleRowsParts {
   readonly table: GatewayTable;
   readonly clock: Clock;
   readonly bus: BusReader;
+  readonly authority: Authority;
   readonly settings: Pick<Settings, "maxSymbolsPerConnection">;
 }
 
-/** Parses the query of a request, or returns what is wrong with it. */
-export type ReadQuery = (query: URLSearchParams, context: MarketParts) => MarketQuery | { readonly error: string };
+/** Parses the query of a request, or returns what is wrong with it. @param visible what the client may see */
+export type ReadQuery = (
+  query: URLSearchParams,
+  context: MarketParts,
+  visible: VisibleRows,
+) => MarketQuery | { readonly error: string };
 
 /** Answers a query of the market as soon as the bus knows the symbols. */
 export function answerMarket(
   request: AdmittedRequest,
   read: ReadQuery,
+  identity: Identity,
   context: MarketParts,
   admission: HttpAdmission,
 ): void {
   const { res, account } = request;
   const { responses: answers, budget } = admission;
   const headers = admission.dataHeaders(request);
-  const query = read(new URLSearchParams(request.query), context);
+  const visible = new VisibleRows(context);
+  visible.identity = identity;
+  const query = read(new URLSearchParams(request.query), context, visible);
   if ("error" in query) return answers.sendJson(res, { status: "400 Bad Request", headers }, query);
   const refused = budget.reserve(account, RESPONSE_BYTES);
   if (refused) return admission.refuse(request, refused);
@@ -64,6 +74,8 @@ export function answerMarket(
     }
     end();
     const head = { status: "200 OK", type: "application/json; charset=utf-8", headers };
+    // Meanwhile the policy may have changed.
+    visible.identity = context.authority.review(identity);
     if (known) return answers.stream(res, head, query.answer(), account, release);
     release();
     answers.sendJson(
@@ -80,12 +92,12 @@ export function answerMarket(
 }
 
 /** `GET /v1/symbols`: every symbol that has had a tick, in order; `?prefix=` for some of them. */
-export const readSymbols: ReadQuery = (query, { table, clock }) => ({
+export const readSymbols: ReadQuery = (query, { table, clock }, visible) => ({
   symbols: undefined,
   *answer() {
     yield `{"time":${clock.micros()},"symbols":[`;
     let separator = "";
-    for (const row of matching(table, query.get("prefix") ?? "")) {
+    for (const row of matching(table, visible, query.get("prefix") ?? "")) {
       yield `${separator}${JSON.stringify(table.symbols[row])}`;
       separator = ",";
     }
@@ -97,21 +109,24 @@ export const readSymbols: ReadQuery = (query, { table, clock }) => ({
  * `GET /v1/ticks?symbols=A,B`: the latest tick of each, which may be patterns too. Symbols that have had no tick are
  * listed as `unknown`.
  */
-export const readTicks: ReadQuery = (query, { table, clock, settings }) => {
+export const readTicks: ReadQuery = (query, { table, clock, settings }, visible) => {
   const asked = readSymbolQuery(query.get("symbols") ?? "", settings.maxSymbolsPerConnection);
   if ("error" in asked) return asked;
   const { texts } = asked;
   return {
-    symbols: texts.some(isPattern) ? undefined : texts,
+    // For the others there is nothing to wait.
+    symbols: texts.some(isPattern) ? undefined : texts.filter((text) => visible.accessTo(text)),
     *answer() {
       yield `{"time":${clock.micros()},"ticks":[`;
       const unknown: string[] = [];
       let separator = "";
       for (const text of texts) {
-        for (const row of isPattern(text) ? matching(table, text.slice(0, -1)) : [table.rowOf(text)]) {
-          if (row < 0 || !table.hasTicked(row)) unknown.push(text);
-          else if (isPattern(text) || !asked.isCovered(text)) {
-            yield separator + JSON.stringify(tickOf(table, row));
+        for (const live of isPattern(text) ? matching(table, visible, text.slice(0, -1)) : [table.rowOf(text)]) {
+          const row = live < 0 ? live : visible.rowOf(live);
+          if (row < 0 || !table.hasTicked(row)) {
+            if (!isPattern(text)) unknown.push(text);
+          } else if (isPattern(text) || !asked.isCovered(text)) {
+            yield separator + JSON.stringify(tickOf(table, row, visible.delayOf(row)));
             separator = ",";
           }
         }
@@ -121,19 +136,25 @@ export const readTicks: ReadQuery = (query, { table, clock, settings }) => {
   };
 };
 
-/** The rows of the symbols with a prefix, in order; symbols that are added later are not included. */
-function* matching(table: GatewayTable, prefix: string): Iterable<number> {
+/**
+ * The live rows of the symbols with a prefix that the client may see, in order; symbols that are added later are not
+ * included.
+ */
+function* matching(table: GatewayTable, visible: VisibleRows, prefix: string): Iterable<number> {
   const rows = table.sortedKnown();
-  const [from, to] = prefixRange(table.symbols, rows, prefix);
-  for (let index = from; index < to; index++) yield rows[index];
+  for (const visiblePrefix of visible.prefixesWithin(prefix)) {
+    const [from, to] = prefixRange(table.symbols, rows, visiblePrefix);
+    for (let index = from; index < to; index++) if (visible.accessTo(table.symbols[rows[index]])) yield rows[index];
+  }
 }
 
-function tickOf(table: GatewayTable, row: number): Record<string, unknown> {
+function tickOf(table: GatewayTable, row: number, delay: number): Record<string, unknown> {
   const tick: Record<string, unknown> = {
     symbol: table.symbols[row],
     seq: table.seq[row],
     eventTime: table.eventTime[row],
     state: STATES[table.state[row]],
+    ...(delay > 0 && { delay }),
   };
   for (let index = 0; index < FIELD_COUNT; index++) {
     const value = table.values[row * FIELD_COUNT + index];

@@ -4,71 +4,42 @@
  */
 import {
   App,
-  type HttpRequest,
-  type HttpResponse,
   type TemplatedApp,
   type us_listen_socket,
   us_listen_socket_close,
   us_socket_local_port,
 } from "uWebSockets.js";
 import type { Logger } from "pino";
-import { SUBPROTOCOLS, type Subprotocol } from "../../protocol/messages.ts";
 import { UsageError } from "../../settings/option.ts";
 import type { Settings } from "../../settings/settings.ts";
-import { countOne, type Refusal } from "../counts.ts";
 import type { Session } from "../session/session.ts";
-import type { Socket, SocketData } from "../session/socket.ts";
-import { addressKey, shortAgent, TrustedProxies } from "./address.ts";
-import { type AdmissionParts, type AdmittedRequest, HttpAdmission } from "./admission.ts";
-import { checkHandshake, chooseSubprotocol, offeredSubprotocols } from "./handshake.ts";
+import type { Socket } from "../session/socket.ts";
+import { TrustedProxies } from "./address.ts";
+import { type AdmittedRequest, HttpAdmission } from "./admission.ts";
+import { checkHandshake } from "./handshake.ts";
 import { answerMarket, type MarketParts, type ReadQuery, readSymbols, readTicks } from "./market_api.ts";
 import { OpenSockets } from "./open_sockets.ts";
-import { isOriginAllowed } from "./origin.ts";
-import { headersOf, type RequestHeaders, senderOf } from "./request_headers.ts";
+import { identifyRequest } from "./request_token.ts";
 import { readSite, serveSite } from "./site.ts";
 import { planSockets } from "./socket_plan.ts";
+import { type ServerSocketData, Upgrades, type UpgradesParts } from "./upgrades.ts";
 
 /** Whether other processes may listen on the same port. The binding exports these numbers, its types do not. */
 const SHARED_PORT = 0;
 const EXCLUSIVE_PORT = 1;
-/** The `Retry-After` of a refused client, seconds. */
-const RETRY_AFTER = 1;
 /**
  * The largest message that is received, as a multiple of the setting. A message above the setting gets a close frame;
  * one this much larger is cut off while it arrives, because its bytes would have to be buffered.
  */
 const REFUSED_MESSAGES = 8;
-/** The most characters of a client's origin that the answer repeats. */
-const SHOWN_LENGTH = 255;
-
-/** Why an upgrade is refused. */
-interface RefusedUpgrade {
-  readonly status: string;
-  readonly reason: Refusal;
-  readonly message: string;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-/** What the server keeps with a socket. */
-interface ServerSocketData extends SocketData {
-  session: Session | undefined;
-}
 
 /** What the server needs of the gateway. */
-export interface ServerParts extends AdmissionParts, MarketParts {
-  readonly settings: AdmissionParts["settings"] &
+export interface ServerParts extends UpgradesParts, MarketParts {
+  readonly settings: UpgradesParts["settings"] &
     MarketParts["settings"] &
     Pick<
       Settings,
-      | "heartbeat"
-      | "maxConnections"
-      | "maxConnectionsPerAddress"
-      | "maxMessageBytes"
-      | "maxUnreadBytes"
-      | "node"
-      | "origins"
-      | "trustedProxies"
-      | "watchlist"
+      "heartbeat" | "maxMessageBytes" | "maxUnreadBytes" | "node" | "origins" | "trustedProxies" | "watchlist"
     >;
   readonly log: Logger;
 }
@@ -82,13 +53,11 @@ export class GatewayServer {
   readonly #context: ServerParts;
   readonly #app: TemplatedApp;
   readonly #sessions = new Set<Session>();
-  /** By {@link addressKey}. */
-  readonly #perAddress = new Map<string, number>();
   readonly #proxies: TrustedProxies;
   readonly #sockets: OpenSockets;
   readonly #admission: HttpAdmission;
+  readonly #upgrades: Upgrades;
   #listening: us_listen_socket | undefined;
-  #draining = false;
   #nextSession = 1;
 
   /** @param createSession makes the session of a socket that has been opened */
@@ -106,6 +75,7 @@ export class GatewayServer {
       },
       now: () => context.clock.millis(),
     });
+    this.#upgrades = new Upgrades(context, this.#proxies, this.#sockets, this.#admission);
     this.#app = app;
     this.#serveWatchlist();
     const { responses: answers } = this.#admission;
@@ -118,7 +88,7 @@ export class GatewayServer {
         // Only for sockets that are closing: open ones are checked by pings.
         idleTimeout: Math.min(960, Math.ceil((heartbeat * 4) / 1_000 / 4) * 4 + 8),
         sendPingsAutomatically: false,
-        upgrade: (res, req, context) => this.#upgrade(res, req, context),
+        upgrade: (res, req, socketContext) => this.#upgrades.handle(res, req, socketContext),
         open: (socket) => {
           const session = createSession(socket, `${this.#context.settings.node}-${this.#nextSession++}`);
           socket.getUserData().session = session;
@@ -136,7 +106,7 @@ export class GatewayServer {
           session?.handleClose();
           if (session && this.#sessions.delete(session)) this.#context.counts.connections--;
           this.#sockets.countClose();
-          this.#releaseAddress(addressKey(address));
+          this.#upgrades.release(address);
         },
       })
       // Requests that reach this route have no key of the right length.
@@ -156,6 +126,8 @@ export class GatewayServer {
         "/v1/ticks",
         this.#admission.dataHandler((request) => this.#answerMarket(request, readTicks)),
       )
+      .options("/v1/symbols", this.#admission.preflightHandler())
+      .options("/v1/ticks", this.#admission.preflightHandler())
       .get(
         "/*",
         this.#admission.handler(({ res }) =>
@@ -201,13 +173,14 @@ export class GatewayServer {
    * @throws UsageError when the address cannot be listened on
    */
   async listen(host: string, port: number, shared: boolean): Promise<number> {
+    await this.#upgrades.start();
     this.#listening = await listen(this.#app, host, port, shared);
     return us_socket_local_port(this.#listening);
   }
 
   /** Refuses all further upgrades. */
   refuseUpgrades(): void {
-    this.#draining = true;
+    this.#upgrades.refuseAll();
   }
 
   /** Stops listening, and closes all sockets at once. */
@@ -215,6 +188,7 @@ export class GatewayServer {
     if (this.#listening) us_listen_socket_close(this.#listening);
     this.#listening = undefined;
     this.#app.close();
+    this.#upgrades.close();
     this.#admission.responses.close();
   }
 
@@ -229,80 +203,10 @@ export class GatewayServer {
     }
   }
 
-  #upgrade(res: HttpResponse, req: HttpRequest, context: Parameters<HttpResponse["upgrade"]>[4]): void {
-    const headers = headersOf(req);
-    const { peer, client } = senderOf(res, headers, this.#proxies);
-    const key = addressKey(client);
-    const offered = offeredSubprotocols(headers);
-    const subprotocol = chooseSubprotocol(offered);
-    const agent = shortAgent(headers.get("user-agent") ?? "");
-    const refusal = this.#refusal(headers, key, subprotocol);
-    if (refusal) {
-      countOne(this.#context.counts.refused, refusal.reason);
-      this.#logRefusal(refusal.reason, client, agent);
-      const retry: Record<string, string> = refusal.status.startsWith("503")
-        ? { "Retry-After": String(RETRY_AFTER) }
-        : {};
-      const head = { status: refusal.status, headers: { ...refusal.headers, ...retry } };
-      this.#admission.refuseUpgrade(res, head, { error: refusal.message }, key);
-      return;
-    }
-    this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);
-    this.#sockets.countUpgrade(peer);
-    res.upgrade<ServerSocketData>(
-      { subprotocol: subprotocol as Subprotocol, address: client, agent, session: undefined },
-      headers.get("sec-websocket-key") ?? "",
-      offered.length === 0 ? "" : (subprotocol as Subprotocol),
-      headers.get("sec-websocket-extensions") ?? "",
-      context,
-    );
-  }
-
-  /** The operator can raise a limit, so that is a warning; a client's mistake is information. */
-  #logRefusal(reason: Refusal, address: string, agent: string): void {
-    const level = reason === "connections" || reason === "address" ? "warn" : "info";
-    this.#context.events.write(level, { reason, address, agent }, "refusing a connection", reason);
-  }
-
-  /** @param key the client's address, in the form of {@link addressKey} */
-  #refusal(headers: RequestHeaders, key: string, subprotocol: Subprotocol | undefined): RefusedUpgrade | undefined {
-    const { origins, maxConnections, maxConnectionsPerAddress } = this.#context.settings;
-    if (this.#draining)
-      return { status: "503 Service Unavailable", reason: "draining", message: "this node is going; try another" };
-    const bad = checkHandshake(headers);
-    if (bad) return { ...bad, reason: "handshake" };
-    const origin = headers.get("origin") ?? "";
-    if (origin !== "" && !isOriginAllowed(origins, origin, headers.get("host") ?? ""))
-      return {
-        status: "403 Forbidden",
-        reason: "origin",
-        message: `the origin ${origin.slice(0, SHOWN_LENGTH)} is not allowed`,
-      };
-    if (!subprotocol)
-      return {
-        status: "400 Bad Request",
-        reason: "subprotocol",
-        message: `no subprotocol that is spoken here was offered; there are ${SUBPROTOCOLS.join(" and ")}`,
-      };
-    if (this.#sessions.size >= maxConnections)
-      return { status: "503 Service Unavailable", reason: "connections", message: "this node is full" };
-    if ((this.#perAddress.get(key) ?? 0) >= maxConnectionsPerAddress)
-      return {
-        status: "503 Service Unavailable",
-        reason: "address",
-        message: "too many connections from this address",
-      };
-    return undefined;
-  }
-
-  #releaseAddress(key: string): void {
-    const count = this.#perAddress.get(key) ?? 0;
-    if (count > 1) this.#perAddress.set(key, count - 1);
-    else this.#perAddress.delete(key);
-  }
-
   #answerMarket(request: AdmittedRequest, read: ReadQuery): void {
-    answerMarket(request, read, this.#context, this.#admission);
+    identifyRequest(request, this.#context, this.#admission, (identity) =>
+      answerMarket(request, read, identity, this.#context, this.#admission),
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Who is at the other end of one connection: by a token, or by the lack of one. It changes while the connection is open:
+ * Who is at the other end of one connection: by a token, or by the lack of one. It changes during the connection:
  * by a new token, when the token expires or is revoked, and with the policy.
  */
 import type { Clock } from "../../base/clock.ts";

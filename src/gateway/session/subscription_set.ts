@@ -120,7 +120,8 @@ export class SubscriptionSet {
     // A pattern or symbol for which there is no room is rejected once.
     const refused = new Set<string>();
     let isFirst = true;
-    for (const batch of batches(names, patterns, table.symbols, sorted, awaited, this.#stepSymbols)) {
+    const within = (prefix: string) => this.#visible.prefixesWithin(prefix);
+    for (const batch of batches(names, patterns, table.symbols, sorted, awaited, within, this.#stepSymbols)) {
       if (!isFirst) {
         yield part;
         part = emptyGranted(grant);

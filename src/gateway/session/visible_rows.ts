@@ -5,6 +5,7 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Access, Identity } from "../../identity/identity.ts";
 import type { GatewayTable } from "../../market/gateway_table.ts";
+import { Prefixes } from "../../market/prefixes.ts";
 import type { DelayedMarket } from "../delay/delayed_market.ts";
 
 const LIVE_ACCESS: Access = { interval: 0, delay: 0 };
@@ -58,6 +59,29 @@ export class VisibleRows {
     if (live < 0) return;
     yield live;
     yield* delays.rowsOf(live);
+  }
+
+  /** The row that shows a live row's symbol, or -1 where none does. */
+  rowOf(live: number): number {
+    const { table, delays } = this.#parts;
+    const access = this.accessTo(table.symbols[live]);
+    if (!access) return -1;
+    return access.delay > 0 ? delays.rowOf(live, access.delay) : live;
+  }
+
+  /**
+   * Prefixes that cover what is visible of the symbols with a prefix, in order, none within another. A search that
+   * keeps to them takes the same time whatever else there is.
+   */
+  prefixesWithin(prefix: string): readonly string[] {
+    const entitlements = this.identity?.entitlements;
+    if (entitlements?.allowsAll) return [prefix];
+    const within = new Set<string>();
+    for (const allowed of entitlements?.prefixes("quote") ?? []) {
+      if (allowed.startsWith(prefix)) within.add(allowed);
+      else if (prefix.startsWith(allowed)) within.add(prefix);
+    }
+    return [...new Prefixes([...within]).list].sort();
   }
 
   delayOf(row: number): number {

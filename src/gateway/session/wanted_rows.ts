@@ -16,6 +16,7 @@ export function* chunks<T>(list: readonly T[], size: number): Generator<readonly
  * @param symbols the market table's
  * @param sorted its known rows, ordered by symbol
  * @param awaited rows without a tick that patterns match as well
+ * @param within the prefixes to search for a pattern's prefix: only symbols that the client may see
  */
 export function* batches(
   names: readonly string[],
@@ -23,11 +24,12 @@ export function* batches(
   symbols: readonly string[],
   sorted: Int32Array,
   awaited: ReadonlySet<number>,
+  within: (prefix: string) => readonly string[],
   size: number,
 ): Generator<readonly string[] | Wanted, void, void> {
   yield* chunks(names, size);
   let wanted: Wanted = new Map();
-  for (const [row, prefix] of matches(patterns, symbols, sorted, awaited)) {
+  for (const [row, prefix] of matches(patterns, symbols, sorted, awaited, within)) {
     wanted.set(row, `${prefix}*`);
     if (wanted.size < size) continue;
     yield wanted;
@@ -41,10 +43,13 @@ function* matches(
   symbols: readonly string[],
   sorted: Int32Array,
   awaited: ReadonlySet<number>,
+  within: (prefix: string) => readonly string[],
 ): Generator<[row: number, prefix: string], void, void> {
   for (const row of awaited) yield [row, patterns.of(symbols[row]) as string];
   for (const prefix of patterns.list) {
-    const [from, to] = prefixRange(symbols, sorted, prefix);
-    for (let index = from; index < to; index++) yield [sorted[index], prefix];
+    for (const narrower of within(prefix)) {
+      const [from, to] = prefixRange(symbols, sorted, narrower);
+      for (let index = from; index < to; index++) yield [sorted[index], prefix];
+    }
   }
 }
