@@ -3,10 +3,13 @@
  * command has one. Only a trace changes anything, so it needs a POST.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { isSymbol } from "../base/tick.ts";
+import { TLS_CIPHERS, type TlsCertificate } from "../gateway/http/tls_certificate.ts";
 import type { TraceOutput, TraceRequest } from "../gateway/latency/tracer.ts";
 import { UsageError } from "../settings/option.ts";
+import type { Settings } from "../settings/settings.ts";
 import { AdminConnections, clientKey } from "./connections.ts";
 import { isCrossSite, isOwnHost } from "./request_guard.ts";
 import { PAGE_POLICY, PAGE_SCRIPT, statusPage } from "./status/page.ts";
@@ -39,11 +42,16 @@ const CHECK_TIME = 1_000;
 /** The largest head of a request, bytes: browsers send a tenth of it. */
 const HEAD_BYTES = 8_192;
 
+/** As the clients' port; a handshake may take as long as the head of a request. */
+const TLS_OPTIONS = { minVersion: "TLSv1.2", ciphers: TLS_CIPHERS, handshakeTimeout: HEAD_TIME } as const;
+
 const TEXT = "text/plain; charset=utf-8";
 const JSON_TYPE = "application/json; charset=utf-8";
 const HTML = "text/html; charset=utf-8";
 const NDJSON = "application/x-ndjson; charset=utf-8";
 const SCRIPT = "text/javascript; charset=utf-8";
+
+type AdminSettings = Pick<Settings, "adminNames">;
 
 export class AdminServer {
   readonly #server: Server;
@@ -52,8 +60,8 @@ export class AdminServer {
   readonly #connections = new AdminConnections();
   readonly #traces = new AdminTraces();
 
-  /** @param names host names that it answers to, besides IP addresses and localhost */
-  constructor(source: AdminSource, { adminNames }: { readonly adminNames: readonly string[] }) {
+  /** @param certificate without one it does not speak TLS */
+  constructor(source: AdminSource, { adminNames }: AdminSettings, certificate?: TlsCertificate) {
     this.#source = source;
     this.#names = adminNames.map((name) => name.toLowerCase());
     const options = {
@@ -63,8 +71,16 @@ export class AdminServer {
       connectionsCheckingInterval: CHECK_TIME,
       maxHeaderSize: HEAD_BYTES,
     };
-    this.#server = createServer(options, (request, response) => this.#begin(request, response));
+    const answer = (request: IncomingMessage, response: ServerResponse) => this.#begin(request, response);
+    if (certificate) {
+      const { cert, key } = certificate.pair;
+      const server = createTlsServer({ ...options, ...TLS_OPTIONS, cert, key }, answer);
+      certificate.onRenewal((pair) => server.setSecureContext({ ...TLS_OPTIONS, cert: pair.cert, key: pair.key }));
+      this.#server = server;
+    } else this.#server = createServer(options, answer);
+    // With TLS these are the sockets below it: also those whose handshake is not over.
     this.#server.on("connection", (socket) => this.#connections.add(socket));
+    this.#server.on("secureConnection", (socket) => this.#connections.secure(socket));
   }
 
   /**

@@ -12,7 +12,9 @@ import { createContext, type GatewayContext } from "./context.ts";
 import type { GatewayCounts } from "./counts.ts";
 import type { FlushScheduler } from "./fanout/flush_scheduler.ts";
 import { HealthWatch } from "./health_watch.ts";
-import { createApp, GatewayServer } from "./http/server.ts";
+import { GatewayServer } from "./http/server.ts";
+import { createApps } from "./http/tls_apps.ts";
+import type { TlsCertificate } from "./http/tls_certificate.ts";
 import { Ingest } from "./ingest.ts";
 import { MOST_TRACES, type TraceOutput, type TraceRequest } from "./latency/tracer.ts";
 import { Maintenance } from "./maintenance.ts";
@@ -39,16 +41,17 @@ export class Gateway {
   #listening = false;
   #draining = false;
 
-  constructor(settings: Settings, bus: BusReader, clock: Clock, log: Logger) {
-    const app = createApp();
+  /** @param certificate of the clients' port; without one it does not speak TLS */
+  constructor(settings: Settings, bus: BusReader, clock: Clock, log: Logger, certificate?: TlsCertificate) {
+    const apps = createApps(certificate);
     this.#context = createContext(settings, bus, clock, log, (topic, frame, isBinary) => {
-      app.publish(topic, frame, isBinary);
+      apps.publish(topic, frame, isBinary);
     });
     this.table = this.#context.table;
     this.counts = this.#context.counts;
     this.pacer = this.#context.scheduler;
     this.encoders = this.#context.encoders;
-    this.#server = new GatewayServer(app, this.#context, (socket, id) => new Session(this.#context, socket, id));
+    this.#server = new GatewayServer(apps, this.#context, (socket, id) => new Session(this.#context, socket, id));
     this.#watch = new HealthWatch(this.#context.events);
     this.#maintenance = new Maintenance(this.#context, this.#server.sessions, (now) => this.#checkHealth(now));
   }

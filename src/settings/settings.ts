@@ -12,11 +12,13 @@ import { LOG_SETTINGS } from "./log_settings.ts";
 import { PROCESS_SETTINGS } from "./process_settings.ts";
 import { SERVER_SETTINGS } from "./server_settings.ts";
 import type { CommandName, Setting } from "./setting.ts";
+import { TLS_SETTINGS } from "./tls_settings.ts";
 import { TOOL_SETTINGS } from "./tool_settings.ts";
 
 /** All settings, by the name that the code uses. */
 export const SETTINGS = {
   ...SERVER_SETTINGS,
+  ...TLS_SETTINGS,
   ...CONNECTION_SETTINGS,
   ...IDENTITY_SETTINGS,
   ...LIMIT_SETTINGS,

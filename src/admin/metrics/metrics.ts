@@ -4,12 +4,14 @@
 import type { Bus } from "../../bus/open.ts";
 import type { RunningFeed } from "../../feed/running.ts";
 import type { Gateway } from "../../gateway/gateway.ts";
+import type { TlsCertificate } from "../../gateway/http/tls_certificate.ts";
 import type { Settings } from "../../settings/settings.ts";
 import { showHeard, showRedis, showWriters } from "./bus.ts";
 import { showFeeds } from "./feeds.ts";
 import { showGateway } from "./gateway.ts";
 import { Page } from "./page.ts";
 import { showProcess } from "./process.ts";
+import { showCertificate } from "./tls.ts";
 
 /** The response with a page. */
 export interface MetricsPage {
@@ -22,6 +24,7 @@ export interface MetricsParts {
   readonly settings: Settings;
   readonly bus: Bus;
   readonly gateway: Gateway | undefined;
+  readonly certificate: TlsCertificate | undefined;
   readonly feeds: readonly RunningFeed[];
   /** Why the process is not ready, or undefined when it is. */
   unready(): string | undefined;
@@ -32,9 +35,10 @@ export interface MetricsParts {
 /** @returns a function that creates the page */
 export function createMetrics(parts: MetricsParts): () => Promise<MetricsPage> {
   if (!parts.settings.metrics) return async () => NO_METRICS;
-  const { bus, gateway, feeds } = parts;
+  const { bus, certificate, gateway, feeds } = parts;
   const page = new Page(parts.labels);
   showProcess(page, () => parts.unready());
+  showCertificate(page, certificate);
   if (gateway) {
     showGateway(page, gateway, bus, parts.settings.maxConnections);
     showHeard(page, bus);

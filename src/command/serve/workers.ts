@@ -12,7 +12,8 @@ import { mergeReports, type NodeHead } from "../../admin/status/merge.ts";
 import { type NodeReport, REPORT_VERSION } from "../../admin/status/report.ts";
 import { Backoff } from "../../base/backoff.ts";
 import { VERSION } from "../../base/version.ts";
-import { freePort } from "../../gateway/http/server.ts";
+import { freePort } from "../../gateway/http/listen.ts";
+import { openCertificate } from "../../gateway/http/tls_certificate.ts";
 import type { TraceOutput, TraceRequest } from "../../gateway/latency/tracer.ts";
 import { createLog } from "../../log/log.ts";
 import type { CommandLine } from "../../settings/command_line.ts";
@@ -49,7 +50,9 @@ export async function runWorkers(line: CommandLine): Promise<void> {
   const log = createLog(settings);
   endOnFault(log);
   const supervisor = new Supervisor(settings, await freePort(settings.host, settings.port), log);
-  const admin = new AdminServer(supervisor, settings);
+  const certificate = openCertificate(settings, log);
+  const admin = new AdminServer(supervisor, settings, certificate);
+  certificate?.watch();
   const adminPort = await admin.listen(settings.adminHost, settings.adminPort);
   const signalled = untilSignal(log);
   supervisor.start();
@@ -58,6 +61,7 @@ export async function runWorkers(line: CommandLine): Promise<void> {
   const exitCode = await Promise.race([signalled, supervisor.failed]);
   await supervisor.stop();
   admin.close();
+  certificate?.close();
   if (typeof exitCode === "number") process.exitCode = exitCode;
 }
 
@@ -110,14 +114,15 @@ class Supervisor implements AdminSource {
   }
 
   announce(adminPort: number): void {
-    const { host, adminHost, workers, watchlist } = this.#settings;
+    const { host, adminHost, tlsCert, workers, watchlist } = this.#settings;
+    const s = tlsCert === "" ? "" : "s";
     const lines = [
       `Tickgate is running with ${workers} workers.`,
       "",
-      ...(watchlist ? [`  page     http://${host}:${this.#port}/`] : []),
-      `  stream   ws://${host}:${this.#port}/v1/stream`,
-      `  metrics  http://${adminHost}:${adminPort}/metrics`,
-      `  status   http://${adminHost}:${adminPort}/status`,
+      ...(watchlist ? [`  page     http${s}://${host}:${this.#port}/`] : []),
+      `  stream   ws${s}://${host}:${this.#port}/v1/stream`,
+      `  metrics  http${s}://${adminHost}:${adminPort}/metrics`,
+      `  status   http${s}://${adminHost}:${adminPort}/status`,
     ];
     announce(lines);
   }
