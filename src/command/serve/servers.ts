@@ -1,5 +1,6 @@
 /** The server commands `all`, `gateway` and `feed`: each runs some of the same parts. */
 
+import { AdminAccess } from "../../admin/access.ts";
 import { createMetrics } from "../../admin/metrics/metrics.ts";
 import { AdminServer, type AdminSource } from "../../admin/server.ts";
 import { Reporter } from "../../admin/status/reporter.ts";
@@ -12,6 +13,7 @@ import { Gateway } from "../../gateway/gateway.ts";
 import { planSockets } from "../../gateway/http/socket_plan.ts";
 import { openCertificate } from "../../gateway/http/tls_certificate.ts";
 import { createLog } from "../../log/log.ts";
+import { RateLimitedLog } from "../../log/rate_limited_log.ts";
 import type { CommandLine } from "../../settings/command_line.ts";
 import { UsageError } from "../../settings/option.ts";
 import { SETTINGS, type Settings } from "../../settings/settings.ts";
@@ -57,13 +59,15 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
   for (const name of line.unknownEnv) log.warn({ name }, "a name in the environment is no setting");
   const certificate = openCertificate(settings, log);
   const clock = new SystemClock();
+  const events = new RateLimitedLog(log, clock);
+  const access = new AdminAccess(settings, events);
   const bus = openBus(settings, clock, log);
   const gateway = parts.gateway ? new Gateway(settings, bus.reader(), clock, log, certificate) : undefined;
   const feeds = specs.map((spec) => new RunningFeed(spec, settings, bus.writer(spec.name), clock, log));
 
   const unready = () => (gateway ? gateway.unready() : bus.unready());
   const labels: Record<string, string> = worker === undefined ? {} : { worker: String(worker) };
-  const metrics = createMetrics({ settings, bus, certificate, gateway, feeds, unready, labels });
+  const metrics = createMetrics({ settings, access, bus, certificate, gateway, feeds, unready, labels });
   const reporter = new Reporter({ node: settings.node, clock, certificate, gateway, feeds, bus, unready });
   const source: AdminSource = {
     unready,
@@ -72,7 +76,7 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
     ...(gateway && { trace: async (request, output) => gateway.trace(request, output) }),
   };
   const link = worker === undefined ? undefined : new WorkerLink(source);
-  const admin = new AdminServer(source, settings, link ? undefined : certificate);
+  const admin = new AdminServer(source, settings.adminNames, access, link ? undefined : certificate);
 
   const stop = async () => {
     certificate?.close();
@@ -81,6 +85,8 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
     await bus.close();
     reporter.close();
     admin.close();
+    access.close();
+    events.close();
     link?.close();
   };
   const ended = link ? link.untilStop() : untilSignal(log);
@@ -91,6 +97,7 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
     for (const feed of feeds) feed.start();
     reporter.start();
     certificate?.watch();
+    access.watch();
     if (link) link.listening();
     else announce(startMessage({ settings, port, adminPort, feeds: specs.map((spec) => spec.text) }));
     log.info({ version: VERSION, port, adminPort, feeds: specs.map((spec) => spec.name) }, "started");
