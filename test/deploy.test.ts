@@ -159,6 +159,23 @@ test("Redis has a password, the one of all that go there, and compose says what 
   assert.match(read(".dockerignore"), /^\*$/m);
 });
 
+test("Prometheus has the token of every admin port, which is in no file of the project", () => {
+  const path = (compose as { secrets?: Record<string, { file: string }> }).secrets?.["admin-token"].file;
+  assert.equal(path, "./.admin-token");
+  assert.match(read(".gitignore"), /^\.admin-token$/m);
+  const inside = "/run/secrets/admin-token";
+  for (const [name, service] of [...gateways, ...feeds, ["prometheus", compose.services.prometheus] as const]) {
+    assert.deepEqual((service as { secrets?: string[] }).secrets, ["admin-token"], name);
+    if (name !== "prometheus") assert.equal(environmentOf(service).TICKGATE_ADMIN_TOKEN_FILE, inside);
+  }
+  interface Job {
+    readonly job_name: string;
+    readonly authorization?: { readonly credentials_file: string };
+  }
+  for (const { job_name, authorization } of readYaml<{ scrape_configs: Job[] }>("config/prometheus.yml").scrape_configs)
+    assert.equal(authorization?.credentials_file, job_name === "haproxy" ? undefined : inside, job_name);
+});
+
 test("the command of Redis lets nobody in without the password, and its health check says whether it answers", async (t) => {
   const { command = [], healthcheck, user } = compose.services.redis;
   const [port] = portsOf("redis");

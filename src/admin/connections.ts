@@ -28,6 +28,14 @@ export class AdminConnections {
     if (this.#connections.size > MOST_CONNECTIONS) this.#chooseVictim(socket)?.destroy();
   }
 
+  /** A connection's handshake is over: from now on it is this socket, which has the address of the one below it. */
+  secure(secured: Socket): void {
+    for (const socket of this.#connections.keys())
+      if (socket.remotePort === secured.remotePort && socket.remoteAddress === secured.remoteAddress)
+        this.#connections.delete(socket);
+    this.add(secured);
+  }
+
   /**
    * Begins a request.
    * @returns whether it may be answered: one at a time, because Node begins all requests of a connection at once

@@ -3,10 +3,13 @@
  * command has one. Only a trace changes anything, so it needs a POST.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { isSymbol } from "../base/tick.ts";
+import { TLS_CIPHERS, type TlsCertificate, type TlsPair } from "../gateway/http/tls_certificate.ts";
 import type { TraceOutput, TraceRequest } from "../gateway/latency/tracer.ts";
 import { UsageError } from "../settings/option.ts";
+import type { AdminAccess } from "./access.ts";
 import { AdminConnections, clientKey } from "./connections.ts";
 import { isCrossSite, isOwnHost } from "./request_guard.ts";
 import { PAGE_POLICY, PAGE_SCRIPT, statusPage } from "./status/page.ts";
@@ -39,6 +42,14 @@ const CHECK_TIME = 1_000;
 /** The largest head of a request, bytes: browsers send a tenth of it. */
 const HEAD_BYTES = 8_192;
 
+/** As the clients' port; a handshake may take as long as the head of a request. */
+const TLS_OPTIONS = { minVersion: "TLSv1.2", ciphers: TLS_CIPHERS, handshakeTimeout: HEAD_TIME } as const;
+
+/** A browser asks for user and password: any user, with the token as the password. Programs send it as a Bearer. */
+const CHALLENGE = 'Basic realm="Tickgate admin port: the token is the password", charset="UTF-8"';
+/** Seconds. */
+const RETRY_AFTER = "10";
+
 const TEXT = "text/plain; charset=utf-8";
 const JSON_TYPE = "application/json; charset=utf-8";
 const HTML = "text/html; charset=utf-8";
@@ -48,12 +59,17 @@ const SCRIPT = "text/javascript; charset=utf-8";
 export class AdminServer {
   readonly #server: Server;
   readonly #source: AdminSource;
+  readonly #access: AdminAccess;
   readonly #names: readonly string[];
   readonly #connections = new AdminConnections();
   readonly #traces = new AdminTraces();
 
-  /** @param names host names that it answers to, besides IP addresses and localhost */
-  constructor(source: AdminSource, { adminNames }: { readonly adminNames: readonly string[] }) {
+  /**
+   * @param adminNames host names that it answers to, besides IP addresses and localhost
+   * @param certificate without one it does not speak TLS
+   */
+  constructor(source: AdminSource, adminNames: readonly string[], access: AdminAccess, certificate?: TlsCertificate) {
+    this.#access = access;
     this.#source = source;
     this.#names = adminNames.map((name) => name.toLowerCase());
     const options = {
@@ -63,8 +79,18 @@ export class AdminServer {
       connectionsCheckingInterval: CHECK_TIME,
       maxHeaderSize: HEAD_BYTES,
     };
-    this.#server = createServer(options, (request, response) => this.#begin(request, response));
+    const answer = (request: IncomingMessage, response: ServerResponse) => this.#begin(request, response);
+    if (certificate) {
+      // A client without a certificate may have a token, or ask for its health.
+      const ca = access.clientCa;
+      const tls = { ...TLS_OPTIONS, ...(ca !== undefined && { ca, requestCert: true, rejectUnauthorized: false }) };
+      const server = createTlsServer({ ...options, ...tls, ...pemOf(certificate.pair) }, answer);
+      certificate.onRenewal((pair) => server.setSecureContext({ ...tls, ...pemOf(pair) }));
+      this.#server = server;
+    } else this.#server = createServer(options, answer);
+    // With TLS these are the sockets below it: also those whose handshake is not over.
     this.#server.on("connection", (socket) => this.#connections.add(socket));
+    this.#server.on("secureConnection", (socket) => this.#connections.secure(socket));
   }
 
   /**
@@ -103,10 +129,12 @@ export class AdminServer {
     const { headers, method } = request;
     const [path, query] = (request.url ?? "").split("?");
     const isOwn = isOwnHost(headers.host, this.#names);
-    // Balancers may use any host name; they can read only health.
+    // Balancers may use any host name, and need no token; they can read only health.
     const isHealth = path === "/healthz" || path === "/readyz";
     if (!isOwn && !isHealth)
       return answer(response, 403, TEXT, "this name is not listed: --admin-name, or use the address\n");
+    const isGranted = isHealth || this.#isGranted(request, response);
+    if (!isGranted) return;
     const isTrace = path === "/trace";
     if (isTrace ? method !== "POST" : method !== "GET" && method !== "HEAD") {
       response.setHeader("Allow", isTrace ? "POST" : "GET, HEAD");
@@ -117,7 +145,9 @@ export class AdminServer {
         return answer(response, 200, TEXT, "ok\n");
       case "/readyz": {
         const reason = this.#source.unready();
-        return answer(response, reason === undefined ? 200 : 503, TEXT, `${shown(reason, isOwn)}\n`);
+        // The reason is for those who may read the rest.
+        const isShown = isOwn && (reason === undefined || this.#access.isGranted(request));
+        return answer(response, reason === undefined ? 200 : 503, TEXT, `${shown(reason, isShown)}\n`);
       }
       case "/metrics": {
         const { body, contentType } = await this.#source.metrics();
@@ -143,6 +173,24 @@ export class AdminServer {
           "there are /status, /status.json, /metrics, /healthz and /readyz, and POST /trace?symbol=\n",
         );
     }
+  }
+
+  /** Answers a request that is not granted. */
+  #isGranted(request: IncomingMessage, response: ServerResponse): boolean {
+    const access = this.#access.check(request, performance.now());
+    if (access === "granted") return true;
+    // Node reads no further request from a connection whose response is the last one.
+    response.setHeader("Connection", "close");
+    if (access === "refused") response.setHeader("WWW-Authenticate", CHALLENGE);
+    else response.setHeader("Retry-After", RETRY_AFTER);
+    const isFirst = access === "refused";
+    answer(
+      response,
+      isFirst ? 401 : 429,
+      TEXT,
+      isFirst ? "a token is needed\n" : "too many requests without a token\n",
+    );
+    return false;
   }
 
   /** Sends one JSON object a line, until the client closes the connection. */
@@ -193,10 +241,14 @@ export class AdminServer {
   }
 }
 
-/** Why a process is not ready; without the reason for requests under an unknown host name. */
-function shown(unready: string | undefined, isOwn: boolean): string {
+function pemOf({ cert, key }: TlsPair): { cert: string; key: string } {
+  return { cert, key };
+}
+
+/** Why a process is not ready; the reason only for those who may read the rest. */
+function shown(unready: string | undefined, isShown: boolean): string {
   if (unready === undefined) return "ready";
-  return isOwn ? unready : "not ready";
+  return isShown ? unready : "not ready";
 }
 
 /** Rounds numbers to a thousandth, the precision of the measurements. Times are whole numbers, and too large for it. */

@@ -15,7 +15,9 @@ import type { GatewayCounts } from "./counts.ts";
 import type { FlushScheduler } from "./fanout/flush_scheduler.ts";
 import type { Publish } from "./fanout/topic_index.ts";
 import { HealthWatch } from "./health_watch.ts";
-import { createApp, GatewayServer } from "./http/server.ts";
+import { GatewayServer } from "./http/server.ts";
+import { createApps } from "./http/tls_apps.ts";
+import type { TlsCertificate } from "./http/tls_certificate.ts";
 import { Ingest } from "./ingest.ts";
 import { MOST_TRACES, type TraceOutput, type TraceRequest } from "./latency/tracer.ts";
 import { Maintenance } from "./maintenance.ts";
@@ -42,18 +44,28 @@ export class Gateway {
   #listening = false;
   #draining = false;
 
-  /** @param authority verifies tokens, and says what clients may see */
-  constructor(settings: Settings, bus: BusReader, clock: Clock, log: Logger, authority: Authority = OPEN_AUTHORITY) {
-    const app = createApp();
+  /**
+   * @param authority verifies tokens, and says what clients may see
+   * @param certificate of the clients' port; without one it does not speak TLS
+   */
+  constructor(
+    settings: Settings,
+    bus: BusReader,
+    clock: Clock,
+    log: Logger,
+    authority: Authority = OPEN_AUTHORITY,
+    certificate?: TlsCertificate,
+  ) {
+    const apps = createApps(certificate);
     const publish: Publish = (topic, frame, isBinary) => {
-      app.publish(topic, frame, isBinary);
+      apps.publish(topic, frame, isBinary);
     };
     this.#context = createContext(settings, bus, clock, log, publish, authority);
     this.table = this.#context.table;
     this.counts = this.#context.counts;
     this.pacer = this.#context.scheduler;
     this.encoders = this.#context.encoders;
-    this.#server = new GatewayServer(app, this.#context, (socket, id) => new Session(this.#context, socket, id));
+    this.#server = new GatewayServer(apps, this.#context, (socket, id) => new Session(this.#context, socket, id));
     authority.onChange(() => this.#reviewIdentities());
     this.#watch = new HealthWatch(this.#context.events);
     this.#maintenance = new Maintenance(this.#context, this.#server.sessions, (now) => this.#checkHealth(now));

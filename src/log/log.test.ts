@@ -11,6 +11,7 @@ const SETTINGS_OF_LOG: LogSettings = {
   node: "gateway1",
   redisUrl: "redis://:hunter2@10.0.0.1:6379",
   redisPassword: "correct horse",
+  adminToken: [],
   jwtSecret: "",
 };
 

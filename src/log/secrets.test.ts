@@ -27,6 +27,7 @@ test("what the settings hold as secrets is hidden wherever it stands, as it was 
   const remove = secretsRemover({
     redisUrl: "redis+sentinel://app:hun%2Fter2@a:1/m?sentinel-password=s3ntinel",
     redisPassword: 'quo"ted',
+    adminToken: [],
     jwtSecret: "signed with this",
   });
   for (const secret of ["hun/ter2", "hun%2Fter2", "s3ntinel", 'quo"ted', "signed with this"])
@@ -47,6 +48,7 @@ test("whatever a password is made of, it is hidden as it was written, as it is m
               ? `redis+sentinel://h:1/m?sentinel-password=${encoded}`
               : "redis://h:1",
         redisPassword: from === "setting" ? text : "",
+        adminToken: [],
         jwtSecret: from === "token" ? text : "",
       };
       const remove = secretsRemover(settings);
@@ -62,6 +64,12 @@ function encodes(text: string): boolean {
 }
 
 test("without secrets nothing is hidden; short ones are left", () => {
-  assert.equal(secretsRemover({ redisUrl: "redis://a:1", redisPassword: "", jwtSecret: "" })("a:1 b"), "a:1 b");
-  assert.equal(secretsRemover({ redisUrl: "", redisPassword: "abc", jwtSecret: "" })("abc def"), "abc def");
+  assert.equal(
+    secretsRemover({ redisUrl: "redis://a:1", redisPassword: "", adminToken: [], jwtSecret: "" })("a:1 b"),
+    "a:1 b",
+  );
+  assert.equal(
+    secretsRemover({ redisUrl: "", redisPassword: "abc", adminToken: [], jwtSecret: "" })("abc def"),
+    "abc def",
+  );
 });

@@ -2,7 +2,7 @@
 import type { Settings } from "../settings/settings.ts";
 
 /** The settings that hold secrets. */
-export type SecretSettings = Pick<Settings, "jwtSecret" | "redisPassword" | "redisUrl">;
+export type SecretSettings = Pick<Settings, "adminToken" | "jwtSecret" | "redisPassword" | "redisUrl">;
 
 /** The replacement of a secret. */
 const HIDDEN = "***";
@@ -42,11 +42,17 @@ export function secretsRemover(settings: SecretSettings): (text: string) => stri
   };
 }
 
-function secretsOf({ redisUrl, redisPassword, jwtSecret }: SecretSettings): string[] {
+function secretsOf({ redisUrl, redisPassword, jwtSecret, adminToken }: SecretSettings): string[] {
   const [, login = ""] = /:\/\/([^@/?]*)@/.exec(redisUrl) ?? [];
   const [, sentinel = ""] = /[?&]sentinel-password=([^&]*)/.exec(redisUrl) ?? [];
   const written = [login.slice(login.indexOf(":") + 1), sentinel];
-  const meant = [redisPassword, jwtSecret, ...written.map(decoded), decoded(sentinel.replaceAll("+", " "))];
+  const meant = [
+    redisPassword,
+    jwtSecret,
+    ...adminToken,
+    ...written.map(decoded),
+    decoded(sentinel.replaceAll("+", " ")),
+  ];
   return [...written, ...meant, ...meant.map(encodeURIComponent)];
 }
 

@@ -3,6 +3,7 @@
  * pages are written from this table, in its order.
  */
 
+import { ADMIN_SETTINGS } from "./admin_settings.ts";
 import { BUS_SETTINGS } from "./bus_settings.ts";
 import { CONNECTION_SETTINGS } from "./connection_settings.ts";
 import { FLOW_SETTINGS } from "./flow_settings.ts";
@@ -12,11 +13,14 @@ import { LOG_SETTINGS } from "./log_settings.ts";
 import { PROCESS_SETTINGS } from "./process_settings.ts";
 import { SERVER_SETTINGS } from "./server_settings.ts";
 import type { CommandName, Setting } from "./setting.ts";
+import { TLS_SETTINGS } from "./tls_settings.ts";
 import { TOOL_SETTINGS } from "./tool_settings.ts";
 
 /** All settings, by the name that the code uses. */
 export const SETTINGS = {
   ...SERVER_SETTINGS,
+  ...ADMIN_SETTINGS,
+  ...TLS_SETTINGS,
   ...CONNECTION_SETTINGS,
   ...IDENTITY_SETTINGS,
   ...LIMIT_SETTINGS,

@@ -88,7 +88,7 @@ export class ServerProcess {
 
   protected async untilListening(): Promise<void> {
     await until(this.#changes, () => this.#stdout.includes("metrics") || !this.alive, "the process to listen");
-    this.port = Number(/ws:\/\/[^:]+:(\d+)\//.exec(this.#stdout)?.[1] ?? 0);
+    this.port = Number(/wss?:\/\/[^:]+:(\d+)\//.exec(this.#stdout)?.[1] ?? 0);
     this.adminPort = Number(/:(\d+)\/metrics/.exec(this.#stdout)?.[1] ?? 0);
     if (this.adminPort === 0) throw new Error(`the process did not start: ${this.#stderr}`);
   }
@@ -117,7 +117,8 @@ export class ServerProcess {
 
   /** What a path of the admin port answers. */
   admin(path: string, headers: Record<string, string> = {}): Promise<Response> {
-    return fetch(`http://127.0.0.1:${this.adminPort}${path}`, { headers });
+    const scheme = this.#stdout.includes("https://") ? "https" : "http";
+    return fetch(`${scheme}://127.0.0.1:${this.adminPort}${path}`, { headers });
   }
 
   /** A number on the metrics page; the sum of all labels. */

@@ -10,6 +10,8 @@ export function testAdmission(): HttpAdmission {
   const clock = new SystemClock();
   const settings = {
     origins: ["*"],
+    tlsCert: "",
+    hstsMaxAge: 0,
     httpRatePerAddress: 1_000_000,
     httpRate: 1_000_000,
     httpUnreadPerAddress: 1_048_576,

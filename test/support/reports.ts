@@ -124,6 +124,7 @@ export function nodeReport(own: Partial<NodeReport> = {}): NodeReport {
     uptime: 3_600_000,
     unready: null,
     process: { cpu: 0.2, loop: 0.15, memory: 200_000_000, heap: 30_000_000 },
+    certificate: null,
     gateway: gatewayReport(),
     feeds: [feedReport()],
     redis: redisReport(),

@@ -4,12 +4,15 @@
 import type { Bus } from "../../bus/open.ts";
 import type { RunningFeed } from "../../feed/running.ts";
 import type { Gateway } from "../../gateway/gateway.ts";
+import type { TlsCertificate } from "../../gateway/http/tls_certificate.ts";
 import type { Settings } from "../../settings/settings.ts";
+import type { AdminAccess } from "../access.ts";
 import { showHeard, showRedis, showWriters } from "./bus.ts";
 import { showFeeds } from "./feeds.ts";
 import { showGateway } from "./gateway.ts";
 import { Page } from "./page.ts";
 import { showProcess } from "./process.ts";
+import { showCertificate } from "./tls.ts";
 
 /** The response with a page. */
 export interface MetricsPage {
@@ -20,8 +23,10 @@ export interface MetricsPage {
 /** The parts of a server process that have metrics. */
 export interface MetricsParts {
   readonly settings: Settings;
+  readonly access: AdminAccess;
   readonly bus: Bus;
   readonly gateway: Gateway | undefined;
+  readonly certificate: TlsCertificate | undefined;
   readonly feeds: readonly RunningFeed[];
   /** Why the process is not ready, or undefined when it is. */
   unready(): string | undefined;
@@ -32,9 +37,11 @@ export interface MetricsParts {
 /** @returns a function that creates the page */
 export function createMetrics(parts: MetricsParts): () => Promise<MetricsPage> {
   if (!parts.settings.metrics) return async () => NO_METRICS;
-  const { bus, gateway, feeds } = parts;
+  const { access, bus, certificate, gateway, feeds } = parts;
   const page = new Page(parts.labels);
   showProcess(page, () => parts.unready());
+  showCertificate(page, certificate);
+  showRefused(page, () => access.refused);
   if (gateway) {
     showGateway(page, gateway, bus, parts.settings.maxConnections);
     showHeard(page, bus);
@@ -48,13 +55,18 @@ export function createMetrics(parts: MetricsParts): () => Promise<MetricsPage> {
 /** The page of a supervisor, without its workers. */
 export function createSupervisorMetrics(
   settings: Settings,
-  workers: { running(): number; restarts(): number },
+  workers: { running(): number; restarts(): number; refused(): number },
 ): () => Promise<MetricsPage> {
   if (!settings.metrics) return async () => NO_METRICS;
   const page = new Page({ worker: "supervisor" });
   page.gauge("tickgate_workers", "Workers that are listening", () => workers.running());
   page.counter("tickgate_worker_restarts_total", "Workers that ended and were started again", () => workers.restarts());
+  showRefused(page, () => workers.refused());
   return () => made(page);
+}
+
+function showRefused(page: Page, read: () => number): void {
+  page.counter("tickgate_admin_refused_total", "Requests at the admin port without a token that is known", read);
 }
 
 const NO_METRICS: MetricsPage = {

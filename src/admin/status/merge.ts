@@ -28,6 +28,12 @@ export function mergeReports(head: NodeHead, answers: readonly WorkerAnswer[], c
   return {
     ...head,
     process: mergeProcesses(reports.map((report) => report.process)),
+    // The one that expires first: a worker may not have read a renewed one yet.
+    certificate:
+      reports
+        .map(({ certificate }) => certificate)
+        .filter(isThere)
+        .toSorted((a, b) => a.left - b.left)[0] ?? null,
     gateway: mergeGateways(reports.map((report) => report.gateway).filter(isThere), clients),
     feeds: mergeFeeds(reports.flatMap((report) => report.feeds)),
     redis: mergeRedis(reports.map((report) => report.redis).filter(isThere)),

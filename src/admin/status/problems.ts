@@ -17,14 +17,20 @@ export const SKEWED = 50;
 /** A leading feed without a tick for so long, ms, is reported; a closed market has none either. */
 const QUIET = 10_000;
 
+/** A certificate that is valid for less, ms, should have been renewed: automatic renewal begins weeks before. */
+const EXPIRING = 7 * 86_400_000;
+
 /** The most serious first; empty when all is well. */
 export function problemsOf(report: NodeReport): Problem[] {
-  const { unready, redis, gateway, feeds, workers } = report;
+  const { unready, redis, gateway, feeds, workers, certificate } = report;
   const problems: Problem[] = [];
   const critical = (text: string) => problems.push({ severity: "critical", text });
   const warning = (text: string) => problems.push({ severity: "warning", text });
   if (unready !== null) critical(`not ready: ${unready}`);
   if (redis && !redis.connected && !unready?.includes("Redis")) critical(`Redis is not connected: ${redis.reason}`);
+  if (certificate && certificate.left <= 0) critical("the certificate has expired: clients refuse to connect");
+  else if (certificate && certificate.left < EXPIRING)
+    warning(`the certificate expires in ${duration(certificate.left)}: renew it`);
   for (const worker of workers)
     if (worker.unready !== null) warning(`worker ${worker.worker} is not ready: ${worker.unready}`);
   for (const feed of feeds) problems.push(...feedProblems(feed));

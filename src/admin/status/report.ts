@@ -23,6 +23,8 @@ export interface NodeReport {
   /** Why clients should not be sent here; null when it is ready. */
   readonly unready: string | null;
   readonly process: ProcessReport;
+  /** Null without TLS. */
+  readonly certificate: CertificateReport | null;
   /** Null in a process that only publishes. */
   readonly gateway: GatewayReport | null;
   /** Feeds that are published or received here. */
@@ -41,6 +43,14 @@ export interface ProcessReport {
   readonly loop: number;
   readonly memory: number;
   readonly heap: number;
+}
+
+/** The certificate of the clients' port and the admin port. */
+export interface CertificateReport {
+  /** When it expires. */
+  readonly expires: number;
+  /** How long it is still valid; negative afterwards. */
+  readonly left: number;
 }
 
 export interface GatewayReport {

@@ -5,6 +5,7 @@ import { VERSION } from "../../base/version.ts";
 import type { Bus } from "../../bus/open.ts";
 import type { RunningFeed } from "../../feed/running.ts";
 import type { Gateway } from "../../gateway/gateway.ts";
+import type { TlsCertificate } from "../../gateway/http/tls_certificate.ts";
 import {
   agesOf,
   gatewayRates,
@@ -20,6 +21,7 @@ import {
 import { type HeardFeedState, reportGateway } from "./gateway_report.ts";
 import { Rates } from "./rates.ts";
 import {
+  type CertificateReport,
   type FeedReport,
   type HeardReport,
   type NodeReport,
@@ -37,6 +39,7 @@ export interface ReporterParts {
   readonly node: string;
   readonly clock: Clock;
   readonly gateway: Gateway | undefined;
+  readonly certificate: TlsCertificate | undefined;
   readonly feeds: readonly RunningFeed[];
   readonly bus: Bus;
   /** Why the process is not ready, or undefined when it is. */
@@ -87,11 +90,17 @@ export class Reporter {
       uptime: process.uptime() * 1_000,
       unready: this.#parts.unready() ?? null,
       process: processReport(rates),
+      certificate: this.#reportCertificate(),
       gateway: view?.gateway ?? null,
       feeds: this.#reportFeeds(view?.heard ?? new Map(), rates),
       redis: this.#reportRedis(rates),
       workers: [],
     };
+  }
+
+  #reportCertificate(): CertificateReport | null {
+    const { certificate } = this.#parts;
+    return certificate ? { expires: certificate.pair.expiresAt * MICROS, left: certificate.secondsLeft * 1_000 } : null;
   }
 
   #reportFeeds(heard: ReadonlyMap<string, HeardFeedState>, rates: PerSecond): FeedReport[] {

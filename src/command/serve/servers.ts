@@ -1,5 +1,6 @@
 /** The server commands `all`, `gateway` and `feed`: each runs some of the same parts. */
 
+import { AdminAccess } from "../../admin/access.ts";
 import { createMetrics } from "../../admin/metrics/metrics.ts";
 import { AdminServer, type AdminSource } from "../../admin/server.ts";
 import { Reporter } from "../../admin/status/reporter.ts";
@@ -10,8 +11,10 @@ import { RunningFeed } from "../../feed/running.ts";
 import { parseFeeds } from "../../feed/spec.ts";
 import { Gateway } from "../../gateway/gateway.ts";
 import { planSockets } from "../../gateway/http/socket_plan.ts";
+import { openCertificate } from "../../gateway/http/tls_certificate.ts";
 import { createAuthority } from "../../identity/authority.ts";
 import { createLog } from "../../log/log.ts";
+import { RateLimitedLog } from "../../log/rate_limited_log.ts";
 import type { CommandLine } from "../../settings/command_line.ts";
 import { UsageError } from "../../settings/option.ts";
 import { SETTINGS, type Settings } from "../../settings/settings.ts";
@@ -55,16 +58,19 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
       "the limit on open files leaves room for fewer connections: raise it (ulimit -n)",
     );
   for (const name of line.unknownEnv) log.warn({ name }, "a name in the environment is no setting");
+  const certificate = openCertificate(settings, log);
   const clock = new SystemClock();
+  const events = new RateLimitedLog(log, clock);
+  const access = new AdminAccess(settings, events);
   const bus = openBus(settings, clock, log);
   const identity = parts.gateway ? createAuthority(settings, clock, log) : undefined;
-  const gateway = identity && new Gateway(settings, bus.reader(), clock, log, identity.authority);
+  const gateway = identity && new Gateway(settings, bus.reader(), clock, log, identity.authority, certificate);
   const feeds = specs.map((spec) => new RunningFeed(spec, settings, bus.writer(spec.name), clock, log));
 
   const unready = () => (gateway ? gateway.unready() : bus.unready());
   const labels: Record<string, string> = worker === undefined ? {} : { worker: String(worker) };
-  const metrics = createMetrics({ settings, bus, gateway, feeds, unready, labels });
-  const reporter = new Reporter({ node: settings.node, clock, gateway, feeds, bus, unready });
+  const metrics = createMetrics({ settings, access, bus, certificate, gateway, feeds, unready, labels });
+  const reporter = new Reporter({ node: settings.node, clock, certificate, gateway, feeds, bus, unready });
   const source: AdminSource = {
     unready,
     metrics,
@@ -72,15 +78,18 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
     ...(gateway && { trace: async (request, output) => gateway.trace(request, output) }),
   };
   const link = worker === undefined ? undefined : new WorkerLink(source);
-  const admin = new AdminServer(source, settings);
+  const admin = new AdminServer(source, settings.adminNames, access, link ? undefined : certificate);
 
   const stop = async () => {
+    certificate?.close();
     gateway?.close();
     identity?.close();
     await Promise.all(feeds.map((feed) => feed.close()));
     await bus.close();
     reporter.close();
     admin.close();
+    access.close();
+    events.close();
     link?.close();
   };
   const ended = link ? link.untilStop() : untilSignal(log);
@@ -91,6 +100,8 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
     const port = await gateway?.start(link !== undefined);
     for (const feed of feeds) feed.start();
     reporter.start();
+    certificate?.watch();
+    access.watch();
     if (link) link.listening();
     else announce(startMessage({ settings, port, adminPort, feeds: specs.map((spec) => spec.text) }));
     log.info({ version: VERSION, port, adminPort, feeds: specs.map((spec) => spec.name) }, "started");
@@ -129,20 +140,21 @@ function startMessage({ settings, port, adminPort, feeds }: StartedServer): stri
   const [host, adminHost] = [settings.host, settings.adminHost].map((each) =>
     each.includes(":") ? `[${each}]` : each,
   );
+  const s = settings.tlsCert === "" ? "" : "s";
   const lines = ["Tickgate is running.", ""];
   if (port !== undefined) {
-    if (settings.watchlist) lines.push(`  page     http://${host}:${port}/`);
-    lines.push(`  stream   ws://${host}:${port}/v1/stream`);
-    lines.push(`  market   http://${host}:${port}/v1/symbols`);
+    if (settings.watchlist) lines.push(`  page     http${s}://${host}:${port}/`);
+    lines.push(`  stream   ws${s}://${host}:${port}/v1/stream`);
+    lines.push(`  market   http${s}://${host}:${port}/v1/symbols`);
   }
-  lines.push(`  metrics  http://${adminHost}:${adminPort}/metrics`);
-  lines.push(`  status   http://${adminHost}:${adminPort}/status`);
+  lines.push(`  metrics  http${s}://${adminHost}:${adminPort}/metrics`);
+  lines.push(`  status   http${s}://${adminHost}:${adminPort}/status`);
   for (const feed of feeds) lines.push(`  feed     ${feed}`);
   if (port !== undefined) {
-    const isDefault = SETTINGS.url.default === `ws://${host}:${port}/v1/stream`;
+    const isDefault = SETTINGS.url.default === `ws${s}://${host}:${port}/v1/stream`;
     lines.push(
       "",
-      `Watch it in another terminal: npx tickgate watch '*'${isDefault ? "" : ` --url ws://${host}:${port}/v1/stream`}`,
+      `Watch it in another terminal: npx tickgate watch '*'${isDefault ? "" : ` --url ws${s}://${host}:${port}/v1/stream`}`,
     );
   }
   return lines;

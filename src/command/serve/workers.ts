@@ -5,16 +5,20 @@
  */
 import cluster, { type Worker } from "node:cluster";
 import type { Logger } from "pino";
+import { AdminAccess } from "../../admin/access.ts";
 import { mergePages } from "../../admin/metrics/merge.ts";
 import { createSupervisorMetrics, type MetricsPage } from "../../admin/metrics/metrics.ts";
 import { AdminServer, type AdminSource } from "../../admin/server.ts";
 import { mergeReports, type NodeHead } from "../../admin/status/merge.ts";
 import { type NodeReport, REPORT_VERSION } from "../../admin/status/report.ts";
 import { Backoff } from "../../base/backoff.ts";
+import { SystemClock } from "../../base/clock.ts";
 import { VERSION } from "../../base/version.ts";
-import { freePort } from "../../gateway/http/server.ts";
+import { freePort } from "../../gateway/http/listen.ts";
+import { openCertificate } from "../../gateway/http/tls_certificate.ts";
 import type { TraceOutput, TraceRequest } from "../../gateway/latency/tracer.ts";
 import { createLog } from "../../log/log.ts";
+import { RateLimitedLog } from "../../log/rate_limited_log.ts";
 import type { CommandLine } from "../../settings/command_line.ts";
 import type { Settings } from "../../settings/settings.ts";
 import { announce, endOnFault } from "./announce.ts";
@@ -48,8 +52,13 @@ export async function runWorkers(line: CommandLine): Promise<void> {
   const { settings } = line;
   const log = createLog(settings);
   endOnFault(log);
-  const supervisor = new Supervisor(settings, await freePort(settings.host, settings.port), log);
-  const admin = new AdminServer(supervisor, settings);
+  const events = new RateLimitedLog(log, new SystemClock());
+  const access = new AdminAccess(settings, events);
+  const supervisor = new Supervisor(settings, await freePort(settings.host, settings.port), access, log);
+  const certificate = openCertificate(settings, log);
+  const admin = new AdminServer(supervisor, settings.adminNames, access, certificate);
+  certificate?.watch();
+  access.watch();
   const adminPort = await admin.listen(settings.adminHost, settings.adminPort);
   const signalled = untilSignal(log);
   supervisor.start();
@@ -58,6 +67,9 @@ export async function runWorkers(line: CommandLine): Promise<void> {
   const exitCode = await Promise.race([signalled, supervisor.failed]);
   await supervisor.stop();
   admin.close();
+  certificate?.close();
+  access.close();
+  events.close();
   if (typeof exitCode === "number") process.exitCode = exitCode;
 }
 
@@ -80,7 +92,7 @@ class Supervisor implements AdminSource {
   #listened!: (all: true) => void;
   #fail!: (exitCode: number) => void;
 
-  constructor(settings: Settings, port: number, log: Logger) {
+  constructor(settings: Settings, port: number, access: AdminAccess, log: Logger) {
     this.#settings = settings;
     this.#port = port;
     this.#log = log;
@@ -100,6 +112,7 @@ class Supervisor implements AdminSource {
     this.#metrics = createSupervisorMetrics(settings, {
       running: () => this.#places.filter((place) => place.listening).length,
       restarts: () => this.#restarts,
+      refused: () => access.refused,
     });
   }
 
@@ -110,14 +123,15 @@ class Supervisor implements AdminSource {
   }
 
   announce(adminPort: number): void {
-    const { host, adminHost, workers, watchlist } = this.#settings;
+    const { host, adminHost, tlsCert, workers, watchlist } = this.#settings;
+    const s = tlsCert === "" ? "" : "s";
     const lines = [
       `Tickgate is running with ${workers} workers.`,
       "",
-      ...(watchlist ? [`  page     http://${host}:${this.#port}/`] : []),
-      `  stream   ws://${host}:${this.#port}/v1/stream`,
-      `  metrics  http://${adminHost}:${adminPort}/metrics`,
-      `  status   http://${adminHost}:${adminPort}/status`,
+      ...(watchlist ? [`  page     http${s}://${host}:${this.#port}/`] : []),
+      `  stream   ws${s}://${host}:${this.#port}/v1/stream`,
+      `  metrics  http${s}://${adminHost}:${adminPort}/metrics`,
+      `  status   http${s}://${adminHost}:${adminPort}/status`,
     ];
     announce(lines);
   }

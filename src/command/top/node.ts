@@ -16,8 +16,12 @@ export class TopNode {
   /** When it first did not answer, milliseconds of the monotonic clock. */
   failingSince: number | undefined;
 
-  constructor(url: string) {
+  readonly #headers: Readonly<Record<string, string>>;
+
+  /** @param token of the admin port, where one is asked for */
+  constructor(url: string, token?: string) {
     this.url = url;
+    this.#headers = tokenHeader(token);
   }
 
   /** Its name, or its address before the first report. */
@@ -34,7 +38,7 @@ export class TopNode {
   async refresh(): Promise<void> {
     const asked = performance.now();
     try {
-      this.report = await fetchReport(this.url);
+      this.report = await fetchReport(this.url, this.#headers);
       this.failure = undefined;
       this.failingSince = undefined;
     } catch (error) {
@@ -44,9 +48,18 @@ export class TopNode {
   }
 }
 
-async function fetchReport(url: string): Promise<NodeReport> {
+/** What the user can do about an admin port that answers 401. */
+export const NO_TOKEN = "it asks for a token: TICKGATE_ADMIN_TOKEN";
+
+/** The header of a request with a token. */
+export function tokenHeader(token: string | undefined): Record<string, string> {
+  return token === undefined ? {} : { Authorization: `Bearer ${token}` };
+}
+
+async function fetchReport(url: string, headers: Readonly<Record<string, string>>): Promise<NodeReport> {
   const signal = AbortSignal.timeout(TIMEOUT);
-  const response = await fetch(`${url}/status.json`, { signal });
+  const response = await fetch(`${url}/status.json`, { signal, headers });
+  if (response.status === 401) throw new Error(NO_TOKEN);
   if (!response.ok) throw new Error(`it answers ${response.status}: is it the admin port of a Tickgate node?`);
   const report = JSON.parse(await readText(response, MAX_REPORT_BYTES)) as NodeReport;
   if (report?.reportVersion !== REPORT_VERSION) throw new Error("it answers, but not as this version of Tickgate does");

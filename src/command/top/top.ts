@@ -28,7 +28,7 @@ const PAGE_WIDTH = 160;
 export async function run({ settings, operands }: CommandLine): Promise<void> {
   if (operands.length > MOST_NODES) throw new UsageError(`top shows ${MOST_NODES} nodes at most`);
   const urls = operands.length === 0 ? [DEFAULT_URL] : operands.map(adminUrl);
-  const nodes = [...new Set(urls)].map((url) => new TopNode(url));
+  const nodes = [...new Set(urls)].map((url) => new TopNode(url, settings.adminToken[0]));
   await Promise.all(nodes.map((node) => node.refresh()));
   if (nodes.every((node) => node.report === undefined)) {
     for (const { url, failure: silence } of nodes) say(`${url}: ${silence}`);

@@ -8,7 +8,7 @@ import { ClockOffset } from "../../base/clock_offset.ts";
 import { decodeControl, isFrame, readFrame } from "../../client/connection/codec.ts";
 import type { TraceLine } from "../../gateway/latency/tracer.ts";
 import { type Control, type Hello, MAX_FRAME_BYTES } from "../../protocol/messages.ts";
-import { readText, reasonOf } from "../top/node.ts";
+import { NO_TOKEN, readText, reasonOf, tokenHeader } from "../top/node.ts";
 
 /** The longest time to connect, and for each answer at the start, ms. */
 const TIMEOUT = 5_000;
@@ -164,16 +164,18 @@ export async function followNode(
   admin: string,
   symbol: string,
   session: string,
+  token: string | undefined,
   signal: AbortSignal,
   told: (line: TraceLine) => void,
 ): Promise<void> {
   const query = new URLSearchParams({ symbol, session });
   let response: Response;
   try {
-    response = await fetch(`${admin}/trace?${query}`, { method: "POST", signal });
+    response = await fetch(`${admin}/trace?${query}`, { method: "POST", signal, headers: tokenHeader(token) });
   } catch (error) {
     throw new TraceError(`${admin} does not answer: ${reasonOf(error)}`, { cause: error });
   }
+  if (response.status === 401) throw new TraceError(`${admin}: ${NO_TOKEN}`);
   if (response.status === 409) throw new TraceError(`${admin}: ${(await readText(response, MAX_TEXT_LENGTH)).trim()}`);
   if (!response.ok)
     throw new TraceError(

@@ -28,11 +28,12 @@ export async function run({ settings, operands }: CommandLine): Promise<void> {
   if (!isSymbol(symbol)) throw new UsageError(`${JSON.stringify(symbol)} is not 1 to 64 of A-Z 0-9 . _ - :`);
   const { url, traceAdmin, traceInterval: interval, traceCount: count, json } = settings;
   const admin = adminUrl(traceAdmin);
+  const [token] = settings.adminToken;
   const view = new TraceView();
   process.stdout.on("error", () => process.exit());
   let code = 0;
   try {
-    await trace({ symbol, url, admin, interval, count, json }, view);
+    await trace({ symbol, url, admin, token, interval, count, json }, view);
   } catch (error) {
     if (!(error instanceof TraceError)) throw error;
     say(error.message);
@@ -46,13 +47,14 @@ interface Wanted {
   readonly symbol: string;
   readonly url: string;
   readonly admin: string;
+  readonly token: string | undefined;
   readonly interval: number;
   readonly count: number;
   readonly json: boolean;
 }
 
 async function trace(wanted: Wanted, view: TraceView): Promise<void> {
-  const { symbol, url, admin, interval, count, json } = wanted;
+  const { symbol, url, admin, token, interval, count, json } = wanted;
   const client = await TraceClient.open(url, new SystemClock());
   const ending = new AbortController();
   const { node, session } = client.hello as NonNullable<typeof client.hello>;
@@ -73,7 +75,7 @@ async function trace(wanted: Wanted, view: TraceView): Promise<void> {
   };
   const join = new TraceJoin(show);
   try {
-    const told = followNode(admin, symbol, session, ending.signal, (line) => {
+    const told = followNode(admin, symbol, session, token, ending.signal, (line) => {
       if (line.line === "applied") join.applied(line);
       else if (line.line === "sent") join.sent(line);
       else

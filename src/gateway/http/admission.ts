@@ -34,7 +34,7 @@ export interface AdmissionParts {
   readonly clock: Clock;
   readonly counts: GatewayCounts;
   readonly events: RateLimitedLog;
-  readonly settings: Pick<Settings, "origins" | keyof HttpLimits>;
+  readonly settings: Pick<Settings, "hstsMaxAge" | "origins" | "tlsCert" | keyof HttpLimits>;
 }
 
 export class HttpAdmission {
@@ -47,7 +47,10 @@ export class HttpAdmission {
     this.#context = context;
     this.#proxies = proxies;
     this.budget = new HttpBudget(context.settings, context.clock.millis());
-    this.responses = new ResponseWriter(this.budget, context.clock);
+    const { hstsMaxAge, tlsCert } = context.settings;
+    const headers: Record<string, string> =
+      tlsCert === "" ? {} : { "Strict-Transport-Security": `max-age=${hstsMaxAge}` };
+    this.responses = new ResponseWriter(this.budget, context.clock, headers);
   }
 
   /** Makes a handler for uWebSockets.js that calls `answer` only for admitted requests. */

@@ -62,9 +62,13 @@ export class ResponseWriter {
   #isScheduled = false;
   #overdueTimer: NodeJS.Timeout | undefined;
 
-  constructor(budget: HttpBudget, clock: Clock) {
+  readonly #headers: Readonly<Record<string, string>>;
+
+  /** @param headers of every response */
+  constructor(budget: HttpBudget, clock: Clock, headers: Readonly<Record<string, string>>) {
     this.#budget = budget;
     this.#clock = clock;
+    this.#headers = headers;
   }
 
   /** The number of responses that clients have not read yet. */
@@ -87,7 +91,7 @@ export class ResponseWriter {
     if (this.#reserveImmediate(HEAD_BYTES + bytes.length)) {
       let isDone = false;
       res.cork(() => {
-        writeHead(res, head);
+        this.#writeHead(res, head);
         isDone = res.tryEnd(bytes, bytes.length)[1];
       });
       if (isDone) ended();
@@ -145,14 +149,20 @@ export class ResponseWriter {
     const { text, isLast } = collect(pieces, SLICE_BYTES);
     this.#budget.charge(account, text.length / BYTES_PER_UNIT);
     if (isLast) return this.send(res, head, text, true, ended);
-    const stream = new StreamedResponse(res, head, pieces, text, {
-      charge: (bytes) => this.#budget.charge(account, bytes / BYTES_PER_UNIT),
-      ready: () => this.#enqueue(stream),
-      ended: () => {
-        this.#removePending(pending);
-        ended();
+    const stream = new StreamedResponse(
+      res,
+      { ...head, headers: { ...this.#headers, ...head.headers } },
+      pieces,
+      text,
+      {
+        charge: (bytes) => this.#budget.charge(account, bytes / BYTES_PER_UNIT),
+        ready: () => this.#enqueue(stream),
+        ended: () => {
+          this.#removePending(pending);
+          ended();
+        },
       },
-    });
+    );
     const pending = this.#addPending(res, () => stream.sent);
     this.#enqueue(stream);
   }
@@ -176,7 +186,7 @@ export class ResponseWriter {
   }
 
   #sendConfirmed(res: HttpResponse, head: Head, bytes: Buffer, ended: () => void): void {
-    res.cork(() => writeHead(res, head));
+    res.cork(() => this.#writeHead(res, head));
     if (sendRemaining(res, bytes)) return ended();
     this.#sendRest(res, bytes, ended);
   }
@@ -204,11 +214,15 @@ export class ResponseWriter {
     const timer = setTimeout(() => res.close(), CLOSE_DELAY);
     res.onAborted(() => clearTimeout(timer));
     res.cork(() => {
-      writeHead(res, head);
+      this.#writeHead(res, head);
       res.writeHeader("Connection", "close");
       // With a length above 0 and no bytes, this ends the head but not the response.
       res.tryEnd("", length);
     });
+  }
+
+  #writeHead(res: HttpResponse, head: Head): void {
+    writeHead(res, { ...head, headers: { ...this.#headers, ...head.headers } });
   }
 
   #enqueue(stream: StreamedResponse): void {

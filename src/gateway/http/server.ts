@@ -2,15 +2,8 @@
  * The clients' port: WebSocket upgrades on /v1/stream, and the market over HTTP. It decides which clients are accepted,
  * before there is a session.
  */
-import {
-  App,
-  type TemplatedApp,
-  type us_listen_socket,
-  us_listen_socket_close,
-  us_socket_local_port,
-} from "uWebSockets.js";
+import type { TemplatedApp } from "uWebSockets.js";
 import type { Logger } from "pino";
-import { UsageError } from "../../settings/option.ts";
 import type { Settings } from "../../settings/settings.ts";
 import type { Session } from "../session/session.ts";
 import type { Socket } from "../session/socket.ts";
@@ -22,11 +15,9 @@ import { OpenSockets } from "./open_sockets.ts";
 import { identifyRequest } from "./request_token.ts";
 import { readSite, serveSite } from "./site.ts";
 import { planSockets } from "./socket_plan.ts";
+import type { ClientApps, SocketCount } from "./tls_apps.ts";
 import { type ServerSocketData, Upgrades, type UpgradesParts } from "./upgrades.ts";
 
-/** Whether other processes may listen on the same port. The binding exports these numbers, its types do not. */
-const SHARED_PORT = 0;
-const EXCLUSIVE_PORT = 1;
 /**
  * The largest message that is received, as a multiple of the setting. A message above the setting gets a close frame;
  * one this much larger is cut off while it arrives, because its bytes would have to be buffered.
@@ -44,26 +35,20 @@ export interface ServerParts extends UpgradesParts, MarketParts {
   readonly log: Logger;
 }
 
-/** The application of uWebSockets.js that a server serves, and that broadcasts. */
-export function createApp(): TemplatedApp {
-  return App();
-}
-
 export class GatewayServer {
   readonly #context: ServerParts;
-  readonly #app: TemplatedApp;
+  readonly #apps: ClientApps;
   readonly #sessions = new Set<Session>();
   readonly #proxies: TrustedProxies;
   readonly #sockets: OpenSockets;
   readonly #admission: HttpAdmission;
   readonly #upgrades: Upgrades;
-  #listening: us_listen_socket | undefined;
   #nextSession = 1;
 
   /** @param createSession makes the session of a socket that has been opened */
-  constructor(app: TemplatedApp, context: ServerParts, createSession: (socket: Socket, id: string) => Session) {
+  constructor(apps: ClientApps, context: ServerParts, createSession: (socket: Socket, id: string) => Session) {
     this.#context = context;
-    const { heartbeat, maxConnections, maxMessageBytes, maxUnreadBytes, trustedProxies } = context.settings;
+    const { maxConnections, trustedProxies } = context.settings;
     this.#proxies = new TrustedProxies(trustedProxies);
     this.#admission = new HttpAdmission(context, this.#proxies);
     const { connections, sockets } = planSockets(maxConnections);
@@ -76,10 +61,18 @@ export class GatewayServer {
       now: () => context.clock.millis(),
     });
     this.#upgrades = new Upgrades(context, this.#proxies, this.#sockets, this.#admission);
-    this.#app = app;
-    this.#serveWatchlist();
+    this.#apps = apps;
+    const site = this.#readSite();
+    apps.serve((app, count) => {
+      site?.(app);
+      this.#register(app, count, createSession);
+    });
+  }
+
+  #register(app: TemplatedApp, count: SocketCount, createSession: (socket: Socket, id: string) => Session): void {
+    const { heartbeat, maxMessageBytes, maxUnreadBytes } = this.#context.settings;
     const { responses: answers } = this.#admission;
-    this.#app
+    app
       .filter((res, change) => this.#sockets.filter(res, change))
       .ws<ServerSocketData>("/v1/stream", {
         maxPayloadLength: maxMessageBytes * REFUSED_MESSAGES,
@@ -92,6 +85,7 @@ export class GatewayServer {
         open: (socket) => {
           const session = createSession(socket, `${this.#context.settings.node}-${this.#nextSession++}`);
           socket.getUserData().session = session;
+          count.countOpen();
           this.#sessions.add(session);
           this.#context.counts.connections++;
           this.#context.counts.connectionsOpened++;
@@ -107,6 +101,7 @@ export class GatewayServer {
           if (session && this.#sessions.delete(session)) this.#context.counts.connections--;
           this.#sockets.countClose();
           this.#upgrades.release(address);
+          count.countClose();
         },
       })
       // Requests that reach this route have no key of the right length.
@@ -174,8 +169,7 @@ export class GatewayServer {
    */
   async listen(host: string, port: number, shared: boolean): Promise<number> {
     await this.#upgrades.start();
-    this.#listening = await listen(this.#app, host, port, shared);
-    return us_socket_local_port(this.#listening);
+    return this.#apps.listen(host, port, shared);
   }
 
   /** Refuses all further upgrades. */
@@ -185,21 +179,21 @@ export class GatewayServer {
 
   /** Stops listening, and closes all sockets at once. */
   close(): void {
-    if (this.#listening) us_listen_socket_close(this.#listening);
-    this.#listening = undefined;
-    this.#app.close();
+    this.#apps.close();
     this.#upgrades.close();
     this.#admission.responses.close();
   }
 
   /** A page that cannot be read does not stop the gateway from starting: prices are more important. */
-  #serveWatchlist(): void {
+  #readSite(): ((app: TemplatedApp) => void) | undefined {
     const { settings, log } = this.#context;
-    if (!settings.watchlist) return;
+    if (!settings.watchlist) return undefined;
     try {
-      serveSite(this.#app, readSite(), settings.origins, this.#admission);
+      const files = readSite();
+      return (app) => serveSite(app, files, settings.origins, this.#admission);
     } catch (error) {
       log.error({ err: error }, "the watchlist cannot be served");
+      return undefined;
     }
   }
 
@@ -208,40 +202,4 @@ export class GatewayServer {
       answerMarket(request, read, identity, this.#context, this.#admission),
     );
   }
-}
-
-/**
- * Checks that no other process listens on a port; 0 takes a free one.
- * @returns the port
- * @throws UsageError when the address cannot be listened on
- */
-export async function freePort(host: string, port: number): Promise<number> {
-  const app = App();
-  const listening = await listen(app, host, port, false);
-  const found = us_socket_local_port(listening);
-  us_listen_socket_close(listening);
-  app.close();
-  return found;
-}
-
-function listen(app: TemplatedApp, host: string, port: number, shared: boolean): Promise<us_listen_socket> {
-  return new Promise((resolve, reject) => {
-    const listening = (socket: us_listen_socket | false) => {
-      if (socket) resolve(socket);
-      else
-        reject(
-          new UsageError(
-            `cannot listen on ${host}:${port} (--host, --port): the port is in use, or the address is not this machine's`,
-          ),
-        );
-    };
-    // The binding takes host, port and options; its types know only two of them at a time.
-    const bind = app.listen as unknown as (
-      host: string,
-      port: number,
-      options: number,
-      callback: typeof listening,
-    ) => TemplatedApp;
-    bind.call(app, host, port, shared ? SHARED_PORT : EXCLUSIVE_PORT, listening);
-  });
 }
