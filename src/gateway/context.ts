@@ -66,9 +66,10 @@ export function createContext(
 ): GatewayContext {
   const scheduler = new FlushScheduler(clock, settings.sliceTime);
   // Symbols that are only awaited take no room from those that tick.
-  const table = new GatewayTable(settings.maxSymbols + settings.maxAwaitedSymbols);
+  const table = new GatewayTable(settings.maxSymbols + settings.maxAwaitedSymbols + settings.maxDelayedRows);
   const frame = new Frame(table.heap);
   const counts = new GatewayCounts(settings);
+  const topics = new TopicIndex({ scheduler, clock, table, frame, counts, publish });
   return {
     settings,
     clock,
@@ -82,12 +83,12 @@ export function createContext(
     frame,
     status: new StatusBatcher(table, () => clock.micros()),
     counts,
-    topics: new TopicIndex({ scheduler, clock, table, frame, counts, publish }),
+    topics,
     tracer: new Tracer(table),
     commands,
     stalls: new StallWatch(clock.millis()),
     authority,
     identities: new ConnectedIdentities(),
-    delays: new DelayedMarket(table),
+    delays: new DelayedMarket({ table, clock, settings, deliver: (row, seq) => topics.deliver(row, seq) }),
   };
 }

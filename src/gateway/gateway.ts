@@ -43,6 +43,9 @@ export class Gateway {
   readonly #maintenance: Maintenance;
   #listening = false;
   #draining = false;
+  /** The longest delay of the policy, ms, and whether all of the bus is followed because of it. */
+  #longestDelay = 0;
+  #followsAll = false;
 
   /**
    * @param authority verifies tokens, and says what clients may see
@@ -78,14 +81,16 @@ export class Gateway {
    * @throws UsageError when the address cannot be listened on
    */
   async start(sharedPort = false): Promise<number> {
-    const { settings, bus, clock, log, topics, tracer } = this.#context;
+    const { settings, bus, clock, log, topics, tracer, delays } = this.#context;
     const port = await this.#server.listen(settings.host, settings.port, sharedPort);
     this.pacer.start();
     this.#context.commands.start();
     this.#maintenance.start();
+    this.#recordDelayed();
+    delays.start();
     // All of the market is read once, for patterns and /v1/symbols; afterwards only what clients want is followed.
     bus.follow();
-    bus.start(new Ingest(this.table, topics, this.counts, clock, tracer)).then(
+    bus.start(new Ingest(this.table, topics, this.counts, clock, tracer, delays)).then(
       () => bus.unfollow(),
       (error: unknown) => {
         if (!this.#draining) log.error({ err: error }, "the bus cannot be listened to");
@@ -170,6 +175,7 @@ export class Gateway {
   close(): void {
     this.#draining = true;
     this.#maintenance.stop();
+    this.#context.delays.stop();
     this.pacer.stop();
     this.#context.commands.stop();
     this.#server.close();
@@ -181,7 +187,26 @@ export class Gateway {
    * reviewed in steps.
    */
   #reviewIdentities(): void {
+    this.#recordDelayed();
     for (const session of [...this.#server.sessions]) session.reviewIdentity();
+  }
+
+  /** Symbols that the policy shows late are followed for as long as it does, whether a client wants them or not. */
+  #recordDelayed(): void {
+    const { authority, delays, bus, log, settings } = this.#context;
+    const longest = authority.longestDelay("quote");
+    delays.record((symbol) => authority.longestDelay("quote", symbol));
+    if (longest > 0 && !this.#followsAll) bus.follow();
+    if (longest === 0 && this.#followsAll) bus.unfollow();
+    this.#followsAll = longest > 0;
+    if (longest === this.#longestDelay) return;
+    this.#longestDelay = longest;
+    const bytes = delays.bytesOf(longest);
+    const room = { rows: settings.maxDelayedRows, symbols: Math.floor(settings.maxDelayBytes / bytes) };
+    log.info(
+      { delay: longest, bytesPerSymbol: bytes, most: Math.min(room.rows, room.symbols) },
+      "delayed data is kept",
+    );
   }
 
   #checkHealth(now: number): void {

@@ -4,8 +4,9 @@ import type { Clock } from "../base/clock.ts";
 import { LIVE, STALE } from "../base/tick.ts";
 import type { BusListener } from "../bus/bus.ts";
 import type { BusRecord } from "../market/bus_record.ts";
-import { GAP, type GatewayTable, IGNORED, OUTDATED, RESET, TICKED } from "../market/gateway_table.ts";
+import { GAP, type GatewayTable, IGNORED, OUTDATED, RESET, RESTATED, TICKED } from "../market/gateway_table.ts";
 import type { GatewayCounts } from "./counts.ts";
+import type { DelayedMarket } from "./delay/delayed_market.ts";
 import type { TopicIndex } from "./fanout/topic_index.ts";
 import { Tracer } from "./latency/tracer.ts";
 
@@ -18,6 +19,7 @@ export class Ingest implements BusListener {
   readonly #counts: GatewayCounts;
   readonly #clock: Clock;
   readonly #tracer: Tracer;
+  readonly #delays: DelayedMarket | undefined;
   /** Since when streams are silent, by stream; undefined for those that are not. */
   readonly #silentSince: (number | undefined)[] = [];
   /** By row, 1 where the symbol is stale only because its stream is silent: it is live again when the stream is. */
@@ -31,6 +33,7 @@ export class Ingest implements BusListener {
     counts: GatewayCounts,
     clock: Clock,
     tracer = new Tracer(table),
+    delays?: DelayedMarket,
   ) {
     this.#table = table;
     this.#isSilenced = new Uint8Array(table.limit);
@@ -38,6 +41,7 @@ export class Ingest implements BusListener {
     this.#counts = counts;
     this.#clock = clock;
     this.#tracer = tracer;
+    this.#delays = delays;
   }
 
   record(record: BusRecord): number {
@@ -60,6 +64,7 @@ export class Ingest implements BusListener {
     }
     const seqBefore = table.seq[row];
     const changed = table.applyAt(row, record, this.#now);
+    if (changed !== IGNORED && changed !== OUTDATED) this.#delays?.note(row, changed);
     if (changed === IGNORED || changed === OUTDATED) counts.recordsIgnored++;
     if (changed !== OUTDATED) this.#isSilenced[row] = isSilenced ? 1 : 0;
     if ((changed & TICKED) === 0) return row;
@@ -87,6 +92,7 @@ export class Ingest implements BusListener {
       if (table.state[row] !== LIVE && this.#isSilenced[row] === 0) continue;
       this.#isSilenced[row] = 1;
       table.restate(row, STALE, sinceMicros, SILENCE);
+      this.#delays?.note(row, RESTATED);
     }
   }
 
@@ -99,6 +105,7 @@ export class Ingest implements BusListener {
       if (table.stream[row] !== stream || this.#isSilenced[row] === 0) continue;
       this.#isSilenced[row] = 0;
       table.restate(row, LIVE, now, "");
+      this.#delays?.note(row, RESTATED);
     }
   }
 

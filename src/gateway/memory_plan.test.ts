@@ -7,6 +7,7 @@ const GB = 2 ** 30;
 const plan = (own: object = {}) => ({
   maxSymbols: 100_000,
   maxAwaitedSymbols: 20_000,
+  maxDelayedRows: 0,
   maxFieldLists: 0,
   workers: 1,
   ...own,

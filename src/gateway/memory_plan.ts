@@ -13,7 +13,7 @@ const DEFAULT_FIELD_LISTS = 32;
 /** The part of the heap, and of the machine's memory, that encoded ticks may take where the setting names no number. */
 const ENCODED_SHARE = 1 / 4;
 
-type PlanSettings = Pick<Settings, "maxSymbols" | "maxAwaitedSymbols" | "maxFieldLists" | "workers">;
+type PlanSettings = Pick<Settings, "maxSymbols" | "maxAwaitedSymbols" | "maxDelayedRows" | "maxFieldLists" | "workers">;
 
 /**
  * How many field lists have their encoded ticks shared: as many as the setting names, or what fits.
@@ -21,8 +21,8 @@ type PlanSettings = Pick<Settings, "maxSymbols" | "maxAwaitedSymbols" | "maxFiel
  * @throws UsageError when the settings allow more than fits
  */
 export function fieldListsThatFit(settings: PlanSettings, memory = availableMemory()): number {
-  const { maxSymbols, maxAwaitedSymbols, maxFieldLists, workers } = settings;
-  const rows = maxSymbols + maxAwaitedSymbols;
+  const { maxSymbols, maxAwaitedSymbols, maxDelayedRows, maxFieldLists, workers } = settings;
+  const rows = maxSymbols + maxAwaitedSymbols + maxDelayedRows;
   const share = memory / workers;
   const table = rows * ROW_BYTES;
   if (table > share)

@@ -50,8 +50,8 @@ export interface Authority {
   readonly mode: AuthMode;
   /** The identity of clients without a token; undefined where a token is required. */
   readonly anonymous: Identity | undefined;
-  /** The longest delay by which the policy shows the symbol to a role, ms; 0 where to none late. */
-  longestDelay(channel: Channel, symbol: string): number;
+  /** The longest delay by which the policy shows the symbol, or any, to a role, ms; 0 where to none late. */
+  longestDelay(channel: Channel, symbol?: string): number;
   /** Verifies a token. It does not block the event loop, and never rejects. */
   authenticate(token: string): Promise<Identity | TokenRefusal>;
   /**

@@ -46,7 +46,8 @@ export class TokenAuthority implements Authority {
   #anonymousRole: Role | undefined;
   #anonymous: Identity | undefined;
   /** What the policy shows late. */
-  #late: readonly GrantedSymbols[] = [];
+  #late: readonly { readonly delay: number; readonly channels: readonly string[]; readonly symbols: GrantedSymbols }[] =
+    [];
 
   constructor(parts: TokenAuthorityParts) {
     this.#parts = parts;
@@ -83,8 +84,11 @@ export class TokenAuthority implements Authority {
     return isSame ? identity : this.#identify(known.facts);
   }
 
-  longestDelay(channel: Channel, symbol: string): number {
-    return this.#late.reduce((longest, grants) => Math.max(longest, grants.decide(channel, symbol)?.delay ?? 0), 0);
+  longestDelay(channel: Channel, symbol?: string): number {
+    return this.#late.reduce((longest, { delay, channels, symbols }) => {
+      const isMeant = channels.includes(channel) && (symbol === undefined || symbols.decide(channel, symbol));
+      return isMeant ? Math.max(longest, delay) : longest;
+    }, 0);
   }
 
   onChange(listener: () => void): void {
@@ -111,7 +115,11 @@ export class TokenAuthority implements Authority {
     const roles = this.#policy;
     // A union of all roles would show the smallest delay: each grant is asked by itself.
     const late = [...(roles?.values() ?? [])].flatMap(({ grants }) => grants.filter(({ delay }) => delay > 0));
-    this.#late = late.map((grant) => new GrantedSymbols([grant]));
+    this.#late = late.map((grant) => ({
+      delay: grant.delay,
+      channels: grant.channels,
+      symbols: new GrantedSymbols([grant]),
+    }));
     const role = roles?.get(ANONYMOUS);
     if (this.#anonymous && role === this.#anonymousRole) return;
     this.#anonymousRole = role;

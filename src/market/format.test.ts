@@ -103,7 +103,8 @@ for (const format of FORMATS) {
     const [sparse, values] = [new Float64Array(row + 1), new Float64Array((row + 1) * FIELD_COUNT)];
     sparse[row] = seq;
     values.fill(-0.0000012345678901234567, row * FIELD_COUNT);
-    const large = Object.assign(table, { seq: sparse, eventTime: new Float64Array(sparse), values });
+    const handle = new Int32Array(row + 1).fill(row);
+    const large = Object.assign(table, { handle, seq: sparse, eventTime: new Float64Array(sparse), values });
     same(frame(format, large, row, fields, 3), [
       SENT_AT,
       ...new Array(3).fill([row, seq, eventTime, ...new Array(FIELD_COUNT).fill(-0.0000012345678901234567)]),

@@ -16,7 +16,7 @@ export interface TickFormat {
   /** The largest tick of so many fields, in bytes. */
   maxTickBytes(fieldCount: number): number;
   /**
-   * Writes `[handle, seq, eventTime, value, …]`; the handle is the row.
+   * Writes `[handle, seq, eventTime, value, …]`.
    * @returns the position behind it
    */
   writeTick(target: Target, at: number, table: MarketTable, row: number, fields: Uint8Array): number;
@@ -38,7 +38,7 @@ export const MSGPACK: TickFormat = {
   maxTickBytes: (fieldCount) => 1 + (3 + fieldCount) * MAX_NUMBER_BYTES,
   writeTick({ view }, at, table, row, fields) {
     let end = writeArrayHead(view, at, 3 + fields.length);
-    end = writeNumber(view, end, row);
+    end = writeNumber(view, end, table.handle[row]);
     end = writeNumber(view, end, table.seq[row]);
     end = writeNumber(view, end, table.eventTime[row]);
     const base = row * FIELD_COUNT;
@@ -68,7 +68,7 @@ export const JSON_TEXT: TickFormat = {
   maxTickBytes: (fieldCount) => 2 + (3 + fieldCount) * JSON_NUMBER,
   // A tick begins with the comma that separates it from the element before.
   writeTick({ bytes }, at, table, row, fields) {
-    let text = `,[${row},${numberText(table.seq[row])},${numberText(table.eventTime[row])}`;
+    let text = `,[${table.handle[row]},${numberText(table.seq[row])},${numberText(table.eventTime[row])}`;
     const base = row * FIELD_COUNT;
     for (let index = 0; index < fields.length; index++) text += `,${numberText(table.values[base + fields[index]])}`;
     return at + bytes.write(`${text}]`, at, "latin1");

@@ -19,6 +19,26 @@ export const OUTDATED = 16;
 /** Nothing: there is no row left for the symbol. */
 export const FULL = 32;
 
+/** Why a row that shows a symbol late is stale: nothing that it may show is known yet. */
+export const DELAYED = "delayed";
+
+/** What a row shows that is late: see {@link GatewayTable.show}. */
+export interface Shown {
+  /** Whether there was a tick. */
+  readonly hasTick: boolean;
+  readonly seq: number;
+  readonly eventTime: number;
+  /** Values from the offset on. */
+  readonly values: Float64Array;
+  readonly offset: number;
+  readonly state: number;
+  readonly since: number;
+  readonly reason: string;
+  /** Whether ticks before it were missed, and whether `seq` does not continue. */
+  readonly isMissed: boolean;
+  readonly isRestarted: boolean;
+}
+
 /** Why a symbol is stale that has not been published yet. */
 export const UNKNOWN = "unknown";
 
@@ -37,6 +57,8 @@ export class GatewayTable extends MarketTable {
    * the first one of a symbol here, and one that was read from the store without having been missed.
    */
   busTime: Float32Array = new Float32Array(0);
+  /** 1 where the tick is the first one here and came from the last-value store: it may have been there for hours. */
+  isFromStore: Uint8Array = new Uint8Array(0);
   /** The clock when ticks of the symbol were last missed and healed; 0 for never. */
   gapVersion: Float64Array = new Float64Array(0);
   /** The clock when `seq` last did not increase; 0 for never. */
@@ -81,6 +103,60 @@ export class GatewayTable extends MarketTable {
     if (--this.#awaited[row] > 0) return;
     this.awaitedRows--;
     this.free(row);
+  }
+
+  /**
+   * Adds a row that shows a live row late. Until it shows something it is stale, with the reason {@link DELAYED}.
+   * @param now when that state begins, microseconds since the Unix epoch
+   * @returns the row, or -1 when the table is full
+   */
+  addDelayed(live: number, now: number): number {
+    const row = this.addTwin(live);
+    if (row < 0) return -1;
+    this.state[row] = STALE;
+    this.since[row] = now;
+    this.reasons[row] = DELAYED;
+    this.stream[row] = -1;
+    return row;
+  }
+
+  /** Makes a row of {@link addDelayed} available again. Nobody holds it any more. */
+  freeDelayed(row: number): void {
+    this.gapVersion[row] = this.resetVersion[row] = 0;
+    this.freeTwin(row);
+  }
+
+  /**
+   * Shows in a row of {@link addDelayed} what its live row showed some time ago. Its times count in no measurement.
+   * @param now microseconds since the Unix epoch
+   * @returns the bits of what changed
+   */
+  show(row: number, shown: Shown, now: number): number {
+    const isFirst = !this.hasTicked(row);
+    let changed = IGNORED;
+    if (shown.hasTick && (isFirst || !this.#isSame(row, shown))) {
+      const base = row * FIELD_COUNT;
+      for (let index = 0; index < FIELD_COUNT; index++) this.values[base + index] = shown.values[shown.offset + index];
+      this.setTick(row, shown.seq, shown.eventTime);
+      this.appliedAt[row] = now;
+      this.sourceTime[row] = this.feedTime[row] = this.busTime[row] = Number.NaN;
+      changed = TICKED;
+    }
+    if (!isFirst && shown.isRestarted) this.resetVersion[row] = this.statusClock = ++this.clock;
+    else if (!isFirst && shown.isMissed) this.gapVersion[row] = this.statusClock = ++this.clock;
+    if (shown.state !== this.state[row] || shown.reason !== this.reasons[row]) {
+      this.restate(row, shown.state, shown.since, shown.reason);
+      changed |= RESTATED;
+    }
+    return changed;
+  }
+
+  #isSame(row: number, { seq, eventTime, values, offset }: Shown): boolean {
+    if (this.seq[row] !== seq || this.eventTime[row] !== eventTime) return false;
+    const base = row * FIELD_COUNT;
+    for (let index = 0; index < FIELD_COUNT; index++)
+      if (!Object.is(this.values[base + index], values[offset + index])) return false;
+    return true;
   }
 
   /**
@@ -138,6 +214,7 @@ export class GatewayTable extends MarketTable {
     // A tick that was lost on the way and had to be read from the store has taken so long for its clients too.
     const leftAt = isStored ? receivedAt : sentAt;
     const isKnown = !isFirst && (!isStored || record.healed);
+    this.isFromStore[row] = isFirst && isStored ? 1 : 0;
     this.sourceTime[row] = Math.max(0, receivedAt - record.eventTime);
     this.feedTime[row] = Math.max(0, leftAt - receivedAt);
     this.busTime[row] = isKnown ? Math.max(0, now - leftAt + record.feed.correction) : Number.NaN;
@@ -155,6 +232,7 @@ export class GatewayTable extends MarketTable {
     this.sourceTime = copied(new Float32Array(capacity), this.sourceTime);
     this.feedTime = copied(new Float32Array(capacity), this.feedTime);
     this.busTime = copied(new Float32Array(capacity), this.busTime);
+    this.isFromStore = copied(new Uint8Array(capacity), this.isFromStore);
     this.gapVersion = copied(new Float64Array(capacity), this.gapVersion);
     this.resetVersion = copied(new Float64Array(capacity), this.resetVersion);
     this.stream = copied(new Int32Array(capacity), this.stream).fill(-1, before);

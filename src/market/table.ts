@@ -36,6 +36,8 @@ export abstract class MarketTable {
   known: Int32Array = new Int32Array(0);
   knownCount = 0;
 
+  /** How ticks name the row: its own number, or that of another row of the same symbol. */
+  handle: Int32Array = new Int32Array(0);
   /** The number of the latest tick at the publisher; {@link hasTicked} says whether there has been one. */
   seq: Float64Array = new Float64Array(0);
   /** Microseconds since the Unix epoch. */
@@ -94,6 +96,29 @@ export abstract class MarketTable {
   add(symbol: string): number {
     const found = this.#rowOf.get(symbol);
     if (found !== undefined) return found;
+    const row = this.#take(symbol);
+    if (row >= 0) this.#rowOf.set(symbol, row);
+    return row;
+  }
+
+  /** Another row of the symbol, which {@link rowOf} does not find. @returns -1 where the table is full */
+  protected addTwin(of: number): number {
+    const row = this.#take(this.symbols[of]);
+    if (row >= 0) this.handle[row] = of;
+    return row;
+  }
+
+  /** Makes such a row available again. */
+  protected freeTwin(row: number): void {
+    this.#ticked[row] = 0;
+    setMarkAt(this.heap.u32, this.markAt, row, 0);
+    this.handle[row] = row;
+    this.symbols[row] = "";
+    this.#free.push(row);
+  }
+
+  /** Takes a row for a symbol. @returns -1 where the table is full */
+  #take(symbol: string): number {
     let row = this.#free.pop();
     if (row === undefined) {
       if (this.rows === this.limit) return -1;
@@ -101,12 +126,12 @@ export abstract class MarketTable {
       row = this.rows++;
     }
     this.symbols[row] = symbol;
+    this.handle[row] = row;
     this.reasons[row] = "";
     this.state[row] = LIVE;
     this.since[row] = 0;
     this.seq[row] = 0;
     this.values.fill(Number.NaN, row * FIELD_COUNT, (row + 1) * FIELD_COUNT);
-    this.#rowOf.set(symbol, row);
     return row;
   }
 
@@ -148,8 +173,10 @@ export abstract class MarketTable {
 
   #setKnown(row: number, eventTime: number): void {
     this.#ticked[row] = 1;
-    this.known[this.knownCount++] = row;
-    this.#index.appended();
+    if (this.handle[row] === row) {
+      this.known[this.knownCount++] = row;
+      this.#index.appended();
+    }
     if (this.state[row] !== LIVE) this.restate(row, LIVE, eventTime, "");
   }
 
@@ -170,6 +197,7 @@ export abstract class MarketTable {
     this.#growHeap(capacity);
     this.#ticked = copied(new Uint8Array(capacity), this.#ticked);
     this.known = copied(new Int32Array(capacity), this.known);
+    this.handle = copied(new Int32Array(capacity), this.handle);
     this.seq = copied(new Float64Array(capacity), this.seq);
     this.eventTime = copied(new Float64Array(capacity), this.eventTime);
     this.appliedAt = copied(new Float64Array(capacity), this.appliedAt);

@@ -24,6 +24,27 @@ export const LIMIT_SETTINGS = {
     20_000,
     "Rows of the market table that may be held for symbols that have had no tick, which any client can name; a connection gets an eighth where half are taken",
   ),
+  maxDelayedRows: setting(
+    GATEWAY,
+    "max-delayed-rows",
+    integer(0, 4_000_000),
+    20_000,
+    "Rows of the market table that show symbols late, one for each symbol and delay; more are refused",
+  ),
+  maxDelayBytes: setting(
+    GATEWAY,
+    "max-delay-bytes",
+    integer(0, 68_719_476_736, "bytes"),
+    268_435_456,
+    "Memory for what such rows are to show: 122 bytes for each symbol and sample; at a delay of 15 minutes 110 KB a symbol. More symbols are refused",
+  ),
+  delaySampleInterval: setting(
+    GATEWAY,
+    "delay-sample-interval",
+    integer(100, 60_000, "ms"),
+    1_000,
+    "At most one value of a symbol in so long is kept to be shown late; a shorter time takes more memory",
+  ),
   maxFieldLists: setting(
     GATEWAY,
     "max-field-lists",
