@@ -6,7 +6,8 @@ import { connect, type Socket } from "node:net";
 import { after, test } from "node:test";
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
 import { type CertificateFiles, CertificateFolder } from "./support/certificate.ts";
-import { GatewayProcess, polled, runTickgate } from "./support/gateway_process.ts";
+import { GatewayProcess, polled, runTickgate, ServerProcess } from "./support/gateway_process.ts";
+import { RedisServer } from "./support/redis_server.ts";
 import { WireClient } from "./support/wire_client.ts";
 
 // The certificates of these tests sign themselves.
@@ -204,6 +205,26 @@ test("a renewed certificate is used without closing connections, and both get br
   assert.match(await handshake(gateway.port), / round3$/);
   assert.ok(clients.every(({ closed }) => closed === undefined));
   assert.ok((await gateway.metric("tickgate_certificate_expires_seconds")) > 89 * 86_400);
+});
+
+test("each worker reads a renewed certificate by itself", async (t) => {
+  const used = folder.create("shared");
+  const redis = await RedisServer.start();
+  t.after(() => redis.stop());
+  const server = await ServerProcess.open(
+    ...["gateway", "--workers", "2", "--port", "0", "--admin-port", "0", "--redis-url", redis.url],
+    ...["--tls-cert", used.cert, "--tls-key", used.key],
+  );
+  t.after(() => server.close());
+  assert.match(await handshake(server.port), / shared$/);
+  folder.replace(used, folder.create("renewed"));
+  await polled(
+    () => server.metric("tickgate_certificate_reloads_total"),
+    (count) => count === 2,
+    "a reload at each worker",
+  );
+  // The kernel distributes them over both.
+  for (let count = 0; count < 20; count++) assert.match(await handshake(server.port), / renewed$/);
 });
 
 test("certificates that cannot be used end the start with one line", async () => {

@@ -101,24 +101,28 @@ export class ServerProcess {
     return this.#stderr;
   }
 
+  /** What its addresses have in their scheme where it speaks TLS. */
+  get #s(): string {
+    return this.#stdout.includes("https://") ? "s" : "";
+  }
+
   /** Whether the process lives. */
   get alive(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
   get url(): string {
-    return `ws://127.0.0.1:${this.port}/v1/stream`;
+    return `ws${this.#s}://127.0.0.1:${this.port}/v1/stream`;
   }
 
   /** The answer of a path of the clients' port. */
   get(path: string, headers: Record<string, string> = {}): Promise<Response> {
-    return fetch(`http://127.0.0.1:${this.port}${path}`, { headers });
+    return fetch(`http${this.#s}://127.0.0.1:${this.port}${path}`, { headers });
   }
 
   /** What a path of the admin port answers. */
   admin(path: string, headers: Record<string, string> = {}): Promise<Response> {
-    const scheme = this.#stdout.includes("https://") ? "https" : "http";
-    return fetch(`${scheme}://127.0.0.1:${this.adminPort}${path}`, { headers });
+    return fetch(`http${this.#s}://127.0.0.1:${this.adminPort}${path}`, { headers });
   }
 
   /** A number on the metrics page; the sum of all labels. */
