@@ -1,6 +1,6 @@
 /**
- * What one symbol showed in the recent past: a ring of samples, at most one for each sample interval, so that its memory
- * is known when it is created. All delays of the symbol read the same ring.
+ * What one symbol showed in the recent past: a ring of samples, at most one for each sample interval, so that its
+ * memory is known when it is created. All delays of the symbol read the same ring.
  */
 import { FIELD_COUNT, LIVE } from "../../base/tick.ts";
 import type { GatewayTable } from "../../market/gateway_table.ts";
