@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<CommandName, Run>> = {
   watch: async (line) => (await import("./command/watch/watch.ts")).run(line),
   top: async (line) => (await import("./command/top/top.ts")).run(line),
   trace: async (line) => (await import("./command/trace/trace.ts")).run(line),
+  revoke: async (line) => (await import("./command/revoke.ts")).run(line),
   play: async (line) => (await import("./command/play.ts")).run(line),
 };
 

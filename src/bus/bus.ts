@@ -80,6 +80,15 @@ export interface Revocation {
   readonly until: number;
 }
 
+/** The revocations that all gateways share. */
+export interface Revocations {
+  /** @param changed gets all that are in force, at first and after each change */
+  watch(changed: (all: readonly Revocation[]) => void): void;
+  /** @returns whether there was room for it */
+  add(revocation: Revocation): Promise<boolean>;
+  close(): void;
+}
+
 /**
  * A publisher's end of the bus, for one feed. The publisher keeps its symbols in a market table. The bus reads the rows
  * that have changed since its last read: a busy bus reads less often, and that is the conflation.

@@ -5,7 +5,7 @@ import { createHistogram } from "../base/histogram.ts";
 import { HeardFeed } from "../market/heard_feed.ts";
 import { UsageError } from "../settings/option.ts";
 import type { Settings } from "../settings/settings.ts";
-import type { BusReader, BusWriter } from "./bus.ts";
+import type { BusReader, BusWriter, Revocations } from "./bus.ts";
 import { MemoryBus } from "./memory.ts";
 import { createClient, redisAccess } from "./redis/connection/client.ts";
 import { ClusterSubscriber } from "./redis/connection/cluster_subscriber.ts";
@@ -14,6 +14,7 @@ import { RedisSubscriber } from "./redis/connection/subscriber.ts";
 import { describeTarget } from "./redis/connection/url.ts";
 import { RedisReader } from "./redis/reading/reader.ts";
 import type { ReaderCounts } from "./redis/reading/reader_counts.ts";
+import { RedisRevocations } from "./redis/revocations.ts";
 import { RedisKeys } from "./redis/shard.ts";
 import { RedisWriter } from "./redis/writing/writer.ts";
 import { MAX_FEED_BYTES } from "./wire/wire.ts";
@@ -53,6 +54,8 @@ export interface Bus {
   heardFeeds(): Iterable<HeardFeed>;
   /** What each feed's writer has done, and whether it leads; empty without Redis. */
   writers(): ReadonlyMap<string, RedisWriter>;
+  /** What tokens have been revoked; undefined without Redis. */
+  revocations(): Revocations | undefined;
   /** Closes what is left open; reader and writers first. */
   close(): Promise<void>;
 }
@@ -77,6 +80,7 @@ function openMemory(settings: BusSettings, clock: Clock): Bus {
     links: () => [],
     heardFeeds: () => bus.feeds(),
     writers: () => new Map(),
+    revocations: () => undefined,
     close: () => bus.close(),
   };
 }
@@ -104,6 +108,7 @@ function openRedis(settings: BusSettings, clock: Clock, log: Logger): Bus {
   const link = connect("commands");
   const writers = new Map<string, RedisWriter>();
   let reader: RedisReader | undefined;
+  let revocations: RedisRevocations | undefined;
   link.open();
   return {
     reader() {
@@ -135,7 +140,12 @@ function openRedis(settings: BusSettings, clock: Clock, log: Logger): Bus {
     links: () => links,
     heardFeeds: () => reader?.feeds() ?? [],
     writers: () => writers,
+    revocations() {
+      revocations ??= new RedisRevocations(link, keys, clock, log);
+      return revocations;
+    },
     async close() {
+      revocations?.close();
       await reader?.close();
       await Promise.all([...writers.values()].map((writer) => writer.close()));
       link.close();

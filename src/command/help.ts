@@ -21,6 +21,10 @@ const TEXTS: Readonly<Record<CommandName, CommandText>> = {
     usage: "tickgate trace SYMBOL",
     help: "Follows a symbol's next ticks through every stage: tickgate trace SIM:S0000",
   },
+  revoke: {
+    usage: "tickgate revoke --subject SUBJECT",
+    help: "Makes tokens invalid before their time, at all gateways of one Redis",
+  },
   play: { usage: "tickgate play FILE", help: "Plays a capture of an exchange's traffic as the exchange would" },
 };
 

@@ -1,38 +1,38 @@
 /** Settings of Redis and of the bus between feeds and gateways. */
 import { integer, text } from "./option.ts";
-import { GATEWAY, SERVERS, secret, setting, WORD } from "./setting.ts";
+import { GATEWAY, REDIS, SERVERS, secret, setting, WORD } from "./setting.ts";
 
 export const BUS_SETTINGS = {
   redisUrl: secret(
-    SERVERS,
+    REDIS,
     "redis-url",
     text("URL", "an address without spaces", /^\S*$/),
     "",
     "Redis as the bus between feeds and gateways: redis://HOST:PORT, redis+sentinel://HOST:PORT,HOST:PORT/MASTER or redis+cluster://HOST:PORT,HOST:PORT, rediss for TLS; empty for one process without Redis",
   ),
   redisUsername: setting(
-    SERVERS,
+    REDIS,
     "redis-username",
     text("NAME", "a name without spaces", /^\S*$/),
     "",
     "The ACL user at Redis, instead of the one in the address",
   ),
   redisPassword: secret(
-    SERVERS,
+    REDIS,
     "redis-password",
     text("PASSWORD", "a text", /^/),
     "",
     "The password at Redis, instead of the one in the address; give it in the environment, where others do not see it",
   ),
   redisCa: setting(
-    SERVERS,
+    REDIS,
     "redis-ca",
     text("FILE", "a file name", /^/),
     "",
     "The certificates (PEM) that Redis's own must be signed by; empty for those that Node trusts",
   ),
   redisPrefix: setting(
-    SERVERS,
+    REDIS,
     "redis-prefix",
     WORD,
     "tickgate",

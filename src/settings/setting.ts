@@ -2,7 +2,7 @@
 import { type Kind, text } from "./option.ts";
 
 /** The commands that have settings. */
-export type CommandName = "all" | "gateway" | "feed" | "watch" | "play" | "top" | "trace";
+export type CommandName = "all" | "gateway" | "feed" | "watch" | "play" | "top" | "trace" | "revoke";
 
 /** One setting. */
 export interface Setting<T = unknown> {
@@ -21,7 +21,9 @@ export interface Setting<T = unknown> {
 export const GATEWAY: readonly CommandName[] = ["all", "gateway"];
 export const FEED: readonly CommandName[] = ["all", "feed"];
 export const SERVERS: readonly CommandName[] = ["all", "gateway", "feed"];
-export const EVERY: readonly CommandName[] = ["all", "gateway", "feed", "watch", "play", "top", "trace"];
+/** The commands that connect to Redis. */
+export const REDIS: readonly CommandName[] = [...SERVERS, "revoke"];
+export const EVERY: readonly CommandName[] = ["all", "gateway", "feed", "watch", "play", "top", "trace", "revoke"];
 
 /** Makes a setting; its name in the environment follows from the flag. */
 export function setting<T>(

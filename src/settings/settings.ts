@@ -11,6 +11,7 @@ import { IDENTITY_SETTINGS } from "./identity_settings.ts";
 import { LIMIT_SETTINGS } from "./limit_settings.ts";
 import { LOG_SETTINGS } from "./log_settings.ts";
 import { PROCESS_SETTINGS } from "./process_settings.ts";
+import { REVOKE_SETTINGS } from "./revoke_settings.ts";
 import { SERVER_SETTINGS } from "./server_settings.ts";
 import type { CommandName, Setting } from "./setting.ts";
 import { TLS_SETTINGS } from "./tls_settings.ts";
@@ -28,6 +29,7 @@ export const SETTINGS = {
   ...BUS_SETTINGS,
   ...PROCESS_SETTINGS,
   ...TOOL_SETTINGS,
+  ...REVOKE_SETTINGS,
   ...LOG_SETTINGS,
 } as const satisfies Record<string, Setting>;
 

@@ -41,6 +41,11 @@ export class RedisKeys {
     return this.#channels.get(channel) ?? -1;
   }
 
+  /** The list of revoked tokens, and the number that changes with it. */
+  revocations(): { readonly list: string; readonly version: string } {
+    return { list: `${this.#prefix}:{revoked}:list`, version: `${this.#prefix}:{revoked}:version` };
+  }
+
   /** Who leads a feed: the owner's id, for as long as the lease lasts. */
   lease(feed: string): string {
     return `${this.#prefix}:{feed:${feed}}:lease`;

@@ -97,6 +97,8 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
     // The admin port opens first: a process that reports "started" must answer health checks.
     const adminPort = link ? undefined : await admin.listen(settings.adminHost, settings.adminPort);
     await identity?.start();
+    const tokens = identity?.tokens;
+    if (tokens) bus.revocations()?.watch((all) => tokens.setRevocations(all));
     const port = await gateway?.start(link !== undefined);
     for (const feed of feeds) feed.start();
     reporter.start();
