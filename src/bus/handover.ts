@@ -21,7 +21,7 @@ export class Handover {
     this.wait = wait;
   }
 
-  /** The feed is ours from now on: how its rows stand is no news, they may have rested for hours. */
+  /** The feed is ours from now on: the state of its rows is not a change: they may have been unchanged for hours. */
   begin(table: PublisherTable): void {
     this.#reserve(table.rows);
     this.#seq.set(table.seq.subarray(0, table.rows));

@@ -35,7 +35,7 @@ export interface GatewayState
 export class Gateway {
   readonly table: GatewayTable;
   readonly counts: GatewayCounts;
-  readonly pacer: FlushScheduler;
+  readonly scheduler: FlushScheduler;
   readonly encoders: EncoderPool;
   readonly #context: GatewayContext;
   readonly #server: GatewayServer;
@@ -66,7 +66,7 @@ export class Gateway {
     this.#context = createContext(settings, bus, clock, log, publish, authority);
     this.table = this.#context.table;
     this.counts = this.#context.counts;
-    this.pacer = this.#context.scheduler;
+    this.scheduler = this.#context.scheduler;
     this.encoders = this.#context.encoders;
     this.#server = new GatewayServer(apps, this.#context, (socket, id) => new Session(this.#context, socket, id));
     authority.onChange(() => this.#reviewIdentities());
@@ -83,7 +83,7 @@ export class Gateway {
   async start(sharedPort = false): Promise<number> {
     const { settings, bus, clock, log, topics, tracer, delays } = this.#context;
     const port = await this.#server.listen(settings.host, settings.port, sharedPort);
-    this.pacer.start();
+    this.scheduler.start();
     this.#context.commands.start();
     this.#maintenance.start();
     this.#recordDelayed();
@@ -176,7 +176,7 @@ export class Gateway {
     this.#draining = true;
     this.#maintenance.stop();
     this.#context.delays.stop();
-    this.pacer.stop();
+    this.scheduler.stop();
     this.#context.commands.stop();
     this.#server.close();
     this.#context.events.close();
@@ -216,7 +216,7 @@ export class Gateway {
       {
         unready: this.unready(),
         late: conflating.server,
-        lag: this.pacer.lag,
+        lag: this.scheduler.lag,
         connections,
         connectionsLimit: settings.maxConnections,
         streams: bus.heard(),

@@ -1,11 +1,11 @@
 /**
- * Notices when a node begins to do badly, and when it does well again, and logs each once: what whoever is on call acts
- * upon. It is looked at a few times a second; what flaps is told as often as it may be.
+ * Logs the beginning and the end of each problem of a node, once each: the operator acts on these lines. The check runs
+ * a few times a second; the log limits the rate of a problem that comes and goes.
  */
 import type { HeardStream } from "../bus/bus.ts";
 import type { RateLimitedLog } from "../log/rate_limited_log.ts";
 
-/** How a node does, as far as it is watched. */
+/** The state of a node that is checked. */
 export interface Health {
   /** Why clients should not be sent here, or undefined when they should. */
   readonly unready: string | undefined;
@@ -19,7 +19,7 @@ export interface Health {
   readonly recordsRefused: number;
 }
 
-/** A node that is in time for so long, ms, is so again. */
+/** After so long without a late flush, ms, a node is no longer saturated. */
 const CALM = 5_000;
 /**
  * From which part of the limit on connections on it is told that they run out, and from which down that they do not.
@@ -29,14 +29,14 @@ const ENOUGH = 0.8;
 
 export class HealthWatch {
   readonly #log: RateLimitedLog;
-  /** Undefined before the first look. */
+  /** Undefined before the first check. */
   #ready: boolean | undefined;
   #isLate = false;
   /** When it was last late, ms of the clock. */
   #lateAt = 0;
   #isScarce = false;
   #recordsRefused = 0;
-  /** Feeds of which nothing is heard on some part of the bus. */
+  /** Feeds that are silent on some shards. */
   readonly #silent = new Set<string>();
 
   constructor(log: RateLimitedLog) {
@@ -55,7 +55,7 @@ export class HealthWatch {
     const ready = reason === undefined;
     if (ready === this.#ready) return;
     if (ready) this.#log.write("info", {}, "ready");
-    // Not yet is no news at the start.
+    // At the start a node is not ready yet: that is not logged.
     else if (this.#ready !== undefined) this.#log.write("warn", { reason }, "not ready");
     if (ready || this.#ready !== undefined) this.#ready = ready;
   }

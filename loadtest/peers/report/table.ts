@@ -39,22 +39,15 @@ const QUESTIONS: readonly Question[] = [
   },
   {
     title: "Age on arrival",
-    cells: "p50 / p99 / p99.9 in ms, or in s where marked.",
-    cell: (row) => AGES.map((metric) => age(row.median(metric))).join(" / "),
+    cells: "p50/p99/p99.9 in ms, or in s where marked.",
+    cell: (row) => AGES.map((metric) => age(row.median(metric))).join("/"),
   },
   {
     title: "Memory",
     cells: "Per connection; the whole server at the end.",
     cell: (row) => `${bytes(row.median("memoryPerConnection"))}; ${bytes(row.median("memory"))}`,
   },
-  {
-    title: "CPU in use",
-    cells: "Of one core: server; Redis; publisher.",
-    cell: (row) => CORES.map((metric) => percent(row.median(metric))).join("; "),
-  },
 ];
-
-const CORES = ["serverCores", "redisCores", "otherCores"] as const;
 
 /** The table of each question, and below them the remarks on single results. */
 export function tables(comparison: Comparison): string {
@@ -75,9 +68,12 @@ export function tables(comparison: Comparison): string {
     ]);
     return `### ${title}\n\n${cells}\n\n${markdownTable(["", ...columns.map(({ label }) => label)], lines)}`;
   });
-  const notes = columns.flatMap(({ label, rows }) =>
-    rows.flatMap((row) => remarks(row).map((remark) => `- ${row.peer.title}, ${label}: ${remark}`)),
-  );
+  const concerned = new Map<string, string[]>();
+  for (const { label, rows } of columns)
+    for (const row of rows)
+      for (const remark of remarks(row))
+        concerned.set(remark, [...(concerned.get(remark) ?? []), `${row.peer.title} (${label})`]);
+  const notes = [...concerned].map(([remark, names]) => `- ${names.join(", ")}: ${remark}`);
   return [...parts, ...(notes.length > 0 ? [`### Remarks\n\n${notes.join("\n")}`] : [])].join("\n\n");
 }
 

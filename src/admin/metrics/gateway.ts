@@ -10,7 +10,7 @@ import type { Page } from "./page.ts";
 
 /** @param connectionsLimit the most connections that are accepted */
 export function showGateway(page: Page, gateway: Gateway, bus: Pick<Bus, "reader">, connectionsLimit: number): void {
-  const { counts, table, pacer, encoders } = gateway;
+  const { counts, table, scheduler: pacer, encoders } = gateway;
   page.gauge("tickgate_connections", "Open connections", () => counts.connections);
   page.gauge("tickgate_connections_limit", "The most connections that are let in", () => connectionsLimit);
   page.gauge(

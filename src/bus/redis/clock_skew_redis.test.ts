@@ -189,7 +189,7 @@ test("Redis has lost its data, and the next leader's clock is behind: a gateway 
     await client.flushall();
     client.disconnect();
     await lead(-60_000_000);
-    await until("it is told", () => lines.some((line) => line.includes("a feed is left out")));
+    await until("it is logged", () => lines.some((line) => line.includes("a feed is left out")));
     const { reason } = JSON.parse(lines.find((line) => line.includes("a feed is left out")) ?? "") as {
       reason: string;
     };

@@ -9,7 +9,7 @@ import { RedisDownError, type RedisLink } from "./connection/link.ts";
  * what it makes of it.
  */
 const SLICE = 500;
-/** Fields that are gone over in one go to find the marks: only those come back. It takes Redis two milliseconds. */
+/** Fields that one call scans to find the marks: only those come back. It takes Redis two milliseconds. */
 const MARKS_SLICE = 10_000;
 /**
  * The most fields that are read of a hash. A read takes some 5 µs a field, and some mistake may fill a hash without

@@ -65,9 +65,9 @@ test("the leader is killed: the standby has taken over within three seconds, and
     await until("the standby is heard", () => bid(gateway) > SECOND, 3_000);
     const after = seqOf(gateway);
     assert.ok(after > seq && after < seq + 1_000, `seq ${after} after ${seq}`);
-    const told = await second.ask("rest");
-    assert.equal(told.role, "leading");
-    await until("all is as the new leader has it", () => holds(gateway, told), 2_000);
+    const expected = await second.ask("rest");
+    assert.equal(expected.role, "leading");
+    await until("all is as the new leader has it", () => holds(gateway, expected), 2_000);
   });
 });
 
@@ -76,8 +76,8 @@ test("the leader is paused and revived: it is refused and stands by", async () =
     first.signal("SIGSTOP");
     await until("the standby is heard", () => bid(gateway) > SECOND, 3_000);
     await moreTicks(gateway);
-    const told = await second.ask("rest");
-    await until("all is as the leader has it", () => holds(gateway, told), 2_000);
+    const expected = await second.ask("rest");
+    await until("all is as the leader has it", () => holds(gateway, expected), 2_000);
     first.signal("SIGCONT");
     // Whatever the former leader says is not heard, from its first word on, nor does it get into the store.
     for (const deadline = performance.now() + 1_500; performance.now() < deadline; ) {
@@ -87,7 +87,7 @@ test("the leader is paused and revived: it is refused and stands by", async () =
     assert.equal((await first.ask("tick")).role, "standby");
     const late = new TestGateway(busSettings(server.url, { redisPrefix: "pause" }));
     await late.started;
-    assert.ok(holds(late, told), "the store is as the leader has it");
+    assert.ok(holds(late, expected), "the store is as the leader has it");
     await late.close();
     // And back again: the first takes over once more.
     await second.kill();

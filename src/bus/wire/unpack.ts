@@ -36,7 +36,7 @@ function isNumber(type: number): boolean {
   return type < 0x80 || type >= 0xe0 || (type >= 0xca && type <= 0xd3);
 }
 
-export class Unpacker {
+export class MessagePackReader {
   bytes: Buffer = Buffer.alloc(0);
   // Its reads are the processor's own; those of a Buffer put a number together from bytes.
   #view: DataView = new DataView(new ArrayBuffer(0));

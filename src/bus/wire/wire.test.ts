@@ -6,7 +6,7 @@ import { FIELD_COUNT } from "../../base/tick.ts";
 import { BusRecord } from "../../market/bus_record.ts";
 import { Packer } from "../../msgpack/packer.ts";
 import { SymbolCache } from "./symbol_cache.ts";
-import { Unpacker, WireError } from "./unpack.ts";
+import { MessagePackReader, WireError } from "./unpack.ts";
 import { BatchDecoder, BatchEncoder, MAX_BATCH_RECORDS, parseMark } from "./wire.ts";
 
 const value = fc.oneof(
@@ -183,7 +183,7 @@ test("a clock's reading has no negative uncertainty", () => {
 });
 
 test("an array bomb is refused before anything is made of it", () => {
-  const unpacker = new Unpacker();
+  const unpacker = new MessagePackReader();
   unpacker.reset(Buffer.from([0xdd, 0xff, 0xff, 0xff, 0xff]));
   assert.throws(() => unpacker.skip(), WireError);
   unpacker.reset(Buffer.alloc(1_000_000, 0x91));
@@ -213,7 +213,7 @@ test("whatever another library writes is gone over as a whole", () => {
       fc.dictionary(fc.string(), tie("node"), { maxKeys: 20 }),
     ),
   })).node;
-  const unpacker = new Unpacker();
+  const unpacker = new MessagePackReader();
   fc.assert(
     fc.property(anything, (value) => {
       const bytes = encode(value, { useBigInt64: true });

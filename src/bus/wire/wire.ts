@@ -9,7 +9,7 @@ import type { BusRecord } from "../../market/bus_record.ts";
 import { Packer } from "../../msgpack/packer.ts";
 import type { MalformedReason } from "./malformed.ts";
 import { SymbolCache } from "./symbol_cache.ts";
-import { Unpacker, WireError } from "./unpack.ts";
+import { MessagePackReader, WireError } from "./unpack.ts";
 
 /** The version of the wire format; a batch of another version is not read. */
 export const WIRE_VERSION = 1;
@@ -144,7 +144,7 @@ function packRecord(packer: Packer, record: BusRecord): void {
 
 /** Reads batches and values of last-value hashes, into a record that is used again and again. */
 export class BatchDecoder {
-  readonly #unpacker = new Unpacker();
+  readonly #unpacker = new MessagePackReader();
   readonly #symbols = new SymbolCache();
   readonly head: BatchHead = { feed: "", epoch: 0, number: 0, sentAt: 0, shards: 0, records: 0 };
   /** What stands behind the records of the batch that is read. */

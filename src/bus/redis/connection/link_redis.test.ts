@@ -26,7 +26,7 @@ function open(url: string): { link: RedisLink; reasons: string[] } {
   return { link, reasons };
 }
 
-test("Sentinels of which none answers are told of, once and not at each try", async () => {
+test("Sentinels of which none answers are reported, once and not at each try", async () => {
   const { link, reasons } = open(`redis+sentinel://127.0.0.1:${await freePort()}/prices`);
   let tries = 0;
   link.client.on("error", () => tries++);
@@ -40,13 +40,13 @@ test("Sentinels of which none answers are told of, once and not at each try", as
   }
 });
 
-test("a database that the server does not have is told of, and no other is used for it", async () => {
+test("a database that the server does not have is reported, and no other is used for it", async () => {
   const server = await RedisServer.start(["databases 2"]);
   const good = open(`${server.url}/1`);
   const bad = open(`${server.url}/2`);
   try {
     await until("the one that is there is used", () => good.link.isUp);
-    await until("the other is told of", () => bad.reasons.length > 0);
+    await until("the other is reported", () => bad.reasons.length > 0);
     await until("it is connected all the same", () => bad.link.client.status === "ready");
     await bad.link.client.ping();
     assert.equal(bad.link.isUp, false);
@@ -64,7 +64,7 @@ test("a Cluster's address of a server that is none: the reason is the server's",
   const server = await RedisServer.start();
   const { link, reasons } = open(server.url.replace("redis:", "redis+cluster:"));
   try {
-    await until("it is told of", () => reasons.length > 0);
+    await until("it is reported", () => reasons.length > 0);
     assert.match(reasons[0], /cluster support disabled/);
   } finally {
     link.close();

@@ -85,7 +85,7 @@ function partsOf(password: string): string[] {
   return password.match(/s3[0-9a-f]{8}/g) ?? [];
 }
 
-test("no refusal tells any part of a password that is not encoded, wherever it stands", () => {
+test("no refusal contains any part of a password that is not encoded, at any place", () => {
   const address = fc.oneof(
     ...["redis", "rediss", "redis+sentinel", "rediss+cluster", "http", ""].flatMap((scheme) => [
       secret.map((password) => `${scheme}://user:${password}@host:1`),

@@ -23,7 +23,7 @@ export class FeedStream {
    * the newest time that the store has of it.
    */
   aliveAt = 0;
-  /** What the listener was last told of {@link aliveAt}, with the stream's silence. */
+  /** What was last reported to the listener of {@link aliveAt}, with the stream's silence. */
   toldAliveAt = 0;
   /** The last read of the hash that had a value of the feed. */
   namedBy = 0;

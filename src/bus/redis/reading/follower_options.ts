@@ -13,7 +13,7 @@ export interface LeftOut {
   readonly feed: string;
   readonly shard: number;
   readonly reason: MalformedReason;
-  /** The symbol, or what stands in its place; empty where there is none. */
+  /** The symbol, or what is in its place; empty where there is none. */
   readonly symbol: string;
   readonly from: "batch" | "store";
   /** What exactly is wrong, where there is more to say. */
@@ -24,7 +24,7 @@ export interface LeftOut {
 export interface FollowerOptions {
   readonly shards: number;
   readonly decoder: BatchDecoder;
-  /** Who is told; nothing is before there is one. */
+  /** The listener; without one nothing is reported. */
   listener: BusListener | undefined;
   readonly clock: Clock;
   readonly counts: ReaderCounts;
@@ -34,7 +34,7 @@ export interface FollowerOptions {
   streamOf(feed: string, shard: number): number;
   /** The feed of a name, the same for all shards. */
   feedOf(feed: string): HeardFeed;
-  /** How our own clock stands. */
+  /** The offset of our own clock. */
   readonly offset: ClockReading;
   /** A publisher speaks whose epoch is earlier than that of one which was heard and is silent: nobody hears it. */
   outranked(feed: string, epoch: number, known: number): void;

@@ -34,7 +34,7 @@ export interface ReaderOptions {
   readonly skewWarning: number;
 }
 
-/** Feeds that are told apart; whoever writes to Redis can name any number, and what is beyond counts as one. */
+/** Feeds that are counted by name: a publisher can name any number, so further ones count as one. */
 const MAX_FEEDS = 64;
 const OTHER_FEEDS = "other";
 /**
@@ -44,7 +44,7 @@ const OTHER_FEEDS = "other";
  */
 const DECISION_TIME = 700;
 /** How often silences, retries and lingering shards are looked for, in milliseconds. */
-const TEND_INTERVAL = 100;
+const MAINTENANCE_INTERVAL = 100;
 /** How late a look may be and still be trusted: after a longer stall, what was said meanwhile is not read yet. */
 const MAX_LATENESS = 400;
 /** Hashes read at once: ticks must come through in between. */
@@ -93,7 +93,7 @@ export class RedisReader implements BusReader {
   #known: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #reads = 0;
-  #tendedAt = 0;
+  #maintainedAt = 0;
   #ensureAt = 0;
   #loggedMismatch = 0;
   /** The last error of a command; empty while there has been none. */
@@ -144,11 +144,11 @@ export class RedisReader implements BusReader {
     const { clock, link } = this.#options;
     this.#following.listener = listener;
     this.#isStarted = true;
-    this.#tendedAt = clock.millis();
+    this.#maintainedAt = clock.millis();
     this.#subscriber.open();
     for (const shard of this.#shards) if (shard.followers > 0) this.#want(shard);
     link.onUp(() => this.#pump());
-    this.#timer = setInterval(() => this.#tend(), TEND_INTERVAL);
+    this.#timer = setInterval(() => this.#maintain(), MAINTENANCE_INTERVAL);
     return new Promise((resolve) => {
       this.#known = resolve;
       this.#pump();
@@ -333,11 +333,11 @@ export class RedisReader implements BusReader {
     follower.endRead(read, isWhole);
   }
 
-  #tend(): void {
+  #maintain(): void {
     const { clock, linger } = this.#options;
     const now = clock.millis();
-    const isLate = now - this.#tendedAt > MAX_LATENESS;
-    this.#tendedAt = now;
+    const isLate = now - this.#maintainedAt > MAX_LATENESS;
+    this.#maintainedAt = now;
     for (const shard of this.#shards) {
       if (!shard.isWanted) continue;
       if (shard.followers === 0 && now - shard.since >= linger) this.#letGo(shard);

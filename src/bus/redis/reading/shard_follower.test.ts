@@ -108,8 +108,8 @@ class Gateway {
   readonly clock = new ManualClock();
   readonly counts = new ReaderCounts();
   readonly table = new GatewayTable(10);
-  /** What it is told of its stream: since when it is silent, or that it speaks. */
-  readonly told: (number | "speaking")[] = [];
+  /** What is reported of its stream: since when it is silent, or that it speaks. */
+  readonly notices: (number | "speaking")[] = [];
   readonly outranked: [feed: string, epoch: number, known: number][] = [];
   readonly leftOut: string[] = [];
   readonly forgotten: string[] = [];
@@ -119,7 +119,7 @@ class Gateway {
   #reset = 0;
 
   constructor() {
-    const { table, told } = this;
+    const { table, notices } = this;
     this.follower = new ShardFollower(
       {
         shards: 1,
@@ -147,8 +147,8 @@ class Gateway {
             return now;
           },
           batchEnd() {},
-          silent: (_, since) => told.push(since),
-          speaking: () => told.push("speaking"),
+          silent: (_, since) => notices.push(since),
+          speaking: () => notices.push("speaking"),
         },
       },
       0,
@@ -249,7 +249,7 @@ function loaded(): { store: Store; gateway: Gateway } {
   gateway.read(store);
   gateway.follower.batch(first);
   gateway.follower.batch(store.write([]));
-  gateway.told.length = 0;
+  gateway.notices.length = 0;
   return { store, gateway };
 }
 
@@ -278,19 +278,19 @@ test("a missing number is a gap: what comes until it is healed says so", () => {
 
 test("a stream goes silent once, since its last batch, and speaks again with its next one", () => {
   const { store, gateway } = loaded();
-  const { clock, follower, told } = gateway;
+  const { clock, follower, notices } = gateway;
   const heardAt = clock.micros();
   clock.advance(1_999);
   follower.check(clock.millis());
-  assert.deepEqual(told, []);
+  assert.deepEqual(notices, []);
   clock.advance(1.3);
   follower.check(clock.millis());
   follower.check(clock.millis());
-  assert.deepEqual(told, [heardAt]);
+  assert.deepEqual(notices, [heardAt]);
   assert.equal(follower.wantsRead(clock.millis()), true, "the last batch may have been lost");
   gateway.read(store);
   follower.batch(store.write([]));
-  assert.deepEqual(told, [heardAt, "speaking"]);
+  assert.deepEqual(notices, [heardAt, "speaking"]);
 });
 
 /**
@@ -311,8 +311,8 @@ function restarted(): { store: Store; gateway: Gateway; aliveAt: number } {
 
 test("a feed that is only in the store is silent from the start, since the newest time that the store has of it", () => {
   const { gateway, aliveAt } = restarted();
-  const { clock, follower, told } = gateway;
-  assert.equal(told.at(-1), aliveAt);
+  const { clock, follower, notices } = gateway;
+  assert.equal(notices.at(-1), aliveAt);
   assert.equal(follower.heard()[0].isSilent, false, "that is known when it has had time to speak");
   assert.equal(follower.isDecided(clock.millis(), 700), false);
   clock.advance(700);
@@ -322,14 +322,14 @@ test("a feed that is only in the store is silent from the start, since the newes
   follower.check(clock.millis());
   assert.equal(follower.heard()[0].isSilent, true);
   assert.equal(follower.isDecided(clock.millis(), 9_000), true);
-  assert.equal(told.at(-1), aliveAt);
-  assert.ok(!told.includes("speaking"));
+  assert.equal(notices.at(-1), aliveAt);
+  assert.ok(!notices.includes("speaking"));
 });
 
 test("a feed that the store names speaks with its first heartbeat, and is decided", () => {
   const { store, gateway } = restarted();
   gateway.follower.batch(store.write([]));
-  assert.equal(gateway.told.at(-1), "speaking");
+  assert.equal(gateway.notices.at(-1), "speaking");
   assert.equal(gateway.follower.isDecided(gateway.clock.millis(), 700), true);
 });
 
@@ -339,34 +339,34 @@ test("a time of the store that is still to come by our clock is now", () => {
   store.table.merge(0, { bid: 3 }, gateway.clock.micros() + 1_000_000);
   store.write([0]);
   gateway.read(store);
-  assert.equal(gateway.told.at(-1), gateway.clock.micros());
+  assert.equal(gateway.notices.at(-1), gateway.clock.micros());
 });
 
 test("a shard that is left is silent since it was heard, until it is followed, read and heard again", () => {
   const { store, gateway } = loaded();
-  const { clock, follower, told } = gateway;
+  const { clock, follower, notices } = gateway;
   const heardAt = clock.micros();
   const read = follower.beginRead();
   clock.advance(40_000);
   follower.leave();
-  assert.deepEqual(told, [heardAt]);
+  assert.deepEqual(notices, [heardAt]);
   endRead(follower, read, store.entries());
   assert.equal(follower.isLoaded, false);
   follower.check(clock.millis());
   assert.equal(follower.heard()[0].isSilent, false, "nobody has listened");
   assert.equal(follower.isDecided(clock.millis(), 700), false);
   gateway.read(store);
-  assert.deepEqual(told, [heardAt], "it may have died meanwhile");
+  assert.deepEqual(notices, [heardAt], "it may have died meanwhile");
   clock.advance(2_000);
   follower.check(clock.millis());
   assert.equal(follower.isDecided(clock.millis(), 9_000), true);
   follower.batch(store.write([]));
-  assert.deepEqual(told, [heardAt, "speaking"]);
+  assert.deepEqual(notices, [heardAt, "speaking"]);
 });
 
 test("a feed that went on after the shard was left, and died, was alive until then", () => {
   const { store, gateway } = loaded();
-  const { clock, follower, told } = gateway;
+  const { clock, follower, notices } = gateway;
   follower.leave();
   clock.advance(10_000);
   const aliveAt = clock.micros();
@@ -374,31 +374,31 @@ test("a feed that went on after the shard was left, and died, was alive until th
   store.write([1]);
   clock.advance(60_000);
   gateway.read(store);
-  assert.equal(told.at(-1), aliveAt);
+  assert.equal(notices.at(-1), aliveAt);
 });
 
 test("a heartbeat before the store was read makes nothing live: values may have been missed", () => {
   const { store, gateway } = loaded();
-  const { follower, told } = gateway;
+  const { follower, notices } = gateway;
   follower.leave();
   store.table.merge(1, { bid: 7 }, TIME + 7);
   store.write([1]);
-  told.length = 0;
+  notices.length = 0;
   follower.batch(store.write([]));
-  assert.deepEqual(told, []);
+  assert.deepEqual(notices, []);
   gateway.read(store);
-  assert.deepEqual(told, ["speaking"]);
+  assert.deepEqual(notices, ["speaking"]);
   // After an outage of Redis it is the same.
   gateway.clock.advance(2_000);
   follower.check(gateway.clock.millis());
   gateway.read(store);
   store.table.merge(1, { bid: 8 }, TIME + 8);
   store.write([1]);
-  told.length = 0;
+  notices.length = 0;
   follower.batch(store.write([]));
-  assert.deepEqual(told, []);
+  assert.deepEqual(notices, []);
   gateway.read(store);
-  assert.deepEqual(told, ["speaking"]);
+  assert.deepEqual(notices, ["speaking"]);
 });
 
 /** A batch of any elements, as a publisher in another language may write it. */
@@ -464,10 +464,10 @@ test("each record that breaks a rule is left out by itself, counted with its fee
     wrong.length,
   );
   assert.equal(follower.wantsRead(gateway.clock.millis()), false, "nothing is missing");
-  assert.deepEqual(gateway.told, [], "the feed lives");
+  assert.deepEqual(gateway.notices, [], "the feed lives");
 });
 
-/** What stands before and behind some bytes. */
+/** What is before and behind some bytes. */
 function apart(bytes: Buffer, middle: Buffer): [Buffer, Buffer] {
   const at = bytes.indexOf(middle);
   return [bytes.subarray(0, at), bytes.subarray(at + middle.length)];
@@ -630,7 +630,7 @@ test("batches of a leader that was replaced, of other shard counts, and broken o
   assert.equal(gateway.follower.wantsRead(gateway.clock.millis()), true, "a batch read in part is missing");
 });
 
-test("an earlier epoch than one that was heard is told of, but not before that one is silent", () => {
+test("an earlier epoch than one that was heard is reported, but not before that one is silent", () => {
   const { store, gateway } = loaded();
   const known = store.epoch;
   store.epoch = known - 10;
@@ -641,7 +641,7 @@ test("an earlier epoch than one that was heard is told of, but not before that o
   gateway.follower.check(gateway.clock.millis());
   gateway.follower.batch(store.write([]));
   assert.deepEqual(gateway.outranked, [["F", known - 10, known]]);
-  assert.equal(gateway.told.length, 1);
+  assert.equal(gateway.notices.length, 1);
 });
 
 test("a listener that fails is given the same again, and not in a loop", () => {

@@ -6,7 +6,7 @@ import { RateLimitedLog } from "../../../log/rate_limited_log.ts";
 import { HeardFeed } from "../../../market/heard_feed.ts";
 import { SkewWatch } from "./skew_watch.ts";
 
-test("a clock that is off is told once, and once that it is so no more; doubt and small differences are not", () => {
+test("a wrong clock is reported once, and once when it is right again; doubt and small differences are not", () => {
   const lines: string[] = [];
   const log = pino({ base: null, timestamp: false }, { write: (line: string) => void lines.push(line) });
   const watch = new SkewWatch(50, new RateLimitedLog(log, new ManualClock()));
