@@ -27,7 +27,7 @@ import type { QuoteCallback, SubscribeOptions, Subscription, Symbols } from "./s
 
 export { FIELDS, type Field, type State } from "../base/tick.ts";
 export type { ErrorCode } from "../protocol/codes.ts";
-export type { Hello, Quality, QualityReason, Rejection, Subprotocol } from "../protocol/messages.ts";
+export type { AuthMode, Channel, Hello, Quality, QualityReason, Rejection, Subprotocol } from "../protocol/messages.ts";
 export type { ConnectionState } from "./connection/connection.ts";
 export { TickgateError, type TickgateErrorCode } from "./connection/error.ts";
 export type { ClientSocket, SocketConstructor, SocketEvent } from "./connection/socket.ts";
@@ -52,6 +52,11 @@ export interface ClientOptions {
   readonly WebSocket?: SocketConstructor;
   /** The preferred subprotocol. Default: MessagePack. The client offers the other one as well. */
   readonly subprotocol?: Subprotocol;
+  /**
+   * Returns a token, where the gateway reads them: called for each connection, and again before the token expires. When
+   * it throws or rejects, the client tries again later.
+   */
+  readonly token?: () => Promise<string> | string;
   /** The interval of symbols that are off the screen (see {@link Subscription.hide}), ms. Default 5,000. */
   readonly hiddenInterval?: number;
   /** The shortest interval of all symbols while the whole page is hidden, ms. Default 30,000. */
@@ -93,6 +98,9 @@ export interface ClientStats {
   /** The age on arrival of the latest 2,048 ticks without snapshots, by the gateway's clock. */
   readonly age: AgeQuantiles;
 }
+
+/** How long it waits after a token could not be had, ms. */
+const TOKEN_WAIT = 5_000;
 
 const DEFAULTS = { hiddenInterval: 5_000, backgroundInterval: 30_000, pingInterval: 10_000, intervalTolerance: 10 };
 
@@ -154,6 +162,7 @@ export class TickgateClient {
     });
     this.#connection = new Connection(url, {
       WebSocket,
+      token: options.token,
       subprotocols: [subprotocol, ...SUBPROTOCOLS.filter((name) => name !== subprotocol)],
       time,
       random,
@@ -360,7 +369,15 @@ export class TickgateClient {
         return this.#commands?.subscribed(message);
       case "unsubscribed":
         this.#store.ended(message);
-        return this.#commands?.unsubscribed(message);
+        this.#commands?.unsubscribed(message);
+        // Another token may allow them again.
+        if (message.reason === "expired") void this.#refresh();
+        return;
+      case "expiring":
+        void this.#refresh();
+        return;
+      case "authenticated":
+        return this.#commands?.authenticated();
       case "status":
         return this.#store.status(message);
       case "quality":
@@ -369,6 +386,18 @@ export class TickgateClient {
         return this.#commands?.failed(message);
       case "pong":
         if (this.#commands?.ponged(message)) this.#listeners.emit("pong", this.#sync.roundTrip as number);
+    }
+  }
+
+  /** Presents another token. */
+  async #refresh(commands = this.#commands): Promise<void> {
+    try {
+      const token = commands === this.#commands && (await this.#options.token?.());
+      if (token && commands === this.#commands) this.#connection.send({ op: "auth", token });
+    } catch (error) {
+      if (commands !== this.#commands) return;
+      this.#failed(new TickgateError("invalid_token", `no token: ${(error as Error).message}`));
+      this.#time.after(TOKEN_WAIT, () => this.#refresh(commands));
     }
   }
 

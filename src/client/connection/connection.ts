@@ -37,6 +37,8 @@ export type ConnectionState =
 export interface ConnectionOptions {
   readonly WebSocket: SocketConstructor;
   readonly subprotocols: readonly Subprotocol[];
+  /** Undefined: no token is presented. */
+  readonly token: (() => Promise<string> | string) | undefined;
   readonly time: ClientTime;
   readonly random: () => number;
   readonly violations: ViolationCounter;
@@ -48,7 +50,7 @@ export interface ConnectionOptions {
   readonly frame: (data: unknown) => void;
 }
 
-/** How long an attempt may take until `hello`, ms. */
+/** How long an attempt may take until `hello`, with the token, ms. */
 const HELLO_TIME = 10_000;
 /** The longest wait before a reconnect, after the first failure and after many, ms. */
 const FIRST_WAIT = 500;
@@ -113,15 +115,36 @@ export class Connection {
   }
 
   #attempt(): void {
-    const { WebSocket, subprotocols, time } = this.#options;
+    const { time, token } = this.#options;
     this.#change({ phase: "connecting" });
     this.#bye = undefined;
     this.#error = "";
+    this.#cancel = time.after(HELLO_TIME, () => this.#lost(`no hello within ${HELLO_TIME / 1_000} s`));
+    if (token) this.#openWithToken(token);
+    else this.#open();
+  }
+
+  async #openWithToken(token: () => Promise<string> | string): Promise<void> {
+    // Another attempt has another timer.
+    const cancel = this.#cancel;
+    const isCurrent = () => cancel === this.#cancel && this.#state.phase === "connecting";
+    try {
+      const protocol = `bearer.${await token()}`;
+      if (isCurrent()) this.#open(protocol);
+    } catch (error) {
+      if (isCurrent()) this.#lost(`no token: ${(error as Error).message}`);
+    }
+  }
+
+  #open(...tokens: string[]): void {
+    const { WebSocket, subprotocols } = this.#options;
     let socket: ClientSocket;
     try {
-      socket = new WebSocket(this.#url, [...subprotocols]);
+      socket = new WebSocket(this.#url, [...subprotocols, ...tokens]);
     } catch (error) {
-      this.#change({ phase: "ended", reason: (error as Error).message, refused: true });
+      // The message would have the token.
+      if (tokens.length > 0) this.#lost("no token: malformed");
+      else this.#refused((error as Error).message);
       return;
     }
     this.#socket = socket;
@@ -134,7 +157,6 @@ export class Connection {
     listen("message", (event) => this.#message(event.data));
     listen("error", (event) => this.#failed(errorText(event)));
     listen("close", (event) => this.#closed(event.code ?? 1006, event.reason ?? ""));
-    this.#cancel = time.after(HELLO_TIME, () => this.#lost(`no hello within ${HELLO_TIME / 1_000} s`));
   }
 
   #message(data: unknown): void {
@@ -196,7 +218,7 @@ export class Connection {
   }
 
   #failed(message: string): void {
-    if (isFinalRefusal(message)) return this.#refused(message);
+    if (isFinalRefusal(message) && !this.#options.token) return this.#refused(message);
     this.#error = message;
     // Node's own WebSocket emits no close event for a connection that was never open.
     if (!this.#hello) this.#lost(message || "no connection");
@@ -204,7 +226,8 @@ export class Connection {
 
   #closed(code: number, reason: string): void {
     const text = reason || this.#bye?.reason || this.#error || "the connection was lost";
-    if (FINAL_CLOSES.includes(code)) this.#refused(`${text} (${code})`);
+    // With another token the next attempt may succeed.
+    if (FINAL_CLOSES.includes(code) && !(code > 4400 && this.#options.token)) this.#refused(`${text} (${code})`);
     else this.#lost(code === 1006 || code === 1005 ? text : `${text} (${code})`);
   }
 

@@ -20,6 +20,8 @@ export interface Quote extends Readonly<Record<Field, number | null>> {
   readonly fields: readonly Field[];
   /** The granted interval, ms: shorter than asked for where another subscription needs it; 0 before the grant. */
   readonly interval: number;
+  /** How late its data is on purpose, ms; 0 for live. */
+  readonly delay: number;
   /** The sequence number of the latest tick at the publisher; 0 before the first tick. */
   readonly seq: number;
   /** When it happened according to the source, microseconds since the Unix epoch. */

@@ -66,8 +66,9 @@ export class QuoteRecord implements StateCause {
 
   /** The handle that the present connection has granted; below 0 for none. */
   handle = -1;
-  /** The granted interval, ms, and fields. */
+  /** The granted interval, ms, how late the data is on purpose, ms, and fields. */
   interval = 0;
+  delay = 0;
   fields: readonly Field[] = FIELDS;
   /** The positions of those fields in {@link values}. */
   positions: readonly number[] = [];

@@ -79,7 +79,8 @@ export class QuoteStore implements FrameReader {
     for (const record of this.records.values()) this.#end(record);
   }
 
-  granted({ symbols, interval, fields }: Subscribed): void {
+  granted({ symbols, interval, fields, delayed }: Subscribed): void {
+    const delays = new Map(delayed);
     const positions = fields.map(fieldIndex);
     const missing = [...FIELDS.keys()].filter((position) => !positions.includes(position));
     for (const [symbol, handle] of symbols) {
@@ -97,6 +98,7 @@ export class QuoteStore implements FrameReader {
       }
       record.isSnapshotDue = record.isStatusDue = true;
       record.interval = interval;
+      record.delay = delays.get(symbol) ?? 0;
       record.fields = fields;
       record.positions = positions;
       // Fields that are not granted get no values any more.
@@ -105,10 +107,14 @@ export class QuoteStore implements FrameReader {
     }
   }
 
-  ended({ symbols }: Unsubscribed): void {
+  ended({ symbols, reason }: Unsubscribed): void {
     for (const symbol of symbols) {
       const record = this.records.get(symbol);
-      if (record) this.#end(record);
+      if (!record) continue;
+      // The gateway sends no more: its last price is not live.
+      if (reason) record.link = { current: false, reason, since: this.#options.sync.micros() };
+      this.#end(record);
+      if (reason) this.#changed(record, true);
     }
   }
 
@@ -185,7 +191,7 @@ export class QuoteStore implements FrameReader {
     record.conflated += conflated;
     record.lost += missed - conflated;
     // The age of a snapshot is the time since the last trade, not the latency.
-    if (!record.isSnapshotDue) this.ages.add(this.#gatewayMicros - eventTime);
+    if (!record.isSnapshotDue && !record.delay) this.ages.add(this.#gatewayMicros - eventTime);
     // The first tick of a symbol that no feed published makes it live, like a snapshot without a status.
     if (record.isStatusDue || record.reason === NOBODY_PUBLISHES) {
       record.reported = undefined;

@@ -11,6 +11,7 @@ export class RecordQuote implements AttachedQuote {
   declare readonly symbol: string;
   declare readonly state: QuoteState;
   declare readonly interval: number;
+  declare readonly delay: number;
   declare readonly seq: number;
   declare readonly eventTime: number;
   declare readonly sentAt: number;
@@ -75,6 +76,7 @@ const RECORD_MEMBERS = [
   "symbol",
   "state",
   "interval",
+  "delay",
   "seq",
   "eventTime",
   "sentAt",

@@ -37,6 +37,8 @@ export class CommandChannel {
   readonly #unanswered = new Map<unknown, readonly string[]>();
   /** Symbols and patterns to be asked for again. */
   readonly #retries = new Set<string>();
+  /** Symbols that the client may not see with its present token. */
+  readonly #denied = new Set<string>();
   #lastId = 0;
   #isPingDue = false;
   #isFlushing = false;
@@ -77,15 +79,24 @@ export class CommandChannel {
       const error = new TickgateError(code, `${symbol}: ${message}`, symbol);
       // A retry of a pattern would send the snapshots of all its symbols again.
       if (error.retryable && !symbol.endsWith("*")) this.#retryLater([symbol], REFUSED_WAIT);
+      if (code === "not_entitled") this.#denied.add(symbol);
       this.#options.failed(error);
     }
   }
 
-  unsubscribed({ id, more }: Unsubscribed): void {
-    if (more) return;
+  unsubscribed({ id, more, symbols, reason }: Unsubscribed): void {
+    if (reason) for (const symbol of symbols) this.#denied.add(symbol);
+    if (more || reason) return;
     this.#unanswered.delete(id);
     // Symbols that were refused by a limit may be granted now.
     if (this.#retries.size > 0) this.#retryLater([], 0);
+  }
+
+  /** Another token is in force: it may allow more. */
+  authenticated(): void {
+    this.#reconciler.again(this.#denied);
+    this.#denied.clear();
+    this.#throttle.flush();
   }
 
   failed({ id, code, message, retryable }: Failure): void {
