@@ -12,6 +12,10 @@ test("the ping with the shortest way tells the offset, and how wrong it may be",
   assert.deepEqual(offsetOf(samples), { offset: 5_002, error: 50 });
 });
 
+test("without a sample there is no offset", () => {
+  assert.throws(() => offsetOf([]), /no answer/);
+});
+
 test("this machine's addresses are told from others", () => {
   for (const host of ["127.0.0.1", "127.8.0.4", "localhost", "[::1]"]) assert.equal(isLocal(host), true, host);
   for (const host of ["10.0.0.1", "gate.example.com", "127.example.com"]) assert.equal(isLocal(host), false, host);

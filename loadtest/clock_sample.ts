@@ -1,7 +1,8 @@
 /**
- * Estimates the offset of another machine's clock from pings and pongs. Without imports, because k6 uses it too and has
- * none of Node's modules.
+ * Estimates the offset of another machine's clock from pings and pongs. k6 uses it too and has none of Node's modules,
+ * so it imports only what needs none.
  */
+import { ClockOffset as OurClockOffset } from "../src/base/clock_offset.ts";
 
 /** Microseconds. */
 export interface ClockOffset {
@@ -18,11 +19,16 @@ export interface Sample {
   readonly time: number;
 }
 
-/** The offset by the sample with the shortest round trip, which has the smallest error. */
-export function offsetOf(samples: readonly Sample[]): ClockOffset {
-  const roundTrip = ({ sent, received }: Sample) => received - sent;
-  const best = samples.reduce((one, other) => (roundTrip(other) < roundTrip(one) ? other : one));
-  return { offset: Math.round(best.time - (best.sent + best.received) / 2), error: roundTrip(best) / 2 };
+/**
+ * The offset by the sample with the shortest round trip, which has the smallest error.
+ * @param resolution of our clock, microseconds
+ */
+export function offsetOf(samples: readonly Sample[], resolution = 0): ClockOffset {
+  const clock = new OurClockOffset(samples.length, resolution);
+  for (const { sent, time, received } of samples) clock.add(sent, time, received);
+  // Without an answer every age would be NaN, and a check of ages would pass.
+  if (Number.isNaN(clock.offset)) throw new Error("no answer tells the offset of the clock");
+  return { offset: Math.round(-clock.offset), error: clock.uncertainty };
 }
 
 /** Whether a host is this machine, which has the same clock. */

@@ -261,7 +261,7 @@ function clockOffset(): Promise<number> {
   const samples: Sample[] = [];
   const socket = new WebSocket(URL, "tickgate.v1.msgpack");
   socket.binaryType = "arraybuffer";
-  return new Promise((resolve, reject) => {
+  const closed = new Promise<void>((resolve) => {
     let sent = 0;
     const ping = () => {
       sent = Date.now();
@@ -274,10 +274,11 @@ function clockOffset(): Promise<number> {
       if (samples.length < PINGS) setTimeout(ping, PAUSE);
       else socket.close(1000);
     };
-    socket.onclose = () => {
-      if (samples.length === 0) reject(new Error(`${URL} does not answer as a gateway does`));
-      else resolve(offsetOf(samples).offset / 1_000);
-    };
+    socket.onclose = () => resolve();
+  });
+  return closed.then(() => {
+    if (samples.length === 0) throw new Error(`${URL} does not answer as a gateway does`);
+    return offsetOf(samples, 1_000).offset / 1_000;
   });
 }
 
