@@ -7,11 +7,12 @@ import { ERROR_CODES } from "../src/protocol/codes.ts";
 import { type Command, type Failure, SUBPROTOCOLS, type Subprotocol } from "../src/protocol/messages.ts";
 import { document, faults, kindOf } from "./support/asyncapi_document.ts";
 import { ExampleMarket } from "./support/example_market.ts";
+import { SECRET, sign } from "./support/tokens.ts";
 import { WireClient } from "./support/wire_client.ts";
 
 const COMMANDS = ["subscribe", "unsubscribe", "ping", "auth"];
-/** Codes that no client can bring a gateway to say. */
-const UNPROVOKED = ["not_entitled", "internal"];
+/** Codes that no client can bring this gateway to say: it requires no token. */
+const UNPROVOKED = ["not_authenticated", "internal"];
 const COMMANDS_PER_SECOND = 50;
 
 /** A client of which every message, either way, is held to the document. */
@@ -110,11 +111,26 @@ async function blunders(witness: Witness): Promise<void> {
   await witness.client.heard("error", ({ code }) => code === "too_many_commands");
 }
 
+/** Presents tokens: one that allows all that is held, one of somebody else, and one that expires soon. */
+async function authenticate(witness: Witness): Promise<void> {
+  const { client } = witness;
+  await witness.blunder({ op: "auth" }, "bad_message");
+  const grants = [{ symbols: ["V:*", "P:*", "L:*"] }];
+  assert.equal((await client.ask({ op: "auth", token: "none" }, "error")).code, "invalid_token");
+  await client.ask({ op: "auth", token: await sign({ grants }) }, "authenticated");
+  const { rejected } = await client.ask({ op: "subscribe", symbols: ["X:1"] }, "subscribed");
+  assert.equal(rejected[0].code, "not_entitled");
+  assert.equal((await client.ask({ op: "auth", token: await sign({ sub: "bob" }) }, "error")).code, "forbidden");
+  await client.ask({ op: "auth", token: await sign({ grants }, 2) }, "authenticated");
+  await client.heard("expiring");
+}
+
 test("every message of a real run is as the document says, and what is not so is refused", {
   timeout: 180_000,
 }, async (t) => {
   const limits = ["--max-symbols-per-connection", "5", "--commands-per-second", String(COMMANDS_PER_SECOND)];
-  const market = await ExampleMarket.open(t, "--heartbeat", "2000", ...limits);
+  const tokens = ["--auth", "optional", "--jwt-secret", SECRET];
+  const market = await ExampleMarket.open(t, "--heartbeat", "2000", ...limits, ...tokens);
   market.tick("V:A");
   await market.known("V:A");
   const witnesses = await Promise.all(SUBPROTOCOLS.map((name) => Witness.open(t, market.url, name)));
@@ -127,6 +143,7 @@ test("every message of a real run is as the document says, and what is not so is
     client.heard("subscribed", (message) => message.symbols.some(([name]) => name === "P:NEW")),
   );
   await each(({ client }) => client.tick(({ values }) => values.length === 10, "a tick of all fields"));
+  await each(authenticate);
   await each(blunders);
   await each(({ client }) => client.heard("heartbeat"));
 
@@ -194,7 +211,8 @@ function assertSpoiledIsRefused(message: unknown): void {
   refused({ ...members, more: 1 });
   for (const name of Object.keys(members)) {
     refused({ ...members, [name]: { an: "object" } });
-    refused({ ...members, [name]: null });
+    // A token may never expire.
+    if (!(kind === "authenticated" && name === "expires")) refused({ ...members, [name]: null });
     const { [name]: _gone, ...rest } = members;
     if (name === "id" || (kind === "status" && name === "reason")) assert.equal(faults(kind, rest), "");
     else refused(rest);
