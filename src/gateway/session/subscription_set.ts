@@ -195,7 +195,8 @@ export class SubscriptionSet {
     for (; this.#known < end; this.#known++) {
       const row = table.known[this.#known];
       const rule = this.#patterns.match(table.symbols[row]);
-      if (!rule) continue;
+      // One that the client may not see changes nothing, not even the order of the others.
+      if (!rule || !this.#visible.accessTo(table.symbols[row])) continue;
       const rows = matched.get(rule.grant);
       if (rows) rows.set(row, `${rule.text}*`);
       else matched.set(rule.grant, new Map([[row, `${rule.text}*`]]));

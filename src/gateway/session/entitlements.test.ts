@@ -1,0 +1,118 @@
+/**
+ * What a client is not allowed to see never reaches it, whatever it asks for and however its identity changes meanwhile;
+ * and nothing that it hears depends on whether such symbols exist.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { type ClientReceiver, SessionBench } from "../../../test/support/session_bench.ts";
+import { GrantedSymbols } from "../../identity/grants.ts";
+import type { Authority, Identity } from "../../identity/identity.ts";
+import { OPEN_AUTHORITY } from "../../identity/open_authority.ts";
+import type { Control } from "../../protocol/messages.ts";
+
+const ALLOWED: readonly (readonly string[])[] = [["A*"], ["AA", "B*"], ["A*", "B*"], ["BA"], []];
+const VISIBLE = ["AA", "AB", "BA", "BB"];
+const HIDDEN = ["AX", "BX", "X", "XA"];
+const NAMES = [...VISIBLE, ...HIDDEN, "XNONE"];
+
+/** Everybody is anonymous, and may see what was set last. */
+class ChangingAuthority implements Authority {
+  readonly mode = "none";
+  readonly authenticate = OPEN_AUTHORITY.authenticate;
+  anonymous: Identity = identityOf(0);
+  longestDelay = () => 0;
+  onChange = () => {};
+  review = () => this.anonymous;
+}
+
+function identityOf(index: number): Identity {
+  // Without the hidden symbols, which would match the prefixes.
+  const symbols = ALLOWED[index].flatMap((text) =>
+    text.endsWith("*") ? VISIBLE.filter((name) => name.startsWith(text.slice(0, -1))) : [text],
+  );
+  const grants = [{ symbols, channels: ["quote" as const], interval: 0, delay: 0 }];
+  return { ...(OPEN_AUTHORITY.anonymous as Identity), entitlements: new GrantedSymbols(grants) };
+}
+
+const texts = fc.subarray([...NAMES, "*", "A*", "B*", "X*"], { minLength: 1 });
+const step = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant("subscribe" as const), texts, interval: fc.constantFrom(0, 50) }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("unsubscribe" as const), texts }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant("tick" as const), name: fc.constantFrom(...VISIBLE) }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant("hidden" as const), name: fc.constantFrom(...HIDDEN) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("policy" as const), index: fc.nat(ALLOWED.length - 1) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant("pass" as const), millis: fc.constantFrom(1, 25, 300, 1_200) }),
+  },
+);
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+/** Runs the steps. @returns what the client has heard: all messages, and the last tick of each symbol */
+function run(steps: readonly Step[], hasHidden: boolean): unknown {
+  const authority = new ChangingAuthority();
+  const heard: unknown[] = [];
+  // Which ticks are conflated depends on what else happens in the same millisecond.
+  const last: Record<string, unknown> = {};
+  const names = new Map<number, string>();
+  const mayNot = (symbol: string) => !authority.anonymous.entitlements.decide("quote", symbol);
+  const receiver: ClientReceiver = {
+    control(message: Control) {
+      heard.push(message);
+      if (message.op !== "subscribed") return;
+      for (const [symbol, handle] of message.symbols) {
+        assert.ok(!mayNot(symbol), `${symbol} was granted`);
+        names.set(handle, symbol);
+      }
+    },
+    frame(_sentAt, ticks) {
+      for (const [handle, ...rest] of ticks) {
+        const symbol = names.get(handle) as string;
+        assert.ok(!mayNot(symbol), `a tick of ${symbol} was sent`);
+        last[symbol] = rest;
+      }
+    },
+  };
+  const bench = new SessionBench("tickgate.v1.json", receiver, {}, undefined, authority);
+  bench.session.open();
+  const seqs = new Map<string, number>();
+  // The numbers of rows depend on what there is: they are the same in both runs.
+  for (const name of VISIBLE) bench.context.table.hold(name, 100, 0);
+  const tick = (name: string) => {
+    seqs.set(name, (seqs.get(name) ?? 0) + 1);
+    bench.record(name, { epoch: 1, seq: seqs.get(name) });
+  };
+  for (const each of steps) {
+    if (each.kind === "tick") tick(each.name);
+    else if (each.kind === "hidden" && hasHidden) tick(each.name);
+    else if (each.kind === "pass") bench.advance(each.millis);
+    else if (each.kind === "policy") {
+      authority.anonymous = identityOf(each.index);
+      bench.session.reviewIdentity();
+    } else if (each.kind === "subscribe" || each.kind === "unsubscribe") {
+      const command = each.kind === "subscribe" ? { interval: each.interval } : {};
+      bench.send({ op: each.kind, id: 1, symbols: each.texts, ...command });
+      // Where new symbols are still to be compared with patterns, a command is executed one turn later.
+      bench.advance(5);
+    }
+  }
+  bench.advance(2_000);
+  for (const symbol of Object.keys(last)) if (mayNot(symbol)) delete last[symbol];
+  return { heard, last };
+}
+
+test("nothing that is not allowed is sent, and what is sent is the same whether hidden symbols exist or not", () => {
+  let attempts = 0;
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 20, maxLength: 80 }), (steps) => {
+      attempts += steps.length;
+      assert.deepEqual(run(steps, true), run(steps, false));
+    }),
+    { numRuns: 400 },
+  );
+  assert.ok(attempts > 10_000, `${attempts} attempts`);
+});
