@@ -89,7 +89,7 @@ test("a token that cannot be had, and one that is refused: the client tries agai
   const { client, heard } = connect(t, gateway, { token, random: () => 0 });
   const { quotes } = client.subscribe(["DESK:A"]);
   await is(() => quotes.get("DESK:A")?.state, "live", "a live quote");
-  assert.match(heard[1], /^waiting no token: the issuer is away/);
+  assert.match(heard[1], /^waiting no token: Error: the issuer is away/);
   assert.ok(!/not a token|not\.valid/.test(heard.join()));
 });
 
@@ -109,7 +109,7 @@ test("what an expired token showed is stale at once, and live again with the nex
   assert.equal(quotes.get("DESK:A")?.reason, "expired");
   await is(() => quotes.get("LATE:A")?.delay, 1_000, "late data");
   assert.equal(quotes.get("PUB:A")?.state, "live");
-  assert.ok(heard.some((text) => text.startsWith("invalid_token no token: the issuer is away")));
+  assert.ok(heard.some((text) => text.startsWith("invalid_token no token: Error: the issuer is away")));
   isAway = false;
   await is(() => quotes.get("DESK:A")?.state, "live", "the next token");
   await is(() => quotes.get("LATE:A")?.delay, 0, "live data");

@@ -396,7 +396,7 @@ export class TickgateClient {
       if (token && commands === this.#commands) this.#connection.send({ op: "auth", token });
     } catch (error) {
       if (commands !== this.#commands) return;
-      this.#failed(new TickgateError("invalid_token", `no token: ${(error as Error).message}`));
+      this.#failed(new TickgateError("invalid_token", `no token: ${error}`));
       this.#time.after(TOKEN_WAIT, () => this.#refresh(commands));
     }
   }

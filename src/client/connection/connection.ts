@@ -132,7 +132,7 @@ export class Connection {
       const protocol = `bearer.${await token()}`;
       if (isCurrent()) this.#open(protocol);
     } catch (error) {
-      if (isCurrent()) this.#lost(`no token: ${(error as Error).message}`);
+      if (isCurrent()) this.#lost(`no token: ${error}`);
     }
   }
 
