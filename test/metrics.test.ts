@@ -12,7 +12,7 @@ import { Scrape } from "./support/metrics_page.ts";
 import { RedisServer, requireProgram } from "./support/redis_server.ts";
 
 /** What may tell samples of a metric apart: nothing that grows with symbols or clients. */
-const LABELS = new Set(["stage", "feed", "reason", "by", "code", "worker", "le"]);
+const LABELS = new Set(["stage", "feed", "reason", "by", "code", "worker", "le", "role"]);
 /** Prometheus' own program for looking at a page; part of its package. */
 const LINTER = "promtool";
 

@@ -12,12 +12,12 @@ import { type ClientTime, SYSTEM_TIME } from "./connection/time.ts";
 import { ViolationCounter, type Violations } from "./connection/violations.ts";
 import { followVisibility } from "./connection/visibility.ts";
 import { type ClientEvent, type ClientEvents, Listeners } from "./events.ts";
-import type { AgeQuantiles } from "./quotes/ages.ts";
 import type { Quote } from "./quotes/quote.ts";
 import type { QuoteListener, QuoteRecord } from "./quotes/quote_record.ts";
 import { QuoteStore } from "./quotes/quote_store.ts";
 import { RecordQuote } from "./quotes/record_quote.ts";
 import { type ClientState, stateOf } from "./state.ts";
+import type { ClientStats } from "./stats.ts";
 import { checkInterval } from "./sync/check.ts";
 import { ClockSync } from "./sync/clock_sync.ts";
 import { CommandChannel } from "./sync/command_channel.ts";
@@ -37,6 +37,7 @@ export type { ClientEvent, ClientEvents } from "./events.ts";
 export type { AgeQuantiles } from "./quotes/ages.ts";
 export type { Quote, QuoteState } from "./quotes/quote.ts";
 export type { ClientState } from "./state.ts";
+export type { ClientStats } from "./stats.ts";
 export type {
   QuoteCallback,
   Signal,
@@ -74,29 +75,6 @@ export interface ClientOptions {
   readonly time?: ClientTime;
   /** Numbers from 0 to below 1, which spread the reconnects of many clients. */
   readonly random?: () => number;
-}
-
-/** Totals since the client was made. */
-export interface ClientStats {
-  /** The last measured round trip, ms; undefined before the first. */
-  readonly roundTrip: number | undefined;
-  /** How far the gateway's clock is ahead of this one, microseconds; the error is at most half the round trip. */
-  readonly clockOffset: number;
-  /** Data frames, the ticks in them, and the bytes of all messages. */
-  readonly frames: number;
-  readonly ticks: number;
-  readonly bytes: number;
-  /** Ticks that were not sent because newer ones replaced them. */
-  readonly conflated: number;
-  /** Ticks that the gateway missed and reported (`gap`). */
-  readonly lost: number;
-  /** How often it reported missed ticks of a symbol, and how often it reported that a symbol's `seq` began again. */
-  readonly gaps: number;
-  readonly resets: number;
-  /** Connections made after the first. */
-  readonly reconnects: number;
-  /** The age on arrival of the latest 2,048 ticks without snapshots, by the gateway's clock. */
-  readonly age: AgeQuantiles;
 }
 
 /** How long it waits after a token could not be had, ms. */

@@ -6,10 +6,13 @@ import type { Clock } from "../base/clock.ts";
 import type { BusReader } from "../bus/bus.ts";
 import type { Authority } from "../identity/identity.ts";
 import { OPEN_AUTHORITY } from "../identity/open_authority.ts";
+import { LineFile } from "../log/line_file.ts";
 import { RateLimitedLog } from "../log/rate_limited_log.ts";
 import { EncoderPool } from "../market/encoder.ts";
 import { GatewayTable } from "../market/gateway_table.ts";
 import type { Settings } from "../settings/settings.ts";
+import type { AccessLog } from "./access/access_record.ts";
+import { ConnectedIdentities } from "./access/connected_identities.ts";
 import { GatewayCounts } from "./counts.ts";
 import { DelayedMarket } from "./delay/delayed_market.ts";
 import { FlushScheduler } from "./fanout/flush_scheduler.ts";
@@ -21,7 +24,6 @@ import { type Publish, TopicIndex } from "./fanout/topic_index.ts";
 import { Tracer } from "./latency/tracer.ts";
 import { fieldListsThatFit } from "./memory_plan.ts";
 import { CommandScheduler } from "./session/command_scheduler.ts";
-import { ConnectedIdentities } from "./session/connected_identities.ts";
 import { CONNECTION_NUMBERS } from "./session/outbound_connection.ts";
 import { StallWatch } from "./session/stall_watch.ts";
 
@@ -47,6 +49,8 @@ export interface GatewayContext {
   readonly authority: Authority;
   readonly identities: ConnectedIdentities;
   readonly delays: DelayedMarket;
+  /** Undefined: nothing is written. */
+  readonly accessLog: AccessLog | undefined;
 }
 
 /**
@@ -87,6 +91,7 @@ export function createContext(
     tracer: new Tracer(table),
     commands,
     stalls: new StallWatch(clock.millis()),
+    accessLog: settings.accessLog === "" ? undefined : new LineFile(settings.accessLog, "--access-log"),
     authority,
     identities: new ConnectedIdentities(),
     delays: new DelayedMarket({ table, clock, settings, deliver: (row, seq) => topics.deliver(row, seq) }),

@@ -10,8 +10,10 @@ import { OPEN_AUTHORITY } from "../identity/open_authority.ts";
 import type { EncoderPool } from "../market/encoder.ts";
 import type { GatewayTable } from "../market/gateway_table.ts";
 import type { Settings } from "../settings/settings.ts";
+import type { ConnectedIdentities } from "./access/connected_identities.ts";
 import { createContext, type GatewayContext } from "./context.ts";
 import type { GatewayCounts } from "./counts.ts";
+import type { DelayedMarket } from "./delay/delayed_market.ts";
 import type { FlushScheduler } from "./fanout/flush_scheduler.ts";
 import type { Publish } from "./fanout/topic_index.ts";
 import { HealthWatch } from "./health_watch.ts";
@@ -109,6 +111,16 @@ export class Gateway {
   /** The sockets of the clients' port, and how many there may be. */
   get sockets(): { readonly count: number; readonly limit: number } {
     return this.#server.sockets;
+  }
+
+  /** Connections by subject and role. */
+  get identities(): ConnectedIdentities {
+    return this.#context.identities;
+  }
+
+  /** Rows that show symbols late. */
+  get delays(): DelayedMarket {
+    return this.#context.delays;
   }
 
   /** HTTP responses that clients have not read yet. */

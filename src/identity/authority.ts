@@ -31,8 +31,9 @@ export interface RunningAuthority {
   readonly authority: Authority;
   /** The same where revocations can concern it. */
   readonly tokens: TokenAuthority | undefined;
-  /** For metrics; undefined where tokens are not read. */
-  readonly counts: { readonly verifier: VerifierCounts; readonly keys: KeyCounts } | undefined;
+  readonly policy: PolicyFile | undefined;
+  /** For metrics. */
+  readonly counts: { readonly verifier: VerifierCounts; readonly keys: KeyCounts };
   /** Reads keys that are somewhere else for the first time. */
   start(): Promise<void>;
   close(): void;
@@ -42,19 +43,22 @@ export interface RunningAuthority {
 export function createAuthority(settings: IdentitySettings, clock: Clock, log: Logger): RunningAuthority {
   checkSettings(settings);
   const { auth: mode, policy: path } = settings;
-  if (mode === "none" && path === "")
-    return { authority: OPEN_AUTHORITY, tokens: undefined, counts: undefined, start: async () => {}, close: () => {} };
+  const counts = { verifier: new VerifierCounts(settings), keys: new KeyCounts() };
+  if (mode === "none" && path === "") {
+    const none = { tokens: undefined, policy: undefined };
+    return { authority: OPEN_AUTHORITY, ...none, counts, start: async () => {}, close: () => {} };
+  }
   const own = log.child({ part: "identity" });
   const policy = path === "" ? undefined : usable("--policy", path, () => new PolicyFile(path, own));
   if (mode === "optional" && !policy) own.warn("clients without a token see everything: there is no policy");
-  const counts = { verifier: new VerifierCounts(settings), keys: new KeyCounts() };
   const keys = mode === "none" ? undefined : createKeys(settings, clock, own, counts.keys);
   const verifier = keys && new TokenVerifier(keys, verifierOptions(settings), clock, counts.verifier);
   const tokens = new TokenAuthority({ mode, verifier, policy, clock, log: own });
   return {
     authority: tokens,
     tokens,
-    counts: verifier && counts,
+    policy,
+    counts,
     start: async () => keys?.start(),
     close: () => {
       keys?.close();

@@ -68,6 +68,13 @@ export const IDENTITY_SETTINGS = {
     5_000,
     "How far the clock of the tokens' issuer may be from this one when a token is presented",
   ),
+  accessLog: setting(
+    GATEWAY,
+    "access-log",
+    FILE,
+    "",
+    "A file to which a line is added when a client begins to see a venue at a delay and when that ends, for the reports that exchanges ask for; empty for none",
+  ),
   tokenInQuery: setting(
     GATEWAY,
     "token-in-query",

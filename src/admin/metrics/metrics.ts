@@ -5,11 +5,13 @@ import type { Bus } from "../../bus/open.ts";
 import type { RunningFeed } from "../../feed/running.ts";
 import type { Gateway } from "../../gateway/gateway.ts";
 import type { TlsCertificate } from "../../gateway/http/tls_certificate.ts";
+import type { RunningAuthority } from "../../identity/authority.ts";
 import type { Settings } from "../../settings/settings.ts";
 import type { AdminAccess } from "../access.ts";
 import { showHeard, showRedis, showWriters } from "./bus.ts";
 import { showFeeds } from "./feeds.ts";
 import { showGateway } from "./gateway.ts";
+import { showIdentity } from "./identity.ts";
 import { Page } from "./page.ts";
 import { showProcess } from "./process.ts";
 import { showCertificate } from "./tls.ts";
@@ -27,6 +29,10 @@ export interface MetricsParts {
   readonly bus: Bus;
   readonly gateway: Gateway | undefined;
   readonly certificate: TlsCertificate | undefined;
+  /** Of the gateway. */
+  readonly identity: RunningAuthority | undefined;
+  /** ms of the process's clock */
+  readonly now: () => number;
   readonly feeds: readonly RunningFeed[];
   /** Why the process is not ready, or undefined when it is. */
   unready(): string | undefined;
@@ -44,6 +50,7 @@ export function createMetrics(parts: MetricsParts): () => Promise<MetricsPage> {
   showRefused(page, () => access.refused);
   if (gateway) {
     showGateway(page, gateway, bus, parts.settings.maxConnections);
+    if (parts.identity) showIdentity(page, gateway, parts.identity, parts.now);
     showHeard(page, bus);
   }
   if (feeds.length > 0) showFeeds(page, feeds);

@@ -69,7 +69,18 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
 
   const unready = () => (gateway ? gateway.unready() : bus.unready());
   const labels: Record<string, string> = worker === undefined ? {} : { worker: String(worker) };
-  const metrics = createMetrics({ settings, access, bus, certificate, gateway, feeds, unready, labels });
+  const metrics = createMetrics({
+    settings,
+    access,
+    bus,
+    certificate,
+    gateway,
+    feeds,
+    unready,
+    labels,
+    identity,
+    now: () => clock.millis(),
+  });
   const reporter = new Reporter({ node: settings.node, clock, certificate, gateway, feeds, bus, unready });
   const source: AdminSource = {
     unready,

@@ -7,7 +7,7 @@ import type { Authority, Identity } from "../../identity/identity.ts";
 import type { GatewayTable } from "../../market/gateway_table.ts";
 import { prefixRange } from "../../market/symbol_index.ts";
 import type { Settings } from "../../settings/settings.ts";
-import { VisibleRows, type VisibleRowsParts } from "../session/visible_rows.ts";
+import { VisibleRows, type VisibleRowsParts } from "../access/visible_rows.ts";
 import type { AdmittedRequest, HttpAdmission } from "./admission.ts";
 import { RESPONSE_BYTES } from "./response_writer.ts";
 import { readSymbolQuery } from "./symbol_query.ts";

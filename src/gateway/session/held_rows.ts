@@ -2,11 +2,11 @@
 import type { BusReader } from "../../bus/bus.ts";
 import type { EncoderPool, TickEncoder } from "../../market/encoder.ts";
 import type { TickFormat } from "../../market/format.ts";
+import type { VisibleRows } from "../access/visible_rows.ts";
 import type { BroadcastSink, Sink } from "../fanout/sink.ts";
 import { type RowSet, Subscription, type SubscriptionParts } from "../fanout/subscription.ts";
 import { type Granted, NO_MEMORY, noRoom, type Refusal } from "./grants.ts";
 import type { Grant } from "./patterns.ts";
-import type { VisibleRows } from "./visible_rows.ts";
 import type { Wanted } from "./wanted_rows.ts";
 
 /** What the held rows of all connections share. */

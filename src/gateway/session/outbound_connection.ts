@@ -159,6 +159,11 @@ export class OutboundConnection implements Sink, BroadcastSink {
     return Math.max(0, this.held(now) + Math.max(0, lastTrip - bare), now - unansweredSince - bare);
   }
 
+  /** How slow the client was, for the log: how far it was behind, ms, and how many bytes it had not taken. */
+  slowness(now: number): { behind: number; inFlight: number } {
+    return { behind: Math.round(this.behind(now)), inFlight: this.#window.inFlight };
+  }
+
   /**
    * Sends a control message. These are few and answer something: the window does not hold them back, `maxUnreadBytes`
    * limits them.

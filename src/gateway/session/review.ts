@@ -1,9 +1,9 @@
 /** Compares what a connection holds with what it may see, after its identity has changed. */
 import type { GatewayTable } from "../../market/gateway_table.ts";
+import type { VisibleRows } from "../access/visible_rows.ts";
 import { emptyGranted, type Granted, type Reviewed } from "./grants.ts";
 import type { HeldRows } from "./held_rows.ts";
 import type { Grant } from "./patterns.ts";
-import type { VisibleRows } from "./visible_rows.ts";
 import { chunks } from "./wanted_rows.ts";
 
 /** What each step has done. */

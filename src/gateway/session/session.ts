@@ -8,46 +8,31 @@ import { FIELDS, type Field, fieldIndex } from "../../base/tick.ts";
 import type { Identity } from "../../identity/identity.ts";
 import { CLOSE_CODES, type CloseName, ERROR_CODES, type ErrorCode } from "../../protocol/codes.ts";
 import { type CommandFault, isFault, readCommand } from "../../protocol/command.ts";
-import {
-  type Auth,
-  CHANNELS,
-  type Command,
-  type CommandId,
-  type EndReason,
-  PROTOCOL_VERSION,
-  type Rejection,
-  type Subscribe,
-  type Subscribed,
-  type Unsubscribe,
-} from "../../protocol/messages.ts";
+import type { Auth, Command, CommandId, EndReason, Subscribe, Unsubscribe } from "../../protocol/messages.ts";
 import type { Settings } from "../../settings/settings.ts";
+import { type AccessLog, AccessRecord } from "../access/access_record.ts";
+import { type IdentityOwner, SessionIdentity, type SessionIdentityParts } from "../access/session_identity.ts";
 import { countOne } from "../counts.ts";
-import { splitParts, symbolBytes } from "../fanout/message_parts.ts";
 import type { StatusBatcher } from "../fanout/status_batcher.ts";
 import type { FrameTrace } from "../latency/tracer.ts";
+import { CommandLimits } from "./command_limits.ts";
 import { type CommandOwner, CommandQueue, type Steps } from "./command_queue.ts";
 import type { CommandScheduler } from "./command_scheduler.ts";
-import type { Granted, Reviewed } from "./grants.ts";
+import { GrantAnswers, idOf } from "./grant_answers.ts";
+import { helloOf } from "./hello.ts";
 import { OutboundConnection, type OutboundParts } from "./outbound_connection.ts";
 import type { Grant } from "./patterns.ts";
 import type { Review } from "./review.ts";
-import { type IdentityOwner, SessionIdentity, type SessionIdentityParts } from "./session_identity.ts";
 import type { Socket } from "./socket.ts";
 import type { StallWatch } from "./stall_watch.ts";
 import { SubscriptionSet, type SubscriptionSetParts } from "./subscription_set.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
-/** Unreadable messages that a connection may send at once, and one more a second, before it is closed. */
-const BAD_MESSAGES = 20;
-/** Commands over the limit that a connection may send, in seconds' worth of its limit, before it is closed. */
-const EXCESS_SECONDS = 3;
 /**
  * One connection's share of the bytes that may wait in all: of the default 1 MB, three times what names all the symbols
  * it may hold.
  */
 const PENDING_SHARE = 1 / 16;
-/** The bytes of a handle in JSON, besides its symbol: a number of 7 digits, brackets and a comma. */
-const HANDLE_BYTES = 12;
 
 const CLOSING = "closing a connection";
 
@@ -72,6 +57,8 @@ export interface SessionParts extends OutboundParts, SubscriptionSetParts, Sessi
   readonly commands: CommandScheduler;
   readonly stalls: StallWatch;
   readonly numbers: OutboundParts["numbers"] & SubscriptionSetParts["numbers"];
+  /** Undefined: nothing is written. */
+  readonly accessLog: AccessLog | undefined;
 }
 
 /** How a session gets its connection. */
@@ -88,10 +75,10 @@ export class Session implements CommandOwner, IdentityOwner {
   readonly #outbound: OutboundConnection;
   readonly #subscriptions: SubscriptionSet;
   readonly #queue: CommandQueue;
-  readonly #commands: TokenBucket;
-  readonly #excess: TokenBucket;
-  readonly #bad: TokenBucket;
+  readonly #limits: CommandLimits;
   readonly #identity: SessionIdentity;
+  readonly #access: AccessRecord | undefined;
+  readonly #answers: GrantAnswers;
   /** The steps that remain since the identity has changed, and the reason of what they end. */
   #review: Review | undefined;
   #endReason: EndReason = "not_entitled";
@@ -102,10 +89,9 @@ export class Session implements CommandOwner, IdentityOwner {
     id: string,
     createOutbound: CreateOutbound = (...args) => new OutboundConnection(...args),
   ) {
-    const { commandsPerSecond, commandSymbolsPerSecond, maxSymbolsPerConnection, maxMessageBytes } = shared.settings;
+    const { commandSymbolsPerSecond, maxSymbolsPerConnection, maxMessageBytes } = shared.settings;
     const pending = Math.max(maxMessageBytes, shared.settings.maxPendingCommandBytes * PENDING_SHARE);
     const now = shared.clock.millis();
-    const stalled = shared.stalls.stalled(now);
     this.id = id;
     ({ address: this.address, agent: this.agent } = socket.getUserData());
     this.openedAt = now;
@@ -113,14 +99,16 @@ export class Session implements CommandOwner, IdentityOwner {
     this.#socket = socket;
     this.#outbound = createOutbound(shared, socket, id, (name, reason) => this.close(name, reason));
     this.#subscriptions = new SubscriptionSet(shared, this.#outbound, this.#outbound.format);
-    this.#commands = new TokenBucket(commandsPerSecond, commandsPerSecond, now, stalled);
-    this.#excess = new TokenBucket(commandsPerSecond, commandsPerSecond * EXCESS_SECONDS, now, stalled);
-    this.#bad = new TokenBucket(1, BAD_MESSAGES, now, stalled);
+    this.#limits = new CommandLimits(shared);
     // Twice all that it may hold at once: a client that reconnects and then subscribes to something else does not wait.
     const work = new TokenBucket(commandSymbolsPerSecond, commandSymbolsPerSecond + maxSymbolsPerConnection * 2, now);
     this.#queue = new CommandQueue(this, shared.commands, shared.clock, work, pending);
     this.#identity = new SessionIdentity(shared, this, socket.getUserData().identity);
     this.#subscriptions.visible.identity = this.#identity.current;
+    const { accessLog, clock } = shared;
+    const connection = { session: id, address: this.address };
+    if (accessLog) this.#access = new AccessRecord(accessLog, connection, this.identity, () => clock.micros());
+    this.#answers = new GrantAnswers(shared, this.#outbound, this.#access);
   }
 
   /** For reports and the log. */
@@ -153,36 +141,22 @@ export class Session implements CommandOwner, IdentityOwner {
 
   /** Sends `hello`, and a ping that measures the bare round trip. */
   open(): void {
-    const { settings, clock, authority } = this.#parts;
-    this.#outbound.send({
-      op: "hello",
-      protocol: PROTOCOL_VERSION,
-      session: this.id,
-      node: settings.node,
-      time: clock.micros(),
-      heartbeat: settings.heartbeat,
-      channels: [...CHANNELS],
-      auth: authority.mode,
-      limits: {
-        symbols: this.#identity.current ? this.#subscriptions.maxSymbols : settings.maxSymbolsPerConnection,
-        commandsPerSecond: settings.commandsPerSecond,
-        messageBytes: settings.maxMessageBytes,
-      },
-    });
+    const { settings, clock } = this.#parts;
+    const symbols = this.identity ? this.#subscriptions.maxSymbols : settings.maxSymbolsPerConnection;
+    this.#outbound.send(helloOf(this.#parts, this.id, symbols));
     this.#outbound.ping(clock.millis());
   }
 
   /** Reads a message of the client, or refuses it. */
   handleMessage(bytes: Uint8Array, binary: boolean): void {
     if (this.#outbound.isClosed) return;
-    const { settings, clock, counts } = this.#parts;
-    const now = clock.millis();
+    const { settings, counts } = this.#parts;
     counts.commands++;
     if (bytes.length > settings.maxMessageBytes) return this.close("tooLarge", "message too large");
-    const stalled = this.#parts.stalls.stalled(now);
-    const isOverLimit = !this.#commands.take(now, stalled);
-    if (isOverLimit && !this.#excess.take(now, stalled)) return this.close("tooMany", "too many commands");
-    if (isOverLimit) return this.#refuse(bytes, binary, `more than ${settings.commandsPerSecond} commands a second`);
+    const taken = this.#limits.take();
+    if (taken === "close") return this.close("tooMany", "too many commands");
+    if (taken === "refuse")
+      return this.#refuse(bytes, binary, `more than ${settings.commandsPerSecond} commands a second`);
     if (!this.#queue.push(bytes, binary, settings.maxPendingCommandBytes))
       this.#refuse(bytes, binary, "too many commands wait to be carried out");
   }
@@ -225,7 +199,7 @@ export class Session implements CommandOwner, IdentityOwner {
 
   catchUp(): void {
     if (this.#review) return this.#continueReview(this.#review);
-    for (const granted of this.#subscriptions.matchNewSymbols()) this.#sendSubscribed(granted, undefined, false);
+    for (const granted of this.#subscriptions.matchNewSymbols()) this.#answers.subscribed(granted, undefined, false);
   }
 
   /** The policy or the revocations have changed. */
@@ -237,6 +211,7 @@ export class Session implements CommandOwner, IdentityOwner {
     const now = this.#parts.clock.millis();
     this.#subscriptions.visible.identity = identity;
     this.#endReason = reason;
+    this.#access?.identify(identity);
     // Nothing is sent until all that is held has been compared with the new identity.
     for (const { topicSubscriber } of this.#subscriptions.subscriptions) topicSubscriber?.unsubscribe(now);
     this.#outbound.suspend();
@@ -254,19 +229,11 @@ export class Session implements CommandOwner, IdentityOwner {
 
   #continueReview(review: Review): void {
     const { value, done } = review.next();
-    if (value) this.#sendReviewed(value);
+    if (value) this.#answers.reviewed(value, this.#endReason);
     if (!done || this.#outbound.isClosed) return;
     this.#review = undefined;
+    if (this.#access) for (const [symbol, delay] of this.#subscriptions.seen()) this.#access.see(symbol, delay);
     this.#outbound.release();
-  }
-
-  #sendReviewed({ ended, granted, replaced }: Reviewed): void {
-    if (ended.length > 0) this.#sendUnsubscribed(ended, {}, false, this.#endReason);
-    const { status } = this.#parts;
-    for (const part of granted) this.#sendSubscribed(part, undefined, false);
-    // The count of `seq` continues from another place.
-    for (const row of replaced) status.addGap(row, true);
-    status.sendTo(this.#outbound);
   }
 
   /** Does what is due every 250 ms. @returns whether a ping is due */
@@ -316,7 +283,7 @@ export class Session implements CommandOwner, IdentityOwner {
     const who = { session: this.id, address: this.address, agent: this.agent, subject: this.identity?.subject };
     // When a node shuts down, all sessions are closed: one line each would be too many.
     if (name === "restarting" || name === "goingAway") return log.debug({ ...who, code, reason }, CLOSING);
-    const slow = name === "tooSlow" ? flowOf(this.#outbound, clock.millis()) : {};
+    const slow = name === "tooSlow" ? this.#outbound.slowness(clock.millis()) : {};
     events.write(name === "tooSlow" ? "warn" : "info", { ...who, code, reason, ...slow }, CLOSING, name);
   }
 
@@ -329,6 +296,7 @@ export class Session implements CommandOwner, IdentityOwner {
   #release(): void {
     if (this.#outbound.isClosed) return;
     this.#outbound.close();
+    this.#access?.close();
     this.#identity.close();
     this.#queue.close();
     this.#subscriptions.close();
@@ -372,11 +340,9 @@ export class Session implements CommandOwner, IdentityOwner {
       return;
     }
     if (!failure) return;
-    const now = this.#parts.clock.millis();
     if (failure.refused === "full") return this.close("tooMany", failure.message);
     if (failure.refused === "unavailable") return this.#sendError("internal", failure.message, id);
-    if (!this.#bad.take(now, this.#parts.stalls.stalled(now)))
-      return this.close("notAuthenticated", "too many tokens that are not valid");
+    if (!this.#limits.takeBad()) return this.close("notAuthenticated", "too many tokens that are not valid");
     this.#sendError(failure.refused, failure.message, id);
   }
 
@@ -396,47 +362,10 @@ export class Session implements CommandOwner, IdentityOwner {
     for (;;) {
       this.#sendStatus();
       const { value, done } = granting.next();
-      this.#sendSubscribed(value, command.id, !done);
+      this.#answers.subscribed(value, command.id, !done);
       if (done) return value.work;
       yield value.work;
     }
-  }
-
-  /** @param hasMore whether more parts of this answer follow */
-  #sendSubscribed(granted: Granted, id: CommandId | undefined, hasMore: boolean): void {
-    const { grant, interval, rows, rejected } = granted;
-    const { table, delays } = this.#parts;
-    const { symbols } = table;
-    const grants = rows.map((row): GrantedSymbol => [symbols[row], delays.liveRowOf(row)]);
-    const delayOf = new Map<string, number>();
-    for (const row of rows) if (delays.delayOf(row) > 0) delayOf.set(symbols[row], delays.delayOf(row));
-    const cut = splitParts<GrantedSymbol | Rejection>([...grants, ...rejected], (item) =>
-      isGranted(item)
-        ? (symbolBytes(item[0]) + HANDLE_BYTES) * (delayOf.has(item[0]) ? 2 : 1)
-        : Buffer.byteLength(JSON.stringify(item)) + 1,
-    );
-    if (cut.length === 0 && !hasMore) cut.push([]);
-    cut.forEach((part, index) => {
-      const isFollowed = hasMore || index < cut.length - 1;
-      const granted = part.filter(isGranted);
-      const delayed = granted.flatMap(([symbol]): [string, number][] => {
-        const delay = delayOf.get(symbol);
-        return delay === undefined ? [] : [[symbol, delay]];
-      });
-      this.#outbound.send({
-        op: "subscribed",
-        ...idOf({ id }),
-        interval,
-        fields: [...grant.fields],
-        symbols: granted,
-        ...(delayed.length > 0 && { delayed }),
-        rejected: part.filter((item): item is Rejection => !isGranted(item)),
-        ...(isFollowed && { more: true }),
-      });
-    });
-    const { status } = this.#parts;
-    for (const row of rows) status.addFirst(row);
-    status.sendTo(this.#outbound);
   }
 
   *#unsubscribe(command: Unsubscribe): Generator<number, number, void> {
@@ -445,33 +374,15 @@ export class Session implements CommandOwner, IdentityOwner {
       const { value, done } = ending.next();
       if (!value && !command.symbols.includes("*"))
         this.#sendError("not_subscribed", "none of these symbols is subscribed to", command.id);
-      else this.#sendUnsubscribed(value?.symbols ?? [], idOf(command), !done);
+      else this.#answers.unsubscribed(value?.symbols ?? [], idOf(command), !done);
       const work = value?.work ?? 0;
       if (done) return work;
       yield work;
     }
   }
 
-  /** @param hasMore whether more parts of this answer follow */
-  #sendUnsubscribed(symbols: readonly string[], id: { id?: CommandId }, hasMore: boolean, reason?: EndReason): void {
-    const cut = splitParts(symbols, symbolBytes);
-    if (cut.length === 0 && !hasMore) cut.push([]);
-    cut.forEach((part, index) => {
-      const isFollowed = hasMore || index < cut.length - 1;
-      this.#outbound.send({
-        op: "unsubscribed",
-        ...id,
-        symbols: part,
-        ...(isFollowed && { more: true }),
-        ...(reason && { reason }),
-      });
-    });
-  }
-
   #rejectMessage(message: string, id: CommandId | undefined): void {
-    const now = this.#parts.clock.millis();
-    if (!this.#bad.take(now, this.#parts.stalls.stalled(now)))
-      return this.close("protocolBroken", "too many messages that are no commands");
+    if (!this.#limits.takeBad()) return this.close("protocolBroken", "too many messages that are no commands");
     this.#sendError("bad_message", message, id);
   }
 
@@ -479,19 +390,4 @@ export class Session implements CommandOwner, IdentityOwner {
     countOne(this.#parts.counts.errors, code);
     this.#outbound.send({ op: "error", ...idOf({ id }), code, message, retryable: ERROR_CODES[code].retryable });
   }
-}
-
-/** How slow a client was, for the log: how far it was behind, ms, and how many bytes it had not taken. */
-function flowOf(outbound: OutboundConnection, now: number): { behind: number; inFlight: number } {
-  return { behind: Math.round(outbound.behind(now)), inFlight: outbound.window.inFlight };
-}
-
-function idOf(command: { id?: CommandId }): { id?: CommandId } {
-  return command.id === undefined ? {} : { id: command.id };
-}
-
-type GrantedSymbol = Subscribed["symbols"][number];
-
-function isGranted(item: GrantedSymbol | Rejection): item is GrantedSymbol {
-  return Array.isArray(item);
 }

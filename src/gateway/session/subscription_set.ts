@@ -8,6 +8,7 @@ import type { TickFormat } from "../../market/format.ts";
 import { Prefixes, prefixOf } from "../../market/prefixes.ts";
 import { shown } from "../../protocol/command.ts";
 import type { Settings } from "../../settings/settings.ts";
+import { VisibleRows, type VisibleRowsParts } from "../access/visible_rows.ts";
 import type { BroadcastSink, Sink } from "../fanout/sink.ts";
 import type { Subscription } from "../fanout/subscription.ts";
 import { AwaitedShare } from "./awaited_share.ts";
@@ -25,7 +26,6 @@ import {
 import { HeldRows, type HeldRowsParts } from "./held_rows.ts";
 import { type Grant, PatternSet } from "./patterns.ts";
 import { type Review, review } from "./review.ts";
-import { VisibleRows, type VisibleRowsParts } from "./visible_rows.ts";
 import { batches, chunks, type Wanted } from "./wanted_rows.ts";
 
 /** What a pattern costs, in symbols: all patterns of the connection are compared with it. */
@@ -77,6 +77,11 @@ export class SubscriptionSet {
   /** Whether symbols have appeared that have not been compared with the patterns. */
   get hasNewSymbols(): boolean {
     return this.#patterns.size > 0 && this.#known < this.#parts.table.knownCount;
+  }
+
+  /** The symbols held, each with its delay, ms. */
+  *seen(): Generator<[symbol: string, delay: number], void, void> {
+    for (const row of this.#held.rows()) yield [this.#parts.table.symbols[row], this.#visible.delayOf(row)];
   }
 
   /** The most symbols of the connection. */
