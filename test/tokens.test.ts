@@ -1,5 +1,6 @@
 /** Tokens and policy at a gateway process, as an outside client meets them: in both subprotocols, and over HTTP. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -270,6 +271,26 @@ test("keys are rotated, and their address goes away: valid tokens stay valid, ot
     401,
   );
   assert.equal(client.closed, undefined);
+});
+
+test("watch takes a token from the environment's setting or a file, and shows that prices are late", async (t) => {
+  const policy = policyFile(t);
+  policy.write({ roles: { late: { grants: [{ symbols: ["PUB:*"], delay: 300 }] } } });
+  const gateway = await openGateway(t, "--auth", "required", "--jwt-secret", SECRET, "--policy", policy.path);
+  const file = `${policy.path}.token`;
+  writeFileSync(file, `${await sign({ roles: ["late"] })}\n`);
+  const watch = spawn(process.execPath, ["src/main.ts", "watch", "PUB:A", "--url", gateway.url, "--token-file", file]);
+  t.after(() => watch.kill());
+  let text = "";
+  watch.stdout.on("data", (chunk: Buffer) => (text += chunk));
+  gateway.tick("PUB:A", { bid: 4.25 });
+  await polled(
+    async () => text,
+    (shown) => shown.includes("4.25"),
+    "the price",
+  );
+  const { code, stderr } = await runTickgate("watch", "A", "--token-file", "/nowhere/token");
+  assert.deepEqual([code, stderr.trim().split("\n").length], [2, 1]);
 });
 
 test("settings that contradict each other, and files that cannot be used, end with 2 and one line", async () => {

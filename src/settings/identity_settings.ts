@@ -57,7 +57,7 @@ export const IDENTITY_SETTINGS = {
   jwtAlgorithms: setting(
     GATEWAY,
     "jwt-algorithms",
-    list(choice(...SECRET_ALGORITHMS, ...KEY_ALGORITHMS), /[\s,]+/),
+    { ...list(choice(...SECRET_ALGORITHMS, ...KEY_ALGORITHMS), /[\s,]+/), arg: "NAMES" },
     [] as ((typeof SECRET_ALGORITHMS)[number] | (typeof KEY_ALGORITHMS)[number])[],
     "The algorithms that tokens may be signed with; empty: HS256 with a secret, RS256, PS256, ES256 and EdDSA with keys",
   ),

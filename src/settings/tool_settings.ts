@@ -1,6 +1,6 @@
 /** Settings of the commands for people: watch, top, trace and play. */
-import { boolean, choice, integer, url } from "./option.ts";
-import { setting } from "./setting.ts";
+import { boolean, choice, integer, text, url } from "./option.ts";
+import { secret, setting } from "./setting.ts";
 
 export const TOOL_SETTINGS = {
   url: setting(
@@ -9,6 +9,20 @@ export const TOOL_SETTINGS = {
     url(["ws", "wss"]),
     "ws://127.0.0.1:8080/v1/stream",
     "The gateway, as clients reach it",
+  ),
+  token: secret(
+    ["watch"],
+    "token",
+    text("TOKEN", "a token without spaces", /^\S*$/),
+    "",
+    "The token for a gateway that reads them; give it in the environment, where others do not see it",
+  ),
+  tokenFile: setting(
+    ["watch"],
+    "token-file",
+    text("FILE", "a file name", /^/),
+    "",
+    "A file with the token; it is read again before a token expires",
   ),
   watchInterval: setting(
     ["watch"],

@@ -46,8 +46,12 @@ export const COLUMNS: readonly Column[] = [
   { title: "age", rank: 6, text: ({ quote }, now) => (quote.seq === 0 ? "-" : age(now - quote.eventTime)) },
   { title: "seq", rank: 7, text: ({ quote }) => (quote.seq === 0 ? "-" : String(quote.seq)) },
   { title: "conflated", rank: 8, text: ({ quote }) => count(quote.conflated) },
-  { title: "state", rank: 2, left: true, text: ({ quote }) => STATE_WORDS[quote.state] },
+  { title: "state", rank: 2, left: true, text: ({ quote }) => stateWord(quote) },
 ];
+
+function stateWord({ state, delay }: Quote): string {
+  return state === "live" && delay > 0 ? "late" : STATE_WORDS[state];
+}
 
 /** Updates the decimals of a row's prices, before its cells are written. */
 export function learnDecimals(row: Row): void {

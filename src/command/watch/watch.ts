@@ -1,4 +1,5 @@
 /** `tickgate watch SYMBOL…`: live prices from a gateway, as a table on a terminal or as lines elsewhere. */
+import { readFileSync } from "node:fs";
 import { WebSocket } from "ws";
 import { isPattern, isSymbol } from "../../base/tick.ts";
 import { type ConnectionState, TickgateClient } from "../../client/client.ts";
@@ -30,6 +31,18 @@ class StatusSocket extends WebSocket {
   }
 }
 
+/** How the client gets its token; undefined without one. @throws UsageError where the file cannot be read */
+function tokenOf({ token, tokenFile }: CommandLine["settings"]): (() => string) | undefined {
+  if (tokenFile === "") return token === "" ? undefined : () => token;
+  const read = () => readFileSync(tokenFile, "utf8").trim();
+  try {
+    read();
+  } catch (error) {
+    throw new UsageError(`--token-file ${tokenFile} cannot be read: ${(error as Error).message}`);
+  }
+  return read;
+}
+
 /**
  * Watches until a key or a signal, or until the gateway refuses it (exit code 1).
  * @throws UsageError when there are no symbols, or an operand is none
@@ -42,7 +55,9 @@ export async function run({ settings, operands, unknownEnv }: CommandLine): Prom
     throw new UsageError(`${JSON.stringify(wrong)} is not 1 to 64 of A-Z 0-9 . _ - : (or a prefix and *)`);
   for (const name of unknownEnv) say(`the environment names ${name}, which is no setting`);
 
-  const client = new TickgateClient(url, { WebSocket: StatusSocket, pingInterval: PING_INTERVAL });
+  const token = tokenOf(settings);
+  const options = { WebSocket: StatusSocket, pingInterval: PING_INTERVAL };
+  const client = new TickgateClient(url, token ? { ...options, token } : options);
   const ended = untilEnd(client);
   // A reader that closed the pipe (`| head`) is no error; on a closed terminal an error cannot be shown.
   const readerGone = new Promise<number>((resolve) => process.stdout.on("error", () => resolve(0)));

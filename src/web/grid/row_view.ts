@@ -218,6 +218,12 @@ export class RowView {
       this.#state = state;
       this.element.dataset.state = state;
     }
+    const { delay = 0 } = instrument?.quote ?? {};
+    if (state === "live" && delay > 0) {
+      this.#badgeText.text = `delayed ${spanText(delay)}`;
+      this.#badge.title = `Shown ${spanText(delay)} late on purpose`;
+      return;
+    }
     if (state === "live" || state === "awaited") {
       this.#badgeText.text = "";
       return;

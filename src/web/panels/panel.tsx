@@ -76,7 +76,7 @@ function Headline({ instrument }: { instrument: Instrument }) {
   const { quote, price, change, share, direction, decimals } = instrument;
   const sign = change === null || change === 0 ? "none" : change > 0 ? "up" : "down";
   const arrow = direction === 0 ? "" : direction > 0 ? "▲" : "▼";
-  const { since = 0, reason = "" } = quote ?? {};
+  const { since = 0, reason = "", delay = 0 } = quote ?? {};
   const { state = "unknown" } = instrument;
   return (
     <p class="headline" data-change={sign} data-state={state}>
@@ -87,6 +87,11 @@ function Headline({ instrument }: { instrument: Instrument }) {
       <span class="moved">
         {changeText(change, decimals.count)} ({percentText(share)})
       </span>
+      {delay > 0 && (
+        <span class="badge" title="Shown late on purpose">
+          delayed {spanText(delay)}
+        </span>
+      )}
       {instrument.isOld && (
         <span class="badge" title={reason}>
           {state}
