@@ -114,6 +114,7 @@ export class RowView {
   #paintedAt = 0;
   #sign = "";
   #state = "";
+  #delay = 0;
 
   constructor() {
     this.element.className = "row";
@@ -219,6 +220,10 @@ export class RowView {
       this.element.dataset.state = state;
     }
     const { delay = 0 } = instrument?.quote ?? {};
+    if (delay !== this.#delay) {
+      this.#delay = delay;
+      this.element.toggleAttribute("data-delayed", delay > 0);
+    }
     if (state === "live" && delay > 0) {
       this.#badgeText.text = `delayed ${spanText(delay)}`;
       this.#badge.title = `Shown ${spanText(delay)} late on purpose`;
