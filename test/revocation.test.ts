@@ -87,6 +87,31 @@ test("a subject, a token, and all tokens before a time: connections end, the tok
   assert.equal(await takes(late, token.ann), false);
 });
 
+test("a Redis that has lost its list: the next revocation is learned; a shorter one does not end a longer one", async (t) => {
+  const redis = await RedisServer.start([]);
+  t.after(() => redis.stop());
+  const gateway = await open(t, redis);
+  const [ann, bob] = [await sign({ sub: "ann" }), await sign({ sub: "bob" })];
+  await revoke(redis, "--subject", "ann", "--for", "720");
+  await polled(
+    () => takes(gateway, ann),
+    (isTaken) => !isTaken,
+    "the first revocation",
+  );
+  const client = redis.client();
+  t.after(() => client.disconnect());
+  await client.flushall();
+  await revoke(redis, "--subject", "bob");
+  await polled(
+    () => takes(gateway, bob),
+    (isTaken) => !isTaken,
+    "the revocation after the loss",
+  );
+  await client.flushall();
+  await revoke(redis, "--subject", "ann", "--for", "1");
+  assert.equal(await takes(gateway, ann), false);
+});
+
 test("what cannot be revoked is an error of one line", async (t) => {
   const redis = await RedisServer.start([]);
   t.after(() => redis.stop());
@@ -95,6 +120,7 @@ test("what cannot be revoked is an error of one line", async (t) => {
     [["--redis-url", redis.url], /takes one of --subject, --token-id and --issued-before/],
     [["--redis-url", redis.url, "--subject", "a", "--token-id", "b"], /takes one of/],
     [["--redis-url", redis.url, "--issued-before", "yesterday"], /must be a time/],
+    [["--redis-url", redis.url, "--issued-before", String(Date.now())], /must not be in the future/],
     [["--redis-url", redis.url, "--subject", "a", "--for", "0"], /--for must be/],
     [["--redis-url", "redis://127.0.0.1:1", "--subject", "a"], /ECONNREFUSED|not connected/],
   ];

@@ -47,6 +47,8 @@ function revocationOf(settings: Settings, now: number): Revocation {
   const millis = /^\d+$/.test(time) ? Number(time) * 1_000 : Date.parse(time);
   if (!Number.isFinite(millis))
     throw new UsageError("--issued-before must be a time such as 2026-11-30T12:00:00Z, or seconds since 1970");
+  if (millis * 1_000 > now + SECOND)
+    throw new UsageError("--issued-before must not be in the future; as a number it is seconds since 1970");
   return { kind: "all", value: "", issuedBefore: millis * 1_000, until };
 }
 

@@ -16,6 +16,12 @@ const LONGEST_FETCH_INTERVAL = 60_000;
 const FETCH_TIME = 5_000;
 const MOST_BYTES = 1_048_576;
 
+/**
+ * The most tokens that wait for a fetch: anybody can send tokens with unknown keys, and those with known ones must not
+ * find the verifier full of them.
+ */
+const MOST_WAITING = 100;
+
 /** The key of a token cannot be found now, but perhaps later. */
 export class KeysUnavailable extends Error {
   override name = "KeysUnavailable";
@@ -119,6 +125,7 @@ export class RemoteKeys implements KeySource {
   #fetching: Promise<void> | undefined;
   #fetchedAt = Number.NEGATIVE_INFINITY;
   #failed = 0;
+  #waiting = 0;
   #timer: NodeJS.Timeout | undefined;
 
   /** @param addressOf says where the keys are */
@@ -168,7 +175,13 @@ export class RemoteKeys implements KeySource {
   /** Fetches the keys, unless that was done a moment ago. @returns whether it did */
   async #fetchSoon(): Promise<boolean> {
     if (!this.#fetching && this.#clock.millis() - this.#fetchedAt < this.#pause) return false;
-    await this.#fetch();
+    if (this.#waiting >= MOST_WAITING) throw new KeysUnavailable("too many tokens wait for keys");
+    this.#waiting++;
+    try {
+      await this.#fetch();
+    } finally {
+      this.#waiting--;
+    }
     return true;
   }
 
@@ -226,11 +239,12 @@ async function fetchText(address: string): Promise<string> {
   return Buffer.concat(parts).toString();
 }
 
-/** @throws Error where it is no JSON Web Key Set, or has a secret key: nobody who can read that may verify with it */
+/** @throws Error where it is no JSON Web Key Set, or has keys that are not public */
 function readKeySet(text: string): KeySet {
   const set = JSON.parse(text) as JSONWebKeySet;
   const keys = createLocalJWKSet(set);
-  if (set.keys.some(({ kty }) => kty === "oct")) throw new Error("a set of public keys must not have secret keys");
+  if (set.keys.some(({ kty, d }) => kty === "oct" || d !== undefined))
+    throw new Error("a set of public keys must not have secret or private keys");
   return keys;
 }
 

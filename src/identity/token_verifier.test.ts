@@ -91,6 +91,7 @@ test("no attack gets in, and each is counted under its reason", async () => {
       "malformed",
     ],
     ["expired", await signed({ ...ours, exp: NOW - 6 }), "expired"],
+    ["of the future", await signed({ ...ours, iat: NOW + 60 }), "early"],
     ["not yet valid", await signed({ ...ours, nbf: NOW + 60 }), "early"],
     ["another issuer", await signed({ ...ours, iss: "them" }), "issuer"],
     ["no issuer", await signed({ aud: "prices" }), "issuer"],

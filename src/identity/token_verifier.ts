@@ -123,6 +123,9 @@ export class TokenVerifier {
       return claims(`jti must be a text of at most ${MOST_NAME} characters`);
     for (const [name, time] of Object.entries({ iat, exp }))
       if (time !== undefined && !(time >= 0 && time <= LATEST)) return claims(`${name} must be a time in seconds`);
+    // A token of the future would escape a revocation of its subject.
+    if (iat !== undefined && iat * 1e6 > acceptedAt + this.#options.clockTolerance * 1_000)
+      return this.refuse("early", "the token is of the future");
     const names = typeof roles === "string" ? roles.split(" ").filter((name) => name !== "") : (roles ?? []);
     if (!Array.isArray(names) || names.length > MOST_ROLES || names.some((name) => typeof name !== "string"))
       return claims(`roles must be a list of at most ${MOST_ROLES} names`);

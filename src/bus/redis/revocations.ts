@@ -1,7 +1,9 @@
 /**
- * Revocations of tokens in Redis: one list, and a number that changes with it. A gateway reads the number every second:
- * so a message that is lost, or a connection, needs no care of its own.
+ * Revocations of tokens in Redis: one list, and a version that changes with it. A gateway reads the version every
+ * second: so a message that is lost, or a connection, needs no care of its own. A version never comes again: a counter
+ * would, after Redis has lost it.
  */
+import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import type { Clock } from "../../base/clock.ts";
 import type { Revocation, Revocations } from "../bus.ts";
@@ -15,7 +17,8 @@ const MOST = 10_000;
 
 /**
  * Adds one to the list, without those that have ended. Both keys end with the last of them.
- * KEYS: list, version. ARGV: the revocation, now (microseconds), the most. Returns 1, or 0 where there is no room.
+ * KEYS: list, version. ARGV: the revocation, now (microseconds), the most, a new version. Returns 1, or 0 where there
+ * is no room.
  */
 const ADD = `
 local kept, last = {}, 0
@@ -29,8 +32,7 @@ if #kept >= tonumber(ARGV[3]) then return 0 end
 kept[#kept + 1] = cjson.decode(ARGV[1])
 for _, each in ipairs(kept) do last = math.max(last, each['until']) end
 redis.call('SET', KEYS[1], cjson.encode(kept), 'PXAT', string.format('%.0f', math.ceil(last / 1000)))
-redis.call('INCR', KEYS[2])
-redis.call('PEXPIREAT', KEYS[2], string.format('%.0f', math.ceil(last / 1000)))
+redis.call('SET', KEYS[2], ARGV[4], 'PXAT', string.format('%.0f', math.ceil(last / 1000)))
 return 1`;
 
 export class RedisRevocations implements Revocations {
@@ -53,13 +55,17 @@ export class RedisRevocations implements Revocations {
   }
 
   watch(changed: (all: readonly Revocation[]) => void): void {
-    this.#link.onUp(() => void this.#read(changed));
+    this.#link.onUp(() => {
+      // It may be another server, or have lost what it had.
+      this.#version = undefined;
+      void this.#read(changed);
+    });
     this.#timer = setInterval(() => void this.#read(changed), READ_INTERVAL);
   }
 
   async add(revocation: Revocation): Promise<boolean> {
     const { list, version } = this.#keys.revocations();
-    const args = [ADD, 2, list, version, JSON.stringify(revocation), this.#clock.micros(), MOST];
+    const args = [ADD, 2, list, version, JSON.stringify(revocation), this.#clock.micros(), MOST, randomUUID()];
     return Number(await this.#link.call("eval", args, TIMEOUT)) === 1;
   }
 
@@ -92,8 +98,10 @@ export class RedisRevocations implements Revocations {
     for (const each of all.slice(0, MOST)) {
       const key = `${each.kind} ${each.value}`;
       const before = this.#known.get(key);
-      const isLater = before === undefined || each.issuedBefore >= before.issuedBefore;
-      if (isLater && this.#known.size < MOST) this.#known.set(key, each);
+      if (!before && this.#known.size >= MOST) continue;
+      // A shorter one does not end a longer one.
+      const issuedBefore = Math.max(each.issuedBefore, before?.issuedBefore ?? 0);
+      this.#known.set(key, { ...each, issuedBefore, until: Math.max(each.until, before?.until ?? 0) });
     }
   }
 

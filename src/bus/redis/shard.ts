@@ -41,7 +41,7 @@ export class RedisKeys {
     return this.#channels.get(channel) ?? -1;
   }
 
-  /** The list of revoked tokens, and the number that changes with it. */
+  /** The list of revoked tokens, and the version that changes with it. */
   revocations(): { readonly list: string; readonly version: string } {
     return { list: `${this.#prefix}:{revoked}:list`, version: `${this.#prefix}:{revoked}:version` };
   }
