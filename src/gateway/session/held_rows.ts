@@ -15,18 +15,14 @@ export interface HeldRowsParts extends SubscriptionParts {
   readonly encoders: EncoderPool;
 }
 
-interface Held {
-  readonly grant: Grant;
-  readonly subscription: Subscription<TickEncoder>;
-}
-
 export class HeldRows {
   readonly #parts: HeldRowsParts;
   readonly #visible: VisibleRows;
   readonly #sink: Sink & BroadcastSink;
   readonly #format: TickFormat;
   /** By interval and grant. */
-  readonly #held = new Map<string, Held>();
+  readonly #subscriptions = new Map<string, Subscription<TickEncoder>>();
+  readonly #grants = new Map<Subscription<TickEncoder>, Grant>();
   #count = 0;
   #interval = Number.POSITIVE_INFINITY;
 
@@ -46,18 +42,18 @@ export class HeldRows {
     return this.#interval;
   }
 
-  *subscriptions(): Generator<Subscription<TickEncoder>, void, void> {
-    for (const { subscription } of this.#held.values()) yield subscription;
+  get subscriptions(): Iterable<Subscription<TickEncoder>> {
+    return this.#subscriptions.values();
   }
 
   *rows(): Generator<number, void, void> {
-    for (const { subscription } of this.#held.values())
+    for (const subscription of this.#subscriptions.values())
       for (let index = 0; index < subscription.count; index++) yield subscription.rowAt(index);
   }
 
   /** Each row with its grant and the interval that was granted, ms. */
   *entries(): Generator<[row: number, grant: Grant, interval: number], void, void> {
-    for (const { grant, subscription } of this.#held.values())
+    for (const [subscription, grant] of this.#grants)
       for (let index = 0; index < subscription.count; index++)
         yield [subscription.rowAt(index), grant, subscription.interval];
   }
@@ -114,7 +110,7 @@ export class HeldRows {
     if (rows.size === 0 || this.#count === 0) return;
     const { counts, clock } = this.#parts;
     const now = clock.millis();
-    for (const { subscription } of this.#held.values())
+    for (const subscription of this.#subscriptions.values())
       subscription.remove(rows, now, (row) => {
         this.#count--;
         counts.subscriptions--;
@@ -131,7 +127,7 @@ export class HeldRows {
   endEmpty(): void {
     const { encoders, scheduler } = this.#parts;
     this.#interval = Number.POSITIVE_INFINITY;
-    for (const [key, { subscription }] of this.#held) {
+    for (const [key, subscription] of this.#subscriptions) {
       if (subscription.count > 0) {
         this.#interval = Math.min(this.#interval, subscription.interval);
         continue;
@@ -139,19 +135,21 @@ export class HeldRows {
       subscription.close();
       scheduler.cancel(subscription);
       encoders.release(subscription.encoder);
-      this.#held.delete(key);
+      this.#subscriptions.delete(key);
+      this.#grants.delete(subscription);
     }
   }
 
   #subscription(grant: Grant, interval: number): Subscription<TickEncoder> {
     const key = `${grant.interval} ${interval} ${grant.positions}`;
-    const found = this.#held.get(key);
-    if (found) return found.subscription;
+    const found = this.#subscriptions.get(key);
+    if (found) return found;
     const { encoders, clock } = this.#parts;
     const encoder = encoders.acquire(this.#format, grant.positions);
     // Its first flush would be in time now.
     const subscription = new Subscription(this.#sink, this.#parts, interval, encoder, clock.millis());
-    this.#held.set(key, { grant, subscription });
+    this.#subscriptions.set(key, subscription);
+    this.#grants.set(subscription, grant);
     this.#interval = Math.min(this.#interval, interval);
     return subscription;
   }

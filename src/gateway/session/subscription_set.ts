@@ -71,7 +71,7 @@ export class SubscriptionSet {
   }
 
   get subscriptions(): Iterable<Subscription<TickEncoder>> {
-    return this.#held.subscriptions();
+    return this.#held.subscriptions;
   }
 
   /** Whether symbols have appeared that have not been compared with the patterns. */
