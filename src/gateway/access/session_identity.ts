@@ -43,6 +43,8 @@ export class SessionIdentity {
   /** When the token expires, and when the client is to be warned, microseconds. */
   #expires = Number.POSITIVE_INFINITY;
   #warnAt = Number.POSITIVE_INFINITY;
+  /** The expiry that the client was last warned of. */
+  #warnedOf: number | undefined;
   #isClosed = false;
 
   /** @param identity by the token in the upgrade, undefined where there was none */
@@ -101,6 +103,7 @@ export class SessionIdentity {
     if (now >= this.#expires) return this.#expire("the token has expired");
     if (now < this.#warnAt) return;
     this.#warnAt = Number.POSITIVE_INFINITY;
+    this.#warnedOf = this.#current.expires;
     this.#owner.warnExpiring(Math.ceil((this.#expires - now) / 1_000));
   }
 
@@ -139,6 +142,8 @@ export class SessionIdentity {
     // One that was accepted after its end, by the tolerance for clocks, ends with the tolerance.
     const tolerance = acceptedAt < expires ? 0 : this.#parts.settings.jwtClockTolerance * 1_000;
     this.#expires = expires + tolerance;
-    this.#warnAt = Math.max(expires - WARNING, (issuedAt + expires) / 2);
+    // A client that answers the warning with the same token is not warned again.
+    this.#warnAt =
+      expires === this.#warnedOf ? Number.POSITIVE_INFINITY : Math.max(expires - WARNING, (issuedAt + expires) / 2);
   }
 }
