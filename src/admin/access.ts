@@ -1,4 +1,4 @@
-/** Who may read the admin port: whoever has a token or a client certificate, where one of both is asked for. */
+/** Decides which requests the admin port answers: those with a token or a client certificate, where it requires one. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";

@@ -2,6 +2,7 @@
 import { SystemClock } from "../base/clock.ts";
 import type { Revocation } from "../bus/bus.ts";
 import { openBus } from "../bus/open.ts";
+import { MOST_REVOCATIONS } from "../bus/redis/revocations.ts";
 import { createLog } from "../log/log.ts";
 import type { CommandLine } from "../settings/command_line.ts";
 import { UsageError } from "../settings/option.ts";
@@ -28,7 +29,7 @@ export async function run({ settings, operands }: CommandLine): Promise<void> {
       connected(bus.links()[0]).then(() => bus.revocations()?.add(revocation)),
       () => bus.unready(),
     );
-    if (!isAdded) throw new UsageError("there are as many revocations in force as there may be: 10000");
+    if (!isAdded) throw new UsageError(`there are as many revocations in force as there may be: ${MOST_REVOCATIONS}`);
   } finally {
     await bus.close();
   }

@@ -57,7 +57,6 @@ export class SecretKey implements KeySource {
 export class KeyCounts {
   /** When the keys in use were read, ms of the clock; undefined before the first. */
   readAt: number | undefined;
-  reads = 0;
   failures = 0;
 }
 
@@ -96,7 +95,6 @@ export class KeyFile implements KeySource {
 
   #read(): KeySet {
     const keys = readKeySet(this.#file.read());
-    this.#counts.reads++;
     this.#counts.readAt = this.#clock.millis();
     return keys;
   }
@@ -198,7 +196,6 @@ export class RemoteKeys implements KeySource {
     try {
       this.#keys = readKeySet(await fetchText(await this.#addressOf()));
       this.#failed = 0;
-      this.#counts.reads++;
       this.#counts.readAt = this.#clock.millis();
     } catch (error) {
       this.#failed++;

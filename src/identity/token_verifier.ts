@@ -53,7 +53,7 @@ export class VerifierCounts {
 }
 
 /** Why tokens are refused, for metrics. */
-export const REASONS = [
+const REASONS = [
   "malformed",
   "algorithm",
   "key",
@@ -66,7 +66,7 @@ export const REASONS = [
   "revoked",
   "unavailable",
 ] as const;
-export type RefusalReason = (typeof REASONS)[number];
+type RefusalReason = (typeof REASONS)[number];
 
 export class TokenVerifier {
   readonly #keys: KeySource;

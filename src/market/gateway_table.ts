@@ -88,10 +88,7 @@ export class GatewayTable extends MarketTable {
       if (this.awaitedRows >= mostAwaited) return -1;
       row = this.add(symbol);
       if (row < 0) return -1;
-      // No client can have been sent another state of a row that is new: no version changes.
-      this.state[row] = STALE;
-      this.since[row] = now;
-      this.reasons[row] = UNKNOWN;
+      this.#startStale(row, now, UNKNOWN);
     }
     if (this.#awaited[row]++ === 0) this.awaitedRows++;
     return row;
@@ -113,9 +110,7 @@ export class GatewayTable extends MarketTable {
   addDelayed(live: number, now: number): number {
     const row = this.addTwin(live);
     if (row < 0) return -1;
-    this.state[row] = STALE;
-    this.since[row] = now;
-    this.reasons[row] = DELAYED;
+    this.#startStale(row, now, DELAYED);
     this.stream[row] = -1;
     return row;
   }
@@ -134,7 +129,7 @@ export class GatewayTable extends MarketTable {
   show(row: number, shown: Shown, now: number): number {
     const isFirst = !this.hasTicked(row);
     let changed = IGNORED;
-    if (shown.hasTick && (isFirst || !this.#isSame(row, shown))) {
+    if (shown.hasTick && (isFirst || shown.seq !== this.seq[row] || !this.equals(row, shown))) {
       const base = row * FIELD_COUNT;
       for (let index = 0; index < FIELD_COUNT; index++) this.values[base + index] = shown.values[shown.offset + index];
       this.setTick(row, shown.seq, shown.eventTime);
@@ -149,14 +144,6 @@ export class GatewayTable extends MarketTable {
       changed |= RESTATED;
     }
     return changed;
-  }
-
-  #isSame(row: number, { seq, eventTime, values, offset }: Shown): boolean {
-    if (this.seq[row] !== seq || this.eventTime[row] !== eventTime) return false;
-    const base = row * FIELD_COUNT;
-    for (let index = 0; index < FIELD_COUNT; index++)
-      if (!Object.is(this.values[base + index], values[offset + index])) return false;
-    return true;
   }
 
   /**
@@ -205,6 +192,13 @@ export class GatewayTable extends MarketTable {
       changed |= RESTATED;
     }
     return changed;
+  }
+
+  /** The first state of a new row. No client can have been sent another one: no version changes. */
+  #startStale(row: number, now: number, reason: string): void {
+    this.state[row] = STALE;
+    this.since[row] = now;
+    this.reasons[row] = reason;
   }
 
   /** Notes how long the stages of a tick's way took, until `now`. */

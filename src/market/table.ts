@@ -160,7 +160,7 @@ export abstract class MarketTable {
   }
 
   /** Whether a record has the event time and the values of the row. */
-  protected equals(row: number, record: BusRecord): boolean {
+  protected equals(row: number, record: Pick<BusRecord, "eventTime" | "offset" | "values">): boolean {
     if (this.eventTime[row] !== record.eventTime) return false;
     const base = row * FIELD_COUNT;
     for (let index = 0; index < FIELD_COUNT; index++)

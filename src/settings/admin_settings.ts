@@ -34,7 +34,7 @@ export const ADMIN_SETTINGS = {
     "admin-token",
     list(text("TOKEN", "32 to 512 characters without spaces", ADMIN_TOKEN), /\s+/),
     [] as string[],
-    "The token without which the admin port tells only health: Authorization: Bearer TOKEN, or the password in a browser. Several are accepted while they are exchanged; top and trace send the first. Give it in the environment, where others do not see it",
+    "The token without which the admin port shows only health: Authorization: Bearer TOKEN, or the password in a browser. Several are accepted while they are exchanged; top and trace send the first. Give it in the environment, where others do not see it",
   ),
   adminTokenFile: setting(
     SERVERS,

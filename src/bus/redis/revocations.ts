@@ -13,7 +13,7 @@ import type { RedisKeys } from "./shard.ts";
 const READ_INTERVAL = 1_000;
 const TIMEOUT = 2_000;
 /** The most that are in force at a time: each gateway reads all of them after each change, at some 100 bytes each. */
-const MOST = 10_000;
+export const MOST_REVOCATIONS = 10_000;
 
 /**
  * Adds one to the list, without those that have ended. Both keys end with the last of them.
@@ -65,7 +65,16 @@ export class RedisRevocations implements Revocations {
 
   async add(revocation: Revocation): Promise<boolean> {
     const { list, version } = this.#keys.revocations();
-    const args = [ADD, 2, list, version, JSON.stringify(revocation), this.#clock.micros(), MOST, randomUUID()];
+    const args = [
+      ADD,
+      2,
+      list,
+      version,
+      JSON.stringify(revocation),
+      this.#clock.micros(),
+      MOST_REVOCATIONS,
+      randomUUID(),
+    ];
     return Number(await this.#link.call("eval", args, TIMEOUT)) === 1;
   }
 
@@ -95,10 +104,10 @@ export class RedisRevocations implements Revocations {
     const now = this.#clock.micros();
     for (const [key, { until }] of this.#known) if (until <= now) this.#known.delete(key);
     const all = answer === null ? [] : (JSON.parse(String(answer)) as Revocation[]);
-    for (const each of all.slice(0, MOST)) {
+    for (const each of all.slice(0, MOST_REVOCATIONS)) {
       const key = `${each.kind} ${each.value}`;
       const before = this.#known.get(key);
-      if (!before && this.#known.size >= MOST) continue;
+      if (!before && this.#known.size >= MOST_REVOCATIONS) continue;
       // A shorter one does not end a longer one.
       const issuedBefore = Math.max(each.issuedBefore, before?.issuedBefore ?? 0);
       this.#known.set(key, { ...each, issuedBefore, until: Math.max(each.until, before?.until ?? 0) });

@@ -8,7 +8,7 @@ import type { EndReason } from "../../protocol/messages.ts";
 import type { ConnectedIdentities } from "./connected_identities.ts";
 
 /** How long a client has to present a token where one is required, ms: as the protocol says. */
-export const AUTH_TIME = 10_000;
+const AUTH_TIME = 10_000;
 /** `expiring` is sent so long before a token expires, microseconds; or at half of its lifetime, if that is later. */
 const WARNING = 60_000_000;
 

@@ -81,7 +81,7 @@ export class VisibleRows {
       if (allowed.startsWith(prefix)) within.add(allowed);
       else if (prefix.startsWith(allowed)) within.add(prefix);
     }
-    return [...new Prefixes([...within]).list].sort();
+    return new Prefixes(within).list;
   }
 
   delayOf(row: number): number {

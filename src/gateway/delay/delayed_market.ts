@@ -60,10 +60,6 @@ export class DelayedMarket {
     return this.#delayed.size;
   }
 
-  get lines(): number {
-    return this.#lines.size;
-  }
-
   /** What one symbol takes at a delay, bytes. @param delay ms */
   bytesOf(delay: number): number {
     return this.#capacityOf(delay) * SAMPLE_BYTES;

@@ -35,14 +35,18 @@ export function checkHandshake(headers: ReadonlyMap<string, string>): BadHandsha
 
 /** The subprotocols that a client offers, without tokens. */
 export function offeredSubprotocols(headers: ReadonlyMap<string, string>): readonly string[] {
-  const offered = (headers.get("sec-websocket-protocol") ?? "").split(",").map((name) => name.trim());
-  return offered.filter((name) => name !== "" && !name.startsWith(TOKEN));
+  return protocolsOf(headers).filter((name) => name !== "" && !name.startsWith(TOKEN));
 }
 
 /** The first token that a client offers as a subprotocol. */
 export function offeredToken(headers: ReadonlyMap<string, string>): string | undefined {
-  const offered = (headers.get("sec-websocket-protocol") ?? "").split(",").map((name) => name.trim());
-  return offered.find((name) => name.startsWith(TOKEN))?.slice(TOKEN.length);
+  return protocolsOf(headers)
+    .find((name) => name.startsWith(TOKEN))
+    ?.slice(TOKEN.length);
+}
+
+function protocolsOf(headers: ReadonlyMap<string, string>): readonly string[] {
+  return (headers.get("sec-websocket-protocol") ?? "").split(",").map((name) => name.trim());
 }
 
 /** The client's first subprotocol that the gateway supports; the default when it offers none. */

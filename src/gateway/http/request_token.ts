@@ -6,8 +6,8 @@ import { offeredToken } from "./handshake.ts";
 import type { RequestHeaders } from "./request_headers.ts";
 
 const QUERY_PARAMETER = "access_token";
-/** Seconds until a token that could not be verified may be presented again. */
-const RETRY_AFTER = 1;
+/** The `Retry-After` of a refusal that may not last, seconds. */
+export const RETRY_AFTER = 1;
 
 export interface RequestTokenParts {
   readonly authority: Authority;
@@ -29,7 +29,7 @@ export interface TokenAnswer {
   readonly message: string;
 }
 
-export const TOKEN_MISSING: TokenAnswer = {
+const TOKEN_MISSING: TokenAnswer = {
   status: "401 Unauthorized",
   headers: { "WWW-Authenticate": "Bearer" },
   message: "a token is required",

@@ -149,20 +149,14 @@ export class ResponseWriter {
     const { text, isLast } = collect(pieces, SLICE_BYTES);
     this.#budget.charge(account, text.length / BYTES_PER_UNIT);
     if (isLast) return this.send(res, head, text, true, ended);
-    const stream = new StreamedResponse(
-      res,
-      { ...head, headers: { ...this.#headers, ...head.headers } },
-      pieces,
-      text,
-      {
-        charge: (bytes) => this.#budget.charge(account, bytes / BYTES_PER_UNIT),
-        ready: () => this.#enqueue(stream),
-        ended: () => {
-          this.#removePending(pending);
-          ended();
-        },
+    const stream = new StreamedResponse(res, this.#completed(head), pieces, text, {
+      charge: (bytes) => this.#budget.charge(account, bytes / BYTES_PER_UNIT),
+      ready: () => this.#enqueue(stream),
+      ended: () => {
+        this.#removePending(pending);
+        ended();
       },
-    );
+    });
     const pending = this.#addPending(res, () => stream.sent);
     this.#enqueue(stream);
   }
@@ -222,7 +216,12 @@ export class ResponseWriter {
   }
 
   #writeHead(res: HttpResponse, head: Head): void {
-    writeHead(res, { ...head, headers: { ...this.#headers, ...head.headers } });
+    writeHead(res, this.#completed(head));
+  }
+
+  /** A head with the headers that every response has. */
+  #completed(head: Head): Head {
+    return { ...head, headers: { ...this.#headers, ...head.headers } };
   }
 
   #enqueue(stream: StreamedResponse): void {

@@ -14,10 +14,8 @@ import { LateUpgrades } from "./late_upgrades.ts";
 import type { OpenSockets } from "./open_sockets.ts";
 import { isOriginAllowed } from "./origin.ts";
 import { headersOf, type RequestHeaders, senderOf } from "./request_headers.ts";
-import { type RequestTokenParts, tokenOf, tokenRefused } from "./request_token.ts";
+import { RETRY_AFTER, type RequestTokenParts, tokenOf, tokenRefused } from "./request_token.ts";
 
-/** The `Retry-After` of a refused client, seconds. */
-const RETRY_AFTER = 1;
 /** The most characters of a client's origin that the answer repeats. */
 const SHOWN_LENGTH = 255;
 

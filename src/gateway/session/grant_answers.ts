@@ -21,7 +21,7 @@ export class GrantAnswers {
   readonly #outbound: { send(message: Control): void };
   readonly #access: AccessRecord | undefined;
 
-  /** @param access is told what the client sees */
+  /** @param access records what the client sees */
   constructor(parts: GrantAnswersParts, outbound: { send(message: Control): void }, access: AccessRecord | undefined) {
     this.#parts = parts;
     this.#outbound = outbound;

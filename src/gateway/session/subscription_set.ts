@@ -310,10 +310,13 @@ export class SubscriptionSet {
       const access = this.#visible.accessTo(symbols[live]);
       if (!access) continue;
       const row = access.delay > 0 ? this.#visible.hold(symbols[live], access.delay) : live;
-      if (row >= 0) wanted.add(row, text, access.interval);
-      else if (!refused.has(text)) part.rejected.push({ symbol: text, ...NO_MEMORY });
-      if (row < 0) refused.add(text);
-      else if (row !== live) held.push(row);
+      if (row < 0) {
+        if (!refused.has(text)) part.rejected.push({ symbol: text, ...NO_MEMORY });
+        refused.add(text);
+        continue;
+      }
+      wanted.add(row, text, access.interval);
+      if (row !== live) held.push(row);
     }
     const others = this.#move(wanted, part, refused);
     for (const row of held) this.#visible.release(row);
@@ -325,8 +328,9 @@ export class SubscriptionSet {
     for (const [interval, rows] of wanted.byInterval) {
       const own = interval === part.interval ? part : emptyGranted(part.grant, interval);
       this.#held.move(rows, own, this.maxSymbols, refused);
-      if (own !== part) others.push(own);
-      if (own !== part) own.work = own.rows.length;
+      if (own === part) continue;
+      own.work = own.rows.length;
+      others.push(own);
     }
     return others;
   }
