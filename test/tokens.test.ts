@@ -157,6 +157,17 @@ for (const subprotocol of SUBPROTOCOLS) {
   });
 }
 
+test("a client that answers the warning with the same token is not warned again", async (t) => {
+  const gateway = await openGateway(t, "--auth", "required", "--jwt-secret", SECRET, "--jwt-clock-tolerance", "0");
+  const token = await sign({}, 3);
+  const client = await WireClient.open(gateway.url, "tickgate.v1.json", bearer(token));
+  t.after(() => client.close());
+  await client.heard("expiring");
+  await client.ask({ op: "auth", token }, "authenticated");
+  await client.untilClosed();
+  assert.equal(client.controls.filter(({ op }) => op === "expiring").length, 1);
+});
+
 test("who presents no token where one is required is closed after 10 s", async (t) => {
   const gateway = await openGateway(t, "--auth", "required", "--jwt-secret", SECRET);
   const client = await WireClient.open(gateway.url);
