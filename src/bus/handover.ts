@@ -22,7 +22,7 @@ export class Handover {
   }
 
   /** The feed is ours from now on: the state of its rows is not a change: they may have been unchanged for hours. */
-  begin(table: PublisherTable): void {
+  begin(table: Pick<PublisherTable, "rows" | "seq">): void {
     this.#reserve(table.rows);
     this.#seq.set(table.seq.subarray(0, table.rows));
   }

@@ -7,7 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import type { BusReader } from "../bus/bus.ts";
 import type { Authority } from "../identity/identity.ts";
 import { OPEN_AUTHORITY } from "../identity/open_authority.ts";
-import type { EncoderPool } from "../market/encoder.ts";
+import type { EncoderPool } from "../market/encoder_pool.ts";
 import type { GatewayTable } from "../market/gateway_table.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { ConnectedIdentities } from "./access/connected_identities.ts";

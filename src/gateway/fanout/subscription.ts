@@ -9,15 +9,15 @@
  */
 
 import type { Clock } from "../../base/clock.ts";
-import type { GatewayTable } from "../../market/gateway_table.ts";
+import type { RowTable } from "../../market/gateway_table.ts";
 import { HeapFull } from "../../market/heap.ts";
-import { ENTRY_BYTES, entryRow, moveEntry, setEntry, setEntryMark } from "../../market/heap_layout.ts";
+import { ENTRY_BYTES, entryMark, entryRow, moveEntry, setEntry, setEntryMark } from "../../market/heap_layout.ts";
+import type { RowEncoder } from "../../market/row_encoder.ts";
 import type { GatewayCounts } from "../counts.ts";
 import { AdmissionQueue } from "./admission_queue.ts";
 import { AGAIN, DONE, Flushable, type FlushScheduler } from "./flush_scheduler.ts";
 import type { Frame } from "./frame.ts";
 import type { Numbers } from "./numbers.ts";
-import type { RowEncoder } from "./row_encoder.ts";
 import type { BroadcastSink, Sink, Waiter } from "./sink.ts";
 import type { StatusBatcher } from "./status_batcher.ts";
 import type { TopicIndex } from "./topic_index.ts";
@@ -29,6 +29,12 @@ import { type BroadcastSubscription, TopicSubscriber, type TopicSubscriberParts 
  */
 const IDLE_INTERVAL = 20;
 const FIRST_CAPACITY = 16;
+
+/**
+ * A client that reads too slowly for all trades gets the latest: those that a flush finds so much later than it would
+ * have by the interval are left out, ms. What is in flight adds a second at most.
+ */
+const MOST_LATE = 1_500;
 
 /** The positions of a subscription's numbers. */
 const DUE = 0;
@@ -61,17 +67,14 @@ export interface SubscriptionParts extends TopicSubscriberParts {
   readonly numbers: { readonly subscriptions: Numbers };
 }
 
-export class Subscription<Encoder extends RowEncoder = RowEncoder>
-  extends Flushable
-  implements BroadcastSubscription, Waiter
-{
+export class Subscription extends Flushable implements BroadcastSubscription, Waiter {
   readonly interval: number;
-  readonly encoder: Encoder;
+  readonly encoder: RowEncoder;
   /** Interval 0: receives the broadcast. */
   readonly topicSubscriber: TopicSubscriber | undefined;
   readonly #sink: Sink;
   readonly #parts: SubscriptionParts;
-  readonly #table: GatewayTable;
+  readonly #table: RowTable;
   /** Where its entries are in the market table's heap. */
   entries = 0;
   #capacity = 0;
@@ -95,7 +98,13 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
   readonly #at: number;
 
   /** @param due when its first flush is due, ms */
-  constructor(sink: Sink & BroadcastSink, parts: SubscriptionParts, interval: number, encoder: Encoder, due: number) {
+  constructor(
+    sink: Sink & BroadcastSink,
+    parts: SubscriptionParts,
+    interval: number,
+    encoder: RowEncoder,
+    due: number,
+  ) {
     super();
     const { table, numbers, topics } = parts;
     this.#sink = sink;
@@ -156,26 +165,31 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
     }
   }
 
-  /** Adds rows that are not in it, for which room has been reserved; each gets a snapshot with the next flush. */
-  add(rows: Iterable<number>, now: number): void {
+  /**
+   * Adds rows that are not in it, for which room has been reserved; each gets a snapshot with the next flush.
+   * @param rows each with the mark of what was sent of it
+   */
+  add(rows: Iterable<readonly [row: number, mark: number]>, now: number): void {
     this.topicSubscriber?.unsubscribe(now);
-    const { i32 } = this.#table.heap;
-    for (const row of rows) {
-      setEntry(i32, this.entries, this.#count++, row);
+    const { i32, u32 } = this.#table.heap;
+    for (const [row, mark] of rows) {
+      setEntry(i32, this.entries, this.#count, row);
+      setEntryMark(u32, this.entries, this.#count++, mark);
       if (this.topicSubscriber) this.#topics.add(row, this.topicSubscriber.id);
     }
   }
 
   /**
    * Removes rows; the others keep their order and their marks.
-   * @param removed is called with each row that was in it
+   * @param removed is called with each row that was in it, and the mark of what was sent of it
    */
-  remove(rows: RowSet, now: number, removed: (row: number) => void): void {
+  remove(rows: RowSet, now: number, removed: (row: number, mark: number) => void): void {
     const [admitted, snapshotted, cursor] = [this.#admitted, this.#snapshotted, this.#cursor];
-    const { i32 } = this.#table.heap;
     let kept = 0;
     for (let index = 0; index < this.#count; index++) {
+      const { i32, u32 } = this.#table.heap;
       const row = entryRow(i32, this.entries, index);
+      const mark = entryMark(u32, this.entries, index);
       if (!rows.has(row)) {
         moveEntry(i32, this.entries, index, kept++);
         continue;
@@ -186,7 +200,7 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
       if (index < cursor) this.#cursor--;
       this.#admissions.remove(index, index - kept);
       if (this.topicSubscriber) this.#topics.remove(row, this.topicSubscriber.id);
-      removed(row);
+      removed(row, mark);
     }
     this.#count = kept;
     if (kept < this.#capacity / 4 && this.#capacity > FIRST_CAPACITY) this.#shrink();
@@ -209,10 +223,20 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
     const { frame, clock } = this.#parts;
     frame.begin(this.encoder.format, room, clock.microsAt(now));
     const complete = this.#sendSnapshots(now) && this.#scan(now);
+    if (this.encoder.hasGaps) this.#sendGaps();
     if (frame.count > 0) this.#sink.sendFrame(frame, now);
     if (!complete) return AGAIN;
     this.topicSubscriber?.subscribe(now);
     return DONE;
+  }
+
+  #sendGaps(): void {
+    const { status, counts } = this.#parts;
+    for (const { row, missed } of this.encoder.takeGaps()) {
+      counts.ticksMissed += missed;
+      status.addMissed(row, missed);
+    }
+    status.sendTo(this.#sink);
   }
 
   markAllSent(now: number): void {
@@ -283,6 +307,7 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
     const { frame, counts } = this.#parts;
     const end = this.#admitted;
     const before = frame.count;
+    frame.oldest = frame.sentAt - (MOST_LATE + this.interval * 2) * 1_000;
     const index = this.encoder.copyChanged(this, this.#cursor, end, frame);
     if (frame.count > before) {
       const [due, held] = [this.#get(SCAN_DUE), this.#get(HELD)];
@@ -292,7 +317,7 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
         counts.countConflated(conflated, this.interval, this.#get(SCAN_AFTER), now - due, held);
         this.#sink.addConflated(conflated);
       }
-      this.#sink.sampleFrame(frame, before, now, due, held);
+      this.#sink.sampleFrame(this.#table, frame, before, now, due, held);
       this.#hasSentInScan = true;
     }
     if (index < end) {

@@ -157,7 +157,7 @@ function tickOf(table: GatewayTable, row: number, delay: number): Record<string,
     ...(delay > 0 && { delay }),
   };
   for (let index = 0; index < FIELD_COUNT; index++) {
-    const value = table.values[row * FIELD_COUNT + index];
+    const value = table.payload.values[row * FIELD_COUNT + index];
     tick[FIELDS[index]] = Number.isNaN(value) ? null : value;
   }
   return tick;
