@@ -8,7 +8,11 @@ import type { QuotePayload } from "./quote/quote_payload.ts";
 import type { RowEncoder } from "./row_encoder.ts";
 import type { MarketTable } from "./table.ts";
 
-/** Makes an encoder. @param selection as in {@link TickFormat.writeTick} @param isShared whether it keeps what it encodes */
+/**
+ * Makes an encoder.
+ * @param selection see {@link TickFormat.writeTick}
+ * @param isShared whether it keeps what it encodes
+ */
 export type CreateEncoder = (isBinary: boolean, selection: Uint8Array, isShared: boolean) => RowEncoder;
 
 /** The encoders of quotes. */

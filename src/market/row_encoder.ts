@@ -22,7 +22,7 @@ export interface Filling {
   readonly result: number;
   /** One entry, for {@link RowEncoder.copyNewest}. */
   readonly spare: Entries;
-  /** Of channels that keep each tick: one that came here before this time is skipped, microseconds since the Unix epoch. */
+  /** Of channels that keep each tick: those that came here before are skipped, microseconds since the Unix epoch. */
   oldest: number;
 }
 

@@ -161,22 +161,29 @@ export class ServerProcess {
   }
 }
 
-const FED_BY_TEST = ["all", "--port", "0", "--admin-port", "0", "--feed", "ndjson:-?silence=0"];
+const FED_BY_TEST = ["--admin-port", "0", "--feed", "ndjson:-?silence=0&channels=quote,book,trade"];
 
 /** `tickgate all` with a feed that the test writes, and that may rest. */
 export class GatewayProcess extends ServerProcess {
   /** Starts one with some settings, and waits until it listens. */
   static override async open(...args: string[]): Promise<GatewayProcess> {
-    const gateway = new GatewayProcess([...FED_BY_TEST, ...args]);
+    const gateway = new GatewayProcess(["all", "--port", "0", ...FED_BY_TEST, ...args]);
     await gateway.untilListening();
     return gateway;
   }
 
   /** Starts one that may open no more than so many files. */
   static async openWithFiles(files: number, ...args: string[]): Promise<GatewayProcess> {
-    const gateway = new GatewayProcess([...FED_BY_TEST, ...args], files);
+    const gateway = new GatewayProcess(["all", "--port", "0", ...FED_BY_TEST, ...args], files);
     await gateway.untilListening();
     return gateway;
+  }
+
+  /** A feed by itself, for a bus. */
+  static async openFeed(...args: string[]): Promise<GatewayProcess> {
+    const feed = new GatewayProcess(["feed", ...FED_BY_TEST, ...args]);
+    await feed.untilListening();
+    return feed;
   }
 
   /** A tick of the market. */

@@ -33,11 +33,10 @@ export class RedisScript {
 
 /**
  * Writes a batch. KEYS: the shard's hash, its channel. ARGV: 1 `PUBLISH` or `SPUBLISH`, 2 the feed, 3 the epoch, 4 the
- * batch's number, 5 the batch, 6 where its first record begins (from 0), 7 the records' lengths, 8 the prefix, 9 how many elements a
- * record has at least (16 unless given). Answers
- * 1 and the mark before, or 0 and the mark that refused it: one of a later epoch (another leads), or of this epoch with
- * the same or a later number (an old try that comes late). What can be seen to be no batch is an error, and changes
- * nothing.
+ * batch's number, 5 the batch, 6 where its first record begins (from 0), 7 the records' lengths, 8 the prefix, 9 how
+ * many elements a record has at least (16 unless given). Answers 1 and the mark before, or 0 and the mark that refused
+ * it: one of a later epoch (another leads), or of this epoch with the same or a later number (an old try that comes
+ * late). What can be seen to be no batch is an error, and changes nothing.
  */
 export const WRITE = new RedisScript(`
 local byte, sub = string.byte, string.sub

@@ -1,4 +1,4 @@
-/** What a record of each channel has between the reason and the time of receipt. docs/bus.md describes it for people. */
+/** What a record of each channel has between the reason and the time of receipt: see docs/bus.md. */
 import { FIELD_COUNT } from "../../base/tick.ts";
 import { BOOK_LEVELS, BookRecord } from "../../market/book/book_payload.ts";
 import { BusRecord } from "../../market/bus_record.ts";

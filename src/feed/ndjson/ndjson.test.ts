@@ -16,7 +16,8 @@ import { EVENT_LIMIT } from "../../log/rate_limited_log.ts";
 import { UsageError } from "../../settings/option.ts";
 import { openFeed, parseFeed } from "../spec.ts";
 import { isoMicros } from "../time.ts";
-import { BadLine, parseLine } from "./line.ts";
+import { BadLine } from "./bad_line.ts";
+import { parseLine } from "./line.ts";
 import { LineSplitter } from "./lines.ts";
 import { LINE_BYTES, NdjsonFeed } from "./ndjson.ts";
 
@@ -295,7 +296,7 @@ test("any text is a tick or a bad line, and no tick is bad", () => {
       const tick = parseLine(line);
       if (tick instanceof BadLine) return;
       assert.ok(isSymbol(tick.symbol));
-      for (const field of Object.values(tick.patch)) assert.ok(field === null || Number.isFinite(field));
+      for (const field of Object.values(tick.patch ?? {})) assert.ok(field === null || Number.isFinite(field));
       assert.ok(tick.time === undefined || Number.isSafeInteger(tick.time));
     }),
     { numRuns: 2_000 },

@@ -94,9 +94,9 @@ export class TradeEncoder implements RowEncoder {
   #copyRow(row: number, before: number, now: number, frame: Filling): number {
     const { payload, seq: newest } = this.#table;
     const ring = payload.ringOf(row);
-    // Of a new entry all that there is.
-    let sent = before === 0 ? Number.NaN : newest[row] - behind(before, now);
-    let position = before === 0 ? ring.start : ring.after(sent);
+    // An entry without a mark is older than the row's first trade.
+    let sent = before === 0 ? ring.first - 1 : newest[row] - behind(before, now);
+    let position = ring.after(sent);
     while (position < ring.end && ring.appliedAt[ring.slotOf(position)] < frame.oldest) position++;
     const next = position < ring.end ? ring.seq[ring.slotOf(position)] : newest[row] + 1;
     if (next > sent + 1) {
@@ -109,7 +109,7 @@ export class TradeEncoder implements RowEncoder {
       // A gap between trades of one frame could not be told of at its place.
       const isGap = ring.seq[slot] > sent + 1;
       const isFull = frame.at + this.format.maxTradeBytes > frame.limit && frame.count > 0;
-      if (isGap || isFull) return Number.isNaN(sent) ? before : markOf(sent);
+      if (isGap || isFull) return markOf(sent);
       this.#copy(row, ring, slot, block, frame);
       sent = ring.seq[slot];
     }

@@ -32,6 +32,8 @@ export class TradeRing {
   /** Trades so far: a position counts from the first one. The last {@link count} are kept. */
   end = 0;
   count = 0;
+  /** The number of the first trade since it was empty. */
+  first = 0;
   /** How many of the last have numbers without a gap. */
   run = 0;
   #largestId = Number.NEGATIVE_INFINITY;
@@ -66,6 +68,7 @@ export class TradeRing {
   /** Adds a trade. A full ring gives up its oldest. */
   add(seq: number, eventTime: number, appliedAt: number, { price, size, side, id }: Trade): void {
     const isNext = this.count > 0 && seq === this.seq[this.slotOf(this.end - 1)] + 1;
+    if (this.count === 0) this.first = seq;
     const slot = this.slotOf(this.end++);
     this.seq[slot] = seq;
     this.eventTime[slot] = eventTime;
