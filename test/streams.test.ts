@@ -120,6 +120,12 @@ test("in one process, each trade comes once and in order at any interval, in bot
   await late.until(() => late.ids.length === 100, "the latest");
   assert.equal(late.count, 100);
   assert.deepEqual(late.ids, range(1_901, 2_000));
+  const response = await gateway.get("/v1/trades?symbol=V:A&last=3");
+  const { trades: latest } = (await response.json()) as { trades: { id: string; side: number }[] };
+  assert.deepEqual(
+    latest.map(({ id }) => id),
+    ["1998", "1999", "2000"],
+  );
 });
 
 test("bad trades and books are skipped by line, and do no harm", async (t) => {

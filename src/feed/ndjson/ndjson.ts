@@ -190,7 +190,9 @@ export class NdjsonFeed implements Feed {
     if (patch) sink.tick(symbol, patch, time);
     const lacking = trade && !channels.has("trade") ? "trade" : book && !channels.has("book") ? "book" : "";
     if (lacking !== "")
-      return this.#skipLine(new BadLine(`has a ${lacking}, and the feed no option channels=quote,${lacking}`, "unknown"));
+      return this.#skipLine(
+        new BadLine(`has a ${lacking}, and the feed no option channels=quote,${lacking}`, "unknown"),
+      );
     if (trade) sink.trade(symbol, trade, time);
     if (book) sink.book(symbol, book, time);
   }
