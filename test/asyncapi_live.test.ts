@@ -101,6 +101,9 @@ async function blunders(witness: Witness): Promise<void> {
   await witness.blunder({ op: "subscribe", symbols: ["V:A"], fields: ["bid", "bid"] }, "bad_message");
   await witness.blunder({ op: "subscribe", symbols: ["V:A"], fields: ["price"] }, "unknown_field");
   await witness.blunder({ op: "subscribe", symbols: ["V:A"], interval: -1 }, "invalid_interval");
+  await witness.blunder({ op: "subscribe", symbols: ["V:A"], channel: "news" }, "unknown_channel");
+  await witness.blunder({ op: "subscribe", symbols: ["V:A"], channel: "book", depth: 0 }, "invalid_depth");
+  await witness.blunder({ op: "subscribe", symbols: ["V:A"], channel: "trade", last: 1.5 }, "invalid_last");
   await witness.blunder({ op: "buy", symbols: ["V:A"] }, "unknown_op");
   const lower = { op: "subscribe", symbols: ["lower"] };
   assert.notEqual(faults("subscribe", lower), "");
@@ -143,6 +146,8 @@ test("every message of a real run is as the document says, and what is not so is
     client.heard("subscribed", (message) => message.symbols.some(([name]) => name === "P:NEW")),
   );
   await each(({ client }) => client.tick(({ values }) => values.length === 10, "a tick of all fields"));
+  market.tradeAndBook("V:A");
+  await each(otherChannels);
   await each(authenticate);
   await each(blunders);
   await each(({ client }) => client.heard("heartbeat"));
@@ -186,6 +191,21 @@ test("every message of a real run is as the document says, and what is not so is
   }
   for (const message of witnesses.flatMap(({ told }) => told)) assertSpoiledIsRefused(message);
 });
+
+/** Trades and a book, their end, and the answers. */
+async function otherChannels(witness: Witness): Promise<void> {
+  const { client } = witness;
+  const got = (length: number) => client.ticks.some(({ values }) => values.length === length);
+  for (const [id, command] of [
+    ["tape", { channel: "trade", last: 1 }],
+    ["book", { channel: "book", depth: 3 }],
+  ] as const) {
+    witness.say({ op: "subscribe", id, symbols: ["V:A"], ...command });
+    await client.until(() => got(id === "tape" ? 4 : 2), `the ${id}`);
+    witness.say({ op: "unsubscribe", id: `no ${id}`, channel: command.channel, symbols: ["V:A"] });
+    await client.heard("unsubscribed", (message) => message.id === `no ${id}`);
+  }
+}
 
 function distinct(values: readonly string[]): string[] {
   return [...new Set(values)].toSorted();

@@ -116,12 +116,17 @@ export interface Subscribed {
 }
 
 /** The answer in another channel than `quote`. */
-export interface ChannelSubscribed extends Omit<Subscribed, "fields" | "symbols" | "delayed"> {
+export interface ChannelSubscribed {
+  op: "subscribed";
+  id?: CommandId;
+  more?: true;
   channel: Exclude<Channel, "quote">;
+  interval: number;
   /** Of books. */
   depth?: number;
   /** Of trades each with a count: so many past ones come first. */
   symbols: [symbol: string, handle: number, count?: number][];
+  rejected: Rejection[];
 }
 
 export interface Unsubscribed {
