@@ -182,10 +182,11 @@ export class RedisWriter implements BusWriter {
     // A large store takes longer to read than the lease lasts.
     const holding = setInterval(() => this.#hold(), HOLD_INTERVAL);
     try {
-      for (const [channel, written] of this.#channels) {
-        const floor = await this.#takeOverChannel(channel, written, epoch);
-        if (floor > epoch) return floor;
-      }
+      const takeovers = Array.from(this.#channels, ([channel, written]) =>
+        this.#takeOverChannel(channel, written, epoch),
+      );
+      const floor = Math.max(...(await Promise.all(takeovers)));
+      if (floor > epoch) return floor;
       const { table } = this.#channels.get("quote") as WrittenChannel;
       this.#handover?.begin(table);
       this.#log.info({ epoch, symbols: table.knownCount }, "leading the feed");
