@@ -39,7 +39,7 @@ export const SOCKETIO: readonly Peer[] = [
     title: "Socket.IO",
     use:
       "`redis-emitter` → Redis → server with `redis-adapter` (the sharded adapter does not work with the emitter); a room per symbol, " +
-      "WebSocket only, default parser, `bufferutil`, first request released (“Performance tuning”, “Memory usage”)",
+      "WebSocket only, default parser, `bufferutil`, first request released (“Performance tuning”)",
   }),
   socketioPeer({
     name: "socketio-msgpack",

@@ -100,7 +100,7 @@ function remarks(row: Row): string[] {
   const faults = new Set(row.results.flatMap(({ faults }) => faults.map((fault) => fault.split(":")[0])));
   const checks: [boolean, string][] = [
     ...row.failures.map((failure): [boolean, string] => [true, `the run failed: ${failure.split("\n")[0]}`]),
-    [clientSide > SATURATED, "clients, publisher and Redis used all of their core, which adds to the ages"],
+    [clientSide > SATURATED, "clients, publisher and Redis used all of their core: higher ages"],
     [
       row.median("otherProgramCores") > OTHER_PROGRAMS,
       `other programs used ${percent(row.median("otherProgramCores"))} of a core`,
