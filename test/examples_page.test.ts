@@ -174,7 +174,7 @@ test("the page, from a web server: a gateway's errors and refusals", options, as
   const granted = { op: "subscribed", interval, fields: fields?.toReversed(), symbols: [["A", 7]], rejected: [] };
   const heartbeat = setInterval(() => connection.say({ op: "heartbeat", time: 1 }), 100);
   t.after(() => clearInterval(heartbeat));
-  // Nobody publishes A, until it ticks. The answer comes in parts, with other messages between them.
+  // A has no publisher until its first tick. The answer comes in parts, with other messages between them.
   connection.say({ ...granted, id: 1, more: true });
   connection.say({ op: "status", symbols: ["A"], state: "stale", reason: "unknown", since: 1 });
   await page.row(["A", "–", "–", "–", "–", 0, "stale"]);

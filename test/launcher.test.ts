@@ -44,7 +44,7 @@ class Launched {
   constructor(args: readonly string[]) {
     const [node, ...options] = otherNode();
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("TICKGATE_")));
-    // In a process group of its own, as a terminal gives one to each command.
+    // In a new process group, as a terminal starts each command.
     this.#child = spawn(node, [...options, LAUNCHER, ...args], {
       stdio: ["pipe", "pipe", "pipe"],
       env,

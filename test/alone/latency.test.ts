@@ -141,8 +141,7 @@ test("stages add up to the age, and clients measure the same age", {
   // The gateway samples one in about thirty ticks; clients measure all.
   assert.ok(Math.abs(measured - mean) <= 0.25 * mean + 0.002, `${measured} s instead of ${mean} s`);
   // Ranks are compared, not ages: one tick in a hundred is from clients with long intervals, so that at p99 the ages
-  // jump from 50 ms to some hundred, and which side of it a sample of them is on is chance. Some hundred are followed,
-  // of unequal weight.
+  // jump from 50 ms to some hundred, and a sample may be on either side. It has some hundred ticks of unequal weight.
   const rank = (seconds: number) => own.filter((micros) => micros / 1e6 <= seconds).length / own.length;
   for (const [share, tolerance] of [
     [0.5, 0.2],
@@ -193,11 +192,11 @@ test("each delay appears in its own stage: the source, the bus, the interval, th
   proxy.delay = 0;
   client.close();
 
-  // What is sent is the latest: on average as old as half of what lies between two ticks, if turns come at any time in
-  // between. With one a multiple of the other they would always come at the same.
+  // The latest tick is sent: its mean age is half of the time between two ticks, if flushes come at any time between
+  // them. If one interval were a multiple of the other, they would always come at the same time.
   feed.pump(370);
-  // Each follows a tick in two seconds, whose time is anything from 0 to 370 ms: of sixty the mean is within 15 ms of
-  // the half.
+  // Each client samples a tick in two seconds, with an age from 0 to 370 ms: the mean of sixty is within 15 ms of the
+  // half.
   const patient = await join(t, one.url, Array<number>(20).fill(500));
   const interval = await measure(one, 6_000);
   report("interval", interval);

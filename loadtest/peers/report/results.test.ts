@@ -101,7 +101,7 @@ test("each table has a row for each peer with results and a column for each load
   assert.doesNotMatch(text, /Tickgate \(heavy\)|\| N \|/);
 });
 
-test("a load with slow clients has a column of its own", () => {
+test("a load with slow clients has its own column", () => {
   const scenarios = scenariosOf(LOAD, 0.05);
   const runs = comparison().runs.map((run) => ({ ...run, scenario: "heavy-slow" }));
   const text = tables({ ...comparison(), scenarios, runs: [...runs, comparison().runs[4]] });
