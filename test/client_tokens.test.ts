@@ -51,7 +51,7 @@ const is = <T>(read: () => T, wanted: T, what: string) =>
   );
 
 for (const subprotocol of ["tickgate.v1.msgpack", "tickgate.v1.json"] as const)
-  test(`${subprotocol}: a token is presented, and another one before it expires: the connection goes on`, async (t) => {
+  test(`${subprotocol}: a token is presented, and another one before it expires; the connection continues`, async (t) => {
     const gateway = await open(t, "required");
     let calls = 0;
     const token = () => {
@@ -68,7 +68,7 @@ for (const subprotocol of ["tickgate.v1.msgpack", "tickgate.v1.json"] as const)
     assert.equal(client.stats.reconnects, 0);
   });
 
-test("without a token where one is required the client is refused, and says why", async (t) => {
+test("without a required token the client is refused, with the reason", async (t) => {
   const gateway = await open(t, "required");
   const { client, heard } = connect(t, gateway, {});
   client.subscribe(["DESK:A"]);
@@ -76,7 +76,7 @@ test("without a token where one is required the client is refused, and says why"
   assert.match(heard.join("; "), /not_authenticated.*refused/);
 });
 
-test("a token that cannot be had, and one that is refused: the client tries again with another", async (t) => {
+test("after an unavailable or refused token the client tries again with another", async (t) => {
   const gateway = await open(t, "required");
   const tokens = [
     () => Promise.reject(new Error("the issuer is away")),
@@ -93,7 +93,7 @@ test("a token that cannot be had, and one that is refused: the client tries agai
   assert.ok(!/not a token|not\.valid/.test(heard.join()));
 });
 
-test("what an expired token showed is stale at once, and live again with the next one; late data says so", async (t) => {
+test("symbols of an expired token become stale immediately, and live with the next token; delayed data is marked", async (t) => {
   const gateway = await open(t, "optional", POLICY);
   let isAway = false;
   const token = () => {
