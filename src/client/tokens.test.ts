@@ -202,3 +202,19 @@ test("a client that is closed when it begins to connect makes no connection", as
     assert.deepEqual([FakeSocket.all.length, time.timers, client.state], [0, 0, "closed"]);
   }
 });
+
+test("to connect, a token that does not come within ten seconds counts as a failed attempt", async () => {
+  let release = (_token: string) => {};
+  const token = () => new Promise<string>((resolve) => (release = resolve));
+  const { client, time } = fakeClient({ token });
+  client.connect();
+  time.advance(10_000);
+  assert.equal(client.connection.phase, "waiting");
+  release("late");
+  await settled();
+  assert.equal(FakeSocket.all.length, 0, "it comes too late");
+  time.advance(500);
+  release("quick");
+  await settled();
+  assert.equal(FakeSocket.all.length, 1);
+});
