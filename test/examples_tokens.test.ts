@@ -37,7 +37,7 @@ test("the example in Python presents the token of its environment, and ends when
 
 test("the example with refresh gets tokens of a provider, and keeps its connection beyond their lifetime", async (t) => {
   await buildClient();
-  const provider = await openProvider(t, 4);
+  const provider = await openProvider(t, 6);
   const own = ["--auth", "required", "--jwt-issuer", provider.issuer, "--jwt-audience", RESOURCE];
   const gateway = await GatewayProcess.open(...own);
   t.after(() => gateway.close());
@@ -52,7 +52,7 @@ test("the example with refresh gets tokens of a provider, and keeps its connecti
   const program = new ExampleProgram(t, { name: "refresh", command }, gateway.url, "V:*");
   let read = await program.printed(/^V:A bid=1.5 ask=- live$/);
   // Three refreshes, and so the end of the first token.
-  for (let refreshes = 0; refreshes < 3; refreshes++) read = await program.printed(/^a token for 4 s$/, read);
+  for (let refreshes = 0; refreshes < 3; refreshes++) read = await program.printed(/^a token for 6 s$/, read);
   gateway.tick("V:A", { bid: 2.5 });
   await program.printed(/^V:A bid=2.5 ask=- live$/, read);
   assert.deepEqual(

@@ -33,7 +33,7 @@ test("a token that is wrong, and one that expires: exit code 1 and one line", as
     );
   }
   assert.equal(await gateway.metric(REFUSED), 2, "one attempt each");
-  const expiring = watch(await sign({}, 3));
+  const expiring = watch(await sign({}, 8));
   await expiring.writes("stdout", "V:A");
   assert.equal(await expiring.end(), 1);
   assert.match(expiring.stderr, /^tickgate: ws:\S+ refuses: .* \(4401\)\n$/);

@@ -96,7 +96,7 @@ test("a token that expires: the page asks for another", options, async (t) => {
   const gateway = await openGateway(t, "required");
   const watchlist = await WatchlistPage.open(t, gateway.port, { viewport, hash: "#symbols=PUB:A" });
   const dialog = watchlist.page.getByRole("dialog", { name: "Token" });
-  await dialog.getByLabel("Token for this gateway").fill(await sign({}, 4));
+  await dialog.getByLabel("Token for this gateway").fill(await sign({}, 8));
   await watchlist.page.keyboard.press("Enter");
   await watchlist.untilLive("PUB:A");
   await dialog.getByText(/\(4401\)/).waitFor();
@@ -156,7 +156,7 @@ test("what an expired token showed is not taken for a feed that is silent", opti
   const watchlist = await WatchlistPage.open(t, gateway.port, { viewport, hash: "#symbols=PUB:A,DESK:A" });
   const { page } = watchlist;
   await page.getByRole("button", { name: "Token" }).click();
-  await page.getByLabel("Token for this gateway").fill(await sign({ roles: ["desk"] }, 4));
+  await page.getByLabel("Token for this gateway").fill(await sign({ roles: ["desk"] }, 8));
   await page.keyboard.press("Enter");
   await watchlist.untilLive("DESK:A");
   await watchlist

@@ -172,17 +172,17 @@ async def keys():
 
 
 async def refresh():
-    async with Client(URLS["required"], sign(lifetime=4)) as client:
+    async with Client(URLS["required"], sign(lifetime=8)) as client:
         handles, _ = await client.subscribe("PUB:A")
         left = (await client.message("expiring"))["in"]
-        assert 0 < left <= 4_000, left
+        assert 0 < left <= 8_000, left
         answer = await client.ask(op="auth", token=sign(sub="bob"))
         assert answer["code"] == "forbidden", answer
         found("another subject is forbidden")
         answer = await client.ask(op="auth", token=sign(lifetime=600))
         assert answer["op"] == "authenticated" and answer["subject"] == "ann", answer
         assert abs(answer["expires"] / 1e6 - time.time() - 600) < 60, answer
-        await asyncio.sleep(left / 1000 + 1)  # beyond the end of the first token
+        await asyncio.sleep(left / 1000 + 1)  # nothing tells the end of a token that was replaced
         await client.ask(op="ping")
         again, _ = await client.subscribe("PUB:A")
         assert again == handles
@@ -190,7 +190,7 @@ async def refresh():
 
 
 async def expiry():
-    async with Client(URLS["required"], sign(lifetime=3)) as client:
+    async with Client(URLS["required"], sign(lifetime=6)) as client:
         await client.subscribe("PUB:A")
         assert (await client.message("bye"))["code"] == 4401
         assert await client.closed() == 4401
@@ -198,7 +198,7 @@ async def expiry():
 
 
 async def downgrade():
-    async with Client(URLS["optional"], sign(lifetime=4, roles=["desk"])) as client:
+    async with Client(URLS["optional"], sign(lifetime=8, roles=["desk"])) as client:
         handles, rejected = await client.subscribe("PUB:A", "DESK:A", "HIDDEN:A")
         assert set(handles) == {"PUB:A", "DESK:A"} and rejected == {"HIDDEN:A": "not_entitled"}, (handles, rejected)
         assert "DESK:A" in (await client.message("unsubscribed", reason="expired"))["symbols"]

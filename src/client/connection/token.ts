@@ -11,8 +11,9 @@ export interface TokenOptions {
   readonly failed: (error: TickgateError) => void;
 }
 
-/** How long a token and the answer to it may take, ms. */
+/** How long an attempt may take, ms: to get a token, and to connect or to have it accepted. */
 export const TOKEN_TIME = 10_000;
+/** What is said when it takes longer. */
 export const TOKEN_LATE = `nothing within ${TOKEN_TIME / 1_000} s`;
 
 /**
