@@ -11,6 +11,7 @@ import type { EncoderPool } from "../market/encoder_pool.ts";
 import type { GatewayTable } from "../market/gateway_table.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { ConnectedIdentities } from "./access/connected_identities.ts";
+import type { ChannelMarkets } from "./channel_markets.ts";
 import { createContext, type GatewayContext } from "./context.ts";
 import type { GatewayCounts } from "./counts.ts";
 import type { DelayedMarket } from "./delay/delayed_market.ts";
@@ -116,6 +117,11 @@ export class Gateway {
   /** Connections by subject and role. */
   get identities(): ConnectedIdentities {
     return this.#context.identities;
+  }
+
+  /** What there is of each channel that is in use. */
+  get markets(): ChannelMarkets {
+    return this.#context.markets;
   }
 
   /** Rows that show symbols late. */
