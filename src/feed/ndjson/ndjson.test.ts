@@ -246,7 +246,13 @@ test("a 0 is what the user wrote, null is no value, and a price and a size that 
   assert.deepEqual(patch({ bid: 0, bidSize: 0, last: 0, lastSize: 5 }), {
     ...{ bid: null, bidSize: null, last: 0, lastSize: 5 },
   });
-  assert.deepEqual(parseLine('{"symbol":"A","bid":-0}'), { symbol: "A", patch: { bid: 0 }, time: undefined });
+  assert.deepEqual(parseLine('{"symbol":"A","bid":-0}'), {
+    symbol: "A",
+    patch: { bid: 0 },
+    trade: undefined,
+    book: undefined,
+    time: undefined,
+  });
 });
 
 test("partial ticks merge on their way, and the end closes the symbols", async () => {
