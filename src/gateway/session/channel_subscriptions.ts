@@ -7,8 +7,8 @@ import type { AccessRecord } from "../access/access_record.ts";
 import type { ChannelMarket } from "../channel_markets.ts";
 import type { BroadcastSink, Sink } from "../fanout/sink.ts";
 import type { Subscription } from "../fanout/subscription.ts";
+import type { OutboundConnection } from "../outbound/outbound_connection.ts";
 import { GrantAnswers } from "./grant_answers.ts";
-import type { OutboundConnection } from "./outbound_connection.ts";
 import type { Review } from "./review.ts";
 import { SubscriptionSet, type SubscriptionSetParts } from "./subscription_set.ts";
 

@@ -14,16 +14,16 @@ import { type IdentityOwner, SessionIdentity, type SessionIdentityParts } from "
 import { countOne } from "../counts.ts";
 import type { StatusBatcher } from "../fanout/status_batcher.ts";
 import type { FrameTrace } from "../latency/tracer.ts";
+import { OutboundConnection, type OutboundParts } from "../outbound/outbound_connection.ts";
+import type { Socket } from "../outbound/socket.ts";
+import type { StallWatch } from "../outbound/stall_watch.ts";
 import { ChannelSubscriptions, type ChannelSubscriptionsParts } from "./channel_subscriptions.ts";
 import { CommandLimits } from "./command_limits.ts";
 import { type CommandOwner, CommandQueue, type Steps } from "./command_queue.ts";
 import type { CommandScheduler } from "./command_scheduler.ts";
 import { idOf } from "./grant_answers.ts";
 import { helloOf } from "./hello.ts";
-import { OutboundConnection, type OutboundParts } from "./outbound_connection.ts";
 import { grantOf } from "./requested_grant.ts";
-import type { Socket } from "./socket.ts";
-import type { StallWatch } from "./stall_watch.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
 /**
