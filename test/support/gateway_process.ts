@@ -97,6 +97,11 @@ export class ServerProcess {
     return this.#child.pid as number;
   }
 
+  /** The port of `--redirect-port`. */
+  get redirectPort(): number {
+    return Number(/redirect http:\/\/[^:]+:(\d+)\//.exec(this.#stdout)?.[1] ?? 0);
+  }
+
   get stderr(): string {
     return this.#stderr;
   }
