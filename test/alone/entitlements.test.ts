@@ -180,6 +180,17 @@ class Attack {
     );
   }
 
+  /** What is late or denied, over HTTP. @param token one that always has the lower rights */
+  async httpLate(token: string | undefined): Promise<void> {
+    const { body } = await this.#get(`/v1/ticks?symbols=${any(["LATE:*,SHIFT:*", "LATE:00,SHIFT:00", "*"])}`, token);
+    const now = Date.now();
+    this.attempts++;
+    for (const { symbol, bid } of (JSON.parse(body) as { ticks: { symbol: string; bid: number }[] }).ticks) {
+      const isLate = symbol.startsWith("LATE:") && now - bid >= DELAY - 5;
+      if (!isLate && !symbol.startsWith("PUB:")) this.violations.add(`over HTTP: ${symbol}, ${now - bid} ms old`);
+    }
+  }
+
   #get(path: string, token?: string): Promise<{ status: number; headers: IncomingHttpHeaders; body: string }> {
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
     return new Promise((resolve, reject) => {
@@ -272,6 +283,7 @@ test(`${ATTEMPTS} attempts to see what is not granted: none succeeds, and nothin
       const dice = Math.random();
       if (dice < 0.01) await client.ask({ op: "unsubscribe", symbols: ["*"] });
       else if (dice < 0.2) await attack.shifting(client);
+      else if (dice < 0.25) await attack.httpLate(token);
       else if (dice < 0.4) await attack.http(token);
       else await attack.command(client, !switching.includes(client));
     }
@@ -336,6 +348,10 @@ test(`${ATTEMPTS} attempts to see what is not granted: none succeeds, and nothin
   assert.ok(attack.policyChanges >= POLICY_CHANGES && attack.tokenChanges >= TOKEN_CHANGES);
   assert.ok(owner.ticks > 500, "hidden ticks went to somebody all the time");
   assert.ok(clients.every(({ ticks, late }) => ticks > 100 && late > 10));
+  assert.ok(
+    [...switching, ...shifting].every(({ shifted }) => shifted > 100),
+    "granted for a while",
+  );
   for (const [index, ratio] of ratios.entries()) {
     assert.ok([socket, http][index][0].count > MOST_TIMES);
     assert.ok(ratio < SAME_TIME && ratio > 1 / SAME_TIME, `the times until an answer differ: ${ratio}`);
