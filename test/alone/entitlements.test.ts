@@ -1,7 +1,7 @@
 /**
- * Attempts to see what is not granted, over real sockets: commands, patterns, batches, HTTP, while tokens and the policy
- * change and everything is broadcast at interval 0. Each attempt is made twice: for symbols that exist and are hidden,
- * and for symbols that do not exist. The answers must be the same. ATTEMPTS=N makes another number of them.
+ * Attempts to see what is not granted, over real sockets: commands, patterns, batches, HTTP, while tokens and the
+ * policy change and everything is broadcast at interval 0. Each attempt is made twice: for symbols that exist and are
+ * hidden, and for symbols that do not exist. The answers must be the same. ATTEMPTS=N makes another number of them.
  */
 import assert from "node:assert/strict";
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
