@@ -74,7 +74,7 @@ export async function hasLivePrice(url: string, credentials: Credentials = {}): 
 }
 
 /** Not `fetch`, which trusts no certificate of ours. */
-function get(url: string, { ca, token }: Credentials): Promise<{ status: number; body: string }> {
+export function get(url: string, { ca, token }: Credentials): Promise<{ status: number; body: string }> {
   const request = url.startsWith("https:") ? httpsRequest : httpRequest;
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const signal = AbortSignal.timeout(ANSWER_TIMEOUT);
