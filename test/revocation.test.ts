@@ -14,7 +14,7 @@ async function open(t: TestContext, redis: RedisServer): Promise<ServerProcess> 
   return gateway;
 }
 
-/** Whether a gateway takes a token. */
+/** Whether a gateway accepts a token. */
 async function takes(gateway: ServerProcess, token: string): Promise<boolean> {
   const client = new WireClient(gateway.url, {
     protocols: ["tickgate.v1.json"],
@@ -67,12 +67,12 @@ test("a subject, a token, and all tokens before a time: connections end, the tok
     for (const [name, isTaken] of Object.entries(expected))
       assert.equal(await takes(gateway, token[name as keyof typeof token]), isTaken, name);
 
-  // A gateway that starts later knows them; and one whose Redis has lost all still does.
+  // A gateway that starts later has them; so has one whose Redis has lost its data.
   const late = await open(t, redis);
   await polled(
     () => takes(late, token.ann),
     (isTaken) => !isTaken,
-    "what was revoked before",
+    "the earlier revocations",
   );
   const eve = await sign({ sub: "eve" });
   const client = redis.client();
@@ -112,7 +112,7 @@ test("a Redis that has lost its list: the next revocation is learned; a shorter 
   assert.equal(await takes(gateway, ann), false);
 });
 
-test("what cannot be revoked is an error of one line", async (t) => {
+test("a wrong revocation is an error of one line", async (t) => {
   const redis = await RedisServer.start([]);
   t.after(() => redis.stop());
   const wrong: [args: string[], message: RegExp][] = [
