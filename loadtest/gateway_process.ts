@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { get } from "../scripts/cluster/probe.ts";
 import { UsageError } from "../src/settings/option.ts";
@@ -9,6 +10,8 @@ import { UsageError } from "../src/settings/option.ts";
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 /** How long it may take to start and to end, ms: enough for a busy machine. */
 const TIMEOUT = 60_000;
+/** The pause between two checks, ms. */
+const CHECK_PAUSE = 50;
 
 export class GatewayProcess {
   readonly #child: ChildProcess;
@@ -72,6 +75,15 @@ export class GatewayProcess {
     return new Map(
       lines.map((line) => line.split(" ") as [string, string]).map(([name, text]) => [name, Number(text)]),
     );
+  }
+
+  /** Waits until it has no connection. @throws UsageError when some stay */
+  async untilEmpty(): Promise<void> {
+    const deadline = performance.now() + TIMEOUT;
+    while ((await this.metrics()).get("tickgate_connections") !== 0) {
+      if (performance.now() > deadline) throw new UsageError("the connections to the gateway do not end");
+      await sleep(CHECK_PAUSE);
+    }
   }
 
   /** Ends it with SIGTERM, or with SIGKILL after a timeout. */

@@ -24,9 +24,6 @@ const SECRET = "a secret of the benchmark, of 32 bytes or more";
 const LIMIT = 1.02;
 /** Revoked subjects, none of which is connected. */
 const REVOKED = 10;
-/** How long connections of a round may take to end, ms, and the pause between checks. */
-const END_TIME = 30_000;
-const CHECK_PAUSE = 50;
 
 interface Side {
   readonly gateway: GatewayProcess;
@@ -108,15 +105,7 @@ async function measure(options: Options, { gateway, tokens }: Side): Promise<num
     return (grown("process_cpu_seconds_total") * 1e6) / grown("tickgate_frames_out_total");
   } finally {
     load.kill();
-    await untilEmpty(gateway);
-  }
-}
-
-async function untilEmpty(gateway: GatewayProcess): Promise<void> {
-  const deadline = performance.now() + END_TIME;
-  while ((await gateway.metrics()).get("tickgate_connections") !== 0) {
-    if (performance.now() > deadline) throw new UsageError("the connections of a round do not end");
-    await sleep(CHECK_PAUSE);
+    await gateway.untilEmpty();
   }
 }
 

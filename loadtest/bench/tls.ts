@@ -33,9 +33,6 @@ type Options = OptionValues<typeof OPTIONS>;
 const WARM_TIME = 1_000;
 /** How long servers are measured without connections, ms. */
 const IDLE_TIME = 2_000;
-/** How long connections of a round may take to end, ms, and the pause between checks. */
-const END_TIME = 30_000;
-const CHECK_PAUSE = 50;
 
 const NAMES = ["plain", "TLS at the gateway", "TLS at HAProxy"] as const;
 
@@ -94,7 +91,7 @@ async function measureConnecting(options: Options, side: Side): Promise<number> 
     return (cpuBetween(before, after, side) * 1e6) / options.connections;
   } finally {
     load.kill();
-    await untilEmpty(side);
+    await side.gateway.untilEmpty();
   }
 }
 
@@ -111,7 +108,7 @@ async function measureFrames(options: Options, side: Side): Promise<number> {
     return (cpuBetween(before, after, side) * 1e6) / (after.frames - before.frames);
   } finally {
     load.kill();
-    await untilEmpty(side);
+    await side.gateway.untilEmpty();
   }
 }
 
@@ -123,14 +120,6 @@ async function checkOpen(load: ReturnType<typeof loadOf>, { connections }: Optio
   const { open, refused } = await load.result();
   if (open !== connections)
     throw new UsageError(`${open} of ${connections} connections are open (${refused.flat().join(" ")})`);
-}
-
-async function untilEmpty({ gateway }: Side): Promise<void> {
-  const deadline = performance.now() + END_TIME;
-  while ((await gateway.metrics()).get("tickgate_connections") !== 0) {
-    if (performance.now() > deadline) throw new UsageError("the connections of a round do not end");
-    await sleep(CHECK_PAUSE);
-  }
 }
 
 async function run(options: Options): Promise<void> {
