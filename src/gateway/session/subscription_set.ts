@@ -2,7 +2,7 @@
  * All that one connection is subscribed to: the rows that it holds, and the patterns for symbols that do not exist yet.
  * Its identity decides which symbols it may see, from which interval on, and how late.
  */
-import { isPattern, isSymbol } from "../../base/tick.ts";
+import { isPattern, isSymbol, SYMBOL_CHARACTERS } from "../../base/tick.ts";
 import type { FrameFormat } from "../../market/format.ts";
 import { Prefixes, prefixOf } from "../../market/prefixes.ts";
 import { shown } from "../../protocol/command.ts";
@@ -359,7 +359,7 @@ export class SubscriptionSet {
     if (!isSymbol(symbol))
       return {
         code: "invalid_symbol",
-        message: `${shown(symbol)} is not 1 to 64 of A-Z 0-9 . _ - : (or a prefix and *)`,
+        message: `${shown(symbol)} is not 1 to 64 of ${SYMBOL_CHARACTERS} (or a prefix and *)`,
       };
     // Before anything that depends on whether the symbol exists.
     const access = this.#visible.accessTo(symbol);
