@@ -89,7 +89,7 @@ export function createContext(
   };
   return {
     ...quotes,
-    markets: new ChannelMarkets(quotes, { settings, scheduler, clock, frame, counts, publish }),
+    markets: new ChannelMarkets(quotes, { settings, scheduler, clock, frame, counts, publish, log }),
     settings,
     clock,
     log,
