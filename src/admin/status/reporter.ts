@@ -3,7 +3,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { VERSION } from "../../base/version.ts";
 import type { Bus } from "../../bus/open.ts";
-import type { RunningFeed } from "../../feed/running.ts";
+import type { RunningFeed } from "../../feed/running_feed.ts";
 import type { Gateway } from "../../gateway/gateway.ts";
 import type { TlsCertificate } from "../../gateway/http/tls_certificate.ts";
 import {

@@ -7,7 +7,7 @@ import { Reporter } from "../../admin/status/reporter.ts";
 import { SystemClock } from "../../base/clock.ts";
 import { VERSION } from "../../base/version.ts";
 import { openBus } from "../../bus/open.ts";
-import { RunningFeed } from "../../feed/running.ts";
+import { RunningFeed } from "../../feed/running_feed.ts";
 import { parseFeeds } from "../../feed/spec.ts";
 import { Gateway } from "../../gateway/gateway.ts";
 import { RedirectServer } from "../../gateway/http/redirect.ts";

@@ -1,14 +1,14 @@
 /** All that one connection is subscribed to: a subscription set for each channel that it uses. */
 
 import type { Identity } from "../../identity/identity.ts";
-import type { FrameFormat } from "../../market/format.ts";
+import type { FrameFormat } from "../../market/frame_format.ts";
 import type { Channel, EndReason } from "../../protocol/messages.ts";
 import type { AccessRecord } from "../access/access_record.ts";
 import type { ChannelMarket } from "../channel_markets.ts";
 import type { BroadcastSink, Sink } from "../fanout/sink.ts";
 import type { OutboundConnection } from "../outbound/outbound_connection.ts";
+import type { Review } from "./entitlement_review.ts";
 import { GrantAnswers } from "./grant_answers.ts";
-import type { Review } from "./review.ts";
 import { SubscriptionSet, type SubscriptionSetParts } from "./subscription_set.ts";
 
 /** What the connections of a gateway share. */

@@ -3,8 +3,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { type ClientReceiver, SessionBench } from "../../../test/support/session_bench.ts";
 import type { TickEncoder } from "../../market/encoder.ts";
-import { MSGPACK } from "../../market/format.ts";
 import { HeapFull } from "../../market/heap.ts";
+import { QUOTE_MSGPACK } from "../../market/quote/quote_format.ts";
 import type { Rejection } from "../../protocol/messages.ts";
 import { CommandScheduler } from "./command_scheduler.ts";
 import type { Granted } from "./grants.ts";
@@ -23,7 +23,7 @@ const GRANTS: Grant[] = [
 const STEP_SYMBOLS = 2;
 
 function createSet(bench: SessionBench): SubscriptionSet {
-  const set = new SubscriptionSet(bench.context, bench.outbound, MSGPACK);
+  const set = new SubscriptionSet(bench.context, bench.outbound, QUOTE_MSGPACK);
   set.visible.identity = bench.context.authority.anonymous;
   return set;
 }

@@ -3,7 +3,7 @@
  * Its identity decides which symbols it may see, from which interval on, and how late.
  */
 import { isPattern, isSymbol, SYMBOL_CHARACTERS } from "../../base/tick.ts";
-import type { FrameFormat } from "../../market/format.ts";
+import type { FrameFormat } from "../../market/frame_format.ts";
 import { Prefixes, prefixOf } from "../../market/prefixes.ts";
 import { shown } from "../../protocol/command.ts";
 import type { Settings } from "../../settings/settings.ts";
@@ -12,6 +12,7 @@ import type { BroadcastSink, Sink } from "../fanout/sink.ts";
 import type { Subscription } from "../fanout/subscription.ts";
 import { AwaitedShare } from "./awaited_share.ts";
 import type { CommandScheduler } from "./command_scheduler.ts";
+import { type Review, review } from "./entitlement_review.ts";
 import {
   type Ended,
   emptyGranted,
@@ -24,7 +25,6 @@ import {
 } from "./grants.ts";
 import { HeldRows, type HeldRowsParts } from "./held_rows.ts";
 import { type Grant, PatternSet } from "./patterns.ts";
-import { type Review, review } from "./review.ts";
 import { batches, chunks, type Wanted } from "./wanted_rows.ts";
 
 /** What a pattern costs, in symbols: all patterns of the connection are compared with it. */
