@@ -13,7 +13,9 @@ import { parseArgs } from "node:util";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { pino } from "pino";
 import { SystemClock } from "../../src/base/clock.ts";
-import { KeyCounts, KeyFile, type KeySource, SecretKey } from "../../src/identity/key_source.ts";
+import { KeyFile } from "../../src/identity/key_file.ts";
+import { type KeySource, SecretKey } from "../../src/identity/key_source.ts";
+import { ReadCounts } from "../../src/identity/read_counts.ts";
 import { TokenVerifier, VerifierCounts } from "../../src/identity/token_verifier.ts";
 
 const RATE = 2_000;
@@ -44,7 +46,10 @@ async function prepare(alg: string): Promise<{ keys: KeySource; tokens: string[]
   const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
   const path = join(folder, `${alg}.json`);
   writeFileSync(path, JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), alg }] }));
-  return { keys: new KeyFile(path, clock, pino({ level: "silent" }), new KeyCounts()), tokens: await sign(privateKey) };
+  return {
+    keys: new KeyFile(path, clock, pino({ level: "silent" }), new ReadCounts()),
+    tokens: await sign(privateKey),
+  };
 }
 
 /** Calls `verify` at the rate. @returns CPU of a call, µs, and the longest hold of the event loop, ms */
