@@ -40,7 +40,7 @@ export class RemoteKeys implements KeySource {
   }
 
   async start(): Promise<void> {
-    this.#timer = setInterval(() => this.maintain(), FETCH_INTERVAL);
+    this.#timer = setInterval(() => void this.maintain(), FETCH_INTERVAL);
     this.#timer.unref();
     await this.#fetch();
   }
@@ -56,9 +56,9 @@ export class RemoteKeys implements KeySource {
   }
 
   /** Fetches the keys when that is due; to be called every few seconds. */
-  maintain(): void {
+  async maintain(): Promise<void> {
     const due = this.#failed > 0 || !this.#keys ? this.#pause : REFRESH_INTERVAL;
-    if (this.#clock.millis() - this.#fetchedAt >= due) void this.#fetch();
+    if (this.#clock.millis() - this.#fetchedAt >= due) await this.#fetch();
   }
 
   close(): void {
