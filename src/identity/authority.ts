@@ -64,8 +64,8 @@ export function createAuthority(
     path === ""
       ? undefined
       : usable("--policy", path, () => new ReloadedFile<Policy>(path, clock, readPolicy, counts.policy));
-  warn(settings, own);
   const keys = readsTokens ? createKeys(settings, clock, own, counts.keys) : undefined;
+  warn(settings, own);
   const verifier = keys && new TokenVerifier(keys, verifierOptions(settings), clock, counts.verifier);
   const revocations = readsTokens ? shared : undefined;
   const authority = new TokenAuthority({ mode, verifier, policy, revocations, clock, log: own });

@@ -7,19 +7,17 @@ import type { ReadCounts } from "./read_counts.ts";
 import { ReloadedFile } from "./reloaded_file.ts";
 
 export class KeyFile implements KeySource {
-  readonly #path: string;
   readonly #log: Logger;
   readonly #file: ReloadedFile<KeySet>;
 
   /** @throws Error says why the file cannot be used */
   constructor(path: string, clock: Clock, log: Logger, counts: ReadCounts) {
-    this.#path = path;
     this.#log = log;
     this.#file = new ReloadedFile(path, clock, readKeySet, counts);
   }
 
   async start(): Promise<void> {
-    const file = this.#path;
+    const { path: file } = this.#file;
     this.#file.watch({
       changed: () => this.#log.info({ file }, "the keys of tokens have been read again"),
       failed: (reason) => this.#log.error({ file, reason }, "the keys of tokens cannot be read: the last ones stay"),

@@ -17,6 +17,7 @@ export interface ReloadListener {
 }
 
 export class ReloadedFile<T> {
+  readonly path: string;
   readonly #file: WatchedFile;
   readonly #parse: (text: string, before: T | undefined) => T;
   readonly #clock: Clock;
@@ -36,6 +37,7 @@ export class ReloadedFile<T> {
     parse: (text: string, before: T | undefined) => T,
     counts = new ReadCounts(),
   ) {
+    this.path = path;
     this.#file = new WatchedFile(path);
     this.#clock = clock;
     this.#parse = parse;

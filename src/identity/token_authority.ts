@@ -58,13 +58,15 @@ export class TokenAuthority implements Authority {
     this.mode = parts.mode;
     this.#events = new RateLimitedLog(parts.log, parts.clock);
     this.#applyPolicy();
-    parts.policy?.watch({
+    const { policy, log } = parts;
+    policy?.watch({
       changed: () => {
-        parts.log.info({ roles: parts.policy?.value.size }, "the policy has been read again");
+        log.info({ file: policy.path, roles: policy.value.size }, "the policy has been read again");
         this.#applyPolicy();
         this.#changed();
       },
-      failed: (reason) => parts.log.error({ reason }, "the policy cannot be read: the last one stays in force"),
+      failed: (reason) =>
+        log.error({ file: policy.path, reason }, "the policy cannot be read: the last one stays in force"),
     });
   }
 

@@ -81,8 +81,9 @@ function mergeProcesses(processes: readonly ProcessReport[]): ProcessReport {
 /** The worst of each counts. */
 function mergeTokens(all: readonly TokensReport[]): TokensReport | null {
   if (all.length === 0) return null;
+  const hasNone = all.some(({ keysAge, keysFailing }) => keysAge === null && keysFailing !== null);
   return {
-    keysAge: most(all.map(({ keysAge }) => keysAge)),
+    keysAge: hasNone ? null : most(all.map(({ keysAge }) => keysAge)),
     keysFailing: most(all.map(({ keysFailing }) => keysFailing)),
     policyFailing: most(all.map(({ policyFailing }) => policyFailing)),
     revocationsKnown: all.every(({ revocationsKnown }) => revocationsKnown),

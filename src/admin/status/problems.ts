@@ -54,7 +54,7 @@ function tokenProblems(tokens: TokensReport, unready: string | null): Problem[] 
   if (!revocationsKnown && !unready?.includes("revocations"))
     add("critical", "the revocations of tokens have not been read: no token is accepted");
   if (revocationsLeftOut > 0)
-    add("critical", `${whole(revocationsLeftOut)} revocations do not fit: such tokens are accepted`);
+    add("critical", `revocations that do not fit: ${whole(revocationsLeftOut)}; such tokens are accepted`);
   return problems;
 }
 
