@@ -55,7 +55,6 @@ test("a subject, a token, and all tokens before a time: connections end, the tok
   const now = Math.floor(Date.now() / 1_000);
   const token = {
     ann: await sign({ sub: "ann" }),
-    annLater: await sign({ sub: "ann", iat: now + 3 }),
     bob: await sign({ sub: "bob", jti: "b1" }),
     bobToo: await sign({ sub: "bob", jti: "b2" }),
     old: await sign({ sub: "carl", iat: now - 7_200 }),
@@ -67,6 +66,8 @@ test("a subject, a token, and all tokens before a time: connections end, the tok
     ),
   );
   assert.match(await revoke(redis, "--subject", "ann"), /Revoked: tokens of "ann" issued before/);
+  // Tokens of the second of the revocation are revoked as well; those of later ones are not.
+  const later = { annLater: await sign({ sub: "ann", iat: Math.floor(Date.now() / 1_000) + 2 }) };
   for (const client of clients) {
     assert.equal((await client.heard("bye")).code, 4401);
     assert.equal((await client.untilClosed()).code, 4401);
@@ -79,10 +80,11 @@ test("a subject, a token, and all tokens before a time: connections end, the tok
       (isTaken) => !isTaken,
       "the last revocation",
     );
+  const tokens = { ...token, ...later };
   const expected = { ann: false, annLater: true, bob: false, bobToo: true, old: false, undated: false };
   for (const gateway of gateways)
     for (const [name, isTaken] of Object.entries(expected))
-      assert.equal(await takes(gateway, token[name as keyof typeof token]), isTaken, name);
+      assert.equal(await takes(gateway, tokens[name as keyof typeof tokens]), isTaken, name);
 
   // A gateway that starts later knows them; and one whose Redis has lost all still does.
   const late = await open(t, redis);
@@ -151,7 +153,11 @@ test("a gateway that starts while Redis is away accepts no token before it knows
   );
   assert.equal(await statusOf(gateway, ann), 401);
   assert.ok(!seen.has(101), [...seen].join());
-  assert.deepEqual(await problems(gateway).then((all) => all.filter((text) => text.includes("revocations"))), []);
+  await polled(
+    () => problems(gateway),
+    (all) => !all.some((text) => text.includes("revocations")),
+    "the problem to be over",
+  );
 });
 
 test("a subject that is revoked again takes no more room; a full list is refused, and what is left out is told", async (t) => {

@@ -1,17 +1,10 @@
 /** Verifies tokens: JSON Web Tokens (RFC 7519) that are signed (RFC 7515), by the library jose. */
-import {
-  type CryptoKey,
-  errors,
-  type JWSHeaderParameters,
-  type JWTPayload,
-  type JWTVerifyOptions,
-  jwtVerify,
-} from "jose";
+import { type CryptoKey, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from "jose";
 import type { Clock } from "../base/clock.ts";
 import { createHistogram, type Histogram } from "../base/histogram.ts";
 import { type Grant, readGrants } from "./grants.ts";
 import type { TokenRefusal } from "./identity.ts";
-import { type Key, type KeySource, KeysUnavailable } from "./key_source.ts";
+import { type KeySource, KeysUnavailable } from "./key_source.ts";
 
 /** The longest token, characters: a client's message has 16 KiB, and the head of an upgrade less. */
 const MOST_CHARACTERS = 8_192;
@@ -82,12 +75,6 @@ const REASONS = [
 ] as const;
 type RefusalReason = (typeof REASONS)[number];
 
-/** A key that fits the token by its names, and is broken. */
-class UnusableKey extends Error {}
-
-/** How a source of keys says that it has not found the one. */
-const FOUND_NONE = [KeysUnavailable, errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys];
-
 export class TokenVerifier {
   readonly #keys: KeySource;
   readonly #options: VerifierOptions;
@@ -137,25 +124,16 @@ export class TokenVerifier {
 
   async #check(token: string, options: JWTVerifyOptions): Promise<JWTPayload> {
     try {
-      return (await jwtVerify(token, (header) => this.#find(header), options)).payload;
+      return (await jwtVerify(token, (header) => this.#keys.find(header), options)).payload;
     } catch (error) {
       if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
       return this.#tryEach(token, error as unknown as AsyncIterable<CryptoKey>, options);
     }
   }
 
-  async #find(header: JWSHeaderParameters): Promise<Key> {
-    try {
-      return await this.#keys.find(header);
-    } catch (error) {
-      if (FOUND_NONE.some((kind) => error instanceof kind)) throw error;
-      throw new UnusableKey();
-    }
-  }
-
   /** For a token that does not say which of several keys is its own. */
   async #tryEach(token: string, keys: AsyncIterable<CryptoKey>, options: JWTVerifyOptions): Promise<JWTPayload> {
-    let reason: unknown = new UnusableKey();
+    let reason: unknown = new errors.JWKSNoMatchingKey();
     let tried = 0;
     for await (const key of keys) {
       if (++tried > MOST_TRIED) break;

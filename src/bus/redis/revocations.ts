@@ -114,6 +114,7 @@ export class RedisRevocations implements Revocations {
 
   #take(answer: unknown): void {
     const all = answer === null ? [] : readList(String(answer));
+    // By the clock that tokens expire by.
     const now = this.#clock.micros();
     for (const [key, { until }] of this.#known) if (until <= now) this.#known.delete(key);
     const leftOut = new Set<string>();
