@@ -1,15 +1,15 @@
-"""A Tickgate publisher in Python, written from docs/bus.md alone: pip install redis msgpack.
+"""A Tickgate publisher in Python, written from docs/bus.md and its script: pip install redis msgpack.
 
     python3 examples/publisher.py redis://127.0.0.1:6379 PY:BTC-USD PY:ETH-USD
 """
-import random, re, struct, sys, time, zlib
+import random, struct, sys, time, zlib
 from pathlib import Path
 import msgpack, redis
 
 SHARDS, PREFIX, FEED = 2, "tickgate", "python"  # SHARDS and PREFIX as the gateways have them
-page = (Path(__file__).parent.parent / "docs/bus.md").read_text()
+script = (Path(__file__).parent.parent / "docs/bus/write.lua").read_text()
 bus = redis.Redis.from_url(sys.argv[1])
-write = bus.register_script(re.search(r"```lua\n(.*?)```", page, re.S)[1])  # the first script on the page
+write = bus.register_script(script)
 epoch = int(time.time() * 1000)  # no lease: this publisher runs once
 micros = lambda: time.time_ns() // 1000
 

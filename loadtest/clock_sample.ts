@@ -27,7 +27,7 @@ export function offsetOf(samples: readonly Sample[], resolution = 0): ClockOffse
   const clock = new OurClockOffset(samples.length, resolution);
   for (const { sent, time, received } of samples) clock.add(sent, time, received);
   // Without an answer every age would be NaN, and a check of ages would pass.
-  if (Number.isNaN(clock.offset)) throw new Error("no answer tells the offset of the clock");
+  if (Number.isNaN(clock.offset)) throw new Error("the offset of the clock is unknown: no ping was answered");
   return { offset: Math.round(-clock.offset), error: clock.uncertainty };
 }
 

@@ -1,4 +1,4 @@
-/** The lines about who saw what, of a gateway process. */
+/** The access log of a gateway process: which subject saw which venue. */
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +15,7 @@ const POLICY = {
   },
 };
 
-test("who saw which venue at which delay, from when to when", async (t) => {
+test("the log has each subject, venue and delay, with the begin and the end", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "tickgate-access-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const [policy, file] = [join(folder, "policy.json"), join(folder, "access.log")];

@@ -1,4 +1,4 @@
-/** The admin port: who is answered, under which name, and what a stranger can do to it. */
+/** The admin port: accepted host names and methods, and its limits against untrusted clients. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { request } from "node:http";
@@ -25,7 +25,7 @@ function ask(path: string, headers: Record<string, string> = {}, method = "GET")
       let body = "";
       response.on("data", (part) => {
         body += part;
-        // Of a trace the first line is enough.
+        // The first line of a trace is enough.
         if (path.startsWith("/trace") && response.statusCode === 200) end();
       });
       const end = () => {
@@ -39,7 +39,7 @@ function ask(path: string, headers: Record<string, string> = {}, method = "GET")
   });
 }
 
-test("it is asked by a number, as localhost or by a listed name; under any other only health is told", async () => {
+test("it answers under numbers, localhost and listed names; under any other name only health", async () => {
   const paths = ["/metrics", "/status", "/status.json", "/status.js", "/nothing"];
   for (const host of [
     "127.0.0.1",
@@ -58,7 +58,7 @@ test("it is asked by a number, as localhost or by a listed name; under any other
   }
 });
 
-test("a trace is started by a POST of a program, and by no page of another site", async () => {
+test("a program can start a trace with a POST; a page of another site cannot", async () => {
   assert.equal((await ask("/trace?symbol=A")).status, 405);
   const origin = `http://127.0.0.1:${gateway.adminPort}`;
   const allowed: Record<string, string>[] = [
@@ -87,7 +87,7 @@ test("a trace is started by a POST of a program, and by no page of another site"
     assert.equal((await ask("/metrics", {}, method)).status, 405, method);
 });
 
-test("traces that are left open do not keep anyone from tracing", async (t) => {
+test("open traces do not prevent new ones", async (t) => {
   const open = async () => {
     const asked = request({ port: gateway.adminPort, path: "/trace?symbol=A", method: "POST", agent: false }).end();
     t.after(() => asked.destroy());
@@ -119,7 +119,7 @@ function slow(text: string): Promise<Socket> {
   });
 }
 
-test("slow connections leave room for health checks, whatever they say, and are closed", async (t) => {
+test("slow connections leave room for health checks, and are closed", async (t) => {
   const head = "GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n";
   const texts = [
     "",
@@ -143,14 +143,14 @@ test("slow connections leave room for health checks, whatever they say, and are 
   await polled(open, (count) => count === 0, "slow connections to be closed");
 });
 
-test("requests that do not wait for their answers cost the connection, and little else", async () => {
+test("requests that do not wait for their answers close the connection, at little cost", async () => {
   const socket = await slow("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".repeat(5_000));
   socket.resume();
   if (!socket.closed) await new Promise((resolve) => socket.on("close", resolve));
   assert.equal((await ask("/healthz")).status, 200);
 });
 
-test("it listens on 127.0.0.1 whatever clients' address is, and where it is told to", async (t) => {
+test("it listens on 127.0.0.1 for any clients' address, or at --admin-host", async (t) => {
   const open = await GatewayProcess.open("--host", "127.0.0.2");
   t.after(() => open.close());
   assert.equal((await open.admin("/healthz")).status, 200);
@@ -161,16 +161,16 @@ test("it listens on 127.0.0.1 whatever clients' address is, and where it is told
   await assert.rejects(elsewhere.admin("/healthz"));
 });
 
-test("a process that says that it is ready can be asked", async (t) => {
+test("a process that reports ready answers", async (t) => {
   const logged = await GatewayProcess.open("--log-format", "json");
   t.after(() => logged.close());
   await polled(
     () => Promise.resolve(logged.stderr),
     (text) => text.includes('"msg":"ready"'),
-    "the log to say so",
+    "the line in the log",
   );
   assert.equal((await logged.admin("/readyz")).status, 200);
-  // A port that is taken is found before anything is said.
+  // A port in use is reported before anything is printed.
   const taken = ["--port", "0", "--admin-port", String(logged.adminPort), "--feed", "sim:?symbols=1&rate=1"];
   const { code, stderr } = await runTickgate("all", ...taken);
   assert.equal(code, 2);

@@ -1,4 +1,4 @@
-/** The admin port where it asks for a token or a client certificate. */
+/** The admin port where it requires a token or a client certificate. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
@@ -20,7 +20,7 @@ interface Answer {
   readonly challenge: string | undefined;
 }
 
-/** Asks the admin port: with TLS, where the options have a certificate's authority. */
+/** A request to the admin port: with TLS if the options have an authority. */
 function ask({ adminPort }: GatewayProcess, path: string, options: RequestOptions = {}): Promise<Answer> {
   const request = options.ca === undefined ? requestPlain : requestTls;
   return new Promise((resolve, reject) => {
@@ -62,7 +62,7 @@ test("an address that other machines reach needs a token, a client certificate o
   }
 });
 
-test("without a token only health is told, and not why; Bearer and Basic are accepted", async (t) => {
+test("without a token it answers only health, without a reason; Bearer and Basic are accepted", async (t) => {
   const gateway = await GatewayProcess.open("--admin-host", "0.0.0.0", "--admin-token", `${TOKEN} ${NEXT}`);
   t.after(() => gateway.close());
   assert.deepEqual((await ask(gateway, "/healthz")).body, "ok\n");
@@ -78,7 +78,7 @@ test("without a token only health is told, and not why; Bearer and Basic are acc
     for (const path of ["/metrics", "/status", "/status.json", "/status.js"])
       assert.equal((await ask(gateway, path, options)).status, 200, path);
   assert.match((await ask(gateway, "/metrics", bearer(TOKEN))).body, /^tickgate_admin_refused_total 12$/m);
-  // Whoever guesses is slowed down; whoever knows the token is not.
+  // Wrong tokens are slowed down; right ones are not.
   for (let guess = 0; guess < 30; guess++) await ask(gateway, "/metrics", bearer(`${guess}`.padStart(32, "0")));
   assert.equal((await ask(gateway, "/metrics")).status, 429);
   assert.equal((await ask(gateway, "/metrics", bearer(TOKEN))).status, 200);

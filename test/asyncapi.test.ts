@@ -1,4 +1,4 @@
-/** docs/asyncapi.yaml: that it is AsyncAPI 3, and says what the code says. */
+/** docs/asyncapi.yaml: it is valid AsyncAPI 3, and agrees with the code. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
@@ -34,7 +34,7 @@ test("it is valid by the schema of AsyncAPI 3.0.0", () => {
   assert.ok(!validate({ ...document, channels: { stream: { ...stream, adress: "/" } } }), "and others are not");
 });
 
-test("every reference leads to something", () => {
+test("every reference has a target", () => {
   const follow = (value: unknown): void => {
     if (typeof value !== "object" || value === null) return;
     const { $ref } = value as { $ref?: string };
@@ -66,7 +66,7 @@ test("every message is one of the channel's, has its schema, and is sent or rece
   }
 });
 
-/** The interfaces of messages.ts that have an op: their members, and which of them may be left out. */
+/** The interfaces of messages.ts that have an op: their members, and which of them are optional. */
 function membersInCode(): Map<string, { all: string[]; required: string[] }> {
   const source = readFileSync(new URL("../src/protocol/messages.ts", import.meta.url), "utf8");
   const found = new Map<string, { all: string[]; required: string[] }>();
@@ -80,7 +80,7 @@ function membersInCode(): Map<string, { all: string[]; required: string[] }> {
   return found;
 }
 
-test("every op of the code is in the document with the same members, and the other way round", () => {
+test("every op of the code is in the document with the same members, and the reverse", () => {
   const inCode = membersInCode();
   assert.deepEqual([...inCode.keys(), "frame"].toSorted(), Object.keys(messages).toSorted());
   for (const [op, { all, required }] of inCode) {
@@ -129,7 +129,7 @@ test("symbols and patterns are those of the code", () => {
   );
 });
 
-test("the gateway takes in every command that the document allows", () => {
+test("the gateway accepts every command that the document allows", () => {
   const id = fc.oneof(fc.string(), fc.integer(), fc.double(), fc.constant(null));
   const symbol = fc.oneof({ weight: 9, arbitrary: fc.constantFrom("A", "V:A-B", "V:*", "*") }, fc.string());
   const almost = fc.record(

@@ -1,4 +1,4 @@
-/** docs/asyncapi.yaml against real messages: all that a gateway can be brought to say, in both subprotocols. */
+/** docs/asyncapi.yaml against real messages: every message that a gateway can send, in both subprotocols. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { decode } from "@msgpack/msgpack";
@@ -11,18 +11,18 @@ import { SECRET, sign } from "./support/tokens.ts";
 import { WireClient } from "./support/wire_client.ts";
 
 const COMMANDS = ["subscribe", "unsubscribe", "ping", "auth"];
-/** Codes that no client can bring this gateway to say: it requires no token. */
+/** Codes that this gateway never sends, since it requires no token. */
 const UNPROVOKED = ["not_authenticated", "internal"];
 const COMMANDS_PER_SECOND = 50;
 
-/** A client of which every message, either way, is held to the document. */
+/** A client that checks every message, sent or received, against the document. */
 class Witness {
   readonly client: WireClient;
-  /** Everything that came, as it was decoded. */
+  /** All received messages, decoded. */
   readonly told: unknown[] = [];
-  /** What came that the document does not allow. */
+  /** Received messages that the document does not allow. */
   readonly faults: string[] = [];
-  /** Pings that wait for their answer; undefined while each is answered at once. */
+  /** Pings without an answer; undefined while each is answered immediately. */
   #unanswered: Buffer[] | undefined;
 
   private constructor(url: string, subprotocol: Subprotocol) {
@@ -49,25 +49,25 @@ class Witness {
     return witness;
   }
 
-  /** Says what the document allows. */
+  /** Sends what the document allows. */
   say(command: Command): void {
     assert.equal(faults(command.op, command), "");
     this.client.say(command);
   }
 
-  /** Says what the document does not allow, and waits for the error. */
+  /** Sends what the document does not allow, and waits for the error. */
   async blunder(command: { op: string; [member: string]: unknown }, code: Failure["code"]): Promise<void> {
     assert.ok(!COMMANDS.includes(command.op) || faults(command.op, command) !== "", JSON.stringify(command));
     const error = await this.client.ask(command, "error");
     assert.equal(error.code, code);
   }
 
-  /** Waits until it is told that a symbol stands so. */
+  /** Waits for a status with this state of a symbol. */
   async stands(symbol: string, state: string): Promise<void> {
     await this.client.heard("status", (message) => message.symbols.includes(symbol) && message.state === state);
   }
 
-  /** From now on pings are not answered, as by a client that does not read. */
+  /** From now on it answers no pings, as a client that does not read. */
   hold(): void {
     this.#unanswered = [];
   }
@@ -78,7 +78,7 @@ class Witness {
   }
 }
 
-/** What clients say that the document allows; the answers tell of symbols over the limit, too. */
+/** Commands that the document allows; the answers also reject symbols over the limit. */
 async function converse(witness: Witness): Promise<void> {
   const { client } = witness;
   witness.say({ op: "subscribe", id: "patterns", symbols: ["V:*", "P:*"] });
@@ -106,12 +106,12 @@ async function blunders(witness: Witness): Promise<void> {
   assert.notEqual(faults("subscribe", lower), "");
   const { rejected } = await witness.client.ask(lower, "subscribed");
   assert.equal(rejected[0].code, "invalid_symbol");
-  // Many more than are allowed, but not so many that the connection is closed for it.
+  // More than allowed, but too few to close the connection.
   for (let count = 0; count < COMMANDS_PER_SECOND * 3; count++) witness.say({ op: "ping", id: count });
   await witness.client.heard("error", ({ code }) => code === "too_many_commands");
 }
 
-/** Presents tokens: one that allows all that is held, one of somebody else, and one that expires soon. */
+/** Presents tokens: one that allows all subscriptions, one of another subject, and one that expires soon. */
 async function authenticate(witness: Witness): Promise<void> {
   const { client } = witness;
   await witness.blunder({ op: "auth" }, "bad_message");
@@ -125,7 +125,7 @@ async function authenticate(witness: Witness): Promise<void> {
   await client.heard("expiring");
 }
 
-test("every message of a real run is as the document says, and what is not so is refused", {
+test("every message of a real run is valid by the document; invalid ones are refused", {
   timeout: 180_000,
 }, async (t) => {
   const limits = ["--max-symbols-per-connection", "5", "--commands-per-second", String(COMMANDS_PER_SECOND)];
@@ -191,7 +191,7 @@ function distinct(values: readonly string[]): string[] {
   return [...new Set(values)].toSorted();
 }
 
-/** Takes each member of a real message away, makes it something else, and adds one: the document must notice. */
+/** Removes and changes each member of a real message, and adds one: the schema must reject each result. */
 function assertSpoiledIsRefused(message: unknown): void {
   const kind = kindOf(message);
   const refused = (spoiled: unknown) =>

@@ -1,4 +1,4 @@
-/** What strangers send: it costs them an error or their connection, and nobody else anything. */
+/** Invalid input from clients: it causes an error or closes their connection, and does not affect other clients. */
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { encode } from "@msgpack/msgpack";
@@ -11,7 +11,7 @@ const MSGPACK_NAME = "tickgate.v1.msgpack";
 const [TEXT, BINARY, CLOSE, PING, PONG] = [1, 2, 8, 9, 10];
 
 let gateway: GatewayProcess;
-/** Somebody else, who must notice nothing. */
+/** Another client, which must not be affected. */
 let bystander: WireClient;
 let price = 0;
 before(async () => {
@@ -30,7 +30,7 @@ after(async () => {
   await gateway.close();
 });
 
-test("frames that are cut short, by the end of the connection", async () => {
+test("frames that the end of the connection cuts off", async () => {
   const whole = frame(TEXT, JSON.stringify({ op: "subscribe", symbols: ["V:A"] }));
   for (const length of [1, 2, 5, whole.length - 1]) {
     const raw = await RawSocket.open(gateway.port, JSON_NAME);
@@ -64,7 +64,7 @@ test("frames that no client may send end the connection", async () => {
   }
 });
 
-test("frames without a mask, or of noise, cost at most their connection", async () => {
+test("unmasked or random frames close at most their connection", async () => {
   for (let seed = 1; seed <= 30; seed++) {
     const raw = await RawSocket.open(gateway.port, seed % 2 === 0 ? JSON_NAME : MSGPACK_NAME);
     let state = seed;
@@ -88,7 +88,7 @@ test("a message in endless parts is refused at the limit", async () => {
   await raw.untilClosed();
 });
 
-test("messages that are no commands get an error, and the connection goes on", async () => {
+test("messages that are not commands get an error, and the connection continues", async () => {
   const deep = 10_000;
   const messages: [string, Uint8Array | string][] = [
     [JSON_NAME, ""],
@@ -115,7 +115,7 @@ test("messages that are no commands get an error, and the connection goes on", a
   }
 });
 
-test("text where binary belongs, and the reverse, is a bad message", async () => {
+test("text in the binary subprotocol, and the reverse, is a bad message", async () => {
   const json = await WireClient.open(gateway.url, JSON_NAME);
   json.socket.send(Buffer.from('{"op":"ping"}'), { binary: true });
   assert.equal((await json.heard("error")).code, "bad_message");
@@ -133,11 +133,11 @@ test("a thousand subscribes in one go end with 4429", async () => {
   await polled(
     () => gateway.metric("tickgate_awaited_symbols"),
     (count) => count <= 1,
-    "what it held to be free",
+    "its subscriptions to be released",
   );
 });
 
-test("pongs that nobody asked for are let pass", async () => {
+test("unexpected pongs are ignored", async () => {
   const raw = await RawSocket.open(gateway.port, JSON_NAME);
   for (let count = 0; count < 100; count++) raw.socket.write(frame(PONG, Buffer.of(0, 0, count, count)));
   raw.socket.write(frame(PONG, "much too long for one of ours"));
@@ -147,7 +147,7 @@ test("pongs that nobody asked for are let pass", async () => {
   raw.destroy();
 });
 
-test("HTTP that is none, too large, or never ends costs its connection at most", async () => {
+test("invalid, too large or endless HTTP closes at most its connection", async () => {
   const requests = [
     "\r\n\r\n",
     "GARBAGE\r\n\r\n",
@@ -173,7 +173,7 @@ test("HTTP that is none, too large, or never ends costs its connection at most",
   unfinished.destroy();
 });
 
-test("lines of the feed that are no ticks are left out", async () => {
+test("lines of the feed that are not ticks are left out", async () => {
   gateway.ticks([{ symbol: "lower", bid: 1 }, { symbol: "V:A", bid: "1" }, { symbol: "V:A", ask: [1] }, { no: 1 }]);
   await polled(
     () => gateway.metric("tickgate_feed_skipped_total"),

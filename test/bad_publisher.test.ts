@@ -12,12 +12,12 @@ const micros = () => Date.now() * 1_000;
 const good = (symbol: string, seq: number, own: Record<number, unknown> = {}) =>
   Object.assign([symbol, seq, micros(), 0, 0, "", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10] as unknown[], own);
 
-test("what breaks a rule reaches no client, harms no other record, and is counted and logged with its feed", async (t) => {
+test("invalid records reach no client, do not affect others, and are counted and logged with their feed", async (t) => {
   const redis = await RedisServer.start();
   t.after(() => redis.stop());
   const store = redis.client();
   t.after(() => store.disconnect());
-  // In the store before the gateway starts: one value that is good, and some that are not.
+  // In the store before the gateway starts: one valid value, and some invalid ones.
   const value = (record: unknown[]) => Buffer.from(encode(["mine", 1_000, record]));
   await store.hset(keys.hash(0), {
     "X:GOOD": value(good("X:GOOD", 1)),
@@ -31,7 +31,7 @@ test("what breaks a rule reaches no client, harms no other record, and is counte
   t.after(() => gateway.close());
   const client = await WireClient.open(gateway.url);
   client.say({ op: "subscribe", symbols: ["*"], interval: 0 });
-  await client.until(() => client.ticks.length > 0, "what is good of the store");
+  await client.until(() => client.ticks.length > 0, "the valid value of the store");
 
   let number = 1;
   const publish = (feed: string, records: unknown[], head: Record<number, unknown> = {}) => {

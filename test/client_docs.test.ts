@@ -1,4 +1,4 @@
-/** The API docs of the client library: made without a warning, and of everything that the library exports. */
+/** The API docs of the client library: built without a warning, with everything that the library exports. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -14,7 +14,7 @@ const { scripts, exports } = JSON.parse(readFileSync(join(ROOT, "package.json"),
   exports: Record<string, string | { types: string }>;
 };
 
-/** A part of what typedoc writes as JSON. */
+/** A part of typedoc's JSON output. */
 interface Reflection {
   readonly name: string;
   readonly children?: readonly Reflection[];
@@ -46,7 +46,7 @@ function exportsOf(path: string): string[] {
   ].filter((name) => name !== "");
 }
 
-test("they are made without an error or a warning", () => {
+test("they are built without an error or a warning", () => {
   assert.equal(run.status, 0, run.output);
   assert.doesNotMatch(run.output, /warning/);
   assert.ok(existsSync(join(folder, "html/index.html")));

@@ -1,5 +1,5 @@
 /**
- * The client library as others get it: built, small, without anything of Node's, with types that any compiler takes.
+ * The built client library: small, without anything of Node's, with types that older compilers accept.
  */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
@@ -45,7 +45,7 @@ test("its types are for older compilers too: typed arrays are generic only since
   for (const file of files) assert.doesNotMatch(readFileSync(join(folder, file), "utf8"), /Array<ArrayBuffer/, file);
 });
 
-test("the built library costs the main thread no more than a few times what decoding alone does", async () => {
+test("the built library costs the main thread at most a few times as much as decoding alone", async () => {
   const { TickgateClient } = (await import(join(DIST, "index.js"))) as typeof import("../src/client/client.ts");
   const options: BenchOptions = { symbols: 200, ticksPerFrame: 100, frames: 100, rounds: 10 };
   const { client, json, msgpackr } = runBench(TickgateClient, options);
@@ -53,7 +53,7 @@ test("the built library costs the main thread no more than a few times what deco
   assert.ok(client < 5 * msgpackr && client < 4 * json, JSON.stringify({ client, json, msgpackr }));
 });
 
-/** A project of somebody else's, who has the package. */
+/** A project outside of this one that uses the package. */
 function projectOf(t: TestContext, source: string): string {
   const folder = mkdtempSync(join(tmpdir(), "tickgate-consumer-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
@@ -79,7 +79,7 @@ screen.showOnly(["A"]);
 screen.change({ interval: 0 });
 // @ts-expect-error an interval is a number
 client.subscribe("A", { interval: "250" });
-// @ts-expect-error what the client knows is not for others to change
+// @ts-expect-error the client's data is read-only
 screen.quotes.clear();
 client.on("state", (state: "connecting" | "live" | "stale" | "closed") => void state);
 client.on("error", (error) => void [error instanceof TickgateError, error.code, error.retryable]);
@@ -135,6 +135,6 @@ test("a plain program gets prices from a real gateway", async (t) => {
   t.after(() => child.kill("SIGKILL"));
   const deadline = setTimeout(() => child.kill("SIGKILL"), 30_000);
   t.after(() => clearTimeout(deadline));
-  // It ends by itself: a client that is closed holds nothing up.
+  // It ends by itself: a closed client keeps no timers or sockets.
   assert.equal(await text(child.stdout), "SIM:A 10 10.5 live\n");
 });

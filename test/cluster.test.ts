@@ -1,4 +1,4 @@
-/** `npm run cluster` as a user has it: what it starts, and that nothing is left of it, however it ends. */
+/** `npm run cluster` as a user runs it: what it starts, and that no process or file is left after it ends. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -15,12 +15,12 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const PATIENCE = 30_000;
 /** Redis, two feeds, three gateways, HAProxy. */
 const PARTS = 7;
-/** Where processes can be looked up. */
+/** Where processes are listed. */
 const linuxOnly = { skip: process.platform !== "linux", timeout: 120_000 };
 
 interface Run {
   readonly child: ChildProcess;
-  /** Where it keeps its temporary files; also what its processes are known by, whoever their parent is. */
+  /** The folder of its temporary files; it also identifies its processes, whatever their parent is. */
   readonly folder: string;
   output: string;
 }
@@ -46,7 +46,7 @@ function runCluster(t: TestContext, args: readonly string[]): Run {
   return run;
 }
 
-/** The living processes that have the cluster's folder in their environment, or work in it as Redis does. */
+/** The running processes that have the cluster's folder in their environment, or as their working folder. */
 function processesOf({ folder }: Run): { pid: number; command: string }[] {
   const found: { pid: number; command: string }[] = [];
   for (const name of readdirSync("/proc")) {
@@ -55,7 +55,7 @@ function processesOf({ folder }: Run): { pid: number; command: string }[] {
       const environment = readFileSync(`/proc/${name}/environ`, "utf8");
       if (!environment.includes(folder) && !readlinkSync(`/proc/${name}/cwd`).startsWith(folder)) continue;
       const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ");
-      // One that has ended, and that nobody has asked for yet, has no command line.
+      // An ended process whose parent has not read its exit code has no command line.
       if (command !== "") found.push({ pid: Number(name), command });
     } catch {
       // It has ended meanwhile.
@@ -98,7 +98,7 @@ test("the cluster serves prices at the address that it prints, and Ctrl-C ends a
     );
   }
 
-  // The terminal sends it to the whole group, and npm sends it on.
+  // The terminal sends it to the whole group, and npm forwards it.
   process.kill(-(run.child.pid as number), "SIGINT");
   await once(run.child, "close");
   await assertGone(run);
@@ -130,8 +130,8 @@ test("Ctrl-C while it starts", linuxOnly, async (t) => {
   assert.doesNotMatch(run.output, /The cluster is running/);
 });
 
-test("a cluster without prices does not say that it is running", linuxOnly, async (t) => {
-  // What there is to read has no tick in it.
+test("a cluster without prices does not report that it runs", linuxOnly, async (t) => {
+  // The input has no tick.
   const empty = join(mkdtempSync(join(tmpdir(), "cluster-feed-")), "ticks");
   writeFileSync(empty, "");
   t.after(() => rmSync(dirname(empty), { recursive: true }));
@@ -142,7 +142,7 @@ test("a cluster without prices does not say that it is running", linuxOnly, asyn
   await assertGone(run);
 });
 
-test("a part that fails at its start ends the others, and says why", linuxOnly, async (t) => {
+test("a process that fails at its start ends the others, with the reason", linuxOnly, async (t) => {
   const blocker = createServer().listen(0, "127.0.0.1");
   await once(blocker, "listening");
   t.after(() => blocker.close());
@@ -154,7 +154,7 @@ test("a part that fails at its start ends the others, and says why", linuxOnly, 
   await assertGone(run);
 });
 
-test("a wrong setting of a part ends the cluster with the part's own words", linuxOnly, async (t) => {
+test("a wrong setting of a process ends the cluster with the message of that process", linuxOnly, async (t) => {
   const run = runCluster(t, ["--port", "0", "--feed", "sim:?rate=fast"]);
   const [code] = await once(run.child, "close");
   assert.equal(code, 2);
@@ -182,7 +182,7 @@ test("a program that is not installed is named, with the package that it comes i
   });
 });
 
-test("a part that dies later is started again", linuxOnly, async (t) => {
+test("a process that ends later is restarted", linuxOnly, async (t) => {
   const run = runCluster(t, ["--port", "0"]);
   await running(run);
   const gateway = () => processesOf(run).find(({ command }) => /main\.ts gateway .*gateway2/.test(command))?.pid;
@@ -190,7 +190,7 @@ test("a part that dies later is started again", linuxOnly, async (t) => {
   process.kill(killed, "SIGKILL");
   const isBack = () => gateway() !== undefined && gateway() !== killed;
   assert.ok(await waitUntil(isBack, PATIENCE));
-  // What it says of that may come after what it does.
+  // The message may arrive after the restart.
   assert.ok(
     await waitUntil(() => /gateway2 has ended \(SIGKILL\); starting it again/.test(run.output), PATIENCE),
     run.output,

@@ -1,5 +1,5 @@
 /**
- * The dashboards: as files that a person can read and Grafana takes, and asked of a real Prometheus, panel by panel.
+ * The dashboards: valid files for Grafana, and the query of each panel at a real Prometheus.
  */
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
@@ -13,13 +13,13 @@ import { dashboards, substituted } from "./support/dashboard.ts";
 import { Prometheus } from "./support/prometheus.ts";
 import { SlowLink } from "./support/slow_link.ts";
 
-/** How long the run is that Prometheus sees, in milliseconds, and how often it asks. */
+/** The length of the run in milliseconds, and Prometheus' scrape interval. */
 const RUN = 25_000;
 const INTERVAL = "1s";
-/** What Grafana puts in for `$__rate_interval`: four times the interval between two scrapes, at least. */
+/** What Grafana inserts for `$__rate_interval`: at least four scrape intervals. */
 const RATE_INTERVAL = "10s";
 
-test("there are four dashboards, each with an address that stays and links to the others", () => {
+test("there are four dashboards, each with a fixed uid and links to the others", () => {
   assert.deepEqual(dashboards.map(({ uid }) => uid).toSorted(), [
     "tickgate-clients",
     "tickgate-feeds",
@@ -29,13 +29,13 @@ test("there are four dashboards, each with an address that stays and links to th
   for (const { uid, title, description, schemaVersion, tags, links } of dashboards) {
     assert.match(title, /^Tickgate: /, uid);
     assert.ok(description.length > 40, uid);
-    // Of Grafana 10 and 11.
+    // The version of Grafana 10 and 11.
     assert.equal(schemaVersion, 39, uid);
     assert.ok(links.some((link) => link.type === "dashboards" && link.tags.some((tag) => tags.includes(tag))));
   }
 });
 
-test("every panel says what it shows and what a wrong value means, in a unit", () => {
+test("every panel has a description, a unit and queries", () => {
   for (const { uid, panels } of dashboards) {
     assert.equal(new Set(panels.map(({ id }) => id)).size, panels.length, `${uid}: ids differ`);
     const titles = panels.map(({ title }) => title);
@@ -48,38 +48,38 @@ test("every panel says what it shows and what a wrong value means, in a unit", (
       assert.ok(fieldConfig?.defaults.unit, title);
       assert.ok(targets.length > 0, title);
       assert.equal(new Set(targets.map(({ refId }) => refId)).size, targets.length, title);
-      // Whichever Prometheus is chosen above.
+      // The Prometheus that the user selects in the dashboard.
       for (const used of [datasource, ...targets.map((target) => target.datasource)])
         assert.deepEqual(used, { type: "prometheus", uid: `\${datasource}` }, title);
     }
   }
 });
 
-test("a number that is gone is not shown as it was", () => {
+test("a panel of one number never shows an old value", () => {
   for (const { panels } of dashboards)
     for (const { title, type, options, targets = [] } of panels) {
       if (type !== "stat") continue;
-      // Grafana's lastNotNull would find the last good one, of half an hour ago.
+      // Grafana's lastNotNull would show a value of half an hour ago.
       assert.deepEqual(options?.reduceOptions?.calcs, ["last"], title);
       for (const { expr, instant } of targets) assert.ok(instant || /or on \(\) vector\((0|NaN)\)$/.test(expr), title);
     }
 });
 
-test("no panel lies on another", () => {
+test("panels do not overlap", () => {
   for (const { uid, panels } of dashboards) {
     const taken = new Set<string>();
     for (const { title, gridPos } of panels) {
       assert.ok(gridPos.x + gridPos.w <= 24, title);
       for (let x = gridPos.x; x < gridPos.x + gridPos.w; x++)
         for (let y = gridPos.y; y < gridPos.y + gridPos.h; y++) {
-          assert.ok(!taken.has(`${x} ${y}`), `${uid}: ${title} lies on another panel`);
+          assert.ok(!taken.has(`${x} ${y}`), `${uid}: ${title} overlaps another panel`);
           taken.add(`${x} ${y}`);
         }
     }
   }
 });
 
-/** A whole topology that serves clients, and a Prometheus that asks all of it. */
+/** A complete topology with clients, and a Prometheus that scrapes all of it. */
 async function observedRun(t: TestContext): Promise<{ cluster: Cluster; prometheus: Prometheus; crowd: Crowd }> {
   const cluster = await Cluster.create({ port: 0, feeds: ["sim:?symbols=50&rate=1000"] });
   const crowd = new Crowd();
@@ -94,19 +94,19 @@ async function observedRun(t: TestContext): Promise<{ cluster: Cluster; promethe
   return { cluster, prometheus, crowd };
 }
 
-/** The ages that clients have measured themselves are those that Prometheus has, and the stages are all of it. */
+/** Prometheus has the ages that clients have measured, and the stages add up to them. */
 async function assertAges(t: TestContext, prometheus: Prometheus, crowd: Crowd): Promise<void> {
   const stages = await prometheus.number("sum(tickgate_tick_stage_seconds_sum) / sum(tickgate_tick_age_seconds_sum)");
   assert.ok(Math.abs(stages - 1) < 0.1, `the stages are ${stages} of the age`);
   const shown = await prometheus.number("sum(tickgate_tick_age_seconds_sum) / sum(tickgate_tick_age_seconds_count)");
   const measured = crowd.ages / crowd.ticks / 1_000_000;
   t.diagnostic(`mean age: ${shown} s by Prometheus, ${measured} s by clients; its stages are ${stages} of it`);
-  // A busy machine holds up both, but not in the same moments.
+  // A busy machine delays both, but at different moments.
   const allowed = measured * 0.25 + 0.005;
   assert.ok(Math.abs(shown - measured) < allowed, `Prometheus has ${shown} s, clients have ${measured} s`);
 }
 
-test("every panel's query has an answer, ages are those of clients, and every metric that is named exists", {
+test("every panel's query has a result, ages are those of clients, and every named metric exists", {
   timeout: 180_000,
 }, async (t) => {
   const { cluster, prometheus, crowd } = await observedRun(t);
@@ -129,7 +129,7 @@ test("every panel's query has an answer, ages are those of clients, and every me
         const answer = await prometheus.query(substituted(expr, variables, RATE_INTERVAL));
         if (!answer.some(({ value }) => !Number.isNaN(value))) silent.push(`${uid}: ${title} ${refId}: ${expr}`);
       }
-    // In a healthy run it has no answer, but it must be one that Prometheus understands.
+    // In a healthy run it has no result, but it must be a valid query.
     for (const { expr } of annotations.list) await prometheus.query(expr);
     for (const { name, type, query } of variables) {
       if (type !== "query" || typeof query === "string") continue;
@@ -143,7 +143,7 @@ test("every panel's query has an answer, ages are those of clients, and every me
   const names = new Set(await prometheus.values("__name__"));
   const named = [read("dashboards/alerts.yml"), ...runbook()].flatMap(metricsIn);
   assert.deepEqual(
-    // The cluster has no certificate; test/tls.test.ts looks at these.
+    // The cluster has no certificate; test/tls.test.ts checks these.
     [...new Set(named)].filter((name) => !names.has(name) && !name.startsWith("tickgate_certificate_")),
     [],
   );

@@ -1,4 +1,4 @@
-/** A feed that is dead is stale in the first answer, whoever asks: real processes and Redis. */
+/** A feed that has ended is stale in the first answer to any client: real processes and Redis. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ServerProcess } from "./support/gateway_process.ts";
@@ -7,8 +7,8 @@ import { WireClient } from "./support/wire_client.ts";
 
 const SYMBOL = "SIM:S0003";
 /**
- * How long after its last sign of life a feed may be killed, in microseconds: its heartbeat comes every half second, or
- * a bit more.
+ * The longest time from the last heartbeat of a feed until it is killed, in microseconds: it sends one every half
+ * second, or slightly later.
  */
 const HEARTBEAT = 800_000;
 
@@ -50,14 +50,14 @@ async function stage(body: (stage: Stage) => Promise<void>): Promise<void> {
   }
 }
 
-/** Kills a feed. @returns between which times it was last alive, in microseconds */
+/** Kills a feed. @returns the earliest and the latest time of its last heartbeat, in microseconds */
 async function kill(feed: ServerProcess): Promise<[from: number, to: number]> {
   const from = Date.now() * 1_000 - HEARTBEAT;
   await feed.close();
   return [from, Date.now() * 1_000];
 }
 
-/** The state of the symbol as one HTTP request has it, which may find that nothing is known yet. */
+/** The state of the symbol in one HTTP answer; undefined if it is still unknown. */
 async function stateOverHttp(gateway: ServerProcess): Promise<string> {
   const answer = await gateway.get(`/v1/ticks?symbols=${SYMBOL}`);
   if (answer.status !== 200) return String(answer.status);
@@ -66,8 +66,7 @@ async function stateOverHttp(gateway: ServerProcess): Promise<string> {
 }
 
 /**
- * Subscribes, and waits for the symbol's first tick. @returns since when it is stale, which was said no later than the
- * tick
+ * Subscribes, and waits for the symbol's first tick. @returns since when it is stale; the status came before the tick
  */
 async function staleSince(gateway: ServerProcess): Promise<number> {
   const client = await WireClient.open(gateway.url);
@@ -84,7 +83,7 @@ async function staleSince(gateway: ServerProcess): Promise<number> {
   return status.since;
 }
 
-/** Waits until the gateway is ready. @returns the states that HTTP requests had of the symbol until then */
+/** Waits until the gateway is ready. @returns the states of the symbol in HTTP answers until then */
 async function statesUntilReady(gateway: ServerProcess): Promise<Set<string>> {
   const states = new Set<string>();
   for (;;) {
@@ -93,7 +92,7 @@ async function statesUntilReady(gateway: ServerProcess): Promise<Set<string>> {
   }
 }
 
-/** Waits until the gateway listens to no part of the bus any more. */
+/** Waits until the gateway is subscribed to no shard any more. */
 async function untilIdle(gateway: ServerProcess): Promise<void> {
   for (;;) {
     const report = (await (await gateway.admin("/status.json")).json()) as { feeds: { heard: unknown }[] };
@@ -102,7 +101,7 @@ async function untilIdle(gateway: ServerProcess): Promise<void> {
   }
 }
 
-test("a feed that is killed is stale in the first answer of a gateway that has not listened since", async () => {
+test("a killed feed is stale in the first answer of a gateway that was not subscribed since", async () => {
   await stage(async (stage) => {
     const [feed, gateway] = [await stage.feed(), await stage.gateway("--bus-linger", "0")];
     await gateway.known(SYMBOL);
@@ -116,7 +115,7 @@ test("a feed that is killed is stale in the first answer of a gateway that has n
   });
 });
 
-test("a feed that lives is live in the first answer of a gateway that has not listened", async () => {
+test("an active feed is live in the first answer of a gateway that was not subscribed", async () => {
   await stage(async (stage) => {
     const [, gateway] = [await stage.feed(), await stage.gateway("--bus-linger", "0")];
     await gateway.known(SYMBOL);
@@ -125,7 +124,7 @@ test("a feed that lives is live in the first answer of a gateway that has not li
   });
 });
 
-test("beside a dead feed a gateway that starts says live to nobody, and is ready once it has waited for the feed", async () => {
+test("with an ended feed a starting gateway reports live to no client, and is ready after it has waited for the feed", async () => {
   await stage(async (stage) => {
     const first = await stage.gateway();
     const feed = await stage.feed();
@@ -141,7 +140,7 @@ test("beside a dead feed a gateway that starts says live to nobody, and is ready
   });
 });
 
-test("beside a feed that lives a gateway is ready with live prices, within a heartbeat", async () => {
+test("with an active feed a gateway is ready with live prices within a heartbeat", async () => {
   await stage(async (stage) => {
     const first = await stage.gateway();
     await stage.feed();

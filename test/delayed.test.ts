@@ -1,4 +1,4 @@
-/** Delayed data at a gateway process: late, labelled, and on one connection in exchange with live data. */
+/** Delayed data at a gateway process: late, marked, and replaced by live data on the same connection. */
 import assert from "node:assert/strict";
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -28,7 +28,7 @@ async function open(t: TestContext, interval: number) {
   const own = ["--auth", "optional", "--jwt-secret", SECRET, "--policy", path, "--delay-sample-interval", "100"];
   const gateway = await GatewayProcess.open(...own);
   t.after(() => gateway.close());
-  // The value says when it was published: no clock of a publisher is needed.
+  // The value is the time of its publication, so no publisher's clock is needed.
   let count = 0;
   const ticking = setInterval(() => {
     gateway.tick("V:A", { bid: Date.now() });
@@ -44,7 +44,7 @@ async function open(t: TestContext, interval: number) {
 }
 
 for (const interval of [0, 100])
-  test(`at an interval of ${interval} ms nothing comes before its time, and a client that pays goes on live`, async (t) => {
+  test(`at an interval of ${interval} ms no tick comes early, and a client with a new token continues live`, async (t) => {
     const { gateway, write } = await open(t, 20);
     const client = await WireClient.open(gateway.url);
     const live = await WireClient.open(gateway.url, "tickgate.v1.msgpack", {
@@ -81,7 +81,7 @@ for (const interval of [0, 100])
     const now = Date.now();
     const fresh = await client.tick(({ values }) => (values[0] as number) >= now, "a live tick");
     assert.ok(fresh.seq > lateSeq);
-    // The policy takes it back: late again, and `seq` goes back after a reset only.
+    // The policy delays it again: late ticks, and a smaller `seq` only after a reset.
     write({ roles: { ...POLICY.roles, paying: POLICY.roles.anonymous } });
     const back = await client.heard(
       "subscribed",

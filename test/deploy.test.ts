@@ -1,4 +1,4 @@
-/** The files of a deployment agree with each other and with the code: to the last port and environment name. */
+/** The files of a deployment agree with each other and with the code, in all ports and environment names. */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
@@ -25,10 +25,10 @@ const services = Object.entries(compose.services);
 const gateways = tickgates("gateway");
 const feeds = tickgates("feed");
 const haproxy = read("config/haproxy.cfg");
-/** Debian installs servers where a user's PATH may not look. */
+/** Debian installs servers in a folder that a user's PATH may lack. */
 const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/usr/local/sbin` };
 
-/** The settings that a service comes to; those of the image first. */
+/** The settings of a service; those of the image first. */
 function serviceSettings(name: string) {
   const service = compose.services[name];
   const image = Array.from(read("Dockerfile").matchAll(/^ENV (\w+)=(\S+)$/gm), ([, key, value]) => [key, value]);
@@ -42,7 +42,7 @@ function portsOf(name: string): number[] {
   if (name === "redis") return [Number(/^port (\d+)$/m.exec(read("config/redis.conf"))?.[1])];
   if (name === "haproxy")
     return [portOf(balancerDefaults.BALANCER_ADDRESS), portOf(balancerDefaults.BALANCER_ADMIN_ADDRESS)];
-  // As their images have it.
+  // The ports of their images.
   if (name === "prometheus") return [9090];
   if (name === "grafana") return [3000];
   const { settings } = serviceSettings(name);
@@ -84,7 +84,7 @@ for (const [name] of [...gateways, ...feeds])
     );
   });
 
-test("gateways here and in npm run cluster are told the same", () => {
+test("gateways here and in npm run cluster have the same settings", () => {
   for (const [name, service] of gateways)
     assert.deepEqual({ ...environmentOf(service), ...GATEWAY_ENV }, environmentOf(service), name);
 });
@@ -113,7 +113,7 @@ test("every mounted path exists, every volume is declared", () => {
     }
 });
 
-test("who waits for whom is there, and has a health check where its health is waited for", () => {
+test("the dependencies of each service exist, and have a health check where one is needed", () => {
   for (const [name, { depends_on = [] }] of services) {
     const conditions = Array.isArray(depends_on)
       ? Object.fromEntries(depends_on.map((other) => [other, { condition: "service_started" }]))
@@ -141,7 +141,7 @@ for (const [name, service] of services)
     assert.equal(service.read_only, name !== "grafana");
   });
 
-test("limits on memory are above what is expected: Redis' data, and what an alert is raised for", () => {
+test("memory limits are above Redis' data and above the limit of the alert", () => {
   const [, data] = /^maxmemory (\d+)gb$/m.exec(read("config/redis.conf")) ?? [];
   assert.ok(bytesOf(compose.services.redis.mem_limit) >= Number(data) * 2 ** 30 * 1.25);
   const [, alert] = /process_resident_memory_bytes\S* > (\S+)$/m.exec(read("dashboards/alerts.yml")) ?? [];
@@ -149,7 +149,7 @@ test("limits on memory are above what is expected: Redis' data, and what an aler
   for (const [name, { mem_limit }] of gateways) assert.ok(bytesOf(mem_limit) > Number(alert) * 1.25, name);
 });
 
-test("Redis has a password, the one of all that go there, and compose says what to do where there is none", () => {
+test("Redis has the same password as its clients, and compose explains a missing one", () => {
   const passwords = [...gateways, ...feeds].map(([, service]) => environmentOf(service).TICKGATE_REDIS_PASSWORD);
   passwords.push(environmentOf(compose.services.redis).REDISCLI_AUTH);
   assert.equal(new Set(passwords).size, 1);
@@ -176,11 +176,11 @@ test("Prometheus has the token of every admin port, which is in no file of the p
     assert.equal(authorization?.credentials_file, job_name === "haproxy" ? undefined : inside, job_name);
 });
 
-test("the command of Redis lets nobody in without the password, and its health check says whether it answers", async (t) => {
+test("Redis requires the password, and its health check fails when it does not answer", async (t) => {
   const { command = [], healthcheck, user } = compose.services.redis;
   const [port] = portsOf("redis");
   const [ownPort] = await freePorts(1);
-  // As compose hands them over: `$$` is a dollar sign.
+  // In compose files `$$` is a dollar sign.
   const here = (text: string) =>
     text
       .replaceAll("$$", "$")
@@ -199,7 +199,7 @@ test("the command of Redis lets nobody in without the password, and its health c
   assert.ok(!isHealthy(""));
   const { stdout } = spawnSync("redis-cli", ["-p", String(ownPort), "get", "x"], { env, encoding: "utf8" });
   assert.match(stdout, /^NOAUTH/);
-  // Its entry point would take rights to become another user.
+  // Its entry point would need rights to change the user.
   assert.equal(user, "redis");
 });
 
@@ -229,7 +229,7 @@ test("the balancer's servers are the gateways, at their ports, in both backends"
   }
 });
 
-test("times fit together: tunnels outlive heartbeats, checks see a drain, and nobody is killed while draining", () => {
+test("times agree: tunnels are longer than heartbeats, checks notice a drain, and no process is killed while it drains", () => {
   for (const [name, service] of gateways) {
     const { heartbeat, drainDelay, drainSpread, maxConnections, maxConnectionsPerAddress } =
       serviceSettings(name).settings;
@@ -252,12 +252,12 @@ test("HAProxy accepts its configuration, without a warning where the names are k
   const known = check({ ...env, ...addresses });
   assert.equal(known.status, 0, known.stderr);
   assert.doesNotMatch(known.stderr, /WARNING|ALERT/);
-  // Here nobody knows the names of the compose network; all else is the same.
+  // The names of the compose network are unknown here; everything else is the same.
   const composed = check(env);
   assert.equal(composed.status, 0, composed.stderr);
 });
 
-test("Prometheus asks every process at its admin port", () => {
+test("Prometheus scrapes the admin port of every process", () => {
   interface Scraping {
     rule_files: string[];
     scrape_configs: { job_name: string; static_configs: { targets: string[] }[] }[];
@@ -277,7 +277,7 @@ test("Prometheus asks every process at its admin port", () => {
     assert.ok(adminNames.includes(name), `${name} is asked by its name`);
   }
 
-  // The rules stand in the container where they stand here, seen from the configuration.
+  // The path from the configuration to the rules is the same in the container.
   const { command = [], volumes = [] } = compose.services.prometheus;
   const mounts = new Map(volumes.map((volume) => [volume.split(":")[1], volume.split(":")[0]]));
   const config = /^--config.file=(.*)$/.exec(command.find((word) => word.startsWith("--config.file")) ?? "")?.[1];
@@ -309,7 +309,7 @@ test("Grafana finds Prometheus and its dashboards", () => {
   for (const { options } of providers) assert.ok(statSync(here(options.path)).isDirectory());
   const home = environmentOf(compose.services.grafana).GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH;
   assert.ok(existsSync(here(home)), home);
-  // The dashboards take whichever Prometheus is there; the one that is provisioned is the first that they find.
+  // The dashboards use the first Prometheus that they find: the provisioned one.
   assert.ok(uid && isDefault);
 });
 

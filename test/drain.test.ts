@@ -1,4 +1,4 @@
-/** How a gateway goes: unready first, then goodbye to everyone, each told another time to come back. */
+/** How a gateway drains: first not ready, then a bye to each client, with different times to reconnect. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { GatewayProcess, polled } from "./support/gateway_process.ts";
@@ -26,7 +26,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const)
       assert.equal((await gateway.admin("/healthz")).status, 200);
       assert.ok(
         clients.every((client) => !client.order.includes("bye")),
-        "unready before the first goodbye",
+        "not ready before the first bye",
       );
       const { status, headers } = await WireClient.refused(gateway.url);
       assert.equal(status, 503);
@@ -50,7 +50,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const)
     }
   });
 
-test("without connections it goes at once", async () => {
+test("without connections it ends immediately", async () => {
   const gateway = await GatewayProcess.open("--drain-delay", "60000");
   try {
     gateway.signal("SIGTERM");
@@ -60,7 +60,7 @@ test("without connections it goes at once", async () => {
   }
 });
 
-test("a client that does not read holds nothing up", async () => {
+test("a client that does not read does not delay the end", async () => {
   const gateway = await GatewayProcess.open("--drain-delay", "0");
   try {
     const client = await WireClient.open(gateway.url);
@@ -73,7 +73,7 @@ test("a client that does not read holds nothing up", async () => {
   }
 });
 
-test("when its feed ends, symbols are closed, and who comes later is told as well", async () => {
+test("when its feed ends, symbols are closed, also for later clients", async () => {
   const gateway = await GatewayProcess.open();
   try {
     gateway.tick("A", { bid: 1 });

@@ -1,5 +1,5 @@
 /**
- * The clients in examples/, each as a developer would run it: against a live gateway, and against one that fails them.
+ * The clients in examples/, each run as a developer would: at a real gateway, and at a fake one that fails.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -12,7 +12,7 @@ import { freePort } from "./support/redis_server.ts";
 
 /** A tick as all examples print it. */
 const TICK = /^(\S+) bid=(\S+) ask=(\S+) last=(\S+) seq=(\d+) (?:snapshot|conflated=(\d+))$/;
-/** Where nothing may be left out, a missing language is a failure. */
+/** With TEST_ALL a missing language is a failure. */
 const IS_ALL_NEEDED = process.env.TEST_ALL === "1";
 
 const all = languages();
@@ -32,7 +32,7 @@ const names = here.map(({ name }) => name).join(", ");
 function assertTrue({ name, lines }: ExampleProgram): void {
   const seqs = new Map<string, number>();
   for (const line of lines) {
-    // Counting begins anew on each connection, and where the gateway says so.
+    // Counting restarts on each connection, and after a reset.
     if (line.startsWith("connected")) seqs.clear();
     seqs.delete(/^(\S+) gap/.exec(line)?.[1] ?? "");
     const [, symbol, bid, ask, last, seq, conflated] = TICK.exec(line) ?? [];
@@ -44,14 +44,14 @@ function assertTrue({ name, lines }: ExampleProgram): void {
   }
 }
 
-test(`in ${names}: prices of a live gateway, stale when the feed is, and on by itself when the gateway is back`, {
+test(`in ${names}: prices of a real gateway, stale with the feed, and a reconnect when the gateway is back`, {
   timeout: 300_000,
 }, async (t) => {
   const market = await ExampleMarket.open(t);
   market.tick("V:A");
   await market.known("V:A");
   const programs = here.map((language) => new ExampleProgram(t, language, market.url, "V:A", "P:*", "lower"));
-  /** From here on: the line up to which each has been read. */
+  /** The number of lines of each that have been read. */
   let read = programs.map(() => 0);
   const printed = async (line: RegExp) => {
     read = await Promise.all(programs.map((program, index) => program.printed(line, read[index])));
@@ -95,7 +95,7 @@ test(`in ${names}: prices of a live gateway, stale when the feed is, and on by i
   }
 });
 
-/** The same for each language; side by side, since most of it is waiting. */
+/** The same for each language, in parallel, since most of the time is waiting. */
 function each(title: string, run: (t: TestContext, language: (typeof here)[number]) => Promise<void>): void {
   suite(title, { concurrency: true, timeout: 300_000 }, () => {
     for (const language of here) test(language.name, (t) => run(t, language));
@@ -108,12 +108,12 @@ each("what a gateway says in need", async (t, language) => {
   let connection = await gateway.next();
   const { symbols, interval, fields } = await connection.subscribe();
   assert.deepEqual(symbols, ["A", "B*"]);
-  // Fields come in the granted order, whatever was asked for; what a client does not know it lets pass.
+  // Fields come in the granted order, not the requested one; a client ignores what it does not know.
   const granted = { op: "subscribed", interval, fields: fields?.toReversed(), symbols: [["A", 7]], rejected: [] };
   const status = { op: "status", symbols: ["A"], since: 1 };
   const rejected = [{ symbol: "Z", code: "not_entitled", message: "no" }];
   for (const message of [
-    // Nobody publishes A, until it ticks. The answer comes in parts, with other messages between them.
+    // A has no publisher until its first tick. The answer comes in parts, with other messages between them.
     { ...granted, id: 1, more: true },
     { ...status, state: "stale", reason: "unknown" },
     [1, [7, 5, 1, 1.5, null, -2]],
@@ -149,7 +149,7 @@ each("what a gateway says in need", async (t, language) => {
     "A last=1 ask=2 bid=3 seq=21 conflated=0",
   ]);
 
-  // Silent, and heard again; a machine that is held up at that moment gets another try on another connection.
+  // Silent, then active again; if the machine is slow at that moment, another connection gets another attempt.
   let read = 0;
   for (let triesLeft = 10; ; triesLeft--) {
     read = await program.printed(/^nothing heard for 1(\.0)? ?s: all prices are stale$/, read);
@@ -159,7 +159,7 @@ each("what a gateway says in need", async (t, language) => {
     assert.ok(triesLeft > 0, program.lines.join("\n"));
     connection = await gateway.next();
   }
-  // Silent for good.
+  // Silent from now on.
   read = await program.printed(/^connection lost, .* stale: nothing heard from the gateway; trying again in \d/, read);
   await connection.untilClosed();
 
@@ -170,7 +170,7 @@ each("what a gateway says in need", async (t, language) => {
   const saidAt = performance.now();
   read = await program.printed(/^connection lost, .*: restarting \(1012\); trying again in 1\.2 s$/, read);
   connection = await gateway.next();
-  assert.ok(performance.now() - saidAt >= 1_150, "it comes back when it was asked to");
+  assert.ok(performance.now() - saidAt >= 1_150, "it reconnects at the requested time");
 
   connection.close(1013, "full");
   read = await program.printed(/^connection lost, .*: full \(1013\); trying again in \d+\.\d s$/, read);
@@ -211,7 +211,7 @@ each("a user's mistakes are said in a line", async (t, language) => {
     assert.match(program.errors.trim(), said);
     assert.deepEqual(program.lines, []);
   }
-  // No gateway: it keeps trying, and says so.
+  // No gateway: it tries again, and reports that.
   const program = new ExampleProgram(t, language, url, "A");
   const line = /^no connection: .*(refused|Connect call failed)/i;
   await program.printed(/; trying again in \d/, await program.printed(line));
@@ -235,7 +235,7 @@ each("a reader that goes ends it quietly", async (t, language) => {
   assert.equal(program.errors, "");
 });
 
-test("what the example in Node asks for is what it is tested with", () => {
+test("the example in Node is tested with the packages that it requires", () => {
   const read = (path: string) => JSON.parse(readFileSync(new URL(path, import.meta.url), "utf8"));
   const [{ dependencies }, own] = [read("../examples/node/package.json"), read("../package.json")];
   for (const [name, range] of Object.entries(dependencies))

@@ -1,6 +1,5 @@
 /**
- * The page in examples/, in a real Chromium and used as a person would: what it shows of a gateway that goes and comes
- * back.
+ * The page in examples/ in a real Chromium: what it shows while a gateway stops and returns.
  */
 import assert from "node:assert/strict";
 import { accessSync, constants, readFileSync } from "node:fs";
@@ -14,10 +13,10 @@ import { FakeGateway } from "./support/fake_gateway.ts";
 import { polled } from "./support/gateway_process.ts";
 
 const FILE = new URL("../examples/page.html", import.meta.url);
-/** How long a test waits for what must come, ms: after some failures the page itself waits for that long. */
+/** The longest wait for a result, ms: after some failures the page itself waits for that long. */
 const PATIENCE = 30_000;
 
-/** The browser; undefined where there is none. */
+/** The browser; undefined if none is installed. */
 const browserPath = (process.env.PATH ?? "")
   .split(delimiter)
   .map((folder) => join(folder, "chromium"))
@@ -33,7 +32,7 @@ const skip = browserPath === undefined && process.env.TEST_ALL !== "1" && "left 
 const options = { skip, timeout: 300_000 };
 
 /**
- * Keeps what the page says of the connection, and whether prices are shown as old: some of it stands for a moment only.
+ * Records the page's connection messages, and whether prices are shown as old: some are visible only for a moment.
  */
 const RECORDER = `
   window.said = [];
@@ -45,11 +44,11 @@ const RECORDER = `
   }).observe(document, { subtree: true, childList: true, attributes: true });
 `;
 
-/** The page, opened from wherever, and what a person sees of it. */
+/** The page at any address, and what it shows. */
 class ExamplePage {
   readonly #page: Page;
   readonly #errors: Error[] = [];
-  /** How much of what it says has been read. */
+  /** The number of its messages that have been read. */
   #read = 0;
 
   private constructor(page: Page) {
@@ -68,7 +67,7 @@ class ExamplePage {
     return page;
   }
 
-  /** Fills the form and asks for it. */
+  /** Fills in the form and submits it. */
   async show(url: string, symbols: string): Promise<void> {
     await this.#page.getByLabel("Gateway").fill(url);
     await this.#page.getByLabel("Symbols").fill(symbols);
@@ -78,8 +77,7 @@ class ExamplePage {
   }
 
   /**
-   * Waits until it says so of the connection, after what it said before; with the prices shown as `old`, or as
-   * `current`.
+   * Waits for a later message about the connection, with the prices shown as `old` or as `current`.
    */
   async says(text: RegExp, prices: "old" | "current"): Promise<void> {
     const wanted = JSON.stringify(`^${prices}: ${text.source}`);
@@ -96,7 +94,7 @@ class ExamplePage {
     await this.#page.getByRole("listitem").filter({ hasText: text }).first().waitFor({ timeout: PATIENCE });
   }
 
-  /** Waits until a symbol's row is so: symbol, bid, ask, last, seq, conflated, state. */
+  /** Waits until a symbol's row has these values: symbol, bid, ask, last, seq, conflated, state. */
   async row(wanted: (string | number)[]): Promise<void> {
     const row = this.#page.getByRole("row").filter({ has: this.#page.getByText(String(wanted[0]), { exact: true }) });
     const text = wanted.join(" ");
@@ -118,7 +116,7 @@ class ExamplePage {
 }
 
 test(
-  "the page, opened from disk: prices of a live gateway, stale when the feed is, and on by itself when the gateway is back",
+  "the page, opened from disk: prices of a real gateway, stale with the feed, and a reconnect when the gateway is back",
   options,
   async (t) => {
     const market = await ExampleMarket.open(t);
@@ -129,7 +127,7 @@ test(
     await page.says(/connected to /, "current");
     await page.notes(/^lower is not granted: .* \(invalid_symbol\)$/);
     await page.row(["V:A", 1.5, "–", 1.5, 1, 0, "live"]);
-    // One after the other, so that each is seen; then twenty at once, of which the last one counts.
+    // One after the other, so that each is shown; then twenty together, of which the last one counts.
     let seq = market.tick("V:A");
     await page.row(["V:A", 2.5, "–", 2.5, 2, 0, "live"]);
     seq = market.tick("V:A", 20);
@@ -140,7 +138,7 @@ test(
     await market.stopFeed();
     await page.row(["V:A", 22.5, "–", 22.5, seq, 19, "stale"]);
     await page.notes(/^V:A stale: nothing heard from the feed$/);
-    assert.ok((await page.staleOpacity()) < 0.7, "stale is seen");
+    assert.ok((await page.staleOpacity()) < 0.7, "stale is visible");
     await market.startFeed();
     seq = market.tick("V:A");
     await page.notes(/^V:A live$/);
@@ -161,7 +159,7 @@ test(
   },
 );
 
-test("the page, from a web server: what a gateway says in need", options, async (t) => {
+test("the page, from a web server: a gateway's errors and refusals", options, async (t) => {
   const server = createServer((_request, response) => {
     response.setHeader("content-type", "text/html").end(readFileSync(FILE));
   }).listen(0, "127.0.0.1");
@@ -176,7 +174,7 @@ test("the page, from a web server: what a gateway says in need", options, async 
   const granted = { op: "subscribed", interval, fields: fields?.toReversed(), symbols: [["A", 7]], rejected: [] };
   const heartbeat = setInterval(() => connection.say({ op: "heartbeat", time: 1 }), 100);
   t.after(() => clearInterval(heartbeat));
-  // Nobody publishes A, until it ticks. The answer comes in parts, with other messages between them.
+  // A has no publisher until its first tick. The answer comes in parts, with other messages between them.
   connection.say({ ...granted, id: 1, more: true });
   connection.say({ op: "status", symbols: ["A"], state: "stale", reason: "unknown", since: 1 });
   await page.row(["A", "–", "–", "–", "–", 0, "stale"]);
@@ -211,7 +209,7 @@ test("the page, from a web server: what a gateway says in need", options, async 
 
   connection = await gateway.next();
   assert.deepEqual((await connection.subscribe()).symbols, ["A", "B*"]);
-  // On this connection only B1 is granted: a price of the one before is not shown as live.
+  // On this connection only B1 is granted: a price of the previous one is not shown as live.
   connection.say({ ...granted, symbols: [["B1", 8]] });
   connection.say([1, [8, 2 ** 33 + 1, 1, 7, 5, 6]]);
   await page.row(["B1", 6, 5, 7, 2 ** 33 + 1, 0, "live"]);

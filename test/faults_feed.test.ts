@@ -1,14 +1,15 @@
 /**
- * Publishers of one feed that go, with real processes: the standby takes over, and who was first does not come between.
+ * Publishers of one feed that end or hang, with real processes: the standby takes over, and the old leader's writes are
+ * refused.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { waitUntil } from "../scripts/cluster/probe.ts";
 import { BUSY, FaultMarket, PATIENCE, QUIET } from "./support/fault_market.ts";
 
-/** How soon the standby must have taken over, in milliseconds. */
+/** The longest time until the standby has taken over, in milliseconds. */
 const TAKEOVER = 3_000;
-/** The same where the leader has given its lease back. */
+/** The same if the leader has released its lease. */
 const HANDOVER = 1_000;
 
 test("the leading feed is killed: the standby takes over", { timeout: 60_000 }, async (t) => {
@@ -26,23 +27,23 @@ test("the leading feed is killed: the standby takes over", { timeout: 60_000 }, 
   await first.start();
   market.writer.tick([QUIET]);
   await market.assertConverged();
-  assert.equal(await market.untilLed(), second, "who comes back stands by");
+  assert.equal(await market.untilLed(), second, "the restarted one is the standby");
   market.assertUnbroken();
 });
 
-test("the leading feed is told to end: the standby takes over at once", { timeout: 60_000 }, async (t) => {
+test("the leading feed ends at a signal: the standby takes over at once", { timeout: 60_000 }, async (t) => {
   const market = await FaultMarket.open(t);
   await market.follow(30, [0, 100]);
   const first = await market.untilLed();
   const stopped = first.stop();
-  assert.ok((await market.untilTicks(HANDOVER)) !== undefined, "ticks go on within a second");
+  assert.ok((await market.untilTicks(HANDOVER)) !== undefined, "ticks continue within a second");
   await stopped;
   await first.start();
   await market.assertConverged();
   market.assertUnbroken();
 });
 
-test("the leading feed is paused and revived: it finds that another leads", { timeout: 60_000 }, async (t) => {
+test("the leading feed is paused and continued: it finds that another leads", { timeout: 60_000 }, async (t) => {
   const market = await FaultMarket.open(t);
   await market.follow(30, [0, 100, 250]);
   const first = await market.untilLed();
@@ -52,7 +53,7 @@ test("the leading feed is paused and revived: it finds that another leads", { ti
   assert.ok((await market.untilTicks(TAKEOVER)) !== undefined, "ticks come within 3 s of the pause");
   first.signal("SIGCONT");
   const isDeposed = () => first.lines.some((line) => /no longer leading|standing by/.test(line));
-  assert.ok(await waitUntil(isDeposed, PATIENCE), "it stands by");
+  assert.ok(await waitUntil(isDeposed, PATIENCE), "it is the standby");
   assert.ok((await market.untilTicks(TAKEOVER)) !== undefined, "ticks still come");
   assert.equal(await market.untilLed(), second);
 
@@ -60,7 +61,7 @@ test("the leading feed is paused and revived: it finds that another leads", { ti
   market.assertUnbroken();
 });
 
-test("both feeds are away: everything is stale, until one is back", { timeout: 60_000 }, async (t) => {
+test("both feeds have ended: everything is stale until one is restarted", { timeout: 60_000 }, async (t) => {
   const market = await FaultMarket.open(t);
   await market.follow(30, [0, 100, 250]);
   await market.untilLed();

@@ -1,11 +1,11 @@
-/** Gateways that go, with real processes: one killed under the balancer, and all of them restarted one by one. */
+/** Gateways that end or hang, with real processes: one is killed, and all are restarted one after the other. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CpuSteal } from "../loadtest/cpu_steal.ts";
 import { waitUntil } from "../scripts/cluster/probe.ts";
 import { BUSY, CONVERGE, FaultMarket, PATIENCE } from "./support/fault_market.ts";
 
-test("a gateway that is killed: its clients go on at another", { timeout: 60_000 }, async (t) => {
+test("a gateway is killed: its clients reconnect to another", { timeout: 60_000 }, async (t) => {
   const market = await FaultMarket.open(t);
   await market.follow(30, [0, 100, 250]);
   const [victim] = market.cluster.gateways;
@@ -16,7 +16,7 @@ test("a gateway that is killed: its clients go on at another", { timeout: 60_000
   const areElsewhere = () => itsClients.every(({ node }) => node !== undefined && node !== victim.name);
   assert.ok(await waitUntil(areElsewhere, CONVERGE), "its clients are at other gateways");
   await victim.start();
-  assert.ok(await market.cluster.untilServed(PATIENCE), "the balancer takes it in again");
+  assert.ok(await market.cluster.untilServed(PATIENCE), "the balancer uses it again");
   for (const follower of market.followers) {
     assert.ok(follower.longestGap < 2_000, `${follower.longestGap} ms without prices`);
     assert.ok(follower.refused <= 1, `refused ${follower.refused} times`);
@@ -41,24 +41,24 @@ test("a rolling restart under 1,000 connections", { timeout: 90_000 }, async (t)
   const { grantedShare: share } = given;
   t.diagnostic(`longest without prices: ${Math.round(longest)} ms; most refusals of one client: ${refused}`);
   t.diagnostic(`the host gave ${Math.round(share * 100)} % of the time; to open all took ${Math.round(opening)} ms`);
-  // What a machine takes longer than a second to let so many clients of one process in is not the gateways' doing.
+  // If the machine needs over a second to accept so many clients of one process, that is not the gateways' fault.
   const slowness = Math.max(0, opening - 1_000);
   assert.ok(longest < (2_000 + slowness) / share, `${longest} ms without prices`);
   assert.ok(refused <= 1, `one client was refused ${refused} times`);
   const moved = market.followers.filter((follower) => follower.connections > 1).length;
-  assert.equal(moved, 1_000, "everybody was moved");
+  assert.equal(moved, 1_000, "all clients have moved");
   await market.assertConverged();
   market.assertUnbroken();
 });
 
-test("a gateway that refuses a client: the balancer asks another, and the client does not see it", {
+test("a gateway refuses a client: the balancer tries another, and the client does not notice", {
   timeout: 60_000,
 }, async (t) => {
   const market = await FaultMarket.open(t, { TICKGATE_MAX_CONNECTIONS: "20" });
   const [full] = market.cluster.gateways;
   const direct = `${market.cluster.gatewayUrl(0).replace("http", "ws")}/v1/stream`;
   await market.followAt(direct, 20, [100]);
-  // The balancer knows of none of them, so this gateway seems the emptiest one to it.
+  // They bypass the balancer, so this gateway seems the emptiest.
   await market.follow(20, [100]);
   const late = market.followers.slice(20);
   assert.deepEqual(
@@ -69,7 +69,7 @@ test("a gateway that refuses a client: the balancer asks another, and the client
   market.assertUnbroken();
 });
 
-test("a gateway hangs: who comes meanwhile is served by another, and who was there goes on when it does", {
+test("a gateway hangs: new clients are served by another, and its own continue when it does", {
   timeout: 60_000,
 }, async (t) => {
   const market = await FaultMarket.open(t);
@@ -85,6 +85,6 @@ test("a gateway hangs: who comes meanwhile is served by another, and who was the
   market.assertUnbroken();
   assert.ok(
     market.followers.every((follower) => follower.connections === 1),
-    "nobody was cut off",
+    "no connection was closed",
   );
 });

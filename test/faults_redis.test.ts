@@ -1,10 +1,10 @@
-/** Redis that goes, with real processes: killed and started again with nothing in it, and stopped for ten seconds. */
+/** Redis that ends or hangs, with real processes: killed and restarted empty, and stopped for ten seconds. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as pass } from "node:timers/promises";
 import { BUSY, FaultMarket, PATIENCE, QUIET } from "./support/fault_market.ts";
 
-/** How soon symbols that get no ticks must be marked, in milliseconds. */
+/** The longest time until symbols without ticks are marked, in milliseconds. */
 const STALE = 3_000;
 
 test("Redis is killed, and started again empty", { timeout: 60_000 }, async (t) => {
@@ -18,7 +18,7 @@ test("Redis is killed, and started again empty", { timeout: 60_000 }, async (t) 
   await market.assertConverged();
   market.assertUnbroken();
   const fresh = new Set(market.followers.map((follower) => follower.connections));
-  assert.deepEqual([...fresh], [1], "nobody was cut off");
+  assert.deepEqual([...fresh], [1], "no connection was closed");
 });
 
 test("Redis hangs for ten seconds", { timeout: 60_000 }, async (t) => {
@@ -27,11 +27,11 @@ test("Redis hangs for ten seconds", { timeout: 60_000 }, async (t) => {
   market.cluster.redis.signal("SIGSTOP");
   const resumeAt = performance.now() + 10_000;
   assert.ok(await market.everyState("stale", [QUIET, ...BUSY], STALE), "everything is stale within 3 s");
-  // A client that comes now is let in, has the last values where the gateway knows them, and is told that they are old.
+  // A new client is accepted, gets the last values that the gateway knows, and a status that they are stale.
   await market.follow(3, [100]);
-  assert.ok(await market.everyState("stale", [QUIET, ...BUSY], STALE), "so it is for those who come now");
+  assert.ok(await market.everyState("stale", [QUIET, ...BUSY], STALE), "also for new clients");
 
-  // The fault's own length is what is tested.
+  // The length of the fault is part of the test.
   await pass(resumeAt - performance.now());
   market.cluster.redis.signal("SIGCONT");
   assert.ok(await market.everyState("live", [QUIET, ...BUSY], PATIENCE), "everything is live again");

@@ -1,4 +1,4 @@
-/** An ndjson feed of a real process: what clients and the metrics are told when its writer hangs, leaves or ends. */
+/** An ndjson feed of a real process: what clients and metrics show when its writer hangs, is replaced or ends. */
 import assert from "node:assert/strict";
 import { execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -12,7 +12,7 @@ import { Scrape } from "./support/metrics_page.ts";
 
 const SILENCE = 300;
 
-test("a writer that hangs makes its symbols stale, the next one is heard, and the end of input is no connection", async (t) => {
+test("a writer that hangs makes its symbols stale, the next one's ticks are live, and after the end of input the feed is not connected", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "tickgate-"));
   const pipe = join(folder, "pipe");
   execFileSync("mkfifo", [pipe]);

@@ -5,7 +5,7 @@ import { GatewayProcess, polled } from "./support/gateway_process.ts";
 import { SlowLink } from "./support/slow_link.ts";
 import { WireClient } from "./support/wire_client.ts";
 
-/** A market of which every symbol changes every so often; its price counts the rounds. */
+/** A market in which every symbol changes at an interval; its price counts the rounds. */
 class Pump {
   readonly #gateway: GatewayProcess;
   readonly #symbols: readonly string[];
@@ -39,7 +39,7 @@ async function open(t: TestContext): Promise<GatewayProcess> {
   return gateway;
 }
 
-test("a client that stops reading costs a bounded amount, and has current prices within a second of reading on", {
+test("a client that stops reading costs bounded memory, and has current prices within a second after it continues", {
   timeout: 60_000,
 }, async (t) => {
   const gateway = await open(t);
@@ -50,7 +50,7 @@ test("a client that stops reading costs a bounded amount, and has current prices
   await client.tick(({ values }) => values[0] === 10.5, "ten rounds");
   client.socket.pause();
   const before = await gateway.metric("tickgate_bytes_out_total");
-  // Stalled: two looks, some rounds apart, find the same. Control messages (quality) are a few bytes.
+  // Stalled: two samples, some rounds apart, are equal. Control messages (quality) are a few bytes.
   let [last, round] = [before, pump.round];
   const stalled = async () => {
     const now = await gateway.metric("tickgate_bytes_out_total");
@@ -61,15 +61,15 @@ test("a client that stops reading costs a bounded amount, and has current prices
   };
   await polled(stalled, (still) => still, "the gateway to send nothing more");
   const unread = last - before;
-  t.diagnostic(`${unread} bytes on their way to a client that stopped`);
+  t.diagnostic(`${unread} bytes in flight to a client that stopped`);
   assert.ok(unread < 2_200_000, `${unread} bytes`);
   const heard = client.ticks.length;
   await polled(
     async () => pump.round,
     (now) => now >= round + 20,
-    "the market to move on",
+    "more rounds of the market",
   );
-  assert.ok((await gateway.metric("tickgate_bytes_out_total")) - last < 1_000, "and it stays so");
+  assert.ok((await gateway.metric("tickgate_bytes_out_total")) - last < 1_000, "and it sends nothing more");
   assert.equal(client.ticks.length, heard, "nothing is read meanwhile");
 
   const [resumedAt, roundThen] = [performance.now(), pump.round];
@@ -112,7 +112,7 @@ test("a 30 KB/s reader that is offered ten times as much never sees a price olde
   const quality = await client.heard("quality");
   assert.deepEqual([quality.state, quality.reason], ["conflating", "client"]);
   assert.ok(quality.interval > 100);
-  // Conflated, not queued: between two ticks of a symbol lie several.
+  // Conflated, not queued: several are left out between two ticks of a symbol.
   const [{ handle }] = client.ticks;
   const seqs = client.ticks.filter((tick) => tick.handle === handle).map((tick) => tick.seq);
   assert.ok(seqs.every((seq, index) => index === 0 || seq > seqs[index - 1]));

@@ -1,4 +1,4 @@
-/** The doors that are no stream: the market over HTTP, and the admin port. */
+/** HTTP besides the stream: the market's prices, and the admin port. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { GatewayProcess } from "./support/gateway_process.ts";
@@ -20,7 +20,7 @@ async function json(path: string): Promise<{ status: number; body: Record<string
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
 
-test("/v1/symbols lists what has had a tick, in order, by prefix", async () => {
+test("/v1/symbols lists the symbols that have had a tick, in order, by prefix", async () => {
   const all = await json("/v1/symbols");
   assert.equal(all.status, 200);
   assert.deepEqual(all.body.symbols, ["V:A", "V:B", "W:A"]);
@@ -28,7 +28,7 @@ test("/v1/symbols lists what has had a tick, in order, by prefix", async () => {
   assert.deepEqual((await json("/v1/symbols?prefix=nothing")).body.symbols, []);
 });
 
-test("/v1/ticks gives the latest tick of symbols and patterns, and says what it does not know", async () => {
+test("/v1/ticks has the latest tick of symbols and patterns, and lists unknown symbols", async () => {
   const { status, body } = await json("/v1/ticks?symbols=V:B,W:*,NOPE");
   assert.equal(status, 200);
   assert.deepEqual(body.unknown, ["NOPE"]);
@@ -43,7 +43,7 @@ test("/v1/ticks gives the latest tick of symbols and patterns, and says what it 
   assert.equal(other.symbol, "W:A");
 });
 
-test("a wrong question is a 400 that says why", async () => {
+test("a bad request gets 400 with the reason", async () => {
   for (const path of ["/v1/ticks", "/v1/ticks?symbols=", "/v1/ticks?symbols=lower", "/v1/ticks?symbols=A*B,%00"]) {
     const { status, body } = await json(path);
     assert.equal(status, 400, path);
@@ -53,7 +53,7 @@ test("a wrong question is a 400 that says why", async () => {
   assert.equal((await json("/v1/stream")).status, 426);
 });
 
-test("what is not a GET is refused, and no body is behind the answer to a HEAD", async () => {
+test("methods other than GET are refused, and the answer to a HEAD has no body", async () => {
   const ask = (method: string) => {
     const raw = new RawSocket(gateway.port);
     raw.socket.write(`${method} /v1/symbols HTTP/1.1\r\nHost: localhost\r\n\r\n`);
@@ -74,7 +74,7 @@ test("what is not a GET is refused, and no body is behind the answer to a HEAD",
   remove.destroy();
 });
 
-test("nothing is given out under a name that may have been made to lead here, and everything under ours", async () => {
+test("it answers under our names only, since anyone can point a name at this address", async () => {
   const ask = async (path: string, host: string) => {
     const raw = new RawSocket(gateway.port);
     raw.socket.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
@@ -102,7 +102,7 @@ test("pages of our origin may read, others may not, and nothing is cached", asyn
   assert.equal(theirs.headers.get("access-control-allow-origin"), null);
 });
 
-test("the admin port tells health, readiness and metrics, and nothing else", async () => {
+test("the admin port answers health, readiness and metrics, and nothing else", async () => {
   assert.equal((await gateway.admin("/healthz")).status, 200);
   assert.equal((await gateway.admin("/readyz")).status, 200);
   assert.equal((await gateway.admin("/secrets")).status, 404);

@@ -1,4 +1,4 @@
-/** What HTTP costs a gateway that is attacked through it, and a client beside it. */
+/** What attacks over HTTP cost a gateway and its other clients. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
@@ -7,9 +7,9 @@ import { RawSocket } from "./support/raw_socket.ts";
 import { WireClient } from "./support/wire_client.ts";
 
 const SYMBOLS = 20_000;
-/** What a gateway's memory may grow by, bytes. */
+/** The largest growth of a gateway's memory, bytes. */
 const MOST_GROWTH = 150_000_000;
-/** What a client may wait for its pong while others attack, ms. */
+/** The longest wait of a client for its pong while others attack, ms. */
 const MOST_WAIT = 250;
 
 let gateway: GatewayProcess;
@@ -33,14 +33,14 @@ after(async () => {
   await gateway.close();
 });
 
-/** Memory, bytes, and CPU, seconds, that the process has. */
+/** The memory (bytes) and CPU time (seconds) of the process. */
 function usage(): { memory: number; cpu: number } {
   const [, pages] = readFileSync(`/proc/${gateway.pid}/statm`, "utf8").split(" ");
   const stat = readFileSync(`/proc/${gateway.pid}/stat`, "utf8").split(") ")[1].split(" ");
   return { memory: Number(pages) * 4_096, cpu: (Number(stat[11]) + Number(stat[12])) / 100 };
 }
 
-/** Pings until it is told to stop. @returns the longest wait, ms */
+/** Pings until it is stopped. @returns the longest wait, ms */
 function pinging(): () => Promise<number> {
   let isOver = false;
   const longest = (async () => {
@@ -86,7 +86,7 @@ const attacks: Record<string, string> = {
   "many tags": ask("/", "GET", `If-None-Match: ${'"x",'.repeat(500)}*\r\n`),
 };
 
-test("pipelined requests on sockets that do not read cost little, and nobody else waits", async () => {
+test("pipelined requests on sockets that do not read cost little, and no other client waits", async () => {
   for (const [what, request] of Object.entries(attacks)) {
     const start = usage();
     const requests = await gateway.metric("tickgate_http_requests_total");
@@ -112,7 +112,7 @@ test("pipelined requests on sockets that do not read cost little, and nobody els
   assert.equal(beside.closed, undefined);
 });
 
-test("a body without end is not kept", async () => {
+test("an endless body is not stored", async () => {
   const start = usage();
   const raw = new RawSocket(gateway.port);
   raw.socket.write(ask("/v1/ticks", "POST", "Content-Length: 10000000000\r\n"));
@@ -125,7 +125,7 @@ test("a body without end is not kept", async () => {
   raw.destroy();
 });
 
-test("an address that asks for too much gets 429 and when to come back, a client is not affected", async () => {
+test("an address with too many requests gets 429 with Retry-After; a client is not affected", async () => {
   const limited = await GatewayProcess.open("--http-rate-per-address", "5");
   try {
     const client = await WireClient.open(limited.url);
@@ -136,7 +136,7 @@ test("an address that asks for too much gets 429 and when to come back, a client
     const asked = performance.now();
     const upgrades = Array.from({ length: 15 }, () => WireClient.refused(limited.url, { protocols: ["chat"] }));
     assert.ok((await Promise.all(upgrades)).every(({ status }) => status === 400));
-    assert.ok(performance.now() - asked >= 240, "a refusal comes later to whoever asks too often");
+    assert.ok(performance.now() - asked >= 240, "refusals are delayed");
     await client.ask({ op: "ping", id: 1 }, "pong");
     await (await WireClient.open(limited.url)).ask({ op: "ping", id: 1 }, "pong");
     assert.ok((await limited.metric("tickgate_http_refused_total")) >= 8);
@@ -173,7 +173,7 @@ test("an address may not leave more unread than its limit, and others are served
     await polled(
       async () => (await limited.get("/v1/ticks?symbols=A:1", from("2001:db8::2"))).status,
       (status) => status === 200,
-      "what was unread to be forgotten",
+      "the unread bytes to be released",
     );
   } finally {
     await limited.close();

@@ -1,4 +1,4 @@
-/** The Dockerfile, as far as it can be tried without Docker: what it copies and runs is here, and runs. */
+/** The Dockerfile, as far as it can be tested without Docker: what it copies exists, and what it runs works. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
@@ -14,7 +14,7 @@ const environment = Object.fromEntries(
   Array.from(dockerfile.matchAll(/^ENV (\w+)=(\S+)$/gm), ([, name, value]) => [name, value]),
 );
 
-/** The words of an instruction that is written as JSON. */
+/** The arguments of an instruction in JSON form. */
 function words(instruction: string): string[] {
   const match = new RegExp(`^${instruction} (\\[.*\\])$`, "m").exec(dockerfile);
   return JSON.parse(match?.[1] ?? "[]") as string[];
@@ -27,7 +27,7 @@ test("its Node is a pinned one that runs the sources and that uWebSockets.js has
   assert.ok(Number(minor) >= 18, images[0]);
 });
 
-test("what it copies is here and is let through by .dockerignore", () => {
+test("what it copies exists, and .dockerignore does not exclude it", () => {
   const kept = [...read(".dockerignore").matchAll(/^!(\S+)$/gm)].map(([, path]) => path);
   const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, paths]) => paths.split(" "));
   assert.deepEqual([...new Set(copied)].toSorted(), kept.toSorted());
@@ -55,7 +55,7 @@ test("it runs as an ordinary user, and ends at SIGTERM", () => {
   assert.match(dockerfile, new RegExp(`^EXPOSE ${environment.TICKGATE_PORT} ${environment.TICKGATE_ADMIN_PORT}$`, "m"));
 });
 
-test("what it runs runs, and its health check tells life from death", { timeout: 60_000 }, async (t) => {
+test("its command runs, and its health check notices a process that hangs", { timeout: 60_000 }, async (t) => {
   const [port, adminPort, nobody] = await freePorts(3);
   const [, ...entry] = words("ENTRYPOINT");
   const own = { TICKGATE_HOST: "127.0.0.1", TICKGATE_PORT: String(port), TICKGATE_ADMIN_PORT: String(adminPort) };

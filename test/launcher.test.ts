@@ -1,5 +1,5 @@
 /**
- * bin/tickgate.js on a Node that does not run the sources: what it passes on to the Node that does, and how both end.
+ * bin/tickgate.js on a Node that cannot run the sources: what it forwards to the Node that can, and how both end.
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
@@ -13,16 +13,16 @@ import { fileURLToPath } from "node:url";
 import { polled, until } from "./support/gateway_process.ts";
 
 const LAUNCHER = fileURLToPath(new URL("../bin/tickgate.js", import.meta.url));
-/** Where Debian has its Node, beside what the PATH has. */
+/** Where Debian installs its Node, besides the folders of PATH. */
 const FOLDERS = [...(process.env.PATH ?? "").split(delimiter), "/usr/bin"];
-/** Gives this Node the version number of another one. */
+/** Makes this Node report another version. */
 const AS_NODE_20 =
   'data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"20.0.0"}})';
 
 /** Ports that the system chooses. */
 const ANY_PORTS = ["--port", "0", "--admin-port", "0"] as const;
 
-/** A Node of another version than ours; where the machine has none, ours under another number. */
+/** A Node of another version; if the machine has none, this one with another version number. */
 function otherNode(): readonly [string, ...string[]] {
   for (const folder of FOLDERS) {
     const path = join(folder, process.platform === "win32" ? "node.exe" : "node");
@@ -33,18 +33,18 @@ function otherNode(): readonly [string, ...string[]] {
   return [process.execPath, "--import", AS_NODE_20];
 }
 
-/** A launcher, and what it started. */
+/** A launcher and its processes. */
 class Launched {
   readonly #child: ChildProcess;
   readonly #changes = new EventEmitter();
-  /** Ends when the launcher and all that it started have ended: each of them holds the other end. */
+  /** Ends when the launcher and its processes have ended: each of them has the other end open. */
   readonly #log: Promise<string>;
   #stdout = "";
 
   constructor(args: readonly string[]) {
     const [node, ...options] = otherNode();
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("TICKGATE_")));
-    // In a process group of its own, as a terminal gives one to each command.
+    // In a new process group, as a terminal starts each command.
     this.#child = spawn(node, [...options, LAUNCHER, ...args], {
       stdio: ["pipe", "pipe", "pipe"],
       env,
@@ -58,7 +58,7 @@ class Launched {
     this.#child.on("exit", () => this.#changes.emit("change"));
   }
 
-  /** Runs a command, and waits until it has said something. */
+  /** Runs a command, and waits for its first output. */
   static async open(t: TestContext, said: string, ...args: string[]): Promise<Launched> {
     const launched = new Launched(args);
     t.after(() => launched.#kill());
@@ -100,7 +100,7 @@ class Launched {
     process.kill(-(this.#child.pid as number), signal);
   }
 
-  /** Waits until the launcher and all that it started have ended. */
+  /** Waits until the launcher and its processes have ended. */
   async ended(): Promise<{ code: number | null; signal: string | null; log: string }> {
     let log: string | undefined;
     this.#log.then((all) => {
@@ -134,7 +134,7 @@ test("standard input reaches the feed, SIGTERM the gateway, and its exit code is
   assert.equal(code, 0);
 });
 
-test("Ctrl-C, which a terminal sends to both and the launcher passes on, counts once: the gateway drains", async (t) => {
+test("Ctrl-C, which the terminal sends to both and the launcher forwards, counts once: the gateway drains", async (t) => {
   const launched = await Launched.openAll(t);
   launched.signalAll("SIGINT");
   const { code, log } = await launched.ended();
@@ -158,7 +158,7 @@ test("so do the workers of one", async (t) => {
   assert.equal(log.match(/"stopped"/g)?.length, 2);
 });
 
-test("a command that serves nobody ends with its launcher too", async (t) => {
+test("a command that is not a server ends with its launcher too", async (t) => {
   const gateway = await Launched.openAll(t);
   gateway.write('{"symbol":"SIM:A","bid":1.25,"ask":2}\n');
   const watch = await Launched.open(t, "1.25", "watch", "SIM:*", "--url", `ws://${gateway.address}/v1/stream`);
@@ -166,7 +166,7 @@ test("a command that serves nobody ends with its launcher too", async (t) => {
   assert.equal((await watch.ended()).signal, "SIGKILL");
 });
 
-test("one that starts when its launcher is gone already ends too", async (t) => {
+test("a process whose launcher has ended before its start ends too", async (t) => {
   const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
   const child = spawn(process.execPath, [main, "all", ...ANY_PORTS], { stdio: ["ignore", "ignore", "ignore", "ipc"] });
   t.after(() => child.kill("SIGKILL"));
@@ -175,7 +175,7 @@ test("one that starts when its launcher is gone already ends too", async (t) => 
   assert.equal(signal, null, "it ended by itself");
 });
 
-test("without the Node that it would start it says in one line which one is needed, with exit code 2", (t) => {
+test("without the Node that it needs it prints one line that names it, with exit code 2", (t) => {
   const folder = mkdtempSync(join(tmpdir(), "tickgate-launcher-"));
   t.after(() => rmSync(folder, { recursive: true }));
   mkdirSync(join(folder, "bin"));

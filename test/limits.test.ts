@@ -1,4 +1,4 @@
-/** What a gateway refuses, and with what code. */
+/** What a gateway refuses, and with which code. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { GatewayProcess, runTickgate } from "./support/gateway_process.ts";
@@ -34,14 +34,14 @@ test("the first subprotocol known in the client's order is taken, the default wh
   assert.equal((await WireClient.refused(gateway.url, { protocols: ["chat", "tickgate.v2.json"] })).status, 400);
 });
 
-test("an origin that is not ours is refused, ours and none are let in", async () => {
+test("other origins are refused; listed ones and clients without one are accepted", async () => {
   for (const origin of ["https://theirs.example", "null", "https://ours.example.evil"])
     assert.equal((await WireClient.refused(gateway.url, { ...JSON_ONLY, origin })).status, 403);
   const ours = await WireClient.open(gateway.url, "tickgate.v1.json", { origin: "https://ours.example" });
   ours.close();
 });
 
-test("a handshake that is none is refused, and says what is expected", async () => {
+test("an invalid handshake is refused, with what is expected", async () => {
   const lines = {
     Upgrade: "websocket",
     Connection: "Upgrade",
@@ -94,7 +94,7 @@ test("a message over the limit closes with 1009, one at the limit does not", asy
   }
 });
 
-test("messages that are no commands get an error each, and too many of them close with 4400", async () => {
+test("messages that are not commands get an error each, and too many of them close with 4400", async () => {
   const client = await WireClient.open(gateway.url);
   for (let count = 0; count < 40; count++) client.socket.send("nonsense");
   assert.equal((await client.untilClosed()).code, 4400);
@@ -103,7 +103,7 @@ test("messages that are no commands get an error each, and too many of them clos
   assert.ok(errors.every((error) => error.code === "bad_message" && !error.retryable));
 });
 
-test("too many commands get an error that says try again, and far too many close with 4429", async () => {
+test("too many commands get a retryable error, and far too many close with 4429", async () => {
   const client = await WireClient.open(gateway.url);
   for (let count = 0; count < 60; count++) client.say({ op: "ping", id: count });
   const error = await client.heard("error");
@@ -132,7 +132,7 @@ test("a client that answers no ping for three heartbeats is closed with 4408", a
   assert.ok(performance.now() - opened >= 2_900);
 });
 
-test("connections over the limit are refused with 503 and Retry-After, and let in when there is room", async () => {
+test("connections over the limit are refused with 503 and Retry-After, and accepted when there is room", async () => {
   const limits: [string[], string][] = [
     [["--max-connections", "2"], "connections"],
     [["--max-connections-per-address", "2"], "address"],
@@ -155,7 +155,7 @@ test("connections over the limit are refused with 503 and Retry-After, and let i
   }
 });
 
-test("behind a balancer that is trusted, the limit is on the client's own address, whatever the client says", async (t) => {
+test("behind a trusted balancer the limit applies to the client's address, which the client cannot forge", async (t) => {
   const behind = await GatewayProcess.open("--max-connections-per-address", "1", "--trusted-proxy", "127.0.0.0/8");
   t.after(() => behind.close());
   const from = (...addresses: string[]) => ({ ...JSON_ONLY, headers: { "X-Forwarded-For": addresses } });
@@ -164,7 +164,7 @@ test("behind a balancer that is trusted, the limit is on the client's own addres
   await open("203.0.113.1");
   const second = await open("203.0.113.2");
   assert.equal((await WireClient.refused(behind.url, from("203.0.113.1"))).status, 503);
-  // The balancer's header comes last, and may be one of its own.
+  // The balancer's header comes last, and may be a separate one.
   assert.equal((await WireClient.refused(behind.url, from("203.0.113.3", "203.0.113.1"))).status, 503);
   second.socket.close();
   await second.untilClosed();

@@ -1,4 +1,4 @@
-/** The lock files name each package by what is in it, so that nobody who stands between can hand out another one. */
+/** The lock files have the hash of each package, so that nobody in between can replace one. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
@@ -21,7 +21,7 @@ for (const path of ["package-lock.json", "loadtest/peers/package-lock.json"])
       assert.match(version, /^\d+\.\d+\.\d+/, name);
       const [, hash = ""] = /^sha512-([A-Za-z0-9+/]+={0,2})$/.exec(integrity) ?? [];
       assert.equal(Buffer.from(hash, "base64").length, 64, `${name} has its SHA-512`);
-      // An address here would be asked instead of the registry.
+      // An address here would be used instead of the registry.
       assert.equal(resolved, undefined, name);
     }
   });

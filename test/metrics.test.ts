@@ -11,9 +11,9 @@ import { GatewayProcess, polled, ServerProcess } from "./support/gateway_process
 import { Scrape } from "./support/metrics_page.ts";
 import { RedisServer, requireProgram } from "./support/redis_server.ts";
 
-/** What may tell samples of a metric apart: nothing that grows with symbols or clients. */
+/** The allowed labels: none whose values grow with symbols or clients. */
 const LABELS = new Set(["stage", "feed", "reason", "by", "code", "worker", "le", "role"]);
-/** Prometheus' own program for looking at a page; part of its package. */
+/** Prometheus' program that checks a page; part of its package. */
 const LINTER = "promtool";
 
 async function pageOf(process: ServerProcess): Promise<string> {
@@ -22,7 +22,7 @@ async function pageOf(process: ServerProcess): Promise<string> {
   return response.text();
 }
 
-/** A feed, a gateway, and one of two workers, and what their pages say once everything has been heard. */
+/** A feed, a gateway, and a gateway of two workers, and their pages once everything has been received. */
 async function openPages(t: TestContext): Promise<{ feed: string; gateway: string; workers: string }> {
   const redis = await RedisServer.start();
   t.after(() => redis.stop());
@@ -39,7 +39,7 @@ async function openPages(t: TestContext): Promise<{ feed: string; gateway: strin
       page.includes("tickgate_feed_clock_skew_seconds{") && !/^tickgate_ready.* 0$/m.test(page);
     return gateways.every(isHeard);
   };
-  await polled(heard, (isHeard) => isHeard, "the feed to be heard");
+  await polled(heard, (isHeard) => isHeard, "the feed's ticks");
   const [feed, gateway, workers] = await Promise.all(processes.map(pageOf));
   return { feed, gateway, workers };
 }
@@ -48,7 +48,7 @@ function namesOf(page: string): Set<string> {
   return new Set(Array.from(page.matchAll(/^# TYPE (\S+) /gm), ([, name]) => name));
 }
 
-test("the pages keep Prometheus' conventions, and have what the manual says: names and labels", async (t) => {
+test("the pages follow Prometheus' conventions, with the names and labels of docs/operations.md", async (t) => {
   requireProgram(LINTER, "apt-get install prometheus");
   const pages = await openPages(t);
   const all = new Set<string>();
@@ -73,7 +73,7 @@ test("the pages keep Prometheus' conventions, and have what the manual says: nam
   );
 });
 
-test("what workers show is there of each, and every name that can be known begins at 0", async (t) => {
+test("each worker has its samples, and known label values begin at 0", async (t) => {
   const { workers, gateway } = await openPages(t);
   const [page, single] = [new Scrape(workers), new Scrape(gateway)];
   for (const worker of ["1", "2"]) {
@@ -91,7 +91,7 @@ test("what workers show is there of each, and every name that can be known begin
     assert.equal(single.value("tickgate_closes_total", { reason }), 0);
 });
 
-test("ends of connections are counted by whose doing they are", async (t) => {
+test("closed connections are counted by their cause", async (t) => {
   const gateway = await GatewayProcess.open();
   t.after(() => gateway.close());
   gateway.tick("A", { bid: 1 });
@@ -108,7 +108,7 @@ test("ends of connections are counted by whose doing they are", async (t) => {
   for (const reason of ["restarting", "tooSlow"]) assert.equal(await closes(reason), 0);
 });
 
-test("--no-metrics serves none, and prices all the same", async (t) => {
+test("--no-metrics serves no metrics, and still prices", async (t) => {
   const gateway = await GatewayProcess.open("--no-metrics");
   t.after(() => gateway.close());
   assert.equal(await pageOf(gateway), "# Metrics are off (--no-metrics).\n");

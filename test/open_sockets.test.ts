@@ -1,4 +1,4 @@
-/** A gateway whose limit on open files is low, and a stranger who opens connections and says nothing. */
+/** A gateway with a low limit on open files, and a client that opens connections and sends nothing. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -10,9 +10,9 @@ const FILES = 300;
 /** A request that does not end. */
 const HALF = "GET / HTTP/1.1\r\nHost: ";
 const IDLE = 400;
-/** What a client may wait for its pong while others attack, ms. */
+/** The longest wait of a client for its pong while others attack, ms. */
 const MOST_WAIT = 250;
-/** uWebSockets.js closes a socket without a request after 10 s, and looks every 4 s; ms. */
+/** uWebSockets.js closes a socket without a request after 10 s, and checks every 4 s; ms. */
 const IDLE_TIME = 15_000;
 
 function cpuSeconds(pid: number): number {
@@ -20,7 +20,7 @@ function cpuSeconds(pid: number): number {
   return (Number(stat[11]) + Number(stat[12])) / 100;
 }
 
-/** @param text what it sends, and no more */
+/** @param text the only text that it sends */
 function idle(port: number, text: string): Promise<Socket> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1", () => {
@@ -31,7 +31,7 @@ function idle(port: number, text: string): Promise<Socket> {
   });
 }
 
-test("idle sockets beyond the limit on open files disturb nobody, and new clients come in when they are gone", async (t) => {
+test("idle sockets over the limit on open files do not affect others, and new clients connect when they are closed", async (t) => {
   const gateway = await GatewayProcess.openWithFiles(FILES);
   t.after(() => gateway.close());
   assert.match(gateway.stderr, /the limit on open files leaves room for fewer connections/);
@@ -53,7 +53,7 @@ test("idle sockets beyond the limit on open files disturb nobody, and new client
     longest = Math.max(longest, performance.now() - asked);
     assert.equal((await gateway.admin("/healthz")).status, 200);
     assert.ok((await gateway.metric("tickgate_sockets")) <= limit);
-    // What is measured is what idle sockets cost, and not what these requests do.
+    // This measures the cost of idle sockets, not of these requests.
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   const busy = (cpuSeconds(gateway.pid) - cpu) / ((performance.now() - started) / 1_000);

@@ -31,7 +31,7 @@ for (const subprotocol of SUBPROTOCOLS) {
     client.close();
   });
 
-  test(`${subprotocol}: subscribe, grant, snapshot with null for what is not known, updates`, async () => {
+  test(`${subprotocol}: subscribe, grant, snapshot with null for unknown values, updates`, async () => {
     const client = await open();
     const granted = await client.ask({ op: "subscribe", symbols: ["V:A"] }, "subscribed");
     assert.equal(granted.interval, 100);
@@ -53,11 +53,11 @@ for (const subprotocol of SUBPROTOCOLS) {
     client.close();
   });
 
-  test(`${subprotocol}: fields come in the order asked for, at the interval asked for`, async () => {
+  test(`${subprotocol}: fields come in the requested order, at the requested interval`, async () => {
     const client = await open();
     const command = { op: "subscribe", symbols: ["V:A", "V:B"], interval: 12.5, fields: ["last", "bid"] };
     const granted = await client.ask(command, "subscribed");
-    assert.equal(granted.interval, 13, "granted in whole ms, never less than asked");
+    assert.equal(granted.interval, 13, "granted in whole ms, never less than requested");
     assert.deepEqual(granted.fields, ["last", "bid"]);
     const handle = new Map(granted.symbols).get("V:A");
     const { values } = await client.tick((tick) => tick.handle === handle, "the snapshot");
@@ -66,7 +66,7 @@ for (const subprotocol of SUBPROTOCOLS) {
     client.close();
   });
 
-  test(`${subprotocol}: ids come back as they were, or not at all`, async () => {
+  test(`${subprotocol}: an answer has the id of its command, or none`, async () => {
     const client = await open();
     for (const id of ["", "a", "ü", 0, -7, 1.5, 2 ** 53 - 1]) {
       client.say({ op: "ping", id });
@@ -80,7 +80,7 @@ for (const subprotocol of SUBPROTOCOLS) {
     client.close();
   });
 
-  test(`${subprotocol}: one bad symbol never spoils the rest`, async () => {
+  test(`${subprotocol}: one bad symbol does not affect the others`, async () => {
     const client = await open();
     const { symbols, rejected } = await client.ask(
       { op: "subscribe", symbols: ["V:A", "lower", "", "V:*X", "X".repeat(65)] },
@@ -103,7 +103,7 @@ for (const subprotocol of SUBPROTOCOLS) {
     client.close();
   });
 
-  test(`${subprotocol}: each command that fails has its code, and the connection goes on`, async () => {
+  test(`${subprotocol}: each failed command has its code, and the connection continues`, async () => {
     const client = await open();
     const failures: [object, string][] = [
       [{ op: "subscribe" }, "bad_message"],
@@ -134,7 +134,7 @@ for (const subprotocol of SUBPROTOCOLS) {
     client.close();
   });
 
-  test(`${subprotocol}: no tick of what is unsubscribed follows, and the rest goes on`, async () => {
+  test(`${subprotocol}: no tick of unsubscribed symbols follows, and the others continue`, async () => {
     const client = await open();
     const handles = await client.subscribe(["V:A", "V:B"], { interval: 0 });
     const { symbols } = await client.ask({ op: "unsubscribe", symbols: ["V:A", "V:UNKNOWN"] }, "unsubscribed");
@@ -150,7 +150,7 @@ for (const subprotocol of SUBPROTOCOLS) {
     client.close();
   });
 
-  test(`${subprotocol}: a pattern stands for every symbol, present and future`, async () => {
+  test(`${subprotocol}: a pattern matches every symbol, present and future`, async () => {
     const client = await open();
     const prefix = subprotocol === "tickgate.v1.json" ? "PJ:" : "PM:";
     gateway.tick(`${prefix}A`, { bid: 1 });
@@ -186,7 +186,7 @@ for (const subprotocol of SUBPROTOCOLS) {
     client.close();
   });
 
-  test(`${subprotocol}: a heartbeat comes when there is nothing else to say`, async () => {
+  test(`${subprotocol}: a heartbeat comes when there is no other message`, async () => {
     const client = await open();
     const { time } = await client.heard("heartbeat");
     assert.ok(Math.abs(time / 1_000 - Date.now()) < 5_000);
@@ -197,7 +197,7 @@ for (const subprotocol of SUBPROTOCOLS) {
 test("seq counts conflated ticks, at most one tick comes per interval, and the last one published is the last one sent", async () => {
   const client = await WireClient.open(gateway.url);
   const handle = (await client.subscribe(["V:RUN"], { interval: 200, fields: ["bid"] })).get("V:RUN")!;
-  // Ten bursts, each when the one before has been seen: what a burst is conflated to is up to the gateway.
+  // Ten bursts, each when the previous one has arrived: how a burst is conflated is up to the gateway.
   let bid = 0;
   for (let burst = 0; burst < 10; burst++) {
     gateway.ticks(Array.from({ length: 20 }, () => ({ symbol: "V:RUN", bid: ++bid })));
@@ -209,7 +209,7 @@ test("seq counts conflated ticks, at most one tick comes per interval, and the l
     if (index === 0) continue;
     assert.ok(tick.seq > ticks[index - 1].seq);
     const gap = (tick.sentAt - ticks[index - 1].sentAt) / 1_000;
-    assert.ok(gap >= 190, `${gap} ms after the one before`);
+    assert.ok(gap >= 190, `${gap} ms after the previous one`);
   }
   assert.equal(ticks.at(-1)?.seq, 200);
   client.close();

@@ -8,13 +8,13 @@ import { GatewayProcess } from "./support/gateway_process.ts";
 import { WireClient } from "./support/wire_client.ts";
 
 test("a client subscribes, gets a snapshot, and then the newest tick with the number of those left out", async (t) => {
-  // `tickgate all` as a process of its own, with one feed: lines of JSON, which this test writes to its standard input.
+  // `tickgate all` as a process, with one feed: lines of JSON, which this test writes to its standard input.
   const gateway = await GatewayProcess.open();
   t.after(() => gateway.close());
   gateway.tick("FX:EURUSD", { bid: 1.0841, ask: 1.0843 });
   await gateway.known("FX:EURUSD");
 
-  // A WebSocket that sends and receives the protocol's JSON. It is open when the gateway has said `hello`.
+  // A WebSocket that sends and receives the protocol's JSON. It is open when the gateway has sent `hello`.
   const client = await WireClient.open(gateway.url, "tickgate.v1.json");
   t.after(() => client.close());
 
@@ -35,7 +35,7 @@ test("a client subscribes, gets a snapshot, and then the newest tick with the nu
   const newest = await client.tick((tick) => tick.seq === 21, "the last of the twenty ticks");
   assert.deepEqual(newest.values, [1.0869, 1.0843], "a tick has all fields, so ask is here although only bid changed");
 
-  // `seq` says how many ticks were left out: all between two ticks that the client got.
+  // `seq` shows how many ticks were left out: all between two ticks that the client got.
   const [first, ...others] = client.ticks;
   const leftOut = newest.seq - first.seq - others.length;
   assert.ok(leftOut >= 18, `${leftOut} of 20 ticks were left out`);

@@ -1,4 +1,4 @@
-/** The files around the code: that tools can read them, and that they agree with each other. */
+/** The files around the code: tools can read them, and they agree with each other. */
 import assert from "node:assert/strict";
 import { accessSync, constants, existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -8,7 +8,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { parseDocument } from "yaml";
 import { ROOT, read, readYaml } from "./support/compose.ts";
 
-/** What is not the project's own: what .gitignore names, and Git's own folder. */
+/** Folders that are not checked: those in .gitignore, and Git's own. */
 const FOREIGN = new Set([".git", ...Array.from(read(".gitignore").matchAll(/^\/?(\S+)\/$/gm), ([, path]) => path)]);
 
 /** The project's files with one of these endings, as paths from its root. */
@@ -30,7 +30,7 @@ test("every YAML file is valid, without a warning", () => {
   }
 });
 
-test("every JSON file is valid, and fits its schema where it names one that a package brings", () => {
+test("every JSON file is valid, and matches its schema if a package provides that", () => {
   const paths = files([".json"]);
   let checked = 0;
   for (const path of paths) {
@@ -38,7 +38,7 @@ test("every JSON file is valid, and fits its schema where it names one that a pa
     const schemaPath = join(dirname(path), content.$schema ?? "");
     if (!schemaPath.startsWith("node_modules/")) continue;
     const schema = JSON.parse(read(schemaPath)) as { $schema: string };
-    // Formats are for editors; what a schema says of them besides is checked.
+    // Formats are for editors; the rest of a schema is checked.
     const options = { strict: false, validateFormats: false };
     const ajv = schema.$schema.includes("2020-12") ? new Ajv2020(options) : new Ajv(options);
     assert.ok(ajv.validate(schema, content), `${path}: ${ajv.errorsText()}`);
@@ -60,7 +60,7 @@ interface Job {
   readonly steps: readonly { readonly uses?: string; readonly run?: string; readonly with?: Record<string, unknown> }[];
 }
 
-test("the workflow runs .ci/run on Debian 12, may only read, and takes actions of a major version", () => {
+test("the workflow runs .ci/run on Debian 12, may only read, and uses actions of a major version", () => {
   const { on, permissions, jobs } = readYaml<Workflow>(".github/workflows/ci.yml");
   assert.deepEqual(Object.keys(on), ["push", "pull_request", "workflow_dispatch"]);
   assert.deepEqual(permissions, { contents: "read" });
@@ -81,7 +81,7 @@ test("the workflow runs .ci/run on Debian 12, may only read, and takes actions o
   );
   const checkout = job.steps.find(({ uses }) => uses?.startsWith("actions/checkout@"));
   assert.equal(checkout?.with?.["persist-credentials"], false);
-  // A key of files that are not there would never change.
+  // A cache key of missing files would never change.
   const cache = job.steps.find(({ uses }) => uses?.startsWith("actions/cache@"));
   const [, hashed = ""] = /hashFiles\(([^)]*)\)/.exec(String(cache?.with?.key)) ?? [];
   const keys = Array.from(hashed.matchAll(/'([^']+)'/g), ([, path]) => path);
@@ -111,7 +111,7 @@ const FIELDS: Readonly<Record<string, readonly (keyof Field["attributes"])[]>> =
 };
 
 for (const name of ["bug_report", "feature_request"])
-  test(`the form ${name} is one that GitHub shows`, () => {
+  test(`the form ${name} is valid for GitHub`, () => {
     const form = readYaml<Form>(`.github/ISSUE_TEMPLATE/${name}.yml`);
     assert.ok(form.name && form.description);
     const asked = form.body.filter(({ type }) => type !== "markdown");
@@ -124,7 +124,7 @@ for (const name of ["bug_report", "feature_request"])
         assert.ok(attributes[key] !== undefined, `${id ?? type} has ${key}`);
   });
 
-test("the changelog keeps its form: Unreleased first, then a section for each version", () => {
+test("the changelog has its structure: Unreleased first, then a section for each version", () => {
   const lines = read("CHANGELOG.md").split("\n");
   assert.equal(lines[0], "# Changelog");
   const [first, ...versions] = lines.filter((line) => line.startsWith("## "));
@@ -134,7 +134,7 @@ test("the changelog keeps its form: Unreleased first, then a section for each ve
     assert.match(kind, /^### (Added|Changed|Deprecated|Removed|Fixed|Security)$/);
 });
 
-/** What GitHub makes of a heading for links to it. */
+/** The anchor that GitHub makes of a heading. */
 function anchor(heading: string): string {
   return heading
     .toLowerCase()
@@ -143,7 +143,7 @@ function anchor(heading: string): string {
     .replaceAll(" ", "-");
 }
 
-test("every link from a page to a file or a heading leads there", () => {
+test("every link from a page to a file or a heading has its target", () => {
   const anchors = (path: string) => new Set(Array.from(read(path).matchAll(/^#+ (.*)$/gm), ([, text]) => anchor(text)));
   for (const page of files([".md"]))
     for (const [, link] of read(page).matchAll(/\]\(([^)\s]+)\)/g)) {
@@ -168,7 +168,7 @@ test("the Node that runs it is the same everywhere: engines, .nvmrc, the launche
   assert.ok(launcher.includes(`major === ${major} && minor >= ${minor}`));
   assert.ok(launcher.includes(`tickgate needs Node ${major}.${minor} or a later ${major}`));
   for (const name of ["node", "@types/node"]) assert.match(devDependencies[name], new RegExp(`^\\^${major}\\.`), name);
-  // What npm ci runs on, before it has brought the other one.
+  // The Node that npm ci runs on, before it has installed the other one.
   const { name, version } = devEngines.runtime;
   assert.equal(name, "node");
   assert.match(version, /^>=\d+$/);

@@ -31,7 +31,7 @@ async function statusOf(gateway: ServerProcess, token: string): Promise<number> 
   return client.refused?.status ?? 101;
 }
 
-/** Whether a gateway takes a token. */
+/** Whether a gateway accepts a token. */
 async function takes(gateway: ServerProcess, token: string): Promise<boolean> {
   return (await statusOf(gateway, token)) === 101;
 }
@@ -86,12 +86,12 @@ test("a subject, a token, and all tokens before a time: connections end, the tok
     for (const [name, isTaken] of Object.entries(expected))
       assert.equal(await takes(gateway, tokens[name as keyof typeof tokens]), isTaken, name);
 
-  // A gateway that starts later knows them; and one whose Redis has lost all still does.
+  // A gateway that starts later has them; so has one whose Redis has lost its data.
   const late = await open(t, redis);
   await polled(
     () => takes(late, token.ann),
     (isTaken) => !isTaken,
-    "what was revoked before",
+    "the earlier revocations",
   );
   const eve = await sign({ sub: "eve" });
   const client = redis.client();
@@ -214,7 +214,7 @@ test("the time of a revocation is that of Redis, whatever the clock of the machi
   );
 });
 
-test("what cannot be revoked is an error of one line", async (t) => {
+test("a wrong revocation is an error of one line", async (t) => {
   const redis = await RedisServer.start([]);
   t.after(() => redis.stop());
   const wrong: [args: string[], message: RegExp][] = [

@@ -1,6 +1,5 @@
 /**
- * What a node tells of itself at /status, and `tickgate top`, as whoever is on call looks at them while something is
- * wrong.
+ * The report of a node at /status, and `tickgate top`, while something is wrong.
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -23,7 +22,7 @@ async function statusOf(server: ServerProcess): Promise<NodeReport> {
   return report;
 }
 
-/** Waits until a node tells what is expected of it. */
+/** Waits until a node's report is as expected. */
 function told(server: ServerProcess, is: (report: NodeReport) => boolean, what: string): Promise<NodeReport> {
   return polled(() => statusOf(server), is, what);
 }
@@ -49,7 +48,7 @@ function pump(t: TestContext, gateway: GatewayProcess): void {
   t.after(() => clearInterval(timer));
 }
 
-/** A client as the balancer brings it: it says who it is for. */
+/** A client through the balancer, with the header of its address. */
 async function visit(t: TestContext, url: string, address: string, agent: string): Promise<WireClient> {
   const headers = { "X-Forwarded-For": address, "User-Agent": agent };
   const client = await WireClient.open(url, "tickgate.v1.json", { headers });
@@ -100,7 +99,7 @@ test("a slow client among healthy ones is named: address, user agent, how far be
   assert.match(rows[2], /198\.51\.100\.7 +acme <terminal>\/3\.1 +client: /);
 });
 
-test("a feed that has stopped, and Redis that is away, can be read from the nodes", { timeout: 60_000 }, async (t) => {
+test("the nodes report a feed that has stopped, and a Redis that does not answer", { timeout: 60_000 }, async (t) => {
   const redis = await RedisServer.start();
   t.after(() => redis.stop());
   const own = ["--redis-url", redis.url, "--admin-port", "0"];
@@ -143,7 +142,7 @@ test("a feed that has stopped, and Redis that is away, can be read from the node
   assert.ok(texts(waiting).some((text) => text.includes("Redis")));
 });
 
-test("on a terminal top gives the screen back, and obeys its keys", async (t) => {
+test("on a terminal top restores the screen, and reacts to its keys", async (t) => {
   const gateway = await GatewayProcess.open("--node", "gateway1");
   t.after(() => gateway.close());
   const client = await WireClient.open(gateway.url);

@@ -1,11 +1,11 @@
-/** The page at /status in a real Chromium, as whoever is on call has it open while something happens. */
+/** The page at /status in a real Chromium, open while something happens. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { launchBrowser, PATIENCE } from "./support/browser.ts";
 import { GatewayProcess } from "./support/gateway_process.ts";
 import { WireClient } from "./support/wire_client.ts";
 
-test("the page keeps itself current, stays where it was scrolled to, and says when the node is gone", {
+test("the page updates itself, keeps its scroll position, and shows when the node does not answer", {
   timeout: 120_000,
 }, async (t) => {
   const gateway = await GatewayProcess.open("--node", "gateway1");
@@ -32,7 +32,7 @@ test("the page keeps itself current, stays where it was scrolled to, and says wh
   t.after(() => client.close());
   await client.subscribe(["V:*"]);
   await page.locator("[data-part=clients] td", { hasText: "<img src=x onerror=alert(1)>" }).waitFor();
-  assert.equal(await page.locator("img").count(), 0, "a stranger's text is text");
+  assert.equal(await page.locator("img").count(), 0, "text of a client is text");
   assert.equal(await page.evaluate("scrollY"), 300);
   const width = await page.evaluate("document.documentElement.scrollWidth");
   assert.ok(Number(width) <= 390, `${width} pixels: nothing has to be scrolled sideways`);

@@ -1,4 +1,4 @@
-/** What servers say, shown by `tickgate watch`, `trace` and `top`: nothing of it may be obeyed by a terminal. */
+/** Text of servers in `tickgate watch`, `trace` and `top`: it must not contain escapes that a terminal executes. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
@@ -11,8 +11,8 @@ import { nodeReport } from "./support/reports.ts";
 
 /** Clears the screen, sets title and clipboard, forges a line, turns the direction around, is not seen. */
 const EVIL = "\x1b[2J\x1b]0;x\x07\x1b]52;c;eA==\x07\r\nA live\x9b31m\u202eevil\u200b\x7f";
-/** The escapes of a screen of ours: places, colours, modes; it is cleared once, when the last mode is set. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for
+/** The escapes of our own screen: positions, colours, modes; it is cleared once, when the last mode is set. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the test looks for them
 const OWN_ESCAPES = /\x1b\[(\d+;1H|K|[\d;]*m|\?7l\x1b\[2J|\?\d+[hl])/g;
 
 function assertHarmless(text: string): void {
@@ -26,7 +26,7 @@ async function serve(t: TestContext, answer: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** All that a gateway can put into words. */
+/** All texts that a gateway can send. */
 function sayAll(connection: FakeConnection): void {
   const rejected = [{ symbol: EVIL, code: EVIL, message: EVIL }];
   const symbols = [
@@ -41,7 +41,7 @@ function sayAll(connection: FakeConnection): void {
 }
 
 for (const more of [[], ["--json"]])
-  test(`watch ${more} writes nothing that a terminal obeys, whatever a gateway says`, async (t) => {
+  test(`watch ${more} writes nothing that a terminal executes, whatever a gateway sends`, async (t) => {
     const gateway = await FakeGateway.open(t, 10_000, EVIL);
     const watch = new CommandProcess(t, ["watch", "A*", "--url", gateway.url, ...more]);
     const connection = await gateway.next();
@@ -62,11 +62,11 @@ for (const more of [[], ["--json"]])
     const lines = watch.stdout.trimEnd().split("\n");
     assert.ok(
       lines.some((line) => JSON.parse(line).reason === EVIL),
-      "a program is told what was said",
+      "a program gets the text as it was sent",
     );
   });
 
-test("watch on a terminal shows nothing that it obeys but its own screen", async (t) => {
+test("watch on a terminal writes only the escapes of its own screen", async (t) => {
   const gateway = await FakeGateway.open(t, 10_000, EVIL);
   const watch = new CommandProcess(t, ["watch", "A*", "--url", gateway.url], true);
   const connection = await gateway.next();
@@ -80,7 +80,7 @@ test("watch on a terminal shows nothing that it obeys but its own screen", async
   assertHarmless(watch.stdout.replace(OWN_ESCAPES, ""));
 });
 
-test("trace writes nothing that a terminal obeys, whatever a gateway or a node says", async (t) => {
+test("trace writes nothing that a terminal executes, whatever a gateway or a node sends", async (t) => {
   const gateway = await FakeGateway.open(t, 10_000, EVIL);
   const admin = await serve(t, (_request, response) => response.writeHead(409).end(EVIL));
   const refused = new CommandProcess(t, ["trace", "A", "--url", gateway.url, "--admin", admin]);
@@ -106,7 +106,7 @@ test("trace writes nothing that a terminal obeys, whatever a gateway or a node s
   }
 });
 
-test("top writes nothing that a terminal obeys, whatever a node says", async (t) => {
+test("top writes nothing that a terminal executes, whatever a node sends", async (t) => {
   const told = await serve(t, (_request, response) =>
     response.end(JSON.stringify(nodeReport({ node: EVIL, unready: EVIL }))),
   );

@@ -1,4 +1,4 @@
-/** TLS on the clients' port: what is spoken, what is refused, and a certificate that is renewed. */
+/** TLS on the clients' port: accepted and refused versions, and a renewed certificate. */
 import assert from "node:assert/strict";
 import { copyFileSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
@@ -42,7 +42,7 @@ function head(port: number, path: string, method = "GET"): Promise<{ status: num
   });
 }
 
-/** How long a socket stays open that sends this and no more, ms; and whether anything came. */
+/** How long a socket that sends only this stays open, ms; and whether it received anything. */
 function closedAfter(port: number, bytes: Buffer | string): Promise<{ millis: number; answered: string }> {
   return new Promise((resolve) => {
     const begun = performance.now();
@@ -73,7 +73,7 @@ test("TLS 1.2 and 1.3 with forward secrecy and authenticated ciphers, and nothin
         await handshake(port, { minVersion: version, maxVersion: version, ciphers: "ALL:@SECLEVEL=0" }),
         "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION",
       );
-    // Everything else that OpenSSL has: no forward secrecy, CBC, DHE, no authentication, no encryption.
+    // All others of OpenSSL: no forward secrecy, CBC, DHE, no authentication, no encryption.
     const weak = `ALL:eNULL:@SECLEVEL=0:!${["AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"]
       .map((cipher) => `ECDHE-${key}-${cipher}`)
       .join(":!")}`;
@@ -104,7 +104,7 @@ test("wss and https on one port; every response tells browsers to stay with TLS"
   }
 });
 
-test("a plain request or garbage is refused at once, and a handshake that stalls is closed; others do not notice", async (t) => {
+test("a plain request or garbage is refused at once, and a stalled handshake is closed; others are not affected", async (t) => {
   const gateway = await open(files, "--max-connections", "1000", "--max-connections-per-address", "1000");
   t.after(() => gateway.close());
   const { port } = gateway;
@@ -121,7 +121,7 @@ test("a plain request or garbage is refused at once, and a handshake that stalls
   });
   let stillOpen = 0;
   const begun = performance.now();
-  // The head of a ClientHello of 512 bytes, of which no more follows.
+  // The head of a ClientHello of 512 bytes, without the rest.
   const start = Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03]);
   for (let index = 0; index < 500; index++) {
     const socket = connect(port, "127.0.0.1", () => socket.write(start));
@@ -135,7 +135,7 @@ test("a plain request or garbage is refused at once, and a handshake that stalls
     (count) => count > 50,
     "sockets to be counted",
   );
-  // One address may open half of the sockets that are no WebSockets: 64 of 128.
+  // One address may open half of the sockets that are not WebSockets: 64 of 128.
   await polled(
     () => gateway.metric("tickgate_sockets_shed_total"),
     (count) => count >= 430,
@@ -170,7 +170,7 @@ test("a renewed certificate is used without closing connections, and both get br
   gateway.tick("A", { last: 0 });
   await join();
   for (let round = 1; round <= 3; round++) {
-    // By rename, and in place; the certificate first, so that the two do not fit for a while.
+    // By rename, and in place; the certificate first, so that the two do not match for a while.
     const next = folder.create(`round${round}`);
     if (round % 2 === 1) folder.replace(used, next);
     else {

@@ -1,4 +1,4 @@
-/** Tokens and policy at a gateway process, as an outside client meets them: in both subprotocols, and over HTTP. */
+/** Tokens and policy at a gateway process, for an outside client: in both subprotocols, and over HTTP. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -118,7 +118,7 @@ for (const subprotocol of SUBPROTOCOLS) {
     await client.ask({ op: "auth", token: await sign({}, 7_200) }, "authenticated");
     gateway.tick("HIDDEN:A", { bid: 2 });
     await client.tick(({ handle, values }) => handle === handles.get("HIDDEN:A") && values[0] === 2, "the tick");
-    // A token and what follows it in one go: the second command waits for the first.
+    // A token and commands in one write: the second command waits for the first.
     const quick = await WireClient.open(gateway.url, subprotocol);
     t.after(() => quick.close());
     quick.say({ op: "auth", id: 1, token: await sign() });
@@ -126,7 +126,7 @@ for (const subprotocol of SUBPROTOCOLS) {
     assert.equal((await quick.heard("subscribed", ({ id }) => id === 2)).symbols.length, 1);
   });
 
-  test(`${subprotocol}: a token expires: a warning, then what the anonymous may see`, async (t) => {
+  test(`${subprotocol}: a token expires: a warning, then only what anonymous clients may see`, async (t) => {
     const policy = policyFile(t);
     const gateway = await openGateway(t, "--auth", "optional", "--jwt-secret", SECRET, "--policy", policy.path);
     const client = await WireClient.open(gateway.url, subprotocol, bearer(await sign({ roles: "desk" }, 4)));
@@ -168,7 +168,7 @@ test("a client that answers the warning with the same token is not warned again"
   assert.equal(client.controls.filter(({ op }) => op === "expiring").length, 1);
 });
 
-test("who presents no token where one is required is closed after 10 s", async (t) => {
+test("a client without a required token is closed after 10 s", async (t) => {
   const gateway = await openGateway(t, "--auth", "required", "--jwt-secret", SECRET);
   const client = await WireClient.open(gateway.url);
   const opened = performance.now();
@@ -177,7 +177,7 @@ test("who presents no token where one is required is closed after 10 s", async (
   assert.ok(time > 9_000 && time < 12_000, `${time} ms`);
 });
 
-test("a changed policy takes effect on what is held, on patterns, intervals and limits; a bad one does not", async (t) => {
+test("a changed policy applies to subscriptions, patterns, intervals and limits; an invalid one does not", async (t) => {
   const policy = policyFile(t);
   const gateway = await openGateway(t, "--auth", "required", "--jwt-secret", SECRET, "--policy", policy.path);
   const client = await WireClient.open(gateway.url, "tickgate.v1.json", bearer(await sign({ roles: ["desk"] })));
@@ -226,7 +226,7 @@ test("connections of a subject are limited", async (t) => {
   assert.equal((await late.untilClosed()).code, 4429);
 });
 
-test("over HTTP the same rules hold, and what is not allowed looks unknown", async (t) => {
+test("over HTTP the same rules apply, and symbols that are not allowed look unknown", async (t) => {
   const policy = policyFile(t);
   const gateway = await openGateway(t, "--auth", "optional", "--jwt-secret", SECRET, "--policy", policy.path);
   const ask = async (path: string, token?: string) => {
@@ -255,7 +255,7 @@ test("over HTTP the same rules hold, and what is not allowed looks unknown", asy
   assert.equal(inQuery.status, 200);
 });
 
-test("keys are rotated, and their address goes away: valid tokens stay valid, others do not become so", async (t) => {
+test("keys are rotated, and their address fails: valid tokens stay valid, others do not become so", async (t) => {
   const issuer = await Issuer.open();
   t.after(() => issuer.close());
   const gateway = await openGateway(t, "--auth", "required", "--jwt-issuer", issuer.address);
@@ -284,7 +284,7 @@ test("keys are rotated, and their address goes away: valid tokens stay valid, ot
   assert.equal(client.closed, undefined);
 });
 
-test("watch takes a token from the environment's setting or a file, and shows that prices are late", async (t) => {
+test("watch reads a token from the environment or a file, and shows that prices are delayed", async (t) => {
   const policy = policyFile(t);
   policy.write({ roles: { late: { grants: [{ symbols: ["PUB:*"], delay: 300 }] } } });
   const gateway = await openGateway(t, "--auth", "required", "--jwt-secret", SECRET, "--policy", policy.path);

@@ -1,4 +1,4 @@
-/** `tickgate trace` as it is run: the time of single ticks, through real processes, from the source to a client. */
+/** `tickgate trace`: the time of single ticks through real processes, from the source to a client. */
 import assert from "node:assert/strict";
 import { after, before, type TestContext, test } from "node:test";
 import type { Traced, TracedTick } from "../src/command/trace/join.ts";
@@ -38,7 +38,7 @@ function adminOf(server: ServerProcess): string {
   return `http://127.0.0.1:${server.adminPort}`;
 }
 
-/** What a trace tells. */
+/** One line of a trace. */
 async function traced(gateway: ServerProcess, symbol: string, ...more: string[]): Promise<Traced[]> {
   const where = ["--url", gateway.url, "--admin", adminOf(gateway)];
   const { code, stdout, stderr } = await runTickgate("trace", symbol, "--json", ...where, ...more);
@@ -49,12 +49,12 @@ async function traced(gateway: ServerProcess, symbol: string, ...more: string[])
     .map((line): Traced => JSON.parse(line));
 }
 
-/** The ticks among what a trace tells. */
+/** The ticks of a trace. */
 async function ticksOf(...args: Parameters<typeof traced>): Promise<TracedTick[]> {
   return (await traced(...args)).filter((each) => each.kind === "tick");
 }
 
-/** No stage is negative, and all of them are what there is between the event and the arrival. */
+/** No stage is negative, and together they are the time from the event to the arrival. */
 function assertWhole(ticks: readonly TracedTick[]): void {
   for (const { stages, total } of ticks) {
     const times = Object.values(stages);
@@ -63,7 +63,7 @@ function assertWhole(ticks: readonly TracedTick[]): void {
       JSON.stringify(stages),
     );
     const sum = times.reduce((whole, time) => whole + time);
-    // Times in the table are kept in single precision.
+    // The table stores times in single precision.
     assert.ok(Math.abs(sum - total) <= 20, `${sum} of ${total} µs: ${JSON.stringify(stages)}`);
   }
 }
@@ -77,7 +77,7 @@ test("within one process: every stage of ten ticks, which add up", async (t) => 
   assert.deepEqual(Object.keys(ticks[0].stages), ["source", "feed", "bus", "interval", "server", "client", "network"]);
 });
 
-test("through Redis, at an interval: what it left out is named, and that it was the interval", async (t) => {
+test("through Redis, at an interval: replaced ticks are reported, with the interval as the cause", async (t) => {
   const gateway = await openGateway(t, "gateway1");
   const told = await traced(gateway, "SIM:S0001", "--interval", "300", "--count", "5");
   const ticks = told.filter((each) => each.kind === "tick");
@@ -100,7 +100,7 @@ test("several workers are one node: the one that has the session is asked", { ti
   for (let count = 0; count < 4; count++) assertWhole(await ticksOf(gateway, "SIM:S0000", "--count", "2"));
 });
 
-test("what cannot be traced is said in one line", async (t) => {
+test("a trace that is not possible is an error of one line", async (t) => {
   const gateway = await openGateway(t, "gateway1");
   const other = await openGateway(t, "gateway2");
   const trace = (...args: string[]) => runTickgate("trace", ...args);
@@ -130,7 +130,7 @@ test("what cannot be traced is said in one line", async (t) => {
   assert.equal(await post("?symbol=A&session=nobody-1"), 409);
 });
 
-test("a symbol without ticks is said to be waited for, in JSON mode too", { timeout: 60_000 }, async (t) => {
+test("a symbol without ticks is reported as waiting, in JSON mode too", { timeout: 60_000 }, async (t) => {
   const gateway = await openGateway(t, "gateway1");
   for (const more of [[], ["--json"]]) {
     const command = ["trace", "NOPE", "--url", gateway.url, "--admin", adminOf(gateway), ...more];

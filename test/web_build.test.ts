@@ -1,4 +1,4 @@
-/** What `npm run build` makes of the watchlist. */
+/** The output of `npm run build` for the watchlist. */
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,7 +23,7 @@ function contents(path: string): Map<string, string> {
   return new Map(names.toSorted().map((name) => [name.slice(path.length), readFileSync(name, "base64")]));
 }
 
-test("the same sources make the same files, to the byte, and what was there before is gone", async (t) => {
+test("the same sources give identical files, and old files are deleted", async (t) => {
   const [first, second] = [join(folder(t), "web"), join(folder(t), "web")];
   await buildWeb(SOURCE, first);
   await buildWeb(SOURCE, second);
@@ -53,7 +53,7 @@ test("the page loads little at first, and the chart later; all of it is served",
       );
 });
 
-test("nothing in it needs what the page's policy forbids, or is kept from those who want to read the licences", async (t) => {
+test("it needs nothing that the page's policy forbids, and has the licences", async (t) => {
   const target = join(folder(t), "web");
   await buildWeb(SOURCE, target);
   const index = readFileSync(join(target, "index.html"), "utf8");

@@ -1,4 +1,4 @@
-/** What a user of the watchlist sees of a gateway that goes, hangs and comes back; and what a hidden tab costs it. */
+/** What the watchlist shows while a gateway ends, hangs and returns; and what a hidden tab costs a gateway. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,12 +9,12 @@ import { numberOf, WatchlistPage } from "./support/web_page.ts";
 import { TabBrowser } from "./support/web_tab.ts";
 
 const options = { timeout: 180_000 };
-/** Within this the page must say that it is cut off, ms. */
+/** The longest time until the page shows that the connection is lost, ms. */
 const NOTICE = 3_000;
-/** How long hidden tabs are watched, s: longer than the client's interval for them. */
+/** How long hidden tabs are measured, s: longer than the client's interval for them. */
 const HIDDEN = 36;
 
-/** A gateway that can be killed and started again where it was. */
+/** A gateway that can be killed and restarted on the same port. */
 class Place {
   readonly #args: readonly string[];
   server!: ServerProcess;
@@ -42,7 +42,7 @@ class Place {
 }
 
 test(
-  "a gateway that is killed: the page says so, shows prices as old ones, and is live again by itself",
+  "a gateway is killed: the page shows that, marks prices as old, and is live again by itself",
   options,
   async (t) => {
     const place = await Place.open(t, "sim:?symbols=40&rate=400");
@@ -64,16 +64,16 @@ test(
     assert.ok(rows.length > 10);
     for (const { symbol, state, last } of rows) {
       assert.equal(state, "stale", symbol);
-      assert.notEqual(last, "–", "the last price stands");
+      assert.notEqual(last, "–", "the last price stays");
     }
     await polled(
       async () => (await watchlist.rows()).map((row) => row.badge),
       (badges) => badges.every((badge) => /^stale [2-9] s$/.test(badge)),
-      "every row to say how old it is",
+      "the age in every row",
     );
     assert.equal(await watchlist.figure("updates"), "–");
 
-    // It is tried again by itself, less and less often; or now.
+    // It tries again, with growing delays; or now.
     await place.start();
     await page
       .getByRole("button", { name: "Try now" })
@@ -96,7 +96,7 @@ test(
   },
 );
 
-test("without a hand on it the page comes back too; a restart is told as one", options, async (t) => {
+test("the page reconnects without the button too; a restart is shown as one", options, async (t) => {
   const place = await Place.open(t, "sim:?symbols=10&rate=100");
   const watchlist = await WatchlistPage.open(t, place.server.port);
   await watchlist.untilLive("SIM:S0001");
@@ -107,32 +107,36 @@ test("without a hand on it the page comes back too; a restart is told as one", o
   watchlist.assertNoErrors();
 });
 
-test("a network that is back is tried at once, but not before a gateway wants it", options, async (t) => {
-  const place = await Place.open(t, "sim:?symbols=10&rate=100");
-  const watchlist = await WatchlistPage.open(t, place.server.port);
-  const { page } = watchlist;
-  await watchlist.untilLive("SIM:S0001");
-  await place.stop("SIGKILL");
-  const waiting = page.locator(".banner .retry").getByText(/in ([3-9]|\d\d) s/);
-  await waiting.waitFor();
-  await page.evaluate(() => dispatchEvent(new Event("online")));
-  await waiting.waitFor({ state: "detached" });
-  await place.start();
-  await page.getByRole("button", { name: "Try now" }).click();
-  await watchlist.untilLive("SIM:S0001");
-  await place.stop("SIGTERM");
-  await page.locator(".banner").getByText("The gateway is restarting.").waitFor();
-  await waiting.waitFor();
-  const shown = await page.evaluate(async () => {
-    dispatchEvent(new Event("online"));
-    for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
-    return document.querySelector(".retry")?.textContent;
-  });
-  assert.notEqual(shown, "Trying again now…");
-});
+test(
+  "when the network returns it tries at once, but not before the gateway's time to reconnect",
+  options,
+  async (t) => {
+    const place = await Place.open(t, "sim:?symbols=10&rate=100");
+    const watchlist = await WatchlistPage.open(t, place.server.port);
+    const { page } = watchlist;
+    await watchlist.untilLive("SIM:S0001");
+    await place.stop("SIGKILL");
+    const waiting = page.locator(".banner .retry").getByText(/in ([3-9]|\d\d) s/);
+    await waiting.waitFor();
+    await page.evaluate(() => dispatchEvent(new Event("online")));
+    await waiting.waitFor({ state: "detached" });
+    await place.start();
+    await page.getByRole("button", { name: "Try now" }).click();
+    await watchlist.untilLive("SIM:S0001");
+    await place.stop("SIGTERM");
+    await page.locator(".banner").getByText("The gateway is restarting.").waitFor();
+    await waiting.waitFor();
+    const shown = await page.evaluate(async () => {
+      dispatchEvent(new Event("online"));
+      for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
+      return document.querySelector(".retry")?.textContent;
+    });
+    assert.notEqual(shown, "Trying again now…");
+  },
+);
 
 test(
-  "a gateway that hangs with its connections open: the page says within seconds that it does not answer",
+  "a gateway hangs with its connections open: the page shows within seconds that it does not answer",
   options,
   async (t) => {
     const place = await Place.open(t, "sim:?symbols=10&rate=100");
@@ -156,7 +160,7 @@ test(
   },
 );
 
-test("a line that is too slow for what was asked: the strip says to what it is slowed, and why", options, async (t) => {
+test("a line too slow for its subscriptions: the status bar shows the slower interval, and why", options, async (t) => {
   const place = await Place.open(t, "sim:?symbols=20&rate=20000");
   const link = await SlowLink.open(place.server.port, 30_000);
   t.after(() => link.close());
@@ -167,14 +171,14 @@ test("a line that is too slow for what was asked: the strip says to what it is s
   const slowed = watchlist.page.getByText(/^Slowed to \d+ m?s: slow connection$/);
   await slowed.waitFor();
   assert.equal(await watchlist.page.locator(".banner").count(), 0, "nothing is lost");
-  // Asked for less, it is as granted again.
+  // With fewer symbols, updates are as granted again.
   await watchlist.page.getByText("5 s", { exact: true }).click();
   await slowed.waitFor({ state: "detached" });
   watchlist.assertNoErrors();
 });
 
 test(
-  "hidden tabs cost a fifth at most: one of fifty symbols, and one of a pattern of two thousand",
+  "a hidden tab costs a fifth at most: one with fifty symbols, and one with a pattern of two thousand",
   options,
   async (t) => {
     const place = await Place.open(t, "sim:?symbols=2000&rate=10000");
@@ -200,7 +204,7 @@ test(
         (state) => state === "hidden",
         "the tab to be hidden",
       );
-    // What goes over to the slower pace is told once more, as it stands. Then each symbol is told twice in a minute.
+    // Symbols with the longer interval get one more snapshot. Then each gets two ticks in a minute.
     await sleep(3_000);
     const before = tabs.map(({ tab }) => tab.bytes);
     await sleep(HIDDEN * 1_000);

@@ -1,4 +1,4 @@
-/** The watchlist, served by a real gateway to a real Chromium and driven as a person would. */
+/** The watchlist, served by a real gateway to a real Chromium and used with mouse and keyboard. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,7 +8,7 @@ import { GatewayProcess, polled, ServerProcess } from "./support/gateway_process
 import { numberOf, WatchlistPage } from "./support/web_page.ts";
 
 const options = { timeout: 120_000 };
-/** What a page, a gateway and a browser on one busy machine may add to an interval, ms. */
+/** The most that a page, a gateway and a browser on one busy machine add to an interval, ms. */
 const SLACK = 2_000;
 
 async function simulator(t: TestContext, ...args: string[]): Promise<ServerProcess> {
@@ -34,48 +34,52 @@ async function market(t: TestContext, symbols: readonly string[]): Promise<Gatew
   return gateway;
 }
 
-test("a first visit has the first symbols, prices move, and nothing comes from elsewhere", options, async (t) => {
-  const gateway = await simulator(t, "--feed", "sim:?symbols=120&rate=3000");
-  const watchlist = await WatchlistPage.open(t, gateway.port);
-  const { page } = watchlist;
-  await page.evaluate(() => {
-    const found: string[] = [];
-    Object.assign(window, { found });
-    document.addEventListener("securitypolicyviolation", (event) => found.push(event.blockedURI));
-  });
-  await watchlist.untilLive("SIM:S0000");
-  assert.equal(await page.locator("[role=grid]").getAttribute("aria-rowcount"), "51", "fifty rows and a head");
-  await page.getByText("the first 50 of 120").first().waitFor();
+test(
+  "a first visit shows the first symbols, prices change, and nothing is loaded from other servers",
+  options,
+  async (t) => {
+    const gateway = await simulator(t, "--feed", "sim:?symbols=120&rate=3000");
+    const watchlist = await WatchlistPage.open(t, gateway.port);
+    const { page } = watchlist;
+    await page.evaluate(() => {
+      const found: string[] = [];
+      Object.assign(window, { found });
+      document.addEventListener("securitypolicyviolation", (event) => found.push(event.blockedURI));
+    });
+    await watchlist.untilLive("SIM:S0000");
+    assert.equal(await page.locator("[role=grid]").getAttribute("aria-rowcount"), "51", "fifty rows and a header");
+    await page.getByText("the first 50 of 120").first().waitFor();
 
-  const [before] = await watchlist.rows();
-  await polled(
-    async () => (await watchlist.rows())[0],
-    (row) => row.bid !== before.bid && row.last !== "",
-    "the price to move",
-  );
-  await page.locator('[data-flash="up"]').first().waitFor();
-  await page.locator('[data-flash="down"]').first().waitFor();
-  await polled(
-    () => watchlist.figure("updates"),
-    (text) => numberOf(text.replace("/s", "")) > 10,
-    "updates to be counted",
-  );
+    const [before] = await watchlist.rows();
+    await polled(
+      async () => (await watchlist.rows())[0],
+      (row) => row.bid !== before.bid && row.last !== "",
+      "the price to change",
+    );
+    await page.locator('[data-flash="up"]').first().waitFor();
+    await page.locator('[data-flash="down"]').first().waitFor();
+    await polled(
+      () => watchlist.figure("updates"),
+      (text) => numberOf(text.replace("/s", "")) > 10,
+      "updates to be counted",
+    );
 
-  // The chart is the one part that is loaded later.
-  await watchlist.row("SIM:S0001").click();
-  await page.locator(".chart canvas").first().waitFor();
-  assert.ok(watchlist.requests.every((address) => new URL(address).host === `127.0.0.1:${gateway.port}`));
-  assert.deepEqual(await page.evaluate(() => (window as unknown as { found: string[] }).found), []);
-  watchlist.assertNoErrors();
-});
+    // Only the chart is loaded later.
+    await watchlist.row("SIM:S0001").click();
+    await page.locator(".chart canvas").first().waitFor();
+    assert.ok(watchlist.requests.every((address) => new URL(address).host === `127.0.0.1:${gateway.port}`));
+    assert.deepEqual(await page.evaluate(() => (window as unknown as { found: string[] }).found), []);
+    watchlist.assertNoErrors();
+  },
+);
 
-test("a row shows what the gateway holds, within its interval", options, async (t) => {
+test("a row shows the gateway's values, within its interval", options, async (t) => {
   const symbols = Array.from({ length: 20 }, (_, index) => `V:A${String(index).padStart(2, "0")}`);
   const gateway = await market(t, symbols);
   const watchlist = await WatchlistPage.open(t, gateway.port, { viewport: { width: 1_400, height: 900 } });
   for (const symbol of symbols) await watchlist.untilLive(symbol);
 
-  // Whatever is seen while prices move was published at most an interval ago, or stands since.
+  // A visible price was replaced at most an interval ago.
   const published = new Map(symbols.map((symbol) => [symbol, [] as { bid: number; until: number }[]]));
   let worst = 0;
   for (let round = 0; round < 40; round++) {
@@ -99,7 +103,7 @@ test("a row shows what the gateway holds, within its interval", options, async (
   t.diagnostic(`shown at most ${Math.max(0, Math.round(worst))} ms after it was replaced, at 250 ms`);
   assert.ok(worst < 250 + SLACK, `a price was shown ${worst} ms after it was replaced`);
 
-  // And when it rests, every row is what /v1/ticks says.
+  // When the market rests, every row is equal to /v1/ticks.
   const { ticks } = (await (await gateway.get("/v1/ticks?symbols=V:*")).json()) as {
     ticks: { symbol: string; bid: number; ask: number; last: number }[];
   };
@@ -114,7 +118,7 @@ test("a row shows what the gateway holds, within its interval", options, async (
 });
 
 test(
-  "symbols and patterns are found, added, removed and put in order, and are there on the next visit",
+  "symbols and patterns are found, added, removed and reordered, and stored for the next visit",
   options,
   async (t) => {
     const gateway = await market(t, ["V:A", "V:B", "W:A", "W:B", "W:C"]);
@@ -143,7 +147,7 @@ test(
     gateway.tick("W:AB", { bid: 1 });
     await watchlist.untilKeys(["V:B", "W:*", "W:A", "W:AB", "W:B", "W:C", "V:A"]);
 
-    // One of its rows is left out, and taken back.
+    // One of its rows is removed, and added again.
     await watchlist.row("W:AB").hover();
     await page.locator(".remove").click();
     await watchlist.untilKeys(["V:B", "W:*", "W:A", "W:B", "W:C", "V:A"]);
@@ -164,7 +168,7 @@ test(
     await watchlist.cell("V:A", "last").focus();
     await page.keyboard.press("Alt+ArrowDown");
     await watchlist.untilKeys(["V:B", "V:A", "W:*", "W:A", "W:AB", "W:B", "W:C"]);
-    // Folded, a group is its head.
+    // A collapsed group shows only its header.
     await page.locator(".group").click();
     await watchlist.untilKeys(["V:B", "V:A", "W:*"]);
 
@@ -215,7 +219,7 @@ test("rows are sorted by a column, and filtered", options, async (t) => {
   await last.click();
   await watchlist.untilKeys(["W:C", "V:B", "V:A"]);
   assert.equal(await last.getAttribute("aria-sort"), "descending");
-  // It stays sorted as prices move.
+  // It stays sorted while prices change.
   gateway.tick("V:A", { last: 50 });
   await watchlist.untilKeys(["V:A", "W:C", "V:B"]);
   await last.click();
@@ -234,7 +238,7 @@ test("rows are sorted by a column, and filtered", options, async (t) => {
   watchlist.assertNoErrors();
 });
 
-test("the interval is felt at once: fewer updates, and more of them conflated", options, async (t) => {
+test("a new interval takes effect at once: fewer updates, and more of them conflated", options, async (t) => {
   const gateway = await simulator(t, "--feed", "sim:?symbols=20&rate=4000");
   const watchlist = await WatchlistPage.open(t, gateway.port, { viewport: { width: 1_600, height: 900 } });
   await watchlist.untilLive("SIM:S0000");
@@ -246,14 +250,14 @@ test("the interval is felt at once: fewer updates, and more of them conflated", 
   await watchlist.page.getByText("5 s", { exact: true }).click();
   await polled(updates, (rate) => rate < fast / 5, "a fifth of them");
   await polled(conflated, (share) => share > fastShare && share >= 95, "nearly all to be conflated");
-  // It is kept.
+  // It is stored.
   await watchlist.page.reload();
   assert.ok(await watchlist.page.getByRole("radio", { name: "5 s" }).isChecked());
   watchlist.assertNoErrors();
 });
 
 test(
-  "a symbol whose feed has gone silent looks old, says for how long, and is live again with its next tick",
+  "a symbol of a silent feed is marked as stale with its age, and is live again with its next tick",
   options,
   async (t) => {
     const market = await ExampleMarket.open(t);
@@ -276,8 +280,8 @@ test(
     );
     assert.match(await ground(), /gradient/, "hatched");
     assert.match((await badge.getAttribute("title")) ?? "", /The price is from \d\d:\d\d:\d\d/);
-    assert.equal((await watchlist.prices("V:A")).bid, 1.5, "the old value stands");
-    assert.equal(await watchlist.page.locator(".banner").count(), 0, "the connection is not to blame");
+    assert.equal((await watchlist.prices("V:A")).bid, 1.5, "the old value stays");
+    assert.equal(await watchlist.page.locator(".banner").count(), 0, "the connection is not shown as lost");
 
     await market.startFeed();
     market.tick("V:A");
@@ -290,7 +294,7 @@ test(
   },
 );
 
-test("the chart is live, tells since when, and closes to where one was", options, async (t) => {
+test("the chart is live, shows its start, and closing it restores the focus", options, async (t) => {
   const gateway = await market(t, ["V:A", "V:B"]);
   const watchlist = await WatchlistPage.open(t, gateway.port, { viewport: { width: 1_400, height: 900 } });
   const { page } = watchlist;
@@ -315,7 +319,7 @@ test("the chart is live, tells since when, and closes to where one was", options
   watchlist.assertNoErrors();
 });
 
-test("the keyboard reaches and does everything", options, async (t) => {
+test("everything can be done with the keyboard", options, async (t) => {
   const symbols = Array.from({ length: 200 }, (_, index) => `V:S${String(index).padStart(3, "0")}`);
   const gateway = await market(t, symbols);
   const watchlist = await WatchlistPage.open(t, gateway.port, {
@@ -328,7 +332,7 @@ test("the keyboard reaches and does everything", options, async (t) => {
     return watchlist.focus();
   };
   await watchlist.untilLive("V:S000");
-  // From the search box on, the grid is one stop of the Tab key.
+  // After the search box, the grid is one stop of the Tab key.
   await page.keyboard.press("/");
   assert.equal((await watchlist.focus()).column, "search");
   await watchlist.page.locator("#filter").focus();
@@ -341,7 +345,7 @@ test("the keyboard reaches and does everything", options, async (t) => {
   assert.ok(paged.row > "V:S010" && paged.row < "V:S040", paged.row);
   assert.deepEqual(await press("Control+End"), { row: "V:S199", column: "time" });
   assert.ok(await watchlist.cell("V:S199", "time").isVisible());
-  // The row keeps the keyboard when the wheel takes it out of sight.
+  // The row keeps the focus when the wheel scrolls it out of sight.
   await page.mouse.move(300, 300);
   await page.mouse.wheel(0, -9_000);
   await watchlist.row("V:S001").waitFor();
@@ -353,102 +357,102 @@ test("the keyboard reaches and does everything", options, async (t) => {
   await press("Enter");
   await watchlist.untilKeys(["V:*"]);
   await press("Enter");
-  // Above the first row is the head: its cells sort.
+  // Above the first row is the header: its cells sort.
   assert.equal((await press("ArrowUp", "ArrowRight", "ArrowRight")).column, "last");
   await press("Enter");
   assert.equal(await page.getByRole("columnheader", { name: "Last" }).getAttribute("aria-sort"), "descending");
   assert.equal((await press("ArrowDown")).row, "V:S199");
   const outline = await page.evaluate(() => getComputedStyle(document.activeElement as Element).outlineStyle);
-  assert.equal(outline, "solid", "what has the keyboard is seen");
+  assert.equal(outline, "solid", "the focus is visible");
   await press("?");
   await page.getByRole("dialog", { name: "Keys and signs" }).waitFor();
   await press("Escape");
   await page.getByRole("dialog").waitFor({ state: "detached" });
-  assert.equal((await watchlist.focus()).row, "V:S199", "the dialog gives the keyboard back");
+  assert.equal((await watchlist.focus()).row, "V:S199", "the dialog restores the focus");
   watchlist.assertNoErrors();
 });
 
-test("everything has a name and a role, rows their numbers, and the connection's state is told", options, async (t) => {
-  const gateway = await market(t, ["V:A", "V:B"]);
-  const watchlist = await WatchlistPage.open(t, gateway.port, { viewport: { width: 1_400, height: 900 } });
-  const { page } = watchlist;
-  await watchlist.untilLive("V:B");
-  await watchlist.row("V:A").click();
-  await page.locator(".chart canvas").first().waitFor();
-  const tree = await page.locator("body").ariaSnapshot();
-  for (const part of [
-    /heading "Tickgate" \[level=1\]/,
-    /combobox "Search for symbols to add"/,
-    /searchbox "Filter the rows"/,
-    /button "Share this list"/,
-    /button "Keys and help"/,
-    /button "Theme: as the system has it/,
-    /grid "Watchlist"/,
-    /columnheader "Symbol"/,
-    /row "A V /,
-    /radio "250 ms" \[checked\]/,
-    /complementary "Chart of V:A"/,
-    /button "Close the chart"/,
-  ])
-    assert.match(tree, part);
-  const unnamed = await page.evaluate(() =>
-    [...document.querySelectorAll("button, a, input, [role=grid], dialog")]
-      .filter((element) => {
-        const labelled = element.getAttribute("aria-label") || element.textContent?.trim();
-        return !labelled && !(element as HTMLInputElement).labels?.length && !element.getAttribute("aria-labelledby");
-      })
-      .map((element) => element.outerHTML.slice(0, 80)),
-  );
-  assert.deepEqual(unnamed, []);
-  const indexes = await page.evaluate(() =>
-    [...document.querySelectorAll(".rows > .row")].map((row) => row.getAttribute("aria-rowindex")),
-  );
-  assert.deepEqual(indexes, ["2", "3"]);
-  assert.equal(await page.locator("[role=grid] [tabindex='0']").count(), 1, "one stop for the Tab key");
-  gateway.signal("SIGTERM");
-  await page.locator("#connection-said", { hasText: "restarting" }).waitFor({ state: "attached" });
-});
-
 test(
-  "a phone's width has what matters, large enough for a thumb, and nothing to scroll sideways",
+  "everything has a name and a role, rows have numbers, and the connection's state is announced",
   options,
   async (t) => {
-    const gateway = await simulator(t, "--feed", "sim:?symbols=60&rate=600");
-    const watchlist = await WatchlistPage.open(t, gateway.port, {
-      ...{ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, colorScheme: "light" },
-    });
+    const gateway = await market(t, ["V:A", "V:B"]);
+    const watchlist = await WatchlistPage.open(t, gateway.port, { viewport: { width: 1_400, height: 900 } });
     const { page } = watchlist;
-    await watchlist.untilLive("SIM:S0000");
-    for (const column of ["symbol", "trend", "last", "percent"])
-      assert.ok(await watchlist.cell("SIM:S0000", column).isVisible(), column);
-    for (const column of ["bid", "ask", "volume", "range", "time"])
-      assert.ok(!(await watchlist.cell("SIM:S0000", column).isVisible()), column);
-    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390);
-
-    const small = () =>
-      page.evaluate(() =>
-        [...document.querySelectorAll<HTMLElement>("button, label:has(input), a, [role=columnheader], .rows > .row")]
-          .filter((element) => element.checkVisibility() && !element.closest(".credits") && !element.closest("[inert]"))
-          .map((element) => ({ element, box: element.getBoundingClientRect() }))
-          .filter(({ box }) => box.width > 0 && (box.height < 44 || box.width < 44))
-          .map(({ element, box }) => `${element.outerHTML.slice(0, 60)} ${box.width} x ${box.height}`),
-      );
-    assert.deepEqual(await small(), []);
-
-    await watchlist.row("SIM:S0002").tap();
-    const panel = page.getByRole("complementary");
-    await panel.locator("canvas").first().waitFor();
-    const box = await panel.boundingBox();
-    assert.ok(box && box.width === 390 && box.y > 40 && box.y + box.height === 844, "a sheet at the foot");
-    assert.deepEqual(await small(), []);
-    // What stands above the sheet closes it.
-    await page.touchscreen.tap(200, 30);
-    await panel.waitFor({ state: "detached" });
-    watchlist.assertNoErrors();
+    await watchlist.untilLive("V:B");
+    await watchlist.row("V:A").click();
+    await page.locator(".chart canvas").first().waitFor();
+    const tree = await page.locator("body").ariaSnapshot();
+    for (const part of [
+      /heading "Tickgate" \[level=1\]/,
+      /combobox "Search for symbols to add"/,
+      /searchbox "Filter the rows"/,
+      /button "Share this list"/,
+      /button "Keys and help"/,
+      /button "Theme: as the system has it/,
+      /grid "Watchlist"/,
+      /columnheader "Symbol"/,
+      /row "A V /,
+      /radio "250 ms" \[checked\]/,
+      /complementary "Chart of V:A"/,
+      /button "Close the chart"/,
+    ])
+      assert.match(tree, part);
+    const unnamed = await page.evaluate(() =>
+      [...document.querySelectorAll("button, a, input, [role=grid], dialog")]
+        .filter((element) => {
+          const labelled = element.getAttribute("aria-label") || element.textContent?.trim();
+          return !labelled && !(element as HTMLInputElement).labels?.length && !element.getAttribute("aria-labelledby");
+        })
+        .map((element) => element.outerHTML.slice(0, 80)),
+    );
+    assert.deepEqual(unnamed, []);
+    const indexes = await page.evaluate(() =>
+      [...document.querySelectorAll(".rows > .row")].map((row) => row.getAttribute("aria-rowindex")),
+    );
+    assert.deepEqual(indexes, ["2", "3"]);
+    assert.equal(await page.locator("[role=grid] [tabindex='0']").count(), 1, "one stop for the Tab key");
+    gateway.signal("SIGTERM");
+    await page.locator("#connection-said", { hasText: "restarting" }).waitFor({ state: "attached" });
   },
 );
 
-test("the theme is the system's until one is chosen, and who wants no motion has none", options, async (t) => {
+test("a phone's width has the main columns, large targets, and no horizontal scrolling", options, async (t) => {
+  const gateway = await simulator(t, "--feed", "sim:?symbols=60&rate=600");
+  const watchlist = await WatchlistPage.open(t, gateway.port, {
+    ...{ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, colorScheme: "light" },
+  });
+  const { page } = watchlist;
+  await watchlist.untilLive("SIM:S0000");
+  for (const column of ["symbol", "trend", "last", "percent"])
+    assert.ok(await watchlist.cell("SIM:S0000", column).isVisible(), column);
+  for (const column of ["bid", "ask", "volume", "range", "time"])
+    assert.ok(!(await watchlist.cell("SIM:S0000", column).isVisible()), column);
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390);
+
+  const small = () =>
+    page.evaluate(() =>
+      [...document.querySelectorAll<HTMLElement>("button, label:has(input), a, [role=columnheader], .rows > .row")]
+        .filter((element) => element.checkVisibility() && !element.closest(".credits") && !element.closest("[inert]"))
+        .map((element) => ({ element, box: element.getBoundingClientRect() }))
+        .filter(({ box }) => box.width > 0 && (box.height < 44 || box.width < 44))
+        .map(({ element, box }) => `${element.outerHTML.slice(0, 60)} ${box.width} x ${box.height}`),
+    );
+  assert.deepEqual(await small(), []);
+
+  await watchlist.row("SIM:S0002").tap();
+  const panel = page.getByRole("complementary");
+  await panel.locator("canvas").first().waitFor();
+  const box = await panel.boundingBox();
+  assert.ok(box && box.width === 390 && box.y > 40 && box.y + box.height === 844, "a sheet at the bottom");
+  assert.deepEqual(await small(), []);
+  // A click above the sheet closes it.
+  await page.touchscreen.tap(200, 30);
+  await panel.waitFor({ state: "detached" });
+  watchlist.assertNoErrors();
+});
+
+test("the theme is the system's until one is chosen, and reduced motion is respected", options, async (t) => {
   const gateway = await simulator(t, "--feed", "sim:?symbols=20&rate=2000");
   const watchlist = await WatchlistPage.open(t, gateway.port, { colorScheme: "dark", reducedMotion: "reduce" });
   const { page } = watchlist;
@@ -460,7 +464,7 @@ test("the theme is the system's until one is chosen, and who wants no motion has
   await page.getByRole("button", { name: /^Theme/ }).click();
   await polled(theme, (name) => name === "dark", "the chosen theme");
   await page.reload();
-  assert.equal(await theme(), "dark", "it is kept");
+  assert.equal(await theme(), "dark", "it is stored");
   await page.locator("[data-flash]").first().waitFor();
   const flashes = await page.evaluate(() =>
     [...document.querySelectorAll("[data-flash]")].map((cell) => getComputedStyle(cell, "::before").display),
@@ -470,7 +474,7 @@ test("the theme is the system's until one is chosen, and who wants no motion has
 });
 
 test(
-  "the page is the gateway's own where others may not connect; under a name that is not listed it says so",
+  "with --origin the gateway's own page may connect; under a name that is not listed it shows that it may not",
   options,
   async (t) => {
     const gateway = await simulator(t, "--feed", "sim:?symbols=5&rate=50", "--origin", "https://ours.example");
@@ -485,7 +489,7 @@ test(
   },
 );
 
-test("what the gateway does not give is on the list with the reason, and without a price", options, async (t) => {
+test("rejected symbols are in the list with the reason, and without a price", options, async (t) => {
   const gateway = await GatewayProcess.open("--max-symbols-per-connection", "2");
   t.after(() => gateway.close());
   for (const symbol of ["V:A", "V:B", "V:C"]) gateway.tick(symbol, { last: 5 });
@@ -496,14 +500,14 @@ test("what the gateway does not give is on the list with the reason, and without
   await watchlist.row("V:C").getByText("refused").waitFor();
   assert.match((await watchlist.row("V:C").locator(".badge").getAttribute("title")) ?? "", /2 symbols/);
   assert.equal(await watchlist.cell("V:C", "last").textContent(), "–");
-  // One that makes room is taken up by the next.
+  // A removed symbol makes room for the next.
   await watchlist.row("V:A").hover();
   await watchlist.page.locator(".remove").click();
   await watchlist.untilLive("V:C");
   watchlist.assertNoErrors();
 });
 
-test("it can be left out", options, async (t) => {
+test("it can be turned off", options, async (t) => {
   const gateway = await simulator(t, "--no-watchlist");
   const response = await gateway.get("/");
   assert.equal(response.status, 404);
@@ -516,7 +520,7 @@ test("it can be left out", options, async (t) => {
   assert.match((await other.ended()).stdout, new RegExp(`page +http://127.0.0.1:${other.port}/\n`));
 });
 
-test("without a store, or with rubbish in it, the page works", options, async (t) => {
+test("without storage, or with invalid data in it, the page works", options, async (t) => {
   const gateway = await market(t, ["V:A"]);
   const browser = await launchBrowser(t);
   const context = await browser.newContext();
@@ -543,7 +547,7 @@ test("without a store, or with rubbish in it, the page works", options, async (t
   await other.locator(".toast").getByText("This browser keeps nothing for this page").waitFor({ timeout: PATIENCE });
 });
 
-test("however long names and prices are, nothing runs into its neighbour, at any width", options, async (t) => {
+test("names and prices of any length do not overlap, at any width", options, async (t) => {
   const long = `VENUE-OF-A-LONG-NAME:${"X".repeat(43)}`;
   const gateway = await market(t, [long, "V:CHEAP", "V:DEAR", "V:BELOW"]);
   gateway.tick(long, { bid: 123_456_789.123_456, ask: 123_456_790.5, last: 123_456_789.9, low: 1e-8, high: 1e9 });
@@ -582,13 +586,13 @@ test("however long names and prices are, nothing runs into its neighbour, at any
   await polled(
     () => watchlist.cell(long, "symbol").locator(".badge").textContent(),
     (text) => /^stale \d+ s$/.test(text ?? ""),
-    "how old it is",
+    "its age",
   );
   await look("while the gateway is away");
   watchlist.assertNoErrors();
 });
 
-test("on a small screen the chart stands beside the list, whose rows stay where they are", options, async (t) => {
+test("on a small screen the chart is beside the list, whose rows stay in place", options, async (t) => {
   const gateway = await simulator(t, "--feed", "sim:?symbols=60&rate=600");
   const watchlist = await WatchlistPage.open(t, gateway.port, { viewport: { width: 760, height: 600 } });
   await watchlist.untilLive("SIM:S0000");

@@ -1,4 +1,4 @@
-/** `tickgate gateway --workers N`: several processes on one port, seen as one. */
+/** `tickgate gateway --workers N`: several processes on one port that act as one. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
@@ -41,7 +41,7 @@ async function pageOf(workers: ServerProcess): Promise<string> {
   return (await workers.admin("/metrics")).text();
 }
 
-/** The processes of the workers, by number: the metrics page tells them. */
+/** The processes of the workers, by number, from the metrics page. */
 function connectionsOf(page: string): Map<string, number> {
   return new Map(
     Array.from(page.matchAll(/^tickgate_connections\{worker="(\d+)"\} (\d+)$/gm), ([, worker, count]) => [
@@ -81,7 +81,7 @@ test("clients are spread over the workers, each gets prices, and one scrape show
     "the kernel spreads 24 connections",
   );
   assert.match(page, /^tickgate_workers\{worker="supervisor"\} 2$/m);
-  // What Node's own metrics are called is not ours to choose.
+  // The names of Node's own metrics are given.
   const own = page.split("\n").filter((line) => /^(# (HELP|TYPE) )?tickgate_/.test(line));
   execFileSync("promtool", ["check", "metrics"], { input: `${own.join("\n")}\n` });
 
@@ -93,7 +93,7 @@ test("clients are spread over the workers, each gets prices, and one scrape show
   assert.equal((await workers.ended()).code, 0);
 });
 
-test("one look at /status shows them all: what they have together, and each of them", async (t) => {
+test("/status shows their sums, and each of them", async (t) => {
   const workers = await openWorkers();
   t.after(() => workers.signal("SIGKILL"));
   const clients = await Promise.all(Array.from({ length: 6 }, () => WireClient.open(workers.url)));
@@ -105,7 +105,7 @@ test("one look at /status shows them all: what they have together, and each of t
   };
   const is = ({ workers: each, feeds }: NodeReport) =>
     each.every(({ unready }) => unready === null) && (feeds[0]?.heard?.ticks ?? 0) > 0;
-  const report = await polled(status, is, "the workers to hear the feed");
+  const report = await polled(status, is, "the feed at each worker");
   assert.equal(report.gateway?.connections, 6);
   assert.equal(report.gateway?.clients.length, 6);
   assert.deepEqual(
@@ -127,7 +127,7 @@ test("one look at /status shows them all: what they have together, and each of t
   assert.equal(partial.workers[1].unready, null);
 });
 
-test("a worker that is killed is started again; the others' clients notice nothing", async (t) => {
+test("a killed worker is restarted; the others' clients are not affected", async (t) => {
   const workers = await openWorkers();
   t.after(() => workers.signal("SIGKILL"));
   const clients = await Promise.all(Array.from({ length: 24 }, () => WireClient.open(workers.url)));

@@ -1,6 +1,8 @@
 """Prices from a Tickgate gateway, one line per tick: pip install websockets msgpack.
 
     python3 ticker.py ws://127.0.0.1:8080/v1/stream SIM:S0000 'SIM:S001*'
+
+A gateway that requires a token gets the one in the environment variable TICKGATE_TOKEN.
 """
 import asyncio
 import os
@@ -102,11 +104,14 @@ class Session:
 async def follow(url, symbols):
     """Connects and reconnects until the gateway refuses the client."""
     attempts = 0
+    token = os.environ.get("TICKGATE_TOKEN")
+    # A token is offered as a second subprotocol, which the gateway never chooses.
+    subprotocols = ["tickgate.v1.msgpack"] + ([f"bearer.{token}"] if token else [])
     while True:
         session = None
         try:
             # The gateway's heartbeats show that it is alive, so the library sends no pings.
-            options = {"subprotocols": ["tickgate.v1.msgpack"], "ping_interval": None, "close_timeout": 1}
+            options = {"subprotocols": subprotocols, "ping_interval": None, "close_timeout": 1}
             async with websockets.connect(url, open_timeout=HELLO_TIME, **options) as socket:
                 session = Session(socket, symbols)
                 reason = await session.listen()
@@ -117,6 +122,9 @@ async def follow(url, symbols):
                 sys.exit(printable(f"the gateway refuses: {reason}"))
         except (OSError, asyncio.TimeoutError, websockets.WebSocketException) as error:
             reason = str(error) or "no answer"
+            # The status is in another place since version 13 of the library.
+            if getattr(getattr(error, "response", error), "status_code", None) == 401:
+                sys.exit(printable(f"the gateway refuses the token: {reason}"))
         heard = session is not None and session.heartbeat is not None
         if heard and time.monotonic() - session.greeted_at >= LASTING:
             attempts = 0

@@ -71,10 +71,10 @@ function centrifugoPeer(name: string, title: string, use: string, format: "json"
 }
 
 const BUS =
-  "a publisher → `batch` with `parallel` of the HTTP API of one node (“Server API walkthrough”), each symbol once per batch → Redis engine → another node, which has the clients; one channel per symbol, no history, no presence";
+  "publisher → HTTP API of one node (`batch` with `parallel`, each symbol once) → Redis engine → another node, which has the clients; a channel per symbol, no history, no presence";
 
 /** With each of its two client protocols, the more compact one first. */
 export const CENTRIFUGO: readonly Peer[] = [
-  centrifugoPeer("centrifugo", "Centrifugo", `${BUS}; clients in Protobuf, the payload MessagePack`, "protobuf"),
+  centrifugoPeer("centrifugo", "Centrifugo", `${BUS}; Protobuf, the payload in MessagePack`, "protobuf"),
   centrifugoPeer("centrifugo-json", "Centrifugo, JSON", "clients and payload in JSON, its default", "json"),
 ];

@@ -16,7 +16,7 @@ export const EMBEDDED: readonly Peer[] = [
     name: "tickgate-embedded",
     title: "Tickgate embedded, every tick",
     isVariant: true,
-    use: "`tickgate all` with the simulated market in it; clients subscribe in MessagePack with `interval` 0",
+    use: "`tickgate all` with the simulated market in it; MessagePack, `interval` 0",
     missing: () => undefined,
     version: tickgateVersion,
     async start(stage: ProcessGroup, { symbols, rate, seed, connections }: Market) {
@@ -32,7 +32,7 @@ export const EMBEDDED: readonly Peer[] = [
     name: "uws-embedded",
     title: "uWebSockets.js embedded",
     isVariant: true,
-    use: "the publisher is the server: one topic per symbol, one `publish` per tick, MessagePack, default options",
+    use: "the publisher is the server: a topic per symbol, one `publish` per tick, MessagePack, default options",
     missing: () => undefined,
     version: () => `uws-pack ${productPackageVersion("uWebSockets.js")}`,
     async start(stage: ProcessGroup, { symbols, rate, seed }: Market) {

@@ -23,18 +23,18 @@ function libraryPeer(name: string, title: string, use: string, version: () => st
   };
 }
 
-const BUS = "a publisher → Redis (the ticks of one market step in one message) → one server";
+const BUS = "publisher → Redis (a message per market step) → server";
 
 export const WS = libraryPeer(
   "ws",
   "ws",
-  `${BUS} that sends each tick, encoded once, to the symbol's subscribers (its readme, “Server broadcast”); MessagePack, \`perMessageDeflate\` off (its default)`,
+  `${BUS}, which sends each tick, encoded once, to the symbol's subscribers (“Server broadcast”); MessagePack, no compression`,
   () => productPackageVersion("ws"),
 );
 
 export const UWS = libraryPeer(
   "uws",
   "uWebSockets.js",
-  `${BUS}; one topic per symbol, one \`publish\` per tick, MessagePack, default options (\`maxBackpressure\` 64 KiB)`,
+  `${BUS}; a topic per symbol, one \`publish\` per tick, MessagePack, default options`,
   () => `uws-pack ${productPackageVersion("uWebSockets.js")}`,
 );

@@ -23,8 +23,8 @@ export const NATS: Peer = {
   title: "NATS",
   isVariant: false,
   use:
-    "a publisher over TCP → one `nats-server` → clients on its WebSocket port; core messages, one subject per symbol, MessagePack, " +
-    "no compression; `no_tls` on loopback; no Redis, since NATS is the bus",
+    "publisher → `nats-server` → its WebSocket port; core messages, a subject per symbol, MessagePack, no compression; " +
+    "no Redis, since NATS is the bus",
   missing: () => (found() ? undefined : "nats-server is missing: apt-get install nats-server"),
   version: () => found()?.version ?? "",
   async start(stage, market) {

@@ -18,7 +18,7 @@ export interface ClientProtocol {
   readonly settings: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** A peer that runs and takes connections. */
+/** A running peer that accepts connections. */
 export interface RunningPeer {
   readonly port: number;
   /** The process whose CPU and memory count as the peer's. */

@@ -1,4 +1,4 @@
-/** All peers, in the order in which they take turns and stand in tables. */
+/** All peers, in the order of their runs and of the tables. */
 
 import { CENTRIFUGO } from "./centrifugo.ts";
 import { EMBEDDED } from "./embedded.ts";

@@ -38,9 +38,8 @@ export const SOCKETIO: readonly Peer[] = [
     name: "socketio",
     title: "Socket.IO",
     use:
-      "`@socket.io/redis-emitter` → Redis → one server with `@socket.io/redis-adapter`; one room per symbol, WebSocket only, the default parser; " +
-      "`bufferutil` installed and the first request released, as its pages “Performance tuning” and “Memory usage” advise. " +
-      "The sharded adapter that it recommends for new developments does not work with the emitter",
+      "`redis-emitter` → Redis → server with `redis-adapter` (the sharded adapter does not work with the emitter); a room per symbol, " +
+      "WebSocket only, default parser, `bufferutil`, first request released (“Performance tuning”)",
   }),
   socketioPeer({
     name: "socketio-msgpack",

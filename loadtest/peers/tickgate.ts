@@ -66,7 +66,7 @@ export function tickgate(interval: number): Peer {
     name: `tickgate-${interval}`,
     title: `Tickgate, ${interval === 0 ? "every tick" : `${interval} ms`}`,
     isVariant: false,
-    use: `\`tickgate feed\` → Redis → \`tickgate gateway\`, all defaults; clients subscribe in MessagePack with \`interval\` ${interval}`,
+    use: "`tickgate feed` → Redis → `tickgate gateway`, all defaults; MessagePack",
     missing: () => undefined,
     version: tickgateVersion,
     start: (stage, market) => start(stage, market, interval),

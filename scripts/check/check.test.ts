@@ -1,4 +1,4 @@
-/** The rules for imports and comments, by files that keep them and files that break them. */
+/** The rules for imports and comments, with files that follow them and files that break them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { longCommentLines } from "./comments.ts";
@@ -66,7 +66,7 @@ for (const [path, imported] of FORBIDDEN)
     assert.deepEqual(others, []);
   });
 
-test("a new folder of src/ has to be named with what it may import", () => {
+test("a new folder of src/ must be listed with its allowed imports", () => {
   assert.equal(importProblems("src/new/a.ts", "").length, 1);
   assert.equal(importProblems("src/new.ts", "").length, 1);
 });

@@ -33,7 +33,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   web: ["base", "client"],
 };
 
-/** The gateway knows the bus, not what carries it. */
+/** The gateway imports the bus's interface, not its implementations. */
 const FORBIDDEN: readonly { readonly from: string; readonly to: string }[] = [
   { from: "src/gateway/", to: "src/bus/redis/" },
   { from: "src/gateway/", to: "src/bus/memory.ts" },

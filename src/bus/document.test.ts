@@ -1,11 +1,23 @@
-/** docs/bus.md shows the scripts: they must be the ones that run. */
+/** docs/bus/ has the scripts as files for publishers in other languages: they must be the ones that run. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { ACQUIRE, FENCE, HOLD, RELEASE, WRITE } from "./redis/script.ts";
 
-test("the page shows every script as it runs", () => {
-  const page = readFileSync(new URL("../../docs/bus.md", import.meta.url), "utf8");
-  const shown = [...page.matchAll(/```lua\n(.*?)```/gs)].map((match) => match[1].trim());
-  assert.deepEqual(shown, [WRITE.lua, ACQUIRE.lua, HOLD.lua, RELEASE.lua, FENCE.lua]);
+const FOLDER = new URL("../../docs/bus/", import.meta.url);
+const SCRIPTS = {
+  "acquire.lua": ACQUIRE,
+  "fence.lua": FENCE,
+  "keep.lua": HOLD,
+  "release.lua": RELEASE,
+  "write.lua": WRITE,
+};
+
+test("each script in docs/bus/ is the one that runs, and docs/bus.md links to it", () => {
+  assert.deepEqual(readdirSync(FOLDER).toSorted(), Object.keys(SCRIPTS));
+  const page = readFileSync(new URL("../bus.md", FOLDER), "utf8");
+  for (const [name, { lua }] of Object.entries(SCRIPTS)) {
+    assert.equal(readFileSync(new URL(name, FOLDER), "utf8").trim(), lua, name);
+    assert.ok(page.includes(`(bus/${name})`), name);
+  }
 });

@@ -1,7 +1,6 @@
 /**
- * What one feed has handed to the bus: how long its ticks waited for that, and how many were replaced by newer ones
- * while they did. A row that is written again though it has had no tick since (its state changed, or Redis lost it) is
- * no news.
+ * Counts what one feed has passed to the bus: how long its ticks waited, and how many were replaced by newer ones
+ * meanwhile. A row that is written again without a new tick (its state changed, or Redis lost it) is not counted.
  */
 import { copied } from "../base/copied.ts";
 import { Histogram } from "../base/histogram.ts";
@@ -10,26 +9,26 @@ import type { PublisherTable } from "../market/publisher_table.ts";
 const FIRST_CAPACITY = 1_024;
 
 export class Handover {
-  /** From the feed adapter's receipt to the making of the batch, a tick that was handed over. */
+  /** The time of each tick from the receipt by the feed adapter to the batch. */
   readonly wait: Histogram;
-  /** Ticks that were replaced before the bus took them. */
+  /** Ticks that were replaced before they were written. */
   conflated = 0;
-  /** The `seq` that was handed over last, by row; 0 where there was none. */
+  /** The last written `seq`, by row; 0 for none. */
   #seq = new Float64Array(FIRST_CAPACITY);
 
   constructor(wait: Histogram = new Histogram()) {
     this.wait = wait;
   }
 
-  /** The feed is ours from now on: the state of its rows is not a change: they may have been unchanged for hours. */
+  /** This publisher leads the feed from now on. Its present rows are not changes: they may be hours old. */
   begin(table: PublisherTable): void {
     this.#reserve(table.rows);
     this.#seq.set(table.seq.subarray(0, table.rows));
   }
 
   /**
-   * The bus has taken a row.
-   * @param receivedAt when its tick was received, microseconds; NaN where that is not known
+   * A row has been written to the bus.
+   * @param receivedAt when its tick was received, microseconds; NaN if unknown
    * @param sentAt when the batch was made, by the same clock
    */
   taken(row: number, seq: number, receivedAt: number, sentAt: number): void {

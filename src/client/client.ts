@@ -9,7 +9,8 @@ import { Connection, type ConnectionState } from "./connection/connection.ts";
 import { reportUnhandled, TickgateError } from "./connection/error.ts";
 import { globalSocket, type SocketConstructor } from "./connection/socket.ts";
 import { type ClientTime, SYSTEM_TIME } from "./connection/time.ts";
-import { ViolationCounter, type Violations } from "./connection/violations.ts";
+import type { TokenSource } from "./connection/token.ts";
+import { noViolations, type ViolationListener, type Violations } from "./connection/violations.ts";
 import { followVisibility } from "./connection/visibility.ts";
 import { type ClientEvent, type ClientEvents, Listeners } from "./events.ts";
 import type { Quote } from "./quotes/quote.ts";
@@ -20,7 +21,7 @@ import { type ClientState, stateOf } from "./state.ts";
 import type { ClientStats } from "./stats.ts";
 import { checkInterval } from "./sync/check.ts";
 import { ClockSync } from "./sync/clock_sync.ts";
-import { CommandChannel } from "./sync/command_channel.ts";
+import { CommandChannel, type CommandChannelOptions } from "./sync/command_channel.ts";
 import { Demand } from "./sync/demand.ts";
 import { OwnedSubscription, type SubscriptionHost } from "./sync/owned_subscription.ts";
 import type { QuoteCallback, SubscribeOptions, Subscription, Symbols } from "./sync/subscription.ts";
@@ -32,6 +33,7 @@ export type { ConnectionState } from "./connection/connection.ts";
 export { TickgateError, type TickgateErrorCode } from "./connection/error.ts";
 export type { ClientSocket, SocketConstructor, SocketEvent } from "./connection/socket.ts";
 export type { ClientTime } from "./connection/time.ts";
+export type { TokenSource } from "./connection/token.ts";
 export { VIOLATIONS, type Violation, type Violations } from "./connection/violations.ts";
 export type { ClientEvent, ClientEvents } from "./events.ts";
 export type { AgeQuantiles } from "./quotes/ages.ts";
@@ -54,10 +56,11 @@ export interface ClientOptions {
   /** The preferred subprotocol. Default: MessagePack. The client offers the other one as well. */
   readonly subprotocol?: Subprotocol;
   /**
-   * Returns a token, where the gateway reads them: called for each connection, and again before the token expires. When
-   * it throws or rejects, the client tries again later.
+   * A function that returns a token, where the gateway reads them: called for each connection, and again before the
+   * token expires. When it fails, takes more than 10 s or returns no token, or the gateway refuses the token, the
+   * client tries again later. A string instead is a token that cannot be replaced: its refusal is final.
    */
-  readonly token?: () => Promise<string> | string;
+  readonly token?: TokenSource;
   /** The interval of symbols that are off the screen (see {@link Subscription.hide}), ms. Default 5,000. */
   readonly hiddenInterval?: number;
   /** The shortest interval of all symbols while the whole page is hidden, ms. Default 30,000. */
@@ -77,19 +80,20 @@ export interface ClientOptions {
   readonly random?: () => number;
 }
 
-/** How long it waits after a token could not be had, ms. */
-const TOKEN_WAIT = 5_000;
-
 const DEFAULTS = { hiddenInterval: 5_000, backgroundInterval: 30_000, pingInterval: 10_000, intervalTolerance: 10 };
+
+/** What the parts of a client share. */
+interface Shared extends CommandChannelOptions, Required<Pick<ClientOptions, keyof typeof DEFAULTS>> {
+  readonly followVisibility?: boolean;
+  readonly demand: Demand<OwnedSubscription>;
+  readonly violated: ViolationListener;
+}
 
 /** One connection to a gateway, which is made again when it is lost, and the quotes of all subscribed symbols. */
 export class TickgateClient {
-  readonly #time: ClientTime;
-  readonly #options: ClientOptions & typeof DEFAULTS;
+  readonly #shared: Shared;
   readonly #listeners = new Listeners();
-  readonly #violations: ViolationCounter;
-  readonly #sync: ClockSync;
-  readonly #demand = new Demand<OwnedSubscription>();
+  readonly #violations = noViolations();
   readonly #subscriptions = new Set<OwnedSubscription>();
   readonly #quotes = new Map<string, Quote>();
   readonly #store: QuoteStore;
@@ -110,15 +114,26 @@ export class TickgateClient {
    */
   constructor(url: string, options: ClientOptions = {}) {
     const { WebSocket = globalSocket(), subprotocol = SUBPROTOCOLS[0], time = SYSTEM_TIME } = options;
-    const { random = Math.random } = options;
+    const { random = Math.random, token } = options;
     const listeners = this.#listeners;
-    const violations = new ViolationCounter((...args) => listeners.emit("violation", ...args));
-    this.#time = time;
-    this.#options = { ...DEFAULTS, ...options };
-    checkInterval(this.#options.hiddenInterval);
-    checkInterval(this.#options.backgroundInterval);
-    this.#violations = violations;
-    this.#sync = new ClockSync(time);
+    const shared: Shared = {
+      ...DEFAULTS,
+      ...options,
+      token,
+      time,
+      random,
+      sync: new ClockSync(time),
+      demand: new Demand(),
+      send: (command) => this.#connection.send(command),
+      failed: (error) => this.#failed(error),
+      violated: (violation, detail) => {
+        this.#violations[violation]++;
+        listeners.emit("violation", violation, detail);
+      },
+    };
+    this.#shared = shared;
+    checkInterval(shared.hiddenInterval);
+    checkInterval(shared.backgroundInterval);
     this.#quoteListener = {
       fields: undefined,
       changed: (quote) => listeners.emit("quote", quote),
@@ -130,21 +145,15 @@ export class TickgateClient {
       changed: (...args) => this.#demandChanged(...args),
     };
     this.#store = new QuoteStore({
-      time,
-      sync: this.#sync,
-      violations,
-      tolerance: this.#options.intervalTolerance,
+      ...shared,
       granted: (record) => this.#granted(record),
       ticked: (quote, conflated) => listeners.emit("tick", quote, conflated),
       frame: (...args) => listeners.emit("frame", ...args),
     });
     this.#connection = new Connection(url, {
+      ...shared,
       WebSocket,
-      token: options.token,
       subprotocols: [subprotocol, ...SUBPROTOCOLS.filter((name) => name !== subprotocol)],
-      time,
-      random,
-      violations,
       state: (state) => this.#connectionChanged(state),
       message: (message) => this.#message(message),
       frame: (data) => this.#store.frame(data),
@@ -181,12 +190,12 @@ export class TickgateClient {
 
   /** How often the gateway has violated the protocol: all 0 with a correct gateway. */
   get violations(): Violations {
-    return this.#violations.counts;
+    return this.#violations;
   }
 
   /** Totals since the client was made, and the age of ticks. */
   get stats(): ClientStats {
-    const { roundTrip, offset: clockOffset } = this.#sync;
+    const { roundTrip, offset: clockOffset } = this.#shared.sync;
     const { bytes, made } = this.#connection;
     const { counts, ages } = this.#store;
     return { roundTrip, clockOffset, ...counts, bytes, reconnects: Math.max(0, made - 1), age: ages.quantiles };
@@ -214,8 +223,8 @@ export class TickgateClient {
    * the client waits for its next attempt, it makes it now.
    */
   connect(): void {
-    if (this.#options.followVisibility !== false)
-      this.#stopFollowing ??= followVisibility(this.#time, (visible) => {
+    if (this.#shared.followVisibility !== false)
+      this.#stopFollowing ??= followVisibility(this.#shared.time, (visible) => {
         this.visible = visible;
       });
     this.#connection.start();
@@ -239,7 +248,7 @@ export class TickgateClient {
   subscribe(symbols: Symbols, options: SubscribeOptions, callback?: QuoteCallback): Subscription;
   subscribe(symbols: Symbols, options: SubscribeOptions | QuoteCallback = {}, callback?: QuoteCallback): Subscription {
     if (typeof options === "function") return this.subscribe(symbols, {}, options);
-    if (this.#state === "closed") throw new TickgateError("closed", `the client is closed: ${this.closeReason}`);
+    if (this.#state === "closed") throw new TickgateError("closed", `closed: ${this.closeReason}`);
     const subscription = new OwnedSubscription(this.#host, symbols, options, callback);
     if (subscription.closed) return subscription;
     this.#subscriptions.add(subscription);
@@ -253,14 +262,14 @@ export class TickgateClient {
     this.#commands?.ping();
   }
 
-  #intervalFor(interval: number, hiddenInterval = this.#options.hiddenInterval, isHidden: boolean): number {
-    if (!this.#isVisible) return Math.ceil(Math.max(interval, hiddenInterval, this.#options.backgroundInterval));
+  #intervalFor(interval: number, hiddenInterval = this.#shared.hiddenInterval, isHidden: boolean): number {
+    if (!this.#isVisible) return Math.ceil(Math.max(interval, hiddenInterval, this.#shared.backgroundInterval));
     return isHidden ? Math.ceil(Math.max(interval, hiddenInterval)) : interval;
   }
 
   /** What a subscription asks for has changed: for these symbols, or where none are given for all and for patterns. */
   #demandChanged(subscription: OwnedSubscription, symbols: readonly string[] | undefined): void {
-    const demand = this.#demand;
+    const { demand } = this.#shared;
     if (subscription.closed) this.#subscriptions.delete(subscription);
     for (const symbol of symbols ?? [...demand.named, ...subscription.selection.named]) {
       demand.update(subscription, symbol);
@@ -308,14 +317,7 @@ export class TickgateClient {
 
   #helloReceived(hello: Hello): void {
     this.#store.connected();
-    this.#commands = new CommandChannel(hello, {
-      time: this.#time,
-      demand: this.#demand,
-      sync: this.#sync,
-      pingInterval: this.#options.pingInterval,
-      send: (command) => this.#connection.send(command),
-      failed: (error) => this.#failed(error),
-    });
+    this.#commands = new CommandChannel(hello, this.#shared);
   }
 
   #lost(reason: string): void {
@@ -335,8 +337,7 @@ export class TickgateClient {
   }
 
   #failed(error: TickgateError): void {
-    if (!this.#listeners.has("error")) reportUnhandled(error);
-    this.#listeners.emit("error", error);
+    if (!this.#listeners.emit("error", error)) reportUnhandled(error);
   }
 
   #message(message: Exclude<Control, Hello | Bye>): void {
@@ -347,40 +348,26 @@ export class TickgateClient {
         return this.#commands?.subscribed(message);
       case "unsubscribed":
         this.#store.ended(message);
-        this.#commands?.unsubscribed(message);
-        // Another token may allow them again.
-        if (message.reason === "expired") void this.#refresh();
-        return;
+        return this.#commands?.unsubscribed(message);
       case "expiring":
-        void this.#refresh();
-        return;
+        return this.#commands?.refresh.start();
       case "authenticated":
         return this.#commands?.authenticated();
       case "status":
         return this.#store.status(message);
       case "quality":
-        return this.#listeners.emit("quality", message);
+        this.#listeners.emit("quality", message);
+        return;
       case "error":
         return this.#commands?.failed(message);
       case "pong":
-        if (this.#commands?.ponged(message)) this.#listeners.emit("pong", this.#sync.roundTrip as number);
-    }
-  }
-
-  /** Presents another token. */
-  async #refresh(commands = this.#commands): Promise<void> {
-    try {
-      const token = commands === this.#commands && (await this.#options.token?.());
-      if (token && commands === this.#commands) this.#connection.send({ op: "auth", token });
-    } catch (error) {
-      if (commands !== this.#commands) return;
-      this.#failed(new TickgateError("invalid_token", `no token: ${error}`));
-      this.#time.after(TOKEN_WAIT, () => this.#refresh(commands));
+        if (this.#commands?.ponged(message)) this.#listeners.emit("pong", this.#shared.sync.roundTrip as number);
     }
   }
 
   #granted(record: QuoteRecord): void {
-    for (const subscription of this.#demand.sources(record.symbol)) this.#attachOrDetach(subscription, record.symbol);
+    for (const subscription of this.#shared.demand.sources(record.symbol))
+      this.#attachOrDetach(subscription, record.symbol);
     const [quote] = record.quotes;
     if (quote) this.#listeners.emit("granted", quote);
   }

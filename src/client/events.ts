@@ -1,7 +1,7 @@
 /** The events of a client, and their listeners. */
 import type { Quality, Rejection } from "../protocol/messages.ts";
 import type { ConnectionState } from "./connection/connection.ts";
-import { reportThrown, type TickgateError } from "./connection/error.ts";
+import { callUser, type TickgateError } from "./connection/error.ts";
 import type { Violation } from "./connection/violations.ts";
 import type { Quote, QuoteState } from "./quotes/quote.ts";
 import type { ClientState } from "./state.ts";
@@ -53,20 +53,16 @@ export class Listeners {
     return () => void all.delete(listener);
   }
 
-  has(event: ClientEvent): boolean {
-    return (this.#byEvent.get(event)?.size ?? 0) > 0;
-  }
-
-  /** Calls all listeners of an event. An error that one of them throws is reported, and the others are still called. */
-  emit<E extends ClientEvent>(event: E, ...args: ClientEvents[E]): void {
-    const all = this.#byEvent.get(event);
-    if (!all) return;
-    for (const listener of all as Set<Listener<E>>) {
-      try {
-        listener(...args);
-      } catch (error) {
-        reportThrown(error);
-      }
+  /**
+   * Calls all listeners of an event. An error of one does not keep the others from being called.
+   * @returns whether there is one
+   */
+  emit<E extends ClientEvent>(event: E, ...args: ClientEvents[E]): boolean {
+    let hasOne = false;
+    for (const listener of (this.#byEvent.get(event) ?? []) as Iterable<Listener<E>>) {
+      hasOne = true;
+      callUser(listener, ...args);
     }
+    return hasOne;
   }
 }

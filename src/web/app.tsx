@@ -12,12 +12,18 @@ import { ShareDialog, SharedBar } from "./panels/share.tsx";
 import { Strip } from "./panels/strip.tsx";
 import { ThemeButton } from "./panels/theme_button.tsx";
 import { Toast } from "./panels/toast.tsx";
+import { TokenButton, TokenDialog } from "./panels/token.tsx";
 
 export function App({ page }: { page: Page }) {
-  const [dialog, setDialog] = useState<"keys" | "share" | undefined>();
+  const [dialog, setDialog] = useState<"keys" | "share" | "token" | undefined>();
   const opened = useCell(page.opened);
   const isCovered = useMedia(SHEET) && opened !== undefined;
   const closeDialog = () => setDialog(undefined);
+  const openToken = () => setDialog("token");
+  const { problem } = useCell(page.market.access);
+  useEffect(() => {
+    if (problem !== undefined) openToken();
+  }, [problem]);
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
@@ -56,13 +62,14 @@ export function App({ page }: { page: Page }) {
           <button type="button" class="tool" onClick={() => setDialog("share")} aria-label="Share this list">
             <Icon name="share" />
           </button>
+          <TokenButton page={page} onClick={openToken} />
           <ThemeButton page={page} />
           <button type="button" class="tool" onClick={() => setDialog("keys")} aria-label="Keys and help">
             <Icon name="help" />
           </button>
         </nav>
       </header>
-      <Banner page={page} />
+      <Banner page={page} onToken={openToken} />
       <SharedBar page={page} />
       <main class="body">
         <div class="list" inert={isCovered}>
@@ -75,6 +82,7 @@ export function App({ page }: { page: Page }) {
       <Toast page={page} />
       <LinkAnnouncer page={page} />
       {dialog === "keys" && <KeysDialog onClose={closeDialog} />}
+      {dialog === "token" && <TokenDialog page={page} onClose={closeDialog} />}
       {dialog === "share" && <ShareDialog page={page} onClose={closeDialog} />}
     </div>
   );

@@ -4,14 +4,15 @@ import { App } from "./app.tsx";
 import { Page } from "./page/page.ts";
 
 const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-const page = new Page(`${scheme}//${location.host}/v1/stream`, storeOf(window), location.hash);
+const url = `${scheme}//${location.host}/v1/stream`;
+const page = new Page(url, storeOf("localStorage"), storeOf("sessionStorage"), location.hash);
 window.addEventListener("storage", ({ key }) => page.keptElsewhere(key));
 render(<App page={page} />, document.getElementById("page") as HTMLElement);
 
 /** A browser whose settings forbid storage throws when the property is read. */
-function storeOf(browser: Window): Storage | undefined {
+function storeOf(name: "localStorage" | "sessionStorage"): Storage | undefined {
   try {
-    return browser.localStorage;
+    return window[name];
   } catch {
     return undefined;
   }

@@ -1,7 +1,7 @@
 /**
- * Faults of real processes, watched by a real Prometheus with the rules, times and intervals that are deployed: each
- * raises its own alert within a minute and no other, and the alert goes when the fault does. These tests measure time,
- * so `npm test` gives them the machine for themselves.
+ * Faults of real processes, with a real Prometheus and the deployed rules and intervals: each raises its own alert
+ * within a minute and no other, and the alert ends after the fault. These tests measure time, so `npm test` runs them
+ * alone.
  */
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
@@ -14,17 +14,17 @@ import { SlowLink } from "../support/slow_link.ts";
 import { Throttle } from "../support/throttle.ts";
 import { TickWriter } from "../support/tick_writer.ts";
 
-/** How soon a fault must have raised its alert, in milliseconds. */
+/** The longest time until a fault has raised its alert, in milliseconds. */
 const RAISED = 60_000;
-/** How soon the alert must be gone when the fault is over, in milliseconds. */
+/** The longest time from the end of a fault to the end of its alert, in milliseconds. */
 const CALM = 120_000;
-/** How long all must have been well before the first fault, by Prometheus' own clock, in seconds. */
+/** The time without a fault before the first one, by Prometheus' clock, in seconds. */
 const WELL = 30;
 const HEALTHY = 40;
-/** What Grafana puts in for `$__rate_interval` where Prometheus asks every 5 s. */
+/** What Grafana inserts for `$__rate_interval` at a scrape interval of 5 s. */
 const RATE_INTERVAL = "20s";
 const SYMBOLS = ["SIM:*", "TEST:*"];
-/** Of the feed that the tests write themselves, and its ticks a second. */
+/** The feed that the tests write, and its ticks per second. */
 const WRITTEN = Array.from({ length: 20 }, (_, index) => `TEST:S${index}`);
 const RATE = 200;
 
@@ -35,7 +35,7 @@ interface Scene {
   readonly writer: TickWriter;
 }
 
-/** A cluster that serves clients, and has done so for a while without an alert. */
+/** A cluster that has served clients for a while without an alert. */
 async function quietDay(t: TestContext): Promise<Scene> {
   const cluster = await Cluster.create({
     port: 0,
@@ -49,7 +49,7 @@ async function quietDay(t: TestContext): Promise<Scene> {
   t.after(async () => {
     writer.rest();
     crowd.leave();
-    // A part that a failed test has left stopped would not hear that it is to end.
+    // A process that a failed test has left stopped would not receive the signal to end.
     for (const part of cluster.processes) part.signal("SIGCONT");
     await cluster.stop();
   });
@@ -60,7 +60,7 @@ async function quietDay(t: TestContext): Promise<Scene> {
   const hasSeen = `count_over_time(tickgate:server_stage_seconds:mean[5m]) >= ${WELL / 5}`;
   assert.ok(
     await waitUntil(async () => (await prometheus.query(hasSeen)).length === cluster.gateways.length, RAISED),
-    "Prometheus has seen all gateways serve for a while",
+    "Prometheus has scraped all gateways for a while",
   );
   assert.deepEqual(await firing(prometheus), []);
   return { cluster, prometheus, crowd, writer };
@@ -71,18 +71,18 @@ async function firing(prometheus: Prometheus): Promise<string[]> {
   return [...new Set(alerts.filter(({ state }) => state === "firing").map(({ name }) => name))];
 }
 
-/** What a fault must come to. */
+/** The expected effects of a fault. */
 interface Told {
   readonly alert: string;
-  /** Whom it blames: the labels of the alert, once for each. */
+  /** The labels of the alert, for each process concerned. */
   readonly where: readonly Readonly<Record<string, string>>[];
-  /** Where the same is red, and nothing else, on one panel at least: the address of its dashboard, and its title. */
+  /** The panel where these, and no others, are red: the uid of its dashboard, and its title. */
   readonly panels: readonly (readonly [uid: string, title: string])[];
 }
 
 /**
- * Waits for the alert of a fault that has just begun, looks at the dashboard, ends the fault, and waits for the alert
- * to go.
+ * Waits for the alert of a fault that has just begun, checks the dashboard, ends the fault, and waits for the end of
+ * the alert.
  */
 async function raises(
   t: TestContext,
@@ -118,7 +118,7 @@ async function raises(
   );
 }
 
-/** The labels that say whose fault it is. */
+/** The labels that identify the process or feed. */
 function blamed({ labels: { instance, feed } }: Pick<Series, "labels">): string {
   return `${instance ?? ""} ${feed ?? ""}`;
 }
@@ -135,7 +135,7 @@ const SILENT: Told = {
 const SATURATED: Told = {
   alert: "TickgateSaturated",
   where: [{ instance: "gateway1:9090" }],
-  // One for each thing that the alert takes for it.
+  // One for each process or feed with the alert.
   panels: [
     ["tickgate-node", "Wait for a turn, mean"],
     ["tickgate-node", "Clients it holds back"],
@@ -162,10 +162,10 @@ const OLD: Told = {
 
 const options = { timeout: 600_000, skip: process.platform !== "linux" };
 
-// Two clusters side by side: they wait more than they work.
+// Two clusters in parallel: they mostly wait.
 describe("faults", { concurrency: 2 }, () => {
   test(
-    "feeds are killed; a gateway gets too little CPU; a gateway is killed; a source falls silent",
+    "feeds are killed; a gateway gets too little CPU; a gateway is killed; a source becomes silent",
     options,
     async (t) => {
       const scene = await quietDay(t);
@@ -174,7 +174,7 @@ describe("faults", { concurrency: 2 }, () => {
       await Promise.all(feeds.map((feed) => feed.kill()));
       await raises(t, scene, SILENT, () => Promise.all(feeds.map((feed) => feed.start())));
 
-      // A fifteenth of a core, in periods that cannot be taken for a slow network.
+      // A fifteenth of a core, in periods that do not look like a slow network.
       const throttle = new Throttle(gateways[0].pid, 30, 420);
       t.after(() => throttle.end());
       await raises(t, scene, SATURATED, () => throttle.end());

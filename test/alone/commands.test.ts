@@ -1,4 +1,4 @@
-/** What one client may ask for, at its most expensive, beside a healthy client of a real gateway. */
+/** The most expensive commands of one client, beside a healthy client of a real gateway. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
@@ -8,14 +8,14 @@ import { WireClient } from "../support/wire_client.ts";
 import { Witness } from "../support/witness.ts";
 
 const SYMBOLS = 20_000;
-/** How long the healthy client may wait for an answer, ms. */
+/** The longest wait of the healthy client for an answer, ms. */
 const LONGEST = 250;
-/** By how much the gateway may grow, MB. */
+/** The largest growth of the gateway, MB. */
 const GROWTH = 150;
 
 let gateway: ServerProcess;
 let witness: Witness;
-/** What it takes at first, MB. */
+/** Its size at the start, MB. */
 let megabytes: number;
 
 before(async () => {
@@ -55,7 +55,7 @@ async function checkWitness(what: string): Promise<void> {
 const texts = (count: number, textOf: (index: number) => string) =>
   Array.from({ length: count }, (_, index) => textOf(index));
 
-test("no single command holds up anybody else", async () => {
+test("no single command delays other clients", async () => {
   const client = await WireClient.open(gateway.url, "tickgate.v1.msgpack");
   assert.equal(await answered(client, { op: "subscribe", symbols: ["*"], interval: 1_000 }), SYMBOLS);
   await checkWitness("all symbols");
@@ -73,7 +73,7 @@ test("no single command holds up anybody else", async () => {
   client.close();
 });
 
-test("a client that moves all of its symbols again and again gets a bounded answer", async () => {
+test("a client that changes all of its subscriptions repeatedly gets bounded answers", async () => {
   const client = await WireClient.open(gateway.url, "tickgate.v1.msgpack");
   let granted = 0;
   client.socket.on("message", () => {
@@ -83,13 +83,13 @@ test("a client that moves all of its symbols again and again gets a bounded answ
     client.say({ op: "subscribe", symbols: ["*"], interval: 60_000 + (round % 2) });
     await sleep(15);
   }
-  // The first burst, and what may be touched a second after it, with a command that had begun.
+  // The first burst, the symbols allowed in the seconds after it, and a command that had begun.
   assert.ok(granted <= 2 * SYMBOLS + 5_000 * 5 + SYMBOLS, `${granted} symbols granted`);
   await checkWitness("moved again and again");
   client.close();
 });
 
-test("many clients at once, some of which do not read, do not hold up one that behaves", async () => {
+test("many clients at once, some of which do not read, do not delay a healthy one", async () => {
   const clients = await Promise.all(texts(100, String).map(() => WireClient.open(gateway.url)));
   const names = texts(1_500, (index) => `SIM:S${String((index * 7) % SYMBOLS).padStart(5, "0")}`);
   for (const client of clients.slice(0, 25)) client.socket.pause();
@@ -113,7 +113,7 @@ test("many clients at once, some of which do not read, do not hold up one that b
   await checkWitness("100 clients that leave");
 });
 
-test("a gateway that was stopped does not close clients for what they sent meanwhile", async () => {
+test("a gateway that was stopped does not close clients for the commands that they sent meanwhile", async () => {
   const client = await WireClient.open(gateway.url);
   gateway.signal("SIGSTOP");
   for (let round = 0; round < 50; round++) {

@@ -1,7 +1,7 @@
 /**
- * The stages of a tick's life, of real processes, against clients that measure for themselves. Everything is on one
- * machine and so on one clock; what the machine does to one of two measurements it does to the other, so that they are
- * compared with each other and not with what would be good.
+ * The stages of a tick's age in real processes, compared with the measurements of clients. All run on one machine with
+ * one clock, and the machine affects both measurements alike, so they are compared with each other and not with a
+ * limit.
  */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
@@ -16,7 +16,7 @@ import { RedisServer } from "../support/redis_server.ts";
 import { SlowLink } from "../support/slow_link.ts";
 
 const SYMBOLS = Array.from({ length: 100 }, (_, index) => `V:${index}`);
-/** How long things run before they are measured, and how long they are, ms: pings follow every two seconds. */
+/** The time before the measurement, and its length, ms: pings are at most two seconds apart. */
 const WARM = 4_500;
 const MEASURED = 16_000;
 
@@ -24,9 +24,9 @@ const clock = new SystemClock();
 
 type Stage = (typeof STAGES)[number];
 
-/** A feed in a process of its own, whose lines the test writes. */
+/** A feed process whose lines the test writes. */
 class Feed extends ServerProcess {
-  /** How long ago ticks happened, by what they say, microseconds. */
+  /** The age of ticks by their event time when they are written, microseconds. */
   delay = 0;
   #timer: NodeJS.Timeout | undefined;
   #round = 0;
@@ -37,7 +37,7 @@ class Feed extends ServerProcess {
     return feed;
   }
 
-  /** Every symbol ticks every so often, ms, not all at once. */
+  /** Every symbol ticks at an interval, ms, at different times. */
   pump(every: number): void {
     const PARTS = 10;
     clearInterval(this.#timer);
@@ -72,7 +72,7 @@ async function start(t: TestContext): Promise<{ redis: RedisServer; feed: Feed }
 /** Waits until the gateway has had a tick of every symbol. */
 async function whole(process: ServerProcess): Promise<void> {
   const symbols = async () => (await Scrape.of(adminOf(process))).value("tickgate_symbols") === SYMBOLS.length;
-  await polled(symbols, (isWhole) => isWhole, "the market to be known");
+  await polled(symbols, (isWhole) => isWhole, "all symbols to be known");
 }
 
 async function join(t: TestContext, url: string, intervals: readonly number[]): Promise<AgeClient[]> {
@@ -104,7 +104,7 @@ async function measure(process: ServerProcess, millis = MEASURED): Promise<Recor
 
 const milli = (seconds: number) => Math.round(seconds * 10_000) / 10;
 
-test("stages add up to the age, and the age is what clients measure for themselves", {
+test("stages add up to the age, and clients measure the same age", {
   timeout: 120_000,
 }, async (t) => {
   const { redis } = await start(t);
@@ -138,11 +138,10 @@ test("stages add up to the age, and the age is what clients measure for themselv
   const [p50, p99] = [0.5, 0.99].map((share) => own[Math.floor(own.length * share)] / 1e6);
   t.diagnostic(`clients' own, ms: mean ${milli(mean)}, p50 ${milli(p50)}, p99 ${milli(p99)}; ${own.length} ticks`);
   const measured = age.sum / age.count;
-  // One in about thirty ticks is looked at on the gateway's side, and all on the other.
+  // The gateway samples one in about thirty ticks; clients measure all.
   assert.ok(Math.abs(measured - mean) <= 0.25 * mean + 0.002, `${measured} s instead of ${mean} s`);
   // Ranks are compared, not ages: one tick in a hundred is from clients with long intervals, so that at p99 the ages
-  // jump from 50 ms to some hundred, and which side of it a sample of them is on is chance. Some hundred are followed,
-  // of unequal weight.
+  // jump from 50 ms to some hundred, and a sample may be on either side. It has some hundred ticks of unequal weight.
   const rank = (seconds: number) => own.filter((micros) => micros / 1e6 <= seconds).length / own.length;
   for (const [share, tolerance] of [
     [0.5, 0.2],
@@ -160,7 +159,7 @@ test("stages add up to the age, and the age is what clients measure for themselv
   }
 });
 
-test("what is slow stands out in its own stage: the source, the bus, the interval, the client", {
+test("each delay appears in its own stage: the source, the bus, the interval, the client", {
   timeout: 180_000,
 }, async (t) => {
   const { redis, feed } = await start(t);
@@ -193,11 +192,11 @@ test("what is slow stands out in its own stage: the source, the bus, the interva
   proxy.delay = 0;
   client.close();
 
-  // What is sent is the latest: on average as old as half of what lies between two ticks, if turns come at any time in
-  // between. With one a multiple of the other they would always come at the same.
+  // The latest tick is sent: its mean age is half of the time between two ticks, if flushes come at any time between
+  // them. If one interval were a multiple of the other, they would always come at the same time.
   feed.pump(370);
-  // Each follows a tick in two seconds, whose time is anything from 0 to 370 ms: of sixty the mean is within 15 ms of
-  // the half.
+  // Each client samples a tick in two seconds, with an age from 0 to 370 ms: the mean of sixty is within 15 ms of the
+  // half.
   const patient = await join(t, one.url, Array<number>(20).fill(500));
   const interval = await measure(one, 6_000);
   report("interval", interval);
@@ -212,9 +211,9 @@ test("what is slow stands out in its own stage: the source, the bus, the interva
   await join(t, link.url, [100]);
   const slow = await measure(one);
   report("client", slow);
-  // What is sent when there is room is the latest: most of the time goes on the way, and little in waiting for room.
+  // When there is room the latest ticks are sent: most of the time is in the network, and little in waiting for room.
   assert.ok(slow.client > 0, "held back");
-  assert.ok(slow.client + slow.network > 0.7 * slow.age, "and the rest queues on the way");
+  assert.ok(slow.client + slow.network > 0.7 * slow.age, "and the rest is in the network");
   assert.ok(slow.network > 0.1);
   const after = await Scrape.of(adminOf(one));
   const by = (cause: string) => after.gain(before, "tickgate_ticks_conflated_total", { by: cause });

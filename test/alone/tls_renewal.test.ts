@@ -1,4 +1,4 @@
-/** A certificate that is renewed ten times while 1,000 clients are connected and others come and go. */
+/** A certificate is renewed ten times while 1,000 clients are connected and others connect and disconnect. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { after, test } from "node:test";
@@ -13,7 +13,7 @@ const CLIENTS = 1_000;
 const RENEWALS = 10;
 /** Clients that connect in a row, so that some do while the listener changes. */
 const COMERS = 4;
-/** By how much the gateway may grow, MB: handshakes of comers leave memory that the allocator keeps. */
+/** The largest growth of the gateway, MB: the allocator keeps some memory of handshakes. */
 const GROWTH = 60;
 
 const folder = new CertificateFolder();
@@ -27,7 +27,7 @@ function megabytesOf({ pid }: GatewayProcess): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1_024;
 }
 
-/** The name of the certificate that a new connection is shown; undefined when the connection fails. */
+/** The name in the certificate of a new connection; undefined when the connection fails. */
 function shownName(port: number, servername?: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = connect({ host: "127.0.0.1", port, servername }, () => {
@@ -108,11 +108,11 @@ test("ten renewals close none of 1,000 connections, and each new one gets the ne
   await Promise.all(comers);
   assert.equal(closed, 0);
   t.diagnostic(`${failed} of ${came} new connections failed while the certificate was renewed`);
-  assert.ok(failed <= RENEWALS, "the kernel resets what waits in the moment of a change, and no more");
+  assert.ok(failed <= RENEWALS, "the kernel resets only what waits at the moment of a change");
   await polled(
     async () => filesOf(gateway),
     (count) => count <= descriptors + 8,
-    "the comers' sockets to be closed",
+    "the other clients' sockets to be closed",
   );
   const growth = megabytesOf(gateway) - megabytes;
   t.diagnostic(`the gateway grew by ${Math.round(growth)} MB`);

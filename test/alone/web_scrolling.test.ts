@@ -1,7 +1,7 @@
 /**
- * Ten thousand rows in a real Chromium: scrolling them must stay smooth while all of them tick. Measured is the main
- * thread's own time as Chromium's tracing tells it, task by task, since on a shared machine the clock on the wall also
- * shows what others do; both are reported.
+ * Ten thousand rows in a real Chromium: scrolling must stay smooth while all of them tick. The test measures the main
+ * thread's CPU time per task from Chromium's trace, since wall time on a shared machine includes other programs; both
+ * are reported.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -10,7 +10,7 @@ import { polled, ServerProcess } from "../support/gateway_process.ts";
 import { WatchlistPage } from "../support/web_page.ts";
 
 const SYMBOLS = 10_000;
-/** What a task may take at p99, ms: longer ones are felt. */
+/** The limit of a task at p99, ms: longer ones are noticeable. */
 const LIMIT = 50;
 
 interface TraceEvent {
@@ -18,7 +18,7 @@ interface TraceEvent {
   readonly ph: string;
   readonly pid: number;
   readonly tid: number;
-  /** Microseconds: by the clock, and of the thread's own time. */
+  /** Microseconds: wall time, and CPU time of the thread. */
   readonly dur?: number;
   readonly tdur?: number;
 }
@@ -43,7 +43,7 @@ function quantile(values: readonly number[], part: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))];
 }
 
-test("ten thousand rows by one pattern, all of them ticking: no task is felt while they are scrolled", {
+test("ten thousand rows by one pattern, all of them ticking: no task is noticeable while they are scrolled", {
   timeout: 240_000,
 }, async (t) => {
   const feed = `sim:?symbols=${SYMBOLS}&rate=20000`;
@@ -57,7 +57,7 @@ test("ten thousand rows by one pattern, all of them ticking: no task is felt whi
   const grid = page.locator("[role=grid]");
   await polled(
     () => grid.getAttribute("aria-rowcount"),
-    // All of them, the group's head and the grid's.
+    // All of them, the group's header and the grid's.
     (count) => count === String(SYMBOLS + 2),
     "ten thousand rows",
   );
@@ -83,7 +83,7 @@ test("ten thousand rows by one pattern, all of them ticking: no task is felt whi
   );
   assert.ok(quantile(own, 0.99) < LIMIT, `p99 is ${quantile(own, 0.99)} ms`);
 
-  // Where the wheel has come to, rows are live, and few elements stand for all of them.
+  // After scrolling, the visible rows are live, and there are few elements.
   const top = await grid.evaluate((element) => element.scrollTop);
   assert.ok(top > 100_000, `${top}`);
   await polled(

@@ -1,4 +1,4 @@
-/** A client that measures for itself how old ticks are when they arrive: from their event time to its own clock. */
+/** A client that measures the age of ticks on arrival: from their event time to its own clock. */
 import { decode, encode } from "@msgpack/msgpack";
 import { WebSocket } from "ws";
 import { SystemClock } from "../../src/base/clock.ts";
@@ -9,7 +9,7 @@ export class AgeClient {
   readonly #socket: WebSocket;
   readonly #seen = new Set<number>();
   readonly #opened: Promise<void>;
-  /** Of the ticks since {@link begin} that were no snapshots, microseconds. */
+  /** Of the ticks since {@link begin}, without snapshots, microseconds. */
   ages: number[] = [];
   #isCounting = false;
 
@@ -31,7 +31,7 @@ export class AgeClient {
     return this.#opened;
   }
 
-  /** From now on ages count. */
+  /** Ages are counted from now on. */
   begin(): void {
     this.ages = [];
     this.#isCounting = true;

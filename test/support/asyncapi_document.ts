@@ -1,9 +1,9 @@
-/** docs/asyncapi.yaml, read for tests: its parts, and its schemas as checks of messages. */
+/** docs/asyncapi.yaml for tests: its parts, and its schemas as checks of messages. */
 import { readFileSync } from "node:fs";
 import { Ajv } from "ajv";
 import { parse } from "yaml";
 
-/** A JSON Schema, as far as tests look into one. */
+/** The parts of a JSON Schema that tests read. */
 export interface Schema {
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
@@ -30,7 +30,7 @@ interface Operation {
   readonly reply?: { readonly messages: readonly { readonly $ref: string }[] };
 }
 
-/** The document, as far as tests look into it. */
+/** The parts of the document that tests read. */
 export interface Document {
   readonly info: { readonly description: string };
   readonly channels: {
@@ -57,7 +57,7 @@ export function nameOf({ $ref }: { readonly $ref: string }): string {
   return $ref.slice($ref.lastIndexOf("/") + 1);
 }
 
-// Strict: a misspelt keyword of a schema is an error, not a rule that never bites.
+// Strict: a misspelt keyword of a schema is an error, not an ignored rule.
 const ajv = new Ajv({
   strict: true,
   strictTuples: false,
@@ -66,14 +66,14 @@ const ajv = new Ajv({
 });
 ajv.addSchema({ $id: "tickgate", components: document.components });
 
-/** @returns what is wrong with a value by a schema of the document's; empty when nothing is */
+/** @returns the errors of a value by a schema of the document; empty if it is valid */
 export function faults(schema: string, value: unknown): string {
   const validate = ajv.getSchema(`tickgate#/components/schemas/${schema}`);
   if (!validate) throw new Error(`the document has no schema ${schema}`);
   return validate(value) ? "" : ajv.errorsText(validate.errors, { dataVar: schema });
 }
 
-/** The name of the message that a value is: its op, or `frame`. */
+/** The name of a message: its op, or `frame`. */
 export function kindOf(value: unknown): string {
   return Array.isArray(value) ? "frame" : String((value as { op?: unknown } | null)?.op);
 }

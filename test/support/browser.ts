@@ -4,17 +4,17 @@ import { delimiter, join } from "node:path";
 import type { TestContext } from "node:test";
 import { type Browser, chromium } from "playwright-core";
 
-/** The browser; scripts/needs.ts sees to it that there is one. */
+/** The browser; scripts/needs.ts checks that it is installed. */
 export const BROWSER = (process.env.PATH ?? "")
   .split(delimiter)
   .map((folder) => join(folder, "chromium"))
   .find((path) => existsSync(path));
-/** A browser in a test: without a screen, without a sandbox of its own, and without a word to its maker. */
+/** A browser for tests: headless, without its sandbox, and without requests to its maker. */
 export const BROWSER_ARGS: readonly string[] = [
   ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
   ...["--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"],
 ];
-/** How long a test waits for what must come, ms: generous, for a machine that does something else meanwhile. */
+/** The longest wait for a condition, ms: long enough for a busy machine. */
 export const PATIENCE = 30_000;
 
 /** It is closed with the test. */

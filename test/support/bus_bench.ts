@@ -1,4 +1,4 @@
-/** A publisher and a gateway on one bus, for tests: what is put in at one end is compared with what comes out. */
+/** A publisher and a gateway on one bus, for tests: the input of one is compared with the output of the other. */
 import assert from "node:assert/strict";
 import { pino } from "pino";
 import { SystemClock } from "../../src/base/clock.ts";
@@ -31,7 +31,7 @@ export function busSettings(redisUrl: string, more: Partial<BusSettings> = {}): 
   };
 }
 
-/** Waits until a condition holds; fails when it does not within so many milliseconds. */
+/** Waits until a condition holds; fails after the given milliseconds. */
 export async function until(what: string, condition: () => boolean, millis = 10_000): Promise<void> {
   for (const deadline = performance.now() + millis; !condition(); ) {
     if (performance.now() > deadline) assert.fail(`${what}: not within ${millis} ms`);
@@ -39,7 +39,7 @@ export async function until(what: string, condition: () => boolean, millis = 10_
   }
 }
 
-/** A feed's publisher, as a process has it. */
+/** A feed's publisher, as in a process. */
 export class TestFeed {
   readonly table = new PublisherTable(100_000);
   readonly bus: Bus;
@@ -55,11 +55,11 @@ export class TestFeed {
     this.writer = writer as RedisWriter;
     this.publisher = new Publisher(this.table, writer, clock);
     this.started = writer.start(this.table);
-    // A test that closes a feed that never led is not interested in this.
+    // A test may close a feed that never led.
     this.started.catch(() => {});
   }
 
-  /** One tick of each of so many symbols. */
+  /** One tick of each of the first symbols. */
   tick(symbols: number): void {
     for (let index = 0; index < symbols; index++) this.tickOne(`SIM:${index}`);
   }
@@ -127,12 +127,12 @@ export class TestGateway implements BusListener {
     return this.#streams().every((stream) => !this.silentStreams.has(stream));
   }
 
-  /** Whether every symbol of the feed is here as it is there. */
+  /** Whether every symbol of the feed is equal here and there. */
   equals(feed: TestFeed): boolean {
     return this.difference(feed) === "";
   }
 
-  /** What is different, for a failure's message. */
+  /** The differences, for an error message. */
   difference(feed: TestFeed): string {
     const from = feed.table;
     for (let row = 0; row < from.rows; row++) {

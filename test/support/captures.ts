@@ -1,4 +1,4 @@
-/** The captures that tests run on: the project's own, and larger ones beside the repository where they are there. */
+/** The captures for tests: the project's own, and larger ones beside the repository if they exist. */
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type Capture, readCapture } from "../../src/feed/capture/capture.ts";

@@ -71,7 +71,7 @@ export class LiveGateway {
 }
 
 /**
- * A port that a second gateway can use after the first: a port of the system's choice (0) is not free again at once.
+ * A port that a second gateway can use after the first: a port that the system chose (0) is not free again at once.
  */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");

@@ -1,4 +1,4 @@
-/** A command for people (watch, trace, top) as a process of its own, and all that it writes. */
+/** A command with a text display (watch, trace, top) as a process, and its output. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import type { TestContext } from "node:test";
@@ -22,7 +22,7 @@ export class CommandProcess {
     this.#child = spawn(program, own, {
       stdio: ["pipe", "pipe", "pipe"],
       env: { ...process.env, TERM: "xterm", SHELL: "/bin/sh" },
-      // Ctrl-C of whoever runs the tests is not for it.
+      // Ctrl-C of the user who runs the tests must not reach it.
       detached: true,
     });
     for (const name of ["stdout", "stderr"] as const)
@@ -33,13 +33,13 @@ export class CommandProcess {
     t.after(() => this.#child.kill("SIGKILL"));
   }
 
-  /** Waits until it has written that on standard output or standard error. */
+  /** Waits for a text on its standard output or standard error. */
   async writes(name: "stdout" | "stderr", text: RegExp | string): Promise<void> {
     const isThere = () => (typeof text === "string" ? this[name].includes(text) : text.test(this[name]));
     await until(this.#changes, isThere, `${text}; there is ${JSON.stringify([this.stdout, this.stderr])}`);
   }
 
-  /** What a person types. */
+  /** Sends keys, as typed by a user. */
   type(text: string): void {
     this.#child.stdin?.write(text);
   }

@@ -1,4 +1,4 @@
-/** docker-compose.yml as the tests read it: services with their environment, ports, mounts and what they wait for. */
+/** docker-compose.yml for tests: services with their environment, ports, mounts and dependencies. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
@@ -34,24 +34,24 @@ export function read(path: string): string {
   return readFileSync(`${ROOT}${path}`, "utf8");
 }
 
-/** A YAML file of the repository; merge keys (`<<`) are taken in, as Docker does. */
+/** A YAML file of the repository; merge keys (`<<`) are applied, as Docker does. */
 export function readYaml<T>(path: string): T {
   return parse(read(path), { merge: true }) as T;
 }
 
 export const compose = readYaml<Compose>("docker-compose.yml");
 
-/** A service's environment, as its process gets it. */
+/** The environment of a service's process. */
 export function environmentOf(service: Service): Record<string, string> {
   return Object.fromEntries(Object.entries(service.environment ?? {}).map(([name, value]) => [name, String(value)]));
 }
 
-/** The services that run a command of tickgate's. */
+/** The services that run a tickgate command. */
 export function tickgates(command: string): [string, Service][] {
   return Object.entries(compose.services).filter(([, service]) => service.command?.[0] === command && service.build);
 }
 
-/** What config/haproxy.cfg takes where the environment names nothing. */
+/** The defaults of config/haproxy.cfg. */
 export const balancerDefaults: Readonly<Record<string, string>> = Object.fromEntries(
   Array.from(read("config/haproxy.cfg").matchAll(/^ *presetenv (\S+) (\S+)$/gm), ([, name, value]) => [name, value]),
 );

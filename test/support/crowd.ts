@@ -1,4 +1,4 @@
-/** Many clients that want prices and look at little of what they get, so that they cost the machine little. */
+/** Many clients that parse little of what they receive, so that they cost the machine little. */
 import { pack, unpack } from "msgpackr";
 import { WebSocket } from "ws";
 import { waitUntil } from "../../scripts/cluster/probe.ts";
@@ -19,7 +19,7 @@ export class Crowd {
   ticks = 0;
   ages = 0;
 
-  /** Lets so many clients in, and waits until each has had prices. @throws Error when they do not come in time */
+  /** Adds clients, and waits until each has had prices. @throws Error when these do not arrive in time */
   async join(count: number, options: CrowdOptions, deadline = 20_000): Promise<void> {
     const expected = this.#sockets.length + count;
     for (let index = 0; index < count; index++) this.#open(options);
@@ -27,7 +27,7 @@ export class Crowd {
       throw new Error(`${this.#served} of ${expected} clients have prices`);
   }
 
-  /** All of them leave. */
+  /** Closes all of them. */
   leave(): void {
     for (const socket of this.#sockets) socket.terminate();
     this.#sockets.length = 0;
@@ -38,7 +38,7 @@ export class Crowd {
     const socket = new WebSocket(url, "tickgate.v1.msgpack", { perMessageDeflate: false });
     this.#sockets.push(socket);
     socket.on("open", () => socket.send(pack({ op: "subscribe", symbols, interval, fields: ["last"] })));
-    // What follows is a close, and nobody waits for one.
+    // A close event follows, which needs no handling.
     socket.on("error", () => {});
     let isServed = false;
     socket.on("message", (data: Buffer) => {

@@ -1,4 +1,4 @@
-/** The Grafana dashboards as the tests read them, and their panels as a person would see them. */
+/** The Grafana dashboards for tests, and what their panels show. */
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { ROOT, read } from "./compose.ts";
@@ -19,14 +19,14 @@ export interface Panel {
   readonly fieldConfig?: {
     readonly defaults: {
       readonly unit?: string;
-      /** The first step has no value: it is for all below the second. */
+      /** The first step has no value: it applies below the second. */
       readonly thresholds?: { readonly steps: readonly { readonly color: string; readonly value: number | null }[] };
     };
   };
   readonly options?: { readonly reduceOptions?: { readonly calcs: readonly string[] } };
   readonly targets?: readonly {
     readonly refId: string;
-    /** Asked for now alone, not for every moment on the screen. */
+    /** A query for the present, not for a time range. */
     readonly instant?: boolean;
     readonly expr: string;
     readonly legendFormat: string;
@@ -58,9 +58,8 @@ export const dashboards: readonly Dashboard[] = readdirSync(`${ROOT}dashboards`)
   .map((name) => JSON.parse(read(`dashboards/${name}`)) as Dashboard);
 
 /**
- * An expression as Grafana asks it, with every variable at All.
- * @param rateInterval what Grafana puts in for `$__rate_interval`: four times the interval between two scrapes, at
- * least
+ * An expression as Grafana sends it, with every variable at All.
+ * @param rateInterval what Grafana inserts for `$__rate_interval`: at least four scrape intervals
  */
 export function substituted(expression: string, variables: readonly Variable[], rateInterval: string): string {
   let text = expression.replaceAll("$__rate_interval", rateInterval);
@@ -69,7 +68,7 @@ export function substituted(expression: string, variables: readonly Variable[], 
   return text;
 }
 
-/** What is red now on a panel that shows one query. */
+/** The series that are red now on a panel with one query. */
 export async function redOn(
   prometheus: Prometheus,
   uid: string,

@@ -1,4 +1,4 @@
-/** What the clients in examples/ are tried against: a feed, a bus and a gateway, each of which can go and come back. */
+/** A feed, a bus and a gateway for the tests of examples/; each can be stopped and restarted. */
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { polled, ServerProcess } from "./gateway_process.ts";
@@ -33,11 +33,11 @@ export class ExampleMarket {
     this.#gatewayArgs = [...gatewayArgs, ...bus];
   }
 
-  /** Starts all of it, the gateway with these settings as well; it ends with the test. */
+  /** Starts all of it, the gateway with additional settings; it ends with the test. */
   static async open(t: TestContext, ...settings: string[]): Promise<ExampleMarket> {
     const redis = await RedisServer.start();
     t.after(() => redis.stop());
-    // A port that can be listened on again at once.
+    // A port that can be reused at once.
     const ports = ["--port", String(await freePort()), "--admin-port", "0"];
     const market = new ExampleMarket(["--redis-url", redis.url], [...ports, ...settings]);
     t.after(async () => {
@@ -58,13 +58,13 @@ export class ExampleMarket {
     this.#feed = await FeedProcess.open(...this.#bus);
   }
 
-  /** Kills the feed: its symbols fall silent. */
+  /** Kills the feed: its symbols become silent. */
   async stopFeed(): Promise<void> {
     await this.#feed?.close();
     this.#feed = undefined;
   }
 
-  /** The feed has nothing more to tell: its symbols are closed. */
+  /** Ends the feed's input: its symbols are closed. */
   endFeed(): void {
     this.#feed?.end();
   }
@@ -86,8 +86,8 @@ export class ExampleMarket {
   }
 
   /**
-   * So many ticks of a symbol in one go, of which the bus sees the last. A tick's bid and last are its seq and a half,
-   * so that what a client shows can be checked.
+   * Several ticks of a symbol in one write, of which the bus gets the last. A tick's bid and last are its seq plus a
+   * half, so that the output of a client can be checked.
    * @returns the seq of the last
    */
   tick(symbol: string, count = 1): number {

@@ -1,4 +1,4 @@
-/** The clients in examples/ as a developer would run them: processes whose lines are read. */
+/** The clients in examples/ as processes whose lines are read. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -9,7 +9,7 @@ import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const EXAMPLES = fileURLToPath(new URL("../../examples/", import.meta.url));
-/** A build fetches the modules and compiles them, the first time on a machine its standard library as well. */
+/** A build fetches and compiles the modules, the first time on a machine also the standard library. */
 const BUILD_TIME = 300_000;
 /**
  * How long a test waits for a line or an end, ms: after many failures an example waits for 30 s until its next attempt.
@@ -22,7 +22,7 @@ export type Language = { readonly name: string } & (
   | { readonly missing: string }
 );
 
-/** The languages of the examples; those that have to be compiled are. */
+/** The languages of the examples, compiled where necessary. */
 export function languages(): Language[] {
   return [
     { name: "Node", command: [process.execPath, join(EXAMPLES, "node/ticker.mjs")] },
@@ -53,13 +53,13 @@ function go(): { command: string[] } | { missing: string } {
   const download = run("mod", "download");
   if (download.status !== 0) return { missing: `go mod download: ${download.stderr.trim() || "no answer"}` };
   const program = join(folder, "ticker");
-  // Without the commit, which would need a git that trusts the folder.
+  // Without the commit, since git may not trust the folder.
   const build = run("build", "-buildvcs=false", "-o", program, ".");
   if (build.status !== 0) throw new Error(`examples/go does not build: ${build.stderr || "it took too long"}`);
   return { command: [program] };
 }
 
-/** An example that runs. */
+/** A running example. */
 export class ExampleProgram {
   readonly name: string;
   readonly lines: string[] = [];
@@ -87,7 +87,7 @@ export class ExampleProgram {
     });
   }
 
-  /** Waits for a line, of those from the given one on. @returns the number of the line behind it */
+  /** Waits for a line, starting at the given one. @returns the number of the next line */
   async printed(line: RegExp, from = 0): Promise<number> {
     let found = -1;
     const isThere = () => {
@@ -99,7 +99,7 @@ export class ExampleProgram {
     return found + 1;
   }
 
-  /** From now on nobody reads what it prints. */
+  /** From now on its output is not read. */
   leave(): void {
     this.#child.stdout!.destroy();
   }

@@ -1,4 +1,4 @@
-/** A gateway that says what the test wants, when it wants: what a real one says only in need. */
+/** A gateway that sends what the test wants: messages that a real one sends only after faults. */
 import assert from "node:assert/strict";
 import { EventEmitter, once } from "node:events";
 import type { AddressInfo } from "node:net";
@@ -10,7 +10,7 @@ import { type Command, type Hello, SUBPROTOCOLS, type Subscribe } from "../../sr
 import { faults } from "./asyncapi_document.ts";
 import { until } from "./gateway_process.ts";
 
-/** One connection of a client's, which has been greeted. */
+/** A connection of a client, after hello. */
 export class FakeConnection {
   readonly commands: Command[] = [];
   readonly #socket: WebSocket;
@@ -38,18 +38,18 @@ export class FakeConnection {
     this.say(hello);
   }
 
-  /** A control message, a data frame, or what no gateway says. */
+  /** Sends a control message, a data frame, or an invalid message. */
   say(message: unknown): void {
     this.#socket.send(this.#socket.protocol === "tickgate.v1.json" ? JSON.stringify(message) : encode(message));
   }
 
-  /** Answers the pings that came already, and those to come. */
+  /** Answers the pings that have arrived, and later ones. */
   answerPings(): void {
     this.#answersPings = true;
     for (const _ping of this.commands.splice(0)) this.say({ op: "pong", time: Date.now() * 1_000 });
   }
 
-  /** Waits for the subscribe that a client begins with. */
+  /** Waits for the client's first subscribe. */
   async subscribe(): Promise<Subscribe> {
     const find = () => this.commands.find((command): command is Subscribe => command.op === "subscribe");
     await until(this.#changes, () => find() !== undefined, "a subscribe");
@@ -59,7 +59,7 @@ export class FakeConnection {
   }
 
   async untilClosed(): Promise<void> {
-    await until(this.#changes, () => this.closed, "the client to give the connection up");
+    await until(this.#changes, () => this.closed, "the client to close the connection");
   }
 
   close(code: number, reason: string): void {
@@ -82,7 +82,7 @@ export class FakeGateway {
 
   /**
    * It ends with the test.
-   * @param heartbeat as hello says it, ms; none are sent
+   * @param heartbeat of hello, ms; none are sent
    * @param node its name
    */
   static async open(t: TestContext, heartbeat: number, node = "fake"): Promise<FakeGateway> {

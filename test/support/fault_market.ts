@@ -1,4 +1,4 @@
-/** What the fault tests share: a cluster of real processes whose published values are known, and clients that check. */
+/** For the fault tests: a cluster of real processes with known published values, and clients that check them. */
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { Cluster } from "../../scripts/cluster/cluster.ts";
@@ -7,9 +7,9 @@ import { waitUntil } from "../../scripts/cluster/probe.ts";
 import { Follower } from "./follower.ts";
 import { TickWriter } from "./tick_writer.ts";
 
-/** How long after a fault every client must have what was published last, in milliseconds. */
+/** The longest time after a fault until every client has the last published values, in milliseconds. */
 export const CONVERGE = 2_000;
-/** How long anything may take that the promises say nothing of, in milliseconds. */
+/** The longest time for anything without a promised limit, in milliseconds. */
 export const PATIENCE = 15_000;
 
 /** Symbols that tick all the time, and one that has ticked once. */
@@ -21,7 +21,7 @@ export class FaultMarket {
   readonly cluster: Cluster;
   readonly writer: TickWriter;
   readonly followers: Follower[] = [];
-  /** Parts that ended though the test did not end them. */
+  /** Processes that ended although the test did not end them. */
   readonly lost: string[] = [];
 
   private constructor(cluster: Cluster, lost: string[]) {
@@ -31,7 +31,7 @@ export class FaultMarket {
     this.writer = new TickWriter(inputs, BUSY, RATE);
   }
 
-  /** Starts a cluster that ends with the test, and the ticks; its parts have this environment as well. */
+  /** Starts a cluster that ends with the test, and the ticks; its processes get this environment too. */
   static async open(t: TestContext, env: Readonly<Record<string, string>> = {}): Promise<FaultMarket> {
     const lost: string[] = [];
     const cluster = await Cluster.create({
@@ -45,7 +45,7 @@ export class FaultMarket {
     t.after(async () => {
       market.writer.rest();
       for (const follower of market.followers) follower.close();
-      // A part that a failed test has left stopped would not hear that it is to end.
+      // A process that a failed test has left stopped would not receive the signal to end.
       for (const part of cluster.processes) part.signal("SIGCONT");
       await cluster.stop();
     });
@@ -55,7 +55,7 @@ export class FaultMarket {
     return market;
   }
 
-  /** Lets so many clients in, and waits until they all have prices. */
+  /** Adds clients, and waits until they all have prices. */
   async follow(count: number, intervals: readonly number[], symbols = [QUIET, ...BUSY]): Promise<void> {
     await this.followAt(this.cluster.url, count, intervals, symbols);
   }
@@ -72,7 +72,7 @@ export class FaultMarket {
     for (const follower of this.followers) follower.measure();
   }
 
-  /** Waits until one of the feeds says that it leads, and the other does not. */
+  /** Waits until exactly one of the feeds leads. */
   async untilLed(): Promise<ClusterProcess> {
     let leading: ClusterProcess[] = [];
     const isLed = () => {
@@ -84,9 +84,9 @@ export class FaultMarket {
   }
 
   /**
-   * Waits until every client has a tick of every busy symbol that was made after this call. What was on its way before
-   * does not count: prices only rise.
-   * @returns after how many ms; undefined when not within so many
+   * Waits until every client has a tick of every busy symbol that was made after this call. Prices only rise, so older
+   * ticks are recognised.
+   * @returns the time in ms; undefined after the limit
    */
   async untilTicks(deadline: number): Promise<number | undefined> {
     const from = performance.now();
@@ -96,14 +96,14 @@ export class FaultMarket {
     return came ? Math.round(performance.now() - from) : undefined;
   }
 
-  /** Lets the market rest, and checks that everybody has what was published last. */
+  /** Stops the ticks, and checks that every client has the last published values. */
   async assertConverged(deadline = CONVERGE): Promise<void> {
     this.writer.rest();
     await waitUntil(() => this.#different().length === 0, deadline);
-    assert.deepEqual(this.#different().slice(0, 5), [], `not what was published last, after ${deadline} ms`);
+    assert.deepEqual(this.#different().slice(0, 5), [], `not the last published values, after ${deadline} ms`);
   }
 
-  /** Checks that no gateway broke what it promises, and that nothing died that was not killed. */
+  /** Checks that no gateway broke a promise, and that no process ended by itself. */
   assertUnbroken(): void {
     const violations = this.followers.flatMap((follower) => follower.violations);
     assert.deepEqual(violations.slice(0, 5), []);
@@ -111,7 +111,7 @@ export class FaultMarket {
     for (const part of this.cluster.processes) assert.ok(part.isRunning, `${part.name} runs`);
   }
 
-  /** Waits until something is so of every client's symbols. @returns whether it came, within so many ms */
+  /** Waits until a condition holds for every client's symbols. @returns false after the given ms */
   async everyState(state: string, symbols: readonly string[], deadline: number): Promise<boolean> {
     const isSo = (follower: Follower) => symbols.every((symbol) => follower.symbols.get(symbol)?.state === state);
     return waitUntil(() => this.followers.every(isSo), deadline);
@@ -129,7 +129,7 @@ export class FaultMarket {
   }
 }
 
-/** Whether a feed leads, as it said last. */
+/** Whether a feed leads, by its last log line about that. */
 function leads(feed: ClusterProcess): boolean {
   const said = feed.lines.findLast((line) => /"msg":"(leading|no longer leading|standing by)/.test(line));
   return said?.includes('"msg":"leading') ?? false;

@@ -1,4 +1,4 @@
-/** A TCP proxy before a gateway that makes the faults of networks. */
+/** A TCP proxy before a gateway that simulates faults of networks. */
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { DelayLine } from "./delay_line.ts";

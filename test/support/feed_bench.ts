@@ -1,4 +1,4 @@
-/** What the tests of feeds share: a log that is kept, a sink that is kept, and a market behind a real bus. */
+/** For the tests of feeds: a log and a sink that record, and a market behind a real bus. */
 import { EventEmitter, once } from "node:events";
 import { type Logger, pino } from "pino";
 import { type Clock, SystemClock } from "../../src/base/clock.ts";
@@ -9,7 +9,7 @@ import { Publisher } from "../../src/feed/publisher.ts";
 import { GatewayTable } from "../../src/market/gateway_table.ts";
 import { PublisherTable } from "../../src/market/publisher_table.ts";
 
-/** How long a test waits for what must come. */
+/** The longest wait for a condition. */
 const DEADLINE_MILLIS = 10_000;
 
 /** A log whose lines a test can read. */
@@ -31,7 +31,7 @@ export class KeptLog {
   }
 }
 
-/** A sink that writes down what it is told. */
+/** A sink that records its calls. */
 export class KeptSink implements FeedSink {
   readonly ticks: { symbol: string; patch: TickPatch; eventTime: number | undefined }[] = [];
   readonly states: string[] = [];
@@ -69,7 +69,7 @@ export class KeptSink implements FeedSink {
   }
 }
 
-/** Waits until a condition holds, looking at each change. */
+/** Waits until a condition holds; checks it at each change. */
 export async function until(emitter: EventEmitter, condition: () => boolean, what: string): Promise<void> {
   const deadline = AbortSignal.timeout(DEADLINE_MILLIS);
   while (!condition()) {
@@ -81,7 +81,7 @@ export async function until(emitter: EventEmitter, condition: () => boolean, wha
   }
 }
 
-/** A feed's context with everything kept. */
+/** A feed's context that records everything. */
 export function keptContext(clock: Clock = new SystemClock()): FeedContext & { sink: KeptSink; kept: KeptLog } {
   const kept = new KeptLog();
   return { sink: new KeptSink(), clock, log: kept.log, kept };
@@ -134,7 +134,7 @@ export class FarMarket {
     return STATES[this.table.state[this.table.rowOf(symbol)]];
   }
 
-  /** Why it stands so. */
+  /** The reason of its state. */
   reason(symbol: string): string | undefined {
     return this.table.reasons[this.table.rowOf(symbol)];
   }

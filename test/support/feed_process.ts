@@ -1,14 +1,13 @@
 /**
- * A feed in a process of its own, for tests that kill and pause it: run with the settings of the bus as an argument, it
- * ticks all the time, and answers its parent's questions. Its prices begin where the second argument says, so that one
- * can tell who is heard.
+ * A feed as a process, for tests that kill and pause it: run with the settings of the bus as an argument, it ticks all
+ * the time, and answers its parent's requests. The second argument is its first price, which identifies the process.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import type { BusSettings } from "../../src/bus/open.ts";
 import { TestFeed } from "./bus_bench.ts";
 
-/** How a feed's symbol stands, as it tells its parent. */
+/** The state of a feed's symbols, as reported to its parent. */
 export interface Told {
   readonly role: string;
   /** By symbol: seq and bid. */
@@ -31,7 +30,7 @@ export class FeedProcess {
     return this.#process.exitCode !== null || this.#process.signalCode !== null;
   }
 
-  /** Stops or starts its ticks, and asks how everything stands after that. */
+  /** Stops or starts its ticks, and requests the state of all symbols. */
   async ask(command: "tick" | "rest"): Promise<Told> {
     this.#process.send(command);
     const [told] = await once(this.#process, "message", { signal: AbortSignal.timeout(5_000) });
@@ -65,7 +64,7 @@ function main(settings: BusSettings, firstPrice: number): void {
       symbols[feed.table.symbols[row]] = [feed.table.seq[row], feed.table.values[row * 10]];
     process.send?.({ role: feed.writer.role, symbols });
   });
-  // The parent is gone: a feed that nobody ends would run for ever.
+  // The parent has ended: otherwise the feed would never end.
   process.on("disconnect", () => process.exit());
 }
 

@@ -1,26 +1,26 @@
 /**
- * A client that follows prices as protocol.md says and checks what it says: values, `seq`, states, how long it had no
- * prices, and how often it was turned away. It speaks raw WebSocket, so that no client library hides a fault.
+ * A client that follows prices by protocol.md and checks its promises: values, `seq`, states, the time without prices,
+ * and how often it was refused. It uses a raw WebSocket, so that no client library hides a fault.
  */
 import { pack, unpack } from "msgpackr";
 import { WebSocket } from "ws";
 import type { State } from "../../src/base/tick.ts";
 import type { Control } from "../../src/protocol/messages.ts";
 
-/** How long a client that was cut off waits before it comes back, at most, in milliseconds. */
+/** The longest wait of a disconnected client before it reconnects, in milliseconds. */
 const COME_BACK = 100;
-/** How long one that was refused waits, at most, in milliseconds. */
+/** The longest wait of a refused client, in milliseconds. */
 const REFUSED_WAIT = 300;
 
-/** What is known of one symbol. */
+/** The state of one symbol. */
 export interface Followed {
   seq: number;
   values: (number | null)[];
   state: State;
   reason: string;
-  /** When it came to stand so, in milliseconds of `performance.now()`. */
+  /** The start of this state, in milliseconds of `performance.now()`. */
   stateAt: number;
-  /** When its last tick came. */
+  /** The time of its last tick. */
   tickAt: number;
 }
 
@@ -36,13 +36,13 @@ export interface FollowerOptions {
 
 export class Follower {
   readonly symbols = new Map<string, Followed>();
-  /** Where the gateways broke what they promise. */
+  /** Broken promises of the gateways. */
   readonly violations: string[] = [];
   /** Symbols whose `seq` went back with a `reason:"reset"` before. */
   resets = 0;
   gaps = 0;
   connections = 0;
-  /** How often it was refused, since {@link measure} and at all. */
+  /** How often it was refused, since {@link measure} and in total. */
   refused = 0;
   refusedEver = 0;
   /** The gateway that it is connected to; undefined while it is not. */
@@ -67,7 +67,7 @@ export class Follower {
     return Math.max(this.#longestGap, performance.now() - this.#framesAt);
   }
 
-  /** Measures anew. */
+  /** Restarts the measurement. */
   measure(): void {
     this.#longestGap = 0;
     this.#framesAt = performance.now();
@@ -100,7 +100,7 @@ export class Follower {
     });
     socket.on("message", (data: Buffer) => this.#message(unpack(data) as Control | [number, ...TickOnWire[]]));
     socket.on("error", () => {
-      // What follows is a close.
+      // A close event follows.
     });
     socket.on("close", () => {
       this.node = undefined;

@@ -1,4 +1,4 @@
-/** Tickgate's commands as processes of their own: what the tests of whole processes talk to. */
+/** Tickgate's commands as processes, for the tests of whole processes. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import type { Writable } from "node:stream";
@@ -6,17 +6,17 @@ import { fileURLToPath } from "node:url";
 import type { TickPatch } from "../../src/base/tick.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
-/** How long a test waits for what must come: generous, for a machine that builds something else meanwhile. */
+/** The longest wait for a condition: long enough for a busy machine. */
 const DEADLINE = 15_000;
 
-/** What ran, and what it said. */
+/** An ended process, and its output. */
 export interface Ended {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Waits until a condition holds, looking at each change. */
+/** Waits until a condition holds; checks it at each change. */
 export async function until(changes: EventEmitter, condition: () => boolean, what: string): Promise<void> {
   const signal = AbortSignal.timeout(DEADLINE);
   while (!condition()) {
@@ -28,7 +28,7 @@ export async function until(changes: EventEmitter, condition: () => boolean, wha
   }
 }
 
-/** Asks again and again until the answer is as wanted. */
+/** Repeats a request until the answer is as wanted. */
 export async function polled<T>(ask: () => Promise<T>, wanted: (answer: T) => boolean, what: string): Promise<T> {
   const deadline = performance.now() + DEADLINE;
   for (;;) {
@@ -39,7 +39,7 @@ export async function polled<T>(ask: () => Promise<T>, wanted: (answer: T) => bo
   }
 }
 
-/** @param files the process's limit on open files; the system's where none is given */
+/** @param files the process's limit on open files; by default the system's */
 function start(args: readonly string[], files?: number): ChildProcess {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("TICKGATE_")));
   const command = [process.execPath, MAIN, ...args];
@@ -57,7 +57,7 @@ export async function runTickgate(...args: string[]): Promise<Ended> {
   return { code, stdout, stderr };
 }
 
-/** A server command as a process of its own. */
+/** A server command as a process. */
 export class ServerProcess {
   readonly #child: ChildProcess;
   readonly #changes = new EventEmitter();
@@ -75,7 +75,7 @@ export class ServerProcess {
     });
     this.#child.stderr!.on("data", (chunk: Buffer) => (this.#stderr += chunk));
     this.#child.on("exit", () => this.#changes.emit("change"));
-    // A process that has ended does not read: its own end says so.
+    // A process that has ended does not read: its exit reports that.
     this.#child.stdin!.on("error", () => {});
   }
 
@@ -101,12 +101,12 @@ export class ServerProcess {
     return this.#stderr;
   }
 
-  /** What its addresses have in their scheme where it speaks TLS. */
+  /** The suffix of the scheme of its addresses with TLS. */
   get #s(): string {
     return this.#stdout.includes("https://") ? "s" : "";
   }
 
-  /** Whether the process lives. */
+  /** Whether the process runs. */
   get alive(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
@@ -120,7 +120,7 @@ export class ServerProcess {
     return fetch(`http${this.#s}://127.0.0.1:${this.port}${path}`, { headers });
   }
 
-  /** What a path of the admin port answers. */
+  /** The answer of a path of the admin port. */
   admin(path: string, headers: Record<string, string> = {}): Promise<Response> {
     return fetch(`http${this.#s}://127.0.0.1:${this.adminPort}${path}`, { headers });
   }
@@ -138,7 +138,7 @@ export class ServerProcess {
     await polled(ask, ({ symbols }) => symbols.includes(symbol), `${symbol} to be known`);
   }
 
-  /** What the process reads as its standard input. */
+  /** The standard input of the process. */
   protected get input(): Writable {
     return this.#child.stdin!;
   }
@@ -163,7 +163,7 @@ export class ServerProcess {
 
 const FED_BY_TEST = ["all", "--port", "0", "--admin-port", "0", "--feed", "ndjson:-?silence=0"];
 
-/** `tickgate all` with a feed that the test writes, and that may rest. */
+/** `tickgate all` with a feed that the test writes, and that may be silent. */
 export class GatewayProcess extends ServerProcess {
   /** Starts one with some settings, and waits until it listens. */
   static override async open(...args: string[]): Promise<GatewayProcess> {
@@ -172,7 +172,7 @@ export class GatewayProcess extends ServerProcess {
     return gateway;
   }
 
-  /** Starts one that may open no more than so many files. */
+  /** Starts one with a limit on open files. */
   static async openWithFiles(files: number, ...args: string[]): Promise<GatewayProcess> {
     const gateway = new GatewayProcess([...FED_BY_TEST, ...args], files);
     await gateway.untilListening();
@@ -184,7 +184,7 @@ export class GatewayProcess extends ServerProcess {
     this.input.write(`${JSON.stringify({ symbol, ...patch })}\n`);
   }
 
-  /** Many ticks in one go. */
+  /** Many ticks in one write. */
   ticks(lines: readonly object[]): void {
     this.input.write(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
   }

@@ -1,6 +1,6 @@
-/** A metrics page as it was at one time, and what has been added to it since another. */
+/** A metrics page at one time, and its increase since another. */
 
-/** A histogram: by upper bound, in seconds, how many were no more than that. */
+/** A histogram: the number of values up to each bound, in seconds. */
 export interface ScrapedHistogram {
   readonly sum: number;
   readonly count: number;
@@ -24,17 +24,17 @@ export class Scrape {
     return new Scrape(await (await fetch(`${url}/metrics`)).text());
   }
 
-  /** NaN where there is none. */
+  /** NaN if there is none. */
   value(name: string, labels: Labels = {}): number {
     return this.#values.get(key(name, labels)) ?? Number.NaN;
   }
 
-  /** What has been added since `before` to a counter. */
+  /** The increase of a counter since `before`. */
   gain(before: Scrape, name: string, labels: Labels = {}): number {
     return this.value(name, labels) - before.value(name, labels);
   }
 
-  /** What has been added since `before` to a histogram. */
+  /** The increase of a histogram since `before`. */
   histogram(before: Scrape, name: string, labels: Labels = {}): ScrapedHistogram {
     const bounds = new Set<string>();
     for (const one of this.#values.keys()) {

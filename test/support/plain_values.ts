@@ -1,9 +1,9 @@
-/** What any reader of MessagePack must read: plain values, and numbers of every size. */
+/** Values that every MessagePack reader must read: plain values, and numbers of every size. */
 import assert from "node:assert/strict";
 import { encode } from "@msgpack/msgpack";
 import fc from "fast-check";
 
-/** Plain values as deep as are read; numbers as doubles, where -0 and 0 are the same. */
+/** Plain values up to the allowed depth; numbers as doubles, where -0 and 0 are the same. */
 const plain = fc.letrec((tie) => ({
   value: fc.oneof(
     { maxDepth: 5 },
@@ -17,7 +17,7 @@ const plain = fc.letrec((tie) => ({
   ),
 })).value;
 
-/** Asserts that it reads what another codec wrote. */
+/** Asserts that it reads the output of another codec. */
 export function assertReads(read: (bytes: Uint8Array) => unknown): void {
   fc.assert(
     fc.property(plain, (value) => {

@@ -1,7 +1,7 @@
-/** Texts that servers and clients may send to harm whoever reads them on a terminal. */
+/** Texts of servers and clients that attack a reader's terminal. */
 import fc from "fast-check";
 
-/** What a terminal would obey, or not show: by number, not by the classes that the product goes by. */
+/** Characters that a terminal executes, or does not show: by number, not by the classes that the product uses. */
 const HARMFUL: readonly (readonly [from: number, to: number])[] = [
   [0x00, 0x1f],
   [0x7f, 0x9f],
@@ -43,7 +43,7 @@ const sequence = fc.constantFrom(
   "\x1b[8m",
 );
 
-/** Any text, most of them with some of it. */
+/** Random texts, most of them with such characters. */
 export const outsideText: fc.Arbitrary<string> = fc
   .array(fc.oneof(harmful, sequence, fc.string({ unit: "binary", maxLength: 5 }), fc.string({ maxLength: 5 })), {
     maxLength: 6,

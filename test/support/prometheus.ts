@@ -1,4 +1,4 @@
-/** A real Prometheus that asks the parts of a cluster, with the jobs and rules of config/prometheus.yml. */
+/** A real Prometheus that scrapes a cluster, with the jobs and rules of config/prometheus.yml. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
@@ -6,7 +6,7 @@ import type { Cluster } from "../../scripts/cluster/cluster.ts";
 import { answersOk, freePorts } from "../../scripts/cluster/probe.ts";
 import { ROOT, readYaml } from "./compose.ts";
 
-/** How long one question may take, in milliseconds: generous, for a machine that builds something else meanwhile. */
+/** The longest time of a query, in milliseconds: long enough for a busy machine. */
 const QUESTION_TIME = 10_000;
 
 interface Config {
@@ -15,13 +15,13 @@ interface Config {
   scrape_configs: { job_name: string; static_configs: { targets: string[]; labels?: Record<string, string> }[] }[];
 }
 
-/** One series of an answer. */
+/** One series of a result. */
 export interface Series {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }
 
-/** An alert that holds; `pending` until it has held for its time. */
+/** An active alert; `pending` until its condition has held for its time. */
 export interface Alert {
   readonly name: string;
   readonly state: "pending" | "firing";
@@ -38,7 +38,7 @@ export class Prometheus {
 
   /**
    * Starts one that ends with the cluster.
-   * @param interval how often to ask and to evaluate, as Prometheus writes it; as configured when it is not given
+   * @param interval of scrapes and evaluations, as Prometheus writes it; by default as configured
    */
   static async start(cluster: Cluster, interval?: string): Promise<Prometheus> {
     const [port] = await freePorts(1);
@@ -65,8 +65,8 @@ export class Prometheus {
   }
 
   /**
-   * Asks for the value of an expression now.
-   * @throws Error with Prometheus' own words when it is wrong
+   * The present value of an expression.
+   * @throws Error with Prometheus' message if it is invalid
    */
   async query(expression: string): Promise<Series[]> {
     const { result } = await this.#ask<{ result: { metric: Record<string, string>; value: [number, string] }[] }>(
@@ -76,19 +76,19 @@ export class Prometheus {
     return result.map(({ metric, value }) => ({ labels: metric, value: Number(value[1]) }));
   }
 
-  /** The one number that an expression comes to; NaN when it comes to none. */
+  /** The value of an expression with one result; NaN without one. */
   async number(expression: string): Promise<number> {
     const [series] = await this.query(expression);
     return series?.value ?? Number.NaN;
   }
 
-  /** The values of a label; of one metric's series where one is named. */
+  /** The values of a label; only of one metric's series if it is given. */
   async values(label: string, metric?: string): Promise<string[]> {
     const match = metric === undefined ? "" : `?match[]=${encodeURIComponent(metric)}`;
     return this.#ask(`label/${label}/values${match}`, label);
   }
 
-  /** The alerts that hold now. */
+  /** The active alerts. */
   async alerts(): Promise<Alert[]> {
     const { alerts } = await this.#ask<{ alerts: (Omit<Alert, "name"> & { labels: { alertname: string } })[] }>(
       "alerts",
@@ -105,7 +105,7 @@ export class Prometheus {
   }
 }
 
-/** The configuration as it is, except for where the parts are. */
+/** The configuration, with the addresses of the processes replaced. */
 function configure(cluster: Cluster, interval: string | undefined): Config {
   const config = readYaml<Config>("config/prometheus.yml");
   const addresses: Record<string, string> = { haproxy: cluster.adminUrl };

@@ -1,9 +1,9 @@
-/** A TCP connection that speaks as much WebSocket as a test wants it to. */
+/** A TCP connection that can send any bytes, valid WebSocket frames or not. */
 import { EventEmitter } from "node:events";
 import { connect, type Socket } from "node:net";
 import { until } from "./gateway_process.ts";
 
-/** A frame as a client sends it: masked, unless told otherwise. Its length may claim more than there is. */
+/** A frame of a client: masked by default. Its length may be larger than its content. */
 export function frame(
   opcode: number,
   payload: Uint8Array | string,
@@ -28,7 +28,7 @@ export function frame(
 export class RawSocket {
   readonly socket: Socket;
   readonly changes = new EventEmitter();
-  /** All that came, as one text: JSON messages can be found in it. */
+  /** All received bytes as one text: JSON messages can be found in it. */
   text = "";
   closed = false;
 

@@ -1,15 +1,14 @@
 /**
- * A TCP proxy before a Redis that loses messages of channels, holds them back, or takes its time: the network at its
- * worst.
+ * A TCP proxy before a Redis that loses messages of channels, holds them back, or delays them.
  */
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { DelayLine } from "./delay_line.ts";
 
 export class RedisProxy {
-  /** Whether a message is lost; asked for each one. */
+  /** Whether to lose a message; called for each one. */
   loses: () => boolean = () => false;
-  /** How long what Redis says takes on its way, in milliseconds. */
+  /** The delay of Redis' answers, in milliseconds. */
   delay = 0;
   /** Messages lost so far. */
   lost = 0;
@@ -32,7 +31,7 @@ export class RedisProxy {
     return `redis://127.0.0.1:${(this.#server.address() as { port: number }).port}`;
   }
 
-  /** Reads nothing more from Redis: what it sends queues up there. */
+  /** Stops reading from Redis: its output queues there. */
   hold(): void {
     for (const upstream of this.#upstreams) upstream.pause();
   }
@@ -78,7 +77,7 @@ export class RedisProxy {
   }
 }
 
-/** Where the RESP value that begins at `from` ends, or -1 while it is not all there. */
+/** The end of the RESP value that begins at `from`; -1 while it is incomplete. */
 function frameEnd(bytes: Buffer, from: number): number {
   const line = bytes.indexOf("\r\n", from);
   if (line < 0) return -1;

@@ -1,4 +1,4 @@
-/** Real Redis servers for tests: each in a directory of its own, on a free port, ended by its process. */
+/** Real Redis servers for tests: each in its own folder, on a free port, ended with its process. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -17,12 +17,12 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Fails with the line that says what to do where the program is missing. */
+/** If the program is missing, fails with the command that installs it. */
 export function requireProgram(program: string, install: string): void {
   if (spawnSync(program, ["--version"]).error) throw new Error(`${program} is missing: ${install}`);
 }
 
-/** A test that fails may leave servers running: they end with its process. */
+/** A failed test may leave servers running: they end with its process. */
 const running = new Set<ChildProcess>();
 process.on("exit", () => {
   for (const server of running) server.kill("SIGKILL");
@@ -53,7 +53,7 @@ export class RedisServer {
         return server;
       } catch (error) {
         await server.stop();
-        // A free port can be gone again; a Cluster's node wants the one 10,000 above too, which may not exist.
+        // A free port may be taken again; a Cluster's node also needs the one 10,000 above, which may not exist.
         if (port !== undefined || triesLeft === 0) throw error;
       }
     }
@@ -71,7 +71,7 @@ export class RedisServer {
     return `redis://127.0.0.1:${this.port}`;
   }
 
-  /** Starts the process, again after {@link kill}: what it had is lost. */
+  /** Starts the process, also after {@link kill}, which loses its data. */
   async run(): Promise<void> {
     const file = join(this.dir, "redis.conf");
     const lines = [`port ${this.port}`, "bind 127.0.0.1", `dir ${this.dir}`, "logfile redis.log", ...this.#config];
@@ -103,7 +103,7 @@ export class RedisServer {
     rmSync(this.dir, { recursive: true, force: true });
   }
 
-  /** A plain client, for what a test does behind the bus's back. */
+  /** A plain client, for changes that bypass the bus. */
   client(): Redis {
     return new Redis({ host: "127.0.0.1", port: this.port });
   }
@@ -113,7 +113,7 @@ export class RedisServer {
     return existsSync(file) ? readFileSync(file, "utf8").trim().split("\n").slice(-2).join("; ") : "it wrote no log";
   }
 
-  /** Asks until there is any answer; a refusal (a password is wanted) is one too. */
+  /** Repeats a request until any answer; a refusal (a missing password) is one too. */
   async #answers(): Promise<void> {
     for (const deadline = performance.now() + 10_000; ; ) {
       if (this.#process?.exitCode !== null) throw new Error(`redis-server ended: ${this.#log()}`);

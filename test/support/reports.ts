@@ -1,4 +1,4 @@
-/** Reports as tests want them: a node that does well, with what a test says otherwise. */
+/** Reports for tests: a healthy node, with the changes of the test. */
 import type {
   ClientReport,
   FeedReport,

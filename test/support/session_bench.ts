@@ -1,6 +1,6 @@
 /**
- * What the tests of sessions share: a gateway without a network, whose time stands still until it is moved, one session
- * at a socket of memory, and a market that is made up tick by tick.
+ * For the tests of sessions: a gateway without a network, with a clock that the test advances, one session at an
+ * in-memory socket, and a market that the test writes tick by tick.
  */
 import assert from "node:assert/strict";
 import { decode, encode } from "@msgpack/msgpack";
@@ -24,13 +24,13 @@ import { SETTINGS, type Settings } from "../../src/settings/settings.ts";
 /** A tick on the wire. */
 export type WireTick = [handle: number, seq: number, eventTime: number, ...values: (number | null)[]];
 
-/** Every setting at its default, but for those given. */
+/** All settings at their defaults, except the given ones. */
 export function testSettings(own: Partial<Settings> = {}): Settings {
   const defaults = Object.fromEntries(Object.entries(SETTINGS).map(([name, setting]) => [name, setting.default]));
   return { ...(defaults as unknown as Settings), ...own };
 }
 
-/** A bus that knows who follows what. */
+/** A bus that records the followed shards. */
 export class CountingBus extends MemoryBus {
   readonly followed = new Map<string, number>();
 
@@ -45,20 +45,20 @@ export class CountingBus extends MemoryBus {
   }
 }
 
-/** Who hears what a session sends. */
+/** The receiver of a session's messages. */
 export interface ClientReceiver {
   control(message: Control): void;
   frame(sentAt: number, ticks: WireTick[], bytes: number): void;
 }
 
-/** A socket of memory. As the real one it must not be touched once it has ended. */
+/** An in-memory socket. Like a real one it must not be used after its end. */
 export class MemorySocket implements Socket {
   readonly #data: SocketData;
   readonly #receiver: ClientReceiver;
   readonly #onEnd: () => void;
-  /** Pings that have not been answered, and whether each is answered at once. */
+  /** Pings without an answer, and whether each is answered at once. */
   readonly pings: ArrayBuffer[] = [];
-  /** What it has subscribed to. */
+  /** The subscribed topics. */
   readonly topics = new Set<string>();
   buffered = 0;
   ended: { code: number; reason: string } | undefined;
@@ -120,7 +120,7 @@ export class MemorySocket implements Socket {
   }
 }
 
-/** An outlet whose frames can be made narrower than its window would. */
+/** An outbound connection whose frames can be limited below its window. */
 export class NarrowConnection extends OutboundConnection {
   /** The most bytes of a frame; 0 for none at all. */
   narrow = Number.POSITIVE_INFINITY;
@@ -143,7 +143,7 @@ export class SessionBench {
   readonly #maintenance: Maintenance;
   #elapsed = 0;
 
-  /** @param commands carries out the commands; all at once unless it is given */
+  /** @param commands runs the commands; by default all immediately */
   constructor(
     subprotocol: Subprotocol,
     hearer: ClientReceiver,
@@ -175,12 +175,12 @@ export class SessionBench {
     this.#maintenance = new Maintenance(this.context, new Set([this.session]));
   }
 
-  /** With what the gateway closed the connection. */
+  /** The close code of the gateway. */
   get closeCode(): number | undefined {
     return this.socket.ended?.code;
   }
 
-  /** What the bus brings of one symbol; the tick's values follow from its epoch and `seq`. */
+  /** A record of one symbol from the bus; the tick's values follow from its epoch and `seq`. */
   record(symbol: string, part: Partial<BusRecord>): void {
     const record = Object.assign(new BusRecord(), { symbol, state: LIVE, since: this.clock.micros() }, part);
     record.eventTime = record.epoch * 1_000_000 + record.seq;
@@ -189,14 +189,14 @@ export class SessionBench {
     this.ingest.batchEnd();
   }
 
-  /** A message of the client's. */
+  /** A message of the client. */
   send(message: unknown): void {
     const { subprotocol } = this.socket.getUserData();
     if (subprotocol === "tickgate.v1.json") this.session.handleMessage(Buffer.from(JSON.stringify(message)), false);
     else this.session.handleMessage(encode(message), true);
   }
 
-  /** Lets time pass, in steps of 5 ms, and the gateway do what it does in it. */
+  /** Advances the time in steps of 5 ms, and runs the gateway's maintenance. */
   advance(millis: number): void {
     for (let passed = 0; passed < millis; passed += 5) {
       this.clock.advance(5);
@@ -214,7 +214,7 @@ export class SessionBench {
   }
 }
 
-/** The values of a tick: they tell which one it is; some are not known. */
+/** The values of a tick, which identify it; some are null. */
 export function valuesOf(epoch: number, seq: number): Float64Array {
   const values = new Float64Array(FIELD_COUNT);
   for (let index = 0; index < FIELD_COUNT; index++)

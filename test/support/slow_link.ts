@@ -1,11 +1,11 @@
 /**
- * A link to a gateway through which only so many bytes a second come: one queue, as a slow line or a slow reader is.
+ * A link to a gateway with a limited rate in bytes per second: one queue, like a slow line or a slow reader.
  */
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
 const BEAT = 20;
-/** What the link takes in from the gateway before it stops to read: much, as kernels do. */
+/** How much the link buffers before it stops reading from the gateway: much, like kernels. */
 const QUEUE_BYTES = 4_194_304;
 
 export class SlowLink {
@@ -19,7 +19,7 @@ export class SlowLink {
     this.url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/v1/stream`;
   }
 
-  /** @param rate bytes a second towards the client; what the client says goes through at once */
+  /** @param rate bytes per second towards the client; the other direction has no delay */
   static async open(port: number, rate: number): Promise<SlowLink> {
     const server = createServer((client) => link.#join(client, connect(port, "127.0.0.1"), rate));
     server.listen(0, "127.0.0.1");
@@ -50,7 +50,7 @@ export class SlowLink {
     });
     const forward = () => {
       const now = performance.now();
-      // By the clock, not by the beat: a busy machine's timers are late, and the rate is to be kept.
+      // By the clock, not by the number of timers: these are late on a busy machine.
       let credit = queued === 0 ? 0 : Math.round((rate * (now - last)) / 1_000);
       last = now;
       while (credit > 0 && queue.length > 0) {

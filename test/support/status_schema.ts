@@ -1,14 +1,14 @@
-/** Checks what /status.json tells against its published schema. */
+/** Checks /status.json against its published schema. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { Ajv } from "ajv";
 import type { NodeReport } from "../../src/admin/status/report.ts";
 
 const schema = JSON.parse(readFileSync(new URL("../../docs/status.schema.json", import.meta.url), "utf8"));
-/** Properties that the schema does not know may be there for its readers; here they have been forgotten in it. */
+/** Readers must accept unknown properties; in this test an unknown one means that the schema lacks it. */
 const validate = new Ajv({ allErrors: true }).compile(closed(schema));
 
-/** @throws AssertionError that says what is wrong */
+/** @throws AssertionError with the errors */
 export function assertReport(report: unknown): asserts report is NodeReport {
   assert.ok(validate(report), JSON.stringify(validate.errors));
 }

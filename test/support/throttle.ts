@@ -1,6 +1,6 @@
 /**
- * A process that gets only a part of the CPU, as one in a container whose limit is too low: it runs for its share of
- * each period and stands still for the rest, whatever it has to do.
+ * A process that gets only a part of the CPU, as in a container with a low limit: it runs for its share of each period,
+ * and is stopped for the rest.
  */
 export class Throttle {
   readonly #pid: number;
@@ -8,7 +8,7 @@ export class Throttle {
 
   /**
    * @param run how long it runs in each period, ms
-   * @param stand how long it stands still, ms
+   * @param stand how long it is stopped, ms
    */
   constructor(pid: number, run: number, stand: number) {
     this.#pid = pid;
@@ -23,7 +23,7 @@ export class Throttle {
     stop();
   }
 
-  /** It runs as it likes again. */
+  /** Ends the limit. */
   end(): void {
     clearTimeout(this.#timer);
     this.#signal("SIGCONT");

@@ -1,14 +1,14 @@
-/** Writes the same ticks to several feeds, so that what was published last is known. */
+/** Writes the same ticks to several feeds, so that the last published values are known. */
 import type { Writable } from "node:stream";
 
-/** How often lines are written, in milliseconds. */
+/** The interval of writes, in milliseconds. */
 const PERIOD = 10;
 
 export class TickWriter {
   readonly symbols: readonly string[];
-  /** What was written last of each symbol, in the order of {@link FIELDS}. */
+  /** The last written values of each symbol, in the order of {@link FIELDS}. */
   readonly last = new Map<string, number[]>();
-  /** How old ticks say they are when they are written, in milliseconds. */
+  /** The age of ticks by their event time when they are written, in milliseconds. */
   age = 0;
   readonly #inputs: () => readonly Writable[];
   readonly #perPeriod: number;
@@ -20,8 +20,8 @@ export class TickWriter {
   static readonly FIELDS = ["bid", "ask", "last"] as const;
 
   /**
-   * @param inputs where to write now
-   * @param rate ticks a second, of all symbols in turn
+   * @param inputs the present inputs
+   * @param rate ticks per second, of all symbols in turn
    */
   constructor(inputs: () => readonly Writable[], symbols: readonly string[], rate: number) {
     this.#inputs = inputs;
@@ -29,7 +29,7 @@ export class TickWriter {
     this.#perPeriod = (rate * PERIOD) / 1_000;
   }
 
-  /** The bid of the next tick: each is higher than the one before, whatever the symbol. */
+  /** The bid of the next tick of any symbol: each is higher than the previous one. */
   get price(): number {
     return Math.round(10_000 + this.#next) / 100;
   }
@@ -38,7 +38,7 @@ export class TickWriter {
     this.#timer = setInterval(() => this.#turn(), PERIOD);
   }
 
-  /** Writes no more. */
+  /** Stops writing. */
   rest(): void {
     clearInterval(this.#timer);
   }

@@ -1,4 +1,4 @@
-/** Tokens for tests: keys, tokens that are signed with them, and an address that has the public keys. */
+/** Tokens for tests: keys, tokens signed with them, and a server with the public keys. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from "jose";
@@ -21,7 +21,7 @@ interface Pair {
   readonly publicKey: JWK;
 }
 
-/** An issuer with a pair of keys, and a server of its own. */
+/** An issuer with a pair of keys and a server. */
 export class Issuer {
   readonly #server: Server;
   readonly #pairs: Pair[] = [];
@@ -64,7 +64,7 @@ export class Issuer {
     return JSON.stringify({ keys: this.#pairs.map(({ publicKey }) => publicKey) });
   }
 
-  /** Signs with another pair of keys from now on. @param keeps whether the ones before are still published */
+  /** Signs with another pair of keys from now on. @param keeps whether the previous ones are still published */
   async rotate(alg = "ES256", keeps = false): Promise<void> {
     const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
     const kid = `key-${Math.random().toString(36).slice(2)}`;

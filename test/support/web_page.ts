@@ -1,11 +1,11 @@
-/** The watchlist in a real Chromium, as a person uses it: what the tests of the page share. */
+/** The watchlist in a real Chromium, for the tests of the page. */
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
 import { launchBrowser, PATIENCE } from "./browser.ts";
 import { polled } from "./gateway_process.ts";
 
-/** What is seen of a row. */
+/** The visible content of a row. */
 export interface ShownRow {
   readonly symbol: string;
   readonly state: string;
@@ -17,9 +17,9 @@ export interface ShownRow {
 
 export class WatchlistPage {
   readonly page: Page;
-  /** What went wrong in it: nothing may. */
+  /** The errors of the page; none are allowed. */
   readonly errors: string[] = [];
-  /** Every address that was asked for. */
+  /** Every requested address. */
   readonly requests: string[] = [];
 
   private constructor(page: Page) {
@@ -27,14 +27,14 @@ export class WatchlistPage {
     page.setDefaultTimeout(PATIENCE);
     page.on("pageerror", (error) => this.errors.push(String(error)));
     page.on("console", (message) => {
-      // That there is no gateway is said by the browser itself, for as long as there is none.
+      // The browser itself reports that there is no gateway.
       if (message.type() === "error" && !/ERR_CONNECTION|WebSocket/.test(message.text()))
         this.errors.push(message.text());
     });
     page.on("request", (request) => this.requests.push(request.url()));
   }
 
-  /** Opens a gateway's page as a new visitor has it. It is closed with the test. */
+  /** Opens a gateway's page with empty storage. It is closed with the test. */
   static async open(
     t: TestContext,
     port: number,
@@ -97,7 +97,7 @@ export class WatchlistPage {
     await this.page.locator(`.rows > .row[data-symbol="${symbol}"][data-state="live"]`).waitFor();
   }
 
-  /** Types into the search box and takes what is offered first. */
+  /** Types into the search box and chooses the first result. */
   async add(text: string): Promise<void> {
     await this.page.keyboard.press("/");
     await this.page.keyboard.type(text);
@@ -105,12 +105,12 @@ export class WatchlistPage {
     await this.page.keyboard.press("Enter");
   }
 
-  /** A number of the strip, as it is written. */
+  /** A number of the status bar, as text. */
   async figure(id: string): Promise<string> {
     return (await this.page.locator(`[data-figure="${id}"] dd`).textContent()) ?? "";
   }
 
-  /** What has the keyboard: its row and its column. */
+  /** The focus: its row and column. */
   async focus(): Promise<{ row: string; column: string }> {
     return this.page.evaluate(() => {
       const element = document.activeElement as HTMLElement;
@@ -124,7 +124,7 @@ export class WatchlistPage {
   }
 }
 
-/** What a text says as a number, whatever sign stands before it. */
+/** The number in a text, after any direction sign. */
 export function numberOf(text: string): number {
   return Number(text.replace(/[▲▼,\s]/g, "").replace("−", "-"));
 }

@@ -1,6 +1,6 @@
 /**
- * Tabs of a browser that can really be hidden: another one in front of them, as a person has it. The driver that the
- * other tests use tells every page that it is seen, so these are spoken to in the browser's own protocol.
+ * Tabs of a browser that can really be hidden, by another tab in front. The driver of the other tests reports every
+ * page as visible, so these use the browser's own protocol.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -85,7 +85,7 @@ export class TabBrowser {
 }
 
 export class Tab {
-  /** Bytes that came over its WebSockets. */
+  /** Bytes received over its WebSockets. */
   bytes = 0;
   readonly #browser: TabBrowser;
   readonly #target: string;
@@ -103,7 +103,7 @@ export class Tab {
     await this.#send("Page.navigate", { url: address });
   }
 
-  /** Puts it before all others. */
+  /** Brings it to the front. */
   async show(): Promise<void> {
     await this.#browser.send("Target.activateTarget", { targetId: this.#target });
   }
@@ -117,7 +117,7 @@ export class Tab {
   heard(method: string, params: Answer): void {
     if (method !== "Network.webSocketFrameReceived") return;
     const { opcode, payloadData } = params.response as { opcode: number; payloadData: string };
-    // Binary frames are told in base64.
+    // Binary frames are reported in base64.
     this.bytes += opcode === 2 ? (payloadData.length * 3) / 4 : payloadData.length;
   }
 

@@ -1,18 +1,18 @@
-/** A client that keeps every message as it came: the protocol page and a WebSocket, nothing between. */
+/** A client that records every message as received: a WebSocket without a library. */
 import { EventEmitter } from "node:events";
 import { decode, encode } from "@msgpack/msgpack";
 import { WebSocket } from "ws";
 import type { Control, Subprotocol } from "../../src/protocol/messages.ts";
 import { until } from "./gateway_process.ts";
 
-/** A tick as it came, with its frame's `sentAt`. */
+/** A received tick, with its frame's `sentAt`. */
 export interface HeardTick {
   readonly sentAt: number;
   readonly handle: number;
   readonly seq: number;
   readonly eventTime: number;
   readonly values: readonly (number | null)[];
-  /** When it came, ms of this process. */
+  /** The time of its arrival, ms of this process. */
   readonly at: number;
 }
 
@@ -59,7 +59,7 @@ export class WireClient {
     return client;
   }
 
-  /** Tries to connect, and waits to be refused. */
+  /** Tries to connect, and waits for the refusal. */
   static async refused(url: string, options: WireOptions = {}) {
     const client = new WireClient(url, options);
     await client.until(() => client.refused !== undefined, "a refusal");
@@ -74,7 +74,7 @@ export class WireClient {
     return until(this.changes, condition, what);
   }
 
-  /** Waits for a message of an op, of those from the given one on. */
+  /** Waits for a message with an op, starting at the given one. */
   async heard<O extends Control["op"]>(
     op: O,
     is: (message: Extract<Control, { op: O }>) => boolean = () => true,
@@ -90,7 +90,7 @@ export class WireClient {
     return find()!;
   }
 
-  /** Says a command with an id of its own, and waits for its answer. */
+  /** Sends a command with a new id, and waits for its answer. */
   async ask<O extends Control["op"]>(command: Record<string, unknown>, op: O) {
     const id = `#${this.controls.length}-${this.ticks.length}`;
     this.say({ ...command, id });

@@ -1,17 +1,17 @@
 /**
- * A healthy client beside an attack: it pings, in a thread of its own, and tells how long the slowest answer took. What
- * the attack makes the test's own thread do does not count.
+ * A healthy client beside an attack: it pings in its own thread, so that the load of the test's thread does not count,
+ * and reports the slowest answer.
  */
 import { once } from "node:events";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { WireClient } from "./wire_client.ts";
 
-/** Between two pings, ms: fewer a second than a connection may send. */
+/** The time between two pings, ms: within the allowed rate of a connection. */
 const PAUSE = 15;
 
-/** What the witness saw since it was last asked. */
+/** The measurement since the last call. */
 export interface Seen {
-  /** How long the slowest answer took, ms; of one that is still to come, until now. */
+  /** The time of the slowest answer, ms; of an outstanding one, until now. */
   readonly worst: number;
   readonly answers: number;
   readonly closed: { code: number; reason: string } | undefined;
@@ -30,7 +30,7 @@ export class Witness {
     return new Witness(worker);
   }
 
-  /** What was seen since the last call. */
+  /** The measurement since the last call. */
   async seen(): Promise<Seen> {
     this.#worker.postMessage("seen");
     const [seen] = (await once(this.#worker, "message")) as [Seen];

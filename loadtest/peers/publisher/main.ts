@@ -1,5 +1,5 @@
 /**
- * Publishes the simulated market of `tickgate feed` to a peer. A process of its own, started by publishers.ts.
+ * Publishes the simulated market of `tickgate feed` to a peer, as a process that publishers.ts starts.
  *
  *     node publisher/main.ts ORDER     (JSON: PublisherOrder)
  */

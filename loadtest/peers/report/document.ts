@@ -46,11 +46,11 @@ export function picture(comparison: Comparison): string {
 
 function loadTable(scenarios: readonly Scenario[]): string {
   const rows = scenarios.map((scenario) => {
-    const { title, connections, perConnection, symbols, rate } = scenario;
+    const { connections, perConnection, symbols, rate } = scenario;
     const market = `${short(connections)} × ${perConnection} of ${short(symbols)}`;
-    return [loadLabel(scenario), market, short(rate), short(offered(scenario)), title];
+    return [loadLabel(scenario), market, short(rate), short(offered(scenario))];
   });
-  return markdownTable(["load", "connections × symbols", "ticks/s", "updates/s to deliver", ""], rows);
+  return markdownTable(["load", "connections × symbols", "ticks/s", "updates/s to deliver"], rows);
 }
 
 function size(scenario: Scenario): string {

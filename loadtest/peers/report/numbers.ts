@@ -12,11 +12,6 @@ export function age(millis: number): string {
   return millis >= 1_000 ? `${short(millis / 1_000)} s` : short(millis);
 }
 
-/** Kilobytes or megabytes. */
-export function bytes(value: number): string {
-  return Math.abs(value) >= 1_000_000 ? `${short(value / 1_000_000)} MB` : `${short(value / 1_000)} KB`;
-}
-
 /** A share as a percentage. */
 export function percent(share: number): string {
   return Number.isFinite(share) ? `${short(share * 100)} %` : "–";

@@ -1,6 +1,6 @@
 /** The result tables in Markdown: one table per question, a row for each peer and a column for each load. */
 import { loadLabel } from "../scenarios.ts";
-import { age, bytes, percent, short } from "./numbers.ts";
+import { age, percent, short } from "./numbers.ts";
 import { type Comparison, type Row, rowsOf } from "./results.ts";
 
 /** From this share of its cores on, the clients' side limits the result. */
@@ -23,10 +23,10 @@ const AGES = ["p50", "p99", "p999"] as const;
 const QUESTIONS: readonly Question[] = [
   {
     title: "Updates delivered fresh",
-    cells: "Share of the updates to deliver. In parentheses: updates/s that arrived, but too old.",
+    cells: "Percent of the updates to deliver. In parentheses: updates/s that arrived, but too old.",
     cell(row) {
       const late = row.median("late");
-      return percent(row.median("fresh") / row.median("offered")) + (late > 0 ? ` (${short(late)}/s too old)` : "");
+      return short((row.median("fresh") / row.median("offered")) * 100) + (late > 0 ? ` (${short(late)})` : "");
     },
   },
   {
@@ -44,8 +44,8 @@ const QUESTIONS: readonly Question[] = [
   },
   {
     title: "Memory",
-    cells: "Per connection; the whole server at the end.",
-    cell: (row) => `${bytes(row.median("memoryPerConnection"))}; ${bytes(row.median("memory"))}`,
+    cells: "KB per connection; MB of the whole server at the end.",
+    cell: (row) => `${short(row.median("memoryPerConnection") / 1_000)}; ${short(row.median("memory") / 1_000_000)}`,
   },
 ];
 
@@ -79,7 +79,7 @@ export function tables(comparison: Comparison): string {
 
 export function markdownTable(heads: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  return [line(heads), line(heads.map(() => "---")), ...rows.map(line)].join("\n");
+  return [line(heads), `|${"---|".repeat(heads.length)}`, ...rows.map(line)].join("\n");
 }
 
 /** CPU seconds per million updates, fresh or not: the cost of sending where hardly anything is fresh. */
@@ -100,7 +100,7 @@ function remarks(row: Row): string[] {
   const faults = new Set(row.results.flatMap(({ faults }) => faults.map((fault) => fault.split(":")[0])));
   const checks: [boolean, string][] = [
     ...row.failures.map((failure): [boolean, string] => [true, `the run failed: ${failure.split("\n")[0]}`]),
-    [clientSide > SATURATED, "clients, publisher and Redis used all of their core, which adds to the ages"],
+    [clientSide > SATURATED, "clients, publisher and Redis used all of their core: higher ages"],
     [
       row.median("otherProgramCores") > OTHER_PROGRAMS,
       `other programs used ${percent(row.median("otherProgramCores"))} of a core`,

@@ -1,4 +1,4 @@
-/** The publisher in Python, which knows docs/bus.md only: a gateway takes it in like any other. */
+/** The publisher in Python, which uses only docs/bus.md and its script: a gateway accepts it like any other. */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";

@@ -1,6 +1,6 @@
 /**
- * The scripts that run inside Redis. Each is one atomic step. docs/bus.md shows the write script: a publisher in
- * another language runs the same one.
+ * The scripts that run inside Redis. Each is one atomic step. docs/bus/ has them as files for publishers in other
+ * languages.
  */
 import { createHash } from "node:crypto";
 import type { RedisArgument, RedisLink } from "./connection/link.ts";

@@ -28,8 +28,7 @@ export function sizeOf(data: unknown): number {
 /** Whether a message is an array, as data frames are: by its first byte or character. */
 export function isFrame(data: unknown): boolean {
   if (typeof data === "string") return data.startsWith("[");
-  if (!(data instanceof ArrayBuffer)) return false;
-  const [head = 0] = new Uint8Array(data);
+  const [head = 0] = new Uint8Array(data as ArrayBuffer);
   return (head & 0xf0) === 0x90 || (head & 0xfe) === 0xdc;
 }
 

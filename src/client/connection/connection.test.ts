@@ -127,7 +127,7 @@ test("another version of the protocol ends it", () => {
   FakeSocket.last.hello({ protocol: 2 });
   assert.deepEqual(client.connection, {
     phase: "ended",
-    reason: "the gateway has version 2 of the protocol, not 1",
+    reason: "protocol version 2, not 1",
     refused: true,
   });
 });
@@ -168,7 +168,7 @@ test("a gateway that accepts and does not greet is given up", () => {
   time.advance(9_999);
   assert.equal(client.connection.phase, "connecting");
   time.advance(1);
-  assertWaiting(client, "no hello within 10 s", 500);
+  assertWaiting(client, "nothing within 10 s", 500);
 });
 
 test("after a reconnect a price is stale until its new snapshot, and what was wanted is asked for again", async () => {

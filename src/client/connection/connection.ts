@@ -17,7 +17,8 @@ import {
 import { decodeControl, encodeCommand, isFrame, sizeOf } from "./codec.ts";
 import { type ClientSocket, errorText, isFinalRefusal, type SocketConstructor, type SocketEvent } from "./socket.ts";
 import type { ClientTime } from "./time.ts";
-import type { ViolationCounter } from "./violations.ts";
+import { askToken, TOKEN_LATE, TOKEN_TIME, type TokenOptions } from "./token.ts";
+import type { ViolationListener } from "./violations.ts";
 
 /** The state of the connection. */
 export type ConnectionState =
@@ -34,14 +35,12 @@ export type ConnectionState =
   /** For good: by the caller, or because the gateway has refused the client (`refused`). */
   | { readonly phase: "ended"; readonly reason: string; readonly refused: boolean };
 
-export interface ConnectionOptions {
+export interface ConnectionOptions extends TokenOptions {
   readonly WebSocket: SocketConstructor;
   readonly subprotocols: readonly Subprotocol[];
-  /** Undefined: no token is presented. */
-  readonly token: (() => Promise<string> | string) | undefined;
   readonly time: ClientTime;
   readonly random: () => number;
-  readonly violations: ViolationCounter;
+  readonly violated: ViolationListener;
   /** Is called with each new state. */
   readonly state: (state: ConnectionState) => void;
   /** Is called with each control message but `hello` and `bye`. */
@@ -50,8 +49,6 @@ export interface ConnectionOptions {
   readonly frame: (data: unknown) => void;
 }
 
-/** How long an attempt may take until `hello`, with the token, ms. */
-const HELLO_TIME = 10_000;
 /** The longest wait before a reconnect, after the first failure and after many, ms. */
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 30_000;
@@ -96,16 +93,14 @@ export class Connection {
 
   /** Connects, without waiting for the next attempt; does nothing if there is a connection or an attempt. */
   start(): void {
-    const { phase } = this.#state;
-    if (phase === "waiting") this.#cancel();
-    if (phase === "idle" || phase === "ended" || phase === "waiting") this.#attempt();
+    if (!["idle", "waiting", "ended"].includes(this.#state.phase)) return;
+    this.#cancel();
+    this.#attempt();
   }
 
   /** Ends for good. */
   end(reason: string): void {
-    if (this.#state.phase === "ended") return;
-    this.#discardSocket(false);
-    this.#change({ phase: "ended", reason, refused: false });
+    if (this.#state.phase !== "ended") this.#end(reason, false);
   }
 
   /** Sends a command, if the connection is open. */
@@ -116,24 +111,21 @@ export class Connection {
 
   #attempt(): void {
     const { time, token } = this.#options;
-    this.#change({ phase: "connecting" });
+    const state: ConnectionState = { phase: "connecting" };
+    this.#change(state);
+    // A listener may have closed the client.
+    if (state !== this.#state) return;
     this.#bye = undefined;
     this.#error = "";
-    this.#cancel = time.after(HELLO_TIME, () => this.#lost(`no hello within ${HELLO_TIME / 1_000} s`));
-    if (token) this.#openWithToken(token);
-    else this.#open();
-  }
-
-  async #openWithToken(token: () => Promise<string> | string): Promise<void> {
-    // Another attempt has another timer.
-    const cancel = this.#cancel;
-    const isCurrent = () => cancel === this.#cancel && this.#state.phase === "connecting";
-    try {
-      const protocol = `bearer.${await token()}`;
-      if (isCurrent()) this.#open(protocol);
-    } catch (error) {
-      if (isCurrent()) this.#lost(`no token: ${error}`);
-    }
+    this.#cancel = time.after(TOKEN_TIME, () => this.#lost(TOKEN_LATE));
+    if (token === undefined) this.#open();
+    else
+      askToken(
+        this.#options,
+        () => state === this.#state,
+        (text) => this.#open(`bearer.${text}`),
+        (reason) => this.#refused(reason, true),
+      );
   }
 
   #open(...tokens: string[]): void {
@@ -142,10 +134,7 @@ export class Connection {
     try {
       socket = new WebSocket(this.#url, [...subprotocols, ...tokens]);
     } catch (error) {
-      // The message would have the token.
-      if (tokens.length > 0) this.#lost("no token: malformed");
-      else this.#refused((error as Error).message);
-      return;
+      return this.#refused((error as Error).message);
     }
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
@@ -160,29 +149,29 @@ export class Connection {
   }
 
   #message(data: unknown): void {
-    const { time, violations } = this.#options;
+    const { time, violated } = this.#options;
     this.#receivedAt = time.millis();
     const size = sizeOf(data);
     this.bytes += size;
     const isData = isFrame(data);
-    if (size > (isData ? MAX_FRAME_BYTES : MAX_CONTROL_BYTES)) violations.add("frameTooLarge", `${size} bytes`);
+    if (size > (isData ? MAX_FRAME_BYTES : MAX_CONTROL_BYTES)) violated("frameTooLarge", `${size} bytes`);
     try {
       if (isData) {
-        if (!this.#hello) return violations.add("beforeHello", "a data frame");
+        if (!this.#hello) return violated("beforeHello", "a data frame");
         this.#received();
         this.#options.frame(data);
       } else {
         const message = decodeControl(data);
         this.#received();
         if (message?.op === "hello") this.#helloReceived(message);
-        else if (message && !this.#hello) violations.add("beforeHello", message.op);
+        else if (message && !this.#hello) violated("beforeHello", message.op);
         else if (message?.op === "bye") this.#bye = message;
         else if (message) this.#options.message(message);
       }
     } catch (error) {
-      violations.add("malformed", String(error));
+      violated("malformed", String(error));
       // The content of the message is lost, so later state may be wrong: only a new connection corrects that.
-      this.#lost("a message of the gateway is malformed");
+      this.#lost("malformed message");
     }
   }
 
@@ -193,7 +182,7 @@ export class Connection {
 
   #helloReceived(hello: Hello): void {
     if (hello.protocol !== PROTOCOL_VERSION)
-      return this.#refused(`the gateway has version ${hello.protocol} of the protocol, not ${PROTOCOL_VERSION}`);
+      return this.#refused(`protocol version ${hello.protocol}, not ${PROTOCOL_VERSION}`);
     this.#cancel();
     this.made++;
     this.#hello = hello;
@@ -218,7 +207,7 @@ export class Connection {
   }
 
   #failed(message: string): void {
-    if (isFinalRefusal(message) && !this.#options.token) return this.#refused(message);
+    if (isFinalRefusal(message)) return this.#refused(message, message.endsWith("401"));
     this.#error = message;
     // Node's own WebSocket emits no close event for a connection that was never open.
     if (!this.#hello) this.#lost(message || "no connection");
@@ -226,14 +215,19 @@ export class Connection {
 
   #closed(code: number, reason: string): void {
     const text = reason || this.#bye?.reason || this.#error || "the connection was lost";
-    // With another token the next attempt may succeed.
-    if (FINAL_CLOSES.includes(code) && !(code > 4400 && this.#options.token)) this.#refused(`${text} (${code})`);
+    if (FINAL_CLOSES.includes(code)) this.#refused(`${text} (${code})`, code > 4400);
     else this.#lost(code === 1006 || code === 1005 ? text : `${text} (${code})`);
   }
 
-  #refused(reason: string): void {
+  /** @param isForToken whether the next attempt may succeed with another token */
+  #refused(reason: string, isForToken = false): void {
+    if (isForToken && typeof this.#options.token === "function") return this.#lost(reason);
+    this.#end(reason, true);
+  }
+
+  #end(reason: string, refused: boolean): void {
     this.#discardSocket(false);
-    this.#change({ phase: "ended", reason, refused: true });
+    this.#change({ phase: "ended", reason, refused });
   }
 
   /** Discards this connection and waits for the next attempt. */

@@ -24,11 +24,15 @@ export class TickgateError extends Error {
   }
 }
 
-/** Reports an error that a callback of the user has thrown as an uncaught error, without disturbing the caller. */
-export function reportThrown(error: unknown): void {
-  queueMicrotask(() => {
-    throw error;
-  });
+/** Calls a callback of the user's. An error that it throws is reported as uncaught, without disturbing the caller. */
+export function callUser<A extends unknown[]>(callback: ((...args: A) => void) | undefined, ...args: A): void {
+  try {
+    callback?.(...args);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
 }
 
 const reported = new Set<string>();

@@ -41,7 +41,7 @@ export type SocketConstructor = new (url: string, protocols: string[]) => Client
  */
 export function globalSocket(): SocketConstructor {
   const found = (globalThis as { WebSocket?: unknown }).WebSocket;
-  if (typeof found !== "function") throw new Error("there is no WebSocket here: pass one as options.WebSocket");
+  if (typeof found !== "function") throw new Error("no WebSocket: pass options.WebSocket");
   return found as SocketConstructor;
 }
 

@@ -21,18 +21,10 @@ export type Violation = (typeof VIOLATIONS)[number];
 /** The count of each violation. */
 export type Violations = { readonly [V in Violation]: number };
 
-/** Counts violations, and calls a listener for each one. */
-export class ViolationCounter {
-  readonly counts: { [V in Violation]: number };
-  readonly #listener: (violation: Violation, detail: string) => void;
+/** Is called with each violation. */
+export type ViolationListener = (violation: Violation, detail: string) => void;
 
-  constructor(listener: (violation: Violation, detail: string) => void) {
-    this.counts = Object.fromEntries(VIOLATIONS.map((name) => [name, 0])) as { [V in Violation]: number };
-    this.#listener = listener;
-  }
-
-  add(violation: Violation, detail: string): void {
-    this.counts[violation]++;
-    this.#listener(violation, detail);
-  }
+/** Counts that are 0. */
+export function noViolations(): { [V in Violation]: number } {
+  return Object.fromEntries(VIOLATIONS.map((name) => [name, 0])) as { [V in Violation]: number };
 }

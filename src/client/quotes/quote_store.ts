@@ -7,7 +7,7 @@ import { FIELDS, fieldIndex } from "../../base/tick.ts";
 import { NOBODY_PUBLISHES, type Status, type Subscribed, type Unsubscribed } from "../../protocol/messages.ts";
 import { type FrameReader, readFrame } from "../connection/codec.ts";
 import type { ClientTime } from "../connection/time.ts";
-import type { Violation, ViolationCounter } from "../connection/violations.ts";
+import type { ViolationListener } from "../connection/violations.ts";
 import { Ages } from "./ages.ts";
 import type { Quote } from "./quote.ts";
 import { type GatewayTime, NO_LINK, QuoteRecord } from "./quote_record.ts";
@@ -16,8 +16,8 @@ export interface QuoteStoreOptions {
   readonly time: ClientTime;
   readonly sync: GatewayTime;
   /** How much shorter than the interval the time between two ticks may be, ms. */
-  readonly tolerance: number;
-  readonly violations: ViolationCounter;
+  readonly intervalTolerance: number;
+  readonly violated: ViolationListener;
   /** A symbol was granted. */
   readonly granted: (record: QuoteRecord) => void;
   /** A tick of a wanted symbol has arrived. */
@@ -87,7 +87,7 @@ export class QuoteStore implements FrameReader {
       const record = this.record(symbol);
       const holder = this.#byHandle.get(handle);
       if (holder !== record) {
-        if (holder || record.handle >= 0) this.#broken("handleChanged", `${symbol}: ${handle}`);
+        if (holder || record.handle >= 0) this.#options.violated("handleChanged", `${symbol}: ${handle}`);
         if (holder) this.#end(holder);
         this.#end(record);
         this.records.set(symbol, record);
@@ -170,9 +170,9 @@ export class QuoteStore implements FrameReader {
     if (link === NO_LINK) return;
     this.#ticks++;
     const record = this.#byHandle.get(handle);
-    if (!record) return this.#broken("notGranted", `handle ${handle}`);
+    if (!record) return this.#options.violated("notGranted", `handle ${handle}`);
     const { positions, hasGap } = record;
-    if (count !== positions.length) return this.#broken("wrongLength", `${record.symbol}: ${count} values`);
+    if (count !== positions.length) return this.#options.violated("wrongLength", `${record.symbol}: ${count} values`);
     if (!record.isNew) this.#check(record, seq);
     const missed = record.isNew || record.hasReset ? 0 : Math.max(0, seq - record.seq - 1);
     const conflated = hasGap ? 0 : missed;
@@ -219,16 +219,13 @@ export class QuoteStore implements FrameReader {
   #check(record: QuoteRecord, seq: number): void {
     const { symbol, interval } = record;
     const detail = `${symbol}: ${seq} after ${record.seq}`;
-    if (record.frame === this.counts.frames) this.#broken("twiceInFrame", detail);
-    if (seq < record.seq && !record.hasReset) this.#broken("seqBack", detail);
+    if (record.frame === this.counts.frames) this.#options.violated("twiceInFrame", detail);
+    if (seq < record.seq && !record.hasReset) this.#options.violated("seqBack", detail);
     if (record.isSnapshotDue) return;
-    if (seq === record.seq && !record.hasGap) this.#broken("seqRepeated", detail);
+    if (seq === record.seq && !record.hasGap) this.#options.violated("seqRepeated", detail);
     const apart = (this.#sentAt - record.sentAt) / 1_000;
-    if (apart < interval - this.#options.tolerance) this.#broken("tooOften", `${symbol}: after ${apart} ms`);
-  }
-
-  #broken(violation: Violation, detail: string): void {
-    this.#options.violations.add(violation, detail);
+    if (apart < interval - this.#options.intervalTolerance)
+      this.#options.violated("tooOften", `${symbol}: after ${apart} ms`);
   }
 
   /** Ends the grant of a record. */

@@ -4,11 +4,11 @@
  */
 import type { Command, Failure, Hello, Pong, Subscribed, Unsubscribed } from "../../protocol/messages.ts";
 import { TickgateError } from "../connection/error.ts";
-import type { ClientTime } from "../connection/time.ts";
 import type { ClockSync } from "./clock_sync.ts";
 import type { Demand } from "./demand.ts";
 import { Reconciler } from "./reconciler.ts";
 import { Throttle } from "./throttle.ts";
+import { TokenRefresh, type TokenRefreshOptions } from "./token_refresh.ts";
 
 /** The most commands that wait for an answer; the oldest is forgotten beyond. */
 const MOST_UNANSWERED = 1_000;
@@ -16,20 +16,18 @@ const MOST_UNANSWERED = 1_000;
 const FAILED_WAIT = 1_000;
 const REFUSED_WAIT = 15_000;
 
-export interface CommandChannelOptions {
-  readonly time: ClientTime;
+export interface CommandChannelOptions extends TokenRefreshOptions {
   readonly demand: Demand;
   readonly sync: ClockSync;
   /** ms; 0 for none */
   readonly pingInterval: number;
-  readonly send: (command: Command) => void;
-  readonly failed: (error: TickgateError) => void;
 }
 
 export class CommandChannel {
   readonly #options: CommandChannelOptions;
   readonly #reconciler: Reconciler;
   readonly #throttle: Throttle;
+  readonly refresh: TokenRefresh;
   /** The id of the ping that waits for its answer, and when it was sent, ms. */
   #ping: number | undefined;
   #pingedAt = 0;
@@ -50,6 +48,7 @@ export class CommandChannel {
     options.sync.greeted(time);
     this.#reconciler = new Reconciler(options.demand, limits.messageBytes);
     this.#throttle = new Throttle(options.time, limits.commandsPerSecond, () => this.#next(), options.send);
+    this.refresh = new TokenRefresh(options);
     if (options.pingInterval > 0) this.#pingRepeatedly();
     this.#throttle.flush();
   }
@@ -86,6 +85,8 @@ export class CommandChannel {
 
   unsubscribed({ id, more, symbols, reason }: Unsubscribed): void {
     if (reason) for (const symbol of symbols) this.#denied.add(symbol);
+    // Another token may allow them again.
+    if (reason === "expired") this.refresh.start();
     if (more || reason) return;
     this.#unanswered.delete(id);
     // Symbols that were refused by a limit may be granted now.
@@ -94,6 +95,7 @@ export class CommandChannel {
 
   /** Another token is in force: it may allow more. */
   authenticated(): void {
+    this.refresh.stop();
     this.#reconciler.again(this.#denied);
     this.#denied.clear();
     this.#throttle.flush();
@@ -103,6 +105,7 @@ export class CommandChannel {
     const texts = this.#unanswered.get(id);
     this.#unanswered.delete(id);
     if (id === this.#ping) this.#ping = undefined;
+    this.refresh.refused(id);
     // The client wanted to unsubscribe, so nothing is wrong.
     if (code === "not_subscribed") return;
     if (texts && retryable) this.#retryLater(texts, FAILED_WAIT);
@@ -120,6 +123,7 @@ export class CommandChannel {
   /** The connection is lost. */
   close(): void {
     this.#throttle.close();
+    this.refresh.stop();
     this.#cancelPing();
     this.#cancelRetry?.();
   }

@@ -57,8 +57,7 @@ export class Demand<S extends DemandSource = DemandSource> {
     for (const prefix of [...prefixes].sort((a, b) => a.length - b.length)) {
       let spec = UNWANTED;
       for (const source of this.#withPatterns) spec = merge(spec, source.prefixSpec(prefix));
-      const wider = nearest(patterns, prefix);
-      if (spec !== (wider === undefined ? UNWANTED : patterns.get(wider))) patterns.set(prefix, spec);
+      if (spec !== (nearest(patterns, prefix)?.[1] ?? UNWANTED)) patterns.set(prefix, spec);
     }
     return patterns;
   }

@@ -8,8 +8,8 @@ export class Loop implements AsyncIterator<Quote, undefined> {
   /** The changed quotes, by symbol. */
   readonly #ready = new Map<string, Quote>();
   readonly #onLeft: () => void;
-  /** Calls of `next` that wait for a quote: at most one, unless the user calls `next` directly. */
-  readonly #waiting: [resolve: (waiting: Result) => void, reject: (error: Error) => void][] = [];
+  /** Resumes the calls of `next` that wait: at most one, unless the user calls `next` directly. */
+  readonly #waiting: (() => void)[] = [];
   #hasEnded = false;
   #error: Error | undefined;
 
@@ -19,9 +19,8 @@ export class Loop implements AsyncIterator<Quote, undefined> {
   }
 
   push(quote: Quote): void {
-    const waiting = this.#waiting.shift();
-    if (waiting) waiting[0]({ done: false, value: quote });
-    else this.#ready.set(quote.symbol, quote);
+    this.#ready.set(quote.symbol, quote);
+    this.#resume();
   }
 
   /** The symbol is not covered any more. */
@@ -34,18 +33,24 @@ export class Loop implements AsyncIterator<Quote, undefined> {
     this.#hasEnded = true;
     this.#error = error;
     this.#ready.clear();
-    for (const waiting of this.#waiting.splice(0)) this.#conclude(...waiting);
+    this.#resume();
   }
 
-  next(): Promise<Result> {
-    for (const [symbol, value] of this.#ready) {
-      this.#ready.delete(symbol);
-      return Promise.resolve({ done: false, value });
+  async next(): Promise<Result> {
+    for (;;) {
+      for (const [symbol, value] of this.#ready) {
+        this.#ready.delete(symbol);
+        return { done: false, value };
+      }
+      if (this.#hasEnded) {
+        const error = this.#error;
+        // Only the first call gets the error.
+        this.#error = undefined;
+        if (error) throw error;
+        return END;
+      }
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
-    return new Promise((resolve, reject) => {
-      if (this.#hasEnded) this.#conclude(resolve, reject);
-      else this.#waiting.push([resolve, reject]);
-    });
   }
 
   async return(): Promise<Result> {
@@ -54,11 +59,7 @@ export class Loop implements AsyncIterator<Quote, undefined> {
     return END;
   }
 
-  /** Only the first call gets the error. */
-  #conclude(resolve: (waiting: Result) => void, reject: (error: Error) => void): void {
-    const error = this.#error;
-    this.#error = undefined;
-    if (error) reject(error);
-    else resolve(END);
+  #resume(): void {
+    for (const resume of this.#waiting.splice(0)) resume();
   }
 }

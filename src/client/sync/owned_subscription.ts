@@ -3,7 +3,7 @@
  * its user at its own interval with the latest tick.
  */
 import { type Field, isPattern } from "../../base/tick.ts";
-import { reportThrown } from "../connection/error.ts";
+import { callUser } from "../connection/error.ts";
 import type { ClientTime } from "../connection/time.ts";
 import type { Quote, QuoteState } from "../quotes/quote.ts";
 import type { AttachedQuote, QuoteListener, QuoteRecord } from "../quotes/quote_record.ts";
@@ -187,12 +187,7 @@ export class OwnedSubscription implements Subscription, QuoteListener, DemandSou
   }
 
   status(quote: AttachedQuote, state: QuoteState | "gap", reason: string): void {
-    if (this.closed) return;
-    try {
-      this.#options.onStatus?.(quote, state, reason);
-    } catch (error) {
-      reportThrown(error);
-    }
+    if (!this.closed) callUser(this.#options.onStatus, quote, state, reason);
   }
 
   /** Delivers the quotes whose interval has passed, and schedules the next check. */
@@ -265,10 +260,6 @@ export class OwnedSubscription implements Subscription, QuoteListener, DemandSou
     this.#waiting.delete(quote);
     quote.calledAt = now;
     for (const loop of this.#loops) loop.push(quote);
-    try {
-      this.#callback?.(quote);
-    } catch (error) {
-      reportThrown(error);
-    }
+    callUser(this.#callback, quote);
   }
 }

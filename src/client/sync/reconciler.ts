@@ -71,7 +71,7 @@ export class Reconciler {
       if (wanted.has(prefix)) continue;
       const wider = nearest(wanted, prefix);
       // Asking for the wider one again replaces the narrower one.
-      if (wider !== undefined) this.#patterns.set(wider, UNKNOWN);
+      if (wider) this.#patterns.set(wider[0], UNKNOWN);
       else dropped.push(prefix);
     }
     return this.#sendPatterns(dropped, UNWANTED);
@@ -139,8 +139,7 @@ export class Reconciler {
   }
 
   #patternSpec(symbol: string): Spec {
-    const prefix = nearest(this.#patterns, symbol);
-    return prefix === undefined ? UNWANTED : (this.#patterns.get(prefix) as Spec);
+    return nearest(this.#patterns, symbol)?.[1] ?? UNWANTED;
   }
 
   /** As many texts as fit into one command; at least one. */

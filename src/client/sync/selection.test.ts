@@ -92,13 +92,13 @@ test("of the entries that match a symbol the longest decides, whatever was said 
 
 test("the nearest prefix is the longest that fits", () => {
   const prefixes = new Map([
-    ["", 0],
-    ["AB", 0],
-    ["A", 0],
+    ["", 1],
+    ["AB", 2],
+    ["A", 3],
   ]);
   assert.deepEqual(
-    ["ABC", "AB", "AC", "B"].map((text) => nearest(prefixes, text)),
-    ["AB", "AB", "A", ""],
+    ["ABC", "AB", "AC", "B"].map((text) => nearest(prefixes, text)?.join()),
+    ["AB,2", "AB,2", "A,3", ",1"],
   );
   assert.equal(nearest(new Map([["A", 0]]), "B"), undefined);
 });

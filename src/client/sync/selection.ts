@@ -10,21 +10,13 @@ export class Selection {
   /** The same by prefix (a pattern without its star). */
   readonly prefixes = new Map<string, boolean>();
   /** Whether all symbols but the exceptions are hidden; if not, only the exceptions are. */
-  #allHidden = false;
-  readonly #exceptions = new Set<string>();
+  allHidden = false;
+  /** The symbols whose visibility differs from that of all. */
+  readonly exceptions = new Set<string>();
 
   /** The symbols that are named: included, excluded, or an exception. */
   get named(): Set<string> {
-    return new Set([...this.symbols.keys(), ...this.#exceptions]);
-  }
-
-  get allHidden(): boolean {
-    return this.#allHidden;
-  }
-
-  /** The symbols whose visibility differs from that of all. */
-  get exceptions(): ReadonlySet<string> {
-    return this.#exceptions;
+    return new Set([...this.symbols.keys(), ...this.exceptions]);
   }
 
   add(text: string): void {
@@ -42,7 +34,7 @@ export class Selection {
       if (isPattern(text)) this.#forget(key, true);
       if (this.coversPrefix(key)) map.set(key, false);
     }
-    if (!isPattern(text)) this.#exceptions.delete(text);
+    if (!isPattern(text)) this.exceptions.delete(text);
     // Without patterns there is nothing to exclude from.
     if (![...this.prefixes.values()].includes(true)) this.#forget("", false);
   }
@@ -53,35 +45,35 @@ export class Selection {
 
   /** Whether symbols with this prefix that are not named are covered. */
   coversPrefix(text: string): boolean {
-    return this.prefixes.get(nearest(this.prefixes, text) ?? "") ?? false;
+    return nearest(this.prefixes, text)?.[1] ?? false;
   }
 
   /** Whether this symbol is named. */
   names(symbol: string): boolean {
-    return this.symbols.has(symbol) || this.#exceptions.has(symbol);
+    return this.symbols.has(symbol) || this.exceptions.has(symbol);
   }
 
   isHidden(symbol: string): boolean {
-    return this.#exceptions.has(symbol) !== this.#allHidden;
+    return this.exceptions.has(symbol) !== this.allHidden;
   }
 
   /** @returns whether this changed it */
   setHidden(symbol: string, hidden: boolean): boolean {
     if (this.isHidden(symbol) === hidden) return false;
-    if (hidden === this.#allHidden) this.#exceptions.delete(symbol);
-    else this.#exceptions.add(symbol);
+    if (hidden === this.allHidden) this.exceptions.delete(symbol);
+    else this.exceptions.add(symbol);
     return true;
   }
 
   setAllHidden(hidden: boolean): void {
-    this.#allHidden = hidden;
-    this.#exceptions.clear();
+    this.allHidden = hidden;
+    this.exceptions.clear();
   }
 
   clear(): void {
     this.symbols.clear();
     this.prefixes.clear();
-    this.#exceptions.clear();
+    this.exceptions.clear();
   }
 
   #locate(text: string): { map: Map<string, boolean>; key: string } {
@@ -95,10 +87,12 @@ export class Selection {
   }
 }
 
-/** The longest of some prefixes that a text begins with. */
-export function nearest(prefixes: ReadonlyMap<string, unknown>, text: string): string | undefined {
-  let found: string | undefined;
-  for (const prefix of prefixes.keys())
-    if (text.startsWith(prefix) && prefix.length >= (found?.length ?? 0)) found = prefix;
+/** The longest of some prefixes that a text begins with, and its value. */
+export function nearest<V>(prefixes: ReadonlyMap<string, V>, text: string): [prefix: string, value: V] | undefined {
+  let found: [string, V] | undefined;
+  for (const entry of prefixes) {
+    const [{ length }] = entry;
+    if (text.startsWith(entry[0]) && length >= (found?.[0].length ?? 0)) found = entry;
+  }
   return found;
 }

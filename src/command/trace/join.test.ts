@@ -28,7 +28,7 @@ function bench() {
   return { told, join: new TraceJoin((traced) => told.push(traced)) };
 }
 
-test("the stages of a tick add up to its total, in whatever order its parts come", () => {
+test("the stages of a tick add up to its total, in any order of its parts", () => {
   type Part = (join: TraceJoin) => void;
   const parts: Part[] = [
     (join) => join.applied(applied(7)),
@@ -52,7 +52,7 @@ test("the stages of a tick add up to its total, in whatever order its parts come
   }
 });
 
-test("where the node cannot tell the first stages apart they are one", () => {
+test("if the node cannot separate the first stages, they are one", () => {
   const { told, join } = bench();
   join.applied(applied(7, { source: null, feed: null, bus: null }));
   join.sent(sent(7));
@@ -62,7 +62,7 @@ test("where the node cannot tell the first stages apart they are one", () => {
   assert.deepEqual(tick.stages, { inbound: 600, interval: 250, server: 100, client: 50, network: 100 });
 });
 
-test("what arrives before it was sent, by clocks that are not quite known, arrives at once", () => {
+test("a tick that seems to arrive before it was sent, by inexact clocks, has a network stage of 0", () => {
   const { told, join } = bench();
   join.applied(applied(7));
   join.sent(sent(7));
@@ -72,7 +72,7 @@ test("what arrives before it was sent, by clocks that are not quite known, arriv
   assert.deepEqual([tick.stages.network, tick.total], [0, 1_000]);
 });
 
-test("ticks that were replaced are named, with where that was", () => {
+test("replaced ticks are reported, with the place", () => {
   const { told, join } = bench();
   for (const seq of [1, 2, 3, 6]) join.applied(applied(seq));
   join.sent(sent(6, { interval: 10, server: 5, client: 900 }));
@@ -83,17 +83,17 @@ test("ticks that were replaced are named, with where that was", () => {
   );
 });
 
-test("what the node left out is counted, and is no conflation", () => {
+test("ticks that the node left out are counted, and are not conflation", () => {
   const { told, join } = bench();
   join.applied(applied(1));
   join.applied(applied(9, { lost: 7 }));
   assert.deepEqual(told, [{ kind: "untold", count: 7 }]);
 });
 
-test("ticks that never arrive are not kept for ever", () => {
+test("ticks that never arrive are dropped", () => {
   const { told, join } = bench();
   for (let seq = 1; seq <= 50_000; seq++) join.arrived(seq, EVENT);
   join.applied(applied(1));
   join.sent(sent(1));
-  assert.deepEqual(told, [], "it has been given up");
+  assert.deepEqual(told, [], "it has been dropped");
 });

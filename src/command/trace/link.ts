@@ -187,7 +187,7 @@ export async function followNode(
     for await (const chunk of response.body ?? []) {
       const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
       rest = lines.pop() ?? "";
-      if (rest.length > MAX_TEXT_LENGTH) throw new Error("what it says does not end");
+      if (rest.length > MAX_TEXT_LENGTH) throw new Error("a line of the answer is too long");
       for (const line of lines) told(JSON.parse(line) as TraceLine);
     }
   } catch (error) {

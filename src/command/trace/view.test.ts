@@ -8,7 +8,7 @@ function tick(seq: number, stages: TracedTick["stages"]): TracedTick {
   return { kind: "tick", seq, eventTime: 0, stages, total };
 }
 
-test("a line a tick, with a bar of its stages, and at the end what all of them come to", () => {
+test("a line for each tick, with a bar of its stages, and a summary at the end", () => {
   const view = new TraceView();
   const stages = { source: 100, feed: 100, bus: 200, interval: 0, server: 0, client: 0, network: 400 };
   assert.deepEqual(view.lines(tick(7, stages)), [
@@ -28,17 +28,17 @@ test("a line a tick, with a bar of its stages, and at the end what all of them c
   ]);
 });
 
-test("stages that are not told apart are one column", () => {
+test("stages that cannot be separated are one column", () => {
   const view = new TraceView();
   const [titles] = view.lines(tick(1, { inbound: 500, interval: 1, server: 1, client: 1, network: 1 }));
   assert.deepEqual(titles.trim().split(/ +/), ["seq", "inbound", "interval", "Server", "client", "network", "total"]);
 });
 
-test("without a tick there is nothing to sum up", () => {
+test("without a tick the summary says so", () => {
   assert.deepEqual(new TraceView().summary(), ["no tick was traced"]);
 });
 
-test("microseconds are told as such up to ten milliseconds", () => {
+test("times are in microseconds up to ten milliseconds", () => {
   const shown = [0, 999.6, 9_999, 10_000, 999_900, 12_345_678].map(micros);
   assert.deepEqual(shown, ["0 µs", "1000 µs", "9999 µs", "10.0 ms", "999.9 ms", "12.35 s"]);
 });

@@ -95,7 +95,7 @@ const WHY: Readonly<Record<"feed" | "interval" | "server" | "client", string>> =
   client: "while the client's window was full",
 };
 
-/** A bar of letters: each stands for a part of the time. */
+/** A bar of letters: each represents a part of the time. */
 function bar({ stages, total }: TracedTick): string {
   if (total <= 0) return "";
   let text = "";

@@ -1,5 +1,4 @@
 /** `tickgate watch SYMBOL…`: live prices from a gateway, as a table on a terminal or as lines elsewhere. */
-import { readFileSync } from "node:fs";
 import { WebSocket } from "ws";
 import { isPattern, isSymbol } from "../../base/tick.ts";
 import { type ConnectionState, TickgateClient } from "../../client/client.ts";
@@ -12,6 +11,7 @@ import { JSON_LINES, LinePrinter, PLAIN } from "./lines.ts";
 import { LiveView } from "./live.ts";
 import { type Missing, missing } from "./missing.ts";
 import { WatchTable } from "./table.ts";
+import { TokenFile } from "./token_file.ts";
 
 /** The interval at which the round trip is measured, ms. */
 const PING_INTERVAL = 2_000;
@@ -31,18 +31,6 @@ class StatusSocket extends WebSocket {
   }
 }
 
-/** How the client gets its token; undefined without one. @throws UsageError where the file cannot be read */
-function tokenOf({ token, tokenFile }: CommandLine["settings"]): (() => string) | undefined {
-  if (tokenFile === "") return token === "" ? undefined : () => token;
-  const read = () => readFileSync(tokenFile, "utf8").trim();
-  try {
-    read();
-  } catch (error) {
-    throw new UsageError(`--token-file ${tokenFile} cannot be read: ${(error as Error).message}`);
-  }
-  return read;
-}
-
 /**
  * Watches until a key or a signal, or until the gateway refuses it (exit code 1).
  * @throws UsageError when there are no symbols, or an operand is none
@@ -55,10 +43,11 @@ export async function run({ settings, operands, unknownEnv }: CommandLine): Prom
     throw new UsageError(`${JSON.stringify(wrong)} is not 1 to 64 of A-Z 0-9 . _ - : (or a prefix and *)`);
   for (const name of unknownEnv) say(`the environment names ${name}, which is no setting`);
 
-  const token = tokenOf(settings);
+  const file = settings.tokenFile === "" ? undefined : new TokenFile(settings.tokenFile);
+  const token = file ? () => file.token() : settings.token;
   const options = { WebSocket: StatusSocket, pingInterval: PING_INTERVAL };
-  const client = new TickgateClient(url, token ? { ...options, token } : options);
-  const ended = untilEnd(client);
+  const client = new TickgateClient(url, token === "" ? options : { ...options, token });
+  const ended = untilEnd(client, file);
   // A reader that closed the pipe (`| head`) is no error; on a closed terminal an error cannot be shown.
   const readerGone = new Promise<number>((resolve) => process.stdout.on("error", () => resolve(0)));
   const isLive = process.stdout.isTTY && process.env.TERM !== "dumb" && !json;
@@ -73,20 +62,22 @@ export async function run({ settings, operands, unknownEnv }: CommandLine): Prom
   client.close();
   await finish();
   const { reason } = ended;
-  if (reason) say(`${url} refuses: ${reason}`);
+  if (reason) say(`${url} refuses${reason.endsWith(" 401") ? " the token" : ""}: ${reason}`);
   // A closing handshake, or a reader that does not read, must not delay the end.
   process.exit(code);
 }
 
 /** The ways in which a watch ends: a signal, a key, a refusal of the gateway. */
-function untilEnd(client: TickgateClient): { code: Promise<number>; end: () => void; readonly reason: string } {
+function untilEnd(client: TickgateClient, file: TokenFile | undefined) {
   let reason = "";
   let end = () => {};
   const code = new Promise<number>((resolve) => {
     end = () => resolve(0);
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, end);
     client.on("connection", (state) => {
-      if (state.phase !== "ended" || !state.refused) return;
+      const isRefused = state.phase === "ended" && state.refused;
+      const isGivenUp = state.phase === "waiting" && file?.lost(state.reason);
+      if (!isRefused && !isGivenUp) return;
       reason = state.reason;
       resolve(1);
     });
@@ -94,7 +85,7 @@ function untilEnd(client: TickgateClient): { code: Promise<number>; end: () => v
   return {
     code,
     end,
-    get reason() {
+    get reason(): string {
       return reason;
     },
   };
@@ -143,9 +134,14 @@ function watchLines(client: TickgateClient, url: string, json: boolean): () => P
     if (!json) say(`quality: ${state}, an update every ${interval} ms (${reason})`);
   });
   client.on("rejected", ({ symbol, message }) => say(`${symbol} was not granted: ${message}`));
+  let lastSaid = "";
   client.on("error", ({ code, symbol, message }) => {
-    // The other events are handled above, or at the end.
-    if (symbol === undefined && code !== "refused") say(`the gateway says ${code}: ${message}`);
+    // The other events are handled above, or at the end; without a connection the reason is that of the connection.
+    if (symbol !== undefined || code === "refused" || client.connection.phase === "waiting") return;
+    const text = message.startsWith("no token") ? message : `the gateway says ${code}: ${message}`;
+    // A token is asked for again and again.
+    if (text !== lastSaid || code !== "invalid_token") say(text);
+    lastSaid = text;
   });
   return async () => {
     const late = new Promise<void>((resolve) => setTimeout(resolve, LAST_LINES));

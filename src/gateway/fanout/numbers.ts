@@ -1,7 +1,6 @@
 /**
- * The numbers of many objects, those of each object side by side. V8 keeps a field that is no small integer in a box of
- * its own, anywhere in memory; a flush of one of thousands of connections would mostly wait for them
- * (docs/benchmarks.md).
+ * The numbers of many objects, those of each object side by side. V8 stores a field that is not a small integer in a
+ * separate heap object, anywhere in memory; a flush of one of thousands of connections would mostly wait for these.
  */
 import { copied } from "../../base/copied.ts";
 

@@ -231,7 +231,7 @@ export class Grid {
       const view = views[order];
       if (view instanceof RowView && row.kind === "symbol") view.show(row, index, this.#flashes);
       else if (view instanceof GroupView && row.kind === "group")
-        view.show(row, index, this.#size.columns.length, this.#host.refusalOf(row.pattern));
+        view.show(row, index, this.#size.columns.length, this.#host.refusalOf(row.pattern)?.message);
       view.moveTo(start);
       const key = keyOf(row);
       const isOpened = String(key === this.#opened);

@@ -1,6 +1,7 @@
 /** The row of a symbol on the screen. It paints only the cells that have changed; its elements are reused. */
 
-import { clockText, spanText } from "../state/duration.ts";
+import type { Rejection } from "../../client/client.ts";
+import { clockText, delayText, spanText } from "../state/duration.ts";
 import type { Instrument } from "../state/instrument.ts";
 import { changeText, NOTHING, percentText, priceText, shortText } from "../state/number.ts";
 import type { SymbolRow } from "../state/rows.ts";
@@ -183,7 +184,7 @@ export class RowView {
   }
 
   /** Paints the present state of the symbol. */
-  paint(instrument: Instrument | undefined, refusal: string | undefined, scene: Scene): void {
+  paint(instrument: Instrument | undefined, refusal: Rejection | undefined, scene: Scene): void {
     const { now, isShown } = scene;
     const isSame = this.#instrument === instrument;
     this.#instrument = instrument;
@@ -212,7 +213,7 @@ export class RowView {
     if (isShown("trend")) this.#paintTrend(instrument, scene);
   }
 
-  #paintState(instrument: Instrument | undefined, refusal: string | undefined, now: number): void {
+  #paintState(instrument: Instrument | undefined, refusal: Rejection | undefined, now: number): void {
     // The gateway has not answered yet.
     const state = refusal ? "refused" : (instrument?.state ?? "awaited");
     if (state !== this.#state) {
@@ -225,8 +226,8 @@ export class RowView {
       this.element.toggleAttribute("data-delayed", delay > 0);
     }
     if (state === "live" && delay > 0) {
-      this.#badgeText.text = `delayed ${spanText(delay)}`;
-      this.#badge.title = `Shown ${spanText(delay)} late on purpose`;
+      this.#badgeText.text = `delayed ${delayText(delay)}`;
+      this.#badge.title = `Shown ${delayText(delay)} late on purpose`;
       return;
     }
     if (state === "live" || state === "awaited") {
@@ -235,12 +236,14 @@ export class RowView {
     }
     const { reason = "", since = 0 } = instrument?.quote ?? {};
     if (state === "stale" || state === "closed") {
-      this.#badgeText.text = since > 0 ? `${state} ${spanText(now - since / 1_000)}` : state;
+      const text = instrument?.stateText ?? state;
+      this.#badgeText.text = since > 0 ? `${text} ${spanText(now - since / 1_000)}` : text;
       const from = since > 0 ? ` The price is from ${clockText(since / 1_000, now)}.` : "";
       this.#badge.title = `${reason || "Its feed has gone silent"}.${from}`;
     } else {
-      this.#badgeText.text = state === "refused" ? "refused" : "no tick yet";
-      this.#badge.title = refusal ?? "The gateway has had no tick of it";
+      const isDenied = refusal?.code === "not_entitled";
+      this.#badgeText.text = isDenied ? "not entitled" : refusal ? "refused" : "no tick yet";
+      this.#badge.title = refusal?.message ?? "The gateway has had no tick of it";
     }
   }
 

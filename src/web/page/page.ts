@@ -20,6 +20,7 @@ import { countText } from "../state/number.ts";
 import { readPalette } from "../state/palette.ts";
 import { expand, keyOf, type Row, sortRows } from "../state/rows.ts";
 import { loadSymbols } from "../state/symbols.ts";
+import { readToken, type TokenStore, writeToken } from "../state/token.ts";
 import { add, fold, isWatchable, move, ownerOf, remove, step, type Watchlist } from "../state/watchlist.ts";
 
 /** The number of symbols in the list of a first visit. */
@@ -56,6 +57,7 @@ export class Page {
   readonly market: Market;
   readonly grid: Grid;
   readonly #store: Store | undefined;
+  readonly #tokenStore: TokenStore | undefined;
   /** Is called when the symbol of the open chart has changed. */
   #chartChanged: () => void = () => {};
   #hasWarnedNotKept = false;
@@ -66,8 +68,9 @@ export class Page {
    * @param url of the gateway: `wss://HOST/v1/stream`
    * @param hash of the page's address
    */
-  constructor(url: string, store: Store | undefined, hash: string) {
+  constructor(url: string, store: Store | undefined, tokenStore: TokenStore | undefined, hash: string) {
     this.#store = store;
+    this.#tokenStore = tokenStore;
     const shared = readLink(hash);
     const kept = readList(store);
     this.isShared = new Cell(shared !== undefined);
@@ -85,7 +88,7 @@ export class Page {
       fold: (pattern, isFolded) => this.#change(fold(this.list.value, pattern, isFolded)),
       sortBy: (key) => this.sortBy(key),
     });
-    this.market = new Market(url, this.preferences.value.interval, {
+    this.market = new Market(url, readToken(tokenStore), this.preferences.value.interval, {
       changed: (instrument) => this.#instrumentChanged(instrument),
       membersChanged: () => this.#rowsLater(ROWS_PAUSE),
       refused: (message, text) => this.#refused(message, text),
@@ -107,7 +110,7 @@ export class Page {
 
   /** Fills the list of a first visit with the first symbols of the gateway; tries again later if it has none yet. */
   async begin(): Promise<void> {
-    const symbols = await loadSymbols().catch(() => []);
+    const symbols = await loadSymbols(this.market.token).catch(() => []);
     if (symbols.length === 0) {
       if (this.isFirstVisit.value) setTimeout(() => void this.begin(), 2_000);
       return;
@@ -215,6 +218,16 @@ export class Page {
   /** Closes the note. */
   closeNote(): void {
     this.note.value = undefined;
+  }
+
+  /**
+   * Begins again with another token, or without one where it is undefined.
+   * @returns false if the browser cannot store it
+   */
+  useToken(token: string | undefined): boolean {
+    const isStored = writeToken(this.#tokenStore, token);
+    if (isStored) location.reload();
+    return isStored;
   }
 
   /** A link that opens this list. */

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Page } from "../page/page.ts";
 import { clockText, spanText } from "../state/duration.ts";
+import { latenessText } from "../state/lateness.ts";
 import { isGiven, isRestart, type LinkState } from "../state/market.ts";
 import { useCell, useNow } from "./hooks.ts";
 
@@ -10,8 +11,9 @@ const BACK_TIME = 5_000;
 /** The banner appears if the first connection takes longer than this, ms. */
 const PATIENCE = 800;
 
-export function Banner({ page }: { page: Page }) {
+export function Banner({ page, onToken }: { page: Page; onToken: () => void }) {
   const link = useCell(page.market.link);
+  const { problem } = useCell(page.market.access);
   const back = useBack(link);
   const isDown = link.phase !== "live";
   const now = useNow(isDown);
@@ -27,7 +29,11 @@ export function Banner({ page }: { page: Page }) {
           <span class="retry">{seconds > 0 ? `Trying again in ${seconds} s.` : "Trying again now…"}</span>
         )}
       </p>
-      {link.phase === "refused" ? (
+      {problem !== undefined ? (
+        <button type="button" onClick={onToken}>
+          Enter a token
+        </button>
+      ) : link.phase === "refused" ? (
         <button type="button" onClick={() => location.reload()}>
           Reload
         </button>
@@ -46,6 +52,7 @@ export function Banner({ page }: { page: Page }) {
 export function LinkAnnouncer({ page }: { page: Page }) {
   const link = useCell(page.market.link);
   const said = useCell(page.announced);
+  const late = latenessText(useCell(page.market.lateness));
   const back = useBack(link);
   const now = Date.now();
   const state =
@@ -60,6 +67,9 @@ export function LinkAnnouncer({ page }: { page: Page }) {
     <div class="sr">
       <p role="status" id="connection-said">
         {state}
+      </p>
+      <p role="status" id="delay-said">
+        {late && `${late}.`}
       </p>
       <p role="status" id="action-said">
         {said}

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { changeOf } from "../../base/price.ts";
 import type { ChartKind, LiveChart } from "../chart/chart.ts";
 import type { Page } from "../page/page.ts";
-import { clockText, measureText, spanText } from "../state/duration.ts";
+import { clockText, delayText, measureText, spanText } from "../state/duration.ts";
 import type { Instrument } from "../state/instrument.ts";
 import { changeText, countText, percentText, priceText, shortText } from "../state/number.ts";
 import { SHEET, useCell, useMedia } from "./hooks.ts";
@@ -89,12 +89,12 @@ function Headline({ instrument }: { instrument: Instrument }) {
       </span>
       {delay > 0 && (
         <span class="badge" title="Shown late on purpose">
-          delayed {spanText(delay)}
+          delayed {delayText(delay)}
         </span>
       )}
       {instrument.isOld && (
         <span class="badge" title={reason}>
-          {state}
+          {instrument.stateText}
           {since > 0 && ` ${spanText(Date.now() - since / 1_000)}`}
         </span>
       )}

@@ -17,7 +17,7 @@ export function Search({ page }: { page: Page }) {
   const isShown = isOpen && text.trim() !== "";
 
   const load = () => {
-    loadSymbols().then(
+    loadSymbols(page.market.token).then(
       (known) => {
         setSymbols(known);
         setUnknown(false);

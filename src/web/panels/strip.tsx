@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Page } from "../page/page.ts";
 import { intervalText, measureText } from "../state/duration.ts";
 import { INTERVALS } from "../state/keep.ts";
+import { latenessText } from "../state/lateness.ts";
 import type { LinkState } from "../state/market.ts";
 import { bytesText, countText, shortText } from "../state/number.ts";
 import { useCell } from "./hooks.ts";
@@ -41,6 +42,7 @@ export function Strip({ page, isCovered }: { page: Page; isCovered: boolean }) {
   const [isWide, setWide] = useState(false);
   const { phase, node } = useCell(page.market.link);
   const slowness = useCell(page.market.slowness);
+  const late = latenessText(useCell(page.market.lateness));
   const rows = useCell(page.rows);
   const numbers = useNumbers(page);
   const symbols = rows.filter((row) => row.kind === "symbol").length;
@@ -52,6 +54,11 @@ export function Strip({ page, isCovered }: { page: Page; isCovered: boolean }) {
         <i aria-hidden="true" />
         <span>{WORDS[phase]}</span>
       </div>
+      {late !== "" && (
+        <div class="slow late" title="On purpose: live prices need another entitlement">
+          {late}
+        </div>
+      )}
       {slowness && (
         <div
           class="slow"

@@ -23,6 +23,11 @@ export function spanText(millis: number): string {
   return `${Math.floor(seconds / 86_400)} d`;
 }
 
+/** How late a symbol is on purpose: `500 ms`, `20 s`, `15 min`. */
+export function delayText(millis: number): string {
+  return millis < 1_000 ? `${Math.round(millis)} ms` : spanText(millis);
+}
+
 /** `0.4 ms`, `12 ms`, `1.2 s`, `3 min`: a measured duration. */
 export function measureText(millis: number | undefined): string {
   if (millis === undefined) return "–";

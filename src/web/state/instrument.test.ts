@@ -74,3 +74,17 @@ test("a state alone is no tick; times of silence are kept, and not without end",
   }
   assert.equal(instrument.silences.length, 100);
 });
+
+test("the state is told in words, and what the gateway has ended says why", () => {
+  const instrument = new Instrument("A");
+  assert.equal(instrument.stateText, "unknown");
+  for (const [state, reason, text] of [
+    ["live", "", "live"],
+    ["stale", "nothing heard from the feed", "stale"],
+    ["stale", "not_entitled", "not entitled"],
+    ["stale", "expired", "token expired"],
+  ]) {
+    instrument.update({ ...quoteAt(1, { last: 1 }, state), reason } as Quote, 1_000);
+    assert.equal(instrument.stateText, text);
+  }
+});

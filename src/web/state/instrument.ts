@@ -18,6 +18,9 @@ export interface Silence {
   to: number | undefined;
 }
 
+/** What the gateway says when it ends a symbol, in words. */
+const ENDED: Readonly<Record<string, string>> = { not_entitled: "not entitled", expired: "token expired" };
+
 export class Instrument {
   readonly symbol: string;
   readonly decimals = new Decimals();
@@ -59,6 +62,11 @@ export class Instrument {
   get state(): QuoteState | undefined {
     const { state, seq } = this.quote ?? {};
     return state === "stale" && seq === 0 ? "unknown" : state;
+  }
+
+  /** The state in words; a symbol that the gateway has ended says why. */
+  get stateText(): string {
+    return ENDED[this.quote?.reason ?? ""] ?? this.state ?? "unknown";
   }
 
   /** Whether the price may be old: the feed is silent or has ended, or the connection is lost. */

@@ -4,10 +4,19 @@
  */
 
 import type { Field } from "../../base/tick.ts";
-import { type ConnectionState, type Quote, type Subscription, TickgateClient } from "../../client/client.ts";
+import {
+  type AuthMode,
+  type ConnectionState,
+  type Quote,
+  type Rejection,
+  type Subscription,
+  TickgateClient,
+} from "../../client/client.ts";
 import { Cell } from "./cell.ts";
 import { History } from "./history.ts";
 import { Instrument } from "./instrument.ts";
+import { type Lateness, latenessOf, NOT_LATE } from "./lateness.ts";
+import { statusOf } from "./symbols.ts";
 import type { Watchlist } from "./watchlist.ts";
 
 /** The fields that rows show. */
@@ -18,6 +27,10 @@ const PING = 1_000;
 const SILENCE = 2_000;
 /** How often silence is checked, ms. */
 const CHECK_PAUSE = 250;
+/** How often lateness is checked, ms. */
+const LATENESS_PAUSE = 1_000;
+/** The end of a reason that is about the token: the close codes for which another one is needed. */
+const FOR_TOKEN = /\(440[13]\)$/;
 /** If a check is later than this, the page was blocked or asleep, ms. */
 const LATE = 1_000;
 /** How long a restart may take before it counts as a lost connection, ms. */
@@ -53,6 +66,12 @@ export function isGiven(reason: string): boolean {
   return /\(\d{4}\)$/.test(reason);
 }
 
+/** Whether the gateway reads tokens, and why it wants one now; undefined where it does not. */
+export interface Access {
+  readonly auth: AuthMode;
+  readonly problem: string | undefined;
+}
+
 /** The gateway sends updates less often than granted: the interval, ms, and why. */
 export interface Slowness {
   readonly interval: number;
@@ -71,26 +90,33 @@ export interface MarketHandler {
 
 export class Market {
   readonly client: TickgateClient;
+  /** The token of this tab. */
+  readonly token: string | undefined;
+  readonly access = new Cell<Access>({ auth: "none", problem: undefined });
+  /** How late prices are on purpose. */
+  readonly lateness = new Cell<Lateness>(NOT_LATE);
   readonly link: Cell<LinkState>;
   readonly slowness = new Cell<Slowness | undefined>(undefined);
   /** All watched symbols that exist. */
   readonly instruments = new Map<string, Instrument>();
   /** The refusals of the gateway, by symbol or pattern of the list. */
-  readonly refusals = new Map<string, string>();
+  readonly refusals = new Map<string, Rejection>();
   readonly #handler: MarketHandler;
   readonly #subscription: Subscription;
   /** The histories of opened charts, the latest opened last. */
   readonly #charts = new Map<string, History>();
   #texts = new Set<string>();
   #detailSubscription: Subscription | undefined;
+  #isChecking = false;
   #heardBytes = 0;
   #heardAt = Date.now();
   #checkedAt = 0;
 
   /** @param url of the gateway: `wss://HOST/v1/stream` */
-  constructor(url: string, interval: number, handler: MarketHandler) {
+  constructor(url: string, token: string | undefined, interval: number, handler: MarketHandler) {
     this.#handler = handler;
-    this.client = new TickgateClient(url, { pingInterval: PING });
+    this.token = token;
+    this.client = new TickgateClient(url, { pingInterval: PING, ...(token !== undefined && { token }) });
     this.link = new Cell<LinkState>({
       phase: "connecting",
       since: Date.now(),
@@ -107,8 +133,9 @@ export class Market {
       if (this.instruments.delete(quote.symbol)) handler.membersChanged();
       this.#charts.delete(quote.symbol);
     });
-    this.client.on("rejected", ({ symbol, message }) => {
-      if (this.#texts.has(symbol)) this.refusals.set(symbol, message);
+    this.client.on("rejected", (rejection) => {
+      const { symbol, message } = rejection;
+      if (this.#texts.has(symbol)) this.refusals.set(symbol, rejection);
       handler.refused(message, symbol);
     });
     this.client.on("error", (error) => {
@@ -117,6 +144,7 @@ export class Market {
     this.#subscription = this.client.subscribe([], { interval, fields: ROW_FIELDS }, (quote) => this.#update(quote));
     this.client.connect();
     setInterval(() => this.#checkSilence(), CHECK_PAUSE);
+    setInterval(() => this.#checkLateness(), LATENESS_PAUSE);
     // When the machine wakes or has a network again, the next attempt is made at once.
     addEventListener("online", () => this.#retryIfLost());
     document.addEventListener("visibilitychange", () => {
@@ -229,6 +257,8 @@ export class Market {
     switch (state.phase) {
       case "open":
         this.#heardAt = now;
+        this.access.value = { auth: state.hello.auth ?? "none", problem: undefined };
+        if (state.hello.auth === "required" && this.token === undefined) return this.#needToken("it requires a token");
         // A new connection may grant what the last one refused.
         this.refusals.clear();
         this.link.value = { ...before, phase: "live", since: now, node: state.hello.node };
@@ -238,6 +268,7 @@ export class Market {
         return;
       case "waiting":
         this.slowness.value = undefined;
+        void this.#checkToken();
         this.link.value = {
           ...before,
           ...(phase === "connecting" && node === "" ? { phase, since } : { phase: "lost", since: heardAt }),
@@ -245,12 +276,37 @@ export class Market {
           retryAt: state.retryAt / 1_000,
         };
         return;
-      case "ended":
-        this.link.value = { ...before, phase: "refused", since: heardAt, reason: state.reason };
+      case "ended": {
+        const { auth, problem } = this.access.value;
+        const reason = problem ?? state.reason;
+        if (FOR_TOKEN.test(reason)) this.access.value = { auth, problem: reason };
+        this.link.value = { ...before, phase: "refused", since: heardAt, reason };
         return;
+      }
       default:
         this.link.value = { ...this.link.value, retryAt: undefined };
     }
+  }
+
+  /** Ends the connection: it is of no use without another token. */
+  #needToken(problem: string): void {
+    this.access.value = { auth: "required", problem };
+    this.client.close();
+  }
+
+  /** A browser does not tell why an upgrade was refused, so this asks over HTTP whether it was for the token. */
+  async #checkToken(): Promise<void> {
+    if (this.token === undefined || this.#isChecking) return;
+    this.#isChecking = true;
+    const status = await statusOf(this.token);
+    this.#isChecking = false;
+    if (status === 401 && this.client.state === "connecting") this.#needToken("it does not accept the token");
+  }
+
+  #checkLateness(): void {
+    const now = latenessOf(this.instruments.values());
+    const before = this.lateness.value;
+    if (now.longest !== before.longest || now.isAll !== before.isAll) this.lateness.value = now;
   }
 
   /** The reason of a lost connection. A restart remains the reason until it has had time to complete. */

@@ -1,50 +1,49 @@
-/** One feed on one shard, as a gateway hears it: which of its batches are there, and which may be missing. */
+/** One feed on one shard, as a gateway receives it: which batches have arrived, and which may be missing. */
 import type { HeardFeed } from "../../../market/heard_feed.ts";
 import type { HeardStream } from "../../bus.ts";
 import type { Mark } from "../../wire/wire.ts";
 
-/** What a batch is to its stream. */
+/** How a batch follows those before it. */
 export type Heard = "next" | "gap" | "late";
 
 export class FeedStream {
   readonly id: number;
   readonly feed: HeardFeed;
   /**
-   * Whether the listener takes its records as they are. It does not from when it is told that the stream is silent,
-   * until it is told that the stream speaks: what is applied in between is stale.
+   * Whether the listener applies its records with their own state. From the report that the stream is silent until the
+   * report that it is active again, they are applied as stale.
    */
   isSpeaking: boolean;
-  /** Whether a batch has come since the shard is listened to, and since the last silence. */
+  /** Whether a batch has arrived since the shard was subscribed, and since the last silence. */
   isHeard: boolean;
-  /** Whether nothing has come for as long as makes a silence. */
+  /** Whether nothing has arrived for the time that counts as silence. */
   isSilent = false;
   /**
-   * When the feed was last known to be alive, in whole microseconds since the Unix epoch: when it was heard here, or
-   * the newest time that the store has of it.
+   * When the feed was last known to be active, in whole microseconds since the Unix epoch: its last batch here, or the
+   * newest time of it in the store.
    */
   aliveAt = 0;
-  /** What was last reported to the listener of {@link aliveAt}, with the stream's silence. */
+  /** The value of {@link aliveAt} that the listener got with the last report of a silence. */
   toldAliveAt = 0;
-  /** The last read of the hash that had a value of the feed. */
+  /** The last read of the hash that contained a value of the feed. */
   namedBy = 0;
   /**
-   * From when its silence is counted, on the monotonic clock, in milliseconds: its last batch, or when the hash was
-   * read.
+   * The start of its silence on the monotonic clock, in milliseconds: its last batch, or the read of the hash.
    */
   quietFrom: number;
-  /** From when it could have been heard, on the same clock: when the hash was read that names it. */
+  /** From when on a batch could arrive, on the same clock: the read of the hash that contains the feed. */
   awaitedFrom: number;
-  /** Whether something may have been missed, and not only not been there yet: ticks until it is healed say so. */
+  /** Whether batches may have been lost, not only not arrived yet: ticks until it is healed are marked so. */
   isMissed = false;
   #epoch = 0;
-  /** The last batch heard. */
+  /** The number of the last received batch. */
   #number = 0;
   /** All batches from this one to the last are applied, and those before may not be; 0: nothing is missing. */
   #from = 1;
 
   /**
-   * A stream begins as missing, until the hash's mark says how far the hash goes.
-   * @param isHeard whether a batch makes it known, and not the hash
+   * A stream begins as incomplete, until the hash's mark shows which batches the hash contains.
+   * @param isHeard whether a batch, and not the hash, made it known
    */
   constructor(id: number, feed: HeardFeed, now: number, isHeard: boolean) {
     this.id = id;
@@ -57,12 +56,12 @@ export class FeedStream {
     return this.#epoch;
   }
 
-  /** The number of the last batch heard. */
+  /** The number of the last received batch. */
   get number(): number {
     return this.#number;
   }
 
-  /** Whether the hash must be read to have everything. */
+  /** Whether the hash must be read to be complete. */
   get isIncomplete(): boolean {
     return this.#from > 0;
   }
@@ -81,7 +80,7 @@ export class FeedStream {
     };
   }
 
-  /** Notes a batch: `late` is one to be ignored, `gap` one before which others are missing. */
+  /** Records a batch: `late` must be ignored; before a `gap`, others are missing. */
   hear(epoch: number, number: number, now: number, nowMicros: number): Heard {
     if (epoch < this.#epoch || (epoch === this.#epoch && number <= this.#number)) return "late";
     this.quietFrom = now;
@@ -91,7 +90,7 @@ export class FeedStream {
     const isNext = epoch === this.#epoch && number === this.#number + 1;
     const isGap = epoch === this.#epoch && !isNext;
     if (!isNext) {
-      // The last words of the leader before may have been missed; of a feed that was not known there were none.
+      // The last batches of the previous leader may have been lost; a feed that was unknown had none.
       this.isMissed ||= this.#epoch > 0;
       this.#from = number;
     }
@@ -101,44 +100,44 @@ export class FeedStream {
   }
 
   /**
-   * Whether it is known how its symbols stand: it speaks, or it has had so many milliseconds to do so. A feed that
-   * lives says something every 500 ms.
+   * Whether the state of its symbols is known: it is active or silent, or has had so many milliseconds to send a
+   * batch. An active feed sends one at least every 500 ms.
    */
   isDecided(now: number, patience: number): boolean {
     return this.isSpeaking || this.isSilent || now - this.awaitedFrom >= patience;
   }
 
-  /** The shard is not listened to any more: it is waited for again once the hash has been read. */
+  /** The shard's subscription has ended: its silence is counted again once the hash has been read. */
   leave(): void {
     this.isSpeaking = this.isHeard = this.isSilent = false;
     this.quietFrom = this.awaitedFrom = Number.POSITIVE_INFINITY;
     this.miss();
   }
 
-  /** The shard is listened to and its hash has been read: from now on the stream could be heard. */
+  /** The shard is subscribed and its hash has been read: from now on batches can arrive. */
   awaitFrom(now: number): void {
     this.awaitedFrom = Math.min(this.awaitedFrom, now);
     this.quietFrom = Math.min(this.quietFrom, now);
   }
 
-  /** The last batch was not taken in, or what comes next is not known to follow it. */
+  /** The last batch was not applied, or the next one may not follow it. */
   miss(): void {
     this.#from = this.#number + 1;
     this.isMissed = true;
   }
 
-  /** Whether the hash has batches that have not been heard. */
+  /** Whether the hash contains batches that have not arrived. */
   isBehind(mark: Mark | undefined): boolean {
     if (!mark || mark.epoch < this.#epoch) return false;
     return mark.epoch > this.#epoch || mark.number > this.#number;
   }
 
-  /** The hash was read, and its mark cannot be: what is there has to do, for reading it again would bring no more. */
+  /** The hash was read and its mark is unreadable: its values are used, since another read would give no more. */
   settleUnmarked(): void {
     this.#from = 0;
   }
 
-  /** The hash was read: its mark tells how far its values go. */
+  /** The hash was read: its mark shows which batches it contains. */
   settle(mark: Mark | undefined): void {
     if (!mark || mark.epoch < this.#epoch) return;
     if (mark.epoch > this.#epoch) {
