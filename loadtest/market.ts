@@ -10,6 +10,8 @@ const START_TIME = 10_000;
 /** The pause between two requests for the symbols, ms. */
 const RETRY_PAUSE = 100;
 
+type RequestHeaders = Readonly<Record<string, string>>;
+
 /** The current ticks, by the symbols' indexes in the market. */
 export interface MarketState {
   /** 0 for a symbol without a tick. */
@@ -23,8 +25,11 @@ export class Market {
   readonly #url: URL;
   readonly #indexes: ReadonlyMap<string, number>;
 
-  private constructor(url: URL, symbols: readonly string[]) {
+  readonly #headers: RequestHeaders;
+
+  private constructor(url: URL, symbols: readonly string[], headers: RequestHeaders) {
     this.#url = url;
+    this.#headers = headers;
     this.symbols = symbols;
     this.#indexes = new Map(symbols.map((symbol, index) => [symbol, index]));
   }
@@ -34,16 +39,18 @@ export class Market {
    * @param stream the WebSocket address; the HTTP resources are siblings of it
    * @param prefix of the symbols
    * @param least the required number of symbols; waits for a starting gateway
+   * @param headers of every request, such as a token
    * @throws UsageError when there are fewer, or the gateway does not answer
    */
-  static async open(stream: string, prefix: string, least: number): Promise<Market> {
+  static async open(stream: string, prefix: string, least: number, headers: RequestHeaders = {}): Promise<Market> {
     const url = new URL(stream.replace(/^ws/, "http"));
     const deadline = performance.now() + START_TIME;
     for (;;) {
       const { symbols } = await ask<{ symbols: string[] }>(
         new URL(`symbols?prefix=${encodeURIComponent(prefix)}`, url),
+        headers,
       );
-      if (symbols.length >= least) return new Market(url, symbols);
+      if (symbols.length >= least) return new Market(url, symbols, headers);
       if (performance.now() > deadline) {
         const which = prefix === "" ? "" : ` that begin with ${prefix}`;
         throw new UsageError(`${url.host} has ${symbols.length} symbols${which}, fewer than the ${least} asked for`);
@@ -58,6 +65,7 @@ export class Market {
     const values = new Float64Array(this.symbols.length * FIELDS.length);
     const { ticks } = await ask<{ ticks: Tick[] }>(
       new URL(`ticks?symbols=${encodeURIComponent(this.#pattern)}`, this.#url),
+      this.#headers,
     );
     for (const tick of ticks) {
       const index = this.#indexes.get(tick.symbol);
@@ -82,9 +90,9 @@ export class Market {
 
 type Tick = { symbol: string; seq: number } & Partial<Record<(typeof FIELDS)[number], number | null>>;
 
-async function ask<T>(url: URL): Promise<T> {
+async function ask<T>(url: URL, headers: RequestHeaders): Promise<T> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIME) });
+    const response = await fetch(url, { headers, signal: AbortSignal.timeout(ANSWER_TIME) });
     if (response.ok) return (await response.json()) as T;
     throw new Error(`HTTP ${response.status}`);
   } catch (error) {

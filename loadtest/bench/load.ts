@@ -1,6 +1,7 @@
 /** The load of a benchmark: swarm connections to a server on this machine. */
 import { SwarmCoordinator } from "../swarm/coordinator.ts";
 import { fileLimit } from "../swarm/process_usage.ts";
+import type { TokenSource } from "../tokens.ts";
 
 /** The server and the connections. */
 export interface LoadTarget {
@@ -15,6 +16,9 @@ export interface LoadTarget {
   readonly slow: number;
   /** Bytes per second that a slow connection reads. */
   readonly slowRate: number;
+  /** With TLS: NODE_EXTRA_CA_CERTS names the certificate. */
+  readonly secure?: boolean;
+  readonly tokens?: TokenSource;
 }
 
 /** New connections per second. */
@@ -23,16 +27,17 @@ const FRESH = 1_000;
 
 /** Starts the load process. */
 export function loadOf(target: LoadTarget): SwarmCoordinator {
-  const { port, connections, symbols, perConnection, interval, slow, slowRate } = target;
+  const { port, connections, symbols, perConnection, interval, slow, slowRate, secure = false, tokens } = target;
   const digits = Math.max(4, String(symbols - 1).length);
   const module = perConnection > 0 ? "../swarm/tickgate_protocol.ts" : "./send_only_protocol.ts";
   return new SwarmCoordinator(
     {
-      ...{ host: "127.0.0.1", port, secure: false, connections, perConnection, rate: RATE },
+      ...{ host: "127.0.0.1", port, secure, connections, perConnection, rate: RATE },
       protocol: { module: new URL(module, import.meta.url).href, settings: { interval } },
       market: Array.from({ length: symbols }, (_, symbol) => `SIM:S${String(symbol).padStart(digits, "0")}`),
       ...{ slow, slowBytes: slowRate, stalled: 0, stallSeconds: 0 },
       ...{ freshBound: FRESH, clockOffset: 0, churn: 0, processes: 1 },
+      ...(tokens && { tokens }),
     },
     fileLimit(),
   );

@@ -4,6 +4,7 @@ import { WebSocket } from "k6/websockets";
 import * as metrics from "./metrics.ts";
 import { isControl, packCommand, readControl, readFrame, TICK_NUMBERS, tickCount } from "./msgpack.ts";
 import type { Promised } from "./promises.ts";
+import { tokenHeaders } from "./tokens.ts";
 
 const MAX_FRAME = 65_536;
 const MAX_CONTROL = 16_384;
@@ -27,6 +28,9 @@ export interface ClientContext {
   readonly readEvery: number;
   /** How far the gateway's clock is ahead of ours, ms. */
   readonly clockOffset: number;
+  /** How late every symbol must be, ms, and the age of the youngest value by our clock. */
+  readonly delay: number;
+  readonly youngest: number;
   readonly counts: metrics.Counts;
   /** The number of consecutive connections without `hello`. */
   withoutHello: number;
@@ -85,7 +89,7 @@ export class Client {
     this.#periodOf = symbols.map(() => 0);
     this.#missingSnapshots = symbols.length;
     this.#ended = ended;
-    this.#socket = new WebSocket(around.url, "tickgate.v1.msgpack");
+    this.#socket = new WebSocket(around.url, "tickgate.v1.msgpack", { headers: tokenHeaders(`k6-${index}`) });
     this.#socket.binaryType = "arraybuffer";
     this.#socket.onopen = () => this.#open();
     this.#socket.onmessage = ({ data, timestamp }) => this.#message(data, timestamp);
@@ -160,19 +164,22 @@ export class Client {
     }
   }
 
-  #subscribed({ interval, fields, symbols, rejected }: Granted): void {
+  #subscribed({ interval, fields, symbols, rejected, delayed = [] }: Granted): void {
     this.#interval = interval * 1_000;
     this.#fields = fields.length;
     if (interval < this.#context.interval) this.#fault("granted", `an interval of ${interval} ms`);
     if (fields.length !== FIELDS) this.#fault("granted", `${fields.length} fields`);
     if (rejected.length > 0) this.#fault("granted", `${rejected[0].symbol} was rejected: ${rejected[0].code}`);
+    const { delay } = this.#context;
+    const late = delayed.filter(([, millis]) => millis >= delay).length;
+    if (delay > 0 && late < symbols.length) this.#fault("delay", `${late} of ${symbols.length} symbols are told late`);
     for (const [symbol, handle] of symbols) this.#slots.set(handle, this.#slotBySymbol.get(symbol) ?? -1);
   }
 
   /** Reads and checks a frame. Local variables, because fields are slow in k6. */
   #readDataFrame(data: ArrayBuffer, receivedAt: number, period: number): void {
     const { sentAt, ticks } = readFrame(data);
-    const { counts, clockOffset } = this.#context;
+    const { counts, clockOffset, youngest } = this.#context;
     const slots = this.#slots;
     const seqs = this.#seq;
     const sentAts = this.#sentAt;
@@ -191,6 +198,8 @@ export class Client {
       }
       const seq = ticks[at + 1];
       const before = seqs[slot];
+      const age = receivedAt + clockOffset - ticks[at + 2] / 1_000;
+      if (age < youngest) this.#fault("delay", `${this.#symbols[slot]} is ${age.toFixed(1)} ms old`);
       if (ticks[at + 3] !== fields) this.#fault("whole", `${ticks[at + 3]} of ${fields} fields`);
       if (frames[slot] === frame) this.#fault("once", this.#symbols[slot]);
       else if (sentAt - sentAts[slot] < interval) this.#fault("interval", `${(sentAt - sentAts[slot]) / 1_000} ms`);
@@ -214,7 +223,7 @@ export class Client {
         counts.following++;
         counts.conflated += seq - before - 1;
       }
-      if (at % ageEvery === 0) metrics.tickAge.add(receivedAt + clockOffset - ticks[at + 2] / 1_000, tags);
+      if (at % ageEvery === 0) metrics.tickAge.add(age, tags);
     }
   }
 
@@ -252,4 +261,6 @@ interface Granted {
   readonly fields: readonly string[];
   readonly symbols: readonly (readonly [symbol: string, handle: number])[];
   readonly rejected: readonly { readonly symbol: string; readonly code: string }[];
+  /** In ms. */
+  readonly delayed?: readonly (readonly [symbol: string, delay: number])[];
 }

@@ -8,6 +8,7 @@ export const PROMISES = {
   once: "a frame holds a handle at most once",
   interval: "two ticks of a handle are an interval apart",
   seq: "seq never stays or goes back without a gap or a reset",
+  delay: "with --delay, every grant says that it is late, and no value is younger",
   error: "a command of the protocol gets no error",
   open: "a connection is not closed by the gateway",
 } as const;

@@ -33,7 +33,14 @@ export const PARAMETERS = {
     default: 60,
     help: "soak, smoke: length of a connection of the reconnecting half",
   },
-  "max-age": { min: 0, max: 600_000, unit: "ms", default: 0, help: "Highest age at p99; 0: interval + 100" },
+  delay: { min: 0, max: 86_400_000, unit: "ms", default: 0, help: "How late all symbols must be" },
+  "max-age": {
+    min: 0,
+    max: 86_400_000,
+    unit: "ms",
+    default: 0,
+    help: "Highest age at p99; 0: interval + 100, with --delay that and a second more",
+  },
   "max-connect": {
     min: 1,
     max: 600_000,
@@ -171,7 +178,10 @@ export function envName(parameter: string): string {
   return parameter.toUpperCase().replace(/-/g, "_");
 }
 
+/** The default of `--delay-sample-interval`, by which late values may be later, ms. */
+const DELAY_SAMPLE = 1_000;
+
 /** The limit of the p99 age, ms. */
-export function ageLimit(settings: Settings): number {
-  return settings["max-age"] || settings.interval + 100;
+export function ageLimit({ delay, interval, "max-age": limit }: Settings): number {
+  return limit || interval + 100 + (delay > 0 ? delay + DELAY_SAMPLE : 0);
 }

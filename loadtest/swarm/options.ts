@@ -2,6 +2,7 @@
 import { availableParallelism } from "node:os";
 import { boolean, integer, type Kind, list, text, UsageError, url } from "../../src/settings/option.ts";
 import { type OptionValues, option, readTable, tableHelp } from "../option_table.ts";
+import { TOKEN_OPTIONS } from "../tokens.ts";
 
 const MAX_CONNECTIONS = 500_000;
 
@@ -59,7 +60,17 @@ const OPTIONS = {
   ),
   market: option(integer(1, 100_000), 1_000, "Symbols of the simulator, without --url"),
   ticks: option(integer(1, 1_000_000, "a second"), 20_000, "Ticks of that simulator, all symbols together"),
-  "max-age": option(integer(0, 600_000, "ms"), 0, "Highest p99 age of healthy clients; 0: interval + 100"),
+  ...TOKEN_OPTIONS,
+  delay: option(
+    integer(0, 86_400_000, "ms"),
+    0,
+    "How late all symbols must be: a younger value, or a grant that does not say so, breaks a promise",
+  ),
+  "max-age": option(
+    integer(0, 86_400_000, "ms"),
+    0,
+    "Highest p99 age of healthy clients; 0: interval + 100, with --delay that and a second more",
+  ),
   "max-slow-age": option(integer(1, 600_000, "ms"), 5_000, "Highest p99 age of slow clients"),
   fresh: option(integer(1, 600_000, "ms"), 1_000, "Highest age of a fresh tick"),
   json: option(
@@ -88,6 +99,8 @@ export function readOptions(args: readonly string[]): SwarmOptions | undefined {
   for (const name of ["market", "ticks"])
     if (values.url !== "" && given.has(name))
       throw new UsageError(`--${name} is for a gateway of its own, not with --url`);
+  for (const name of [...Object.keys(TOKEN_OPTIONS), "delay"])
+    if (values.url === "" && given.has(name)) throw new UsageError(`--${name} needs --url`);
   return values;
 }
 

@@ -7,6 +7,8 @@ import type { NamedCounts } from "./tally.ts";
 
 /** How far the p99 age may exceed the interval, ms. */
 const MARGIN = 100;
+/** The default of `--delay-sample-interval`, by which late values may be later, ms. */
+const DELAY_SAMPLE = 1_000;
 /** Above this share of a core per process, the swarm itself limits the result. */
 const SATURATED = 0.9;
 /** Timers later than this share of the healthy p99 age make it doubtful; the limit is between these bounds, ms. */
@@ -89,8 +91,9 @@ function serversOf({ before, begin, end }: Run["usage"], seconds: number, connec
 function brokenPromises({ result, plan, convergence }: Run, options: SwarmOptions): string[] {
   const { healthy, slow } = result.classes;
   const [age, slowAge] = [summaryOf(healthy.ages), summaryOf(slow.ages)];
-  const most = options["max-age"] || options.interval + MARGIN;
-  const mostSlow = options["max-slow-age"];
+  const late = options.delay > 0 ? options.delay + DELAY_SAMPLE : 0;
+  const most = options["max-age"] || options.interval + MARGIN + late;
+  const mostSlow = options["max-slow-age"] + late;
   const { behind, ahead, values } = convergence;
   const lost = result.closed.filter(([name]) => name.startsWith("healthy"));
   const count = (names: NamedCounts) => names.reduce((total, [, some]) => total + some, 0);

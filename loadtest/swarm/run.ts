@@ -4,6 +4,7 @@ import { clockOffset } from "../clock_offset.ts";
 import { type ClockOffset, isLocal } from "../clock_sample.ts";
 import { GatewayProcess } from "../gateway_process.ts";
 import { Market } from "../market.ts";
+import { type TokenSource, tokenHeaders, tokenSource } from "../tokens.ts";
 import { checkFiles, SwarmCoordinator } from "./coordinator.ts";
 import type { SwarmOptions } from "./options.ts";
 import type { Plan } from "./plan.ts";
@@ -27,6 +28,9 @@ const CHECK_PAUSE = 200;
 /** How long the gateway that answers over HTTP may be behind the others, ms. */
 const AHEAD_TIME = 2_000;
 
+/** Of the token with which the swarm asks over HTTP. */
+const SUBJECT = "swarm";
+
 /** Usage of the server's processes and of the kernel's sockets at one moment. */
 export interface Usage {
   readonly processes: readonly ProcessUsage[];
@@ -34,7 +38,7 @@ export interface Usage {
 }
 
 export interface Run {
-  readonly plan: Omit<Plan, "market">;
+  readonly plan: Omit<Plan, "market" | "tokens">;
   readonly market: number;
   readonly result: SwarmResult;
   /** The server's clock, unless it is ours. */
@@ -84,10 +88,12 @@ async function runAgainst(
   options: SwarmOptions,
   say: (text: string) => void,
 ): Promise<Run> {
-  const market = await Market.open(url, options.prefix, options.symbols);
+  const tokens = tokenSource(options, process.env);
+  const headers = tokenHeaders(tokens, SUBJECT);
+  const market = await Market.open(url, options.prefix, options.symbols, headers);
   const { hostname } = new URL(url);
-  const clock = isLocal(hostname) ? undefined : await clockOffset(url);
-  const plan = planOf(url, market.symbols, options, clock);
+  const clock = isLocal(hostname) ? undefined : await clockOffset(url, headers);
+  const plan = planOf(url, market.symbols, options, clock, tokens);
   const measure = () => usageOf(pids);
   const before = measure();
   const coordinator = new SwarmCoordinator(plan, fileLimit());
@@ -109,7 +115,7 @@ async function runAgainst(
     // Includes faults after the count.
     const { faults, closed } = await coordinator.result();
     await coordinator.close();
-    const { market: _, ...rest } = plan;
+    const { market: _, tokens: __, ...rest } = plan;
     return {
       ...{ plan: rest, market: market.symbols.length, result: { ...result, faults, closed }, clock },
       ...{ usage: { before, begin, end }, seconds, convergence },
@@ -119,22 +125,30 @@ async function runAgainst(
   }
 }
 
-function planOf(url: string, market: readonly string[], options: SwarmOptions, clock: ClockOffset | undefined): Plan {
+function planOf(
+  url: string,
+  market: readonly string[],
+  options: SwarmOptions,
+  clock: ClockOffset | undefined,
+  tokens: TokenSource | undefined,
+): Plan {
   const { hostname, port, protocol, pathname, search } = new URL(url);
   const secure = protocol === "wss:";
-  const { connections, symbols, interval, rate, slow, stalled, stall, fresh, churn, processes } = options;
+  const { connections, symbols, interval, rate, slow, stalled, stall, fresh, churn, processes, delay } = options;
+  const clockError = clock?.error ?? 0;
   return {
     host: hostname.replace(/^\[(.*)\]$/, "$1"),
     port: port === "" ? (secure ? 443 : 80) : Number(port),
     secure,
-    protocol: { module: PROTOCOL, settings: { interval, path: pathname + search } },
+    protocol: { module: PROTOCOL, settings: { interval, path: pathname + search, delay, clockError } },
     ...{ market, connections, perConnection: symbols, rate, churn, processes },
     slow: slow.of(connections),
     slowBytes: options["slow-bytes"],
     stalled: stalled.of(connections),
     stallSeconds: stall,
-    freshBound: fresh,
+    freshBound: fresh + delay,
     clockOffset: clock?.offset ?? 0,
+    ...(tokens && { tokens }),
   };
 }
 

@@ -24,11 +24,17 @@ async function against<T>(
   script: Script,
   check: (swarm: Swarm, server: FakeServer) => T | Promise<T>,
   more: Partial<Plan> = {},
+  settings: Plan["protocol"]["settings"] = {},
 ): Promise<T> {
   const server = await FakeServer.start(script);
   const made = plan(server.port, more);
   const { market, connections, perConnection } = made;
-  const protocol = createProtocol({ market, connections, perConnection, settings: { interval: INTERVAL } });
+  const protocol = createProtocol({
+    market,
+    connections,
+    perConnection,
+    settings: { interval: INTERVAL, ...settings },
+  });
   const swarm = new Swarm({ plan: made, first: 0, connections }, protocol);
   try {
     await swarm.open();
@@ -119,6 +125,19 @@ for (const [key, breaker] of Object.entries(BREAKERS) as [keyof typeof FAULTS, P
       if (key === "tooLarge") assert.ok(faults.includes(FAULTS.tooLarge));
       else assert.deepEqual(faults, [FAULTS[key]]);
     });
+  });
+
+for (const [name, script] of [
+  [FAULTS.tooYoung, { grant: (client) => grant(client, { delayed: SYMBOLS.map((symbol) => [symbol, 50]) }) }],
+  [FAULTS.notLate, { grant: (client) => grant(client, { delayed: [[SYMBOLS[0], 50]] }), play: () => {} }],
+] as [string, Partial<Script>][])
+  test(`detects: ${name}`, async () => {
+    await against(
+      { play: snapshot, ...script },
+      (swarm) => until(() => faultsOf(swarm).join() === name, name),
+      {},
+      { delay: 50 },
+    );
   });
 
 test("detects: a silence longer than a heartbeat", async () => {

@@ -27,6 +27,8 @@ export const FAULTS = {
   rejected: "a symbol was rejected",
   moved: "another handle for the same symbol",
   silent: "no heartbeat when it was due",
+  tooYoung: "a value younger than its delay",
+  notLate: "a grant of a late symbol that does not tell its delay",
 } as const;
 
 const MAX_FRAME_BYTES = 65_536;
@@ -40,6 +42,9 @@ const SYMBOLS_PER_MESSAGE = 1_000;
 const SILENCE_SHARE = 1.5;
 const SILENCE_MICROS = 1_000_000;
 
+/** Late values may seem younger by this, microseconds: processes read the clock at different times. */
+const CLOCK_READINGS = 1_000;
+
 /** Flags of a slot. */
 const GRANTED = 1;
 const GAP = 2;
@@ -50,15 +55,26 @@ interface Settings {
   /** ms */
   readonly interval: number;
   readonly path: string;
+  /** How late every symbol must be, ms. */
+  readonly delay: number;
+  /** How precisely the gateway's clock is known, microseconds. */
+  readonly clockError: number;
 }
 
-/** Settings: `interval` (ms, default 100) and `path` (default `/v1/stream`). */
+/** What a connection asks for and expects. */
+type Expected = Pick<Settings, "interval" | "delay"> & {
+  /** No value is younger, microseconds. */
+  readonly youngest: number;
+};
+
+/** Settings: `interval` (ms, default 100), `path` (default `/v1/stream`), `delay` and `clockError` (default 0). */
 export function createProtocol(plan: ProtocolPlan): Protocol {
-  const { interval = 100, path = "/v1/stream" } = plan.settings as Partial<Settings>;
+  const { interval = 100, path = "/v1/stream", delay = 0, clockError = 0 } = plan.settings as Partial<Settings>;
+  const youngest = delay > 0 ? delay * 1_000 - CLOCK_READINGS - clockError : Number.NEGATIVE_INFINITY;
   const slots = new SlotTable(plan);
   return {
     upgrade: { path, subprotocol: "tickgate.v1.msgpack" },
-    decoder: (wire) => new TickgateDecoder(wire, slots, interval),
+    decoder: (wire) => new TickgateDecoder(wire, slots, { interval, delay, youngest }),
   };
 }
 
@@ -121,7 +137,7 @@ class TickgateDecoder implements Decoder {
   readonly #wire: Wire;
   readonly #slots: SlotTable;
   readonly #base: number;
-  readonly #requestedInterval: number;
+  readonly #expected: Expected;
   /** The granted interval, microseconds. */
   #interval = 0;
   #fields = ALL_FIELDS;
@@ -134,11 +150,11 @@ class TickgateDecoder implements Decoder {
   /** The bytes of the last tick of each slot, after {@link keepValues}. */
   #lastTicks: (Buffer | undefined)[] | undefined;
 
-  constructor(wire: Wire, slots: SlotTable, interval: number) {
+  constructor(wire: Wire, slots: SlotTable, expected: Expected) {
     this.#wire = wire;
     this.#slots = slots;
     this.#base = wire.localIndex * slots.perConnection;
-    this.#requestedInterval = interval;
+    this.#expected = expected;
   }
 
   opened(): void {
@@ -235,6 +251,8 @@ class TickgateDecoder implements Decoder {
       this.#reportSlotFault(FAULTS.tooSoon, slot, `${((sentAt - slots.sentAt[at]) / 1_000).toFixed(3)} ms`);
     slots.frame[at] = this.#frame;
     slots.sentAt[at] = sentAt;
+    if (wire.now - eventTime < this.#expected.youngest)
+      this.#reportSlotFault(FAULTS.tooYoung, slot, `${((wire.now - eventTime) / 1_000).toFixed(3)} ms old`);
     if (!(seq >= 1) || !Number.isInteger(seq)) return this.#reportSlotFault(FAULTS.notCounted, slot, String(seq));
     const before = wire.seqOf(slot);
     if ((flags & (GAP | RESET)) !== 0) {
@@ -274,15 +292,18 @@ class TickgateDecoder implements Decoder {
     }
   }
 
-  #subscribed({ interval, fields, symbols, rejected }: Granted): void {
-    if (interval < this.#requestedInterval) this.#wire.reportFault(FAULTS.interval, `${interval} ms`);
+  #subscribed({ interval, fields, symbols, rejected, delayed = [] }: Granted): void {
+    if (interval < this.#expected.interval) this.#wire.reportFault(FAULTS.interval, `${interval} ms`);
     if (fields.length !== ALL_FIELDS) this.#wire.reportFault(FAULTS.fields, fields.join(" "));
     this.#interval = interval * 1_000;
     this.#fields = fields.length;
     for (const { symbol, code } of rejected) this.#wire.reportFault(FAULTS.rejected, `${symbol} ${code}`);
+    const delays = new Map(delayed);
     for (const [symbol, handle] of symbols) {
       const slot = this.#slotOf(symbol);
       if (slot < 0) continue;
+      if ((delays.get(symbol) ?? 0) < this.#expected.delay)
+        this.#reportSlotFault(FAULTS.notLate, slot, `${delays.get(symbol) ?? 0} ms`);
       if (!this.#slots.setHandle(this.#wire.localIndex, handle, slot))
         this.#reportSlotFault(FAULTS.moved, slot, `handle ${handle}`);
       const at = this.#base + slot;
@@ -316,7 +337,7 @@ class TickgateDecoder implements Decoder {
   }
 
   #subscribe(symbols: readonly string[]): void {
-    this.#wire.send(pack({ op: "subscribe", symbols, interval: this.#requestedInterval }));
+    this.#wire.send(pack({ op: "subscribe", symbols, interval: this.#expected.interval }));
   }
 }
 
@@ -326,4 +347,6 @@ interface Granted {
   readonly fields: readonly string[];
   readonly symbols: readonly (readonly [symbol: string, handle: number])[];
   readonly rejected: readonly { readonly symbol: string; readonly code: string }[];
+  /** In ms. */
+  readonly delayed?: readonly (readonly [symbol: string, delay: number])[];
 }

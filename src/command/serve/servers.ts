@@ -10,6 +10,7 @@ import { openBus } from "../../bus/open.ts";
 import { RunningFeed } from "../../feed/running.ts";
 import { parseFeeds } from "../../feed/spec.ts";
 import { Gateway } from "../../gateway/gateway.ts";
+import { RedirectServer } from "../../gateway/http/redirect.ts";
 import { planSockets } from "../../gateway/http/socket_plan.ts";
 import { openCertificate } from "../../gateway/http/tls_certificate.ts";
 import { createAuthority } from "../../identity/authority.ts";
@@ -91,8 +92,11 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
   const link = worker === undefined ? undefined : new WorkerLink(source);
   const admin = new AdminServer(source, settings.adminNames, access, link ? undefined : certificate);
 
+  const redirect = gateway && !link ? new RedirectServer(settings, events) : undefined;
+
   const stop = async () => {
     certificate?.close();
+    redirect?.close();
     gateway?.close();
     identity?.close();
     await Promise.all(feeds.map((feed) => feed.close()));
@@ -109,12 +113,13 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
     const adminPort = link ? undefined : await admin.listen(settings.adminHost, settings.adminPort);
     await identity?.start();
     const port = await gateway?.start(link !== undefined);
+    const redirectPort = port === undefined ? undefined : await redirect?.listen(port);
     for (const feed of feeds) feed.start();
     reporter.start();
     certificate?.watch();
     access.watch();
     if (link) link.listening();
-    else announce(startMessage({ settings, port, adminPort, feeds: specs.map((spec) => spec.text) }));
+    else announce(startMessage({ settings, port, redirectPort, adminPort, feeds: specs.map((spec) => spec.text) }));
     log.info({ version: VERSION, port, adminPort, feeds: specs.map((spec) => spec.name) }, "started");
   } catch (error) {
     await stop();
@@ -143,11 +148,12 @@ function wantedFeeds(settings: Settings, parts: Parts): readonly string[] {
 interface StartedServer {
   readonly settings: Settings;
   readonly port: number | undefined;
+  readonly redirectPort: number | undefined;
   readonly adminPort: number | undefined;
   readonly feeds: readonly string[];
 }
 
-function startMessage({ settings, port, adminPort, feeds }: StartedServer): string[] {
+function startMessage({ settings, port, redirectPort, adminPort, feeds }: StartedServer): string[] {
   const [host, adminHost] = [settings.host, settings.adminHost].map((each) =>
     each.includes(":") ? `[${each}]` : each,
   );
@@ -157,6 +163,7 @@ function startMessage({ settings, port, adminPort, feeds }: StartedServer): stri
     if (settings.watchlist) lines.push(`  page     http${s}://${host}:${port}/`);
     lines.push(`  stream   ws${s}://${host}:${port}/v1/stream`);
     lines.push(`  market   http${s}://${host}:${port}/v1/symbols`);
+    if (redirectPort !== undefined) lines.push(`  redirect http://${host}:${redirectPort}/`);
   }
   lines.push(`  metrics  http${s}://${adminHost}:${adminPort}/metrics`);
   lines.push(`  status   http${s}://${adminHost}:${adminPort}/status`);
