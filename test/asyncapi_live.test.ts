@@ -4,7 +4,7 @@ import { type TestContext, test } from "node:test";
 import { decode } from "@msgpack/msgpack";
 import { STATES } from "../src/base/tick.ts";
 import { ERROR_CODES } from "../src/protocol/codes.ts";
-import { type Command, type Failure, SUBPROTOCOLS, type Subprotocol } from "../src/protocol/messages.ts";
+import { type Command, type Failure, type Status, SUBPROTOCOLS, type Subprotocol } from "../src/protocol/messages.ts";
 import { document, faults, kindOf } from "./support/asyncapi_document.ts";
 import { ExampleMarket } from "./support/example_market.ts";
 import { SECRET, sign } from "./support/tokens.ts";
@@ -62,9 +62,10 @@ class Witness {
     assert.equal(error.code, code);
   }
 
-  /** Waits for a status with this state of a symbol. */
+  /** Waits for a status with this state of a symbol's quote. */
   async stands(symbol: string, state: string): Promise<void> {
-    await this.client.heard("status", (message) => message.symbols.includes(symbol) && message.state === state);
+    const isOf = (message: Status) => message.channel === undefined && message.symbols.includes(symbol);
+    await this.client.heard("status", (message) => isOf(message) && message.state === state);
   }
 
   /** From now on it answers no pings, as a client that does not read. */
@@ -101,8 +102,11 @@ async function blunders(witness: Witness): Promise<void> {
   await witness.blunder({ op: "subscribe", symbols: ["V:A"], fields: ["bid", "bid"] }, "bad_message");
   await witness.blunder({ op: "subscribe", symbols: ["V:A"], fields: ["price"] }, "unknown_field");
   await witness.blunder({ op: "subscribe", symbols: ["V:A"], interval: -1 }, "invalid_interval");
+  await witness.blunder({ op: "subscribe", symbols: ["V:A"], channel: "news" }, "unknown_channel");
+  await witness.blunder({ op: "subscribe", symbols: ["V:A"], channel: "book", depth: 0 }, "invalid_depth");
+  await witness.blunder({ op: "subscribe", symbols: ["V:A"], channel: "trade", last: 1.5 }, "invalid_last");
   await witness.blunder({ op: "buy", symbols: ["V:A"] }, "unknown_op");
-  const lower = { op: "subscribe", symbols: ["lower"] };
+  const lower = { op: "subscribe", symbols: ["no symbol"] };
   assert.notEqual(faults("subscribe", lower), "");
   const { rejected } = await witness.client.ask(lower, "subscribed");
   assert.equal(rejected[0].code, "invalid_symbol");
@@ -143,6 +147,8 @@ test("every message of a real run is valid by the document; invalid ones are ref
     client.heard("subscribed", (message) => message.symbols.some(([name]) => name === "P:NEW")),
   );
   await each(({ client }) => client.tick(({ values }) => values.length === 10, "a tick of all fields"));
+  market.tradeAndBook("V:A");
+  await each(otherChannels);
   await each(authenticate);
   await each(blunders);
   await each(({ client }) => client.heard("heartbeat"));
@@ -187,9 +193,31 @@ test("every message of a real run is valid by the document; invalid ones are ref
   for (const message of witnesses.flatMap(({ told }) => told)) assertSpoiledIsRefused(message);
 });
 
+/** Trades and a book, their end, and the answers. */
+async function otherChannels(witness: Witness): Promise<void> {
+  const { client } = witness;
+  const got = (length: number) => client.ticks.some(({ values }) => values.length === length);
+  for (const [id, command] of [
+    ["tape", { channel: "trade", last: 1 }],
+    ["book", { channel: "book", depth: 3 }],
+  ] as const) {
+    witness.say({ op: "subscribe", id, symbols: ["V:A"], ...command });
+    await client.until(() => got(id === "tape" ? 4 : 2), `the ${id}`);
+    witness.say({ op: "unsubscribe", id: `no ${id}`, channel: command.channel, symbols: ["V:A"] });
+    await client.heard("unsubscribed", (message) => message.id === `no ${id}`);
+  }
+}
+
 function distinct(values: readonly string[]): string[] {
   return [...new Set(values)].toSorted();
 }
+
+/** Members that some messages of a kind have. */
+const OPTIONAL: Readonly<Record<string, readonly string[]>> = {
+  status: ["reason", "channel", "missed"],
+  unsubscribed: ["channel"],
+  subscribed: ["depth"],
+};
 
 /** Removes and changes each member of a real message, and adds one: the schema must reject each result. */
 function assertSpoiledIsRefused(message: unknown): void {
@@ -214,7 +242,7 @@ function assertSpoiledIsRefused(message: unknown): void {
     // A token may never expire.
     if (!(kind === "authenticated" && name === "expires")) refused({ ...members, [name]: null });
     const { [name]: _gone, ...rest } = members;
-    if (name === "id" || (kind === "status" && name === "reason")) assert.equal(faults(kind, rest), "");
+    if (name === "id" || OPTIONAL[kind]?.includes(name)) assert.equal(faults(kind, rest), "");
     else refused(rest);
   }
 }

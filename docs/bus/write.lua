@@ -1,6 +1,6 @@
 local byte, sub = string.byte, string.sub
 local batch, lengths, prefix = ARGV[5], ARGV[7], ARGV[8]
-local from = tonumber(ARGV[6]) + 1
+local from, least = tonumber(ARGV[6]) + 1, tonumber(ARGV[9] or 16)
 local function refuse(why)
   return redis.error_reply('TICKGATE the batch is not written, see docs/bus.md: ' .. why)
 end
@@ -22,8 +22,8 @@ for i = 1, #lengths, 2 do
   local high, low = byte(lengths, i, i + 1)
   local to = from + high * 256 + low
   local array, elements, more, symbol = byte(batch, from, from + 3)
-  if array ~= 0xdc or elements * 256 + more < 16 or to > #batch + 1 then
-    return refuse('record ' .. (i + 1) / 2 .. ' is not dc 00 10 and 16 elements, or its length is wrong')
+  if array ~= 0xdc or elements * 256 + more < least or to > #batch + 1 then
+    return refuse('record ' .. (i + 1) / 2 .. ' is not dc and ' .. least .. ' elements at least, or its length is wrong')
   end
   if symbol == 0xd9 then
     pairs[count + 1] = sub(batch, from + 5, from + 4 + byte(batch, from + 4))

@@ -4,10 +4,11 @@
  */
 import { Packr } from "msgpackr";
 import { FIELD_COUNT } from "../../src/base/tick.ts";
+import type { QuotePayload } from "../../src/market/quote/quote_payload.ts";
 import type { MarketTable } from "../../src/market/table.ts";
 
 export class CodecClients {
-  readonly #table: MarketTable;
+  readonly #table: MarketTable<QuotePayload>;
   readonly #packr = new Packr({ useRecords: false });
   readonly #clients: { rows: Int32Array; sentSeqs: Float64Array }[] = [];
   /** The tick of each row as an array, and its version. */
@@ -16,7 +17,7 @@ export class CodecClients {
   ticks = 0;
   bytes = 0;
 
-  constructor(table: MarketTable) {
+  constructor(table: MarketTable<QuotePayload>) {
     this.#table = table;
     this.#versions = new Float64Array(table.rows);
   }
@@ -45,7 +46,7 @@ export class CodecClients {
   #array(row: number): (number | null)[] {
     const table = this.#table;
     if (this.#versions[row] !== table.version[row]) {
-      const values = Array.from(table.values.subarray(row * FIELD_COUNT, (row + 1) * FIELD_COUNT), (value) =>
+      const values = Array.from(table.payload.values.subarray(row * FIELD_COUNT, (row + 1) * FIELD_COUNT), (value) =>
         Number.isNaN(value) ? null : value,
       );
       this.#versions[row] = table.version[row];

@@ -8,10 +8,11 @@ import { SystemClock } from "../../src/base/clock.ts";
 import { FIELDS } from "../../src/base/tick.ts";
 import { SimMarket } from "../../src/feed/sim/sim_market.ts";
 import { Frame } from "../../src/gateway/fanout/frame.ts";
-import { type Entries, TickEncoder } from "../../src/market/encoder.ts";
+import { TickEncoder } from "../../src/market/encoder.ts";
 import { MSGPACK } from "../../src/market/format.ts";
 import { ENTRY_BYTES } from "../../src/market/heap_layout.ts";
 import { PublisherTable } from "../../src/market/publisher_table.ts";
+import type { Entries } from "../../src/market/row_encoder.ts";
 import { Selection } from "../swarm/selection.ts";
 import { type CountOrder, repeatAtRate, SendCounter, sendReport } from "./send_counter.ts";
 

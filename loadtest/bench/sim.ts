@@ -62,7 +62,16 @@ let counted = 0;
 const nothing = () => {};
 const empty: FeedSink = {
   tick: () => void counted++,
-  ...{ stale: nothing, closed: nothing, skip: nothing, connected: nothing, disconnected: nothing },
+  ...{
+    trade: nothing,
+    book: nothing,
+    bookLost: nothing,
+    stale: nothing,
+    closed: nothing,
+    skip: nothing,
+    connected: nothing,
+    disconnected: nothing,
+  },
 };
 
 for (let round = 0; round < ROUNDS; round++) {

@@ -8,7 +8,7 @@ const OPTIONS = {
   url: option(url(["ws", "wss"], true), "", "The gateway's stream; without it a gateway is started"),
   metrics: option(url(["http", "https"], true), "", "The gateway's metrics page, for its CPU and memory"),
   prefix: option(
-    text("PREFIX", "the first characters of symbols", /^[A-Z0-9._:-]{0,63}$/),
+    text("PREFIX", "the first characters of symbols", /^[\w.:/=^&+@!$~-]{0,63}$/),
     "",
     "Only the gateway's symbols with this prefix",
   ),

@@ -54,7 +54,7 @@ const OPTIONS = {
   processes: option(integer(1, 256), 1, "Processes of the swarm, which share the connections"),
   pid: option(list(integer(1, 4_194_304), /[\s,]+/), [] as number[], "A server process to measure; repeatable"),
   prefix: option(
-    text("PREFIX", "the first characters of symbols", /^[A-Z0-9._:-]{0,63}$/),
+    text("PREFIX", "the first characters of symbols", /^[\w.:/=^&+@!$~-]{0,63}$/),
     "",
     "Only the gateway's symbols with this prefix",
   ),

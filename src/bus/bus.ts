@@ -5,7 +5,9 @@
 
 import type { BusRecord } from "../market/bus_record.ts";
 import type { HeardFeed } from "../market/heard_feed.ts";
+import type { Payload } from "../market/payload.ts";
 import type { PublisherTable } from "../market/publisher_table.ts";
+import type { Channel } from "../protocol/messages.ts";
 import type { Handover } from "./handover.ts";
 
 /** Receives what the bus delivers to a gateway. All calls are synchronous: after them a batch is in the table. */
@@ -46,6 +48,8 @@ export interface HeardStream {
 
 /** A gateway's end of the bus. */
 export interface BusReader {
+  /** The reader of another channel, always the same one. This one is of quotes. */
+  ofChannel(channel: Channel): BusReader;
   /** Starts to deliver. Resolves when the market is known as far as the bus knows it; may take until Redis answers. */
   start(listener: BusListener): Promise<void>;
   /**
@@ -98,6 +102,9 @@ export interface Revocations {
   close(): void;
 }
 
+/** The tables of the channels that a feed publishes besides quotes. */
+export type ChannelTables = ReadonlyMap<Channel, PublisherTable<Payload>>;
+
 /**
  * A publisher's end of the bus, for one feed. The publisher keeps its symbols in a market table. The bus reads the rows
  * that have changed since its last read: a busy bus reads less often, and that is the conflation.
@@ -106,11 +113,12 @@ export interface BusWriter {
   /**
    * Takes over the feed: fills the table from the last-value store, so that `seq` continues, and resolves once this
    * publisher may write. Rejects only when closed.
+   * @param others the tables of other channels than quotes
    * @param handover counts the ticks that the bus reads
    */
-  start(table: PublisherTable, handover?: Handover): Promise<void>;
-  /** A row of the table has changed: write it, at once or as soon as the write under way is done. */
-  changed(row: number): void;
+  start(table: PublisherTable, handover?: Handover, others?: ChannelTables): Promise<void>;
+  /** A row of a table has changed: write it, at once or as soon as the write under way is done. */
+  changed(row: number, channel?: Channel): void;
   /** Writes the rest, releases the feed, and ends. */
   close(): Promise<void>;
 }

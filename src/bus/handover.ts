@@ -21,7 +21,7 @@ export class Handover {
   }
 
   /** This publisher leads the feed from now on. Its present rows are not changes: they may be hours old. */
-  begin(table: PublisherTable): void {
+  begin(table: Pick<PublisherTable, "rows" | "seq">): void {
     this.#reserve(table.rows);
     this.#seq.set(table.seq.subarray(0, table.rows));
   }

@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
 import { createHistogram } from "../base/histogram.ts";
 import { HeardFeed } from "../market/heard_feed.ts";
+import type { Channel } from "../protocol/messages.ts";
 import { UsageError } from "../settings/option.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { BusReader, BusWriter, Revocations } from "./bus.ts";
@@ -92,7 +93,7 @@ function openRedis(settings: BusSettings, clock: Clock, log: Logger): Bus {
   const keys = new RedisKeys(settings.redisPrefix, settings.busShards);
   const createFeed = feedFactory(settings);
   const links: RedisLink[] = [];
-  const connect = (role: "commands" | "listener") => {
+  const connect = (role: string) => {
     const roundTrip = createHistogram(settings);
     const link = new RedisLink(
       createClient(access, role),
@@ -107,27 +108,35 @@ function openRedis(settings: BusSettings, clock: Clock, log: Logger): Bus {
   };
   const link = connect("commands");
   const writers = new Map<string, RedisWriter>();
-  let reader: RedisReader | undefined;
+  /** By channel: each listens on a connection of its own, once a client wants it. */
+  const readers = new Map<Channel, RedisReader>();
   let revocations: RedisRevocations | undefined;
   link.open();
+  const readerOf = (channel: Channel): RedisReader => {
+    const found = readers.get(channel);
+    if (found) return found;
+    const ownKeys = keys.ofChannel(channel);
+    const role = channel === "quote" ? "listener" : `listener-${channel}`;
+    const reader = new RedisReader({
+      keys: ownKeys,
+      link,
+      clock,
+      log,
+      silence: settings.busSilence,
+      linger: settings.busLinger,
+      createFeed,
+      skewWarning: settings.clockSkewWarning,
+      ofChannel: readerOf,
+      subscriber: (events) =>
+        isSharded
+          ? new ClusterSubscriber(access, link, ownKeys, events, log)
+          : new RedisSubscriber(connect(role), ownKeys, events),
+    });
+    readers.set(channel, reader);
+    return reader;
+  };
   return {
-    reader() {
-      reader ??= new RedisReader({
-        keys,
-        link,
-        clock,
-        log,
-        silence: settings.busSilence,
-        linger: settings.busLinger,
-        createFeed,
-        skewWarning: settings.clockSkewWarning,
-        subscriber: (events) =>
-          isSharded
-            ? new ClusterSubscriber(access, link, keys, events, log)
-            : new RedisSubscriber(connect("listener"), keys, events),
-      });
-      return reader;
-    },
+    reader: () => readerOf("quote"),
     writer(feed) {
       if (Buffer.byteLength(feed) > MAX_FEED_BYTES)
         throw new UsageError(`a feed's name may have ${MAX_FEED_BYTES} bytes: ${JSON.stringify(feed)}`);
@@ -136,9 +145,9 @@ function openRedis(settings: BusSettings, clock: Clock, log: Logger): Bus {
       return writer;
     },
     unready: () => (link.isUp ? undefined : `Redis is not connected: ${link.lastError || "trying"}`),
-    readerCounts: () => reader?.counts,
+    readerCounts: () => readers.get("quote")?.counts,
     links: () => links,
-    heardFeeds: () => reader?.feeds() ?? [],
+    heardFeeds: () => readers.get("quote")?.feeds() ?? [],
     writers: () => writers,
     revocations() {
       revocations ??= new RedisRevocations(link, keys, clock, log);
@@ -146,7 +155,7 @@ function openRedis(settings: BusSettings, clock: Clock, log: Logger): Bus {
     },
     async close() {
       revocations?.close();
-      await reader?.close();
+      await Promise.all([...readers.values()].map((reader) => reader.close()));
       await Promise.all([...writers.values()].map((writer) => writer.close()));
       link.close();
     },

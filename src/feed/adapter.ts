@@ -5,10 +5,13 @@
 import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
 import type { TickPatch } from "../base/tick.ts";
+import type { BookSides } from "../market/book/book_payload.ts";
+import type { Trade } from "../market/trade/trade_ring.ts";
+import type { Channel } from "../protocol/messages.ts";
 import type { Kind } from "../settings/option.ts";
 
 /** Why a message of a source did not become a tick. */
-export type SkipReason = "unknown" | "malformed" | "invalid_symbol" | "table_full";
+export type SkipReason = "unknown" | "malformed" | "invalid_symbol" | "table_full" | "duplicate";
 
 /** Receives what a feed adapter reads. No method throws or waits. */
 export interface FeedSink {
@@ -20,6 +23,12 @@ export interface FeedSink {
    * @param receivedAt the time of receipt, for adapters that report many ticks at once; the default is now
    */
   tick(symbol: string, patch: TickPatch, eventTime: number | undefined, receivedAt?: number): void;
+  /** A trade, of a feed with the channel `trade`. One that was reported already, by its id, is ignored. */
+  trade(symbol: string, trade: Trade, eventTime: number | undefined, receivedAt?: number): void;
+  /** A book as it stands now, of a feed with the channel `book`. The arrays are read before the call returns. */
+  book(symbol: string, sides: BookSides, eventTime: number | undefined, receivedAt?: number): void;
+  /** The book cannot be followed until its next {@link book}: it is stale, and not shown wrong. */
+  bookLost(symbol: string, reason: string): void;
   /**
    * The source is silent (connection lost, or no message): these symbols, or all when none are named, are stale until
    * their next tick.
@@ -39,6 +48,8 @@ export interface FeedContext {
   readonly sink: FeedSink;
   readonly clock: Clock;
   readonly log: Logger;
+  /** What the feed is to publish: `quote` always. */
+  readonly channels: ReadonlySet<Channel>;
 }
 
 /** A running feed. */

@@ -1,4 +1,5 @@
 /** The list of all feed adapters: add a new one here. */
+import { CHANNELS, type Channel } from "../protocol/messages.ts";
 import { text } from "../settings/option.ts";
 import type { Adapter, FeedOptions } from "./adapter.ts";
 import { ndjson } from "./ndjson/ndjson.ts";
@@ -8,6 +9,8 @@ import { coinbase } from "./venue/coinbase.ts";
 
 export const ADAPTERS: readonly Adapter[] = [sim, ndjson, coinbase, binance];
 
+const QUOTES: ReadonlySet<Channel> = new Set(["quote"]);
+
 /** The options of every adapter. */
 export const SHARED_OPTIONS: FeedOptions = {
   name: {
@@ -15,7 +18,19 @@ export const SHARED_OPTIONS: FeedOptions = {
     default: "",
     help: "The name of the feed in the log, the metrics and on the bus; its adapter's name unless given",
   },
+  channels: {
+    kind: { arg: "LIST", range: `quote, and more of ${CHANNELS.join(", ")}`, read: readChannels },
+    default: QUOTES,
+    help: "What it publishes, such as quote,trade,book: more channels cost the venue's traffic, and CPU",
+  },
 };
+
+/** @returns the channels of a list such as `quote,trade`; undefined where it is none */
+function readChannels(list: string): ReadonlySet<Channel> | undefined {
+  const names = list.split(",");
+  const channels = CHANNELS.filter((channel) => names.includes(channel));
+  return channels.length === names.length && names.includes("quote") ? new Set(channels) : undefined;
+}
 
 /** The longest line of help without its indentation. */
 const HELP_WIDTH = 92;
@@ -31,7 +46,8 @@ export function adaptersHelp(): string {
 
 function optionLines(options: FeedOptions): string[] {
   return Object.entries(options).flatMap(([name, { kind, default: fallback, help }]) => {
-    const preset = fallback === "" ? "" : ` Default: ${String(fallback)}.`;
+    const shown = fallback instanceof Set ? [...fallback].join() : String(fallback);
+    const preset = shown === "" ? "" : ` Default: ${shown}.`;
     return ["", `    ${name}=${kind.arg}`, ...wrapped(`${help}. Must be ${kind.range}.${preset}`)];
   });
 }

@@ -57,7 +57,7 @@ test("whatever a feed tells, the table holds the last of each field and counts b
         assert.equal(table.seq[row], seq);
         assert.equal(STATES[table.state[row]], state);
         for (const [index, field] of FIELDS.entries())
-          assert.ok(Object.is(table.values[row * FIELD_COUNT + index], values[field] ?? Number.NaN), field);
+          assert.ok(Object.is(table.payload.values[row * FIELD_COUNT + index], values[field] ?? Number.NaN), field);
       }
     }),
   );
@@ -129,7 +129,13 @@ test("what cannot be a tick is counted by its reason", () => {
   publisher.tick("A", { bid: 1 }, 1);
   publisher.tick("B", { bid: 1 }, 1);
   publisher.skip("unknown");
-  assert.deepEqual(publisher.counts.skipped, { unknown: 1, malformed: 0, invalid_symbol: 1, table_full: 1 });
+  assert.deepEqual(publisher.counts.skipped, {
+    unknown: 1,
+    malformed: 0,
+    invalid_symbol: 1,
+    table_full: 1,
+    duplicate: 0,
+  });
   assert.equal(publisher.counts.ticks, 1);
   assert.equal(table.rows, 1);
 });

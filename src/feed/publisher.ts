@@ -6,9 +6,14 @@
 import type { Clock } from "../base/clock.ts";
 import { createHistogram, type Histogram } from "../base/histogram.ts";
 import { CLOSED, FIELD_COUNT, fieldIndex, isSymbol, LIVE, STALE, type TickPatch } from "../base/tick.ts";
-import type { BusWriter } from "../bus/bus.ts";
+import type { BusWriter, ChannelTables } from "../bus/bus.ts";
 import { Handover } from "../bus/handover.ts";
-import type { PublisherTable } from "../market/publisher_table.ts";
+import type { BookPayload, BookSides } from "../market/book/book_payload.ts";
+import type { Payload } from "../market/payload.ts";
+import type { ChangeOf, PublisherTable } from "../market/publisher_table.ts";
+import type { TradePayload } from "../market/trade/trade_payload.ts";
+import type { Trade } from "../market/trade/trade_ring.ts";
+import type { Channel } from "../protocol/messages.ts";
 import type { FeedSink, SkipReason } from "./adapter.ts";
 
 /** An event time ahead of our clock by more than this, microseconds, counts as early. */
@@ -23,6 +28,10 @@ const MOST_AHEAD = 600_000_000;
 
 /** The reason of a stale symbol for which the source sends no price. */
 export const NO_PRICE = "no price";
+/** Of a book whose best bid is not below its best ask. */
+export const CROSSED = "crossed book";
+/** Ids of trades: see MAX_ID_CHARACTERS. */
+const ID = /^[\x20-\x7e]{1,36}$/;
 const BID = fieldIndex("bid");
 const ASK = fieldIndex("ask");
 const LAST = fieldIndex("last");
@@ -30,7 +39,15 @@ const LAST = fieldIndex("last");
 /** The counts of a feed since its start, for the metrics. */
 export class FeedCounts {
   ticks = 0;
-  readonly skipped: Record<SkipReason, number> = { unknown: 0, malformed: 0, invalid_symbol: 0, table_full: 0 };
+  trades = 0;
+  books = 0;
+  readonly skipped: Record<SkipReason, number> = {
+    unknown: 0,
+    malformed: 0,
+    invalid_symbol: 0,
+    table_full: 0,
+    duplicate: 0,
+  };
   /** Ticks whose event time was in the future. */
   future = 0;
   /** Ticks whose event time was missing, unreadable or a mistake; the time of receipt replaces it. */
@@ -58,10 +75,26 @@ export class Publisher implements FeedSink {
   readonly #bus: BusWriter;
   readonly #clock: Clock;
   readonly #isMeasured: boolean;
+  /** Undefined where the feed does not publish them. */
+  readonly #trades: PublisherTable<TradePayload> | undefined;
+  readonly #books: PublisherTable<BookPayload> | undefined;
+  readonly #others: ChannelTables;
 
-  /** @param settings whether latencies are measured; if not, the time of receipt is not recorded */
-  constructor(table: PublisherTable, bus: BusWriter, clock: Clock, settings = { metrics: true }) {
+  /**
+   * @param settings whether latencies are measured; if not, the time of receipt is not recorded
+   * @param others the tables of the channels besides quotes
+   */
+  constructor(
+    table: PublisherTable,
+    bus: BusWriter,
+    clock: Clock,
+    settings = { metrics: true },
+    others: ChannelTables = new Map(),
+  ) {
     this.#table = table;
+    this.#others = others;
+    this.#trades = others.get("trade") as PublisherTable<TradePayload> | undefined;
+    this.#books = others.get("book") as PublisherTable<BookPayload> | undefined;
     this.#bus = bus;
     this.#clock = clock;
     this.counts = new FeedCounts(settings);
@@ -70,18 +103,10 @@ export class Publisher implements FeedSink {
 
   tick(symbol: string, patch: TickPatch, eventTime?: number, receivedAt = this.#clock.micros()): void {
     const table = this.#table;
-    let row = table.rowOf(symbol);
-    if (row < 0) {
-      if (!isSymbol(symbol)) return this.skip("invalid_symbol");
-      row = table.add(symbol);
-      if (row < 0) return this.skip("table_full");
-    }
+    const row = this.#rowIn(table, symbol);
+    if (row < 0) return;
     const { counts } = this;
-    let time = receivedAt;
-    if (eventTime !== undefined) {
-      if (eventTime >= EARLIEST && eventTime <= receivedAt + MOST_AHEAD) time = Math.round(eventTime);
-      else counts.replacedTimes++;
-    }
+    const time = this.#timeOf(eventTime, receivedAt);
     table.merge(row, patch, time, this.#isMeasured ? receivedAt : Number.NaN);
     if (!this.#hasPrice(row)) this.#markWithoutPrice(row);
     else if (table.state[row] !== LIVE) table.restate(row, LIVE, this.#clock.micros(), "");
@@ -92,12 +117,70 @@ export class Publisher implements FeedSink {
     this.#bus.changed(row);
   }
 
+  trade(symbol: string, trade: Trade, eventTime?: number, receivedAt = this.#clock.micros()): void {
+    const table = this.#trades;
+    if (!table) return;
+    if (!isTrade(trade)) return this.skip("malformed");
+    const row = this.#rowIn(table, symbol);
+    if (row < 0) return;
+    if (trade.id !== null && table.payload.ringOf(row).has(trade.id)) return this.skip("duplicate");
+    this.counts.trades++;
+    this.#merge(table, row, trade, this.#timeOf(eventTime, receivedAt), receivedAt, "trade");
+  }
+
+  book(symbol: string, sides: BookSides, eventTime?: number, receivedAt = this.#clock.micros()): void {
+    const table = this.#books;
+    if (!table) return;
+    const row = this.#rowIn(table, symbol);
+    if (row < 0) return;
+    this.counts.books++;
+    if (isCrossed(sides)) return this.bookLost(symbol, CROSSED);
+    this.#merge(table, row, sides, this.#timeOf(eventTime, receivedAt), receivedAt, "book");
+  }
+
+  bookLost(symbol: string, reason: string): void {
+    if (this.#books) this.#setStateIn(this.#books, STALE, reason, [symbol], "book");
+  }
+
   stale(reason: string, symbols?: readonly string[]): void {
     this.#setState(STALE, reason, symbols);
   }
 
   closed(reason: string): void {
     this.#setState(CLOSED, reason);
+  }
+
+  /** The symbol's row, a new one where there was none; -1 where it is skipped. */
+  #rowIn(table: PublisherTable<Payload>, symbol: string): number {
+    let row = table.rowOf(symbol);
+    if (row >= 0) return row;
+    if (!isSymbol(symbol)) this.skip("invalid_symbol");
+    else {
+      row = table.add(symbol);
+      if (row < 0) this.skip("table_full");
+    }
+    return row;
+  }
+
+  /** The event time, or the time of receipt where that is missing or a mistake. */
+  #timeOf(eventTime: number | undefined, receivedAt: number): number {
+    if (eventTime === undefined) return receivedAt;
+    if (eventTime >= EARLIEST && eventTime <= receivedAt + MOST_AHEAD) return Math.round(eventTime);
+    this.counts.replacedTimes++;
+    return receivedAt;
+  }
+
+  #merge<P extends Payload>(
+    table: PublisherTable<P>,
+    row: number,
+    change: ChangeOf<P>,
+    time: number,
+    receivedAt: number,
+    channel: Channel,
+  ): void {
+    table.merge(row, change, time, receivedAt);
+    if (table.state[row] !== LIVE) table.restate(row, LIVE, this.#clock.micros(), "");
+    this.#bus.changed(row, channel);
   }
 
   connected(): void {
@@ -114,7 +197,7 @@ export class Publisher implements FeedSink {
 
   /** The open, the day's range and the volume are not prices to trade at. */
   #hasPrice(row: number): boolean {
-    const { values } = this.#table;
+    const { values } = this.#table.payload;
     const base = row * FIELD_COUNT;
     return !(Number.isNaN(values[base + LAST]) && Number.isNaN(values[base + BID]) && Number.isNaN(values[base + ASK]));
   }
@@ -126,14 +209,34 @@ export class Publisher implements FeedSink {
   }
 
   #setState(state: number, reason: string, symbols?: readonly string[]): void {
-    const table = this.#table;
+    this.#setStateIn(this.#table, state, reason, symbols, "quote");
+    for (const [channel, table] of this.#others) this.#setStateIn(table, state, reason, symbols, channel);
+  }
+
+  #setStateIn(
+    table: PublisherTable<Payload>,
+    state: number,
+    reason: string,
+    symbols: readonly string[] | undefined,
+    channel: Channel,
+  ): void {
     const since = this.#clock.micros();
     const count = symbols?.length ?? table.rows;
     for (let i = 0; i < count; i++) {
       const row = symbols ? table.rowOf(symbols[i]) : i;
       if (row < 0 || table.state[row] === state || table.state[row] === CLOSED) continue;
       table.restate(row, state, since, reason);
-      this.#bus.changed(row);
+      this.#bus.changed(row, channel);
     }
   }
+}
+
+function isTrade({ price, size, side, id }: Trade): boolean {
+  if (!Number.isFinite(price) || !Number.isFinite(size) || size <= 0) return false;
+  return (side === 1 || side === -1 || side === 0) && (id === null || ID.test(id));
+}
+
+/** A bid at or above the best ask: one of the two is wrong. */
+function isCrossed({ bids, asks }: BookSides): boolean {
+  return bids.length > 0 && asks.length > 0 && bids[0] >= asks[0];
 }

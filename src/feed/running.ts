@@ -3,7 +3,10 @@ import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
 import { CLOSED } from "../base/tick.ts";
 import type { BusWriter } from "../bus/bus.ts";
+import { createPublisherTable } from "../market/channels.ts";
+import type { Payload } from "../market/payload.ts";
 import { PublisherTable } from "../market/publisher_table.ts";
+import type { Channel } from "../protocol/messages.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Feed } from "./adapter.ts";
 import { type FeedCounts, Publisher } from "./publisher.ts";
@@ -12,6 +15,8 @@ import { type FeedSpec, openFeed } from "./spec.ts";
 export class RunningFeed {
   readonly name: string;
   readonly #table: PublisherTable;
+  /** The tables of the channels besides quotes. */
+  readonly #others = new Map<Channel, PublisherTable<Payload>>();
   readonly #writer: BusWriter;
   readonly #publisher: Publisher;
   readonly #feed: Feed;
@@ -24,7 +29,11 @@ export class RunningFeed {
     this.#log = log.child({ feed: spec.name });
     this.#table = new PublisherTable(settings.maxSymbols);
     this.#writer = writer;
-    this.#publisher = new Publisher(this.#table, writer, clock, settings);
+    for (const channel of spec.channels) {
+      const rows = channel === "book" ? settings.maxBooks : settings.maxSymbols;
+      if (channel !== "quote") this.#others.set(channel, createPublisherTable(channel, { ...settings, rows }));
+    }
+    this.#publisher = new Publisher(this.#table, writer, clock, settings, this.#others);
     this.#feed = openFeed(spec, { sink: this.#publisher, clock, log: this.#log });
   }
 
@@ -52,7 +61,7 @@ export class RunningFeed {
 
   /** Starts the adapter, and acquires the leadership of the feed on the bus, in any order. */
   start(): void {
-    this.#writer.start(this.#table, this.counts.handover).catch((error: unknown) => {
+    this.#writer.start(this.#table, this.counts.handover, this.#others).catch((error: unknown) => {
       if (!this.#closed) this.#log.error({ err: error }, "the feed cannot be published");
     });
     this.#feed.start();

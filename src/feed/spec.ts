@@ -1,4 +1,5 @@
 /** Parses feed specifications: `ADAPTER:SYMBOLS?option=value&option=value`. */
+import type { Channel } from "../protocol/messages.ts";
 import { UsageError } from "../settings/option.ts";
 import type { Adapter, Feed, FeedContext } from "./adapter.ts";
 import { ADAPTERS, SHARED_OPTIONS } from "./adapters.ts";
@@ -14,6 +15,8 @@ export interface FeedSpec {
   readonly adapter: Adapter;
   /** The part between the colon and the question mark. */
   readonly target: string;
+  /** What it publishes. */
+  readonly channels: ReadonlySet<Channel>;
   /** A value for every option of the adapter. */
   readonly options: Readonly<Record<string, unknown>>;
 }
@@ -61,17 +64,24 @@ export function parseFeed(text: string): FeedSpec {
     if (options[key] === undefined)
       throw wrong(text, `the option ${key} must be ${known[key].kind.range}, not ${JSON.stringify(value)}`);
   }
-  const { name: feedName, ...own } = options;
-  return { text, name: String(feedName || name), adapter, target: decode(text, target), options: own };
+  const { name: feedName, channels, ...own } = options;
+  return {
+    text,
+    name: String(feedName || name),
+    adapter,
+    target: decode(text, target),
+    channels: channels as ReadonlySet<Channel>,
+    options: own,
+  };
 }
 
 /**
  * Creates the feed; it is not started.
  * @throws UsageError when its target is not valid
  */
-export function openFeed(spec: FeedSpec, context: FeedContext): Feed {
+export function openFeed(spec: FeedSpec, context: Omit<FeedContext, "channels">): Feed {
   try {
-    return spec.adapter.create(spec.target, spec.options, context);
+    return spec.adapter.create(spec.target, spec.options, { ...context, channels: spec.channels });
   } catch (error) {
     if (error instanceof UsageError) throw wrong(spec.text, error.message, error);
     throw error;

@@ -8,11 +8,12 @@ import type { Authority } from "../identity/identity.ts";
 import { OPEN_AUTHORITY } from "../identity/open_authority.ts";
 import { LineFile } from "../log/line_file.ts";
 import { RateLimitedLog } from "../log/rate_limited_log.ts";
-import { EncoderPool } from "../market/encoder.ts";
+import { EncoderPool, quoteEncoders } from "../market/encoder_pool.ts";
 import { GatewayTable } from "../market/gateway_table.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { AccessLog } from "./access/access_record.ts";
 import { ConnectedIdentities } from "./access/connected_identities.ts";
+import { ChannelMarkets } from "./channel_markets.ts";
 import { GatewayCounts } from "./counts.ts";
 import { DelayedMarket } from "./delay/delayed_market.ts";
 import { FlushScheduler } from "./fanout/flush_scheduler.ts";
@@ -23,9 +24,9 @@ import { SUBSCRIPTION_NUMBERS } from "./fanout/subscription.ts";
 import { type Publish, TopicIndex } from "./fanout/topic_index.ts";
 import { Tracer } from "./latency/tracer.ts";
 import { fieldListsThatFit } from "./memory_plan.ts";
+import { CONNECTION_NUMBERS } from "./outbound/outbound_connection.ts";
+import { StallWatch } from "./outbound/stall_watch.ts";
 import { CommandScheduler } from "./session/command_scheduler.ts";
-import { CONNECTION_NUMBERS } from "./session/outbound_connection.ts";
-import { StallWatch } from "./session/stall_watch.ts";
 
 export interface GatewayContext {
   readonly settings: Settings;
@@ -33,6 +34,8 @@ export interface GatewayContext {
   readonly log: Logger;
   /** The log of what clients cause: it has a limit. */
   readonly events: RateLimitedLog;
+  /** These and some below are of quotes. */
+  readonly channel: "quote";
   readonly bus: BusReader;
   readonly table: GatewayTable;
   readonly encoders: EncoderPool;
@@ -49,6 +52,7 @@ export interface GatewayContext {
   readonly authority: Authority;
   readonly identities: ConnectedIdentities;
   readonly delays: DelayedMarket;
+  readonly markets: ChannelMarkets;
   /** Undefined: nothing is written. */
   readonly accessLog: AccessLog | undefined;
 }
@@ -74,26 +78,31 @@ export function createContext(
   const frame = new Frame(table.heap);
   const counts = new GatewayCounts(settings);
   const topics = new TopicIndex({ scheduler, clock, table, frame, counts, publish });
+  const quotes = {
+    channel: "quote" as const,
+    bus,
+    table,
+    encoders: new EncoderPool(quoteEncoders(table), fieldListsThatFit(settings)),
+    topics,
+    status: new StatusBatcher(table, () => clock.micros()),
+    delays: new DelayedMarket({ table, clock, settings, deliver: (row, seq) => topics.deliver(row, seq) }),
+  };
   return {
+    ...quotes,
+    markets: new ChannelMarkets(quotes, { settings, scheduler, clock, frame, counts, publish, log }),
     settings,
     clock,
     log,
     events: new RateLimitedLog(log, clock),
-    bus,
-    table,
-    encoders: new EncoderPool(table, fieldListsThatFit(settings)),
     scheduler,
     numbers: { connections: new Numbers(CONNECTION_NUMBERS), subscriptions: new Numbers(SUBSCRIPTION_NUMBERS) },
     frame,
-    status: new StatusBatcher(table, () => clock.micros()),
     counts,
-    topics,
     tracer: new Tracer(table),
     commands,
     stalls: new StallWatch(clock.millis()),
     accessLog: settings.accessLog === "" ? undefined : new LineFile(settings.accessLog, "--access-log"),
     authority,
     identities: new ConnectedIdentities(),
-    delays: new DelayedMarket({ table, clock, settings, deliver: (row, seq) => topics.deliver(row, seq) }),
   };
 }

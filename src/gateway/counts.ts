@@ -60,6 +60,8 @@ export class GatewayCounts {
   gaps = 0;
   resets = 0;
   ticksOut = 0;
+  /** Ticks of channels that conflate nothing (trades) which a client was told that it has missed. */
+  ticksMissed = 0;
   /** Those of them that were the first of their handle. */
   snapshotsOut = 0;
   /** Those of them that were broadcast. */

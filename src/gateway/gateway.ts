@@ -7,10 +7,11 @@ import type { Clock } from "../base/clock.ts";
 import type { BusReader } from "../bus/bus.ts";
 import type { Authority } from "../identity/identity.ts";
 import { OPEN_AUTHORITY } from "../identity/open_authority.ts";
-import type { EncoderPool } from "../market/encoder.ts";
+import type { EncoderPool } from "../market/encoder_pool.ts";
 import type { GatewayTable } from "../market/gateway_table.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { ConnectedIdentities } from "./access/connected_identities.ts";
+import type { ChannelMarkets } from "./channel_markets.ts";
 import { createContext, type GatewayContext } from "./context.ts";
 import type { GatewayCounts } from "./counts.ts";
 import type { DelayedMarket } from "./delay/delayed_market.ts";
@@ -116,6 +117,11 @@ export class Gateway {
   /** Connections by subject and role. */
   get identities(): ConnectedIdentities {
     return this.#context.identities;
+  }
+
+  /** What there is of each channel that is in use. */
+  get markets(): ChannelMarkets {
+    return this.#context.markets;
   }
 
   /** Rows that show symbols late. */

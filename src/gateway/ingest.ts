@@ -4,22 +4,22 @@ import type { Clock } from "../base/clock.ts";
 import { LIVE, STALE } from "../base/tick.ts";
 import type { BusListener } from "../bus/bus.ts";
 import type { BusRecord } from "../market/bus_record.ts";
-import { GAP, type GatewayTable, IGNORED, OUTDATED, RESET, RESTATED, TICKED } from "../market/gateway_table.ts";
+import { GAP, IGNORED, OUTDATED, RESET, RESTATED, type RowTable, TICKED } from "../market/gateway_table.ts";
 import type { GatewayCounts } from "./counts.ts";
-import type { DelayedMarket } from "./delay/delayed_market.ts";
+import type { DelayedRows } from "./delay/delayed_rows.ts";
 import type { TopicIndex } from "./fanout/topic_index.ts";
-import { Tracer } from "./latency/tracer.ts";
+import type { Tracer } from "./latency/tracer.ts";
 
 /** Why symbols are stale whose stream is silent: the gateway says so, not their feed. */
 const SILENCE = "nothing heard from the feed";
 
 export class Ingest implements BusListener {
-  readonly #table: GatewayTable;
+  readonly #table: RowTable;
   readonly #topics: TopicIndex;
   readonly #counts: GatewayCounts;
   readonly #clock: Clock;
-  readonly #tracer: Tracer;
-  readonly #delays: DelayedMarket | undefined;
+  readonly #tracer: Tracer | undefined;
+  readonly #delays: DelayedRows | undefined;
   /** Since when streams are silent, by stream; undefined for those that are not. */
   readonly #silentSince: (number | undefined)[] = [];
   /** By row, 1 where the symbol is stale only because its stream is silent: it is live again when the stream is. */
@@ -28,12 +28,12 @@ export class Ingest implements BusListener {
   #now = 0;
 
   constructor(
-    table: GatewayTable,
+    table: RowTable,
     topics: TopicIndex,
     counts: GatewayCounts,
     clock: Clock,
-    tracer = new Tracer(table),
-    delays?: DelayedMarket,
+    tracer?: Tracer,
+    delays?: DelayedRows,
   ) {
     this.#table = table;
     this.#isSilenced = new Uint8Array(table.limit);
@@ -74,7 +74,7 @@ export class Ingest implements BusListener {
     const age = table.sourceTime[row] + table.feedTime[row] + table.busTime[row];
     // A tick that was read from the store has no age of its own.
     if (!Number.isNaN(record.sentAt) && !Number.isNaN(age)) record.feed.inboundAge.sample(age);
-    if (this.#tracer.isActive) this.#tracer.traceApplied(row);
+    if (this.#tracer?.isActive) this.#tracer.traceApplied(row);
     this.#topics.deliver(row, seqBefore);
     return row;
   }

@@ -2,9 +2,8 @@
  * What the gateway does by time: every 25 ms it passes changed states and new symbols on to the sessions, every 250 ms
  * it maintains each session (heartbeats, pings, quality), and checks the node's health.
  */
-import type { GatewayTable } from "../market/gateway_table.ts";
-import type { TopicIndex } from "./fanout/topic_index.ts";
-import type { StallWatch } from "./session/stall_watch.ts";
+import type { ChannelMarket } from "./channel_markets.ts";
+import type { StallWatch } from "./outbound/stall_watch.ts";
 
 /** How often it runs, ms. */
 const RUN_INTERVAL = 25;
@@ -29,8 +28,7 @@ export interface MaintainedSession {
 }
 
 export interface MaintenanceParts {
-  readonly table: GatewayTable;
-  readonly topics: TopicIndex;
+  readonly markets: { readonly all: Iterable<Pick<ChannelMarket, "table" | "topics">> };
   readonly stalls: StallWatch;
   readonly clock: { millis(): number };
 }
@@ -45,7 +43,8 @@ export class Maintenance {
   #round: Iterator<MaintainedSession> = [].values();
   /** How many are due, times {@link SESSION_INTERVAL}: whole numbers, so that none is a run late by rounding. */
   #due = 0;
-  #statusClock = 0;
+  /** Of all channels. */
+  #statusClocks = 0;
   #knownCount = 0;
 
   /** @param sessions those that are open */
@@ -80,15 +79,21 @@ export class Maintenance {
   }
 
   #publishChanges(now: number): void {
-    const { table, topics, stalls } = this.#parts;
+    const { markets, stalls } = this.#parts;
     stalls.beat(now);
-    topics.tryOpen(now);
-    if (table.knownCount !== this.#knownCount) {
-      this.#knownCount = table.knownCount;
+    let knownCount = 0;
+    let statusClocks = 0;
+    for (const { table, topics } of markets.all) {
+      topics.tryOpen(now);
+      knownCount += table.knownCount;
+      statusClocks += table.statusClock;
+    }
+    if (knownCount !== this.#knownCount) {
+      this.#knownCount = knownCount;
       for (const session of this.#sessions) session.matchNewSymbols();
     }
-    if (table.statusClock !== this.#statusClock) {
-      this.#statusClock = table.statusClock;
+    if (statusClocks !== this.#statusClocks) {
+      this.#statusClocks = statusClocks;
       for (const session of this.#sessions) session.scheduleFlushes();
     }
   }

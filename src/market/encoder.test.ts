@@ -3,13 +3,15 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { FIELD_COUNT, FIELDS } from "../base/tick.ts";
 import { BusRecord } from "./bus_record.ts";
-import { EncoderPool, type Filling, TickEncoder } from "./encoder.ts";
+import { TickEncoder } from "./encoder.ts";
+import { EncoderPool, quoteEncoders } from "./encoder_pool.ts";
 import { JSON_TEXT, MSGPACK } from "./format.ts";
 import { GatewayTable } from "./gateway_table.ts";
 import { type Heap, HeapFull } from "./heap.ts";
 import { ENTRY_BYTES } from "./heap_layout.ts";
 import { markOf } from "./mark.ts";
 import { PublisherTable } from "./publisher_table.ts";
+import type { Entries, Filling } from "./row_encoder.ts";
 import type { MarketTable } from "./table.ts";
 
 /** A frame of some rows, each once, and what was told of them before: nothing but for those named. */
@@ -18,6 +20,8 @@ class Pass implements Filling {
   limit: number;
   count = 0;
   conflated = 0;
+  oldest = Number.NEGATIVE_INFINITY;
+  readonly spare: Entries = { entries: 0 };
   readonly noted: number;
   readonly result: number;
   readonly entries: number;
@@ -194,7 +198,7 @@ test("without memory for what it keeps, an encoder goes on and keeps nothing", (
 });
 
 test("equal field lists share an encoder while somebody uses it", () => {
-  const pool = new EncoderPool(new GatewayTable(1), 8);
+  const pool = new EncoderPool(quoteEncoders(new GatewayTable(1)), 8);
   const first = pool.acquire(MSGPACK, Uint8Array.of(0, 1));
   assert.equal(pool.acquire(MSGPACK, Uint8Array.of(0, 1)), first);
   assert.notEqual(pool.acquire(MSGPACK, Uint8Array.of(1, 0)), first, "the order counts");
@@ -212,12 +216,12 @@ test("equal field lists share an encoder while somebody uses it", () => {
 test("beyond its limit the pool gives encoders that are not shared, and forgets them", () => {
   const table = new PublisherTable(1);
   table.merge(table.add("A"), { bid: 1, ask: 2 }, 1);
-  const pool = new EncoderPool(table, 1);
+  const pool = new EncoderPool(quoteEncoders(table), 1);
   const kept = pool.acquire(JSON_TEXT, Uint8Array.of(0));
   const extra = pool.acquire(JSON_TEXT, Uint8Array.of(2));
   assert.notEqual(pool.acquire(JSON_TEXT, Uint8Array.of(2)), extra);
   assert.equal(pool.size, 1);
-  assert.equal(written(table, extra, 0).toString(), ",[0,1,1,2]");
+  assert.equal(written(table, extra as TickEncoder, 0).toString(), ",[0,1,1,2]");
   pool.release(extra);
   pool.release(kept);
   assert.equal(pool.size, 0);

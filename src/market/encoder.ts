@@ -11,42 +11,26 @@ import {
   markAt,
   SLOT_DATA,
   SLOT_LENGTH,
+  setEntry,
   setEntryMark,
   slotBytes,
 } from "./heap_layout.ts";
 import { ticksBetween } from "./mark.ts";
+import type { Payload } from "./payload.ts";
+import type { QuotePayload } from "./quote/quote_payload.ts";
+import { type Entries, type Filling, NO_GAPS, type RowEncoder, type RowGap } from "./row_encoder.ts";
 import type { MarketTable } from "./table.ts";
 
-/** Some rows, each with the mark of what was last sent of it. */
-export interface Entries {
-  /** The address of the first; see heap_layout.ts. */
-  readonly entries: number;
-}
-
-/** A frame being filled. */
-export interface Filling {
-  /** The address of the next tick; {@link limit} is the end of the last one at most. */
-  at: number;
-  readonly limit: number;
-  /** Ticks in it. */
-  count: number;
-  /** Ticks that were superseded by one in it. */
-  conflated: number;
-  /** The rows of the ticks in it, as many as {@link count}: the address of an Int32Array. */
-  readonly noted: number;
-  /** The address of the result of a copy. */
-  readonly result: number;
-}
-
-export class TickEncoder {
-  readonly format: TickFormat;
-  /** The positions of the fields in a whole tick, in the order in which they were granted. */
+/** Of channels whose newest tick replaces the one before. */
+export class TickEncoder<P extends Payload = QuotePayload> implements RowEncoder {
+  readonly format: TickFormat<P>;
+  /** What is encoded of a row: see {@link TickFormat.writeTick}. */
   readonly fields: Uint8Array;
   /** The largest tick, in bytes. */
   readonly maxTickBytes: number;
   /** Whether it keeps encoded ticks for several clients, as long as there is memory. */
   readonly isShared: boolean;
-  readonly #table: MarketTable;
+  readonly #table: MarketTable<P>;
   readonly #slotBytes: number;
   /** The address of the first row's slot. */
   #slots = 0;
@@ -54,14 +38,36 @@ export class TickEncoder {
   #isKeeping: boolean;
 
   /** @param isShared whether to keep encoded ticks, which takes little more than `maxTickBytes` per row */
-  constructor(table: MarketTable, format: TickFormat, fields: Uint8Array, isShared: boolean) {
+  constructor(table: MarketTable<P>, format: TickFormat<P>, fields: Uint8Array, isShared: boolean) {
     this.#table = table;
     this.format = format;
     this.fields = fields;
-    this.maxTickBytes = format.maxTickBytes(fields.length);
+    this.maxTickBytes = format.maxTickBytes(fields);
     this.isShared = isShared;
     this.#isKeeping = isShared;
     this.#slotBytes = slotBytes(this.maxTickBytes);
+  }
+
+  /** Of such channels there is nothing to miss. */
+  get hasGaps(): boolean {
+    return false;
+  }
+
+  takeGaps(): readonly RowGap[] {
+    return NO_GAPS;
+  }
+
+  firstMark(): number {
+    return 0;
+  }
+
+  countBehind(): number {
+    return 1;
+  }
+
+  copyNewest(row: number, frame: Filling): void {
+    setEntry(this.#table.heap.i32, frame.spare.entries, 0, row);
+    this.copyChanged(frame.spare, 0, 1, frame);
   }
 
   /**
@@ -156,52 +162,5 @@ export class TickEncoder {
     if (this.#capacity === 0) return;
     this.#table.heap.free(this.#slots, this.#bytesOf(this.#capacity));
     this.#capacity = 0;
-  }
-}
-
-/**
- * The encoders in use, one per format and field list. A client can choose any of millions of field lists: a limited
- * number is shared, others have an encoder per client.
- */
-export class EncoderPool {
-  readonly #table: MarketTable;
-  readonly #limit: number;
-  readonly #encoders = new Map<string, { encoder: TickEncoder; uses: number }>();
-  readonly #keys = new Map<TickEncoder, string>();
-
-  constructor(table: MarketTable, limit: number) {
-    this.#table = table;
-    this.#limit = limit;
-  }
-
-  /** How many field lists are cached. */
-  get size(): number {
-    return this.#encoders.size;
-  }
-
-  /** An encoder for these fields, until {@link release}. */
-  acquire(format: TickFormat, fields: Uint8Array): TickEncoder {
-    const key = `${format.binary}:${fields}`;
-    const shared = this.#encoders.get(key);
-    if (shared) {
-      shared.uses++;
-      return shared.encoder;
-    }
-    const cached = this.#encoders.size < this.#limit;
-    const encoder = new TickEncoder(this.#table, format, fields, cached);
-    if (cached) {
-      this.#encoders.set(key, { encoder, uses: 1 });
-      this.#keys.set(encoder, key);
-    }
-    return encoder;
-  }
-
-  release(encoder: TickEncoder): void {
-    const key = this.#keys.get(encoder);
-    const shared = key === undefined ? undefined : this.#encoders.get(key);
-    if (key === undefined || !shared || --shared.uses > 0) return;
-    this.#encoders.delete(key);
-    this.#keys.delete(encoder);
-    encoder.close();
   }
 }

@@ -1,31 +1,39 @@
 /**
  * The two formats of a data frame: MessagePack and JSON. In both, a frame is a head, the encoded ticks and an end, so
- * that encoded ticks can be copied into any frame.
+ * that encoded ticks can be copied into any frame. Each channel has ticks of its own form; those of quotes are here.
  */
 
 import { FIELD_COUNT } from "../base/tick.ts";
 import { MAX_NUMBER_BYTES, type Target, writeArrayHead, writeNumber } from "../msgpack/msgpack.ts";
+import type { Payload } from "./payload.ts";
+import type { QuotePayload } from "./quote/quote_payload.ts";
 import type { MarketTable } from "./table.ts";
 
-export interface TickFormat {
+/** How a frame begins and ends. */
+export interface FrameFormat {
   /** Whether frames are binary messages. */
   readonly binary: boolean;
   /** The largest size of the head: the first tick of a frame is behind it. */
   readonly headBytes: number;
   readonly tailBytes: number;
-  /** The largest tick of so many fields, in bytes. */
-  maxTickBytes(fieldCount: number): number;
-  /**
-   * Writes `[handle, seq, eventTime, value, …]`.
-   * @returns the position behind it
-   */
-  writeTick(target: Target, at: number, table: MarketTable, row: number, fields: Uint8Array): number;
   /**
    * Makes a frame of the ticks from `start + headBytes` to `end`.
    * @param sentAt microseconds since the Unix epoch
    * @returns where the frame begins, which ends at `end + tailBytes`
    */
   finish(target: Target, start: number, end: number, count: number, sentAt: number): number;
+}
+
+/** And the form of a channel's ticks. */
+export interface TickFormat<P extends Payload = QuotePayload> extends FrameFormat {
+  /** The largest tick of this selection, in bytes. */
+  maxTickBytes(selection: Uint8Array): number;
+  /**
+   * Writes `[handle, seq, eventTime, …]`.
+   * @param selection what the client wants of the payload: a quote's fields by their positions, a book's depth
+   * @returns the position behind it
+   */
+  writeTick(target: Target, at: number, table: MarketTable<P>, row: number, selection: Uint8Array): number;
 }
 
 /** Largest head: array 16 (3 bytes) and `sentAt` as a double (9). */
@@ -35,15 +43,13 @@ export const MSGPACK: TickFormat = {
   binary: true,
   headBytes: MSGPACK_HEAD,
   tailBytes: 0,
-  maxTickBytes: (fieldCount) => 1 + (3 + fieldCount) * MAX_NUMBER_BYTES,
+  maxTickBytes: (fields) => 1 + (3 + fields.length) * MAX_NUMBER_BYTES,
   writeTick({ view }, at, table, row, fields) {
     let end = writeArrayHead(view, at, 3 + fields.length);
-    end = writeNumber(view, end, table.handle[row]);
-    end = writeNumber(view, end, table.seq[row]);
-    end = writeNumber(view, end, table.eventTime[row]);
+    end = writeRow(view, end, table, row);
     const base = row * FIELD_COUNT;
-    for (let index = 0; index < fields.length; index++)
-      end = writeNumber(view, end, table.values[base + fields[index]]);
+    const { values } = table.payload;
+    for (let index = 0; index < fields.length; index++) end = writeNumber(view, end, values[base + fields[index]]);
     return end;
   },
   finish({ view }, start, _end, count, sentAt) {
@@ -59,18 +65,19 @@ export const MSGPACK: TickFormat = {
 /** `[` and `sentAt` in 16 digits, as it is from 2001 to 2286. */
 const JSON_HEAD = 17;
 /** The longest double in JSON (-0.0000012345678901234567), and a comma. */
-const JSON_NUMBER = 26;
+export const JSON_NUMBER = 26;
 
 export const JSON_TEXT: TickFormat = {
   binary: false,
   headBytes: JSON_HEAD,
   tailBytes: 1,
-  maxTickBytes: (fieldCount) => 2 + (3 + fieldCount) * JSON_NUMBER,
+  maxTickBytes: (fields) => 2 + (3 + fields.length) * JSON_NUMBER,
   // A tick begins with the comma that separates it from the element before.
   writeTick({ bytes }, at, table, row, fields) {
-    let text = `,[${table.handle[row]},${numberText(table.seq[row])},${numberText(table.eventTime[row])}`;
+    let text = `,[${rowText(table, row)}`;
     const base = row * FIELD_COUNT;
-    for (let index = 0; index < fields.length; index++) text += `,${numberText(table.values[base + fields[index]])}`;
+    const { values } = table.payload;
+    for (let index = 0; index < fields.length; index++) text += `,${numberText(values[base + fields[index]])}`;
     return at + bytes.write(`${text}]`, at, "latin1");
   },
   finish({ bytes }, start, end, _count, sentAt) {
@@ -81,7 +88,19 @@ export const JSON_TEXT: TickFormat = {
   },
 };
 
+/** Writes `handle, seq, eventTime` of a row in MessagePack. */
+export function writeRow(view: DataView, at: number, table: MarketTable, row: number): number {
+  const end = writeNumber(view, at, table.firstHandle + table.handle[row]);
+  return writeNumber(view, writeNumber(view, end, table.seq[row]), table.eventTime[row]);
+}
+
+/** The same in JSON. */
+export function rowText(table: MarketTable, row: number): string {
+  const handle = table.firstHandle + table.handle[row];
+  return `${handle},${numberText(table.seq[row])},${numberText(table.eventTime[row])}`;
+}
+
 /** A number in JSON, which has no form for one that is not finite. */
-function numberText(value: number): string {
+export function numberText(value: number): string {
   return Number.isFinite(value) ? String(value) : "null";
 }

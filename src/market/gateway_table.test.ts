@@ -18,7 +18,7 @@ function filled(value: number): Float64Array {
 }
 
 function firstValue(table: GatewayTable, symbol: string): number {
-  return table.values[table.rowOf(symbol) * FIELD_COUNT];
+  return table.payload.values[table.rowOf(symbol) * FIELD_COUNT];
 }
 
 test("a first tick makes the symbol known", () => {
@@ -278,7 +278,7 @@ test("it takes a number a second time when a later epoch gives it to other value
   const again = record("A", { seq: 5, epoch: 3 });
   again.values[0] = 12;
   assert.equal(table.apply(again), TICKED | RESET);
-  assert.equal(table.values[0], 12);
+  assert.equal(table.payload.values[0], 12);
   assert.equal(table.resetVersion[0], table.version[0]);
   assert.equal(table.state[0], LIVE);
 });

@@ -1,7 +1,10 @@
-/** The market table of a gateway: applies the records of the bus, and holds rows for symbols that clients wait for. */
+/** A market table of a gateway: applies the records of the bus, and holds rows for symbols that clients wait for. */
 import { copied } from "../base/copied.ts";
-import { FIELD_COUNT, STALE } from "../base/tick.ts";
+import { STALE } from "../base/tick.ts";
 import type { BusRecord } from "./bus_record.ts";
+import type { Heap } from "./heap.ts";
+import type { Payload } from "./payload.ts";
+import { QuotePayload } from "./quote/quote_payload.ts";
 import { MarketTable } from "./table.ts";
 
 /** What {@link GatewayTable.apply} changed: none, or several of these bits. */
@@ -26,14 +29,8 @@ export const DELAYED = "delayed";
 export interface Shown {
   /** Whether there was a tick. */
   readonly hasTick: boolean;
-  readonly seq: number;
-  readonly eventTime: number;
-  /** Values from the offset on. */
-  readonly values: Float64Array;
-  readonly offset: number;
-  readonly state: number;
-  readonly since: number;
-  readonly reason: string;
+  /** The tick and the state. */
+  readonly record: BusRecord;
   /** Whether ticks before it were missed, and whether `seq` does not continue. */
   readonly isMissed: boolean;
   readonly isRestarted: boolean;
@@ -42,7 +39,11 @@ export interface Shown {
 /** Why a symbol is stale that has not been published yet. */
 export const UNKNOWN = "unknown";
 
-export class GatewayTable extends MarketTable {
+/** A table of any channel: most of the gateway works on rows, and does not know what they hold. */
+export type RowTable = GatewayTable<Payload>;
+
+/** Without another payload: of quotes. */
+export class GatewayTable<P extends Payload = QuotePayload> extends MarketTable<P> {
   epoch: Float64Array = new Float64Array(0);
   /**
    * How long the tick took before it was applied here, by stage, in microseconds and never negative. Each is a
@@ -70,8 +71,9 @@ export class GatewayTable extends MarketTable {
   /** Rows that are held for symbols that have had no tick. */
   awaitedRows = 0;
 
-  constructor(limit: number) {
-    super(limit);
+  /** @param heap of all tables whose ticks may be in one frame */
+  constructor(limit: number, payload = new QuotePayload() as Payload as P, heap?: Heap, firstHandle = 0) {
+    super(limit, payload, heap, firstHandle);
     this.growOwn(this.capacity);
   }
 
@@ -126,21 +128,20 @@ export class GatewayTable extends MarketTable {
    * @param now microseconds since the Unix epoch
    * @returns the bits of what changed
    */
-  show(row: number, shown: Shown, now: number): number {
+  show(row: number, { record, hasTick, isMissed, isRestarted }: Shown, now: number): number {
     const isFirst = !this.hasTicked(row);
     let changed = IGNORED;
-    if (shown.hasTick && (isFirst || shown.seq !== this.seq[row] || !this.equals(row, shown))) {
-      const base = row * FIELD_COUNT;
-      for (let index = 0; index < FIELD_COUNT; index++) this.values[base + index] = shown.values[shown.offset + index];
-      this.setTick(row, shown.seq, shown.eventTime);
+    if (hasTick && (isFirst || record.seq !== this.seq[row] || !this.equals(row, record))) {
+      this.payload.write(row, record, now);
+      this.setTick(row, record.seq, record.eventTime);
       this.appliedAt[row] = now;
       this.sourceTime[row] = this.feedTime[row] = this.busTime[row] = Number.NaN;
       changed = TICKED;
     }
-    if (!isFirst && shown.isRestarted) this.resetVersion[row] = this.statusClock = ++this.clock;
-    else if (!isFirst && shown.isMissed) this.gapVersion[row] = this.statusClock = ++this.clock;
-    if (shown.state !== this.state[row] || shown.reason !== this.reasons[row]) {
-      this.restate(row, shown.state, shown.since, shown.reason);
+    if (!isFirst && isRestarted) this.resetVersion[row] = this.statusClock = ++this.clock;
+    else if (!isFirst && isMissed) this.gapVersion[row] = this.statusClock = ++this.clock;
+    if (record.state !== this.state[row] || record.reason !== this.reasons[row]) {
+      this.restate(row, record.state, record.since, record.reason);
       changed |= RESTATED;
     }
     return changed;
@@ -168,9 +169,7 @@ export class GatewayTable extends MarketTable {
     // A leader that took over from a store that had lost writes uses a number a second time, for other values.
     if (isFirst || record.seq !== seq || (record.epoch > epoch && !this.equals(row, record))) {
       const stateVersion = this.stateVersion[row];
-      const base = row * FIELD_COUNT;
-      for (let index = 0; index < FIELD_COUNT; index++)
-        this.values[base + index] = record.values[record.offset + index];
+      this.payload.write(row, record, now);
       this.setTick(row, record.seq, record.eventTime);
       this.appliedAt[row] = now;
       this.#setTimes(row, record, now, isFirst);
@@ -181,6 +180,12 @@ export class GatewayTable extends MarketTable {
       } else if (record.seq <= seq) {
         this.resetVersion[row] = this.statusClock = this.clock;
         changed |= RESET;
+      } else if (this.payload.keepsEach) {
+        // Each client is told of its own gap, before what follows it.
+        if (record.seq > seq + 1) {
+          this.statusClock = this.clock;
+          changed |= GAP;
+        }
       } else if (record.healed) {
         this.gapVersion[row] = this.statusClock = this.clock;
         changed |= GAP;

@@ -14,9 +14,9 @@ function stored(more: Partial<BusRecord>): BusRecord {
 test("a symbol that was not live is as the store has it", () => {
   const table = new PublisherTable(10);
   assert.equal(table.adopt(stored({ state: STALE, reason: "cut", since: 7 })), false);
-  assert.deepEqual([table.seq[0], table.values[0], table.state[0], table.reasons[0]], [5, 10, STALE, "cut"]);
+  assert.deepEqual([table.seq[0], table.payload.values[0], table.state[0], table.reasons[0]], [5, 10, STALE, "cut"]);
   table.merge(0, { ask: 11 }, 200);
-  assert.deepEqual([table.seq[0], table.values[0], table.values[2]], [6, 10, 11]);
+  assert.deepEqual([table.seq[0], table.payload.values[0], table.payload.values[2]], [6, 10, 11]);
 });
 
 test("a symbol that was live is stale until this publisher hears of it, since it was last heard", () => {
@@ -31,7 +31,7 @@ test("what the publisher has heard later is the store's next tick", () => {
   const table = new PublisherTable(10);
   for (let count = 0; count < 20; count++) table.merge(table.add("A"), { bid: 20 }, 200);
   assert.equal(table.adopt(stored({})), true);
-  assert.deepEqual([table.seq[0], table.values[0], table.eventTime[0]], [6, 20, 200]);
+  assert.deepEqual([table.seq[0], table.payload.values[0], table.eventTime[0]], [6, 20, 200]);
 });
 
 test("what the store has later wins, but how it stands is for the publisher to say", () => {
@@ -39,7 +39,7 @@ test("what the store has later wins, but how it stands is for the publisher to s
   table.merge(table.add("A"), { bid: 20 }, 50);
   table.restate(0, STALE, 60, "cut");
   assert.equal(table.adopt(stored({})), true);
-  assert.deepEqual([table.seq[0], table.values[0], table.state[0]], [5, 10, STALE]);
+  assert.deepEqual([table.seq[0], table.payload.values[0], table.state[0]], [5, 10, STALE]);
 });
 
 test("the same values on both sides are no tick", () => {

@@ -1,32 +1,31 @@
-/** The market table of a publisher: merges the partial ticks of one feed, and numbers the ticks of each symbol. */
-import { FIELD_COUNT, LIVE, STALE, type TickPatch } from "../base/tick.ts";
+/** A market table of a publisher: merges what one feed reports, and numbers the ticks of each symbol. */
+import { LIVE, STALE } from "../base/tick.ts";
 import type { BusRecord } from "./bus_record.ts";
+import type { Payload } from "./payload.ts";
+import { QuotePayload } from "./quote/quote_payload.ts";
 import { MarketTable } from "./table.ts";
 
 /** Why a symbol is stale that a publisher knows only from the store: its source may be cut, or not have it any more. */
 export const NOT_HEARD = "nothing heard of it since the feed started";
 
-export class PublisherTable extends MarketTable {
+/** What a source reports of a symbol in a table with this payload. */
+export type ChangeOf<P> = P extends Payload<infer Change> ? Change : never;
+
+/** Without another payload: of quotes. */
+export class PublisherTable<P extends Payload = QuotePayload> extends MarketTable<P> {
+  constructor(limit: number, payload = new QuotePayload() as Payload as P) {
+    super(limit, payload);
+  }
+
   /**
-   * Merges the fields of one message into the symbol's values, and counts the tick.
+   * Merges what one message says into the symbol's row, and counts the tick.
    * @param eventTime microseconds since the Unix epoch
    * @param receivedAt when the tick was received, microseconds since the Unix epoch; NaN where not known
    */
-  merge(row: number, patch: TickPatch, eventTime: number, receivedAt = Number.NaN): void {
-    const base = row * FIELD_COUNT;
-    const { values } = this;
-    // In the order of FIELDS. To read the fields in a loop, by a name that varies, takes several times as long.
-    put(values, base, patch.bid);
-    put(values, base + 1, patch.bidSize);
-    put(values, base + 2, patch.ask);
-    put(values, base + 3, patch.askSize);
-    put(values, base + 4, patch.last);
-    put(values, base + 5, patch.lastSize);
-    put(values, base + 6, patch.open);
-    put(values, base + 7, patch.high);
-    put(values, base + 8, patch.low);
-    put(values, base + 9, patch.volume);
-    this.setTick(row, this.seq[row] + 1, eventTime);
+  merge(row: number, change: ChangeOf<P>, eventTime: number, receivedAt = Number.NaN): void {
+    const seq = this.seq[row] + 1;
+    this.payload.merge(row, change, seq, eventTime, receivedAt);
+    this.setTick(row, seq, eventTime);
     this.appliedAt[row] = receivedAt;
   }
 
@@ -39,22 +38,36 @@ export class PublisherTable extends MarketTable {
     const row = this.add(record.symbol);
     if (row < 0) return false;
     const isNew = !this.hasTicked(row);
+    if (this.payload.keepsEach) return this.#adoptEach(row, record, isNew);
     const isLater = !isNew && this.eventTime[row] >= record.eventTime && !this.equals(row, record);
     if (!isLater) {
       this.appliedAt[row] = record.receivedAt;
-      const base = row * FIELD_COUNT;
-      for (let index = 0; index < FIELD_COUNT; index++)
-        this.values[base + index] = record.values[record.offset + index];
+      this.payload.write(row, record, record.receivedAt);
     }
     this.setTick(row, isLater ? record.seq + 1 : record.seq, isLater ? this.eventTime[row] : record.eventTime);
+    return this.#adoptState(row, record, isNew) || isLater;
+  }
+
+  #adoptEach(row: number, record: BusRecord, isNew: boolean): boolean {
+    const later = this.payload.follow(row, record);
+    if (isNew) this.appliedAt[row] = record.receivedAt;
+    this.setTick(row, record.seq + later, later > 0 ? this.eventTime[row] : record.eventTime);
+    return this.#adoptState(row, record, isNew) || later > 0;
+  }
+
+  /** @returns whether the row's state differs from the record's */
+  #adoptState(row: number, record: BusRecord, isNew: boolean): boolean {
     // A symbol is live only if this publisher receives it from its source, and it has not received this one yet.
     if (isNew && record.state === LIVE) this.restate(row, STALE, receiptTime(record), NOT_HEARD);
     else if (isNew) this.restate(row, record.state, record.since, record.reason);
-    return isLater || this.state[row] !== record.state || this.reasons[row] !== record.reason;
+    return this.state[row] !== record.state || this.reasons[row] !== record.reason;
   }
 
-  /** Fills the part of a record that the table knows: all but epoch, stream and whether it was healed. */
-  read(row: number, record: BusRecord): void {
+  /**
+   * Fills the part of a record that the table knows: all but epoch, stream and whether it was healed.
+   * @param back as in {@link Payload.read}
+   */
+  read(row: number, record: BusRecord, back = 0): void {
     record.symbol = this.symbols[row];
     record.seq = this.seq[row];
     record.eventTime = this.eventTime[row];
@@ -62,8 +75,7 @@ export class PublisherTable extends MarketTable {
     record.state = this.state[row];
     record.since = this.since[row];
     record.reason = this.reasons[row];
-    record.values = this.values;
-    record.offset = row * FIELD_COUNT;
+    this.payload.read(row, record, back);
   }
 
   protected override growOwn(): void {
@@ -73,8 +85,4 @@ export class PublisherTable extends MarketTable {
 
 function receiptTime({ receivedAt, eventTime }: BusRecord): number {
   return Number.isNaN(receivedAt) ? eventTime : receivedAt;
-}
-
-function put(values: Float64Array, index: number, value: number | null | undefined): void {
-  if (value !== undefined) values[index] = value ?? Number.NaN;
 }

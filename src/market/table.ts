@@ -1,23 +1,26 @@
 /**
- * The columns that every market table has: the latest tick of each symbol in typed arrays, one row per symbol. A
- * publisher fills them from its feed (publisher_table.ts), a gateway from the bus (gateway_table.ts). The arrays are
- * public because the hot paths read them; only the tables write them. They are replaced when the table grows: read them
- * at each use.
+ * The columns that every market table has: the latest tick of each symbol of one channel in typed arrays, one row per
+ * symbol. What a tick of the channel consists of is in the table's payload. A publisher fills the columns from its feed
+ * (publisher_table.ts), a gateway from the bus (gateway_table.ts). The arrays are public because the hot paths read
+ * them; only the tables write them. They are replaced when the table grows: read them at each use.
  */
 
 import { copied } from "../base/copied.ts";
-import { FIELD_COUNT, LIVE } from "../base/tick.ts";
+import { LIVE } from "../base/tick.ts";
 import type { BusRecord } from "./bus_record.ts";
 import { Heap, HeapFull } from "./heap.ts";
 import { MARK_BYTES, setMarkAt, VERSION_BYTES } from "./heap_layout.ts";
 import { markOf } from "./mark.ts";
+import type { Payload } from "./payload.ts";
 import { SymbolIndex } from "./symbol_index.ts";
 
 const FIRST_CAPACITY = 1_024;
 
-export abstract class MarketTable {
+export abstract class MarketTable<P extends Payload = Payload> {
+  /** What the rows hold of their channel. */
+  readonly payload: P;
   /** Holds marks and {@link version}, and all else that a flush works on. */
-  readonly heap = new Heap();
+  readonly heap: Heap;
   /** The addresses of a Uint32Array of marks (mark.ts), and of {@link version}. */
   markAt = 0;
   versionAt = 0;
@@ -36,8 +39,10 @@ export abstract class MarketTable {
   known: Int32Array = new Int32Array(0);
   knownCount = 0;
 
-  /** How ticks name the row: its own number, or that of another row of the same symbol. */
+  /** The row that shows the symbol live: itself, or another one. With {@link firstHandle} it names the row in ticks. */
   handle: Int32Array = new Int32Array(0);
+  /** The handle of row 0: handles differ between channels. */
+  readonly firstHandle: number;
   /** The number of the latest tick at the publisher; {@link hasTicked} says whether there has been one. */
   seq: Float64Array = new Float64Array(0);
   /** Microseconds since the Unix epoch. */
@@ -47,9 +52,7 @@ export abstract class MarketTable {
    * where not known.
    */
   appliedAt: Float64Array = new Float64Array(0);
-  /** `FIELD_COUNT` values per row; NaN where not known. */
-  values: Float64Array = new Float64Array(0);
-  /** The clock when the values last changed; encoded bytes are compared with it. */
+  /** The clock when the payload last changed; encoded bytes are compared with it. */
   version: Float64Array = new Float64Array(0);
   /** `LIVE`, `STALE` or `CLOSED`. */
   state: Uint8Array = new Uint8Array(0);
@@ -66,9 +69,13 @@ export abstract class MarketTable {
   #ticked: Uint8Array = new Uint8Array(0);
   readonly #free: number[] = [];
 
-  constructor(limit: number) {
+  /** @param heap of all tables whose ticks may be in one frame */
+  constructor(limit: number, payload: P, heap = new Heap(), firstHandle = 0) {
     this.limit = limit;
-    this.heap.onGrow(() => this.#viewVersions());
+    this.payload = payload;
+    this.heap = heap;
+    this.firstHandle = firstHandle;
+    heap.onGrow(() => this.#viewVersions());
     this.#grow(Math.min(FIRST_CAPACITY, limit));
   }
 
@@ -131,7 +138,7 @@ export abstract class MarketTable {
     this.state[row] = LIVE;
     this.since[row] = 0;
     this.seq[row] = 0;
-    this.values.fill(Number.NaN, row * FIELD_COUNT, (row + 1) * FIELD_COUNT);
+    this.payload.clear(row);
     return row;
   }
 
@@ -150,7 +157,7 @@ export abstract class MarketTable {
     this.#free.push(row);
   }
 
-  /** Notes a tick whose values are in the row. The first one makes the symbol known, and live. */
+  /** Notes a tick whose payload is in the row. The first one makes the symbol known, and live. */
   protected setTick(row: number, seq: number, eventTime: number): void {
     if (!this.hasTicked(row)) this.#setKnown(row, eventTime);
     this.seq[row] = seq;
@@ -159,13 +166,9 @@ export abstract class MarketTable {
     this.version[row] = ++this.clock;
   }
 
-  /** Whether a record has the event time and the values of the row. */
-  protected equals(row: number, record: Pick<BusRecord, "eventTime" | "offset" | "values">): boolean {
-    if (this.eventTime[row] !== record.eventTime) return false;
-    const base = row * FIELD_COUNT;
-    for (let index = 0; index < FIELD_COUNT; index++)
-      if (!Object.is(this.values[base + index], record.values[record.offset + index])) return false;
-    return true;
+  /** Whether a record has the event time and the payload of the row. */
+  protected equals(row: number, record: BusRecord): boolean {
+    return this.eventTime[row] === record.eventTime && this.payload.equals(row, record);
   }
 
   /** A subclass makes its own columns as long as these. */
@@ -201,7 +204,7 @@ export abstract class MarketTable {
     this.seq = copied(new Float64Array(capacity), this.seq);
     this.eventTime = copied(new Float64Array(capacity), this.eventTime);
     this.appliedAt = copied(new Float64Array(capacity), this.appliedAt);
-    this.values = copied(new Float64Array(capacity * FIELD_COUNT), this.values);
+    this.payload.grow(capacity);
     this.state = copied(new Uint8Array(capacity), this.state);
     this.since = copied(new Float64Array(capacity), this.since);
     this.stateVersion = copied(new Float64Array(capacity), this.stateVersion);

@@ -5,7 +5,18 @@
 import { FIELDS, type Field, fieldIndex } from "../base/tick.ts";
 import { decodePlain } from "../msgpack/decode.ts";
 import type { ErrorCode } from "./codes.ts";
-import { type Command, type CommandId, MAX_ID_LENGTH, MAX_INTERVAL, type Subscribe } from "./messages.ts";
+import {
+  CHANNELS,
+  type Channel,
+  type Command,
+  type CommandId,
+  channelKey,
+  DEPTHS,
+  MAX_ID_LENGTH,
+  MAX_INTERVAL,
+  MAX_LAST_TRADES,
+  type Subscribe,
+} from "./messages.ts";
 
 /** Why a command was refused. */
 export interface CommandFault {
@@ -16,7 +27,8 @@ export interface CommandFault {
 }
 
 /** The optional keys of commands. */
-const OPTIONAL_KEYS = ["id", "interval", "fields"] as const;
+const OPTIONAL_KEYS = ["id", "interval", "fields", "channel", "depth", "last"] as const;
+const MAX_DEPTH = DEPTHS[DEPTHS.length - 1];
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
 /** Parses a command in MessagePack or JSON. */
@@ -41,7 +53,7 @@ function checkCommand(value: unknown): Command | CommandFault {
   const command = value as Record<string, unknown>;
   const { op, symbols } = command;
   // One rule for every optional key: null is the same as absent.
-  const [id, interval, fields] = OPTIONAL_KEYS.map((key) => command[key] ?? undefined);
+  const [id, interval, fields, channel = "quote", depth, last] = OPTIONAL_KEYS.map((key) => command[key] ?? undefined);
   if (!isId(id))
     return { fault: "bad_message", message: `id must be a number or a text of at most ${MAX_ID_LENGTH} characters` };
   const own = id === undefined ? {} : { id };
@@ -56,15 +68,28 @@ function checkCommand(value: unknown): Command | CommandFault {
     case "subscribe":
     case "unsubscribe": {
       if (!isTexts(symbols)) return fault("bad_message", "symbols must be a list of texts");
-      if (op === "unsubscribe") return { op, ...own, symbols };
-      const subscribe: Subscribe = { op, ...own, symbols };
+      if (typeof channel !== "string") return fault("bad_message", "channel must be a text");
+      if (!isChannel(channel))
+        return fault("unknown_channel", `no channel ${shown(channel)}; there are ${CHANNELS.join(" ")}`);
+      if (op === "unsubscribe") return { op, ...own, ...channelKey(channel), symbols };
+      const subscribe: Subscribe = { op, ...own, ...channelKey(channel), symbols };
       if (interval !== undefined) {
         if (typeof interval !== "number") return fault("bad_message", "interval must be a number of milliseconds");
         if (!(interval >= 0 && interval <= MAX_INTERVAL))
           return fault("invalid_interval", `interval must be from 0 to ${MAX_INTERVAL} ms`);
         subscribe.interval = interval;
       }
-      if (fields !== undefined) {
+      if (channel === "book" && depth !== undefined) {
+        if (!isWhole(depth, 1, MAX_DEPTH))
+          return fault("invalid_depth", `depth must be a whole number from 1 to ${MAX_DEPTH}`);
+        subscribe.depth = depth;
+      }
+      if (channel === "trade" && last !== undefined) {
+        if (!isWhole(last, 0, MAX_LAST_TRADES))
+          return fault("invalid_last", `last must be a whole number from 0 to ${MAX_LAST_TRADES}`);
+        subscribe.last = last;
+      }
+      if (channel === "quote" && fields !== undefined) {
         if (!isTexts(fields) || fields.length === 0) return fault("bad_message", "fields must be a list of names");
         const unknown = fields.find((name) => fieldIndex(name) < 0);
         if (unknown !== undefined)
@@ -82,6 +107,14 @@ function checkCommand(value: unknown): Command | CommandFault {
 /** A client's text for an error message: quoted and cut to the length of a symbol. */
 export function shown(text: string): string {
   return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text);
+}
+
+function isChannel(name: string): name is Channel {
+  return (CHANNELS as readonly string[]).includes(name);
+}
+
+function isWhole(value: unknown, min: number, max: number): value is number {
+  return Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
 }
 
 function isId(id: unknown): id is CommandId | undefined {

@@ -25,10 +25,20 @@ export const MAX_INTERVAL = 3_600_000;
 /** The reason of a `stale` status of a symbol that no feed publishes, until its first tick. */
 export const NOBODY_PUBLISHES = "unknown";
 
-/** A kind of market data that can be subscribed to. */
-export type Channel = "quote";
-/** All of them. */
-export const CHANNELS: readonly Channel[] = ["quote"];
+/** The kinds of market data that can be subscribed to. */
+export const CHANNELS = ["quote", "book", "trade"] as const;
+export type Channel = (typeof CHANNELS)[number];
+
+/** How a message names its channel: not where it is the default. */
+export function channelKey(channel: Channel): { channel?: Channel } {
+  return channel === "quote" ? {} : { channel };
+}
+
+/** The depths that are granted of a book: the next one that is enough for what was asked for. */
+export const DEPTHS = [1, 5, 10, 20, 50] as const;
+export const DEFAULT_DEPTH = 10;
+/** The most of the latest trades that a client may ask for. */
+export const MAX_LAST_TRADES = 1_000;
 
 /** The client's id of a command; the answer contains it. */
 export type CommandId = string | number;
@@ -37,13 +47,20 @@ export interface Subscribe {
   op: "subscribe";
   id?: CommandId;
   symbols: string[];
+  channel?: Channel;
   interval?: number;
+  /** Of quotes. */
   fields?: string[];
+  /** Of books: how many levels. */
+  depth?: number;
+  /** Of trades: how many of the latest come first. */
+  last?: number;
 }
 
 export interface Unsubscribe {
   op: "unsubscribe";
   id?: CommandId;
+  channel?: Channel;
   symbols: string[];
 }
 
@@ -98,11 +115,26 @@ export interface Subscribed {
   rejected: Rejection[];
 }
 
+/** The answer in another channel than `quote`. */
+export interface ChannelSubscribed {
+  op: "subscribed";
+  id?: CommandId;
+  more?: true;
+  channel: Exclude<Channel, "quote">;
+  interval: number;
+  /** Of books. */
+  depth?: number;
+  /** Of trades each with a count: so many past ones come first. */
+  symbols: [symbol: string, handle: number, count?: number][];
+  rejected: Rejection[];
+}
+
 export interface Unsubscribed {
   op: "unsubscribed";
   id?: CommandId;
   /** Another part of the same answer follows. */
   more?: true;
+  channel?: Channel;
   symbols: string[];
   /** Why the gateway has ended them; undefined where the client has. */
   reason?: EndReason;
@@ -127,9 +159,12 @@ export interface Expiring {
 
 export interface Status {
   op: "status";
+  channel?: Channel;
   symbols: string[];
   state: State | "gap";
   reason?: string;
+  /** Of a gap of trades: how many this client will never receive, null where that is not known. */
+  missed?: number | null;
   since: number;
 }
 
@@ -172,7 +207,7 @@ export interface Bye {
   retryAfter: number;
 }
 
-/** Gateway to client, but for data frames. */
+/** Gateway to client, but for data frames; a subscription of another channel than `quote` has another answer. */
 export type Control =
   | Hello
   | Authenticated

@@ -17,6 +17,27 @@ export const LIMIT_SETTINGS = {
     100_000,
     "Symbols in the market table, at about 450 bytes each; ticks of more are counted and left out",
   ),
+  maxBooks: setting(
+    SERVERS,
+    "max-books",
+    integer(1, 1_000_000),
+    10_000,
+    "Order books, at about 2 KB each; books of more symbols are counted and left out",
+  ),
+  tradesPerSymbol: setting(
+    SERVERS,
+    "trades-per-symbol",
+    integer(16, 1_000_000),
+    1_000,
+    "Trades of one symbol that are kept, at up to 400 bytes each, for clients that are slower or want the latest ones; rounded up to a power of two",
+  ),
+  maxTrades: setting(
+    SERVERS,
+    "max-trades",
+    integer(1_000, 100_000_000),
+    1_000_000,
+    "Trades of all symbols that are kept; with more, each symbol keeps only what it has room for",
+  ),
   maxAwaitedSymbols: setting(
     GATEWAY,
     "max-awaited-symbols",

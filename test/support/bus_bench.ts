@@ -141,8 +141,8 @@ export class TestGateway implements BusListener {
       if (this.table.seq[own] !== from.seq[row])
         return `${from.symbols[row]}: seq ${this.table.seq[own]} is not ${from.seq[row]}`;
       for (const field of [0, 9])
-        if (!Object.is(this.table.values[own * 10 + field], from.values[row * 10 + field]))
-          return `${from.symbols[row]}: value ${this.table.values[own * 10 + field]} is not ${from.values[row * 10 + field]}`;
+        if (!Object.is(this.table.payload.values[own * 10 + field], from.payload.values[row * 10 + field]))
+          return `${from.symbols[row]}: value ${this.table.payload.values[own * 10 + field]} is not ${from.payload.values[row * 10 + field]}`;
       if (this.table.state[own] !== from.state[row]) return `${from.symbols[row]}: state`;
     }
     return "";

@@ -7,7 +7,14 @@ import { freePort, RedisServer } from "./redis_server.ts";
 /** `tickgate feed` with ticks that the test writes. */
 class FeedProcess extends ServerProcess {
   static override async open(...args: string[]): Promise<FeedProcess> {
-    const feed = new FeedProcess(["feed", "--feed", "ndjson:-?silence=0", "--admin-port", "0", ...args]);
+    const feed = new FeedProcess([
+      "feed",
+      "--feed",
+      "ndjson:-?silence=0&channels=quote,book,trade",
+      "--admin-port",
+      "0",
+      ...args,
+    ]);
     await feed.untilListening();
     return feed;
   }
@@ -52,6 +59,22 @@ export class ExampleMarket {
   get url(): string {
     assert.ok(this.#gateway);
     return this.#gateway.url;
+  }
+
+  /** A trade and a book of a symbol. */
+  tradeAndBook(symbol: string): void {
+    const trade = { price: 1.5, size: 2, side: "sell", id: "t-1" };
+    const book = {
+      bids: [
+        [1, 2],
+        [0.5, 3],
+      ],
+      asks: [[2, 1]],
+    };
+    this.#feed?.write([
+      { symbol, trade },
+      { symbol, book },
+    ]);
   }
 
   async startFeed(): Promise<void> {

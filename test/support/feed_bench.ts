@@ -6,8 +6,11 @@ import { FIELD_COUNT, FIELDS, STATES, type TickPatch } from "../../src/base/tick
 import { MemoryBus } from "../../src/bus/memory.ts";
 import type { FeedContext, FeedSink, SkipReason } from "../../src/feed/adapter.ts";
 import { Publisher } from "../../src/feed/publisher.ts";
+import type { BookSides } from "../../src/market/book/book_payload.ts";
 import { GatewayTable } from "../../src/market/gateway_table.ts";
 import { PublisherTable } from "../../src/market/publisher_table.ts";
+import type { Trade } from "../../src/market/trade/trade_ring.ts";
+import { CHANNELS } from "../../src/protocol/messages.ts";
 
 /** The longest wait for a condition. */
 const DEADLINE_MILLIS = 10_000;
@@ -34,6 +37,8 @@ export class KeptLog {
 /** A sink that records its calls. */
 export class KeptSink implements FeedSink {
   readonly ticks: { symbol: string; patch: TickPatch; eventTime: number | undefined }[] = [];
+  readonly trades: (Trade & { symbol: string; eventTime: number | undefined })[] = [];
+  readonly books: { symbol: string; bids: number[]; asks: number[]; eventTime: number | undefined }[] = [];
   readonly states: string[] = [];
   readonly skipped: SkipReason[] = [];
   connects = 0;
@@ -42,6 +47,21 @@ export class KeptSink implements FeedSink {
 
   tick(symbol: string, patch: TickPatch, eventTime?: number): void {
     this.ticks.push({ symbol, patch: { ...patch }, eventTime });
+    this.changed.emit("change");
+  }
+
+  trade(symbol: string, trade: Trade, eventTime?: number): void {
+    this.trades.push({ symbol, ...trade, eventTime });
+    this.changed.emit("change");
+  }
+
+  book(symbol: string, { bids, asks }: BookSides, eventTime?: number): void {
+    this.books.push({ symbol, bids: Array.from(bids), asks: Array.from(asks), eventTime });
+    this.changed.emit("change");
+  }
+
+  bookLost(symbol: string, reason: string): void {
+    this.states.push(`book lost: ${symbol} ${reason}`);
     this.changed.emit("change");
   }
 
@@ -84,7 +104,7 @@ export async function until(emitter: EventEmitter, condition: () => boolean, wha
 /** A feed's context that records everything. */
 export function keptContext(clock: Clock = new SystemClock()): FeedContext & { sink: KeptSink; kept: KeptLog } {
   const kept = new KeptLog();
-  return { sink: new KeptSink(), clock, log: kept.log, kept };
+  return { sink: new KeptSink(), clock, log: kept.log, kept, channels: new Set(CHANNELS) };
 }
 
 /** A gateway's view of a feed: publisher, memory bus and the market table at the far end. */
@@ -97,7 +117,7 @@ export class FarMarket {
 
   private constructor(publisher: Publisher, clock: Clock) {
     this.publisher = publisher;
-    this.context = { sink: publisher, clock, log: this.kept.log };
+    this.context = { sink: publisher, clock, log: this.kept.log, channels: new Set(["quote"]) };
   }
 
   static async open(clock: Clock = new SystemClock()): Promise<FarMarket> {
@@ -124,7 +144,7 @@ export class FarMarket {
     if (row < 0) return undefined;
     const patch: TickPatch = {};
     for (const [index, field] of FIELDS.entries()) {
-      const value = this.table.values[row * FIELD_COUNT + index];
+      const value = this.table.payload.values[row * FIELD_COUNT + index];
       if (!Number.isNaN(value)) patch[field] = value;
     }
     return patch;

@@ -61,7 +61,7 @@ function main(settings: BusSettings, firstPrice: number): void {
     if (command === "tick") ticking = setInterval(tick, 20);
     const symbols: Told["symbols"] = {};
     for (let row = 0; row < feed.table.rows; row++)
-      symbols[feed.table.symbols[row]] = [feed.table.seq[row], feed.table.values[row * 10]];
+      symbols[feed.table.symbols[row]] = [feed.table.seq[row], feed.table.payload.values[row * 10]];
     process.send?.({ role: feed.writer.role, symbols });
   });
   // The parent has ended: otherwise the feed would never end.

@@ -171,18 +171,23 @@ export class ServerProcess {
   }
 }
 
-const FED_BY_TEST = ["all", "--port", "0", "--admin-port", "0", "--feed", "ndjson:-?silence=0"];
+const FED_BY_TEST = ["--admin-port", "0", "--feed", "ndjson:-?silence=0&channels=quote,book,trade"];
 
 /** `tickgate all` with a feed that the test writes, and that may be silent. */
 export class GatewayProcess extends ServerProcess {
   /** Starts one with some settings, and waits until it listens. */
   static override async open(...args: string[]): Promise<GatewayProcess> {
-    return new GatewayProcess([...FED_BY_TEST, ...args]).untilListening();
+    return new GatewayProcess(["all", "--port", "0", ...FED_BY_TEST, ...args]).untilListening();
   }
 
   /** Starts one with a limit on open files. */
   static async openWithFiles(files: number, ...args: string[]): Promise<GatewayProcess> {
-    return new GatewayProcess([...FED_BY_TEST, ...args], files).untilListening();
+    return new GatewayProcess(["all", "--port", "0", ...FED_BY_TEST, ...args], files).untilListening();
+  }
+
+  /** A feed by itself, for a bus. */
+  static async openFeed(...args: string[]): Promise<GatewayProcess> {
+    return new GatewayProcess(["feed", ...FED_BY_TEST, ...args]).untilListening();
   }
 
   /** A tick of the market. */

@@ -36,7 +36,7 @@ let isFlushing = false;
 
 /** The first ticks come in the order of the symbols, so a row is a symbol's number. */
 function changed(row: number): void {
-  const values = table.values.subarray(row * FIELD_COUNT, (row + 1) * FIELD_COUNT);
+  const values = table.payload.values.subarray(row * FIELD_COUNT, (row + 1) * FIELD_COUNT);
   transport.tick(table.symbols[row], row, table.seq[row], table.eventTime[row], values);
   if (isFlushing) return;
   isFlushing = true;
@@ -50,5 +50,10 @@ function changed(row: number): void {
 const bus = { start: async () => {}, changed, close: async () => {} };
 const sink = new Publisher(table, bus, clock);
 const log = pino({ level: "silent" });
-new SimFeed(new SimMarket(order.symbols, order.seed, "SIM"), order.rate, { sink, clock, log }).start();
+new SimFeed(new SimMarket(order.symbols, order.seed, "SIM"), order.rate, {
+  sink,
+  clock,
+  log,
+  channels: new Set(),
+}).start();
 process.stdout.write("publishing\n");

@@ -30,6 +30,18 @@ export function showFeeds(page: Page, feeds: readonly RunningFeed[]): void {
     "feed",
     each(({ ticks }) => ticks),
   );
+  page.counters(
+    "tickgate_feed_trades_total",
+    "Trades that the feed made",
+    "feed",
+    each(({ trades }) => trades),
+  );
+  page.counters(
+    "tickgate_feed_books_total",
+    "Changes of order books that the feed made",
+    "feed",
+    each(({ books }) => books),
+  );
   page.gauges(
     "tickgate_feed_last_tick_timestamp_seconds",
     "When the feed's last tick was received",

@@ -42,6 +42,9 @@ export function showGateway(page: Page, gateway: Gateway, bus: Pick<Bus, "reader
     staleByFeed(table, bus.reader().heard()),
   );
   page.gauge("tickgate_closed_symbols", "Symbols whose feed has ended", () => closedSymbols(table));
+  page.gauges("tickgate_channel_symbols", "Symbols that have had a tick, by channel", "channel", () =>
+    Array.from(gateway.markets.all, ({ channel, table }) => [channel, table.knownCount] as const),
+  );
   page.gauge("tickgate_awaited_symbols", "Symbols that are waited for", () => table.awaitedRows);
   page.gauge("tickgate_pacer_waiting", "Subscriptions whose turn has come", () => pacer.waiting);
   page.gauge("tickgate_pacer_lag_seconds", "How late the last turn was", () => pacer.lag / 1_000);
@@ -133,6 +136,11 @@ const COUNTERS: readonly (readonly [name: string, help: string, read: (counts: G
   ["tickgate_records_refused_total", "Records of symbols that found the market table full", (c) => c.recordsRefused],
   ["tickgate_gaps_total", "Symbols that missed ticks and were healed", (c) => c.gaps],
   ["tickgate_resets_total", "Symbols whose seq went back", (c) => c.resets],
+  [
+    "tickgate_ticks_missed_total",
+    "Trades that clients were too slow for, or that were lost: they were told",
+    (c) => c.ticksMissed,
+  ],
   ["tickgate_ticks_out_total", "Ticks sent, snapshots among them", (c) => c.ticksOut],
   ["tickgate_ticks_broadcast_total", "Ticks sent that were broadcast", (c) => c.ticksBroadcast],
   ["tickgate_snapshots_out_total", "Snapshots sent", (c) => c.snapshotsOut],

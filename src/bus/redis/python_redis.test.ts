@@ -32,8 +32,8 @@ test("the example in Python is heard, and falls silent when it ends", async () =
     const row = gateway.table.rowOf("PY:7-USD");
     const seq = gateway.table.seq[row];
     await until("they tick", () => gateway.table.seq[row] >= seq + 3);
-    assert.ok(gateway.table.values[row * 10] > 50);
-    assert.ok(Number.isNaN(gateway.table.values[row * 10 + 6]));
+    assert.ok(gateway.table.payload.values[row * 10] > 50);
+    assert.ok(Number.isNaN(gateway.table.payload.values[row * 10 + 6]));
     assert.equal(gateway.counts.malformed.total + gateway.counts.gaps + gateway.counts.mismatched, 0);
     const late = new TestGateway(busSettings(server.url, { busShards: SETTINGS.busShards.default }));
     await late.started;

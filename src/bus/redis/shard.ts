@@ -3,6 +3,7 @@
  * the number of shards: every language has that function at hand.
  */
 import { crc32 } from "node:zlib";
+import type { Channel } from "../../protocol/messages.ts";
 
 /** The shard that a symbol comes on, from 0. */
 export function shardOf(symbol: string, shards: number): number {
@@ -12,13 +13,24 @@ export function shardOf(symbol: string, shards: number): number {
 /** The names of all keys and channels, under one prefix. */
 export class RedisKeys {
   readonly shards: number;
+  readonly channelOfData: Channel;
   readonly #prefix: string;
+  /** What names of this channel of data have in them. */
+  readonly #infix: string;
   readonly #channels = new Map<string, number>();
 
-  constructor(prefix: string, shards: number) {
+  /** @param channel of data: its shards have hashes and channels of their own */
+  constructor(prefix: string, shards: number, channel: Channel = "quote") {
     this.#prefix = prefix;
+    this.#infix = channel === "quote" ? "" : `${channel}:`;
+    this.channelOfData = channel;
     this.shards = shards;
     for (let shard = 0; shard < shards; shard++) this.#channels.set(this.channel(shard), shard);
+  }
+
+  /** The same for another channel of data. */
+  ofChannel(channel: Channel): RedisKeys {
+    return new RedisKeys(this.#prefix, this.shards, channel);
   }
 
   /** The shard that a symbol comes on. */
@@ -28,12 +40,12 @@ export class RedisKeys {
 
   /** The shard's last-value hash. The braces put it and the channel into one slot of a Cluster. */
   hash(shard: number): string {
-    return `${this.#prefix}:{${shard}}:last`;
+    return `${this.#prefix}:{${shard}}:${this.#infix}last`;
   }
 
   /** The shard's channel. */
   channel(shard: number): string {
-    return `${this.#prefix}:{${shard}}:ticks`;
+    return `${this.#prefix}:{${shard}}:${this.#infix}ticks`;
   }
 
   /** The shard of a channel, or -1 when it is none of ours. */

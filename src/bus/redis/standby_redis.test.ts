@@ -16,7 +16,7 @@ const SECOND = 1_000_000_000;
 
 function bid(gateway: TestGateway): number {
   const row = gateway.table.rowOf("SIM:0");
-  return row < 0 ? 0 : gateway.table.values[row * 10];
+  return row < 0 ? 0 : gateway.table.payload.values[row * 10];
 }
 
 function seqOf(gateway: TestGateway): number {
@@ -32,7 +32,7 @@ async function moreTicks(gateway: TestGateway): Promise<void> {
 function holds(gateway: TestGateway, { symbols }: Told): boolean {
   return Object.entries(symbols).every(([symbol, [seq, bid]]) => {
     const row = gateway.table.rowOf(symbol);
-    return row >= 0 && gateway.table.seq[row] === seq && gateway.table.values[row * 10] === bid;
+    return row >= 0 && gateway.table.seq[row] === seq && gateway.table.payload.values[row * 10] === bid;
   });
 }
 

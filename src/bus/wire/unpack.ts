@@ -147,6 +147,13 @@ export class MessagePackReader {
     return length === 0 ? "" : this.bytes.toString("utf8", this.position - length, this.position);
   }
 
+  /** As {@link text}, or null for nil. */
+  textOrNil(mostBytes: number): string | null | undefined {
+    if (this.bytes[this.position] !== 0xc0) return this.text(mostBytes);
+    this.position++;
+    return null;
+  }
+
   /** Goes over whatever comes next, of any type. Without recursion: it may be nested as deep as it likes. */
   skip(): void {
     // Each takes a byte at least, so that no array is longer than what is left of the bytes.

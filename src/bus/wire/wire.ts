@@ -4,16 +4,18 @@
  */
 
 import { type ClockReading, UNKNOWN_CLOCK } from "../../base/clock_offset.ts";
-import { FIELD_COUNT, SYMBOL_LENGTH } from "../../base/tick.ts";
+import { SYMBOL_LENGTH } from "../../base/tick.ts";
 import type { BusRecord } from "../../market/bus_record.ts";
 import { Packer } from "../../msgpack/packer.ts";
+import type { Channel } from "../../protocol/messages.ts";
 import type { MalformedReason } from "./malformed.ts";
+import { codecOf, type RecordCodec } from "./record_codec.ts";
 import { SymbolCache } from "./symbol_cache.ts";
 import { MessagePackReader, WireError } from "./unpack.ts";
 
 /** The version of the wire format; a batch of another version is not read. */
 export const WIRE_VERSION = 1;
-/** The most records in one batch: it keeps one write to about 100 KB, so that Redis is not held for long. */
+/** The most records in one batch, of any channel. */
 export const MAX_BATCH_RECORDS = 1_000;
 /** The longest name of a feed; it is part of every value in the store. */
 export const MAX_FEED_BYTES = 64;
@@ -29,12 +31,13 @@ const MAX_TIME = 4_102_444_800_000_000;
 const HEAD_LENGTH = 7;
 /** And how the publisher's clock stands, which readers may do without. */
 const FULL_HEAD_LENGTH = HEAD_LENGTH + 2;
-/** Symbol, seq, event time, state, since, reason, and the values. */
-const RECORD_LENGTH = 6 + FIELD_COUNT;
-/** And when it was received, which readers may do without. */
-const FULL_RECORD_LENGTH = RECORD_LENGTH + 1;
-/** The longest record: 64 characters of symbol, 255 of reason, 15 numbers of 9 bytes, and the heads. */
-const MAX_RECORD_BYTES = 512;
+/**
+ * Symbol, seq, event time, state, since and reason. Then comes what the channel has, and when it was received, which
+ * readers may do without.
+ */
+const RECORD_HEAD = 6;
+/** The longest of it: 64 characters of symbol, 255 of reason, five numbers of 9 bytes, and the heads. */
+const MAX_RECORD_HEAD_BYTES = 384;
 const MAX_HEAD_BYTES = 512;
 
 /** What a batch says before its records. */
@@ -60,22 +63,33 @@ export interface EncodedBatch {
   readonly lengths: Buffer;
   /** What stands before a record in the last-value hash: the head of `[feed, epoch, record]`. */
   readonly prefix: Buffer;
+  /** The fewest elements of a record. */
+  readonly elements: number;
 }
 
-/** Writes batches of one feed. */
+/** Writes batches of one channel of one feed. */
 export class BatchEncoder {
   readonly #feed: string;
   readonly #shards: number;
-  readonly #packer = new Packer(MAX_HEAD_BYTES + MAX_BATCH_RECORDS * MAX_RECORD_BYTES);
+  readonly #codec: RecordCodec;
+  readonly #packer: Packer;
   readonly #lengths = Buffer.alloc(MAX_BATCH_RECORDS * 2);
   #prefixEpoch = -1;
   #prefix: Buffer = Buffer.alloc(0);
   #start = 0;
   #count = 0;
 
-  constructor(feed: string, shards: number) {
+  constructor(feed: string, shards: number, channel: Channel = "quote") {
     this.#feed = feed;
     this.#shards = shards;
+    this.#codec = codecOf(channel);
+    const { maxRecords, maxBytes } = this.#codec;
+    this.#packer = new Packer(MAX_HEAD_BYTES + maxRecords * (MAX_RECORD_HEAD_BYTES + maxBytes));
+  }
+
+  /** Whether the batch has as many records as it may. */
+  get isFull(): boolean {
+    return this.#count === this.#codec.maxRecords;
   }
 
   begin(epoch: number, number: number, sentAt: number): void {
@@ -94,11 +108,11 @@ export class BatchEncoder {
     this.#count = 0;
   }
 
-  /** Adds a record; there may be {@link MAX_BATCH_RECORDS}. */
+  /** Adds a record; not to a full batch. */
   add(record: BusRecord): void {
     const packer = this.#packer;
     const from = packer.position;
-    packRecord(packer, record);
+    packRecord(packer, record, this.#codec);
     this.#lengths.writeUInt16BE(packer.position - from, this.#count++ * 2);
   }
 
@@ -113,6 +127,7 @@ export class BatchEncoder {
       start: this.#start,
       lengths: Buffer.from(this.#lengths.subarray(0, this.#count * 2)),
       prefix: this.#prefix,
+      elements: RECORD_HEAD + this.#codec.elements,
     };
   }
 
@@ -127,29 +142,37 @@ export class BatchEncoder {
   }
 }
 
-function packRecord(packer: Packer, record: BusRecord): void {
+function packRecord(packer: Packer, record: BusRecord, codec: RecordCodec): void {
   const isReceiptKnown = !Number.isNaN(record.receivedAt);
-  packer.array(isReceiptKnown ? FULL_RECORD_LENGTH : RECORD_LENGTH);
+  packer.array(RECORD_HEAD + codec.elements + (isReceiptKnown ? 1 : 0));
   packer.ascii(record.symbol);
   packer.number(record.seq);
   packer.number(record.eventTime);
   packer.number(record.state);
   packer.number(record.since);
   packer.text(record.reason);
-  const { values, offset } = record;
-  for (let index = 0; index < FIELD_COUNT; index++) packer.number(values[offset + index]);
+  codec.write(packer, record);
   // As a difference it takes one to five bytes instead of nine.
   if (isReceiptKnown) packer.number(record.receivedAt - record.eventTime);
 }
 
-/** Reads batches and values of last-value hashes, into a record that is used again and again. */
+/** Reads batches and values of last-value hashes of one channel, into a record that is used again and again. */
 export class BatchDecoder {
+  readonly #codec: RecordCodec;
   readonly #unpacker = new MessagePackReader();
   readonly #symbols = new SymbolCache();
   readonly head: BatchHead = { feed: "", epoch: 0, number: 0, sentAt: 0, shards: 0, records: 0 };
   /** What stands behind the records of the batch that is read. */
   #behind = 0;
   #leftOut = "";
+
+  constructor(channel: Channel = "quote") {
+    this.#codec = codecOf(channel);
+  }
+
+  createRecord(): BusRecord {
+    return this.#codec.createRecord();
+  }
 
   /**
    * Reads a batch up to its records, into {@link head}. Where that fails, `head.feed` is who has written it, or empty.
@@ -223,7 +246,8 @@ export class BatchDecoder {
     const unpacker = this.#unpacker;
     const length = unpacker.array();
     this.#leftOut = "";
-    if (length < RECORD_LENGTH) return "record";
+    const least = RECORD_HEAD + this.#codec.elements;
+    if (length < least) return "record";
     const symbolBytes = unpacker.textBytes();
     const symbol = this.#symbols.get(unpacker.bytes, unpacker.position - symbolBytes, symbolBytes);
     if (symbol === undefined) {
@@ -250,10 +274,11 @@ export class BatchDecoder {
     const reason = unpacker.text(MAX_REASON_BYTES);
     if (reason === undefined) return "text";
     record.reason = reason;
-    if (!unpacker.numbers(record.values, record.offset, FIELD_COUNT)) return "value";
-    const receivedAt = length > RECORD_LENGTH ? Math.round(eventTime + unpacker.numberOrSkip()) : Number.NaN;
+    const payloadReason = this.#codec.read(unpacker, record);
+    if (payloadReason !== undefined) return payloadReason;
+    const receivedAt = length > least ? Math.round(eventTime + unpacker.numberOrSkip()) : Number.NaN;
     record.receivedAt = isTime(receivedAt) ? receivedAt : Number.NaN;
-    for (let index = FULL_RECORD_LENGTH; index < length; index++) unpacker.skip();
+    for (let index = least + 1; index < length; index++) unpacker.skip();
     return undefined;
   }
 

@@ -38,7 +38,7 @@ for (const [name, open] of Object.entries(VENUES))
       const publisher = new Publisher(table, silent, clock);
       const venue = open(
         received.map(({ text }) => text),
-        { sink: publisher, clock, log: new KeptLog().log },
+        { sink: publisher, clock, log: new KeptLog().log, channels: new Set(["quote"]) },
       );
       venue.subscribe();
       for (const { text } of received) {
@@ -59,7 +59,7 @@ function check(table: PublisherTable, row: number, now: number): void {
   const time = table.eventTime[row];
   assert.ok(Number.isSafeInteger(time) && time >= EARLIEST && time <= now, `${table.symbols[row]} at ${time}`);
   for (const [index, field] of FIELDS.entries()) {
-    const value = table.values[row * FIELD_COUNT + index];
+    const value = table.payload.values[row * FIELD_COUNT + index];
     // None of these products had a price or a size of 0; a day without a trade has a volume of 0.
     const isSound =
       Number.isNaN(value) || (Number.isFinite(value) && (value > 0 || (field === "volume" && value === 0)));

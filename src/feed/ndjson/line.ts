@@ -1,8 +1,11 @@
 /** Parses one line of NDJSON into a tick. docs/feeds.md describes the format. */
-import { FIELDS, isSymbol, type TickPatch } from "../../base/tick.ts";
-import type { SkipReason } from "../adapter.ts";
+import { FIELDS, isSymbol, SYMBOL_CHARACTERS, type TickPatch } from "../../base/tick.ts";
+import type { BookSides } from "../../market/book/book_payload.ts";
+import type { Trade } from "../../market/trade/trade_ring.ts";
 import { clearZeroPairs } from "../price_pairs.ts";
 import { isoMicros } from "../time.ts";
+import { BadLine } from "./bad_line.ts";
+import { readBook, readTrade } from "./line_content.ts";
 
 /** Times outside these limits are mistakes: most are in another unit, which the size of the number shows. */
 const EARLIEST = Date.UTC(2000, 0, 1) * 1_000;
@@ -13,23 +16,15 @@ const UNITS = [
   { name: "nanoseconds", micros: 0.001 },
 ];
 
-/** The content of a line. */
+/** The content of a line: fields of the quote, a trade, a book, or several of them. */
 export interface LineTick {
   readonly symbol: string;
-  readonly patch: TickPatch;
+  /** Undefined where the line has none of its fields. */
+  readonly patch: TickPatch | undefined;
+  readonly trade: Trade | undefined;
+  readonly book: BookSides | undefined;
   /** Microseconds since the Unix epoch; undefined when the line has none. */
   readonly time: number | undefined;
-}
-
-/** Why a line is no tick. */
-export class BadLine {
-  readonly reason: SkipReason;
-  readonly message: string;
-
-  constructor(message: string, reason: SkipReason = "malformed") {
-    this.reason = reason;
-    this.message = message;
-  }
 }
 
 /** Parses a line; unknown keys are ignored. */
@@ -44,7 +39,7 @@ export function parseLine(line: string): LineTick | BadLine {
   const object = value as Record<string, unknown>;
   const { symbol } = object;
   if (typeof symbol !== "string") return new BadLine('has no "symbol"');
-  if (!isSymbol(symbol)) return new BadLine('"symbol" must be 1 to 64 of A-Z 0-9 . _ - :', "invalid_symbol");
+  if (!isSymbol(symbol)) return new BadLine(`"symbol" must be 1 to 64 of ${SYMBOL_CHARACTERS}`, "invalid_symbol");
   const patch: TickPatch = {};
   let fields = 0;
   for (const field of FIELDS) {
@@ -57,16 +52,23 @@ export function parseLine(line: string): LineTick | BadLine {
     fields++;
   }
   clearZeroPairs(patch);
+  const trade = object.trade === undefined ? undefined : readTrade(object.trade);
+  if (trade instanceof BadLine) return trade;
+  const book = object.book === undefined ? undefined : readBook(object.book);
+  if (book instanceof BadLine) return book;
   const hasTime = Object.hasOwn(object, "time");
-  if (!hasTime && fields === 0) return new BadLine("has neither a field nor a time");
-  if (!hasTime) return { symbol, patch, time: undefined };
+  if (!hasTime && fields === 0 && !trade && !book) return new BadLine("has neither a field nor a time");
+  // A time by itself says that the quote is as it was.
+  const isQuote = fields > 0 || !(trade || book);
+  const content = { symbol, patch: isQuote ? patch : undefined, trade, book };
+  if (!hasTime) return { ...content, time: undefined };
   const time = micros(object.time);
   if (Number.isNaN(time))
     return new BadLine(
       '"time" must be microseconds since the Unix epoch, or an ISO time with a zone: 2024-01-31T12:00:00.000001Z',
     );
   if (time < EARLIEST || time >= LATEST) return new BadLine(strangeTime(object.time, time));
-  return { symbol, patch, time };
+  return { ...content, time };
 }
 
 function micros(value: unknown): number {

@@ -16,7 +16,8 @@ import { EVENT_LIMIT } from "../../log/rate_limited_log.ts";
 import { UsageError } from "../../settings/option.ts";
 import { openFeed, parseFeed } from "../spec.ts";
 import { isoMicros } from "../time.ts";
-import { BadLine, parseLine } from "./line.ts";
+import { BadLine } from "./bad_line.ts";
+import { parseLine } from "./line.ts";
 import { LineSplitter } from "./lines.ts";
 import { LINE_BYTES, NdjsonFeed } from "./ndjson.ts";
 
@@ -55,13 +56,13 @@ test("lines become ticks; the time is microseconds, an ISO text or now", async (
 });
 
 test("a bad line is logged with file and number, and skipped", async () => {
-  const { sink, kept, file } = await read('{"symbol":"A","bid":1}\nrubbish\n\n{"symbol":"a","bid":1}\n');
+  const { sink, kept, file } = await read('{"symbol":"A","bid":1}\nrubbish\n\n{"symbol":"a b","bid":1}\n');
   assert.equal(sink.ticks.length, 1);
   assert.deepEqual(sink.skipped, ["malformed", "invalid_symbol"]);
   const warnings = kept.lines.filter((line) => line.level === 40).map(({ msg, from, reason }) => [msg, from, reason]);
   assert.deepEqual(warnings, [
     ["skipping a line", `${file}:2`, "the line is not JSON"],
-    ["skipping a line", `${file}:4`, 'the line "symbol" must be 1 to 64 of A-Z 0-9 . _ - :'],
+    ["skipping a line", `${file}:4`, 'the line "symbol" must be 1 to 64 of A-Z a-z 0-9 . _ - : / = ^ & + @ ! $ ~'],
   ]);
 });
 
@@ -245,7 +246,13 @@ test("a 0 is what the user wrote, null is no value, and a price and a size that 
   assert.deepEqual(patch({ bid: 0, bidSize: 0, last: 0, lastSize: 5 }), {
     ...{ bid: null, bidSize: null, last: 0, lastSize: 5 },
   });
-  assert.deepEqual(parseLine('{"symbol":"A","bid":-0}'), { symbol: "A", patch: { bid: 0 }, time: undefined });
+  assert.deepEqual(parseLine('{"symbol":"A","bid":-0}'), {
+    symbol: "A",
+    patch: { bid: 0 },
+    trade: undefined,
+    book: undefined,
+    time: undefined,
+  });
 });
 
 test("partial ticks merge on their way, and the end closes the symbols", async () => {
@@ -295,7 +302,7 @@ test("any text is a tick or a bad line, and no tick is bad", () => {
       const tick = parseLine(line);
       if (tick instanceof BadLine) return;
       assert.ok(isSymbol(tick.symbol));
-      for (const field of Object.values(tick.patch)) assert.ok(field === null || Number.isFinite(field));
+      for (const field of Object.values(tick.patch ?? {})) assert.ok(field === null || Number.isFinite(field));
       assert.ok(tick.time === undefined || Number.isSafeInteger(tick.time));
     }),
     { numRuns: 2_000 },

@@ -4,8 +4,9 @@ import { RateLimitedLog } from "../../log/rate_limited_log.ts";
 import { integer } from "../../settings/option.ts";
 import type { Adapter, Feed, FeedContext, OptionValues } from "../adapter.ts";
 import { SilenceDetector } from "../silence.ts";
+import { BadLine } from "./bad_line.ts";
 import { type Input, inputAt } from "./input.ts";
-import { BadLine, parseLine } from "./line.ts";
+import { parseLine } from "./line.ts";
 import { LineSplitter } from "./lines.ts";
 
 /** The longest line, in bytes. */
@@ -184,7 +185,16 @@ export class NdjsonFeed implements Feed {
     if (text.trim() === "") return;
     const tick = parseLine(text);
     if (tick instanceof BadLine) return this.#skipLine(tick);
-    this.#context.sink.tick(tick.symbol, tick.patch, tick.time);
+    const { symbol, patch, trade, book, time } = tick;
+    const { sink, channels } = this.#context;
+    if (patch) sink.tick(symbol, patch, time);
+    const lacking = trade && !channels.has("trade") ? "trade" : book && !channels.has("book") ? "book" : "";
+    if (lacking !== "")
+      return this.#skipLine(
+        new BadLine(`has a ${lacking}, and the feed no option channels=quote,${lacking}`, "unknown"),
+      );
+    if (trade) sink.trade(symbol, trade, time);
+    if (book) sink.book(symbol, book, time);
   }
 
   #skipLine(line: BadLine): void {

@@ -1,4 +1,5 @@
 /** The simulator feed: a market without a network that repeats itself for the same seed. */
+import type { TickPatch } from "../../base/tick.ts";
 import { decimal, integer, text, UsageError } from "../../settings/option.ts";
 import type { Adapter, Feed, FeedContext } from "../adapter.ts";
 import { SimMarket, SKEW } from "./sim_market.ts";
@@ -50,6 +51,11 @@ export class SimFeed implements Feed {
   readonly #ticksPerMilli: number;
   readonly #context: FeedContext;
   readonly #period: number;
+  readonly #hasBooks: boolean;
+  readonly #hasTrades: boolean;
+  /** What the ids of trades begin with: other ones after a restart. */
+  readonly #run: string;
+  #trades = 0;
   #timer: NodeJS.Timeout | undefined;
   /** The number of symbols whose first state was sent. */
   #announced = 0;
@@ -66,6 +72,9 @@ export class SimFeed implements Feed {
     this.#ticksPerMilli = rate / 1_000;
     this.#context = context;
     this.#period = period;
+    this.#hasBooks = context.channels.has("book");
+    this.#hasTrades = context.channels.has("trade");
+    this.#run = Math.round(context.clock.micros()).toString(36);
   }
 
   start(): void {
@@ -90,8 +99,11 @@ export class SimFeed implements Feed {
     const micros = clock.micros();
     if (this.#announced < market.symbols.length) {
       const until = Math.min(market.symbols.length, this.#announced + FIRST_PER_PERIOD);
-      for (; this.#announced < until; this.#announced++)
-        sink.tick(market.symbols[this.#announced], market.firstState(this.#announced), micros, micros);
+      for (; this.#announced < until; this.#announced++) {
+        const state = market.firstState(this.#announced);
+        sink.tick(market.symbols[this.#announced], state, micros, micros);
+        if (this.#hasBooks) this.#reportBook(this.#announced, state, micros);
+      }
       this.#producedUntil = millis;
       return;
     }
@@ -100,6 +112,18 @@ export class SimFeed implements Feed {
     for (; this.#carry >= 1; this.#carry--) {
       const patch = market.next();
       sink.tick(market.symbols[market.symbol], patch, micros, micros);
+      if (this.#hasBooks) this.#reportBook(market.symbol, patch, micros);
+      if (this.#hasTrades && patch.last !== undefined) this.#reportTrade(market.symbols[market.symbol], patch, micros);
     }
+  }
+
+  #reportBook(symbol: number, quote: TickPatch, micros: number): void {
+    this.#context.sink.book(this.#market.symbols[symbol], this.#market.book(symbol, quote), micros, micros);
+  }
+
+  #reportTrade(symbol: string, { last, lastSize, bid }: TickPatch, micros: number): void {
+    const [price, size] = [last ?? Number.NaN, lastSize ?? Number.NaN];
+    const side = price === bid ? -1 : 1;
+    this.#context.sink.trade(symbol, { price, size, side, id: `${this.#run}-${++this.#trades}` }, micros, micros);
   }
 }

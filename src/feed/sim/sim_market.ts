@@ -3,6 +3,7 @@
  * whole lots, so that the values are decimals with few digits (`123.45`, never `123.45000000000002`).
  */
 import type { TickPatch } from "../../base/tick.ts";
+import { BOOK_LEVELS, type BookSides } from "../../market/book/book_payload.ts";
 import { AliasTable, Random } from "./random.ts";
 
 /** The default concentration of activity: see {@link SimMarket}. */
@@ -47,6 +48,8 @@ export class SimMarket {
   readonly #quote = { bid: 0.5, bidSize: 0.5, ask: 0.5, askSize: 0.5 };
   readonly #trade = { ...this.#quote, last: 0.5, lastSize: 0.5, high: 0.5, low: 0.5, volume: 0.5 };
   readonly #whole = { ...this.#trade, open: 0.5 };
+  readonly #bids = new Float64Array(BOOK_LEVELS * 2);
+  readonly #asks = new Float64Array(BOOK_LEVELS * 2);
 
   /**
    * @param count how many symbols, 1 or more
@@ -106,6 +109,26 @@ export class SimMarket {
     this.#volume[symbol] += lots;
     this.#fillTrade(symbol, trade, lots);
     return trade;
+  }
+
+  /**
+   * A symbol's book around its quote: a level at each tick, whose size depends on the price alone, so that a level
+   * stays as it is until it is the best. The arrays are reused.
+   */
+  book(symbol: number, quote: TickPatch): BookSides {
+    const [tickScale, lotScale] = [this.#tickScale[symbol], this.#lotScale[symbol]];
+    const bid = Math.round((quote.bid ?? 0) * tickScale);
+    const ask = Math.round((quote.ask ?? 0) * tickScale);
+    const levels = Math.min(BOOK_LEVELS, bid);
+    for (let level = 0; level < BOOK_LEVELS; level++) {
+      this.#bids[level * 2] = (bid - level) / tickScale;
+      this.#bids[level * 2 + 1] = levelLots(symbol, bid - level) / lotScale;
+      this.#asks[level * 2] = (ask + level) / tickScale;
+      this.#asks[level * 2 + 1] = levelLots(symbol, ask + level) / lotScale;
+    }
+    this.#bids[1] = quote.bidSize ?? 0;
+    this.#asks[1] = quote.askSize ?? 0;
+    return { bids: this.#bids.subarray(0, levels * 2), asks: this.#asks };
   }
 
   /** Sets a symbol's price, its tick and lot size, and its day so far. */
@@ -178,4 +201,11 @@ export class SimMarket {
     const size = Math.floor(1 / (this.#random.unit() + 0.000_5));
     return Math.max(1, Math.floor((size * this.#lotScale[symbol]) / 10));
   }
+}
+
+/** How many lots a level has: 1 to some 300, and the more often the fewer. */
+function levelLots(symbol: number, price: number): number {
+  // A multiplicative hash: Knuth, The Art of Computer Programming, volume 3, 6.4.
+  const hash = Math.imul(price ^ Math.imul(symbol + 1, 0x9e3779b1), 0x85ebca6b) >>> 0;
+  return 1 + Math.floor(3 / ((hash % 1_000) / 1_000 + 0.01));
 }

@@ -65,7 +65,13 @@ for (const [file, capture] of captures("binance")) {
     for (const [pair, patch] of values)
       await until(market.changed, () => holds(market, pair, patch), `the last of ${pair}`);
     assert.equal(market.table.rows, values.size);
-    assert.deepEqual(market.publisher.counts.skipped, { unknown: 0, malformed: 0, invalid_symbol: 0, table_full: 0 });
+    assert.deepEqual(market.publisher.counts.skipped, {
+      unknown: 0,
+      malformed: 0,
+      invalid_symbol: 0,
+      table_full: 0,
+      duplicate: 0,
+    });
   });
 
   test(`one pair of ${file}: the others are not heard of`, async (t) => {

@@ -4,15 +4,17 @@
  */
 import type { Clock } from "../../base/clock.ts";
 import type { Access, Identity } from "../../identity/identity.ts";
-import type { GatewayTable } from "../../market/gateway_table.ts";
+import type { RowTable } from "../../market/gateway_table.ts";
 import { Prefixes } from "../../market/prefixes.ts";
-import type { DelayedMarket } from "../delay/delayed_market.ts";
+import type { Channel } from "../../protocol/messages.ts";
+import type { DelayedRows } from "../delay/delayed_rows.ts";
 
 const LIVE_ACCESS: Access = { interval: 0, delay: 0 };
 
 export interface VisibleRowsParts {
-  readonly table: GatewayTable;
-  readonly delays: DelayedMarket;
+  readonly channel: Channel;
+  readonly table: RowTable;
+  readonly delays: DelayedRows;
   readonly clock: Clock;
 }
 
@@ -33,7 +35,11 @@ export class VisibleRows {
   /** How the client may see a symbol, whether that exists or not; undefined where it may not. */
   accessTo(symbol: string): Access | undefined {
     const entitlements = this.identity?.entitlements;
-    return entitlements?.allowsAll ? LIVE_ACCESS : entitlements?.decide("quote", symbol);
+    if (entitlements?.allowsAll) return LIVE_ACCESS;
+    const { channel } = this.#parts;
+    const access = entitlements?.decide(channel, symbol);
+    // Only quotes are shown late.
+    return access && access.delay > 0 && channel !== "quote" ? undefined : access;
   }
 
   /**
@@ -77,7 +83,7 @@ export class VisibleRows {
     const entitlements = this.identity?.entitlements;
     if (entitlements?.allowsAll) return [prefix];
     const within = new Set<string>();
-    for (const allowed of entitlements?.prefixes("quote") ?? []) {
+    for (const allowed of entitlements?.prefixes(this.#parts.channel) ?? []) {
       if (allowed.startsWith(prefix)) within.add(allowed);
       else if (prefix.startsWith(allowed)) within.add(prefix);
     }

@@ -3,6 +3,7 @@
  * memory is known when it is created. All delays of the symbol read the same ring.
  */
 import { FIELD_COUNT, LIVE } from "../../base/tick.ts";
+import { BusRecord } from "../../market/bus_record.ts";
 import type { GatewayTable } from "../../market/gateway_table.ts";
 
 /** The numbers of a sample, all Float64: when it may be counted from, seq, event time, since, and the values. */
@@ -28,6 +29,7 @@ export class DelayLine {
   readonly #states: Uint8Array;
   readonly #marks: Uint8Array;
   readonly #reasons: string[] = [];
+  readonly #record = new BusRecord();
   /** Samples so far; the last `capacity` of them are kept. */
   end = 0;
   /** When the last one was taken, microseconds. */
@@ -81,7 +83,8 @@ export class DelayLine {
     this.#numbers[at + EVENT_TIME] = table.eventTime[live];
     this.#numbers[at + SINCE] = table.since[live];
     const base = live * FIELD_COUNT;
-    for (let index = 0; index < FIELD_COUNT; index++) this.#numbers[at + VALUES + index] = table.values[base + index];
+    for (let index = 0; index < FIELD_COUNT; index++)
+      this.#numbers[at + VALUES + index] = table.payload.values[base + index];
     this.#states[slot] = table.state[live];
     this.#marks[slot] = marks;
     this.#reasons[slot] = table.reasons[live];
@@ -107,20 +110,18 @@ export class DelayLine {
     const at = this.#at(index);
     const slot = index % this.capacity;
     const numbers = this.#numbers;
+    const record = this.#record;
+    record.seq = numbers[at + SEQ];
+    record.eventTime = numbers[at + EVENT_TIME];
+    record.values = numbers;
+    record.offset = at + VALUES;
+    record.state = this.#states[slot];
+    record.since = numbers[at + SINCE];
+    record.reason = this.#reasons[slot];
+    const hasTick = (this.#marks[slot] & HAS_TICK) > 0;
     return table.show(
       row,
-      {
-        hasTick: (this.#marks[slot] & HAS_TICK) > 0,
-        seq: numbers[at + SEQ],
-        eventTime: numbers[at + EVENT_TIME],
-        values: numbers,
-        offset: at + VALUES,
-        state: this.#states[slot],
-        since: numbers[at + SINCE],
-        reason: this.#reasons[slot],
-        isMissed: (marks & MISSED) > 0,
-        isRestarted: (marks & RESTARTED) > 0,
-      },
+      { record, hasTick, isMissed: (marks & MISSED) > 0, isRestarted: (marks & RESTARTED) > 0 },
       now,
     );
   }

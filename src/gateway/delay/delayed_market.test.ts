@@ -156,7 +156,7 @@ test("nothing is shown before its time, whatever happens; order is kept; a marke
           const live = table.rowOf(symbol);
           for (const row of live < 0 ? [] : delays.rowsOf(live)) {
             if (!table.hasTicked(row)) continue;
-            const value = table.values[row * FIELD_COUNT];
+            const value = table.payload.values[row * FIELD_COUNT];
             const { from, eventTime } = lived[index][value];
             const delay = delays.delayOf(row) * 1_000;
             assert.ok(Math.max(from, eventTime) + delay <= now, `${symbol} ${value} is shown too early`);
@@ -212,8 +212,8 @@ test("nothing is shown before its time, whatever happens; order is kept; a marke
         const live = table.handle[row];
         if (!table.hasTicked(live)) continue;
         assert.deepEqual(
-          [table.seq[row], table.values[row * FIELD_COUNT], table.state[row]],
-          [table.seq[live], table.values[live * FIELD_COUNT], table.state[live]],
+          [table.seq[row], table.payload.values[row * FIELD_COUNT], table.state[row]],
+          [table.seq[live], table.payload.values[live * FIELD_COUNT], table.state[live]],
         );
         delays.release(row);
       }

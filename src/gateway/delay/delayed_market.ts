@@ -6,6 +6,7 @@ import type { Clock } from "../../base/clock.ts";
 import { GAP, type GatewayTable, RESET, TICKED } from "../../market/gateway_table.ts";
 import type { Settings } from "../../settings/settings.ts";
 import { DelayLine, MISSED, RESTARTED, SAMPLE_BYTES } from "./delay_line.ts";
+import type { DelayedRows } from "./delayed_rows.ts";
 
 /** How often samples are taken and shown, ms. */
 const STEP_INTERVAL = 100;
@@ -36,7 +37,7 @@ export interface DelayedMarketParts {
   readonly deliver: (row: number, seq: number) => void;
 }
 
-export class DelayedMarket {
+export class DelayedMarket implements DelayedRows {
   readonly #parts: DelayedMarketParts;
   /** By live row. */
   readonly #lines = new Map<number, { line: DelayLine; rows: DelayedRow[] }>();
@@ -85,12 +86,6 @@ export class DelayedMarket {
     for (const delayed of this.#delayed.values()) delayed.isRecorded = false;
   }
 
-  /**
-   * Holds the row that shows a symbol late, until {@link release}; and its live row, as {@link GatewayTable.hold}.
-   * @param delay ms
-   * @param now microseconds
-   * @returns the row, or -1 where there is no room for it
-   */
   hold(symbol: string, delay: number, mostAwaited: number, now: number): number {
     const { table } = this.#parts;
     const live = table.hold(symbol, mostAwaited, now);
@@ -116,28 +111,23 @@ export class DelayedMarket {
     table.release(live);
   }
 
-  /** How late a row is, ms; 0 for a live one. */
   delayOf(row: number): number {
     const { handle } = this.#parts.table;
     return handle[row] === row ? 0 : (this.#delayed.get(row)?.delay ?? 0) / 1_000;
   }
 
-  /** The row that has the symbol live. */
   liveRowOf(row: number): number {
     return this.#parts.table.handle[row];
   }
 
-  /** The row that shows a live row late, or -1. */
   rowOf(live: number, delay: number): number {
     return this.#find(live, delay)?.row ?? -1;
   }
 
-  /** The rows that show a live row late. */
   rowsOf(live: number): readonly number[] {
     return this.#lines.get(live)?.rows.map(({ row }) => row) ?? NO_ROWS;
   }
 
-  /** A live row has changed. @param changed the bits of what has changed */
   note(live: number, changed: number): void {
     if (this.#lines.size === 0) return;
     const marks = ((changed & GAP) > 0 ? MISSED : 0) | ((changed & RESET) > 0 ? RESTARTED : 0);

@@ -2,6 +2,7 @@
  * The ports through which subscriptions send to one client. They know flow control and frames, and neither
  * subscriptions nor connections: whatever implements them decides how much may be sent.
  */
+import type { RowTable } from "../../market/gateway_table.ts";
 import type { Status } from "../../protocol/messages.ts";
 import type { Flushable } from "./flush_scheduler.ts";
 import type { Frame } from "./frame.ts";
@@ -26,10 +27,11 @@ export interface Sink {
   send(message: Status): void;
   /**
    * Chooses one of the frame's rows, from the given one on, to measure its latency.
+   * @param table has the rows
    * @param due since when the flush was due, ms
    * @param held how long of that there was no room, ms
    */
-  sampleFrame(frame: Frame, from: number, now: number, due: number, held: number): void;
+  sampleFrame(table: RowTable, frame: Frame, from: number, now: number, due: number, held: number): void;
   /** Counts updates that newer ones replaced before they were sent. */
   addConflated(updates: number): void;
   /** Notes how late a flush was, ms. @param isHeldBack whether that was because there was no room */
@@ -57,5 +59,5 @@ export interface BroadcastSink {
    * Measures one broadcast update in the name of several.
    * @param waited how long it took from the market table to the frame, microseconds
    */
-  sampleBroadcast(row: number, updates: number, waited: number): void;
+  sampleBroadcast(table: RowTable, row: number, updates: number, waited: number): void;
 }

@@ -2,7 +2,7 @@
 
 import { LIVE, STATES } from "../../base/tick.ts";
 import type { MarketTable } from "../../market/table.ts";
-import type { Status } from "../../protocol/messages.ts";
+import { type Channel, channelKey, type Status } from "../../protocol/messages.ts";
 import { splitParts, symbolBytes } from "./message_parts.ts";
 
 export class StatusBatcher {
@@ -10,15 +10,23 @@ export class StatusBatcher {
   readonly #gathered = new Map<string, Status>();
   readonly #now: () => number;
 
+  readonly #channel: { readonly channel?: Channel };
+
   /** @param now microseconds since the Unix epoch */
-  constructor(table: MarketTable, now: () => number) {
+  constructor(table: MarketTable, now: () => number, channel: Channel = "quote") {
     this.#table = table;
     this.#now = now;
+    this.#channel = channelKey(channel);
   }
 
   /** Ticks of the symbol were missed, or its `seq` went back. */
   addGap(row: number, reset: boolean): void {
     this.#add("gap", reset ? "reset" : "missed", this.#now(), row);
+  }
+
+  /** So many ticks of the symbol will never be sent to this client. */
+  addMissed(row: number, missed: number): void {
+    this.#add("gap", "missed", this.#now(), row, missed);
   }
 
   /** The state of the symbol has changed. */
@@ -52,15 +60,28 @@ export class StatusBatcher {
     return messages.sort((a, b) => Number(b.state === "gap") - Number(a.state === "gap"));
   }
 
-  #add(state: Status["state"], reason: string, since: number, row: number): void {
+  #add(state: Status["state"], reason: string, since: number, row: number, missed?: number): void {
     const symbol = this.#table.symbols[row];
-    const key = `${state} ${reason}`;
+    const key = `${state} ${reason} ${missed}`;
     const gathered = this.#gathered.get(key);
     if (!gathered) {
-      this.#gathered.set(key, { op: "status", symbols: [symbol], state, ...(reason ? { reason } : {}), since });
+      this.#gathered.set(key, {
+        op: "status",
+        ...this.#channel,
+        symbols: [symbol],
+        state,
+        ...(reason ? { reason } : {}),
+        ...(missed === undefined ? this.#unknownMissed(state) : { missed }),
+        since,
+      });
       return;
     }
     gathered.symbols.push(symbol);
     gathered.since = state === "live" ? Math.max(gathered.since, since) : Math.min(gathered.since, since);
+  }
+
+  /** A gap of trades says how many are missed, or that it is not known. */
+  #unknownMissed(state: Status["state"]): { missed?: null } {
+    return state === "gap" && this.#table.payload.keepsEach ? { missed: null } : {};
   }
 }

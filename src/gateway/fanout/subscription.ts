@@ -9,15 +9,15 @@
  */
 
 import type { Clock } from "../../base/clock.ts";
-import type { GatewayTable } from "../../market/gateway_table.ts";
-import { HeapFull } from "../../market/heap.ts";
-import { ENTRY_BYTES, entryRow, moveEntry, setEntry, setEntryMark } from "../../market/heap_layout.ts";
+import type { RowTable } from "../../market/gateway_table.ts";
+import { entryMark, entryRow, moveEntry, setEntry, setEntryMark } from "../../market/heap_layout.ts";
+import type { RowEncoder } from "../../market/row_encoder.ts";
 import type { GatewayCounts } from "../counts.ts";
 import { AdmissionQueue } from "./admission_queue.ts";
+import { EntryBlock } from "./entry_block.ts";
 import { AGAIN, DONE, Flushable, type FlushScheduler } from "./flush_scheduler.ts";
 import type { Frame } from "./frame.ts";
 import type { Numbers } from "./numbers.ts";
-import type { RowEncoder } from "./row_encoder.ts";
 import type { BroadcastSink, Sink, Waiter } from "./sink.ts";
 import type { StatusBatcher } from "./status_batcher.ts";
 import type { TopicIndex } from "./topic_index.ts";
@@ -28,7 +28,12 @@ import { type BroadcastSubscription, TopicSubscriber, type TopicSubscriberParts 
  * the interval to end.
  */
 const IDLE_INTERVAL = 20;
-const FIRST_CAPACITY = 16;
+
+/**
+ * A client that reads too slowly for all trades gets the latest: those that a flush finds so much later than it would
+ * have by the interval are left out, ms. What is in flight adds a second at most.
+ */
+const MOST_LATE = 1_500;
 
 /** The positions of a subscription's numbers. */
 const DUE = 0;
@@ -61,20 +66,15 @@ export interface SubscriptionParts extends TopicSubscriberParts {
   readonly numbers: { readonly subscriptions: Numbers };
 }
 
-export class Subscription<Encoder extends RowEncoder = RowEncoder>
-  extends Flushable
-  implements BroadcastSubscription, Waiter
-{
+export class Subscription extends Flushable implements BroadcastSubscription, Waiter {
   readonly interval: number;
-  readonly encoder: Encoder;
+  readonly encoder: RowEncoder;
   /** Interval 0: receives the broadcast. */
   readonly topicSubscriber: TopicSubscriber | undefined;
   readonly #sink: Sink;
   readonly #parts: SubscriptionParts;
-  readonly #table: GatewayTable;
-  /** Where its entries are in the market table's heap. */
-  entries = 0;
-  #capacity = 0;
+  readonly #table: RowTable;
+  readonly #block: EntryBlock;
   #count = 0;
   /** Entries before this one have had their snapshot. */
   #snapshotted = 0;
@@ -95,12 +95,19 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
   readonly #at: number;
 
   /** @param due when its first flush is due, ms */
-  constructor(sink: Sink & BroadcastSink, parts: SubscriptionParts, interval: number, encoder: Encoder, due: number) {
+  constructor(
+    sink: Sink & BroadcastSink,
+    parts: SubscriptionParts,
+    interval: number,
+    encoder: RowEncoder,
+    due: number,
+  ) {
     super();
     const { table, numbers, topics } = parts;
     this.#sink = sink;
     this.#parts = parts;
     this.#table = table;
+    this.#block = new EntryBlock(table.heap);
     this.interval = interval;
     this.encoder = encoder;
     this.#numbers = numbers.subscriptions;
@@ -134,48 +141,46 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
     return this.#count;
   }
 
+  /** Where its entries are in the market table's heap. */
+  get entries(): number {
+    return this.#block.entries;
+  }
+
   /** The row of an entry. */
   rowAt(index: number): number {
     return entryRow(this.#table.heap.i32, this.entries, index);
   }
 
-  /**
-   * Makes room for so many rows more.
-   * @returns whether there is room
-   */
+  /** Makes room for so many rows more. @returns whether there is room */
   reserve(rows: number): boolean {
-    const needed = this.#count + rows;
-    if (needed <= this.#capacity) return true;
-    try {
-      // Half as much again, so that one that grows step by step is not moved each time.
-      this.#resize(Math.max(FIRST_CAPACITY, needed, Math.ceil(this.#count * 1.5)));
-      return true;
-    } catch (error) {
-      if (error instanceof HeapFull) return false;
-      throw error;
-    }
+    return this.#block.reserve(this.#count, rows);
   }
 
-  /** Adds rows that are not in it, for which room has been reserved; each gets a snapshot with the next flush. */
-  add(rows: Iterable<number>, now: number): void {
+  /**
+   * Adds rows that are not in it, for which room has been reserved; each gets a snapshot with the next flush.
+   * @param rows each with the mark of what was sent of it
+   */
+  add(rows: Iterable<readonly [row: number, mark: number]>, now: number): void {
     this.topicSubscriber?.unsubscribe(now);
-    const { i32 } = this.#table.heap;
-    for (const row of rows) {
-      setEntry(i32, this.entries, this.#count++, row);
+    const { i32, u32 } = this.#table.heap;
+    for (const [row, mark] of rows) {
+      setEntry(i32, this.entries, this.#count, row);
+      setEntryMark(u32, this.entries, this.#count++, mark);
       if (this.topicSubscriber) this.#topics.add(row, this.topicSubscriber.id);
     }
   }
 
   /**
    * Removes rows; the others keep their order and their marks.
-   * @param removed is called with each row that was in it
+   * @param removed is called with each row that was in it, and the mark of what was sent of it
    */
-  remove(rows: RowSet, now: number, removed: (row: number) => void): void {
+  remove(rows: RowSet, now: number, removed: (row: number, mark: number) => void): void {
     const [admitted, snapshotted, cursor] = [this.#admitted, this.#snapshotted, this.#cursor];
-    const { i32 } = this.#table.heap;
     let kept = 0;
     for (let index = 0; index < this.#count; index++) {
+      const { i32, u32 } = this.#table.heap;
       const row = entryRow(i32, this.entries, index);
+      const mark = entryMark(u32, this.entries, index);
       if (!rows.has(row)) {
         moveEntry(i32, this.entries, index, kept++);
         continue;
@@ -186,10 +191,10 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
       if (index < cursor) this.#cursor--;
       this.#admissions.remove(index, index - kept);
       if (this.topicSubscriber) this.#topics.remove(row, this.topicSubscriber.id);
-      removed(row);
+      removed(row, mark);
     }
     this.#count = kept;
-    if (kept < this.#capacity / 4 && this.#capacity > FIRST_CAPACITY) this.#shrink();
+    this.#block.shrink(kept);
   }
 
   flush(now: number): number {
@@ -209,10 +214,20 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
     const { frame, clock } = this.#parts;
     frame.begin(this.encoder.format, room, clock.microsAt(now));
     const complete = this.#sendSnapshots(now) && this.#scan(now);
+    if (this.encoder.hasGaps) this.#sendGaps();
     if (frame.count > 0) this.#sink.sendFrame(frame, now);
     if (!complete) return AGAIN;
     this.topicSubscriber?.subscribe(now);
     return DONE;
+  }
+
+  #sendGaps(): void {
+    const { status, counts } = this.#parts;
+    for (const { row, missed } of this.encoder.takeGaps()) {
+      counts.ticksMissed += missed;
+      status.addMissed(row, missed);
+    }
+    status.sendTo(this.#sink);
   }
 
   markAllSent(now: number): void {
@@ -238,7 +253,7 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
     const { frame, counts } = this.#parts;
     const before = frame.count;
     // Their latency is not measured: a snapshot may be hours old.
-    const index = this.encoder.copyChanged(this, from, this.#count, frame);
+    const index = this.encoder.copyChanged(this.#block, from, this.#count, frame);
     counts.ticksOut += frame.count - before;
     counts.snapshotsOut += frame.count - before;
     this.#snapshotted = index;
@@ -283,7 +298,8 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
     const { frame, counts } = this.#parts;
     const end = this.#admitted;
     const before = frame.count;
-    const index = this.encoder.copyChanged(this, this.#cursor, end, frame);
+    frame.oldest = frame.sentAt - (MOST_LATE + this.interval * 2) * 1_000;
+    const index = this.encoder.copyChanged(this.#block, this.#cursor, end, frame);
     if (frame.count > before) {
       const [due, held] = [this.#get(SCAN_DUE), this.#get(HELD)];
       counts.ticksOut += frame.count - before;
@@ -292,7 +308,7 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
         counts.countConflated(conflated, this.interval, this.#get(SCAN_AFTER), now - due, held);
         this.#sink.addConflated(conflated);
       }
-      this.#sink.sampleFrame(frame, before, now, due, held);
+      this.#sink.sampleFrame(this.#table, frame, before, now, due, held);
       this.#hasSentInScan = true;
     }
     if (index < end) {
@@ -364,33 +380,8 @@ export class Subscription<Encoder extends RowEncoder = RowEncoder>
     if (this.isClosed) return;
     this.isClosed = true;
     if (this.topicSubscriber) this.#topics.unregister(this.topicSubscriber.id);
-    this.#freeEntries();
+    this.#block.free();
     this.#numbers.give(this.#at);
     this.#count = 0;
-  }
-
-  #freeEntries(): void {
-    if (this.#capacity === 0) return;
-    this.#table.heap.free(this.entries, this.#capacity * ENTRY_BYTES);
-    this.#capacity = 0;
-  }
-
-  #shrink(): void {
-    try {
-      this.#resize(Math.ceil(this.#capacity / 2));
-    } catch (error) {
-      // The present block is larger than needed: it can be kept.
-      if (!(error instanceof HeapFull)) throw error;
-    }
-  }
-
-  /** @throws HeapFull, and it is as it was */
-  #resize(capacity: number): void {
-    const { heap } = this.#table;
-    const entries = heap.alloc(capacity * ENTRY_BYTES);
-    heap.bytes.copyWithin(entries, this.entries, this.entries + this.#count * ENTRY_BYTES);
-    this.#freeEntries();
-    this.entries = entries;
-    this.#capacity = capacity;
   }
 }

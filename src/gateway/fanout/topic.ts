@@ -1,7 +1,7 @@
 /** The holders of a row at interval 0 with one encoder, first its subscribers; and what has been broadcast to these. */
 import { copied } from "../../base/copied.ts";
+import type { RowEncoder } from "../../market/row_encoder.ts";
 import type { Numbers } from "./numbers.ts";
-import type { RowEncoder } from "./row_encoder.ts";
 
 const FIRST_IDS = 8;
 

@@ -3,9 +3,11 @@ import { test } from "node:test";
 import { decode } from "@msgpack/msgpack";
 import fc from "fast-check";
 import { ManualClock } from "../../base/clock.ts";
-import { EncoderPool, type TickEncoder } from "../../market/encoder.ts";
+import type { TickEncoder } from "../../market/encoder.ts";
+import { EncoderPool, quoteEncoders } from "../../market/encoder_pool.ts";
 import { MSGPACK } from "../../market/format.ts";
 import { PublisherTable } from "../../market/publisher_table.ts";
+import type { RowEncoder } from "../../market/row_encoder.ts";
 import { GatewayCounts } from "../counts.ts";
 import { DONE, Flushable, FlushScheduler } from "./flush_scheduler.ts";
 import { Frame } from "./frame.ts";
@@ -30,7 +32,7 @@ let superseded = 0;
 
 /** A subscription, as far as the index knows it. */
 class Holder extends Flushable implements TopicHolder, BroadcastReceiver {
-  readonly encoder: TickEncoder;
+  readonly encoder: RowEncoder;
   readonly index: TopicIndex;
   readonly rows = new Set<number>();
   readonly id: number;
@@ -52,7 +54,7 @@ class Holder extends Flushable implements TopicHolder, BroadcastReceiver {
   #lookedAt = 0;
   readonly #table: PublisherTable;
 
-  constructor(index: TopicIndex, encoder: TickEncoder, table: PublisherTable) {
+  constructor(index: TopicIndex, encoder: RowEncoder, table: PublisherTable) {
     super();
     this.#table = table;
     this.index = index;
@@ -158,7 +160,7 @@ function open() {
   const counts = new GatewayCounts({ metrics: false });
   const index = new TopicIndex({ scheduler: pacer, clock, table, frame: new Frame(table.heap), counts, publish });
   for (let row = 0; row < ROWS; row++) assert.equal(table.add(`S${row}`), row);
-  const pool = new EncoderPool(table, 2);
+  const pool = new EncoderPool(quoteEncoders(table), 2);
   const encoders = [[0], [0, 2], [1]].map((fields) => pool.acquire(MSGPACK, Uint8Array.from(fields)));
   assert.deepEqual(
     encoders.map(({ isShared }) => isShared),
@@ -212,7 +214,7 @@ test("who listens is told each tick at once, who else holds its row is woken, on
           const told = holder.told.get(row) ?? 0;
           if (index.isBroadcastOnly(holder.id)) assert.equal(seq, told + 1);
           else assert.ok(holder.changed && seq > told, "it has arrears");
-          assert.equal(ticks[0].length, 3 + holder.encoder.fields.length);
+          assert.equal(ticks[0].length, 3 + (holder.encoder as TickEncoder).fields.length);
           holder.told.set(row, seq);
           holder.got++;
           holder.bytes += bytes.length;

@@ -9,15 +9,13 @@
  */
 import type { Clock } from "../../base/clock.ts";
 import { copied } from "../../base/copied.ts";
-import type { Entries } from "../../market/encoder.ts";
-import { ENTRY_BYTES, setEntry } from "../../market/heap_layout.ts";
+import type { RowEncoder } from "../../market/row_encoder.ts";
 import type { MarketTable } from "../../market/table.ts";
 import type { GatewayCounts } from "../counts.ts";
 import { BroadcastGate, type BroadcastStop } from "./broadcast_gate.ts";
 import type { Flushable, FlushScheduler } from "./flush_scheduler.ts";
 import type { Frame } from "./frame.ts";
 import { Numbers } from "./numbers.ts";
-import type { RowEncoder } from "./row_encoder.ts";
 import { BYTES, LEFT_OUT, SENT_AT, TICKS, TOPIC_NUMBERS, Topic } from "./topic.ts";
 
 const FIRST_IDS = 64;
@@ -92,14 +90,15 @@ export class TopicIndex {
   #auditAt = new Float64Array(FIRST_IDS).fill(Number.POSITIVE_INFINITY);
   #nextAudit = Number.POSITIVE_INFINITY;
   #lastAudit = Number.NEGATIVE_INFINITY;
-  /** An entry with no mark: whatever row it has is copied. */
-  readonly #unsentEntry: Entries;
+  /** Topics of all channels have names of their own. */
+  readonly #prefix: string;
   #topicCount = 0;
 
-  constructor(parts: TopicIndexParts) {
+  /** @param prefix of the names of its topics */
+  constructor(parts: TopicIndexParts, prefix = "") {
+    this.#prefix = prefix;
     this.#parts = parts;
     this.gate = new BroadcastGate(parts.table, parts.scheduler);
-    this.#unsentEntry = { entries: parts.table.heap.alloc(ENTRY_BYTES) };
   }
 
   /** How many get the broadcast, or will as soon as it is open. */
@@ -126,7 +125,7 @@ export class TopicIndex {
     const topics = this.#rows[row];
     let topic = topics && this.#topicOf(topics, id);
     if (!topic) {
-      topic = new Topic(this.#sharedEncoderOf(id), String(this.#topicCount++), this.numbers);
+      topic = new Topic(this.#sharedEncoderOf(id), `${this.#prefix}${this.#topicCount++}`, this.numbers);
       if (topics) topics.push(topic);
       else this.#setTopics(row, [topic]);
     }
@@ -295,17 +294,18 @@ export class TopicIndex {
     }
     if (receivers === 0) return;
     // Updates that the feed or the bus left out.
-    const leftOut = seq > 0 ? Math.max(0, this.#parts.table.seq[row] - seq - 1) : 0;
+    const { table } = this.#parts;
+    const isConflated = seq > 0 && !table.payload.keepsEach;
+    const leftOut = isConflated ? Math.max(0, table.seq[row] - seq - 1) : 0;
     if (leftOut > 0 && receivers > catchingUp)
       this.#parts.counts.countConflated(leftOut * (receivers - catchingUp), 0, 0, 0, 0);
     this.#broadcast(topic, row, leftOut, receivers, now);
   }
 
   #encodeFrame(encoder: RowEncoder, row: number, now: number): Uint8Array {
-    const { frame, table, clock } = this.#parts;
-    setEntry(table.heap.i32, this.#unsentEntry.entries, 0, row);
+    const { frame, clock } = this.#parts;
     frame.begin(encoder.format, Number.POSITIVE_INFINITY, clock.microsAt(now));
-    encoder.copyChanged(this.#unsentEntry, 0, 1, frame);
+    encoder.copyNewest(row, frame);
     return frame.finish();
   }
 

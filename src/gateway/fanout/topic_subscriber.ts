@@ -4,7 +4,7 @@
  * when it goes back to flushes. See topic_index.ts.
  */
 
-import type { GatewayTable } from "../../market/gateway_table.ts";
+import type { RowTable } from "../../market/gateway_table.ts";
 import { HeapFull } from "../../market/heap.ts";
 import {
   AUDITED_BYTES,
@@ -59,7 +59,7 @@ export interface BroadcastSubscription extends TopicHolder {
 
 /** What all topic subscribers share. */
 export interface TopicSubscriberParts {
-  readonly table: GatewayTable;
+  readonly table: RowTable;
   readonly topics: TopicIndex;
   readonly counts: GatewayCounts;
   readonly settings: { readonly broadcastSymbols: number; readonly maxUnreadBytes: number };
@@ -72,7 +72,7 @@ export class TopicSubscriber implements BroadcastReceiver {
   isSubscribed = false;
   readonly #subscription: BroadcastSubscription;
   readonly #sink: BroadcastSink;
-  readonly #table: GatewayTable;
+  readonly #table: RowTable;
   readonly #topicIndex: TopicIndex;
   readonly #counts: GatewayCounts;
   /** The most rows of a subscription that gets the broadcast. */
@@ -167,7 +167,10 @@ export class TopicSubscriber implements BroadcastReceiver {
   }
 
   resume(now: number): boolean {
-    if (this.#subscription.canResume) this.#startCounting(now);
+    const { canResume, isCatchingUp } = this.#subscription;
+    // Where each tick is kept, the broadcast must not overtake those that a flush has still to send.
+    const mustWait = isCatchingUp && this.#table.payload.keepsEach;
+    if (canResume && !mustWait) this.#startCounting(now);
     else this.unsubscribe(now);
     return !this.#subscription.isCatchingUp;
   }
@@ -205,7 +208,7 @@ export class TopicSubscriber implements BroadcastReceiver {
     if (chosen < 0) return;
     const row = this.#subscription.rowAt(chosen);
     const sentAt = numbers[u32[topicBlockEntry(this.#block, chosen)] + SENT_AT];
-    this.#sink.sampleBroadcast(row, ticks, Math.max(0, sentAt - this.#table.appliedAt[row]));
+    this.#sink.sampleBroadcast(this.#table, row, ticks, Math.max(0, sentAt - this.#table.appliedAt[row]));
   }
 
   /** Sets the next audit; to be called after {@link account} and a ping, if one is due. */

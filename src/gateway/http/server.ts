@@ -4,13 +4,16 @@
  */
 import type { TemplatedApp } from "uWebSockets.js";
 import type { Logger } from "pino";
+import type { Channel } from "../../protocol/messages.ts";
 import type { Settings } from "../../settings/settings.ts";
+import { readBook, readTrades } from "../api/channel_api.ts";
+import { answerMarket, type MarketParts, type ReadQuery, readSymbols, readTicks } from "../api/market_api.ts";
+import type { ChannelMarket } from "../channel_markets.ts";
+import type { Socket } from "../outbound/socket.ts";
 import type { Session } from "../session/session.ts";
-import type { Socket } from "../session/socket.ts";
 import { TrustedProxies } from "./address.ts";
 import { type AdmittedRequest, HttpAdmission } from "./admission.ts";
 import { checkHandshake } from "./handshake.ts";
-import { answerMarket, type MarketParts, type ReadQuery, readSymbols, readTicks } from "./market_api.ts";
 import { OpenSockets } from "./open_sockets.ts";
 import { identifyRequest } from "./request_token.ts";
 import { readSite, serveSite } from "./site.ts";
@@ -33,6 +36,7 @@ export interface ServerParts extends UpgradesParts, MarketParts {
       "heartbeat" | "maxMessageBytes" | "maxUnreadBytes" | "node" | "origins" | "trustedProxies" | "watchlist"
     >;
   readonly log: Logger;
+  readonly markets: { of(channel: Channel): ChannelMarket };
 }
 
 export class GatewayServer {
@@ -121,6 +125,16 @@ export class GatewayServer {
         "/v1/ticks",
         this.#admission.dataHandler((request) => this.#answerMarket(request, readTicks)),
       )
+      .get(
+        "/v1/book",
+        this.#admission.dataHandler((request) => this.#answerMarket(request, readBook, "book")),
+      )
+      .get(
+        "/v1/trades",
+        this.#admission.dataHandler((request) => this.#answerMarket(request, readTrades, "trade")),
+      )
+      .options("/v1/book", this.#admission.preflightHandler())
+      .options("/v1/trades", this.#admission.preflightHandler())
       .options("/v1/symbols", this.#admission.preflightHandler())
       .options("/v1/ticks", this.#admission.preflightHandler())
       .get(
@@ -129,7 +143,10 @@ export class GatewayServer {
           answers.sendJson(
             res,
             { status: "404 Not Found" },
-            { error: "there are /v1/stream, /v1/symbols and /v1/ticks?symbols=A,B" },
+            {
+              error:
+                "there are /v1/stream, /v1/symbols, /v1/ticks?symbols=A,B, /v1/book?symbol=A and /v1/trades?symbol=A",
+            },
           ),
         ),
       )
@@ -197,9 +214,15 @@ export class GatewayServer {
     }
   }
 
-  #answerMarket(request: AdmittedRequest, read: ReadQuery): void {
+  #answerMarket(request: AdmittedRequest, read: ReadQuery, channel: Channel = "quote"): void {
     identifyRequest(request, this.#context, this.#admission, (identity) =>
-      answerMarket(request, read, identity, this.#context, this.#admission),
+      answerMarket(
+        request,
+        read,
+        identity,
+        { ...this.#context, ...this.#context.markets.of(channel) },
+        this.#admission,
+      ),
     );
   }
 }

@@ -250,10 +250,10 @@ function watch(rows: number) {
   };
   const numbers = new Numbers(SAMPLER_NUMBERS);
   const at = numbers.take();
-  const delivery = new LatencySampler(table, latency, numbers, at);
+  const delivery = new LatencySampler(latency, numbers, at);
   const send = (shown: readonly number[], from: number, now: number, due: number, held: number) => {
     if (LatencySampler.isSampleDue(numbers, at, shown.length - from))
-      delivery.sampleFrame(fill(shown), from, now, due, held);
+      delivery.sampleFrame(table, fill(shown), from, now, due, held);
   };
   return { latency, send, watch: delivery };
 }

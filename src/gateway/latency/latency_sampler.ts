@@ -4,7 +4,7 @@
  * chosen at random and counted with the weight of all of them. All stages of one observation are of one tick: they add
  * up to its age.
  */
-import type { GatewayTable } from "../../market/gateway_table.ts";
+import type { RowTable } from "../../market/gateway_table.ts";
 import type { LatencyCounts } from "../counts.ts";
 import type { Frame } from "../fanout/frame.ts";
 import { Numbers } from "../fanout/numbers.ts";
@@ -31,7 +31,6 @@ export const SAMPLER_NUMBERS = NEXT + 1;
 const FAR = 1_000_000_000;
 
 export class LatencySampler {
-  readonly #table: GatewayTable;
   readonly #latency: LatencyCounts;
   readonly #numbers: Numbers;
   readonly #at: number;
@@ -46,13 +45,7 @@ export class LatencySampler {
    * @param numbers has its {@link SAMPLER_NUMBERS} numbers
    * @param at the position of the first
    */
-  constructor(
-    table: GatewayTable,
-    latency: LatencyCounts,
-    numbers = new Numbers(SAMPLER_NUMBERS),
-    at = numbers.take(),
-  ) {
-    this.#table = table;
+  constructor(latency: LatencyCounts, numbers = new Numbers(SAMPLER_NUMBERS), at = numbers.take()) {
     this.#latency = latency;
     this.#numbers = numbers;
     this.#at = at;
@@ -83,22 +76,21 @@ export class LatencySampler {
    * @param due since when its flush was due, ms; for ticks that came later it was due when they came
    * @param held how long a full window has held it back since, ms
    */
-  sampleFrame(frame: Frame, from: number, now: number, due: number, held: number): void {
+  sampleFrame(table: RowTable, frame: Frame, from: number, now: number, due: number, held: number): void {
     const ticks = frame.count - from;
-    const table = this.#table;
     const row = frame.rowAt(from + Math.floor(Math.random() * ticks));
     const waited = Math.max(0, frame.sentAt - table.appliedAt[row]);
     // The flush was not late for a tick before that tick came.
     const late = Math.min(waited, (now - due) * 1_000);
-    this.#keep(row, ticks, waited, late, Math.min(late, held * 1_000));
+    this.#keep(table, row, ticks, waited, late, Math.min(late, held * 1_000));
   }
 
   /**
    * So many ticks have been broadcast; the last one of this row is chosen.
    * @param waited how long it took from the market table to the frame, microseconds
    */
-  sampleBroadcast(row: number, ticks: number, waited: number): void {
-    this.#keep(row, ticks, waited, 0, 0);
+  sampleBroadcast(table: RowTable, row: number, ticks: number, waited: number): void {
+    this.#keep(table, row, ticks, waited, 0, 0);
   }
 
   /**
@@ -106,9 +98,8 @@ export class LatencySampler {
    * @param late how long of that its flush was late, microseconds
    * @param client how long of that the client had no room, microseconds
    */
-  #keep(row: number, ticks: number, waited: number, late: number, client: number): void {
+  #keep(table: RowTable, row: number, ticks: number, waited: number, late: number, client: number): void {
     const { f64 } = this.#numbers;
-    const table = this.#table;
     const bus = table.busTime[row];
     // The time on the bus is not known: another tick will be chosen.
     if (Number.isNaN(bus)) return;

@@ -2,7 +2,7 @@
  * Traces the ticks of single symbols through this node, for `POST /trace`: when each was made, received and applied,
  * and when it was sent on one connection. Without a trace, a tick costs one comparison more.
  */
-import type { GatewayTable } from "../../market/gateway_table.ts";
+import type { GatewayTable, RowTable } from "../../market/gateway_table.ts";
 import type { Frame } from "../fanout/frame.ts";
 
 /** What is to be traced. */
@@ -57,7 +57,7 @@ export interface TraceOutput {
 }
 
 /** Gets the frames of a traced session; see `Sink.sampleFrame`. */
-export type FrameTrace = (frame: Frame, from: number, now: number, due: number, held: number) => void;
+export type FrameTrace = (table: RowTable, frame: Frame, from: number, now: number, due: number, held: number) => void;
 
 /** What a trace needs of a session. */
 export interface TracedSession {
@@ -93,7 +93,7 @@ export class Tracer {
     const trace: Trace = { row, output, lost: 0 };
     this.#traces.add(trace);
     this.isActive = true;
-    session?.trace((frame, from, now, due, held) => this.#traceSent(trace, frame, from, now, due, held));
+    session?.trace((table, frame, from, now, due, held) => this.#traceSent(trace, table, frame, from, now, due, held));
     return () => {
       session?.trace(undefined);
       this.#traces.delete(trace);
@@ -128,7 +128,16 @@ export class Tracer {
     trace.lost = 0;
   }
 
-  #traceSent({ row, output }: Trace, frame: Frame, from: number, now: number, due: number, held: number): void {
+  #traceSent(
+    { row, output }: Trace,
+    table: RowTable,
+    frame: Frame,
+    from: number,
+    now: number,
+    due: number,
+    held: number,
+  ): void {
+    if (table !== this.#table) return;
     for (let index = from; index < frame.count; index++) {
       if (frame.rowAt(index) !== row || !output.ready) continue;
       const waited = Math.max(0, frame.sentAt - this.#table.appliedAt[row]);

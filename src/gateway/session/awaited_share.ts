@@ -2,14 +2,14 @@
  * One connection's share of the rows for symbols without a tick: as many as there is still room for. So others always
  * find some room, however many connections name symbols that never tick.
  */
-import type { GatewayTable } from "../../market/gateway_table.ts";
+import type { RowTable } from "../../market/gateway_table.ts";
 
 export class AwaitedShare {
-  readonly #table: GatewayTable;
+  readonly #table: RowTable;
   /** Rows without a tick that the connection holds; undefined until the current command needs the number. */
   #held: number | undefined;
 
-  constructor(table: GatewayTable) {
+  constructor(table: RowTable) {
     this.#table = table;
   }
 

@@ -1,28 +1,38 @@
 /** Says what was granted and what has ended, in messages of at most 16 KiB. */
-import type { GatewayTable } from "../../market/gateway_table.ts";
-import type { CommandId, Control, EndReason, Rejection, Subscribed } from "../../protocol/messages.ts";
+import type { RowTable } from "../../market/gateway_table.ts";
+import {
+  type Channel,
+  type ChannelSubscribed,
+  type CommandId,
+  type Control,
+  channelKey,
+  type EndReason,
+  type Rejection,
+  type Subscribed,
+} from "../../protocol/messages.ts";
 import type { AccessRecord } from "../access/access_record.ts";
-import type { DelayedMarket } from "../delay/delayed_market.ts";
+import type { DelayedRows } from "../delay/delayed_rows.ts";
 import { splitParts, symbolBytes } from "../fanout/message_parts.ts";
 import type { StatusBatcher } from "../fanout/status_batcher.ts";
 import type { Granted, Reviewed } from "./grants.ts";
 
-/** The bytes of a handle in JSON, besides its symbol: a number of 7 digits, brackets and a comma. */
-const HANDLE_BYTES = 12;
+/** The bytes of a handle and a count in JSON, besides their symbol: 9 and 7 digits, brackets and commas. */
+const HANDLE_BYTES = 22;
 
 export interface GrantAnswersParts {
-  readonly table: GatewayTable;
-  readonly delays: DelayedMarket;
+  readonly channel: Channel;
+  readonly table: RowTable;
+  readonly delays: DelayedRows;
   readonly status: StatusBatcher;
 }
 
 export class GrantAnswers {
   readonly #parts: GrantAnswersParts;
-  readonly #outbound: { send(message: Control): void };
+  readonly #outbound: Receiver;
   readonly #access: AccessRecord | undefined;
 
   /** @param access records what the client sees */
-  constructor(parts: GrantAnswersParts, outbound: { send(message: Control): void }, access: AccessRecord | undefined) {
+  constructor(parts: GrantAnswersParts, outbound: Receiver, access: AccessRecord | undefined) {
     this.#parts = parts;
     this.#outbound = outbound;
     this.#access = access;
@@ -30,10 +40,13 @@ export class GrantAnswers {
 
   /** @param hasMore whether more parts of this answer follow */
   subscribed(granted: Granted, id: CommandId | undefined, hasMore: boolean): void {
-    const { grant, interval, rows, rejected } = granted;
-    const { table, delays } = this.#parts;
+    const { grant, interval, rows, counts, rejected } = granted;
+    const { channel, table, delays } = this.#parts;
     const { symbols } = table;
-    const grants = rows.map((row): GrantedSymbol => [symbols[row], delays.liveRowOf(row)]);
+    const grants = rows.map((row, index): GrantedSymbol => {
+      const handle = table.firstHandle + delays.liveRowOf(row);
+      return table.payload.keepsEach ? [symbols[row], handle, counts[index]] : [symbols[row], handle];
+    });
     if (this.#access) for (const row of rows) this.#access.see(symbols[row], delays.delayOf(row));
     const delayOf = new Map<string, number>();
     for (const row of rows) if (delays.delayOf(row) > 0) delayOf.set(symbols[row], delays.delayOf(row));
@@ -50,15 +63,23 @@ export class GrantAnswers {
         const delay = delayOf.get(symbol);
         return delay === undefined ? [] : [[symbol, delay]];
       });
-      this.#outbound.send({
-        op: "subscribed",
+      const answer = {
+        op: "subscribed" as const,
         ...idOf({ id }),
         interval,
-        fields: [...grant.fields],
-        symbols: granted,
-        ...(delayed.length > 0 && { delayed }),
         rejected: part.filter((item): item is Rejection => !isGranted(item)),
-        ...(isFollowed && { more: true }),
+        ...(isFollowed && { more: true as const }),
+      };
+      if (channel !== "quote") {
+        const depth = channel === "book" ? { depth: grant.selection[0] } : {};
+        this.#outbound.send({ ...answer, channel, ...depth, symbols: granted });
+        return;
+      }
+      this.#outbound.send({
+        ...answer,
+        fields: [...grant.fields],
+        symbols: granted as Subscribed["symbols"],
+        ...(delayed.length > 0 && { delayed }),
       });
     });
     const { status } = this.#parts;
@@ -75,6 +96,7 @@ export class GrantAnswers {
       this.#outbound.send({
         op: "unsubscribed",
         ...id,
+        ...channelKey(this.#parts.channel),
         symbols: part,
         ...(isFollowed && { more: true }),
         ...(reason && { reason }),
@@ -98,7 +120,11 @@ export function idOf(command: { id?: CommandId }): { id?: CommandId } {
   return command.id === undefined ? {} : { id: command.id };
 }
 
-type GrantedSymbol = Subscribed["symbols"][number];
+type GrantedSymbol = ChannelSubscribed["symbols"][number];
+
+interface Receiver {
+  send(message: Control | ChannelSubscribed): void;
+}
 
 function isGranted(item: GrantedSymbol | Rejection): item is GrantedSymbol {
   return Array.isArray(item);

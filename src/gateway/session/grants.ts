@@ -9,7 +9,11 @@ export interface Granted {
   readonly grant: Grant;
   /** At most one tick of a symbol in so many ms: longer than the grant's where the client may not see more. */
   readonly interval: number;
+  /** How many past ticks come first, where there are so many: of channels that keep each. */
+  readonly last: number;
   readonly rows: number[];
+  /** Of each row, how many there are. */
+  readonly counts: number[];
   readonly rejected: Rejection[];
   /** What it cost, in symbols. */
   work: number;
@@ -54,6 +58,6 @@ export function noRoom(maxSymbols: number): Refusal {
   return { code: "too_many_symbols", message: `a connection may hold ${maxSymbols} symbols` };
 }
 
-export function emptyGranted(grant: Grant, interval = grant.interval): Granted {
-  return { grant, interval, rows: [], rejected: [], work: 0 };
+export function emptyGranted(grant: Grant, interval = grant.interval, last = 0): Granted {
+  return { grant, interval, last, rows: [], counts: [], rejected: [], work: 0 };
 }

@@ -1,7 +1,7 @@
 /** The rows that one connection holds: a subscription for each interval and field list. A row is in one at a time. */
 import type { BusReader } from "../../bus/bus.ts";
-import type { EncoderPool, TickEncoder } from "../../market/encoder.ts";
-import type { TickFormat } from "../../market/format.ts";
+import type { EncoderPool } from "../../market/encoder_pool.ts";
+import type { FrameFormat } from "../../market/format.ts";
 import type { VisibleRows } from "../access/visible_rows.ts";
 import type { BroadcastSink, Sink } from "../fanout/sink.ts";
 import { type RowSet, Subscription, type SubscriptionParts } from "../fanout/subscription.ts";
@@ -19,14 +19,14 @@ export class HeldRows {
   readonly #parts: HeldRowsParts;
   readonly #visible: VisibleRows;
   readonly #sink: Sink & BroadcastSink;
-  readonly #format: TickFormat;
+  readonly #format: FrameFormat;
   /** By interval and grant. */
-  readonly #subscriptions = new Map<string, Subscription<TickEncoder>>();
-  readonly #grants = new Map<Subscription<TickEncoder>, Grant>();
+  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #grants = new Map<Subscription, Grant>();
   #count = 0;
   #interval = Number.POSITIVE_INFINITY;
 
-  constructor(parts: HeldRowsParts, visible: VisibleRows, sink: Sink & BroadcastSink, format: TickFormat) {
+  constructor(parts: HeldRowsParts, visible: VisibleRows, sink: Sink & BroadcastSink, format: FrameFormat) {
     this.#parts = parts;
     this.#visible = visible;
     this.#sink = sink;
@@ -42,7 +42,7 @@ export class HeldRows {
     return this.#interval;
   }
 
-  get subscriptions(): Iterable<Subscription<TickEncoder>> {
+  get subscriptions(): Iterable<Subscription> {
     return this.#subscriptions.values();
   }
 
@@ -72,8 +72,9 @@ export class HeldRows {
       refused.add(text);
       part.rejected.push({ symbol: text, ...refusal });
     };
-    const moved = new Set<number>();
-    this.remove(wanted, (row) => moved.add(row));
+    /** Each with the mark of what was sent of it. */
+    const moved = new Map<number, number>();
+    this.remove(wanted, (row, mark) => moved.set(row, mark));
     for (const [row, text] of wanted) {
       if (moved.has(row)) continue;
       if (this.#count + moved.size >= most) {
@@ -82,18 +83,24 @@ export class HeldRows {
       }
       this.#visible.hold(table.symbols[row], this.#visible.delayOf(row));
       bus.follow(table.symbols[row]);
-      moved.add(row);
+      moved.set(row, 0);
     }
     if (moved.size > 0) {
       const subscription = this.#subscription(part.grant, part.interval);
       if (subscription.reserve(moved.size)) {
+        const { encoder } = subscription;
+        for (const [row, sent] of moved) {
+          const mark = encoder.firstMark(row, sent, part.last);
+          moved.set(row, mark);
+          part.counts.push(encoder.countBehind(row, mark));
+        }
         subscription.add(moved, clock.millis());
         this.#count += moved.size;
         counts.subscriptions += moved.size;
         scheduler.scheduleNow(subscription);
-        for (const row of moved) part.rows.push(row);
+        for (const row of moved.keys()) part.rows.push(row);
       } else {
-        for (const row of moved) {
+        for (const row of moved.keys()) {
           refuse(wanted.get(row) as string, NO_MEMORY);
           this.release(row);
         }
@@ -104,17 +111,17 @@ export class HeldRows {
 
   /**
    * Removes rows from the subscriptions; they stay held and followed until {@link release}.
-   * @param taken is called with each
+   * @param taken is called with each, and the mark of what was sent of it
    */
-  remove(rows: RowSet, taken: (row: number) => void): void {
+  remove(rows: RowSet, taken: (row: number, mark: number) => void): void {
     if (rows.size === 0 || this.#count === 0) return;
     const { counts, clock } = this.#parts;
     const now = clock.millis();
     for (const subscription of this.#subscriptions.values())
-      subscription.remove(rows, now, (row) => {
+      subscription.remove(rows, now, (row, mark) => {
         this.#count--;
         counts.subscriptions--;
-        taken(row);
+        taken(row, mark);
       });
   }
 
@@ -140,12 +147,12 @@ export class HeldRows {
     }
   }
 
-  #subscription(grant: Grant, interval: number): Subscription<TickEncoder> {
-    const key = `${grant.interval} ${interval} ${grant.positions}`;
+  #subscription(grant: Grant, interval: number): Subscription {
+    const key = `${grant.interval} ${interval} ${grant.selection}`;
     const found = this.#subscriptions.get(key);
     if (found) return found;
     const { encoders, clock } = this.#parts;
-    const encoder = encoders.acquire(this.#format, grant.positions);
+    const encoder = encoders.acquire(this.#format, grant.selection);
     // Its first flush would be in time now.
     const subscription = new Subscription(this.#sink, this.#parts, interval, encoder, clock.millis());
     this.#subscriptions.set(key, subscription);

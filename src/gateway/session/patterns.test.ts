@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { type Grant, MAX_PATTERNS, PatternSet } from "./patterns.ts";
 
-const grant = (interval: number): Grant => ({ interval, fields: ["bid"], positions: Uint8Array.of(0) });
+const grant = (interval: number): Grant => ({ interval, fields: ["bid"], selection: Uint8Array.of(0) });
 
 const SYMBOLS = ["A", "AB", "ABC", "B", "BA", "C"];
 const PREFIXES = ["", "A", "AB", "B", "ABC"];

@@ -7,9 +7,10 @@ import type { Field } from "../../base/tick.ts";
 /** What a subscribe was granted. */
 export interface Grant {
   readonly interval: number;
+  /** What of a row is sent: of a quote the positions of its fields, of a book its depth. */
+  readonly selection: Uint8Array;
+  /** The names of a quote's fields; none in other channels. */
   readonly fields: readonly Field[];
-  /** The positions of the fields in a whole tick. */
-  readonly positions: Uint8Array;
 }
 
 /** The most rules of a connection: each symbol that appears is looked up in them. */

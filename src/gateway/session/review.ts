@@ -1,5 +1,5 @@
 /** Compares what a connection holds with what it may see, after its identity has changed. */
-import type { GatewayTable } from "../../market/gateway_table.ts";
+import type { RowTable } from "../../market/gateway_table.ts";
 import type { VisibleRows } from "../access/visible_rows.ts";
 import { emptyGranted, type Granted, type Reviewed } from "./grants.ts";
 import type { HeldRows } from "./held_rows.ts";
@@ -12,11 +12,11 @@ export type Review = Generator<Reviewed, void, void>;
 /** How a held row was granted. */
 type Entry = readonly [row: number, grant: Grant, interval: number];
 
-export function* review(table: GatewayTable, visible: VisibleRows, held: HeldRows, stepSymbols: number): Review {
+export function* review(table: RowTable, visible: VisibleRows, held: HeldRows, stepSymbols: number): Review {
   for (const chunk of chunks([...held.entries()], stepSymbols)) yield reviewSome(chunk, table, visible, held);
 }
 
-function reviewSome(entries: readonly Entry[], table: GatewayTable, visible: VisibleRows, held: HeldRows): Reviewed {
+function reviewSome(entries: readonly Entry[], table: RowTable, visible: VisibleRows, held: HeldRows): Reviewed {
   const { symbols } = table;
   /** Rows that are held no longer; others take the places of some. */
   const gone = new Set<number>();
@@ -35,7 +35,7 @@ function reviewSome(entries: readonly Entry[], table: GatewayTable, visible: Vis
     const granted = Math.max(grant.interval, access.interval);
     if (!isReplaced && granted === interval) continue;
     if (isReplaced) replaced.push(next);
-    const key = `${grant.interval} ${granted} ${grant.positions}`;
+    const key = `${grant.interval} ${granted} ${grant.selection}`;
     const move = moves.get(key) ?? { part: emptyGranted(grant, granted), rows: new Map() };
     moves.set(key, move);
     move.rows.set(next, symbols[row]);

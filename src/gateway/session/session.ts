@@ -4,7 +4,6 @@
  */
 
 import type { Logger } from "pino";
-import { FIELDS, type Field, fieldIndex } from "../../base/tick.ts";
 import type { Identity } from "../../identity/identity.ts";
 import { CLOSE_CODES, type CloseName, ERROR_CODES, type ErrorCode } from "../../protocol/codes.ts";
 import { type CommandFault, isFault, readCommand } from "../../protocol/command.ts";
@@ -15,17 +14,16 @@ import { type IdentityOwner, SessionIdentity, type SessionIdentityParts } from "
 import { countOne } from "../counts.ts";
 import type { StatusBatcher } from "../fanout/status_batcher.ts";
 import type { FrameTrace } from "../latency/tracer.ts";
+import { OutboundConnection, type OutboundParts } from "../outbound/outbound_connection.ts";
+import type { Socket } from "../outbound/socket.ts";
+import type { StallWatch } from "../outbound/stall_watch.ts";
+import { ChannelSubscriptions, type ChannelSubscriptionsParts } from "./channel_subscriptions.ts";
 import { CommandLimits } from "./command_limits.ts";
 import { type CommandOwner, CommandQueue, type Steps } from "./command_queue.ts";
 import type { CommandScheduler } from "./command_scheduler.ts";
-import { GrantAnswers, idOf } from "./grant_answers.ts";
+import { idOf } from "./grant_answers.ts";
 import { helloOf } from "./hello.ts";
-import { OutboundConnection, type OutboundParts } from "./outbound_connection.ts";
-import type { Grant } from "./patterns.ts";
-import type { Review } from "./review.ts";
-import type { Socket } from "./socket.ts";
-import type { StallWatch } from "./stall_watch.ts";
-import { SubscriptionSet, type SubscriptionSetParts } from "./subscription_set.ts";
+import { grantOf } from "./requested_grant.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
 /**
@@ -37,9 +35,9 @@ const PENDING_SHARE = 1 / 16;
 const CLOSING = "closing a connection";
 
 /** What all sessions share. */
-export interface SessionParts extends OutboundParts, SubscriptionSetParts, SessionIdentityParts {
+export interface SessionParts extends OutboundParts, ChannelSubscriptionsParts, SessionIdentityParts {
   readonly settings: OutboundParts["settings"] &
-    SubscriptionSetParts["settings"] &
+    ChannelSubscriptionsParts["settings"] &
     SessionIdentityParts["settings"] &
     Pick<
       Settings,
@@ -56,7 +54,7 @@ export interface SessionParts extends OutboundParts, SubscriptionSetParts, Sessi
   readonly status: StatusBatcher;
   readonly commands: CommandScheduler;
   readonly stalls: StallWatch;
-  readonly numbers: OutboundParts["numbers"] & SubscriptionSetParts["numbers"];
+  readonly numbers: OutboundParts["numbers"] & ChannelSubscriptionsParts["numbers"];
   /** Undefined: nothing is written. */
   readonly accessLog: AccessLog | undefined;
 }
@@ -73,15 +71,13 @@ export class Session implements CommandOwner, IdentityOwner {
   readonly #parts: SessionParts;
   readonly #socket: Socket;
   readonly #outbound: OutboundConnection;
-  readonly #subscriptions: SubscriptionSet;
+  readonly #subscriptions: ChannelSubscriptions;
   readonly #queue: CommandQueue;
   readonly #limits: CommandLimits;
   readonly #identity: SessionIdentity;
   readonly #access: AccessRecord | undefined;
-  readonly #answers: GrantAnswers;
-  /** The steps that remain since the identity has changed, and the reason of what they end. */
-  #review: Review | undefined;
-  #endReason: EndReason = "not_entitled";
+  /** The steps that remain since the identity has changed. */
+  #review: Generator<void, void, void> | undefined;
 
   constructor(
     shared: SessionParts,
@@ -98,17 +94,15 @@ export class Session implements CommandOwner, IdentityOwner {
     this.#parts = shared;
     this.#socket = socket;
     this.#outbound = createOutbound(shared, socket, id, (name, reason) => this.close(name, reason));
-    this.#subscriptions = new SubscriptionSet(shared, this.#outbound, this.#outbound.format);
     this.#limits = new CommandLimits(shared);
     // Twice all that it may hold at once: a client that reconnects and then subscribes to something else does not wait.
     const work = new TokenBucket(commandSymbolsPerSecond, commandSymbolsPerSecond + maxSymbolsPerConnection * 2, now);
     this.#queue = new CommandQueue(this, shared.commands, shared.clock, work, pending);
     this.#identity = new SessionIdentity(shared, this, socket.getUserData().identity);
-    this.#subscriptions.visible.identity = this.#identity.current;
     const { accessLog, clock } = shared;
     const connection = { session: id, address: this.address };
     if (accessLog) this.#access = new AccessRecord(accessLog, connection, this.identity, () => clock.micros());
-    this.#answers = new GrantAnswers(shared, this.#outbound, this.#access);
+    this.#subscriptions = new ChannelSubscriptions(shared, this.#outbound, this.#access, this.identity);
   }
 
   /** For reports and the log. */
@@ -125,7 +119,7 @@ export class Session implements CommandOwner, IdentityOwner {
   trace(follow: FrameTrace | undefined): void {
     const now = this.#parts.clock.millis();
     // The frames of flushes are traced, those of the broadcast are not.
-    for (const { topicSubscriber } of this.#subscriptions.subscriptions) topicSubscriber?.unsubscribe(now);
+    this.#subscriptions.leaveBroadcast(now);
     this.#outbound.trace(follow);
   }
 
@@ -199,7 +193,7 @@ export class Session implements CommandOwner, IdentityOwner {
 
   catchUp(): void {
     if (this.#review) return this.#continueReview(this.#review);
-    for (const granted of this.#subscriptions.matchNewSymbols()) this.#answers.subscribed(granted, undefined, false);
+    this.#subscriptions.matchNewSymbols();
   }
 
   /** The policy or the revocations have changed. */
@@ -209,13 +203,12 @@ export class Session implements CommandOwner, IdentityOwner {
 
   applyIdentity(identity: Identity | undefined, reason: EndReason): void {
     const now = this.#parts.clock.millis();
-    this.#subscriptions.visible.identity = identity;
-    this.#endReason = reason;
+    this.#subscriptions.identity = identity;
     this.#access?.identify(identity);
     // Nothing is sent until all that is held has been compared with the new identity.
-    for (const { topicSubscriber } of this.#subscriptions.subscriptions) topicSubscriber?.unsubscribe(now);
+    this.#subscriptions.leaveBroadcast(now);
     this.#outbound.suspend();
-    this.#review = this.#subscriptions.review();
+    this.#review = this.#subscriptions.review(reason);
     this.#queue.resume();
   }
 
@@ -227,10 +220,8 @@ export class Session implements CommandOwner, IdentityOwner {
     this.sayBye("notAuthenticated", reason, Math.round(Math.random() * this.#parts.settings.drainSpread));
   }
 
-  #continueReview(review: Review): void {
-    const { value, done } = review.next();
-    if (value) this.#answers.reviewed(value, this.#endReason);
-    if (!done || this.#outbound.isClosed) return;
+  #continueReview(review: Generator<void, void, void>): void {
+    if (!review.next().done || this.#outbound.isClosed) return;
     this.#review = undefined;
     if (this.#access) for (const [symbol, delay] of this.#subscriptions.seen()) this.#access.see(symbol, delay);
     this.#outbound.release();
@@ -242,22 +233,22 @@ export class Session implements CommandOwner, IdentityOwner {
     this.#identity.maintain();
     if (this.#outbound.isClosed) return false;
     const { interval } = this;
-    for (const { topicSubscriber } of this.#subscriptions.subscriptions) topicSubscriber?.account(now);
+    this.#subscriptions.accountBroadcast(now);
     const isPingDue = this.#outbound.maintain(now, Number.isFinite(interval) ? interval : 0);
-    for (const { topicSubscriber } of this.#subscriptions.subscriptions) topicSubscriber?.maintain(now);
+    this.#subscriptions.limitBroadcast(now);
     this.#queue.resume();
     return isPingDue;
   }
 
   /** Sends a ping: its pong says what has arrived. */
   ping(now: number): void {
-    for (const { topicSubscriber } of this.#subscriptions.subscriptions) topicSubscriber?.sample();
+    this.#subscriptions.sampleBroadcast();
     this.#outbound.ping(now);
   }
 
   /** Schedules a flush of each subscription: states of symbols have changed. */
   scheduleFlushes(): void {
-    for (const subscription of this.#subscriptions.subscriptions) this.#parts.scheduler.scheduleNow(subscription);
+    this.#subscriptions.scheduleFlushes();
   }
 
   /** Sends `bye` and closes: the gateway shuts down. @param retryAfter ms */
@@ -346,35 +337,27 @@ export class Session implements CommandOwner, IdentityOwner {
     this.#sendError(failure.refused, failure.message, id);
   }
 
-  /**
-   * A symbol that moves to another subscription does not take unsent changes of its state with it: sends them before.
-   */
-  #sendStatus(): void {
-    for (const subscription of this.#subscriptions.subscriptions) subscription.sendStatus();
-  }
-
   *#subscribe(command: Subscribe): Generator<number, number, void> {
-    const { settings } = this.#parts;
-    const fields = (command.fields ?? FIELDS) as readonly Field[];
-    const interval = Math.max(Math.ceil(command.interval ?? settings.interval), settings.minInterval);
-    const grant: Grant = { interval, fields, positions: Uint8Array.from(fields, fieldIndex) };
-    const granting = this.#subscriptions.subscribe(command.symbols, grant);
+    const { set, answers } = this.#subscriptions.of(command.channel ?? "quote");
+    const granting = set.subscribe(command.symbols, grantOf(command, this.#parts.settings), command.last);
     for (;;) {
-      this.#sendStatus();
+      // A symbol that moves to another subscription does not take unsent changes of its state with it.
+      this.#subscriptions.sendStatus();
       const { value, done } = granting.next();
-      this.#answers.subscribed(value, command.id, !done);
+      answers.subscribed(value, command.id, !done);
       if (done) return value.work;
       yield value.work;
     }
   }
 
   *#unsubscribe(command: Unsubscribe): Generator<number, number, void> {
-    const ending = this.#subscriptions.unsubscribe(command.symbols);
+    const { set, answers } = this.#subscriptions.of(command.channel ?? "quote");
+    const ending = set.unsubscribe(command.symbols);
     for (;;) {
       const { value, done } = ending.next();
       if (!value && !command.symbols.includes("*"))
         this.#sendError("not_subscribed", "none of these symbols is subscribed to", command.id);
-      else this.#answers.unsubscribed(value?.symbols ?? [], idOf(command), !done);
+      else answers.unsubscribed(value?.symbols ?? [], idOf(command), !done);
       const work = value?.work ?? 0;
       if (done) return work;
       yield work;

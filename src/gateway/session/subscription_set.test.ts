@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { type ClientReceiver, SessionBench } from "../../../test/support/session_bench.ts";
+import type { TickEncoder } from "../../market/encoder.ts";
 import { MSGPACK } from "../../market/format.ts";
 import { HeapFull } from "../../market/heap.ts";
 import type { Rejection } from "../../protocol/messages.ts";
@@ -13,9 +14,9 @@ import { SubscriptionSet } from "./subscription_set.ts";
 const DEAF: ClientReceiver = { control() {}, frame() {} };
 const SYMBOLS = ["A", "AB", "ABC", "B", "BA", "C"];
 const GRANTS: Grant[] = [
-  { interval: 0, fields: ["bid"], positions: Uint8Array.of(0) },
-  { interval: 100, fields: ["bid"], positions: Uint8Array.of(0) },
-  { interval: 100, fields: ["ask"], positions: Uint8Array.of(2) },
+  { interval: 0, fields: ["bid"], selection: Uint8Array.of(0) },
+  { interval: 100, fields: ["bid"], selection: Uint8Array.of(0) },
+  { interval: 100, fields: ["ask"], selection: Uint8Array.of(2) },
 ];
 
 /** Symbols that a step handles: so few that most commands take several. */
@@ -75,8 +76,8 @@ function heldBy({ bench, portfolio }: ReturnType<typeof open>): Map<string, numb
   const held = new Map<string, number>();
   for (const subscription of portfolio.subscriptions) {
     const grant = GRANTS.findIndex(
-      ({ interval, positions }) =>
-        interval === subscription.interval && positions[0] === subscription.encoder.fields[0],
+      ({ interval, selection }) =>
+        interval === subscription.interval && selection[0] === (subscription.encoder as TickEncoder).fields[0],
     );
     for (let index = 0; index < subscription.count; index++) {
       const symbol = bench.context.table.symbols[subscription.rowAt(index)];
@@ -197,12 +198,12 @@ test("over the limit what is held keeps its place, and a pattern is rejected onc
 test("what is no symbol is rejected by itself, short and as whole characters", () => {
   const { portfolio } = open({ maxAwaitedSymbols: 1 });
   const long = `${"x".repeat(63)}😀`;
-  const { rows, rejected } = subscribe(portfolio, ["A", "b", "", "A*B", "**", long, "B"], GRANTS[1]);
+  const { rows, rejected } = subscribe(portfolio, ["A", "b?", "", "A*B", "**", long, "B"], GRANTS[1]);
   assert.equal(rows.length, 1);
   assert.deepEqual(
     rejected.map(({ symbol, code }) => [symbol, code]),
     [
-      ["b", "invalid_symbol"],
+      ["b?", "invalid_symbol"],
       ["", "invalid_symbol"],
       ["A*B", "invalid_symbol"],
       ["**", "invalid_symbol"],

@@ -2,9 +2,8 @@
  * All that one connection is subscribed to: the rows that it holds, and the patterns for symbols that do not exist yet.
  * Its identity decides which symbols it may see, from which interval on, and how late.
  */
-import { isPattern, isSymbol } from "../../base/tick.ts";
-import type { TickEncoder } from "../../market/encoder.ts";
-import type { TickFormat } from "../../market/format.ts";
+import { isPattern, isSymbol, SYMBOL_CHARACTERS } from "../../base/tick.ts";
+import type { FrameFormat } from "../../market/format.ts";
 import { Prefixes, prefixOf } from "../../market/prefixes.ts";
 import { shown } from "../../protocol/command.ts";
 import type { Settings } from "../../settings/settings.ts";
@@ -47,9 +46,17 @@ export class SubscriptionSet {
   readonly #awaitedShare: AwaitedShare;
   readonly #visible: VisibleRows;
   readonly #held: HeldRows;
+  readonly #heldElsewhere: () => number;
 
-  constructor(parts: SubscriptionSetParts, sink: Sink & BroadcastSink, format: TickFormat) {
+  /** @param heldElsewhere how many symbols the connection holds in other channels */
+  constructor(
+    parts: SubscriptionSetParts,
+    sink: Sink & BroadcastSink,
+    format: FrameFormat,
+    heldElsewhere: () => number = () => 0,
+  ) {
     this.#parts = parts;
+    this.#heldElsewhere = heldElsewhere;
     this.#awaitedShare = new AwaitedShare(parts.table);
     this.#visible = new VisibleRows(parts);
     this.#held = new HeldRows(parts, this.#visible, sink, format);
@@ -70,7 +77,7 @@ export class SubscriptionSet {
     return this.#held.interval;
   }
 
-  get subscriptions(): Iterable<Subscription<TickEncoder>> {
+  get subscriptions(): Iterable<Subscription> {
     return this.#held.subscriptions;
   }
 
@@ -84,20 +91,22 @@ export class SubscriptionSet {
     for (const row of this.#held.rows()) yield [this.#parts.table.symbols[row], this.#visible.delayOf(row)];
   }
 
-  /** The most symbols of the connection. */
+  /** The most symbols that it may hold. */
   get maxSymbols(): number {
-    return Math.min(this.#parts.settings.maxSymbolsPerConnection, this.#visible.maxSymbols);
+    const most = Math.min(this.#parts.settings.maxSymbolsPerConnection, this.#visible.maxSymbols);
+    return Math.max(0, most - this.#heldElsewhere());
   }
 
   /**
    * Grants what can be granted of some symbols and patterns, in steps. Between two steps ticks may be sent, and the
    * market may change; no other command may begin, and {@link matchNewSymbols} must not be called.
+   * @param last as in {@link Granted}
    * @returns what each step has granted; the last one is returned, the others are yielded
    */
-  *subscribe(texts: readonly string[], grant: Grant): Generator<Granted, Granted, void> {
+  *subscribe(texts: readonly string[], grant: Grant, last = 0): Generator<Granted, Granted, void> {
     const { table } = this.#parts;
     const unique = new Set(texts);
-    let part = emptyGranted(grant);
+    let part = emptyGranted(grant, grant.interval, last);
     this.#awaitedShare.reset();
     const prefixes = [...unique].filter(isPattern).map(prefixOf);
     const accepted: string[] = [];
@@ -107,7 +116,7 @@ export class SubscriptionSet {
     for (const chunk of chunks(asked, this.#stepSymbols)) {
       if (accepted.length > 0 || part.rejected.length > 0) {
         yield part;
-        part = emptyGranted(grant);
+        part = emptyGranted(grant, grant.interval, last);
       }
       this.#wantPatterns(chunk, prefixes, grant, accepted, part);
     }
@@ -129,7 +138,7 @@ export class SubscriptionSet {
     for (const batch of batches(names, patterns, table.symbols, sorted, awaited, within, this.#stepSymbols)) {
       if (!isFirst) {
         yield part;
-        part = emptyGranted(grant);
+        part = emptyGranted(grant, grant.interval, last);
       }
       isFirst = false;
       const isWanted = batch instanceof Map;
@@ -212,7 +221,8 @@ export class SubscriptionSet {
     const granted: Granted[] = [];
     for (const [grant, rows] of matched) {
       for (const row of rows.keys()) if (held.has(table.symbols[row])) rows.delete(row);
-      const part = emptyGranted(grant);
+      // Of a symbol that has appeared since, each tick is still to be sent.
+      const part = emptyGranted(grant, grant.interval, Number.POSITIVE_INFINITY);
       granted.push(part, ...this.#subscribeMatches(rows, part, new Set()));
     }
     return granted.filter(({ rows, rejected }) => rows.length > 0 || rejected.length > 0);
@@ -326,7 +336,7 @@ export class SubscriptionSet {
   #move(wanted: WantedByInterval, part: Granted, refused: Set<string>): readonly Granted[] {
     const others: Granted[] = [];
     for (const [interval, rows] of wanted.byInterval) {
-      const own = interval === part.interval ? part : emptyGranted(part.grant, interval);
+      const own = interval === part.interval ? part : emptyGranted(part.grant, interval, part.last);
       this.#held.move(rows, own, this.maxSymbols, refused);
       if (own === part) continue;
       own.work = own.rows.length;
@@ -349,7 +359,7 @@ export class SubscriptionSet {
     if (!isSymbol(symbol))
       return {
         code: "invalid_symbol",
-        message: `${shown(symbol)} is not 1 to 64 of A-Z 0-9 . _ - : (or a prefix and *)`,
+        message: `${shown(symbol)} is not 1 to 64 of ${SYMBOL_CHARACTERS} (or a prefix and *)`,
       };
     // Before anything that depends on whether the symbol exists.
     const access = this.#visible.accessTo(symbol);

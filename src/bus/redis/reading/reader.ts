@@ -6,6 +6,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../../../base/clock.ts";
 import { FAULT_LIMIT, RateLimitedLog } from "../../../log/rate_limited_log.ts";
 import type { HeardFeed } from "../../../market/heard_feed.ts";
+import type { Channel } from "../../../protocol/messages.ts";
 import type { BusListener, BusReader, HeardStream } from "../../bus.ts";
 import { BatchDecoder } from "../../wire/wire.ts";
 import { isConnectionLoss, type RedisLink } from "../connection/link.ts";
@@ -32,6 +33,8 @@ export interface ReaderOptions {
   createFeed(name: string): HeardFeed;
   /** How far a feed's clock may be from ours before the log tells, in milliseconds. */
   readonly skewWarning: number;
+  /** The reader of another channel of data. */
+  ofChannel(channel: Channel): BusReader;
 }
 
 /** Feeds that are counted by name: a publisher can name any number, so further ones count as one. */
@@ -117,7 +120,7 @@ export class RedisReader implements BusReader {
     const { keys, clock, silence } = options;
     this.#following = {
       shards: keys.shards,
-      decoder: new BatchDecoder(),
+      decoder: new BatchDecoder(keys.channelOfData),
       listener: undefined,
       clock,
       counts: this.counts,
@@ -138,6 +141,10 @@ export class RedisReader implements BusReader {
       const follower = new ShardFollower(this.#following, shard);
       this.#shards.push({ follower, followers: 0, isWanted: false, isSubscribed: false, since: 0 });
     }
+  }
+
+  ofChannel(channel: Channel): BusReader {
+    return this.#options.ofChannel(channel);
   }
 
   start(listener: BusListener): Promise<void> {

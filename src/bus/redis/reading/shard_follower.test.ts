@@ -168,7 +168,7 @@ function assertSame(gateway: GatewayTable, publisher: PublisherTable): void {
     const mirrored = gateway.rowOf(symbol);
     assert.ok(mirrored >= 0, `${symbol} is missing`);
     assert.equal(gateway.seq[mirrored], publisher.seq[row], `seq of ${symbol}`);
-    assert.equal(gateway.values[mirrored * 10], publisher.values[row * 10], `bid of ${symbol}`);
+    assert.equal(gateway.payload.values[mirrored * 10], publisher.payload.values[row * 10], `bid of ${symbol}`);
     assert.equal(gateway.state[mirrored], publisher.state[row], `state of ${symbol}`);
   }
 }
@@ -445,7 +445,7 @@ test("each record that breaks a rule is left out by itself, counted with its fee
   ];
   // Nested as no library would write it.
   wrong.push(["record", "", Buffer.concat([Buffer.alloc(60_000, 0x91), Buffer.from([0xc0])])]);
-  const clean = [...table.values.subarray(10, 20)];
+  const clean = [...table.payload.values.subarray(10, 20)];
   for (const [reason, symbol, one] of wrong) {
     leftOut.length = 0;
     const seq = table.seq[0];
@@ -457,7 +457,7 @@ test("each record that breaks a rule is left out by itself, counted with its fee
     assert.equal(table.seq[0], seq + 1, `the record behind ${reason} is taken`);
   }
   assert.equal(table.seq[1], 1);
-  assert.deepEqual([...table.values.subarray(10, 20)], clean);
+  assert.deepEqual([...table.payload.values.subarray(10, 20)], clean);
   assert.equal(counts.malformed.total, wrong.length);
   assert.equal(
     [...counts.malformed.lines([])].reduce((sum, [{ feed }, count]) => sum + (feed === "F" ? count : 0), 0),
@@ -479,7 +479,7 @@ test("what is a mistake for people and not for machines is put right: fractions 
   const restated = { 2: TIME + 0.7, 3: 1, 4: TIME + 0.2, 5: "r".repeat(255), 7: Number.NaN, 16: 0.4 };
   follower.batch(written(store, [record("A", restated), record("B", { 3: 2, 5: "over" })]));
   assert.deepEqual(gateway.leftOut, []);
-  assert.deepEqual([table.eventTime[0], table.since[0], table.values[1]], [TIME + 1, TIME, Number.NaN]);
+  assert.deepEqual([table.eventTime[0], table.since[0], table.payload.values[1]], [TIME + 1, TIME, Number.NaN]);
   assert.equal(table.since[1], TIME, "a state without a time holds since its tick");
 });
 
@@ -508,7 +508,7 @@ test("a value of the store that breaks a rule is left out at each read, and is r
     ]);
     assert.equal(follower.wantsRead(gateway.clock.millis()), false);
   }
-  assert.deepEqual([table.seq[1], table.values[12]], [1, Number.NaN]);
+  assert.deepEqual([table.seq[1], table.payload.values[12]], [1, Number.NaN]);
   // A mark that is none does not make the feed missing for ever either.
   for (const mark of ["9007199254740992:1:F", "0:1:F", "nonsense", "5:1:OTHER"]) {
     store.values.set("#F", Buffer.from(mark));

@@ -5,7 +5,7 @@
 
 import { UNKNOWN_CLOCK } from "../../../base/clock_offset.ts";
 import { SYMBOL_LENGTH } from "../../../base/tick.ts";
-import { BusRecord } from "../../../market/bus_record.ts";
+import type { BusRecord } from "../../../market/bus_record.ts";
 import type { HeardStream } from "../../bus.ts";
 import { UNKNOWN_FEED } from "../../wire/malformed.ts";
 import { WireError } from "../../wire/unpack.ts";
@@ -25,7 +25,7 @@ const FORGET_AFTER = 600_000;
 export class ShardFollower {
   readonly shard: number;
   readonly #options: FollowerOptions;
-  readonly #record = new BusRecord();
+  readonly #record: BusRecord;
   readonly #streams = new Map<string, FeedStream>();
   #isLoaded = false;
   #loadedAt = 0;
@@ -42,6 +42,7 @@ export class ShardFollower {
 
   constructor(options: FollowerOptions, shard: number) {
     this.#options = options;
+    this.#record = options.decoder.createRecord();
     this.shard = shard;
   }
 

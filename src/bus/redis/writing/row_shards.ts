@@ -1,15 +1,16 @@
 /** The shard of each row of a publisher's table: worked out once a row, since a tick must not cost a checksum. */
 import { copied } from "../../../base/copied.ts";
+import type { Payload } from "../../../market/payload.ts";
 import type { PublisherTable } from "../../../market/publisher_table.ts";
 import type { RedisKeys } from "../shard.ts";
 
 export class RowShards {
-  readonly #table: PublisherTable;
+  readonly #table: PublisherTable<Payload>;
   readonly #keys: RedisKeys;
   /** The shard plus one; 0 where it has not been asked for. */
   #shards = new Uint16Array(1_024);
 
-  constructor(table: PublisherTable, keys: RedisKeys) {
+  constructor(table: PublisherTable<Payload>, keys: RedisKeys) {
     this.#table = table;
     this.#keys = keys;
   }

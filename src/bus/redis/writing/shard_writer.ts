@@ -7,6 +7,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../../../base/clock.ts";
 import type { ClockReading } from "../../../base/clock_offset.ts";
 import type { BusRecord } from "../../../market/bus_record.ts";
+import type { Payload } from "../../../market/payload.ts";
 import type { PublisherTable } from "../../../market/publisher_table.ts";
 import { ChangedRows } from "../../changed_rows.ts";
 import type { Handover } from "../../handover.ts";
@@ -31,7 +32,7 @@ export interface ShardOwner {
   readonly isSharded: boolean;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly table: PublisherTable;
+  readonly table: PublisherTable<Payload>;
   readonly encoder: BatchEncoder;
   readonly record: BusRecord;
   readonly counts: WriterCounts;
@@ -59,6 +60,8 @@ export class ShardWriter {
   #sent: number[] = [];
   readonly #sentSeq: number[] = [];
   readonly #sentReceipt: number[] = [];
+  /** Of channels that keep each tick: the last number of each row that Redis is known to have. */
+  readonly #written = new Map<number, number>();
   /** When its batch was made, microseconds since the Unix epoch. */
   #sentAt = 0;
   #isWriting = false;
@@ -83,6 +86,7 @@ export class ShardWriter {
   /** Begins an epoch: nothing is unwritten, whatever is under way is of the past. */
   reset(epoch: number): void {
     this.#changed.take();
+    this.#written.clear();
     this.#sent.length = 0;
     this.#isWriting = false;
     this.#epoch = epoch;
@@ -93,6 +97,11 @@ export class ShardWriter {
   /** The shard is ours, and its last batch in this epoch had this number. */
   fenced(number: number): void {
     this.#number = this.#acknowledged = number;
+  }
+
+  /** The store has the row up to this number: of a channel that keeps each tick, those after it are to be written. */
+  adopted(row: number, seq: number): void {
+    if (this.#owner.table.payload.keepsEach) this.#written.set(row, seq);
   }
 
   changed(row: number): void {
@@ -132,6 +141,7 @@ export class ShardWriter {
     this.#writtenAt = owner.clock.millis();
     const command = owner.isSharded ? "SPUBLISH" : "PUBLISH";
     const args = [command, owner.feed, epoch, number, batch.message, batch.start, batch.lengths, batch.prefix];
+    if (batch.elements < 16) args.push(batch.elements);
     WRITE.run(owner.link, this.#keys, args, WRITE_TIMEOUT).then(
       (answer) => {
         if (this.#isCurrent(epoch, number)) this.#answered(answer as [number, Buffer]);
@@ -149,14 +159,25 @@ export class ShardWriter {
 
   #encode() {
     const { encoder, table, record, counts, clock, offset } = this.#owner;
-    this.#sent = this.#changed.take(MAX_BATCH_RECORDS);
-    const count = this.#sent.length;
+    const rows = this.#changed.take(MAX_BATCH_RECORDS);
+    this.#sent.length = 0;
+    let count = 0;
     this.#sentAt = clock.micros();
     this.#sentSeq.length = this.#sentReceipt.length = 0;
     encoder.begin(this.#epoch, ++this.#number, this.#sentAt);
-    for (const row of this.#sent) {
-      table.read(row, record);
-      encoder.add(record);
+    const { payload } = table;
+    for (const row of rows) {
+      const before = count;
+      let back = payload.keepsEach ? payload.countSince(row, this.#written.get(row) ?? 0) - 1 : 0;
+      for (; back >= 0 && !encoder.isFull; back--) {
+        table.read(row, record, back);
+        encoder.add(record);
+        count++;
+      }
+      // What has no room comes with the next batch.
+      if (back >= 0) this.#changed.add(row);
+      if (count === before) continue;
+      this.#sent.push(row);
       this.#sentSeq.push(record.seq);
       this.#sentReceipt.push(record.receivedAt);
     }
@@ -174,7 +195,10 @@ export class ShardWriter {
     this.#isWriting = false;
     const isLost = mark?.epoch !== this.#epoch || mark.number < this.#acknowledged;
     this.#acknowledged = this.#number;
-    const { handover } = this.#owner;
+    const { handover, table } = this.#owner;
+    if (table.payload.keepsEach)
+      for (let index = 0; index < this.#sent.length; index++)
+        this.#written.set(this.#sent[index], this.#sentSeq[index]);
     for (let index = 0; index < this.#sent.length; index++)
       handover.taken(this.#sent[index], this.#sentSeq[index], this.#sentReceipt[index], this.#sentAt);
     if (isLost) this.#heal();

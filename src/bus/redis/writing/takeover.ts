@@ -3,7 +3,8 @@
  * written is read, to which nothing can be added any more.
  */
 
-import { BusRecord } from "../../../market/bus_record.ts";
+import type { BusRecord } from "../../../market/bus_record.ts";
+import type { Payload } from "../../../market/payload.ts";
 import type { PublisherTable } from "../../../market/publisher_table.ts";
 import { WireError } from "../../wire/unpack.ts";
 import { type BatchDecoder, isMarkField, parseMark } from "../../wire/wire.ts";
@@ -20,6 +21,8 @@ const TIMEOUT = 5_000;
 export interface TakeoverEvents {
   /** The shard is fenced; its last batch of this epoch had this number. */
   fenced(shard: number, number: number): void;
+  /** The store has the row's symbol up to this number. */
+  adopted(row: number, seq: number): void;
   /** The store must be told how this row stands. */
   differs(row: number): void;
 }
@@ -35,12 +38,12 @@ export interface Takeover {
 /** Fences all shards and fills the table from them. Throws when Redis does not answer. */
 export async function takeOver(
   { feed, keys, link }: { feed: string; keys: RedisKeys; link: RedisLink },
-  table: PublisherTable,
+  table: PublisherTable<Payload>,
   epoch: number,
   decoder: BatchDecoder,
   events: TakeoverEvents,
 ): Promise<Takeover> {
-  const record = new BusRecord();
+  const record = decoder.createRecord();
   const known = new Set<number>();
   let floor = epoch;
   const one = async (shard: number): Promise<void> => {
@@ -56,7 +59,9 @@ export async function takeOver(
     await scanValues(link, hash, (entries) => {
       for (let index = 0; index + 1 < entries.length; index += 2) {
         if (isMarkField(entries[index]) || !read(decoder, entries[index + 1], record, feed)) continue;
-        if (table.adopt(record)) events.differs(table.rowOf(record.symbol));
+        const isDifferent = table.adopt(record);
+        events.adopted(table.rowOf(record.symbol), record.seq);
+        if (isDifferent) events.differs(table.rowOf(record.symbol));
         known.add(table.rowOf(record.symbol));
       }
       return true;

@@ -5,9 +5,10 @@
 import type { Logger } from "pino";
 import type { Clock } from "../../../base/clock.ts";
 import { FAULT_LIMIT, RateLimitedLog } from "../../../log/rate_limited_log.ts";
-import { BusRecord } from "../../../market/bus_record.ts";
+import type { Payload } from "../../../market/payload.ts";
 import type { PublisherTable } from "../../../market/publisher_table.ts";
-import type { BusWriter } from "../../bus.ts";
+import type { Channel } from "../../../protocol/messages.ts";
+import type { BusWriter, ChannelTables } from "../../bus.ts";
 import { Handover } from "../../handover.ts";
 import { BatchDecoder, BatchEncoder } from "../../wire/wire.ts";
 import { isConnectionLoss, type RedisLink } from "../connection/link.ts";
@@ -18,6 +19,15 @@ import { ShardWriter } from "./shard_writer.ts";
 import { takeOver } from "./takeover.ts";
 import { WriteGap } from "./write_gap.ts";
 import { WriterCounts } from "./writer_counts.ts";
+
+/** One channel of the feed. */
+interface WrittenChannel {
+  readonly keys: RedisKeys;
+  readonly table: PublisherTable<Payload>;
+  readonly rows: RowShards;
+  /** By shard. */
+  readonly shards: readonly ShardWriter[];
+}
 
 /** `waiting` for Redis; `standby` while another leads; `taking over`; `leading`. */
 export type WriterRole = "waiting" | "standby" | "taking over" | "leading";
@@ -47,10 +57,10 @@ export class RedisWriter implements BusWriter {
   readonly #log: Logger;
   /** For faults that come back with each retry. */
   readonly #faults: RateLimitedLog;
+  readonly #channels = new Map<Channel, WrittenChannel>();
+  /** Of all channels. */
   readonly #shards: ShardWriter[] = [];
-  #table: PublisherTable | undefined;
   #handover: Handover | undefined;
-  #rows: RowShards | undefined;
   #role: WriterRole = "waiting";
   #epoch = 0;
   #isClosed = false;
@@ -77,15 +87,32 @@ export class RedisWriter implements BusWriter {
     return this.#epoch;
   }
 
-  start(table: PublisherTable, handover = new Handover()): Promise<void> {
-    const { feed, keys, link } = this.#options;
-    const encoder = new BatchEncoder(feed, keys.shards);
+  start(table: PublisherTable, handover = new Handover(), others: ChannelTables = new Map()): Promise<void> {
+    this.#handover = handover;
+    this.#add("quote", table, handover);
+    for (const [channel, other] of others) this.#add(channel, other, new Handover());
+    return new Promise((resolve, reject) => {
+      this.#run = this.#reign(resolve).then(() => reject(new Error("the bus was closed")));
+    });
+  }
+
+  changed(row: number, name: Channel = "quote"): void {
+    const channel = this.#channels.get(name);
+    if (!channel || (this.#role !== "leading" && this.#role !== "taking over")) return;
+    channel.shards[channel.rows.of(row)].changed(row);
+    this.#scheduleFlush();
+  }
+
+  #add(channel: Channel, table: PublisherTable<Payload>, handover: Handover): void {
+    const { feed, link } = this.#options;
+    const keys = this.#options.keys.ofChannel(channel);
     const rows = new RowShards(table, keys);
     const owner = {
       ...this.#options,
+      keys,
       table,
-      encoder,
-      record: new BusRecord(),
+      encoder: new BatchEncoder(feed, keys.shards, channel),
+      record: table.payload.createRecord(),
       counts: this.counts,
       handover,
       offset: link.offset,
@@ -94,19 +121,9 @@ export class RedisWriter implements BusWriter {
       more: () => this.#scheduleFlush(),
       failed: (error: Error) => this.#logFailure(error),
     };
-    this.#table = table;
-    this.#handover = handover;
-    this.#rows = rows;
-    for (let shard = 0; shard < keys.shards; shard++) this.#shards.push(new ShardWriter(owner, shard));
-    return new Promise((resolve, reject) => {
-      this.#run = this.#reign(resolve).then(() => reject(new Error("the bus was closed")));
-    });
-  }
-
-  changed(row: number): void {
-    if (!this.#rows || (this.#role !== "leading" && this.#role !== "taking over")) return;
-    this.#shards[this.#rows.of(row)].changed(row);
-    this.#scheduleFlush();
+    const shards = Array.from({ length: keys.shards }, (_, shard) => new ShardWriter(owner, shard));
+    this.#shards.push(...shards);
+    this.#channels.set(channel, { keys, table, rows, shards });
   }
 
   async close(): Promise<void> {
@@ -160,24 +177,17 @@ export class RedisWriter implements BusWriter {
 
   /** @returns the epoch when all is taken over; otherwise a larger one, with which to try again */
   async #tryTakeOver(epoch: number): Promise<number> {
-    const table = this.#table as PublisherTable;
-    const rows = this.#rows as RowShards;
     for (const shard of this.#shards) shard.reset(epoch);
     this.#epoch = epoch;
     // A large store takes longer to read than the lease lasts.
     const holding = setInterval(() => this.#hold(), HOLD_INTERVAL);
     try {
-      const { floor, known } = await takeOver(this.#options, table, epoch, new BatchDecoder(), {
-        fenced: (shard, number) => this.#shards[shard].fenced(number),
-        differs: (row) => this.#shards[rows.of(row)].changed(row),
-      });
+      const takeovers = Array.from(this.#channels, ([channel, written]) =>
+        this.#takeOverChannel(channel, written, epoch),
+      );
+      const floor = Math.max(...(await Promise.all(takeovers)));
       if (floor > epoch) return floor;
-      for (let row = 0; row < table.rows; row++) {
-        if (!table.hasTicked(row)) continue;
-        const shard = this.#shards[rows.of(row)];
-        if (!known.has(row)) shard.changed(row);
-        shard.hasRows = true;
-      }
+      const { table } = this.#channels.get("quote") as WrittenChannel;
       this.#handover?.begin(table);
       this.#log.info({ epoch, symbols: table.knownCount }, "leading the feed");
       return epoch;
@@ -188,6 +198,24 @@ export class RedisWriter implements BusWriter {
     } finally {
       clearInterval(holding);
     }
+  }
+
+  /** @returns more than the epoch when a later one was met */
+  async #takeOverChannel(channel: Channel, written: WrittenChannel, epoch: number): Promise<number> {
+    const { keys, table, rows, shards } = written;
+    const { floor, known } = await takeOver({ ...this.#options, keys }, table, epoch, new BatchDecoder(channel), {
+      fenced: (shard, number) => shards[shard].fenced(number),
+      adopted: (row, seq) => shards[rows.of(row)].adopted(row, seq),
+      differs: (row) => shards[rows.of(row)].changed(row),
+    });
+    if (floor > epoch) return floor;
+    for (let row = 0; row < table.rows; row++) {
+      if (!table.hasTicked(row)) continue;
+      const shard = shards[rows.of(row)];
+      if (!known.has(row)) shard.changed(row);
+      shard.hasRows = true;
+    }
+    return epoch;
   }
 
   async #lead(): Promise<void> {

@@ -4,12 +4,12 @@ import type { Clock } from "../../base/clock.ts";
 import { FIELD_COUNT, FIELDS, isPattern, STATES } from "../../base/tick.ts";
 import type { BusReader } from "../../bus/bus.ts";
 import type { Authority, Identity } from "../../identity/identity.ts";
-import type { GatewayTable } from "../../market/gateway_table.ts";
+import type { GatewayTable, RowTable } from "../../market/gateway_table.ts";
 import { prefixRange } from "../../market/symbol_index.ts";
 import type { Settings } from "../../settings/settings.ts";
 import { VisibleRows, type VisibleRowsParts } from "../access/visible_rows.ts";
-import type { AdmittedRequest, HttpAdmission } from "./admission.ts";
-import { RESPONSE_BYTES } from "./response_writer.ts";
+import type { AdmittedRequest, HttpAdmission } from "../http/admission.ts";
+import { RESPONSE_BYTES } from "../http/response_writer.ts";
 import { readSymbolQuery } from "./symbol_query.ts";
 
 /** How long an answer waits for the bus to read symbols that no client follows, and how often it checks, ms. */
@@ -21,11 +21,13 @@ interface MarketQuery {
   readonly symbols: readonly string[] | undefined;
   /** The answer in pieces; each one has the market's values at the time when it is generated. */
   answer(): Iterator<string>;
+  /** Whether there is anything to answer: if not, the symbol is not found. */
+  isFound?(): boolean;
 }
 
 /** The parts of the gateway that answers use. */
 export interface MarketParts extends VisibleRowsParts {
-  readonly table: GatewayTable;
+  readonly table: RowTable;
   readonly clock: Clock;
   readonly bus: BusReader;
   readonly authority: Authority;
@@ -76,6 +78,10 @@ export function answerMarket(
     const head = { status: "200 OK", type: "application/json; charset=utf-8", headers };
     // Meanwhile the policy may have changed.
     visible.identity = context.authority.review(identity);
+    if (known && query.isFound && !query.isFound()) {
+      release();
+      return answers.sendJson(res, { status: "404 Not Found", headers }, { error: "the symbol is not known" });
+    }
     if (known) return answers.stream(res, head, query.answer(), account, release);
     release();
     answers.sendJson(
@@ -126,7 +132,7 @@ export const readTicks: ReadQuery = (query, { table, clock, settings }, visible)
           if (row < 0 || !table.hasTicked(row)) {
             if (!isPattern(text)) unknown.push(text);
           } else if (isPattern(text) || !asked.isCovered(text)) {
-            yield separator + JSON.stringify(tickOf(table, row, visible.delayOf(row)));
+            yield separator + JSON.stringify(tickOf(table as GatewayTable, row, visible.delayOf(row)));
             separator = ",";
           }
         }
@@ -140,7 +146,7 @@ export const readTicks: ReadQuery = (query, { table, clock, settings }, visible)
  * The live rows of the symbols with a prefix that the client may see, in order; symbols that are added later are not
  * included.
  */
-function* matching(table: GatewayTable, visible: VisibleRows, prefix: string): Iterable<number> {
+function* matching(table: RowTable, visible: VisibleRows, prefix: string): Iterable<number> {
   const rows = table.sortedKnown();
   for (const visiblePrefix of visible.prefixesWithin(prefix)) {
     const [from, to] = prefixRange(table.symbols, rows, visiblePrefix);
@@ -157,7 +163,7 @@ function tickOf(table: GatewayTable, row: number, delay: number): Record<string,
     ...(delay > 0 && { delay }),
   };
   for (let index = 0; index < FIELD_COUNT; index++) {
-    const value = table.values[row * FIELD_COUNT + index];
+    const value = table.payload.values[row * FIELD_COUNT + index];
     tick[FIELDS[index]] = Number.isNaN(value) ? null : value;
   }
   return tick;

@@ -5,10 +5,10 @@
 import { pack } from "msgpackr";
 import type { Clock } from "../../base/clock.ts";
 import type { RateLimitedLog } from "../../log/rate_limited_log.ts";
-import { JSON_TEXT, MSGPACK, type TickFormat } from "../../market/format.ts";
-import type { GatewayTable } from "../../market/gateway_table.ts";
+import { type FrameFormat, JSON_TEXT, MSGPACK } from "../../market/format.ts";
+import type { RowTable } from "../../market/gateway_table.ts";
 import type { CloseName } from "../../protocol/codes.ts";
-import type { Control, Quality, QualityReason } from "../../protocol/messages.ts";
+import type { ChannelSubscribed, Control, Quality, QualityReason } from "../../protocol/messages.ts";
 import type { Settings } from "../../settings/settings.ts";
 import type { GatewayCounts } from "../counts.ts";
 import type { FlushScheduler } from "../fanout/flush_scheduler.ts";
@@ -43,14 +43,13 @@ export interface OutboundParts {
   readonly clock: Clock;
   /** The log of what clients cause. */
   readonly events: RateLimitedLog;
-  readonly table: GatewayTable;
   readonly scheduler: FlushScheduler;
   readonly numbers: { readonly connections: Numbers };
   readonly counts: GatewayCounts;
 }
 
 export class OutboundConnection implements Sink, BroadcastSink {
-  readonly format: TickFormat;
+  readonly format: FrameFormat;
   readonly #id: string;
   readonly #parts: OutboundParts;
   readonly #socket: Socket;
@@ -89,7 +88,7 @@ export class OutboundConnection implements Sink, BroadcastSink {
     id: string,
     closeSession: (name: CloseName, reason: string) => void,
   ) {
-    const { settings, clock, table, counts } = parts;
+    const { settings, clock, counts } = parts;
     const now = clock.millis();
     this.#id = id;
     this.format = socket.getUserData().subprotocol === "tickgate.v1.json" ? JSON_TEXT : MSGPACK;
@@ -104,7 +103,7 @@ export class OutboundConnection implements Sink, BroadcastSink {
     this.#at = at;
     const { windowMin, windowDelay, metrics } = settings;
     this.#window = new InFlightWindow(windowMin, windowMax, windowDelay, now, numbers, at + SAMPLER_NUMBERS);
-    this.#sampler = metrics ? new LatencySampler(table, counts.latency, numbers, at) : undefined;
+    this.#sampler = metrics ? new LatencySampler(counts.latency, numbers, at) : undefined;
   }
 
   get isClosed(): boolean {
@@ -168,7 +167,7 @@ export class OutboundConnection implements Sink, BroadcastSink {
    * Sends a control message. These are few and answer something: the window does not hold them back, `maxUnreadBytes`
    * limits them.
    */
-  send(message: Control): void {
+  send(message: Control | ChannelSubscribed): void {
     if (this.#isClosed) return;
     const bytes = this.format.binary ? pack(message) : JSON.stringify(message);
     const length = typeof bytes === "string" ? Buffer.byteLength(bytes) : bytes.length;
@@ -246,9 +245,9 @@ export class OutboundConnection implements Sink, BroadcastSink {
     this.#conflated += leftOut;
   }
 
-  sampleBroadcast(row: number, ticks: number, waited: number): void {
+  sampleBroadcast(table: RowTable, row: number, ticks: number, waited: number): void {
     if (this.#sampler && LatencySampler.isSampleDue(this.#numbers, this.#at, ticks))
-      this.#sampler.sampleBroadcast(row, ticks, waited);
+      this.#sampler.sampleBroadcast(table, row, ticks, waited);
   }
 
   isPingDue(now: number): boolean {
@@ -267,12 +266,12 @@ export class OutboundConnection implements Sink, BroadcastSink {
     this.#trace = follow;
   }
 
-  sampleFrame(frame: Frame, from: number, now: number, due: number, held: number): void {
+  sampleFrame(table: RowTable, frame: Frame, from: number, now: number, due: number, held: number): void {
     const ticks = frame.count - from;
     this.#ticks += ticks;
-    this.#trace?.(frame, from, now, due, held);
+    this.#trace?.(table, frame, from, now, due, held);
     if (this.#sampler && LatencySampler.isSampleDue(this.#numbers, this.#at, ticks))
-      this.#sampler.sampleFrame(frame, from, now, due, held);
+      this.#sampler.sampleFrame(table, frame, from, now, due, held);
   }
 
   addConflated(ticks: number): void {

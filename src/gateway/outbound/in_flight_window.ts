@@ -38,7 +38,7 @@ const PING_TIME = 2_000;
 /** The part of the earlier measurements of the pace that is kept with each pong. */
 const PACE_KEPT = 0.8;
 
-/** The positions of a window's numbers; first those that each frame needs. */
+/** The selection of a window's numbers; first those that each frame needs. */
 const SIZE = 0;
 const SENT = 1;
 const ARRIVED = 2;

@@ -1,0 +1,102 @@
+/** What a record of each channel has between the reason and the time of receipt: see docs/bus.md. */
+import { FIELD_COUNT } from "../../base/tick.ts";
+import { BOOK_LEVELS, BookRecord } from "../../market/book/book_payload.ts";
+import { BusRecord } from "../../market/bus_record.ts";
+import { TradeRecord } from "../../market/trade/trade_payload.ts";
+import { MAX_ID_CHARACTERS } from "../../market/trade/trade_ring.ts";
+import type { Packer } from "../../msgpack/packer.ts";
+import type { Channel } from "../../protocol/messages.ts";
+import type { MalformedReason } from "./malformed.ts";
+import type { MessagePackReader } from "./unpack.ts";
+
+export interface RecordCodec<R extends BusRecord = BusRecord> {
+  /** How many elements it has there. */
+  readonly elements: number;
+  /** The most bytes that they take. */
+  readonly maxBytes: number;
+  /** The most records of a batch: it keeps one write to about 100 KB, so that Redis is not held for long. */
+  readonly maxRecords: number;
+  createRecord(): R;
+  write(packer: Packer, record: R): void;
+  /** @returns why the record is left out; undefined where it is good */
+  read(unpacker: MessagePackReader, record: R): MalformedReason | undefined;
+}
+
+/** A number's head and eight bytes. */
+const NUMBER_BYTES = 9;
+
+const QUOTES: RecordCodec = {
+  elements: FIELD_COUNT,
+  maxBytes: FIELD_COUNT * NUMBER_BYTES,
+  maxRecords: 1_000,
+  createRecord: () => new BusRecord(),
+  write(packer, { values, offset }) {
+    for (let index = 0; index < FIELD_COUNT; index++) packer.number(values[offset + index]);
+  },
+  read: (unpacker, { values, offset }) => (unpacker.numbers(values, offset, FIELD_COUNT) ? undefined : "value"),
+};
+
+/** Bids, then asks: `[price, size, …]`, the best first. */
+const BOOKS: RecordCodec<BookRecord> = {
+  elements: 2,
+  maxBytes: 2 * (3 + 2 * BOOK_LEVELS * NUMBER_BYTES),
+  maxRecords: 50,
+  createRecord: () => new BookRecord(),
+  write(packer, { bids, asks, bidLevels, askLevels }) {
+    writeSide(packer, bids, bidLevels);
+    writeSide(packer, asks, askLevels);
+  },
+  read(unpacker, record) {
+    const bids = readSide(unpacker, record.bids);
+    const asks = bids < 0 ? -1 : readSide(unpacker, record.asks);
+    if (asks < 0) return "value";
+    record.bidLevels = bids;
+    record.askLevels = asks;
+    return undefined;
+  },
+};
+
+/** Price, size, side, and the venue's id, nil where it has none. */
+const TRADES: RecordCodec<TradeRecord> = {
+  elements: 4,
+  maxBytes: 3 * NUMBER_BYTES + 2 + MAX_ID_CHARACTERS,
+  maxRecords: 1_000,
+  createRecord: () => new TradeRecord(),
+  write(packer, { price, size, side, id }) {
+    packer.number(price);
+    packer.number(size);
+    packer.number(side);
+    if (id === null) packer.number(Number.NaN);
+    else packer.ascii(id);
+  },
+  read(unpacker, record) {
+    record.price = unpacker.number();
+    record.size = unpacker.number();
+    record.side = unpacker.number();
+    const { price, size, side } = record;
+    if (!Number.isFinite(price) || !(size > 0 && Number.isFinite(size))) return "value";
+    if (side !== 1 && side !== -1 && side !== 0) return "value";
+    const id = unpacker.textOrNil(MAX_ID_CHARACTERS);
+    if (id === undefined || (id !== null && !/^[\x20-\x7e]+$/.test(id))) return "text";
+    record.id = id;
+    return undefined;
+  },
+};
+
+export function codecOf(channel: Channel): RecordCodec {
+  return channel === "quote" ? QUOTES : channel === "book" ? BOOKS : TRADES;
+}
+
+function writeSide(packer: Packer, numbers: Float64Array, levels: number): void {
+  packer.array(levels * 2);
+  for (let index = 0; index < levels * 2; index++) packer.number(numbers[index]);
+}
+
+/** @returns how many levels were read, or -1 where it is no side */
+function readSide(unpacker: MessagePackReader, into: Float64Array): number {
+  const count = unpacker.array();
+  if (count < 0 || count > into.length || count % 2 !== 0) return -1;
+  if (!unpacker.numbers(into, 0, count)) return -1;
+  for (let index = 0; index < count; index++) if (!Number.isFinite(into[index])) return -1;
+  return count / 2;
+}

@@ -1,0 +1,87 @@
+/** Books and trades over HTTP, as JSON: one symbol each, as it stands now. */
+import { isSymbol, STATES } from "../../base/tick.ts";
+import type { BookPayload } from "../../market/book/book_payload.ts";
+import type { GatewayTable } from "../../market/gateway_table.ts";
+import type { TradePayload } from "../../market/trade/trade_payload.ts";
+import { DEFAULT_DEPTH, DEPTHS, MAX_LAST_TRADES } from "../../protocol/messages.ts";
+import type { MarketParts, ReadQuery } from "./market_api.ts";
+
+/** Trades where the query names no number. */
+const DEFAULT_LAST = 100;
+const MAX_DEPTH = DEPTHS[DEPTHS.length - 1];
+
+/** `GET /v1/book?symbol=A&depth=10`: each side as in the channel, flat and the best first. */
+export const readBook: ReadQuery = (query, context, visible) => {
+  const symbol = query.get("symbol") ?? "";
+  if (!isSymbol(symbol)) return NO_SYMBOL;
+  const depth = wholeNumber(query.get("depth"), DEFAULT_DEPTH, 1, MAX_DEPTH);
+  if (depth === undefined) return { error: `depth must be a whole number from 1 to ${MAX_DEPTH}` };
+  const table = context.table as GatewayTable<BookPayload>;
+  return oneSymbol(symbol, context, visible, (row) => {
+    const { payload } = table;
+    const side = (from: number, levels: number) =>
+      Array.from(payload.numbers.subarray(from, from + Math.min(levels, depth) * 2));
+    return {
+      bids: side(payload.bidsAt(row), payload.bidLevels[row]),
+      asks: side(payload.asksAt(row), payload.askLevels[row]),
+    };
+  });
+};
+
+/** `GET /v1/trades?symbol=A&last=100`: the latest trades, oldest first. */
+export const readTrades: ReadQuery = (query, context, visible) => {
+  const symbol = query.get("symbol") ?? "";
+  if (!isSymbol(symbol)) return NO_SYMBOL;
+  const last = wholeNumber(query.get("last"), DEFAULT_LAST, 1, MAX_LAST_TRADES);
+  if (last === undefined) return { error: `last must be a whole number from 1 to ${MAX_LAST_TRADES}` };
+  const table = context.table as GatewayTable<TradePayload>;
+  return oneSymbol(symbol, context, visible, (row) => {
+    const ring = table.payload.ringOf(row);
+    const trades: Record<string, unknown>[] = [];
+    for (let position = Math.max(ring.start, ring.end - last); position < ring.end; position++) {
+      const slot = ring.slotOf(position);
+      trades.push({
+        seq: ring.seq[slot],
+        eventTime: ring.eventTime[slot],
+        price: ring.price[slot],
+        size: ring.size[slot],
+        side: ring.side[slot],
+        id: ring.ids[slot],
+      });
+    }
+    return { trades };
+  });
+};
+
+const NO_SYMBOL = { error: "symbol is missing or not a symbol: ?symbol=A" };
+
+/** @param contentOf what the row holds */
+function oneSymbol(
+  symbol: string,
+  { table, clock }: MarketParts,
+  visible: Parameters<ReadQuery>[2],
+  contentOf: (row: number) => Record<string, unknown>,
+): ReturnType<ReadQuery> {
+  const rowOf = () => {
+    const row = visible.accessTo(symbol) ? table.rowOf(symbol) : -1;
+    return row >= 0 && table.hasTicked(row) ? row : -1;
+  };
+  return {
+    // Of one that the client may not see there is nothing to wait for, and it looks unknown.
+    symbols: visible.accessTo(symbol) ? [symbol] : [],
+    isFound: () => rowOf() >= 0,
+    *answer() {
+      const row = rowOf();
+      const state = { seq: table.seq[row], eventTime: table.eventTime[row], state: STATES[table.state[row]] };
+      const reason = table.reasons[row] === "" ? {} : { reason: table.reasons[row] };
+      yield `${JSON.stringify({ time: clock.micros(), symbol, ...state, ...reason, ...contentOf(row) })}\n`;
+    },
+  };
+}
+
+/** @returns undefined where the text is no whole number in the range */
+function wholeNumber(text: string | null, fallback: number, min: number, max: number): number | undefined {
+  if (text === null || text === "") return fallback;
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  return value >= min && value <= max ? value : undefined;
+}
