@@ -62,13 +62,13 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
   const certificate = openCertificate(settings, log);
   const clock = new SystemClock();
   const events = new RateLimitedLog(log, clock);
-  const access = new AdminAccess(settings, events);
+  const access = new AdminAccess(settings, events, clock);
   const bus = openBus(settings, clock, log);
-  const identity = parts.gateway ? createAuthority(settings, clock, log) : undefined;
+  const identity = parts.gateway ? createAuthority(settings, clock, log, bus.revocations()) : undefined;
   const gateway = identity && new Gateway(settings, bus.reader(), clock, log, identity.authority, certificate);
   const feeds = specs.map((spec) => new RunningFeed(spec, settings, bus.writer(spec.name), clock, log));
 
-  const unready = () => (gateway ? gateway.unready() : bus.unready());
+  const unready = () => (gateway ? (gateway.unready() ?? identity?.unready()) : bus.unready());
   const labels: Record<string, string> = worker === undefined ? {} : { worker: String(worker) };
   const metrics = createMetrics({
     settings,
@@ -82,7 +82,7 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
     identity,
     now: () => clock.millis(),
   });
-  const reporter = new Reporter({ node: settings.node, clock, certificate, gateway, feeds, bus, unready });
+  const reporter = new Reporter({ node: settings.node, clock, certificate, gateway, identity, feeds, bus, unready });
   const source: AdminSource = {
     unready,
     metrics,
@@ -112,8 +112,6 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
     // The admin port opens first: a process that reports "started" must answer health checks.
     const adminPort = link ? undefined : await admin.listen(settings.adminHost, settings.adminPort);
     await identity?.start();
-    const tokens = identity?.tokens;
-    if (tokens) bus.revocations()?.watch((all) => tokens.setRevocations(all));
     const port = await gateway?.start(link !== undefined);
     const redirectPort = port === undefined ? undefined : await redirect?.listen(port);
     for (const feed of feeds) feed.start();

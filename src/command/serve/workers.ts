@@ -53,8 +53,9 @@ export async function runWorkers(line: CommandLine): Promise<void> {
   const { settings } = line;
   const log = createLog(settings);
   endOnFault(log);
-  const events = new RateLimitedLog(log, new SystemClock());
-  const access = new AdminAccess(settings, events);
+  const clock = new SystemClock();
+  const events = new RateLimitedLog(log, clock);
+  const access = new AdminAccess(settings, events, clock);
   const supervisor = new Supervisor(settings, await freePort(settings.host, settings.port), access, log);
   const certificate = openCertificate(settings, log);
   const admin = new AdminServer(supervisor, settings.adminNames, access, certificate);
