@@ -24,6 +24,12 @@ async function open(t: TestContext, ...args: string[]): Promise<{ server: Server
   return { server, port: server.redirectPort };
 }
 
+test("the address has the port that clients reach, where that is another one", async (t) => {
+  const { port } = await open(t, "all", "--redirect-to", "443");
+  const response = await fetch(`http://127.0.0.1:${port}/v1/symbols`, { redirect: "manual" });
+  assert.equal(response.headers.get("location"), "https://127.0.0.1/v1/symbols");
+});
+
 /** The whole answer to these bytes: the connection ends with it. */
 async function answerTo(port: number, bytes: string): Promise<string> {
   const raw = new RawSocket(port);

@@ -40,4 +40,11 @@ export const TLS_SETTINGS = {
     "",
     "A port at --host that sends plain HTTP to the https address of the clients' port, and serves nothing else; needs --tls-cert. Empty for none, 0 takes a free one",
   ),
+  redirectTo: setting(
+    GATEWAY,
+    "redirect-to",
+    integer(0, 65_535),
+    0,
+    "The port in these addresses, where clients reach another one than --port, such as 443; 0 for --port",
+  ),
 } as const;

@@ -45,14 +45,14 @@ export function httpsAddress(
 }
 
 export class RedirectServer {
-  readonly #settings: Pick<Settings, "host" | "origins" | "redirectPort">;
+  readonly #settings: Pick<Settings, "host" | "origins" | "redirectPort" | "redirectTo">;
   readonly #events: RateLimitedLog;
   readonly #server: Server;
   /** Open connections by address. */
   readonly #counts = new Map<string, number>();
   #httpsPort = 0;
 
-  constructor(settings: Pick<Settings, "host" | "origins" | "redirectPort">, events: RateLimitedLog) {
+  constructor(settings: Pick<Settings, "host" | "origins" | "redirectPort" | "redirectTo">, events: RateLimitedLog) {
     this.#settings = settings;
     this.#events = events;
     // Without a handler of upgrades, Node treats them as plain requests.
@@ -79,7 +79,7 @@ export class RedirectServer {
   async listen(httpsPort: number): Promise<number | undefined> {
     const { host, redirectPort } = this.#settings;
     if (redirectPort === "") return undefined;
-    this.#httpsPort = httpsPort;
+    this.#httpsPort = this.#settings.redirectTo || httpsPort;
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", (error: NodeJS.ErrnoException) => {
         const why = error.code === "EADDRINUSE" ? "the port is in use" : error.message;
