@@ -222,6 +222,24 @@ test("through Redis: after Redis was killed and has lost all, no trade comes twi
   assert.equal(tape.ids.length + tape.missed, 300 - from + 1, "each is sent or counted");
 });
 
+test("through Redis: with --keep-trades the latest ones are there for the first client", async (t) => {
+  const redis = await RedisServer.start();
+  t.after(() => redis.stop());
+  const url = ["--redis-url", redis.url, "--bus-shards", "2"];
+  const gateway = await ServerProcess.open("gateway", "--port", "0", "--admin-port", "0", "--keep-trades", ...url);
+  t.after(() => gateway.close());
+  const feed = await GatewayProcess.openFeed(...url);
+  t.after(() => feed.close());
+  for (let first = 1; first <= 41; first += 10) {
+    feed.ticks(trades("V:A", first, first + 9));
+    const records = () => gateway.metric("tickgate_records_in_total");
+    await polled(records, (count) => count >= first + 9, "the gateway to have the trades");
+  }
+  const tape = await openTape(t, gateway, { last: 30 });
+  await tape.until(() => tape.ids.length === 30, "the latest");
+  assert.deepEqual(tape.ids, range(21, 50));
+});
+
 test("a book at rest is the feed's, to the depth that is granted; a crossed one is stale and not shown", async (t) => {
   const redis = await RedisServer.start();
   t.after(() => redis.stop());
