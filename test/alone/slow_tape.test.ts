@@ -57,7 +57,12 @@ class Offer {
     const time = clock.micros();
     const lines: object[] = [];
     for (; this.written < due; this.written++) {
-      const trade = { price: 100.01 + (this.written % 500) / 100, size: 0.25, side: "buy", id: 10 ** 15 + this.written };
+      const trade = {
+        price: 100.01 + (this.written % 500) / 100,
+        size: 0.25,
+        side: "buy",
+        id: 10 ** 15 + this.written,
+      };
       lines.push({ symbol: SYMBOLS[this.written % SYMBOLS.length], time, trade });
     }
     this.#gateway.ticks(lines);

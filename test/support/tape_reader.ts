@@ -27,9 +27,7 @@ export class TapeReader {
   constructor(url: string, symbols: readonly string[], interval: number) {
     for (const symbol of symbols) this.#next.set(symbol, 1);
     this.#socket = new WebSocket(url, "tickgate.v1.msgpack", { perMessageDeflate: false });
-    this.#socket.on("open", () =>
-      this.#socket.send(encode({ op: "subscribe", channel: "trade", symbols, interval })),
-    );
+    this.#socket.on("open", () => this.#socket.send(encode({ op: "subscribe", channel: "trade", symbols, interval })));
     this.#socket.on("message", (data: Buffer) => {
       const value = decode(data);
       if (Array.isArray(value)) this.#frame(value as [number, ...[number, number, number][]], data.length);
