@@ -28,9 +28,9 @@ function scriptOf(channel: StreamChannel, play: Script["playChannel"], more: Par
     play: (client, grants) => {
       if (grants === 0) client.frame(0, client.tick(0, 1), client.tick(1, 1));
     },
-    playChannel: (client, which, grants) => {
+    playChannel: (client, which, grants, handle) => {
       if (which !== channel) return;
-      play?.(client, which, grants);
+      play?.(client, which, grants, handle);
       client.control({ op: "quality", state: "realtime", reason: "server", interval: INTERVAL });
     },
     ...more,

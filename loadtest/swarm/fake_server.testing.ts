@@ -34,8 +34,12 @@ export interface Script {
   play(client: Client, grants: number): void;
   /** The differences of `subscribed` of trades or books. */
   channelGrant?(channel: StreamChannel): Record<string, unknown>;
-  /** Called after each grant of trades or books. @param grants earlier ones of the channel */
-  playChannel?(client: Client, channel: StreamChannel, grants: number): void;
+  /**
+   * Called after each grant of trades or books.
+   * @param grants earlier ones of the channel
+   * @param handle of the first symbol
+   */
+  playChannel?(client: Client, channel: StreamChannel, grants: number, handle: number): void;
   /** Called after `unsubscribed` of trades or books. */
   endChannel?(client: Client, channel: StreamChannel): void;
   /** Instead of `unsubscribed`. */
@@ -106,13 +110,14 @@ export class FakeServer {
     socket.on("message", (data: Buffer) => {
       const { op, symbols, channel } = unpack(data) as { op: string; symbols: string[]; channel?: StreamChannel };
       if (op === "subscribe" && channel) {
-        const handles = symbols.map((symbol) => [symbol, HANDLES[channel] + SYMBOLS.indexOf(symbol), 0]);
+        const handleOf = (symbol: string) => HANDLES[channel] + SYMBOLS.indexOf(symbol);
+        const handles = symbols.map((symbol) => [symbol, handleOf(symbol), 0]);
         const own = channel === "book" ? { depth: 10 } : {};
         client.control({
           ...{ op: "subscribed", channel, interval: INTERVAL, ...own, symbols: handles, rejected: [] },
           ...script.channelGrant?.(channel),
         });
-        script.playChannel?.(client, channel, channelGrants[channel]++);
+        script.playChannel?.(client, channel, channelGrants[channel]++, handleOf(symbols[0]));
       } else if (op === "unsubscribe" && channel) {
         client.control({ op: "unsubscribed", channel, symbols });
         script.endChannel?.(client, channel);
