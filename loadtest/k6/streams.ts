@@ -9,7 +9,7 @@ const DEPTH = 10;
 const TRADE_VALUES = 4;
 const BOOK_VALUES = 2;
 /** A frame of more bytes may have been full: the trades of one interval then come in several. */
-const FULL_FRAME = 1_500;
+const FULL_FRAME = 400;
 
 /** The frame of a tick. */
 export interface StreamFrame {

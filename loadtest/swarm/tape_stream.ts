@@ -9,10 +9,10 @@ export const LAST = 10;
 /** The elements of a trade: handle, seq, event time, price, size, side, id. */
 const LENGTH = TICK_HEADER + 4;
 /**
- * A frame of more bytes may have been full: the trades of one interval then come in several. A gateway limits a frame
- * to 2 KB or more.
+ * A frame of more bytes may have been full: the trades of one interval then come in several. A frame has at least a
+ * quarter of the smallest window (`--window-min`), and one more trade might not have fitted.
  */
-const FULL_FRAME = 1_500;
+const FULL_FRAME = 400;
 
 export class TapeStream extends Stream {
   readonly channel = "trade";
