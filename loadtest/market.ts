@@ -10,6 +10,9 @@ const START_TIME = 10_000;
 /** The pause between two requests for the symbols, ms. */
 const RETRY_PAUSE = 100;
 
+/** How many symbols are asked for at once, where each needs a request. */
+const AT_ONCE = 8;
+
 type RequestHeaders = Readonly<Record<string, string>>;
 
 /** The current ticks, by the symbols' indexes in the market. */
@@ -18,6 +21,14 @@ export interface MarketState {
   readonly seqs: Float64Array;
   /** All fields of each symbol, adjacent; NaN where there is no value. */
   readonly values: Float64Array;
+}
+
+/** Trades or books of some symbols, by their indexes in the market. */
+export interface ChannelState {
+  /** 0 where there is none. */
+  readonly seqs: Float64Array;
+  /** The prices and sizes of both sides, those of the bids first. */
+  readonly books: ReadonlyMap<number, readonly number[]>;
 }
 
 export class Market {
@@ -78,6 +89,27 @@ export class Market {
     return { seqs, values };
   }
 
+  /**
+   * The latest trades, or the books, of some symbols.
+   * @param symbols indexes in the market
+   * @param depth levels of a book
+   * @throws UsageError when the gateway does not answer
+   */
+  async channelState(channel: "trade" | "book", symbols: readonly number[], depth: number): Promise<ChannelState> {
+    const seqs = new Float64Array(this.symbols.length);
+    const books = new Map<number, number[]>();
+    const one = async (symbol: number) => {
+      const query = `symbol=${encodeURIComponent(this.symbols[symbol])}`;
+      const path = channel === "trade" ? `trades?${query}&last=1` : `book?${query}&depth=${depth}`;
+      const state = await ask<ChannelAnswer, undefined>(new URL(path, this.#url), this.#headers, undefined);
+      seqs[symbol] = state?.seq ?? 0;
+      if (state?.bids && state.asks) books.set(symbol, [...state.bids, ...state.asks]);
+    };
+    for (let first = 0; first < symbols.length; first += AT_ONCE)
+      await Promise.all(symbols.slice(first, first + AT_ONCE).map(one));
+    return { seqs, books };
+  }
+
   /** A pattern that matches every symbol: their common prefix. */
   get #pattern(): string {
     const [first, last] = [this.symbols[0], this.symbols[this.symbols.length - 1]];
@@ -90,10 +122,14 @@ export class Market {
 
 type Tick = { symbol: string; seq: number } & Partial<Record<(typeof FIELDS)[number], number | null>>;
 
-async function ask<T>(url: URL, headers: RequestHeaders): Promise<T> {
+type ChannelAnswer = { seq: number; bids?: number[]; asks?: number[] };
+
+/** @param unknown what 404 stands for; without it, that is an error */
+async function ask<T, Unknown = never>(url: URL, headers: RequestHeaders, ...unknown: Unknown[]): Promise<T | Unknown> {
   try {
     const response = await fetch(url, { headers, signal: AbortSignal.timeout(ANSWER_TIME) });
     if (response.ok) return (await response.json()) as T;
+    if (response.status === 404 && unknown.length > 0) return unknown[0];
     throw new Error(`HTTP ${response.status}`);
   } catch (error) {
     const { message, cause } = error as Error;

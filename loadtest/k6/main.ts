@@ -28,7 +28,7 @@ async function run(options: Run): Promise<number> {
   // High enough that the gateway does not warn that it is nearly full.
   const most = String(settings.connections * 2);
   const gateway = await GatewayProcess.start([
-    ...["--feed", `sim:?symbols=${flags.market}&rate=${flags.ticks}`],
+    ...["--feed", `sim:?symbols=${flags.market}&rate=${flags.ticks}${channelsOf(settings)}`],
     ...["--max-connections", most, "--max-connections-per-address", most],
   ]);
   try {
@@ -36,6 +36,10 @@ async function run(options: Run): Promise<number> {
   } finally {
     await gateway.stop();
   }
+}
+
+function channelsOf({ trades, books }: Run["settings"]): string {
+  return `&channels=quote${trades > 0 ? ",trade" : ""}${books > 0 ? ",book" : ""}`;
 }
 
 async function runAgainst(

@@ -14,6 +14,8 @@ export interface Parameter {
 export const PARAMETERS = {
   connections: { min: 1, max: 50_000, unit: "", default: 100, help: "Connections" },
   symbols: { min: 1, max: 1_000, unit: "", default: 20, help: "Symbols that each connection subscribes to" },
+  trades: { min: 0, max: 1, unit: "", default: 0, help: "Symbols of each connection with their trades too" },
+  books: { min: 0, max: 1, unit: "", default: 0, help: "Symbols of each connection with their order books too" },
   interval: { min: 0, max: 60_000, unit: "ms", default: 100, help: "The interval of every subscription" },
   duration: {
     min: 4,

@@ -142,6 +142,8 @@ export function clients({ market, clockOffset: offset, clockError }: SetupData):
   const context: ClientContext = {
     url: URL,
     interval: SETTINGS.interval,
+    trades: SETTINGS.trades > 0,
+    books: SETTINGS.books > 0,
     readEvery: Math.round(100 / SETTINGS.sample),
     clockOffset: offset,
     delay: SETTINGS.delay,

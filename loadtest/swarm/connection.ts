@@ -5,7 +5,7 @@ import { createTarget, type Target } from "../../src/msgpack/msgpack.ts";
 import { clientFrame, type FrameListener, FrameReader, MAX_FRAME } from "../frame_reader.ts";
 import { tokenOf } from "../tokens.ts";
 import { type Plan, type Reader, subjectOf } from "./plan.ts";
-import type { Decoder, Protocol, Upgrade, Wire } from "./protocol.ts";
+import type { Decoder, Protocol, StreamChannel, StreamState, Upgrade, Wire } from "./protocol.ts";
 import type { Selection } from "./selection.ts";
 import type { ClassTally, Tally } from "./tally.ts";
 
@@ -151,6 +151,10 @@ export class Connection implements Wire, FrameListener {
     return this.#decoder.valuesOf?.(slot);
   }
 
+  streamsOf(channel: StreamChannel): Iterable<StreamState> {
+    return this.#decoder.streamsOf?.(channel) ?? [];
+  }
+
   close(): void {
     this.#isClosing = true;
     if (this.isOpen) this.#socket.end(clientFrame(CLOSE, Buffer.from([0x03, 0xe8])));
@@ -192,6 +196,18 @@ export class Connection implements Wire, FrameListener {
     else counts.late++;
     if (age < -EARLY) counts.early++;
     counts.ages.observe(age);
+  }
+
+  streamTick(channel: StreamChannel, eventTime: number): void {
+    if (!this.#context.tally.isCounting) return;
+    if (channel === "trade") this.#counts.trades++;
+    else this.#counts.books++;
+    const age = this.now - eventTime;
+    if (!Number.isNaN(age)) this.#counts.ages.observe(age);
+  }
+
+  addMissed(trades: number): void {
+    if (this.#context.tally.isCounting) this.#counts.missed += trades;
   }
 
   resetSeq(slot: number): void {

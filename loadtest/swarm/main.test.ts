@@ -32,6 +32,7 @@ describe("the program", { concurrency: true }, () => {
     const { code, out, err } = await runMain([
       ...["--connections", "60", "--symbols", "20", "--market", "100", "--ticks", "2000", "--interval", "50"],
       ...["--duration", "3", "--warm", "1", "--slow", "10%", "--slow-bytes", "4000", "--stalled", "5%", "--stall", "1"],
+      ...["--trades", "3", "--books", "4"],
       ...["--churn", "30", "--processes", "2", "--json", "-", "--max-age", "10000", "--max-slow-age", "20000"],
     ]);
     assert.equal(code, 0, `${out}\n${err}`);
@@ -40,7 +41,12 @@ describe("the program", { concurrency: true }, () => {
     const of = (reader: string) => report.readers.find((entry: { reader: string }) => entry.reader === reader);
     assert.deepEqual([of("healthy").connections, of("slow").connections, of("stalled").connections], [51, 6, 3]);
     assert.ok(of("healthy").age.count > 1_000 && of("slow").ticks > 0 && of("stalled").ticks > 0);
-    assert.ok(report.convergence.values.compared > 0);
+    assert.ok(report.convergence.values.compared > 0 && report.convergence.books.compared > 0);
+    const { trades, books } = report.streams;
+    assert.ok(
+      trades > 0 && books > 0 && of("healthy").trades > 0 && of("slow").books > 0,
+      JSON.stringify(report.streams),
+    );
     assert.equal(report.snapshot.count, 60);
     assert.ok(report.servers[0].memory.end > 0 && report.servers[0].user + report.servers[0].system > 0);
   });
@@ -203,6 +209,7 @@ describe("the program", { concurrency: true }, () => {
       [["--url", "ws://127.0.0.1:9/v1/stream"], /does not answer as a gateway does/],
       [["--url", "http://127.0.0.1/"], /--url must be .*ws:\/\//],
       [["--url", "ws://127.0.0.1:9/v1/stream", "--market", "5"], /--market is for a gateway of its own/],
+      [["--symbols", "5", "--trades", "6"], /--trades must not be more than --symbols/],
       [["--token", "x"], /--token needs --url/],
       [["--delay", "5"], /--delay needs --url/],
       [["--url", "ws://127.0.0.1:9/v1/stream", "--claims", "{}", "--claims", "[]"], /--claims must be a JSON object/],

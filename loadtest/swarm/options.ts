@@ -34,6 +34,8 @@ const OPTIONS = {
   url: option(url(["ws", "wss"], true), "", "The gateway's stream; without it a gateway is started"),
   connections: option(integer(1, MAX_CONNECTIONS), 1_000, "Connections"),
   symbols: option(integer(1, 20_000), 50, "Symbols that each connection subscribes to"),
+  trades: option(integer(0, 1_000), 0, "Of how many of these symbols each connection has the trades too"),
+  books: option(integer(0, 1_000), 0, "Of how many of them it has the order books too"),
   interval: option(integer(0, 60_000, "ms"), 100, "The interval of every subscription"),
   duration: option(integer(1, 86_400, "seconds"), 10, "Length of the measurement"),
   warm: option(integer(0, 3_600, "seconds"), 3, "Wait between the last connection and the measurement"),
@@ -93,6 +95,8 @@ export function readOptions(args: readonly string[]): SwarmOptions | undefined {
   const { values, given } = read;
   if (values.slow.of(values.connections) + values.stalled.of(values.connections) > values.connections)
     throw new UsageError("--slow and --stalled together must not be more than --connections");
+  for (const name of ["trades", "books"] as const)
+    if (values[name] > values.symbols) throw new UsageError(`--${name} must not be more than --symbols`);
   if (values.processes > values.connections) throw new UsageError("--processes must not be more than --connections");
   if (values.url === "" && values.symbols > values.market)
     throw new UsageError(`--symbols (${values.symbols}) must not be more than --market (${values.market})`);
