@@ -136,7 +136,7 @@ test("a message that is no JSON, binary or unknown is counted and the connection
 });
 
 test("a message that is too large ends the connection, and another is made", async (t) => {
-  const { context, connections, changed } = await setUp(t, (socket) => socket.send("x".repeat(5_000_000)));
+  const { context, connections, changed } = await setUp(t, (socket) => socket.send("x".repeat(9_000_000)));
   await until(changed, () => connections() === 2, "the second connection");
   assert.match(context.sink.states[0], /Max payload size exceeded/);
 });

@@ -55,6 +55,10 @@ test("levels of a message; one that cannot be read makes all unreadable", () => 
   for (const wrong of [undefined, {}, [1], [["1"]], [["", "1"]], [["1", "-1"]], [["1", null]]])
     assert.equal(readLevels(wrong), undefined);
   const { bids } = new OrderBook();
-  setLevels(bids, [3, 1, 5, 1, 4, 1]);
-  assert.deepEqual(bids.top(), [5, 1, 4, 1, 3, 1]);
+  setLevels(bids, [3, 1, 5, 1, 4, 1, 3, 2]);
+  assert.deepEqual(bids.top(), [5, 1, 4, 1, 3, 2]);
+  bids.load([2, 1, 7, 0, 3, 1]);
+  assert.deepEqual(bids.top(), [3, 1, 2, 1]);
+  bids.load(Array.from({ length: 60_000 }, (_, index) => index + 1));
+  assert.deepEqual([bids.levels, bids.best], [MOST_LEVELS, 59_999]);
 });

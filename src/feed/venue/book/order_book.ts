@@ -54,6 +54,20 @@ export class BookSide {
     this.#prices.length = this.#sizes.length = 0;
   }
 
+  /** Replaces all levels by those of a snapshot, flat and in any order. */
+  load(levels: readonly number[]): void {
+    this.clear();
+    const order: number[] = [];
+    for (let index = 0; index < levels.length; index += 2) if (levels[index + 1] > 0) order.push(index);
+    order.sort((a, b) => (levels[b] - levels[a]) * this.#direction);
+    for (let rank = Math.min(order.length, MOST_LEVELS) - 1; rank >= 0; rank--) {
+      const price = levels[order[rank]];
+      if (price === this.best) continue;
+      this.#prices.push(price);
+      this.#sizes.push(levels[order[rank] + 1]);
+    }
+  }
+
   /** Sets the size of a level; 0 removes it, also where it is not there. */
   set(price: number, size: number): void {
     const at = this.#positionOf(price);
@@ -114,7 +128,7 @@ export function readLevels(value: unknown): number[] | undefined {
   return levels;
 }
 
-/** Sets flat levels, the last first: venues send snapshots best first, and a side grows cheapest at its best. */
+/** Sets flat levels in their order. */
 export function setLevels(side: BookSide, levels: readonly number[]): void {
-  for (let index = levels.length - 2; index >= 0; index -= 2) side.set(levels[index], levels[index + 1]);
+  for (let index = 0; index < levels.length; index += 2) side.set(levels[index], levels[index + 1]);
 }
