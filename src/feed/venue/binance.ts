@@ -210,5 +210,6 @@ export class BinanceVenue implements Venue {
 
 /** @returns NaN when the value is no time */
 function fromMillis(value: unknown): number {
-  return Math.round((readNumber(value) ?? Number.NaN) * 1_000);
+  const micros = Math.round((readNumber(value) ?? Number.NaN) * 1_000);
+  return Number.isFinite(micros) ? micros : Number.NaN;
 }

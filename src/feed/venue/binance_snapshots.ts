@@ -85,9 +85,9 @@ export class BinanceSnapshots {
       this.#waiting.delete(pair);
       deliver?.(snapshot);
     } catch (error) {
-      wait = Math.max(wait, this.#backoff.next());
       const deliver = this.#waiting.get(pair);
       if (deliver) {
+        wait = Math.max(wait, this.#backoff.next());
         // To the end, so that one pair that the venue does not know does not hold up the others.
         this.#waiting.delete(pair);
         this.#waiting.set(pair, deliver);
