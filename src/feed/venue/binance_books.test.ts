@@ -87,6 +87,13 @@ for (const [file, capture] of [...captures("binance_books"), ["transcribed messa
     );
     for (const book of sink.books) assert.ok(!(book.bids[0] >= book.asks[0]));
     assert.deepEqual([sink.states, sink.skipped], [[], []]);
+    const before = sink.books.length;
+    sink.books.length = 0;
+    player.cut();
+    await until(sink.changed, () => sink.states.length > 0, "the loss");
+    await until(sink.changed, () => [...books.keys()].every(isThere), "the books again, from new snapshots");
+    assert.ok(before > 0 && player.connections > 1);
+    assert.ok(sink.states.every((state) => state.startsWith("stale: connection lost")));
   });
 
 function bookOf() {

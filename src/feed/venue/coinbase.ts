@@ -2,7 +2,7 @@
  * Coinbase Exchange. Its public documentation, which this follows: "Exchange WebSocket Overview", "Exchange WebSocket
  * Channels" and "Exchange WebSocket Rate Limits", https://docs.cdp.coinbase.com/exchange/websocket-feed (overview,
  * channels, rate-limits). A client must subscribe within 5 s of connecting; a subscribe message that names one unknown
- * product is refused as a whole. Trades are the channel matches, and the book level2_batch: level2 needs authentication.
+ * product is refused as a whole. Trades are the channel matches, and books level2_batch: level2 needs authentication.
  */
 import { RateLimitedLog } from "../../log/rate_limited_log.ts";
 import type { Adapter, FeedContext, OptionValues } from "../adapter.ts";
