@@ -8,6 +8,7 @@ import { KeptLog, keptContext, until } from "../../../test/support/feed_bench.ts
 import { type Capture, parseCapture } from "../capture/capture.ts";
 import { Player } from "../capture/player.ts";
 import { openFeed, parseFeed } from "../spec.ts";
+import { BinanceVenue } from "./binance.ts";
 import { BinanceBook, type DepthEvent } from "./binance_book.ts";
 import { BinanceSnapshots, type BookSnapshot } from "./binance_snapshots.ts";
 
@@ -177,4 +178,21 @@ test("snapshots: refusals and rubbish are tried again, no faster than allowed", 
   assert.ok(asked[1].at - asked[0].at >= 990, "Retry-After");
   assert.ok(asked[2].at - asked[1].at >= 490);
   assert.match(String(context.kept.lines[0].reason), /429/);
+});
+
+test("through the adapter: a gap is reported, and the book comes back with the next snapshot", async (t) => {
+  const { rest } = await serve(t, (count) => [200, `{"lastUpdateId":${count * 10},"bids":[["1","2"]],"asks":[]}`]);
+  const context = keptContext();
+  const { sink } = context;
+  const venue = new BinanceVenue("ws://x", ["AB"], context, new BinanceSnapshots(rest, 1_000, context));
+  t.after(() => venue.lost());
+  const hear = (line: string) => venue.message(JSON.parse(line.slice("1: ".length)));
+  venue.subscribe();
+  await until(sink.changed, () => sink.books.length === 1, "the first snapshot");
+  assert.equal(hear(depth(12, 20, [["3", "1"]], [])), "tick");
+  assert.deepEqual(sink.states, ["book lost: BINANCE:AB gap in the book's updates"]);
+  assert.equal(hear(depth(21, 21, [["2", "1"]], [])), "tick");
+  assert.equal(sink.books.length, 1, "nothing is shown of a lost book");
+  await until(sink.changed, () => sink.books.length === 2, "the next snapshot");
+  assert.deepEqual(sink.books[1].bids, [2, 1, 1, 2]);
 });
