@@ -59,7 +59,7 @@ export class Player {
       response.end(text ?? "{}");
     });
     const server = new WebSocketServer({ server: http, maxPayload: MAX_MESSAGE_BYTES });
-    // The socket server passes on the errors of this one, so that nobody else handles them.
+    // The socket server emits the errors of this one, such as a port that is taken.
     http.listen(port, host);
     await once(server, "listening");
     this.#server = server;
