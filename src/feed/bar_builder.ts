@@ -110,7 +110,10 @@ export class BarBuilder {
     return true;
   }
 
-  /** Closes the bars that are over; to be called several times a second. @param now microseconds since the Unix epoch */
+  /**
+   * Closes the bars that are over; to be called several times a second.
+   * @param now microseconds since the Unix epoch
+   */
   closeDue(now: number): void {
     const sourceTime = now + this.#lead.value;
     if (sourceTime === NEVER) return;

@@ -34,11 +34,11 @@ export class RedisScript {
 /**
  * Writes a batch. KEYS: the shard's hash, its channel. ARGV: 1 `PUBLISH` or `SPUBLISH`, 2 the feed, 3 the epoch, 4 the
  * batch's number, 5 the batch, 6 where its first record begins (from 0), 7 the records' lengths, 8 the prefix, 9 how
- * many elements a record has at least (16 unless given), 10 of bars each record's start (10 digits of seconds, one after
- * the other), which follows the symbol and a space in the name of its field, 11 names of fields to be deleted, with
- * commas. Answers 1 and the mark before, or 0 and the mark that refused
- * it: one of a later epoch (another leads), or of this epoch with the same or a later number (an old try that comes
- * late). What can be seen to be no batch is an error, and changes nothing.
+ * many elements a record has at least (16 unless given), 10 of bars each record's start (10 digits of seconds, one
+ * after the other), which follows the symbol and a space in the name of its field, 11 names of fields to be deleted,
+ * with commas. Answers 1 and the mark before, or 0 and the mark that refused it: one of a later epoch (another leads),
+ * or of this epoch with the same or a later number (an old try that comes late). What can be seen to be no batch is an
+ * error, and changes nothing.
  */
 export const WRITE = new RedisScript(`
 local byte, sub = string.byte, string.sub

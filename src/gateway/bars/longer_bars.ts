@@ -13,7 +13,7 @@ import { barLength, barStart, type MarketName } from "../../market/market_name.t
 import type { MinuteBarObserver } from "./minute_bars.ts";
 
 const MINUTE = barLength("bar:1m");
-/** How long after its end a bar is closed if no trade has come since, microseconds: its last minute is closed before. */
+/** How long after its end a bar is closed if no trade has come since, microseconds: after its last minute. */
 const GRACE = 2_000_000;
 
 type BarTable = GatewayTable<BarPayload>;
@@ -81,7 +81,10 @@ export class LongerBars implements BusReader, MinuteBarObserver {
     this.#listener?.speaking(stream);
   }
 
-  /** Closes the bars that are over; to be called several times a second. @param now microseconds since the Unix epoch */
+  /**
+   * Closes the bars that are over; to be called several times a second.
+   * @param now microseconds since the Unix epoch
+   */
   closeDue(now: number): void {
     const { minutes, table, length } = this.#parts;
     if (!this.#listener) return;
