@@ -1,4 +1,4 @@
-/** The trades, books and bars of one connection, of the first of its symbols: subscribes to them and finds them by handle. */
+/** The trades, books and bars of one connection, of the first of its symbols: subscribes and finds them by handle. */
 import { pack } from "msgpackr";
 import type { Resolution } from "../../src/protocol/messages.ts";
 import { LAST_BARS } from "../bar_checks.ts";
