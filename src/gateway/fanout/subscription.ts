@@ -254,6 +254,7 @@ export class Subscription extends Flushable implements BroadcastSubscription, Wa
     const before = frame.count;
     // Their latency is not measured: a snapshot may be hours old.
     const index = this.encoder.copyChanged(this.#block, from, this.#count, frame);
+    this.#topics.ticksOut += frame.count - before;
     counts.ticksOut += frame.count - before;
     counts.snapshotsOut += frame.count - before;
     this.#snapshotted = index;
@@ -302,6 +303,7 @@ export class Subscription extends Flushable implements BroadcastSubscription, Wa
     const index = this.encoder.copyChanged(this.#block, this.#cursor, end, frame);
     if (frame.count > before) {
       const [due, held] = [this.#get(SCAN_DUE), this.#get(HELD)];
+      this.#topics.ticksOut += frame.count - before;
       counts.ticksOut += frame.count - before;
       const { conflated } = frame;
       if (conflated > 0) {
