@@ -50,6 +50,11 @@ export class BarChecks {
     this.#report = report;
   }
 
+  /** Whether past bars are still to come. */
+  get isAwaitingPast(): boolean {
+    return this.#past > 0;
+  }
+
   /** @param count past bars that come first */
   grant(count: number): void {
     if (!(count >= 0 && count <= LAST_BARS)) this.#report("barTooMany", `${count} of ${LAST_BARS}`);

@@ -140,8 +140,8 @@ export class Client {
       if (bytes.length > MAX_FRAME) this.#fault("readable", `a frame of ${bytes.length} bytes`);
       const period = Math.floor(receivedAt / SAMPLE_PERIOD);
       // Reads all frames until each symbol has its snapshot; then each client reads other periods.
-      if (this.#missingSnapshots > 0 || (period + this.#index) % readEvery === 0)
-        this.#readDataFrame(data, receivedAt, period);
+      const isStarting = this.#missingSnapshots > 0 || this.#streams?.isAwaitingPast === true;
+      if (isStarting || (period + this.#index) % readEvery === 0) this.#readDataFrame(data, receivedAt, period);
     } catch (error) {
       this.#fault("readable", String(error));
     }

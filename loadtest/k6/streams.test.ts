@@ -76,7 +76,9 @@ test("what keeps the promises", () => {
   frame(4_000, [trade(1), book(1)]);
   gap("book", { reason: "missed" });
   frame(5_000, [book(1)]);
+  assert.ok(streams.isAwaitingPast);
   frame(0, [bar(0, 1, 1), bar(4, 2)]);
+  assert.ok(!streams.isAwaitingPast);
   frame(100, [bar(7, 2, 1, 10, 12, 9, 11, 6, 4), bar(8, 3)]);
   // What was forming may have been closed in frames that were not read.
   frame(3_000, [bar(20, 5, 1), bar(21, 6)], 100, 4);

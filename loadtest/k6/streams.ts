@@ -168,6 +168,10 @@ class Bars extends Stream {
     );
   }
 
+  get isAwaitingPast(): boolean {
+    return this.#checks.isAwaitingPast;
+  }
+
   override granted(message: Message): void {
     super.granted(message);
     if (message.resolution !== this.command.resolution) this.report("granted", `bars of ${message.resolution}`);
@@ -207,20 +211,22 @@ export interface WantedStreams {
 export class Streams {
   #trades = 0;
   #books = 0;
-  #bars = 0;
+  #barsRead = 0;
   /** By handle. */
   readonly granted = new Map<number, Stream>();
   readonly #wanted: readonly Stream[];
   readonly #tape: Tape;
+  readonly #bars: Bars | undefined;
   readonly #report: Report;
 
   constructor({ trades, books, bars }: WantedStreams, report: Report) {
     this.#report = report;
     this.#tape = new Tape(report);
+    this.#bars = bars > 0 ? new Bars(bars, report) : undefined;
     this.#wanted = [
       ...(trades ? [this.#tape] : []),
       ...(books ? [new Book(report)] : []),
-      ...(bars > 0 ? [new Bars(bars, report)] : []),
+      ...(this.#bars ? [this.#bars] : []),
     ];
   }
 
@@ -228,11 +234,16 @@ export class Streams {
     return this.granted.size === this.#wanted.length;
   }
 
+  /** Whether past bars are still to come: no frame may be left out. */
+  get isAwaitingPast(): boolean {
+    return this.#bars?.isAwaitingPast === true;
+  }
+
   /** Adds the counts of the connection. */
   addTo(counts: { trades: number; books: number; bars: number; missed: number }): void {
     counts.trades += this.#trades;
     counts.books += this.#books;
-    counts.bars += this.#bars;
+    counts.bars += this.#barsRead;
     counts.missed += this.#tape.missed;
   }
 
@@ -258,7 +269,7 @@ export class Streams {
     const stream = this.granted.get(tick.handle);
     if (stream === this.#tape) this.#trades++;
     else if (stream instanceof Book) this.#books++;
-    else this.#bars++;
+    else this.#barsRead++;
     return stream?.tick(tick, frame) ?? false;
   }
 }
