@@ -32,7 +32,7 @@ describe("the program", { concurrency: true }, () => {
     const { code, out, err } = await runMain([
       ...["--connections", "60", "--symbols", "20", "--market", "100", "--ticks", "2000", "--interval", "50"],
       ...["--duration", "3", "--warm", "1", "--slow", "10%", "--slow-bytes", "4000", "--stalled", "5%", "--stall", "1"],
-      ...["--trades", "3", "--books", "4", "--bars", "3", "--resolution", "1h"],
+      ...["--trades", "3", "--books", "4", "--bars", "3"],
       ...["--churn", "30", "--processes", "2", "--json", "-", "--max-age", "10000", "--max-slow-age", "20000"],
     ]);
     assert.equal(code, 0, `${out}\n${err}`);
