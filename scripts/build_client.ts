@@ -17,8 +17,9 @@ const SOURCE = fileURLToPath(new URL("../src/client/", import.meta.url));
 const TARGET = fileURLToPath(new URL("../dist/client/", import.meta.url));
 const TSC = fileURLToPath(new URL("bin/tsc", import.meta.resolve("@typescript/native/package.json")));
 
-/** The largest size of `tickgate/client`, bytes of gzip. */
+/** The largest size of `tickgate/client`, and of it with all other modules, bytes of gzip. */
 export const CLIENT_BUDGET = 10_240;
+export const TOTAL_BUDGET = 14_336;
 
 /** Names of incomplete files. */
 const HALF = /\.half\d+$/;
@@ -39,7 +40,7 @@ export interface ModuleSize {
 export async function buildClient(target = TARGET): Promise<ModuleSize[]> {
   const result = await build({
     absWorkingDir: SOURCE,
-    entryPoints: { index: "client.ts", observe: "observe.ts" },
+    entryPoints: { index: "client.ts", observe: "observe.ts", books: "books.ts", trades: "trades.ts" },
     outdir: target,
     bundle: true,
     format: "esm",

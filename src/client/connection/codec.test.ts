@@ -22,7 +22,12 @@ function decodeMessage(data: unknown): unknown {
   readFrame(data, {
     begin: (sentAt) => frame.push(sentAt),
     tick: (handle, seq, eventTime, values, count) =>
-      frame.push([handle, seq, eventTime, ...[...values.subarray(0, count)].map((v) => (Number.isNaN(v) ? null : v))]),
+      frame.push([
+        handle,
+        seq,
+        eventTime,
+        ...[...(values as Float64Array).subarray(0, count)].map((v) => (Number.isNaN(v) ? null : v)),
+      ]),
   });
   return frame;
 }

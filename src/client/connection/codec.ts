@@ -11,8 +11,10 @@ import { bad, unpacker } from "./unpack.ts";
 /** Receives the content of a data frame. */
 export interface FrameReader {
   begin(sentAt: number): void;
-  /** @param values the first `count` are valid, and only during the call; NaN where not known */
-  tick(handle: number, seq: number, eventTime: number, values: Float64Array, count: number): void;
+  /** Whether the values of a handle's ticks are as received; otherwise they are numbers, NaN where not known. */
+  isMixed?(handle: number): boolean;
+  /** @param values the first `count` are valid, and only during the call */
+  tick(handle: number, seq: number, eventTime: number, values: ArrayLike<unknown>, count: number): void;
 }
 
 /** Encodes a command. */
@@ -46,7 +48,7 @@ export function readFrame(data: unknown, reader: FrameReader): void {
 }
 
 function readBytes(data: ArrayBuffer, reader: FrameReader): void {
-  const { array, number, end } = unpacker(data);
+  const { array, number, value, end } = unpacker(data);
   let ticks = array();
   reader.begin(known(number()));
   while (--ticks > 0) {
@@ -54,8 +56,12 @@ function readBytes(data: ArrayBuffer, reader: FrameReader): void {
     const handle = known(number());
     const seq = known(number());
     const eventTime = known(number());
-    for (let index = 0; index < count; index++) VALUES[index] = number();
-    reader.tick(handle, seq, eventTime, VALUES, count);
+    const values: unknown[] = [];
+    const isMixed = reader.isMixed?.(handle);
+    for (let index = 0; index < count; index++)
+      if (isMixed) values.push(value());
+      else VALUES[index] = number();
+    reader.tick(handle, seq, eventTime, isMixed ? values : VALUES, count);
   }
   end();
 }
@@ -65,8 +71,9 @@ function readText(data: string, reader: FrameReader): void {
   reader.begin(known(sentAt));
   // A tick that is not a list makes the destructuring throw a TypeError.
   for (const [handle, seq, eventTime, ...values] of ticks as Iterable<unknown>[]) {
-    for (const [index, value] of values.entries()) VALUES[index] = value === null ? NaN : known(value);
-    reader.tick(known(handle), known(seq), known(eventTime), VALUES, values.length);
+    const isMixed = reader.isMixed?.(known(handle));
+    if (!isMixed) for (const [index, value] of values.entries()) VALUES[index] = value === null ? NaN : known(value);
+    reader.tick(known(handle), known(seq), known(eventTime), isMixed ? values : VALUES, values.length);
   }
 }
 
@@ -105,7 +112,7 @@ const SHAPES: { readonly [Op in Control["op"]]: Shape } = {
     heartbeat: 0,
     limits: { symbols: 0, commandsPerSecond: 0, messageBytes: 0 },
   },
-  subscribed: { interval: 0, fields: [""], symbols: [["", 0]], rejected: [{ symbol: "", code: "", message: "" }] },
+  subscribed: { interval: 0, symbols: [["", 0]], rejected: [{ symbol: "", code: "", message: "" }] },
   unsubscribed: { symbols: [""] },
   authenticated: {},
   expiring: {},
