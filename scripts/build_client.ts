@@ -21,6 +21,18 @@ const TSC = fileURLToPath(new URL("bin/tsc", import.meta.resolve("@typescript/na
 export const CLIENT_BUDGET = 10_240;
 export const TOTAL_BUDGET = 14_336;
 
+/**
+ * Members that only the library uses: they get short names, the same in all modules of a build. None of them is a part
+ * of the API or of a message.
+ */
+const INTERNAL = [
+  ...["isSnapshotDue", "isStatusDue", "hasReset", "hasGap", "isNew", "calledAt", "positions", "reported", "isMixed"],
+  ...["selection", "exceptions", "allHidden", "setAllHidden", "setHidden", "isHidden", "prefixes", "coversPrefix"],
+  ...["prefixSpec", "affected", "sources", "updatePatterns", "greeted", "ponged", "disconnected", "setCurrent"],
+  ...["attach", "detach", "release", "cause", "kind", "content", "judge", "fits", "merge", "demand", "demanded"],
+  ...["record", "records", "listener", "violated", "granted", "ticked", "retries", "denied", "news", "refresh"],
+];
+
 /** Names of incomplete files. */
 const HALF = /\.half\d+$/;
 
@@ -53,6 +65,7 @@ export async function buildClient(target = TARGET): Promise<ModuleSize[]> {
     logLevel: "warning",
   });
   const files = new Map<string, Uint8Array | string>(typesOf(SOURCE));
+  const nameCache = {};
   const sizes: ModuleSize[] = [];
   for (const { path, text } of result.outputFiles) {
     const name = path.slice(join(target, "/").length);
@@ -61,6 +74,8 @@ export async function buildClient(target = TARGET): Promise<ModuleSize[]> {
       module: true,
       ecma: 2022,
       compress: { passes: 2, sequences: false, lhs_constants: false },
+      mangle: { properties: { regex: new RegExp(`^(${INTERNAL.join("|")})$`) } },
+      nameCache,
     });
     const contents = Buffer.from(code);
     files.set(name, contents);

@@ -69,19 +69,20 @@ function isSame(one: Trade, other: Trade): boolean {
   );
 }
 
-/** Whether a record has a trade already. If it is older than all of them, and there is room, it is added. */
+/** Whether a record has a trade already. An older one of a longer history is added, if there is room. */
 function has(record: TickRecord, kept: Kept, trade: Trade, isPast: boolean): boolean {
   const { trades, start } = kept;
-  const oldest = trades[start];
   const held = trades.find(({ seq }, index) => index >= start && seq === trade.seq);
   if (held) return isSame(held, trade);
-  if (!isPast || !oldest || trade.seq > oldest.seq) return false;
+  if (!isPast) return false;
   // A count of seq that began again while there was no connection began with later trades.
   if (record.isNew && trade.eventTime > record.eventTime) return false;
-  if (trades.length < kept.most && start === 0) {
-    const at = trades.findIndex(({ seq }) => seq > trade.seq);
-    trades.splice(at, 0, trade);
-  }
+  if (trades.length < kept.most && start === 0)
+    trades.splice(
+      trades.findIndex(({ seq }) => seq > trade.seq),
+      0,
+      trade,
+    );
   return true;
 }
 
@@ -114,7 +115,7 @@ export const TRADES: ViewChannel<Tape, TradeTerms, [tape: Tape, trade: Trade | u
       }
 
       /** What the callback is called with besides the tape, one call each. */
-      *news(): Iterable<Trade | undefined> {
+      override *news(): Iterable<Trade | undefined> {
         const kept = keptOf(this.record);
         if (this.called === kept.added) yield undefined;
         while (this.called < kept.added) yield kept.trades.at(this.called++ - kept.added);
