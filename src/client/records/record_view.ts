@@ -1,4 +1,4 @@
-/** The object that the user of the client gets for a symbol: a quote, book or tape. It reads from the symbol's record. */
+/** The object that a user of the client gets for a symbol: a quote, book or tape. It reads from the record. */
 import type { AttachedView, TickRecord, ViewListener } from "./tick_record.ts";
 import type { QuoteState } from "./view.ts";
 
