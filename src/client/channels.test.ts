@@ -203,3 +203,17 @@ test("invalid options are errors; a gateway without the channel is one that is t
   FakeSocket.last.hello();
   assert.deepEqual(codes, ["unknown_channel"]);
 });
+
+test("trades: no callback follows after one has closed the subscription", async () => {
+  const { client } = tapeOf(3);
+  const gateway = greet();
+  grant(gateway, 3);
+  gateway.say([1, wire(1), wire(2), wire(3)]);
+  const seqs: (number | undefined)[] = [];
+  const later = client.subscribe("A", { channel: TRADES, last: 3 }, (_tape, trade) => {
+    seqs.push(trade?.seq);
+    later.close();
+  });
+  await settled();
+  assert.deepEqual(seqs, [1]);
+});

@@ -282,6 +282,8 @@ export class OwnedSubscription implements CommonSubscription<AttachedView>, View
     this.#waiting.delete(view);
     view.calledAt = now;
     for (const loop of this.#loops) loop.push(view);
-    for (const detail of view.news?.() ?? [undefined]) callUser(this.#callback, view, detail);
+    // A callback may have ended the subscription.
+    for (const detail of view.news?.() ?? [undefined])
+      if (view.record.views.includes(view)) callUser(this.#callback, view, detail);
   }
 }
