@@ -17,8 +17,12 @@ const TIMEOUT = 10_000;
  * Opens a connection for the measurement.
  * @throws UsageError when there is no gateway
  */
-export async function clockOffset(url: string, clock: Clock = new SystemClock()): Promise<ClockOffset> {
-  const socket = new WebSocket(url, ["tickgate.v1.msgpack"], { handshakeTimeout: TIMEOUT });
+export async function clockOffset(
+  url: string,
+  headers: Readonly<Record<string, string>> = {},
+  clock: Clock = new SystemClock(),
+): Promise<ClockOffset> {
+  const socket = new WebSocket(url, ["tickgate.v1.msgpack"], { handshakeTimeout: TIMEOUT, headers });
   const signal = AbortSignal.timeout(TIMEOUT);
   const samples: Sample[] = [];
   try {

@@ -2,35 +2,46 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { get } from "../scripts/cluster/probe.ts";
 import { UsageError } from "../src/settings/option.ts";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 /** How long it may take to start and to end, ms: enough for a busy machine. */
 const TIMEOUT = 60_000;
+/** The pause between two checks, ms. */
+const CHECK_PAUSE = 50;
 
 export class GatewayProcess {
   readonly #child: ChildProcess;
-  readonly #adminPort: number;
+  readonly #ca: string | undefined;
+  readonly adminPort: number;
   readonly port: number;
 
-  private constructor(child: ChildProcess, port: number, adminPort: number) {
+  private constructor(child: ChildProcess, port: number, adminPort: number, ca: string | undefined) {
+    this.#ca = ca;
     this.#child = child;
     this.port = port;
-    this.#adminPort = adminPort;
+    this.adminPort = adminPort;
   }
 
   /**
-   * Starts `tickgate all`.
+   * Starts `tickgate all`, or `tickgate gateway` where that is wanted.
    * @param args its flags, except for ports and the log
    * @param nodeArgs Node's flags
+   * @param ca the certificate with which it speaks TLS, as text
    * @throws UsageError when it does not start
    */
-  static async start(args: readonly string[], nodeArgs: readonly string[] = []): Promise<GatewayProcess> {
+  static async start(
+    args: readonly string[],
+    nodeArgs: readonly string[] = [],
+    { command = "all", ca }: { command?: "all" | "gateway"; ca?: string } = {},
+  ): Promise<GatewayProcess> {
     const own = ["--port", "0", "--admin-port", "0", "--log-level", "warn"];
     // A settings file or the environment must not change the measurement.
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("TICKGATE_")));
-    const child = spawn(process.execPath, [...nodeArgs, MAIN, "all", ...own, ...args], {
+    const child = spawn(process.execPath, [...nodeArgs, MAIN, command, ...own, ...args], {
       env,
       stdio: ["ignore", "pipe", "inherit"],
     });
@@ -42,7 +53,7 @@ export class GatewayProcess {
       if (name !== "metrics" || port === undefined) continue;
       clearTimeout(timer);
       child.stdout.resume();
-      return new GatewayProcess(child, port, Number(found));
+      return new GatewayProcess(child, port, Number(found), ca);
     }
     clearTimeout(timer);
     throw new UsageError("the gateway did not start; see its output above");
@@ -54,16 +65,25 @@ export class GatewayProcess {
   }
 
   get metricsUrl(): string {
-    return `http://127.0.0.1:${this.#adminPort}/metrics`;
+    return `http${this.#ca === undefined ? "" : "s"}://127.0.0.1:${this.adminPort}/metrics`;
   }
 
   /** The values of the metrics page, by name with labels. */
   async metrics(): Promise<ReadonlyMap<string, number>> {
-    const response = await fetch(this.metricsUrl);
-    const lines = (await response.text()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+    const { body } = await get(this.metricsUrl, { ca: this.#ca });
+    const lines = body.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
     return new Map(
       lines.map((line) => line.split(" ") as [string, string]).map(([name, text]) => [name, Number(text)]),
     );
+  }
+
+  /** Waits until it has no connection. @throws UsageError when some stay */
+  async untilEmpty(): Promise<void> {
+    const deadline = performance.now() + TIMEOUT;
+    while ((await this.metrics()).get("tickgate_connections") !== 0) {
+      if (performance.now() > deadline) throw new UsageError("the connections to the gateway do not end");
+      await sleep(CHECK_PAUSE);
+    }
   }
 
   /** Ends it with SIGTERM, or with SIGKILL after a timeout. */

@@ -10,6 +10,11 @@ const START_TIME = 10_000;
 /** The pause between two requests for the symbols, ms. */
 const RETRY_PAUSE = 100;
 
+/** How many symbols are asked for at once, where each needs a request. */
+const AT_ONCE = 8;
+
+type RequestHeaders = Readonly<Record<string, string>>;
+
 /** The current ticks, by the symbols' indexes in the market. */
 export interface MarketState {
   /** 0 for a symbol without a tick. */
@@ -18,13 +23,24 @@ export interface MarketState {
   readonly values: Float64Array;
 }
 
+/** Trades or books of some symbols, by their indexes in the market. */
+export interface ChannelState {
+  /** 0 where there is none. */
+  readonly seqs: Float64Array;
+  /** The prices and sizes of both sides, those of the bids first. */
+  readonly books: ReadonlyMap<number, readonly number[]>;
+}
+
 export class Market {
   readonly symbols: readonly string[];
   readonly #url: URL;
   readonly #indexes: ReadonlyMap<string, number>;
 
-  private constructor(url: URL, symbols: readonly string[]) {
+  readonly #headers: RequestHeaders;
+
+  private constructor(url: URL, symbols: readonly string[], headers: RequestHeaders) {
     this.#url = url;
+    this.#headers = headers;
     this.symbols = symbols;
     this.#indexes = new Map(symbols.map((symbol, index) => [symbol, index]));
   }
@@ -34,16 +50,18 @@ export class Market {
    * @param stream the WebSocket address; the HTTP resources are siblings of it
    * @param prefix of the symbols
    * @param least the required number of symbols; waits for a starting gateway
+   * @param headers of every request, such as a token
    * @throws UsageError when there are fewer, or the gateway does not answer
    */
-  static async open(stream: string, prefix: string, least: number): Promise<Market> {
+  static async open(stream: string, prefix: string, least: number, headers: RequestHeaders = {}): Promise<Market> {
     const url = new URL(stream.replace(/^ws/, "http"));
     const deadline = performance.now() + START_TIME;
     for (;;) {
       const { symbols } = await ask<{ symbols: string[] }>(
         new URL(`symbols?prefix=${encodeURIComponent(prefix)}`, url),
+        headers,
       );
-      if (symbols.length >= least) return new Market(url, symbols);
+      if (symbols.length >= least) return new Market(url, symbols, headers);
       if (performance.now() > deadline) {
         const which = prefix === "" ? "" : ` that begin with ${prefix}`;
         throw new UsageError(`${url.host} has ${symbols.length} symbols${which}, fewer than the ${least} asked for`);
@@ -58,6 +76,7 @@ export class Market {
     const values = new Float64Array(this.symbols.length * FIELDS.length);
     const { ticks } = await ask<{ ticks: Tick[] }>(
       new URL(`ticks?symbols=${encodeURIComponent(this.#pattern)}`, this.#url),
+      this.#headers,
     );
     for (const tick of ticks) {
       const index = this.#indexes.get(tick.symbol);
@@ -68,6 +87,27 @@ export class Market {
       });
     }
     return { seqs, values };
+  }
+
+  /**
+   * The latest trades, or the books, of some symbols.
+   * @param symbols indexes in the market
+   * @param depth levels of a book
+   * @throws UsageError when the gateway does not answer
+   */
+  async channelState(channel: "trade" | "book", symbols: readonly number[], depth: number): Promise<ChannelState> {
+    const seqs = new Float64Array(this.symbols.length);
+    const books = new Map<number, number[]>();
+    const one = async (symbol: number) => {
+      const query = `symbol=${encodeURIComponent(this.symbols[symbol])}`;
+      const path = channel === "trade" ? `trades?${query}&last=1` : `book?${query}&depth=${depth}`;
+      const state = await ask<ChannelAnswer, undefined>(new URL(path, this.#url), this.#headers, undefined);
+      seqs[symbol] = state?.seq ?? 0;
+      if (state?.bids && state.asks) books.set(symbol, [...state.bids, ...state.asks]);
+    };
+    for (let first = 0; first < symbols.length; first += AT_ONCE)
+      await Promise.all(symbols.slice(first, first + AT_ONCE).map(one));
+    return { seqs, books };
   }
 
   /** A pattern that matches every symbol: their common prefix. */
@@ -82,10 +122,14 @@ export class Market {
 
 type Tick = { symbol: string; seq: number } & Partial<Record<(typeof FIELDS)[number], number | null>>;
 
-async function ask<T>(url: URL): Promise<T> {
+type ChannelAnswer = { seq: number; bids?: number[]; asks?: number[] };
+
+/** @param unknown what 404 stands for; without it, that is an error */
+async function ask<T, Unknown = never>(url: URL, headers: RequestHeaders, ...unknown: Unknown[]): Promise<T | Unknown> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIME) });
+    const response = await fetch(url, { headers, signal: AbortSignal.timeout(ANSWER_TIME) });
     if (response.ok) return (await response.json()) as T;
+    if (response.status === 404 && unknown.length > 0) return unknown[0];
     throw new Error(`HTTP ${response.status}`);
   } catch (error) {
     const { message, cause } = error as Error;

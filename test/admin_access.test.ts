@@ -51,7 +51,7 @@ test("an address that other machines reach needs a token, a client certificate o
     [["--admin-host", "::"], /TICKGATE_ADMIN_TOKEN/],
     [["--admin-token", "short-secret"], /--admin-token must be a list, each 32 to 512 characters/],
     [["--admin-token-file", folder.path("none")], /--admin-token-file: ENOENT/],
-    [["--admin-token-file", short], /--admin-token-file must hold 1 to 16 tokens/],
+    [["--admin-token-file", short], /--admin-token-file: it must hold 1 to 16 tokens/],
     [["--admin-client-ca", cert], /--admin-client-ca needs TLS/],
   ] as const) {
     const { code, stderr } = await runTickgate("all", "--port", "0", "--admin-port", "0", ...args);

@@ -106,7 +106,7 @@ async function blunders(witness: Witness): Promise<void> {
   await witness.blunder({ op: "subscribe", symbols: ["V:A"], channel: "book", depth: 0 }, "invalid_depth");
   await witness.blunder({ op: "subscribe", symbols: ["V:A"], channel: "trade", last: 1.5 }, "invalid_last");
   await witness.blunder({ op: "buy", symbols: ["V:A"] }, "unknown_op");
-  const lower = { op: "subscribe", symbols: ["lower"] };
+  const lower = { op: "subscribe", symbols: ["no symbol"] };
   assert.notEqual(faults("subscribe", lower), "");
   const { rejected } = await witness.client.ask(lower, "subscribed");
   assert.equal(rejected[0].code, "invalid_symbol");

@@ -174,7 +174,7 @@ test("invalid, too large or endless HTTP closes at most its connection", async (
 });
 
 test("lines of the feed that are not ticks are left out", async () => {
-  gateway.ticks([{ symbol: "lower", bid: 1 }, { symbol: "V:A", bid: "1" }, { symbol: "V:A", ask: [1] }, { no: 1 }]);
+  gateway.ticks([{ symbol: "no symbol", bid: 1 }, { symbol: "V:A", bid: "1" }, { symbol: "V:A", ask: [1] }, { no: 1 }]);
   await polled(
     () => gateway.metric("tickgate_feed_skipped_total"),
     (count) => count >= 3,

@@ -40,7 +40,7 @@ test("invalid records reach no client, do not affect others, and are counted and
   };
   for (let round = 0; round < 20; round++) {
     await publish("mine", [
-      good("x:low", 1),
+      good("x:#ow", 1),
       good("X:BAD", 0),
       good("X:BAD", 1, { 2: 1e300 }),
       good("X:BAD", 1, { 4: null }),
@@ -76,7 +76,7 @@ test("invalid records reach no client, do not affect others, and are counted and
   assert.ok(!page.includes("ghost"), "a feed that has published nothing is not known");
   await polled(
     async () => gateway.stderr,
-    (text) => /"feed":"mine","shard":0,"reason":"symbol","symbol":"x:low","from":"batch"/.test(text),
+    (text) => /"feed":"mine","shard":0,"reason":"symbol","symbol":"x:#ow","from":"batch"/.test(text),
     "the log to name the feed and the symbol",
   );
   const lines = gateway.stderr.split("\n").filter((line) => line.includes("is not as docs/bus.md says"));

@@ -8,8 +8,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { WebSocket } from "ws";
 import { ClusterProcess } from "../scripts/cluster/cluster_process.ts";
-import { waitUntil } from "../scripts/cluster/probe.ts";
+import { hasLivePrice, waitUntil } from "../scripts/cluster/probe.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const PATIENCE = 30_000;
@@ -72,7 +73,7 @@ async function running(run: Run): Promise<string> {
     /^redis-server|^haproxy|main\.ts (feed|gateway)/.test(command),
   );
   assert.equal(parts.length, PARTS, run.output);
-  const [, url] = /stream +(ws:\S+)/.exec(run.output) ?? [];
+  const [, url] = /stream +(wss?:\S+)/.exec(run.output) ?? [];
   return url;
 }
 
@@ -103,6 +104,39 @@ test("the cluster serves prices at the address that it prints, and Ctrl-C ends a
   await once(run.child, "close");
   await assertGone(run);
   assert.doesNotMatch(run.output, /again: killing/);
+});
+
+test("with --tls and --tokens, all of it is encrypted, and clients need a token", linuxOnly, async (t) => {
+  const run = runCluster(t, ["--port", "0", "--tls", "--tokens"]);
+  const url = await running(run);
+  const [, cert] = /cert +(\S+)/.exec(run.output) ?? [];
+  const [, token] = /token +(\S+)/.exec(run.output) ?? [];
+  const ca = readFileSync(cert, "utf8");
+  const gateways = [...run.output.matchAll(/gateway\d (https:\S+)/g)].map(([, address]) => address);
+  const clients = [url.replace("wss:", "https:").replace("/v1/stream", ""), ...gateways];
+  assert.equal(clients.length, 4);
+  for (const address of clients) {
+    assert.ok(await hasLivePrice(address, { ca, token }), address);
+    assert.ok(!(await hasLivePrice(address, { ca })), "no price without a token");
+    assert.ok(!(await hasLivePrice(address.replace("https:", "http:"), { token })), "nothing without TLS");
+  }
+  const socket = new WebSocket(url, "tickgate.v1.json", { ca, headers: { authorization: `Bearer ${token}` } });
+  t.after(() => socket.terminate());
+  const [hello] = (await once(socket, "message")) as [Buffer];
+  assert.equal(JSON.parse(hello.toString()).auth, "required");
+  const [, nodes] = /npx tickgate top (.*)/.exec(run.output) ?? [];
+  const top = spawn(process.execPath, ["src/main.ts", "top", "--once", ...nodes.split(" ")], {
+    cwd: ROOT,
+    env: { ...process.env, NODE_EXTRA_CA_CERTS: cert },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let page = "";
+  top.stdout.on("data", (data) => (page += data));
+  await once(top, "close");
+  for (const node of ["gateway1", "gateway2", "gateway3", "feed1", "feed2"]) assert.match(page, new RegExp(node));
+  process.kill(-(run.child.pid as number), "SIGINT");
+  await once(run.child, "close");
+  await assertGone(run);
 });
 
 test("the terminal is closed", linuxOnly, async (t) => {

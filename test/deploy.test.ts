@@ -215,7 +215,9 @@ test("the balancer's servers are the gateways, at their ports, in both backends"
   const expected = gateways.map(([name]) => name);
   for (const backend of ["gateways", "living"]) {
     const section = new RegExp(`^backend ${backend}\n((?: .*\n|\n)*)`, "m").exec(haproxy)?.[1] ?? "";
-    const servers = [...section.matchAll(/^ +server (\w+) "\$\{(\w+)\}" port "\$\{(\w+)\}"$/gm)];
+    const servers = [
+      ...section.matchAll(/^ +server (\w+) "\$\{(\w+)\}" port "\$\{(\w+)\}" "\$\{GATEWAY_TLS\[\*\]\}"$/gm),
+    ];
     assert.deepEqual(
       servers.map(([, name]) => name),
       expected,

@@ -50,7 +50,7 @@ test(`in ${names}: prices of a real gateway, stale with the feed, and a reconnec
   const market = await ExampleMarket.open(t);
   market.tick("V:A");
   await market.known("V:A");
-  const programs = here.map((language) => new ExampleProgram(t, language, market.url, "V:A", "P:*", "lower"));
+  const programs = here.map((language) => new ExampleProgram(t, language, market.url, "V:A", "P:*", "wrong?"));
   /** The number of lines of each that have been read. */
   let read = programs.map(() => 0);
   const printed = async (line: RegExp) => {
@@ -60,7 +60,7 @@ test(`in ${names}: prices of a real gateway, stale with the feed, and a reconnec
     printed(new RegExp(`^${symbol} .* seq=${market.tick(symbol, count)} `));
 
   await printed(/^connected to /);
-  await printed(/^lower is not granted: .* \(invalid_symbol\)$/);
+  await printed(/^wrong\? is not granted: .* \(invalid_symbol\)$/);
   await printed(/^V:A bid=1.5 ask=- last=1.5 seq=1 snapshot$/);
   await tick("V:A", 20);
   await tick("V:A", 20);

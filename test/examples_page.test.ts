@@ -123,9 +123,9 @@ test(
     market.tick("V:A");
     await market.known("V:A");
     const page = await ExamplePage.open(t, FILE.href);
-    await page.show(market.url, "V:A, P:* lower");
+    await page.show(market.url, "V:A, P:* wrong?");
     await page.says(/connected to /, "current");
-    await page.notes(/^lower is not granted: .* \(invalid_symbol\)$/);
+    await page.notes(/^wrong\? is not granted: .* \(invalid_symbol\)$/);
     await page.row(["V:A", 1.5, "–", 1.5, 1, 0, "live"]);
     // One after the other, so that each is shown; then twenty together, of which the last one counts.
     let seq = market.tick("V:A");

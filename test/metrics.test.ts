@@ -12,7 +12,7 @@ import { Scrape } from "./support/metrics_page.ts";
 import { RedisServer, requireProgram } from "./support/redis_server.ts";
 
 /** The allowed labels: none whose values grow with symbols or clients. */
-const LABELS = new Set(["stage", "feed", "reason", "by", "code", "worker", "le", "role"]);
+const LABELS = new Set(["stage", "feed", "reason", "by", "code", "worker", "le", "role", "channel"]);
 /** Prometheus' program that checks a page; part of its package. */
 const LINTER = "promtool";
 

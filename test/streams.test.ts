@@ -4,11 +4,16 @@
  */
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { decode, encode } from "@msgpack/msgpack";
 import { WebSocket } from "ws";
 import { GatewayProcess, polled, ServerProcess, until } from "./support/gateway_process.ts";
 import { RedisServer } from "./support/redis_server.ts";
+import { SECRET } from "./support/tokens.ts";
+import { WireClient } from "./support/wire_client.ts";
 
 type WireTrade = [handle: number, seq: number, time: number, price: number, size: number, side: number, id: string];
 
@@ -217,6 +222,24 @@ test("through Redis: after Redis was killed and has lost all, no trade comes twi
   assert.equal(tape.ids.length + tape.missed, 300 - from + 1, "each is sent or counted");
 });
 
+test("through Redis: with --keep-trades the latest ones are there for the first client", async (t) => {
+  const redis = await RedisServer.start();
+  t.after(() => redis.stop());
+  const url = ["--redis-url", redis.url, "--bus-shards", "2"];
+  const gateway = await ServerProcess.open("gateway", "--port", "0", "--admin-port", "0", "--keep-trades", ...url);
+  t.after(() => gateway.close());
+  const feed = await GatewayProcess.openFeed(...url);
+  t.after(() => feed.close());
+  for (let first = 1; first <= 41; first += 10) {
+    feed.ticks(trades("V:A", first, first + 9));
+    const records = () => gateway.metric("tickgate_records_in_total");
+    await polled(records, (count) => count >= first + 9, "the gateway to have the trades");
+  }
+  const tape = await openTape(t, gateway, { last: 30 });
+  await tape.until(() => tape.ids.length === 30, "the latest");
+  assert.deepEqual(tape.ids, range(21, 50));
+});
+
 test("a book at rest is the feed's, to the depth that is granted; a crossed one is stale and not shown", async (t) => {
   const redis = await RedisServer.start();
   t.after(() => redis.stop());
@@ -272,5 +295,56 @@ test("a book at rest is the feed's, to the depth that is granted; a crossed one 
     () => gateway.metric("tickgate_gaps_total"),
     () => true,
     "the metrics",
+  );
+});
+
+test("who may see quotes only sees no trades and books, whether there are any or not, also after the policy has changed", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "tickgate-streams-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "policy.json");
+  const allow = (channels: readonly string[], delay = 0) => {
+    writeFileSync(
+      `${path}.new`,
+      JSON.stringify({ roles: { anonymous: { grants: [{ symbols: ["*"], channels, delay }] } } }),
+    );
+    renameSync(`${path}.new`, path);
+  };
+  allow(["quote", "trade", "book"]);
+  const gateway = await GatewayProcess.open("--auth", "optional", "--jwt-secret", SECRET, "--policy", path);
+  t.after(() => gateway.close());
+  gateway.ticks([...trades("V:A", 1, 5), { symbol: "V:A", bid: 1 }, { symbol: "V:A", book: { bids: [[1, 1]] } }]);
+  const client = await WireClient.open(gateway.url);
+  t.after(() => client.close());
+  for (const channel of [undefined, "trade", "book"]) await client.subscribe(["V:A"], { channel });
+  allow(["quote"]);
+  const ended = (channel: string) => (message: { channel?: string; reason?: string }) =>
+    message.channel === channel && message.reason === "not_entitled";
+  await client.heard("unsubscribed", ended("trade"));
+  await client.heard("unsubscribed", ended("book"));
+  for (const channel of ["trade", "book"]) {
+    const refused = async (symbol: string) => {
+      const { rejected } = await client.ask({ op: "subscribe", channel, symbols: [symbol] }, "subscribed");
+      const response = await gateway.get(`/v1/${channel === "trade" ? "trades" : "book"}?symbol=${symbol}`);
+      return [rejected.map(({ code, message }) => [code, message]), response.status, await response.text()];
+    };
+    assert.deepEqual(await refused("V:A"), await refused("V:NONE"), "the same answers as for one that does not exist");
+    const { symbols, rejected } = await client.ask({ op: "subscribe", channel, symbols: ["*"] }, "subscribed");
+    assert.deepEqual([symbols, rejected], [[], []]);
+  }
+  // What may be seen late is not shown in channels that show nothing late.
+  allow(["quote", "trade"], 1_000);
+  await client.heard("subscribed", (message) => message.delayed !== undefined);
+  const { rejected } = await client.ask({ op: "subscribe", channel: "trade", symbols: ["V:A"] }, "subscribed");
+  assert.deepEqual(
+    rejected.map(({ code }) => code),
+    ["not_entitled"],
+  );
+  const before = client.ticks.length;
+  gateway.ticks(trades("V:A", 6, 9));
+  gateway.tick("V:A", { bid: 2 });
+  await client.tick(({ values }) => values[0] === 2, "the quote, late");
+  assert.ok(
+    client.ticks.slice(before).every(({ values }) => values.length === 10),
+    "no trade came",
   );
 });

@@ -62,7 +62,7 @@ for (const subprotocol of SUBPROTOCOLS) {
     for (const client of ways) {
       assert.equal(client.socket.protocol, subprotocol);
       const { auth, channels } = await client.heard("hello");
-      assert.deepEqual([auth, channels], ["optional", ["quote"]]);
+      assert.deepEqual([auth, channels], ["optional", ["quote", "book", "trade"]]);
     }
     const { subject, expires } = await ways[2].ask({ op: "auth", token }, "authenticated");
     assert.equal(subject, "ann");
@@ -314,6 +314,12 @@ test("settings that contradict each other, and files that cannot be used, end wi
     [["--auth", "required", "--jwks", "https://a/keys", "--jwt-algorithms", "HS256"], /HS256 does not fit public keys/],
     [["--auth", "required", "--jwks", "https://a/keys", "--jwt-algorithms", "none"], /--jwt-algorithms must be/],
     [["--auth", "required", "--jwks", "/nowhere/keys.json"], /--jwks \/nowhere\/keys.json cannot be used/],
+    [["--auth", "required", "--jwks", tmpdir()], /--jwks \S+ cannot be used: it is a directory/],
+    [["--auth", "required", "--jwks", "http://a/keys"], /--jwks http:\/\/a\/keys must be https/],
+    [["--auth", "required", "--jwt-issuer", "http://a"], /--jwt-issuer http:\/\/a must be https/],
+    [["--auth", "required", "--jwt-secret", SECRET, "--jwt-algorithms", "HS512"], /at least 64 bytes for HS512/],
+    [["--jwt-secret", SECRET], /--jwt-secret has no effect with --auth none/],
+    [["--auth", "none", "--jwks", "keys.json"], /--jwks has no effect with --auth none/],
     [["--policy", "/nowhere/policy.json"], /--policy \/nowhere\/policy.json cannot be used/],
   ];
   for (const [args, message] of wrong) {

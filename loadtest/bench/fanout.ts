@@ -5,6 +5,8 @@
  *
  *     node loadtest/bench/fanout.ts [--connections N] [--interval MS] … (--help)
  *
+ * With --features it compares the gateway with itself: see fanout_features.ts.
+ *
  * Exit code 1 when a promise is broken: p99 age above the interval plus 100 ms, growing memory, lost connections,
  * unreadable frames.
  */
@@ -15,6 +17,7 @@ import { GatewayProcess } from "../gateway_process.ts";
 import type { SwarmCoordinator } from "../swarm/coordinator.ts";
 import { type Summary, summaryOf } from "../swarm/report.ts";
 import type { SwarmResult } from "../swarm/tally.ts";
+import { reportFeatures } from "./fanout_features.ts";
 import { help, type Options, readOptions } from "./fanout_options.ts";
 import { loadOf } from "./load.ts";
 import type { MinimalGatewayOrder } from "./minimal_gateway.ts";
@@ -223,6 +226,14 @@ function report(options: Options, run: GatewayRun, sendOnly: ReferenceCost, mini
   return rows.map(([name, text]) => `${name.padEnd(11)}${text}\n`).join("");
 }
 
+async function reportFanOut(options: Options): Promise<void> {
+  const run = await measureGateway(options);
+  process.stdout.write(report(options, run, await measureSendOnly(options, run), await measureMinimalGateway(options)));
+  const broken = brokenPromises(options, run);
+  process.stdout.write(broken.length === 0 ? "every promise kept\n" : `BROKEN: ${broken.join("; ")}\n`);
+  if (broken.length > 0) process.exitCode = 1;
+}
+
 try {
   const options = readOptions();
   if (!options) process.stdout.write(help());
@@ -232,13 +243,8 @@ try {
       `${connections} connections × ${options["per-connection"]} of ${symbols} symbols, ${rate} ticks/s, ${interval} ms` +
         `${options.slow > 0 ? `, ${options.slow} of them reading ${options["slow-rate"]} bytes/s` : ""}\n`,
     );
-    const run = await measureGateway(options);
-    process.stdout.write(
-      report(options, run, await measureSendOnly(options, run), await measureMinimalGateway(options)),
-    );
-    const broken = brokenPromises(options, run);
-    process.stdout.write(broken.length === 0 ? "every promise kept\n" : `BROKEN: ${broken.join("; ")}\n`);
-    if (broken.length > 0) process.exitCode = 1;
+    if (options.features) process.exitCode = (await reportFeatures(options)) ? 0 : 1;
+    else await reportFanOut(options);
   }
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;

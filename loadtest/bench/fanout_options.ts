@@ -1,5 +1,5 @@
 /** The options of the fan-out benchmark. */
-import { integer, text, UsageError } from "../../src/settings/option.ts";
+import { boolean, integer, text, UsageError } from "../../src/settings/option.ts";
 import { type OptionValues, option, readTable, tableHelp } from "../option_table.ts";
 
 const OPTIONS = {
@@ -13,6 +13,12 @@ const OPTIONS = {
   slow: option(integer(0, 20_000), 0, "Connections that read slowly"),
   "slow-rate": option(integer(512, 10_000_000, "bytes a second"), 10_000, "Read rate of a slow connection"),
   profile: option(text("FOLDER", "a folder's name", /./), "", "Write a CPU profile of the gateway to this folder"),
+  features: option(
+    boolean(),
+    false,
+    "Instead: the CPU per frame with tokens, a policy, revocations and the access log, as a ratio to that without",
+  ),
+  rounds: option(integer(2, 200), 8, "With --features: pairs of measurements, of --seconds each"),
 } as const;
 export type Options = OptionValues<typeof OPTIONS>;
 

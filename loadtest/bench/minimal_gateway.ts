@@ -9,9 +9,9 @@ import { FIELDS } from "../../src/base/tick.ts";
 import { SimMarket } from "../../src/feed/sim/sim_market.ts";
 import { Frame } from "../../src/gateway/fanout/frame.ts";
 import { TickEncoder } from "../../src/market/encoder.ts";
-import { MSGPACK } from "../../src/market/format.ts";
 import { ENTRY_BYTES } from "../../src/market/heap_layout.ts";
 import { PublisherTable } from "../../src/market/publisher_table.ts";
+import { QUOTE_MSGPACK } from "../../src/market/quote/quote_format.ts";
 import type { Entries } from "../../src/market/row_encoder.ts";
 import { Selection } from "../swarm/selection.ts";
 import { type CountOrder, repeatAtRate, SendCounter, sendReport } from "./send_counter.ts";
@@ -57,7 +57,7 @@ class MinimalGateway {
     this.#market = new SimMarket(symbols, 1, "SIM");
     this.#table = new PublisherTable(symbols);
     this.#frame = new Frame(this.#table.heap);
-    this.#encoder = new TickEncoder(this.#table, MSGPACK, Uint8Array.from(FIELDS.keys()), true);
+    this.#encoder = new TickEncoder(this.#table, QUOTE_MSGPACK, Uint8Array.from(FIELDS.keys()), true);
     this.#market.symbols.forEach((symbol, number) => {
       this.#table.merge(this.#table.add(symbol), this.#market.firstState(number), this.#clock.micros());
     });
@@ -97,7 +97,7 @@ class MinimalGateway {
 
   #flushNext(): void {
     const { socket, entries } = this.#clients[this.#next++ % this.#clients.length];
-    this.#frame.begin(MSGPACK, Number.POSITIVE_INFINITY, this.#clock.micros());
+    this.#frame.begin(QUOTE_MSGPACK, Number.POSITIVE_INFINITY, this.#clock.micros());
     this.#encoder.copyChanged(entries, 0, this.#perConnection, this.#frame);
     if (this.#frame.count === 0) return;
     this.#counter.sent(socket.send(this.#frame.finish(), true, false));

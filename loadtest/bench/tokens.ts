@@ -1,6 +1,6 @@
 /**
  * Measures the verification of tokens: how many a second, the CPU of each, and how long the event loop is held at 2,000
- * a second. The floor is the same load without verification.
+ * a second. The floor is the same load without verification. Then the same at a gateway, with a connection for each.
  *
  *     npx node loadtest/bench/tokens.ts [--seconds 5]
  */
@@ -13,11 +13,15 @@ import { parseArgs } from "node:util";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { pino } from "pino";
 import { SystemClock } from "../../src/base/clock.ts";
-import { KeyCounts, KeyFile, type KeySource, SecretKey } from "../../src/identity/key_source.ts";
+import { KeyFile } from "../../src/identity/key_file.ts";
+import { type KeySource, SecretKey } from "../../src/identity/key_source.ts";
+import { ReadCounts } from "../../src/identity/read_counts.ts";
 import { TokenVerifier, VerifierCounts } from "../../src/identity/token_verifier.ts";
+import { type ConnectionResult, measureConnections } from "./token_connections.ts";
 
 const RATE = 2_000;
 const TICK = 5;
+const AUDIENCE = "prices";
 /** So many tokens are made, and verified again and again. */
 const TOKENS = 500;
 
@@ -26,25 +30,28 @@ const seconds = Number(values.seconds);
 const clock = new SystemClock();
 const folder = mkdtempSync(join(tmpdir(), "tickgate-tokens-"));
 
-async function prepare(alg: string): Promise<{ keys: KeySource; tokens: string[] }> {
+async function prepare(alg: string): Promise<{ keys: KeySource; tokens: string[]; args: string[] }> {
   const sign = (key: Parameters<SignJWT["sign"]>[0]) =>
     Promise.all(
       Array.from({ length: TOKENS }, (_, index) =>
         new SignJWT({ sub: `client-${index}`, roles: ["desk"] })
           .setProtectedHeader({ alg })
           .setIssuedAt()
+          .setAudience(AUDIENCE)
           .setExpirationTime("1h")
           .sign(key),
       ),
     );
   if (alg.startsWith("HS")) {
     const secret = "a secret of the benchmark, of 32 bytes or more";
-    return { keys: new SecretKey(secret), tokens: await sign(new TextEncoder().encode(secret)) };
+    const tokens = await sign(new TextEncoder().encode(secret));
+    return { keys: new SecretKey(secret), tokens, args: ["--jwt-secret", secret] };
   }
   const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
   const path = join(folder, `${alg}.json`);
   writeFileSync(path, JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), alg }] }));
-  return { keys: new KeyFile(path, clock, pino({ level: "silent" }), new KeyCounts()), tokens: await sign(privateKey) };
+  const keys = new KeyFile(path, clock, pino({ level: "silent" }), new ReadCounts());
+  return { keys, tokens: await sign(privateKey), args: ["--jwks", path, "--jwt-audience", AUDIENCE] };
 }
 
 /** Calls `verify` at the rate. @returns CPU of a call, µs, and the longest hold of the event loop, ms */
@@ -70,8 +77,11 @@ const floor = await load(async () => {});
 process.stdout.write(
   `without verification: ${floor.cpu.toFixed(0)} µs a call, event loop held at most ${floor.held.toFixed(1)} ms\n`,
 );
+const prepared = new Map<string, Awaited<ReturnType<typeof prepare>>>();
 for (const alg of ["HS256", "RS256", "ES256"]) {
-  const { keys, tokens } = await prepare(alg);
+  const own = await prepare(alg);
+  const { keys, tokens } = own;
+  prepared.set(alg, own);
   const counts = new VerifierCounts({ metrics: true });
   const options = { algorithms: [alg], issuer: "", audience: "", clockTolerance: 0 };
   const verifier = new TokenVerifier(keys, options, clock, counts);
@@ -89,4 +99,17 @@ for (const alg of ["HS256", "RS256", "ES256"]) {
     `${alg}: ${(cpu - floor.cpu).toFixed(0)} µs of CPU each at ${RATE}/s, event loop held at most ${held.toFixed(1)} ms; ${rate}/s at most\n`,
   );
 }
+
+const plain = await measureConnections({ rate: RATE, seconds, args: [], tokens: [] });
+process.stdout.write(`connections without tokens: ${describe(plain)}\n`);
+for (const [alg, { args, tokens }] of prepared) {
+  const result = await measureConnections({ rate: RATE, seconds, args: ["--auth", "required", ...args], tokens });
+  const more = (result.cpu - plain.cpu).toFixed(0);
+  process.stdout.write(`connections with ${alg}: ${describe(result)}; ${more} µs more\n`);
+}
 rmSync(folder, { recursive: true });
+
+function describe({ rate, cpu, heldMost, held99 }: ConnectionResult): string {
+  const held = `event loop held at most ${heldMost.toFixed(1)} ms, 99 % below ${held99.toFixed(1)} ms`;
+  return `${rate}/s, ${cpu.toFixed(0)} µs of the gateway's CPU each, ${held}`;
+}

@@ -2,8 +2,10 @@
 import { check } from "k6";
 import { WebSocket } from "k6/websockets";
 import * as metrics from "./metrics.ts";
-import { isControl, packCommand, readControl, readFrame, TICK_NUMBERS, tickCount } from "./msgpack.ts";
+import { isControl, packCommand, readControl, readFrame, type StreamTick, TICK_NUMBERS, tickCount } from "./msgpack.ts";
 import type { Promised } from "./promises.ts";
+import { type StreamFrame, Streams } from "./streams.ts";
+import { tokenHeaders } from "./tokens.ts";
 
 const MAX_FRAME = 65_536;
 const MAX_CONTROL = 16_384;
@@ -23,10 +25,16 @@ export interface ClientContext {
   readonly url: string;
   /** ms */
   readonly interval: number;
+  /** Whether each client has the trades, and the book, of its first symbol too. */
+  readonly trades: boolean;
+  readonly books: boolean;
   /** One of this many periods is read. */
   readonly readEvery: number;
   /** How far the gateway's clock is ahead of ours, ms. */
   readonly clockOffset: number;
+  /** How late every symbol must be, ms, and the age of the youngest value by our clock. */
+  readonly delay: number;
+  readonly youngest: number;
   readonly counts: metrics.Counts;
   /** The number of consecutive connections without `hello`. */
   withoutHello: number;
@@ -54,6 +62,7 @@ export class Client {
   readonly #periodOf: number[];
   /** Slots after a `gap` status, and whether it was a reset, after which `seq` may be lower. */
   readonly #gaps = new Map<number, boolean>();
+  readonly #streams: Streams | undefined;
   readonly #faults: string[] = [];
   #missingSnapshots: number;
   #frame = 0;
@@ -84,8 +93,10 @@ export class Client {
     this.#frameOf = symbols.map(() => 0);
     this.#periodOf = symbols.map(() => 0);
     this.#missingSnapshots = symbols.length;
+    const { trades, books } = around;
+    if (trades || books) this.#streams = new Streams(trades, books, (promise, detail) => this.#fault(promise, detail));
     this.#ended = ended;
-    this.#socket = new WebSocket(around.url, "tickgate.v1.msgpack");
+    this.#socket = new WebSocket(around.url, "tickgate.v1.msgpack", { headers: tokenHeaders(`k6-${index}`) });
     this.#socket.binaryType = "arraybuffer";
     this.#socket.onopen = () => this.#open();
     this.#socket.onmessage = ({ data, timestamp }) => this.#message(data, timestamp);
@@ -104,7 +115,10 @@ export class Client {
     this.#openedAt = Date.now();
     metrics.connected.add(1);
     metrics.connectTime.add(this.#openedAt - this.#startedAt);
-    this.#socket.send(packCommand({ op: "subscribe", symbols: this.#symbols, interval: this.#context.interval }));
+    const { interval } = this.#context;
+    this.#socket.send(packCommand({ op: "subscribe", symbols: this.#symbols, interval }));
+    for (const own of this.#streams?.commands() ?? [])
+      this.#socket.send(packCommand({ op: "subscribe", symbols: this.#symbols.slice(0, 1), interval, ...own }));
   }
 
   #message(data: ArrayBuffer | string, receivedAt: number): void {
@@ -145,6 +159,7 @@ export class Client {
 
   #control(message: Record<string, unknown>): void {
     this.#checkHello(String(message.op));
+    if (message.channel !== undefined) return this.#streams?.control(message, this.#context.interval);
     switch (message.op) {
       case "hello":
         return;
@@ -160,19 +175,22 @@ export class Client {
     }
   }
 
-  #subscribed({ interval, fields, symbols, rejected }: Granted): void {
+  #subscribed({ interval, fields, symbols, rejected, delayed = [] }: Granted): void {
     this.#interval = interval * 1_000;
     this.#fields = fields.length;
     if (interval < this.#context.interval) this.#fault("granted", `an interval of ${interval} ms`);
     if (fields.length !== FIELDS) this.#fault("granted", `${fields.length} fields`);
     if (rejected.length > 0) this.#fault("granted", `${rejected[0].symbol} was rejected: ${rejected[0].code}`);
+    const { delay } = this.#context;
+    const late = delayed.filter(([, millis]) => millis >= delay).length;
+    if (delay > 0 && late < symbols.length) this.#fault("delay", `${late} of ${symbols.length} symbols are told late`);
     for (const [symbol, handle] of symbols) this.#slots.set(handle, this.#slotBySymbol.get(symbol) ?? -1);
   }
 
   /** Reads and checks a frame. Local variables, because fields are slow in k6. */
   #readDataFrame(data: ArrayBuffer, receivedAt: number, period: number): void {
-    const { sentAt, ticks } = readFrame(data);
-    const { counts, clockOffset } = this.#context;
+    const { sentAt, ticks, streamTicks } = readFrame(data, this.#streams?.granted);
+    const { counts, clockOffset, youngest } = this.#context;
     const slots = this.#slots;
     const seqs = this.#seq;
     const sentAts = this.#sentAt;
@@ -182,7 +200,9 @@ export class Client {
     const frame = ++this.#frame;
     const tags = this.#context.tags(this.#isInStorm);
     const ageEvery = Math.ceil(ticks.length / TICK_NUMBERS / AGES_PER_FRAME) * TICK_NUMBERS;
-    counts.read += ticks.length / TICK_NUMBERS;
+    counts.read += ticks.length / TICK_NUMBERS + streamTicks.length;
+    if (streamTicks.length > 0)
+      this.#readStreams(streamTicks, { sentAt, number: frame, bytes: data.byteLength, period }, receivedAt);
     for (let at = 0; at < ticks.length; at += TICK_NUMBERS) {
       const slot = slots.get(ticks[at]);
       if (slot === undefined) {
@@ -191,6 +211,8 @@ export class Client {
       }
       const seq = ticks[at + 1];
       const before = seqs[slot];
+      const age = receivedAt + clockOffset - ticks[at + 2] / 1_000;
+      if (age < youngest) this.#fault("delay", `${this.#symbols[slot]} is ${age.toFixed(1)} ms old`);
       if (ticks[at + 3] !== fields) this.#fault("whole", `${ticks[at + 3]} of ${fields} fields`);
       if (frames[slot] === frame) this.#fault("once", this.#symbols[slot]);
       else if (sentAt - sentAts[slot] < interval) this.#fault("interval", `${(sentAt - sentAts[slot]) / 1_000} ms`);
@@ -214,8 +236,21 @@ export class Client {
         counts.following++;
         counts.conflated += seq - before - 1;
       }
-      if (at % ageEvery === 0) metrics.tickAge.add(receivedAt + clockOffset - ticks[at + 2] / 1_000, tags);
+      if (at % ageEvery === 0) metrics.tickAge.add(age, tags);
     }
+  }
+
+  /** Checks trades and books; the age of the last one is measured. */
+  #readStreams(ticks: readonly StreamTick[], frame: StreamFrame, receivedAt: number): void {
+    const { clockOffset, youngest } = this.#context;
+    let isAged = false;
+    let age = 0;
+    for (const tick of ticks) {
+      isAged = this.#streams?.tick(tick, frame) ?? false;
+      age = receivedAt + clockOffset - tick.eventTime / 1_000;
+      if (age < youngest) this.#fault("delay", `handle ${tick.handle} is ${age.toFixed(1)} ms old`);
+    }
+    if (isAged) metrics.tickAge.add(age, this.#context.tags(this.#isInStorm));
   }
 
   #end(code: number): void {
@@ -225,6 +260,7 @@ export class Client {
     }
     if (!this.#isClosing) this.#fault("open", `closed with ${code}`);
     this.#checkEnd();
+    this.#streams?.addTo(this.#context.counts);
     check(this, { "every promise kept": (client) => client.#faults.length === 0 });
     this.#ended(false);
     if (this.#faults.length > 0) this.#context.reportFaults(`connection ${this.#index}: ${this.#faults.join("; ")}`);
@@ -233,10 +269,12 @@ export class Client {
   /** Checks that each symbol was granted and has its snapshot. */
   #checkEnd(): void {
     const symbols = this.#symbols.length;
-    if (this.#slots.size === symbols && this.#missingSnapshots === 0) return;
+    const isGranted = this.#streams?.isGranted !== false;
+    if (this.#slots.size === symbols && this.#missingSnapshots === 0 && isGranted) return;
     const duration = Date.now() - this.#openedAt;
     if (duration < TIME_TO_ANSWER || this.#context.counts.maxDelay > MAX_OWN_DELAY) metrics.unfinished.add(1);
     else if (this.#slots.size < symbols) this.#fault("granted", `${this.#slots.size} of ${symbols} symbols`);
+    else if (!isGranted) this.#fault("granted", "the trades or the book were not");
     else this.#fault("snapshot", `${symbols - this.#missingSnapshots} of ${symbols} symbols`);
   }
 
@@ -252,4 +290,6 @@ interface Granted {
   readonly fields: readonly string[];
   readonly symbols: readonly (readonly [symbol: string, handle: number])[];
   readonly rejected: readonly { readonly symbol: string; readonly code: string }[];
+  /** In ms. */
+  readonly delayed?: readonly (readonly [symbol: string, delay: number])[];
 }

@@ -2,9 +2,21 @@
 
 /** The environment of the k6 process, and `-e NAME=value`. */
 declare const __ENV: Readonly<Record<string, string | undefined>>;
+/** The text of a file; only while the script is loaded. */
+declare function open(path: string): string;
 
 declare module "k6" {
   export function check<T>(value: T, checks: Readonly<Record<string, (value: T) => boolean>>): boolean;
+}
+
+declare module "k6/crypto" {
+  const crypto: { hmac(algorithm: "sha256", secret: string, data: string, encoding: "base64rawurl"): string };
+  export default crypto;
+}
+
+declare module "k6/encoding" {
+  const encoding: { b64encode(text: string, encoding: "rawurl"): string };
+  export default encoding;
 }
 
 declare module "k6/execution" {
@@ -27,7 +39,10 @@ declare module "k6/http" {
     readonly body: string;
     readonly error: string;
   }
-  const http: { get(url: string): Response };
+  interface Parameters {
+    readonly headers: Readonly<Record<string, string>>;
+  }
+  const http: { get(url: string, parameters?: Parameters): Response };
   export default http;
 }
 
@@ -50,7 +65,7 @@ declare module "k6/websockets" {
     readonly timestamp: number;
   }
   export class WebSocket {
-    constructor(url: string, protocols: string);
+    constructor(url: string, protocols: string, parameters?: { readonly headers: Readonly<Record<string, string>> });
     binaryType: "blob" | "arraybuffer";
     readonly protocol: string;
     onopen: (() => void) | null;

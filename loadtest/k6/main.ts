@@ -6,10 +6,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../../src/settings/option.ts";
 import { GatewayProcess } from "../gateway_process.ts";
+import type { TokenSource } from "../tokens.ts";
 import { findK6, HOW_TO_GET_IT } from "./find.ts";
 import { installK6 } from "./install.ts";
 import { help, type LoadTestOptions, readOptions } from "./options.ts";
@@ -27,7 +28,7 @@ async function run(options: Run): Promise<number> {
   // High enough that the gateway does not warn that it is nearly full.
   const most = String(settings.connections * 2);
   const gateway = await GatewayProcess.start([
-    ...["--feed", `sim:?symbols=${flags.market}&rate=${flags.ticks}`],
+    ...["--feed", `sim:?symbols=${flags.market}&rate=${flags.ticks}${channelsOf(settings)}`],
     ...["--max-connections", most, "--max-connections-per-address", most],
   ]);
   try {
@@ -37,23 +38,28 @@ async function run(options: Run): Promise<number> {
   }
 }
 
+function channelsOf({ trades, books }: Run["settings"]): string {
+  return `&channels=quote${trades > 0 ? ",trade" : ""}${books > 0 ? ",book" : ""}`;
+}
+
 async function runAgainst(
   k6: string,
   url: string,
   metrics: string,
-  { scenario, settings, flags }: Run,
+  { scenario, settings, flags, tokens }: Run,
 ): Promise<number> {
   mkdirSync(flags.reports, { recursive: true });
   const moment = new Date().toISOString().slice(0, 19).replace(/[-:]/g, "");
   const env: Record<string, string> = {
     ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [envName(name), String(value)])),
     ...{ SCENARIO: scenario, URL: url, METRICS: metrics, PREFIX: flags.prefix },
+    ...(tokens && "secret" in tokens && secretEnv(flags)),
     REPORT: join(flags.reports, `${scenario}-${moment}`),
   };
   const variables = Object.entries(env).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
   // No usage report, and no port for k6's own interface.
   const own = ["run", "--no-usage-report", "--address", "", "--quiet", "--no-color"];
-  const child = spawn(k6, [...own, ...variables, SCRIPT], { stdio: "inherit" });
+  const child = spawn(k6, [...own, ...variables, SCRIPT], { stdio: "inherit", env: tokenEnv(tokens) });
   // k6 gets Ctrl-C as well, and writes its report.
   const ignore = () => {};
   process.on("SIGINT", ignore);
@@ -63,6 +69,16 @@ async function runAgainst(
   } finally {
     process.off("SIGINT", ignore);
   }
+}
+
+function secretEnv({ "jwt-secret-file": file, claims }: Run["flags"]): Record<string, string> {
+  return { JWT_SECRET_FILE: resolve(file), CLAIMS: JSON.stringify(claims) };
+}
+
+/** The environment of k6, which has the token: arguments can be seen in the list of processes. */
+function tokenEnv(tokens: TokenSource | undefined): NodeJS.ProcessEnv {
+  const { TICKGATE_TOKEN: _, ...env } = process.env;
+  return tokens && "token" in tokens ? { ...env, TICKGATE_TOKEN: tokens.token } : env;
 }
 
 try {

@@ -13,6 +13,10 @@ const readTicks = new Counter("read_ticks");
 /** In the sample: ticks after another one of their symbol, and the number left out in between. */
 const followingTicks = new Counter("following_ticks");
 const conflatedTicks = new Counter("conflated_ticks");
+/** In the sample: trades, and books. All trades that the gateway says it will not send. */
+const trades = new Counter("trades");
+const missedTrades = new Counter("missed_trades");
+const books = new Counter("books");
 /** From the arrival of a message to its handler: k6's own delay. The longest per second and virtual user. */
 const ownDelay = new Trend("own_delay", true);
 export const connected = new Counter("connected");
@@ -33,6 +37,9 @@ export class Counts {
   read = 0;
   following = 0;
   conflated = 0;
+  trades = 0;
+  missed = 0;
+  books = 0;
   /** The longest delay since the last `flush`, and of all, ms. */
   #longest = 0;
   maxDelay = 0;
@@ -50,7 +57,11 @@ export class Counts {
     readTicks.add(this.read);
     followingTicks.add(this.following);
     conflatedTicks.add(this.conflated);
+    trades.add(this.trades);
+    missedTrades.add(this.missed);
+    books.add(this.books);
     ownDelay.add(this.#longest);
+    this.trades = this.missed = this.books = 0;
     this.frames = this.ticks = this.read = this.following = this.conflated = this.#longest = 0;
   }
 }

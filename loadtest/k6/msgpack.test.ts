@@ -16,8 +16,33 @@ for (const count of [0, 1, 14, 15, 16, 300])
     const message = packed([SENT_AT, ...ticks.map((tick) => [...tick, ...values])]);
     const frame = readFrame(message);
     assert.equal(tickCount(new Uint8Array(message)), count);
-    assert.deepEqual(frame, { sentAt: SENT_AT, ticks: ticks.flatMap((tick) => [...tick, values.length]) });
+    assert.deepEqual(frame, {
+      sentAt: SENT_AT,
+      ticks: ticks.flatMap((tick) => [...tick, values.length]),
+      streamTicks: [],
+    });
   });
+
+test("trades and books are read with their values, among quotes", () => {
+  const message = packed([
+    SENT_AT,
+    [1, 7, SENT_AT, 5, 6],
+    [3, 8, SENT_AT, 1.5, 2, -1, "id"],
+    [4, 9, SENT_AT, [1, 2], []],
+  ]);
+  const trade = { handle: 3, seq: 8, eventTime: SENT_AT, values: [1.5, 2, -1, "id"] };
+  const book = { handle: 4, seq: 9, eventTime: SENT_AT, values: [[1, 2], []] };
+  const handles = new Map([
+    [3, 0],
+    [4, 0],
+  ]);
+  assert.deepEqual(readFrame(message, handles), {
+    sentAt: SENT_AT,
+    ticks: [1, 7, SENT_AT, 2],
+    streamTicks: [trade, book],
+  });
+  assert.throws(() => readFrame(message));
+});
 
 test("other messages than data frames are refused", () => {
   const frames = [

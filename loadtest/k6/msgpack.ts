@@ -8,6 +8,16 @@
 export interface DataFrame {
   readonly sentAt: number;
   readonly ticks: number[];
+  /** Trades and books. */
+  readonly streamTicks: readonly StreamTick[];
+}
+
+/** A tick of another channel than quotes. */
+export interface StreamTick {
+  readonly handle: number;
+  readonly seq: number;
+  readonly eventTime: number;
+  readonly values: readonly unknown[];
 }
 /** Numbers per tick in {@link DataFrame.ticks}. */
 export const TICK_NUMBERS = 4;
@@ -58,14 +68,16 @@ export function tickCount(bytes: Uint8Array): number {
 
 /**
  * Reads a data frame. Avoids calls and objects: each takes k6 half a microsecond.
+ * @param streams the handles of trades and books, if there are any: those ticks are read with their values
  * @throws Error when it is not a data frame
  */
-export function readFrame(message: ArrayBuffer): DataFrame {
+export function readFrame(message: ArrayBuffer, streams?: ReadonlyMap<number, unknown>): DataFrame {
   const bytes = new Uint8Array(message);
   const view = new DataView(message);
   const end = bytes.length;
   const elements = tickCount(bytes);
   const ticks: number[] = [];
+  const streamTicks: StreamTick[] = [];
   let at = bytes[0] === 0xdc ? 3 : 1;
   if (elements < 0 || (bytes[0] !== 0xdc && (bytes[0] & 0xf0) !== 0x90)) throw new Error("not an array");
   const sentAt = numberAt(view, at);
@@ -84,11 +96,18 @@ export function readFrame(message: ArrayBuffer): DataFrame {
     ticks.push(bytes[at] === 0xcb && at + 9 <= end ? view.getFloat64(at + 1) : numberAt(view, at));
     at += STEPS[bytes[at]];
     const values = head - 0x93;
+    if (streams?.has(ticks[ticks.length - 3])) {
+      const [handle, seq, eventTime] = ticks.splice(-3);
+      const cursor: Cursor = { view, at };
+      streamTicks.push({ handle, seq, eventTime, values: array(cursor, values, 0) });
+      at = cursor.at;
+      continue;
+    }
     for (let value = 0; value < values; value++) at += STEPS[bytes[at]];
     ticks.push(values);
   }
   if (at !== end) throw new Error("a frame that does not end with its last tick");
-  return { sentAt, ticks };
+  return { sentAt, ticks, streamTicks };
 }
 
 /**

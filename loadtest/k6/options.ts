@@ -1,16 +1,18 @@
 /** The command line of `npm run loadtest`: a scenario and its parameters. */
 import { integer, text, UsageError, url } from "../../src/settings/option.ts";
 import { type Option, type OptionValues, option, readTable, tableHelp } from "../option_table.ts";
+import { TOKEN_OPTIONS, type TokenSource, tokenSource } from "../tokens.ts";
 import { defaultsOf, PARAMETERS, type ParameterName, refusal, SCENARIOS, type Settings } from "./scenarios.ts";
 
 const OPTIONS = {
   url: option(url(["ws", "wss"], true), "", "The gateway's stream; without it a gateway is started"),
   metrics: option(url(["http", "https"], true), "", "The gateway's metrics page, for its CPU and memory"),
   prefix: option(
-    text("PREFIX", "the first characters of symbols", /^[A-Z0-9._:-]{0,63}$/),
+    text("PREFIX", "the first characters of symbols", /^[\w.:/=^&+@!$~-]{0,63}$/),
     "",
     "Only the gateway's symbols with this prefix",
   ),
+  ...TOKEN_OPTIONS,
   reports: option(text("FOLDER", "a folder's name", /./), "loadtest/reports", "The folder for reports"),
   market: option(integer(1, 100_000), 1_000, "Symbols of the simulator, without --url"),
   ticks: option(integer(1, 1_000_000, "a second"), 20_000, "Ticks of that simulator, all symbols together"),
@@ -24,6 +26,7 @@ export type LoadTestOptions =
       readonly scenario: string;
       readonly settings: Settings;
       readonly flags: OptionValues<typeof OPTIONS>;
+      readonly tokens: TokenSource | undefined;
     };
 
 /**
@@ -48,10 +51,12 @@ export function readOptions(args: readonly string[]): LoadTestOptions | undefine
   for (const name of ["market", "ticks"])
     if (values.url !== "" && given.has(name))
       throw new UsageError(`--${name} is for a gateway of its own, not with --url`);
-  if (values.url === "" && given.has("metrics")) throw new UsageError("--metrics needs --url");
+  for (const name of ["metrics", "delay", ...Object.keys(TOKEN_OPTIONS)])
+    if (values.url === "" && given.has(name)) throw new UsageError(`--${name} needs --url`);
   if (values.url === "" && settings.symbols > values.market)
     throw new UsageError(`--symbols (${settings.symbols}) must not be more than --market (${values.market})`);
-  return { command: "run", scenario, settings, flags: values };
+  // k6 reads the secret's file itself; what is wrong with it is reported here.
+  return { command: "run", scenario, settings, flags: values, tokens: tokenSource(values, process.env) };
 }
 
 export function help(): string {

@@ -8,6 +8,9 @@ export const PROMISES = {
   once: "a frame holds a handle at most once",
   interval: "two ticks of a handle are an interval apart",
   seq: "seq never stays or goes back without a gap or a reset",
+  trades: "every trade comes once and in order, or a gap says how many are missed",
+  book: "a book has at most 10 levels, the best first, and is not crossed",
+  delay: "with --delay, every grant says that it is late, and no value is younger",
   error: "a command of the protocol gets no error",
   open: "a connection is not closed by the gateway",
 } as const;

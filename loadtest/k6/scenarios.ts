@@ -14,6 +14,8 @@ export interface Parameter {
 export const PARAMETERS = {
   connections: { min: 1, max: 50_000, unit: "", default: 100, help: "Connections" },
   symbols: { min: 1, max: 1_000, unit: "", default: 20, help: "Symbols that each connection subscribes to" },
+  trades: { min: 0, max: 1, unit: "", default: 0, help: "Symbols of each connection with their trades too" },
+  books: { min: 0, max: 1, unit: "", default: 0, help: "Symbols of each connection with their order books too" },
   interval: { min: 0, max: 60_000, unit: "ms", default: 100, help: "The interval of every subscription" },
   duration: {
     min: 4,
@@ -33,7 +35,14 @@ export const PARAMETERS = {
     default: 60,
     help: "soak, smoke: length of a connection of the reconnecting half",
   },
-  "max-age": { min: 0, max: 600_000, unit: "ms", default: 0, help: "Highest age at p99; 0: interval + 100" },
+  delay: { min: 0, max: 86_400_000, unit: "ms", default: 0, help: "How late all symbols must be" },
+  "max-age": {
+    min: 0,
+    max: 86_400_000,
+    unit: "ms",
+    default: 0,
+    help: "Highest age at p99; 0: interval + 100, with --delay that and a second more",
+  },
   "max-connect": {
     min: 1,
     max: 600_000,
@@ -171,7 +180,10 @@ export function envName(parameter: string): string {
   return parameter.toUpperCase().replace(/-/g, "_");
 }
 
+/** The default of `--delay-sample-interval`, by which late values may be later, ms. */
+const DELAY_SAMPLE = 1_000;
+
 /** The limit of the p99 age, ms. */
-export function ageLimit(settings: Settings): number {
-  return settings["max-age"] || settings.interval + 100;
+export function ageLimit({ delay, interval, "max-age": limit }: Settings): number {
+  return limit || interval + 100 + (delay > 0 ? delay + DELAY_SAMPLE : 0);
 }

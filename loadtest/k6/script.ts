@@ -9,7 +9,7 @@
 import execution from "k6/execution";
 import http from "k6/http";
 import { WebSocket } from "k6/websockets";
-import { isLocal, offsetOf, type Sample } from "../clock_sample.ts";
+import { type ClockOffset, isLocal, offsetOf, type Sample } from "../clock_sample.ts";
 import { Client, type ClientContext } from "./client.ts";
 import * as metrics from "./metrics.ts";
 import { packCommand, readControl } from "./msgpack.ts";
@@ -26,6 +26,7 @@ import {
   SCENARIOS,
   type Settings,
 } from "./scenarios.ts";
+import { tokenHeaders } from "./tokens.ts";
 
 const URL = __ENV.URL ?? "ws://127.0.0.1:8080/v1/stream";
 const NAME = __ENV.SCENARIO ?? "smoke";
@@ -50,6 +51,10 @@ const GRACE = 15;
 /** Pings for the clock offset, and the pause between them, ms. */
 const PINGS = 20;
 const PAUSE = 30;
+/** The subject of what is asked before the clients connect. */
+const SUBJECT = "k6";
+/** Late values may seem younger by this, ms: k6 tells times of arrival in whole ms. */
+const CLOCK_READINGS = 2;
 /** How often a virtual user passes its counts to k6, ms. */
 const FLUSH_PERIOD = 1_000;
 /** The first and the longest pause before a client reconnects, ms: doubled per refusal, with jitter. */
@@ -110,21 +115,23 @@ interface SetupData {
   readonly market: readonly string[];
   /** ms */
   readonly clockOffset: number;
+  readonly clockError: number;
 }
 
 export async function setup(): Promise<SetupData> {
   const url = URL.replace(/^ws/, "http").replace(/stream(\?.*)?$/, `symbols?prefix=${encodeURIComponent(PREFIX)}`);
-  const { status, body, error } = http.get(url);
+  const { status, body, error } = http.get(url, { headers: tokenHeaders(SUBJECT) });
   if (status !== 200) throw new Error(`${url} does not answer as a gateway does: ${error || `HTTP ${status}`}`);
   const { symbols } = JSON.parse(body) as { symbols: string[] };
   if (symbols.length < SETTINGS.symbols)
     throw new Error(`the gateway has ${symbols.length} symbols, fewer than the ${SETTINGS.symbols} of each connection`);
   const [, host] = /^wss?:\/\/(\[[^\]]+\]|[^:/]+)/.exec(URL) ?? [];
-  return { market: symbols, clockOffset: isLocal(host ?? "") ? 0 : await clockOffset() };
+  const { offset, error: clockError } = isLocal(host ?? "") ? { offset: 0, error: 0 } : await clockOffset();
+  return { market: symbols, clockOffset: offset / 1_000, clockError: clockError / 1_000 };
 }
 
 /** A virtual user: connects its clients when the scenario requires. */
-export function clients({ market, clockOffset: offset }: SetupData): void {
+export function clients({ market, clockOffset: offset, clockError }: SetupData): void {
   const began = execution.scenario.startTime;
   const calm = [
     { role: "stays", phase: "calm" },
@@ -135,8 +142,12 @@ export function clients({ market, clockOffset: offset }: SetupData): void {
   const context: ClientContext = {
     url: URL,
     interval: SETTINGS.interval,
+    trades: SETTINGS.trades > 0,
+    books: SETTINGS.books > 0,
     readEvery: Math.round(100 / SETTINGS.sample),
     clockOffset: offset,
+    delay: SETTINGS.delay,
+    youngest: SETTINGS.delay > 0 ? SETTINGS.delay - CLOCK_READINGS - clockError : Number.NEGATIVE_INFINITY,
     counts: new metrics.Counts(),
     withoutHello: 0,
     tags(isStormy) {
@@ -256,10 +267,10 @@ export function handleSummary(data: unknown): Record<string, string> {
   };
 }
 
-/** How far the gateway's clock is ahead of ours, ms. */
-function clockOffset(): Promise<number> {
+/** How far the gateway's clock is ahead of ours. */
+function clockOffset(): Promise<ClockOffset> {
   const samples: Sample[] = [];
-  const socket = new WebSocket(URL, "tickgate.v1.msgpack");
+  const socket = new WebSocket(URL, "tickgate.v1.msgpack", { headers: tokenHeaders(SUBJECT) });
   socket.binaryType = "arraybuffer";
   const closed = new Promise<void>((resolve) => {
     let sent = 0;
@@ -278,7 +289,7 @@ function clockOffset(): Promise<number> {
   });
   return closed.then(() => {
     if (samples.length === 0) throw new Error(`${URL} does not answer as a gateway does`);
-    return offsetOf(samples, 1_000).offset / 1_000;
+    return offsetOf(samples, 1_000);
   });
 }
 

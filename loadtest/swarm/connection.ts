@@ -3,8 +3,9 @@ import { connect, isIP, type Socket } from "node:net";
 import { connect as connectSecurely } from "node:tls";
 import { createTarget, type Target } from "../../src/msgpack/msgpack.ts";
 import { clientFrame, type FrameListener, FrameReader, MAX_FRAME } from "../frame_reader.ts";
-import type { Plan, Reader } from "./plan.ts";
-import type { Decoder, Protocol, Upgrade, Wire } from "./protocol.ts";
+import { tokenOf } from "../tokens.ts";
+import { type Plan, type Reader, subjectOf } from "./plan.ts";
+import type { Decoder, Protocol, StreamChannel, StreamState, Upgrade, Wire } from "./protocol.ts";
 import type { Selection } from "./selection.ts";
 import type { ClassTally, Tally } from "./tally.ts";
 
@@ -107,7 +108,7 @@ export class Connection implements Wire, FrameListener {
       this.#refusal ||= error.code ?? error.message;
     });
     this.#socket.once("close", () => this.#end());
-    this.#socket.write(request(around.plan, around.protocol.upgrade));
+    this.#socket.write(request(around.plan, around.protocol.upgrade, index));
   }
 
   get ownDelay(): number {
@@ -148,6 +149,10 @@ export class Connection implements Wire, FrameListener {
 
   valuesOf(slot: number): readonly (number | null)[] | undefined {
     return this.#decoder.valuesOf?.(slot);
+  }
+
+  streamsOf(channel: StreamChannel): Iterable<StreamState> {
+    return this.#decoder.streamsOf?.(channel) ?? [];
   }
 
   close(): void {
@@ -191,6 +196,18 @@ export class Connection implements Wire, FrameListener {
     else counts.late++;
     if (age < -EARLY) counts.early++;
     counts.ages.observe(age);
+  }
+
+  streamTick(channel: StreamChannel, eventTime: number): void {
+    if (!this.#context.tally.isCounting) return;
+    if (channel === "trade") this.#counts.trades++;
+    else this.#counts.books++;
+    const age = this.now - eventTime;
+    if (!Number.isNaN(age)) this.#counts.ages.observe(age);
+  }
+
+  addMissed(trades: number): void {
+    if (this.#context.tally.isCounting) this.#counts.missed += trades;
   }
 
   resetSeq(slot: number): void {
@@ -325,7 +342,11 @@ function localAddressOf(host: string, local: number): { localAddress?: string; l
   return { localAddress: `127.${1 + block}.${(pid >> 8) & 0xff}.${pid & 0xff}`, localPort: FIRST_PORT + offset };
 }
 
-function request({ host, port, secure }: Plan, { path, subprotocol, headers = [] }: Upgrade): string {
+function request(
+  { host, port, secure, tokens }: Plan,
+  { path, subprotocol, headers = [] }: Upgrade,
+  index: number,
+): string {
   return [
     `GET ${path} HTTP/1.1`,
     `Host: ${host}${port === (secure ? 443 : 80) ? "" : `:${port}`}`,
@@ -334,6 +355,7 @@ function request({ host, port, secure }: Plan, { path, subprotocol, headers = []
     `Sec-WebSocket-Key: ${KEY}`,
     "Sec-WebSocket-Version: 13",
     ...(subprotocol === undefined ? [] : [`Sec-WebSocket-Protocol: ${subprotocol}`]),
+    ...(tokens === undefined ? [] : [`Authorization: Bearer ${tokenOf(tokens, subjectOf(index))}`]),
     ...headers,
     "\r\n",
   ].join("\r\n");

@@ -2,6 +2,7 @@
 import { UsageError } from "../../src/settings/option.ts";
 import { Child } from "../child.ts";
 import { type Plan, splitPlan } from "./plan.ts";
+import type { StreamChannel } from "./protocol.ts";
 import { type Comparison, MAX_OPENING, OPEN_TIME, type ValueComparison } from "./swarm.ts";
 import { type SwarmResult, sumResults } from "./tally.ts";
 import type { WorkerOrder, WorkerReport } from "./worker.ts";
@@ -82,8 +83,22 @@ export class SwarmCoordinator {
   }
 
   /** See Swarm.values. */
-  async values(seqs: Float64Array, values: Float64Array): Promise<ValueComparison> {
-    const reports = await this.#orderAll({ order: "values", seqs, values }, "values");
+  values(seqs: Float64Array, values: Float64Array): Promise<ValueComparison> {
+    return this.#compareValues({ order: "values", seqs, values });
+  }
+
+  /** See Swarm.streamsBehind. */
+  streamsBehind(channel: StreamChannel, least: Float64Array): Promise<Comparison> {
+    return this.#compare({ order: "streams", channel, seqs: least });
+  }
+
+  /** See Swarm.books. */
+  books(seqs: Float64Array, books: ReadonlyMap<number, readonly number[]>): Promise<ValueComparison> {
+    return this.#compareValues({ order: "books", seqs, books });
+  }
+
+  async #compareValues(order: WorkerOrder): Promise<ValueComparison> {
+    const reports = await this.#orderAll(order, "values");
     const comparisons = reports.map(({ comparison }) => comparison);
     return { ...combine(comparisons), compared: comparisons.reduce((total, { compared }) => total + compared, 0) };
   }
@@ -108,7 +123,7 @@ export class SwarmCoordinator {
   }
 }
 
-function combine(comparisons: readonly Comparison[]): Comparison {
+export function combine(comparisons: readonly Comparison[]): Comparison {
   return {
     count: comparisons.reduce((total, { count }) => total + count, 0),
     examples: comparisons.flatMap(({ examples }) => examples).slice(0, MAX_EXAMPLES),

@@ -5,10 +5,13 @@ import type { AddressInfo } from "node:net";
 import { pack, unpack } from "msgpackr";
 import { type WebSocket, WebSocketServer } from "ws";
 import { FIELDS } from "../../src/base/tick.ts";
+import type { StreamChannel } from "./protocol.ts";
 
 /** The whole market. */
 export const SYMBOLS = ["FAKE:A", "FAKE:B"];
 export const INTERVAL = 100;
+/** The handles of the first symbol in the other channels; that of the second is one more. */
+export const HANDLES = { trade: 10, book: 20 };
 /** The values of every tick: only the first field, which is the `seq`. */
 const valuesOf = (seq: number) => FIELDS.map((_, index) => (index === 0 ? seq : null));
 
@@ -27,8 +30,18 @@ export interface Script {
   greet?(client: Client): void;
   /** Instead of `subscribed`. */
   grant?(client: Client, asked: string[]): void;
-  /** Called after each grant. @param grants earlier ones */
+  /** Called after each grant of quotes. @param grants earlier ones */
   play(client: Client, grants: number): void;
+  /** The differences of `subscribed` of trades or books. */
+  channelGrant?(channel: StreamChannel): Record<string, unknown>;
+  /**
+   * Called after each grant of trades or books.
+   * @param grants earlier ones of the channel
+   * @param handle of the first symbol
+   */
+  playChannel?(client: Client, channel: StreamChannel, grants: number, handle: number): void;
+  /** Called after `unsubscribed` of trades or books. */
+  endChannel?(client: Client, channel: StreamChannel): void;
   /** Instead of `unsubscribed`. */
   end?(client: Client, symbols: string[]): void;
 }
@@ -84,6 +97,7 @@ export class FakeServer {
     const micros = () => (Date.now() + this.ahead) * 1_000;
     const start = micros();
     let grants = 0;
+    const channelGrants = { trade: 0, book: 0 };
     const client: Client = {
       socket,
       frame: (sentAt, ...ticks) => socket.send(pack([start + 0.5 + sentAt * 1_000, ...ticks])),
@@ -94,8 +108,20 @@ export class FakeServer {
     if (script.greet) script.greet(client);
     else client.control(hello);
     socket.on("message", (data: Buffer) => {
-      const { op, symbols } = unpack(data) as { op: string; symbols: string[] };
-      if (op === "subscribe") {
+      const { op, symbols, channel } = unpack(data) as { op: string; symbols: string[]; channel?: StreamChannel };
+      if (op === "subscribe" && channel) {
+        const handleOf = (symbol: string) => HANDLES[channel] + SYMBOLS.indexOf(symbol);
+        const handles = symbols.map((symbol) => [symbol, handleOf(symbol), 0]);
+        const own = channel === "book" ? { depth: 10 } : {};
+        client.control({
+          ...{ op: "subscribed", channel, interval: INTERVAL, ...own, symbols: handles, rejected: [] },
+          ...script.channelGrant?.(channel),
+        });
+        script.playChannel?.(client, channel, channelGrants[channel]++, handleOf(symbols[0]));
+      } else if (op === "unsubscribe" && channel) {
+        client.control({ op: "unsubscribed", channel, symbols });
+        script.endChannel?.(client, channel);
+      } else if (op === "subscribe") {
         const pairs = symbols.map((symbol) => [symbol, SYMBOLS.indexOf(symbol)]);
         if (script.grant) script.grant(client, symbols);
         else client.control({ op: "subscribed", interval: INTERVAL, fields: FIELDS, symbols: pairs, rejected: [] });

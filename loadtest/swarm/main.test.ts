@@ -2,13 +2,15 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { createServer } from "node:tls";
 import { fileURLToPath } from "node:url";
+import { GatewayProcess } from "../gateway_process.ts";
+import { tokenOf } from "../tokens.ts";
 import { type Client, FakeServer, INTERVAL } from "./fake_server.testing.ts";
 
 const snapshot = (client: Client) => client.frame(0, client.tick(0, 1), client.tick(1, 1));
@@ -30,6 +32,7 @@ describe("the program", { concurrency: true }, () => {
     const { code, out, err } = await runMain([
       ...["--connections", "60", "--symbols", "20", "--market", "100", "--ticks", "2000", "--interval", "50"],
       ...["--duration", "3", "--warm", "1", "--slow", "10%", "--slow-bytes", "4000", "--stalled", "5%", "--stall", "1"],
+      ...["--trades", "3", "--books", "4"],
       ...["--churn", "30", "--processes", "2", "--json", "-", "--max-age", "10000", "--max-slow-age", "20000"],
     ]);
     assert.equal(code, 0, `${out}\n${err}`);
@@ -38,7 +41,12 @@ describe("the program", { concurrency: true }, () => {
     const of = (reader: string) => report.readers.find((entry: { reader: string }) => entry.reader === reader);
     assert.deepEqual([of("healthy").connections, of("slow").connections, of("stalled").connections], [51, 6, 3]);
     assert.ok(of("healthy").age.count > 1_000 && of("slow").ticks > 0 && of("stalled").ticks > 0);
-    assert.ok(report.convergence.values.compared > 0);
+    assert.ok(report.convergence.values.compared > 0 && report.convergence.books.compared > 0);
+    const { trades, books } = report.streams;
+    assert.ok(
+      trades > 0 && books > 0 && of("healthy").trades > 0 && of("slow").books > 0,
+      JSON.stringify(report.streams),
+    );
     assert.equal(report.snapshot.count, 60);
     assert.ok(report.servers[0].memory.end > 0 && report.servers[0].user + report.servers[0].system > 0);
   });
@@ -141,6 +149,59 @@ describe("the program", { concurrency: true }, () => {
     }
   });
 
+  test("with tokens: each connection is a subject of its own, one token for all, and late symbols are late", async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "tickgate-swarm-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const [policy, secretFile] = [join(folder, "policy.json"), join(folder, "secret")];
+    const secret = "the secret of a test of the swarm, long";
+    writeFileSync(secretFile, `${secret}\n`);
+    const symbols = ["SIM:*"];
+    const roles = {
+      single: { grants: [{ symbols }], connections: 1 },
+      late: { grants: [{ symbols, delay: 600 }], connections: 1 },
+      shared: { grants: [{ symbols }] },
+    };
+    writeFileSync(policy, JSON.stringify({ roles }));
+    const gateway = await GatewayProcess.start([
+      ...["--feed", "sim:?symbols=20&rate=500", "--delay-sample-interval", "100"],
+      ...["--auth", "required", "--jwt-secret", secret, "--policy", policy],
+    ]);
+    t.after(() => gateway.stop());
+    const run = (more: readonly string[], token?: string) =>
+      runMain(
+        [
+          ...["--url", `ws://127.0.0.1:${gateway.port}/v1/stream`, "--connections", "6", "--symbols", "5"],
+          ...["--duration", "2", "--warm", "0", "--churn", "5", "--max-age", "10000", "--json", "-", ...more],
+        ],
+        { ...process.env, ...(token !== undefined && { TICKGATE_TOKEN: token }) },
+      );
+    const signed = (role: string) => ["--jwt-secret-file", secretFile, "--claims", JSON.stringify({ roles: [role] })];
+    const token = tokenOf({ secret, claims: { roles: ["shared"] } }, "one");
+    for (const begin of [
+      () => run(signed("single")),
+      () => run([...signed("late"), "--delay", "600"]),
+      () => run([], token),
+    ]) {
+      // One after the other: the subjects are the same.
+      const { code, out, err } = await begin();
+      assert.equal(code, 0, `${out}\n${err}`);
+      const report = JSON.parse(out);
+      assert.deepEqual([report.broken, report.open], [[], 6]);
+      const { age } = report.readers[0];
+      assert.ok(age.count > 50, out);
+      assert.ok(!out.includes(secret) && !out.includes(token), "no secret in the report");
+    }
+    const live = await run([...signed("shared"), "--delay", "600"]);
+    assert.equal(live.code, 1);
+    assert.deepEqual(
+      JSON.parse(live.out).faults.map(({ name }: { name: string }) => name),
+      ["a grant of a late symbol that does not tell its delay", "a value younger than its delay"],
+    );
+    const refused = await run([]);
+    assert.equal(refused.code, 2);
+    assert.match(refused.err, /HTTP 401/);
+  });
+
   test("wrong flags and wrong servers end with exit code 2 and one line", async () => {
     const cases: [string[], RegExp][] = [
       [["--connections", "0"], /--connections must be a whole number from 1 to 500000/],
@@ -148,6 +209,13 @@ describe("the program", { concurrency: true }, () => {
       [["--url", "ws://127.0.0.1:9/v1/stream"], /does not answer as a gateway does/],
       [["--url", "http://127.0.0.1/"], /--url must be .*ws:\/\//],
       [["--url", "ws://127.0.0.1:9/v1/stream", "--market", "5"], /--market is for a gateway of its own/],
+      [["--symbols", "5", "--trades", "6"], /--trades must not be more than --symbols/],
+      [["--token", "x"], /--token needs --url/],
+      [["--delay", "5"], /--delay needs --url/],
+      [["--url", "ws://127.0.0.1:9/v1/stream", "--claims", "{}", "--claims", "[]"], /--claims must be a JSON object/],
+      [["--url", "ws://127.0.0.1:9/v1/stream", "--claims", '{"a":1}'], /--claims needs --jwt-secret-file/],
+      [["--url", "ws://127.0.0.1:9/v1/stream", "--jwt-secret-file", "/none"], /--jwt-secret-file: ENOENT/],
+      [["--url", "ws://127.0.0.1:9/v1/stream", "--token", "a b"], /--token must be empty or a token/],
       [["--connections", "500000"], /need \d+ open files, and the limit is \d+/],
     ];
     for (const [args, message] of cases) {

@@ -1,4 +1,5 @@
 /** What the swarm does: plain data, because it is sent to the swarm's processes. */
+import type { TokenSource } from "../tokens.ts";
 
 /** How a connection reads. Slow: at a byte rate. Stalled: not at all, for some time or forever. */
 export const READERS = ["healthy", "slow", "stalled"] as const;
@@ -37,6 +38,13 @@ export interface Plan {
   readonly churn: number;
   /** Processes that share the connections. */
   readonly processes: number;
+  /** How connections get their tokens. A secret: not for the report. */
+  readonly tokens?: TokenSource;
+}
+
+/** The subject of a connection's token. */
+export function subjectOf(index: number): string {
+  return `swarm-${index}`;
 }
 
 /** One process's part of a plan. */

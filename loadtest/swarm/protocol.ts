@@ -22,6 +22,19 @@ export interface Protocol {
   decoder(wire: Wire): Decoder;
 }
 
+/** The channels besides quotes. */
+export const STREAM_CHANNELS = ["trade", "book"] as const;
+export type StreamChannel = (typeof STREAM_CHANNELS)[number];
+
+/** The state of a symbol of one connection in such a channel. */
+export interface StreamState {
+  readonly slot: number;
+  /** The last `seq` that is accounted for; 0 where none is. */
+  readonly seq: number;
+  /** Its last values, if they are kept. */
+  readonly values: readonly number[] | undefined;
+}
+
 /** Decodes the messages of one connection and reports their content to its wire. */
 export interface Decoder {
   /** Called after the upgrade; sends the first messages. */
@@ -34,6 +47,8 @@ export interface Decoder {
   keepValues?(): void;
   /** The values of the slot's last tick, if it was kept. */
   valuesOf?(slot: number): readonly (number | null)[] | undefined;
+  /** Its subscriptions in another channel than quotes. */
+  streamsOf?(channel: StreamChannel): Iterable<StreamState>;
 }
 
 /** A connection, as its decoder uses it. */
@@ -56,6 +71,13 @@ export interface Wire {
    * @param eventTime microseconds since the Unix epoch; NaN if unknown: then it is neither fresh nor late
    */
   tick(slot: number, seq: number, eventTime: number): void;
+  /**
+   * Counts a trade or a book, and its age.
+   * @param eventTime as of {@link tick}; NaN for a snapshot
+   */
+  streamTick(channel: StreamChannel, eventTime: number): void;
+  /** Counts trades that the server says will never be sent. */
+  addMissed(trades: number): void;
   /** The last `seq` of a slot; 0 before the first tick, negative after {@link resetSeq}. */
   seqOf(slot: number): number;
   /** The slot's next `seq` may be lower, or higher without counting conflated ticks. */

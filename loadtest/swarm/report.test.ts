@@ -20,6 +20,11 @@ function counted(change: (tally: Tally) => void, own: Partial<SwarmResult> = {})
   return { ...result, ...own };
 }
 
+const NO_STREAMS = {
+  streams: { count: 0, examples: [] },
+  books: { count: 0, examples: [], compared: 0 },
+};
+
 const usage = (cpu: number, memory: number): Usage => ({
   processes: [{ pid: 7, name: "node", user: cpu, system: cpu / 2, memory }],
   sockets: undefined,
@@ -35,7 +40,7 @@ function runOf(result: SwarmResult, more: Partial<Run> = {}): Run {
     },
     ...{ market: 1_000, result, clock: undefined, seconds: 10 },
     usage: { before: usage(1, 1e8), begin: usage(2, 1.1e8), end: usage(4, 1.2e8) },
-    convergence: { behind: none, ahead: none, values: { ...none, compared: 5 }, took: 100 },
+    convergence: { behind: none, ahead: none, values: { ...none, compared: 5 }, ...NO_STREAMS, took: 100 },
     ...more,
   };
 }
@@ -68,6 +73,16 @@ test("each broken promise is reported separately", () => {
       { convergence: { ...runOf(counted(() => {})).convergence, values: { ...some, compared: 9 } } },
       /^3 ticks have other values/,
     ],
+    [
+      () => {},
+      { convergence: { ...runOf(counted(() => {})).convergence, streams: some } },
+      /^3 trades or books are behind \(here\)$/,
+    ],
+    [
+      () => {},
+      { convergence: { ...runOf(counted(() => {})).convergence, books: { ...some, compared: 9 } } },
+      /^3 books have other levels than the market/,
+    ],
   ];
   for (const [change, more, expected] of cases) {
     const { broken } = report(counted(change), more);
@@ -81,6 +96,18 @@ test("each broken promise is reported separately", () => {
   assert.match(old.broken[0], /^age p99 of 3\d\d\.\d ms, more than 200 ms$/);
   const silent = report(counted(({ classes }) => classes.healthy.clear()));
   assert.match(silent.broken[0], /^no tick arrived/);
+});
+
+test("trades and books are reported, and that there were none where they were asked for", () => {
+  const some = counted(({ classes: { healthy } }) => {
+    healthy.trades = 20;
+    healthy.missed = 40;
+    healthy.books = 30;
+  });
+  assert.match(reportText(report(some)), /channels +2 trades\/s, 4 missed\/s, 3 books\/s/);
+  assert.ok(!reportText(report(counted(() => {}))).includes("channels"));
+  const { broken } = reportOf(runOf(counted(() => {})), { ...OPTIONS, trades: 1, books: 1 });
+  assert.deepEqual(broken, ["no trade arrived at a healthy client", "no book arrived at a healthy client"]);
 });
 
 test("closing a stalled connection breaks no promise", () => {

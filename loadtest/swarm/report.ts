@@ -7,6 +7,8 @@ import type { NamedCounts } from "./tally.ts";
 
 /** How far the p99 age may exceed the interval, ms. */
 const MARGIN = 100;
+/** The default of `--delay-sample-interval`, by which late values may be later, ms. */
+const DELAY_SAMPLE = 1_000;
 /** Above this share of a core per process, the swarm itself limits the result. */
 const SATURATED = 0.9;
 /** Timers later than this share of the healthy p99 age make it doubtful; the limit is between these bounds, ms. */
@@ -43,11 +45,14 @@ export function reportOf(run: Run, options: SwarmOptions) {
   const frames = readers.reduce((total, { frames }) => total + frames, 0);
   const ticks = readers.reduce((total, { ticks }) => total + ticks, 0);
   const fresh = readers.reduce((total, { fresh }) => total + fresh, 0);
+  const all = (name: "trades" | "missed" | "books") => readers.reduce((total, reader) => total + reader[name], 0);
+  const { seconds: counted } = result;
   const servers = serversOf(run.usage, seconds, plan.connections);
   const serverCpu = servers.reduce((total, { user, system }) => total + user + system, 0);
   return {
     ...{ plan, market, seconds: result.seconds, open: result.open, readers },
     perSecond: { frames: frames / result.seconds, ticks: ticks / result.seconds, fresh: fresh / result.seconds },
+    streams: { trades: all("trades") / counted, missed: all("missed") / counted, books: all("books") / counted },
     connect: summaryOf(result.connectTime),
     snapshot: summaryOf(result.snapshotTime),
     servers,
@@ -89,13 +94,16 @@ function serversOf({ before, begin, end }: Run["usage"], seconds: number, connec
 function brokenPromises({ result, plan, convergence }: Run, options: SwarmOptions): string[] {
   const { healthy, slow } = result.classes;
   const [age, slowAge] = [summaryOf(healthy.ages), summaryOf(slow.ages)];
-  const most = options["max-age"] || options.interval + MARGIN;
-  const mostSlow = options["max-slow-age"];
-  const { behind, ahead, values } = convergence;
+  const late = options.delay > 0 ? options.delay + DELAY_SAMPLE : 0;
+  const most = options["max-age"] || options.interval + MARGIN + late;
+  const mostSlow = options["max-slow-age"] + late;
+  const { behind, ahead, values, streams, books } = convergence;
   const lost = result.closed.filter(([name]) => name.startsWith("healthy"));
   const count = (names: NamedCounts) => names.reduce((total, [, some]) => total + some, 0);
   const checks: [boolean, string][] = [
     [healthy.ticks > 0 || plan.slow + plan.stalled === plan.connections, "no tick arrived at a healthy client"],
+    [options.trades === 0 || healthy.trades > 0 || healthy.connections === 0, "no trade arrived at a healthy client"],
+    [options.books === 0 || healthy.books > 0 || healthy.connections === 0, "no book arrived at a healthy client"],
     [count(result.refused) === 0, `${count(result.refused)} connections were refused (${listText(result.refused)})`],
     [lost.length === 0, `${count(lost)} healthy connections were closed (${listText(lost)})`],
     [age.p99 <= most, `age p99 of ${age.p99.toFixed(1)} ms, more than ${most} ms`],
@@ -110,6 +118,8 @@ function brokenPromises({ result, plan, convergence }: Run, options: SwarmOption
       `${ahead.count} symbols have a seq that the market does not have (${ahead.examples.join("; ")})`,
     ],
     [values.count === 0, `${values.count} ticks have other values than the market (${values.examples.join("; ")})`],
+    [streams.count === 0, `${streams.count} trades or books are behind (${streams.examples.join("; ")})`],
+    [books.count === 0, `${books.count} books have other levels than the market (${books.examples.join("; ")})`],
   ];
   return checks.filter(([kept]) => !kept).map(([, broken]) => broken);
 }
@@ -154,6 +164,14 @@ export function reportText(report: SwarmReport): string {
       "arrived",
       `${report.perSecond.frames.toFixed(0)} frames/s, ${report.perSecond.ticks.toFixed(0)} ticks/s, ${report.perSecond.fresh.toFixed(0)} fresh/s`,
     ],
+    ...(report.streams.trades + report.streams.missed + report.streams.books === 0
+      ? []
+      : ([
+          [
+            "channels",
+            `${report.streams.trades.toFixed(0)} trades/s, ${report.streams.missed.toFixed(0)} missed/s, ${report.streams.books.toFixed(0)} books/s`,
+          ],
+        ] as [string, string][])),
     ...report.readers.map(({ reader, connections, ticks, conflated, late, repeated, age }): [string, string] => [
       reader,
       `${connections}: ${ticks} ticks, ${percent(conflated / Math.max(1, conflated + ticks))} conflated` +
@@ -195,7 +213,7 @@ export function reportText(report: SwarmReport): string {
         ] as [string, string][])),
     [
       "settled",
-      `${convergence.took.toFixed(0)} ms until all clients had the last ticks; values of ${convergence.values.compared} ticks compared`,
+      `${convergence.took.toFixed(0)} ms until all clients had the last ticks; values of ${convergence.values.compared} ticks and ${convergence.books.compared} books compared`,
     ],
     ...namedRow("notes", report.notes),
     ...namedRow("closed", report.closed),

@@ -4,7 +4,9 @@ import { clockOffset } from "../clock_offset.ts";
 import { type ClockOffset, isLocal } from "../clock_sample.ts";
 import { GatewayProcess } from "../gateway_process.ts";
 import { Market } from "../market.ts";
-import { checkFiles, SwarmCoordinator } from "./coordinator.ts";
+import { type TokenSource, tokenHeaders, tokenSource } from "../tokens.ts";
+import { DEPTH } from "./book_stream.ts";
+import { checkFiles, combine, SwarmCoordinator } from "./coordinator.ts";
 import type { SwarmOptions } from "./options.ts";
 import type { Plan } from "./plan.ts";
 import {
@@ -15,6 +17,7 @@ import {
   socketUsage,
   withChildren,
 } from "./process_usage.ts";
+import { Selection } from "./selection.ts";
 import type { Comparison, ValueComparison } from "./swarm.ts";
 import type { SwarmResult } from "./tally.ts";
 
@@ -24,8 +27,13 @@ const PROTOCOL = new URL("tickgate_protocol.ts", import.meta.url).href;
  */
 const SETTLE_TIME = 5_000;
 const CHECK_PAUSE = 200;
+/** Trades and books at rest are compared for so many symbols: each needs a request. */
+const MOST_ASKED = 200;
 /** How long the gateway that answers over HTTP may be behind the others, ms. */
 const AHEAD_TIME = 2_000;
+
+/** Of the token with which the swarm asks over HTTP. */
+const SUBJECT = "swarm";
 
 /** Usage of the server's processes and of the kernel's sockets at one moment. */
 export interface Usage {
@@ -34,7 +42,7 @@ export interface Usage {
 }
 
 export interface Run {
-  readonly plan: Omit<Plan, "market">;
+  readonly plan: Omit<Plan, "market" | "tokens">;
   readonly market: number;
   readonly result: SwarmResult;
   /** The server's clock, unless it is ours. */
@@ -51,6 +59,9 @@ export interface Convergence {
   readonly behind: Comparison;
   readonly ahead: Comparison;
   readonly values: ValueComparison;
+  /** Trades and books that are behind; and the content of books. */
+  readonly streams: Comparison;
+  readonly books: ValueComparison;
   /** The time until no slot was behind, ms. */
   readonly took: number;
 }
@@ -67,7 +78,7 @@ export async function runSwarm(options: SwarmOptions, say: (text: string) => voi
   // High enough that the gateway does not warn that it is nearly full.
   const most = String(connections * 2);
   const gateway = await GatewayProcess.start([
-    ...["--feed", `sim:?symbols=${market}&rate=${ticks}`],
+    ...["--feed", `sim:?symbols=${market}&rate=${ticks}${channelsOf(options)}`],
     ...["--max-connections", most, "--max-connections-per-address", most],
   ]);
   try {
@@ -78,16 +89,23 @@ export async function runSwarm(options: SwarmOptions, say: (text: string) => voi
   }
 }
 
+function channelsOf({ trades, books }: SwarmOptions): string {
+  if (trades + books === 0) return "";
+  return `&channels=quote${trades > 0 ? ",trade" : ""}${books > 0 ? ",book" : ""}`;
+}
+
 async function runAgainst(
   url: string,
   pids: readonly number[],
   options: SwarmOptions,
   say: (text: string) => void,
 ): Promise<Run> {
-  const market = await Market.open(url, options.prefix, options.symbols);
+  const tokens = tokenSource(options, process.env);
+  const headers = tokenHeaders(tokens, SUBJECT);
+  const market = await Market.open(url, options.prefix, options.symbols, headers);
   const { hostname } = new URL(url);
-  const clock = isLocal(hostname) ? undefined : await clockOffset(url);
-  const plan = planOf(url, market.symbols, options, clock);
+  const clock = isLocal(hostname) ? undefined : await clockOffset(url, headers);
+  const plan = planOf(url, market.symbols, options, clock, tokens);
   const measure = () => usageOf(pids);
   const before = measure();
   const coordinator = new SwarmCoordinator(plan, fileLimit());
@@ -105,11 +123,11 @@ async function runAgainst(
     const end = measure();
     const seconds = (performance.now() - start) / 1_000;
     say("all clients read as fast as they can until they have the last ticks");
-    const convergence = await converge(coordinator, market, plan, options.interval);
+    const convergence = await converge(coordinator, market, plan, options);
     // Includes faults after the count.
     const { faults, closed } = await coordinator.result();
     await coordinator.close();
-    const { market: _, ...rest } = plan;
+    const { market: _, tokens: __, ...rest } = plan;
     return {
       ...{ plan: rest, market: market.symbols.length, result: { ...result, faults, closed }, clock },
       ...{ usage: { before, begin, end }, seconds, convergence },
@@ -119,22 +137,34 @@ async function runAgainst(
   }
 }
 
-function planOf(url: string, market: readonly string[], options: SwarmOptions, clock: ClockOffset | undefined): Plan {
+function planOf(
+  url: string,
+  market: readonly string[],
+  options: SwarmOptions,
+  clock: ClockOffset | undefined,
+  tokens: TokenSource | undefined,
+): Plan {
   const { hostname, port, protocol, pathname, search } = new URL(url);
   const secure = protocol === "wss:";
-  const { connections, symbols, interval, rate, slow, stalled, stall, fresh, churn, processes } = options;
+  const { connections, symbols, interval, rate, slow, stalled, stall, fresh, churn, processes, delay, trades, books } =
+    options;
+  const clockError = clock?.error ?? 0;
   return {
     host: hostname.replace(/^\[(.*)\]$/, "$1"),
     port: port === "" ? (secure ? 443 : 80) : Number(port),
     secure,
-    protocol: { module: PROTOCOL, settings: { interval, path: pathname + search } },
+    protocol: {
+      module: PROTOCOL,
+      settings: { interval, path: pathname + search, delay, clockError, trades, books },
+    },
     ...{ market, connections, perConnection: symbols, rate, churn, processes },
     slow: slow.of(connections),
     slowBytes: options["slow-bytes"],
     stalled: stalled.of(connections),
     stallSeconds: stall,
-    freshBound: fresh,
+    freshBound: fresh + delay,
     clockOffset: clock?.offset ?? 0,
+    ...(tokens && { tokens }),
   };
 }
 
@@ -147,16 +177,17 @@ async function converge(
   coordinator: SwarmCoordinator,
   market: Market,
   plan: Plan,
-  interval: number,
+  options: SwarmOptions,
 ): Promise<Convergence> {
   await coordinator.settle();
   const start = performance.now();
   const { seqs: least } = await market.state();
-  const deadline = start + interval + SETTLE_TIME + (plan.stalled > 0 ? plan.stallSeconds * 1_000 : 0);
+  const deadline = start + options.interval + SETTLE_TIME + (plan.stalled > 0 ? plan.stallSeconds * 1_000 : 0);
   let behind = await coordinator.behind(least);
   for (; behind.count > 0 && performance.now() < deadline; behind = await coordinator.behind(least))
     await sleep(CHECK_PAUSE);
   const took = performance.now() - start;
+  const { streams, books } = await convergeStreams(coordinator, market, plan, options, deadline);
   const aheadDeadline = performance.now() + AHEAD_TIME;
   let state = await market.state();
   let ahead = await coordinator.ahead(state.seqs);
@@ -164,5 +195,41 @@ async function converge(
     await sleep(CHECK_PAUSE);
     state = await market.state();
   }
-  return { behind, ahead, values: await coordinator.values(state.seqs, state.values), took };
+  const values = await coordinator.values(state.seqs, state.values);
+  return { behind, ahead, values, streams, books, took };
+}
+
+/** The same for trades and books, and compares the content of books. */
+async function convergeStreams(
+  coordinator: SwarmCoordinator,
+  market: Market,
+  plan: Plan,
+  { trades, books }: SwarmOptions,
+  deadline: number,
+): Promise<Pick<Convergence, "streams" | "books">> {
+  const found: Comparison[] = [];
+  for (const [channel, count] of [
+    ["trade", trades],
+    ["book", books],
+  ] as const) {
+    if (count === 0) continue;
+    const { seqs: least } = await market.channelState(channel, symbolsOf(plan, count), DEPTH);
+    let behind = await coordinator.streamsBehind(channel, least);
+    for (; behind.count > 0 && performance.now() < deadline; behind = await coordinator.streamsBehind(channel, least))
+      await sleep(CHECK_PAUSE);
+    found.push(behind);
+  }
+  const state = await market.channelState("book", symbolsOf(plan, books), DEPTH);
+  return { streams: combine(found), books: await coordinator.books(state.seqs, state.books) };
+}
+
+/** The market indexes of the first symbols of as many connections as are compared. */
+function symbolsOf({ market, connections, perConnection }: Plan, count: number): number[] {
+  const symbols = new Set<number>();
+  for (let index = 0; index < connections; index++) {
+    const selection = new Selection(market, index, perConnection);
+    for (let slot = 0; slot < count && symbols.size < MOST_ASKED; slot++) symbols.add(selection.symbolAt(slot));
+    if (symbols.size === MOST_ASKED) break;
+  }
+  return [...symbols];
 }

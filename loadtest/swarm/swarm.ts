@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { SystemClock } from "../../src/base/clock.ts";
 import { Connection, type ConnectionContext } from "./connection.ts";
 import { readerOf, type Share } from "./plan.ts";
-import type { Protocol } from "./protocol.ts";
+import type { Protocol, StreamChannel } from "./protocol.ts";
 import { Selection } from "./selection.ts";
 import { type SwarmResult, Tally } from "./tally.ts";
 
@@ -170,6 +170,40 @@ export class Swarm {
     return { compared, count, examples };
   }
 
+  /**
+   * Finds trades and books below the lowest allowed `seq`.
+   * @param least by market index; 0 where it is not known
+   */
+  streamsBehind(channel: StreamChannel, least: Float64Array): Comparison {
+    const found = new Findings();
+    for (const { connection, stream } of this.#streams(channel)) {
+      const symbol = connection.selection.symbolAt(stream.slot);
+      if (stream.seq < least[symbol])
+        found.add(() => `${nameOf(connection, stream.slot)} ${channel} at seq ${stream.seq}`);
+    }
+    return found;
+  }
+
+  /** Compares the last books of some connections with those of the market, where `seq` is the same. */
+  books(seqs: Float64Array, books: ReadonlyMap<number, readonly number[]>): ValueComparison {
+    const found = new Findings();
+    let compared = 0;
+    for (const { connection, stream } of this.#streams("book")) {
+      const symbol = connection.selection.symbolAt(stream.slot);
+      const [got, wanted] = [stream.values, books.get(symbol)];
+      if (stream.seq !== seqs[symbol] || !got || !wanted) continue;
+      compared++;
+      if (got.length !== wanted.length || got.some((value, index) => value !== wanted[index]))
+        found.add(() => `${nameOf(connection, stream.slot)} book: ${got.join(" ")} instead of ${wanted.join(" ")}`);
+    }
+    return { ...found, compared };
+  }
+
+  *#streams(channel: StreamChannel) {
+    for (const connection of this.#connections)
+      if (connection.isOpen) for (const stream of connection.streamsOf(channel)) yield { connection, stream };
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#maintainTimer);
     for (const connection of [...this.#connections]) connection.close();
@@ -257,4 +291,18 @@ export class Swarm {
     const deadline = performance.now() + timeout;
     while (!isDone() && performance.now() < deadline) await sleep(MAINTAIN_PERIOD);
   }
+}
+
+/** What is wrong: how often, and the first examples. */
+class Findings implements Comparison {
+  count = 0;
+  readonly examples: string[] = [];
+
+  add(example: () => string): void {
+    if (this.count++ < MAX_EXAMPLES) this.examples.push(example());
+  }
+}
+
+function nameOf({ localIndex, reader, selection }: Connection, slot: number): string {
+  return `connection ${localIndex}, ${reader}: ${selection.nameAt(slot)}`;
 }

@@ -3,53 +3,12 @@ import { test } from "node:test";
 import { pack } from "msgpackr";
 import { FIELDS } from "../../src/base/tick.ts";
 import { type Client, FakeServer, INTERVAL, type Script, SYMBOLS } from "./fake_server.testing.ts";
-import type { Plan } from "./plan.ts";
+import { FAULTS } from "./faults.ts";
+import { against, faultsOf, planOf, until } from "./swarm.testing.ts";
 import { Swarm } from "./swarm.ts";
-import { createProtocol, FAULTS } from "./tickgate_protocol.ts";
-
-const TIMEOUT = 10_000;
-
-function plan(port: number, more: Partial<Plan> = {}): Plan {
-  return {
-    ...{ host: "127.0.0.1", port, secure: false, market: SYMBOLS, connections: 1, perConnection: 2, rate: 1_000 },
-    protocol: { module: "", settings: {} },
-    ...{ slow: 0, slowBytes: 512, stalled: 0, stallSeconds: 0, freshBound: 60_000, clockOffset: 0, churn: 0 },
-    processes: 1,
-    ...more,
-  };
-}
-
-/** Opens a swarm against a server with a script, and then runs `check`. */
-async function against<T>(
-  script: Script,
-  check: (swarm: Swarm, server: FakeServer) => T | Promise<T>,
-  more: Partial<Plan> = {},
-): Promise<T> {
-  const server = await FakeServer.start(script);
-  const made = plan(server.port, more);
-  const { market, connections, perConnection } = made;
-  const protocol = createProtocol({ market, connections, perConnection, settings: { interval: INTERVAL } });
-  const swarm = new Swarm({ plan: made, first: 0, connections }, protocol);
-  try {
-    await swarm.open();
-    swarm.startCounting();
-    return await check(swarm, server);
-  } finally {
-    await swarm.close();
-    server.stop();
-  }
-}
-
-async function until(isDone: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + TIMEOUT;
-  while (!isDone()) {
-    assert.ok(performance.now() < deadline, `waited for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
+import { createProtocol } from "./tickgate_protocol.ts";
 
 const snapshot = (client: Client) => client.frame(0, client.tick(0, 1), client.tick(1, 1));
-const faultsOf = (swarm: Swarm) => swarm.result().faults.map(({ name }) => name);
 
 /** For each check a server that breaks this promise. The swarm must report this fault and no other. */
 const BREAKERS: Partial<Record<keyof typeof FAULTS, Partial<Script>>> = {
@@ -119,6 +78,19 @@ for (const [key, breaker] of Object.entries(BREAKERS) as [keyof typeof FAULTS, P
       if (key === "tooLarge") assert.ok(faults.includes(FAULTS.tooLarge));
       else assert.deepEqual(faults, [FAULTS[key]]);
     });
+  });
+
+for (const [name, script] of [
+  [FAULTS.tooYoung, { grant: (client) => grant(client, { delayed: SYMBOLS.map((symbol) => [symbol, 50]) }) }],
+  [FAULTS.notLate, { grant: (client) => grant(client, { delayed: [[SYMBOLS[0], 50]] }), play: () => {} }],
+] as [string, Partial<Script>][])
+  test(`detects: ${name}`, async () => {
+    await against(
+      { play: snapshot, ...script },
+      (swarm) => until(() => faultsOf(swarm).join() === name, name),
+      {},
+      { delay: 50 },
+    );
   });
 
 test("detects: a silence longer than a heartbeat", async () => {
@@ -283,7 +255,7 @@ test("refused, closed and lost connections are counted with the reason", async (
   const { port } = server;
   server.stop();
   const swarm = new Swarm(
-    { plan: plan(port), first: 0, connections: 1 },
+    { plan: planOf(port), first: 0, connections: 1 },
     createProtocol({ market: SYMBOLS, connections: 1, perConnection: 2, settings: {} }),
   );
   await swarm.open();

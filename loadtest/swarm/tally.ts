@@ -24,6 +24,11 @@ export interface ClassResult {
   readonly conflated: number;
   /** Ticks with an event time after their arrival: the clocks differ. */
   readonly early: number;
+  /** Trades, and those that the server said it would not send; books. */
+  readonly trades: number;
+  readonly missed: number;
+  readonly books: number;
+  /** Of all of these. */
   readonly ages: AgeCounts;
 }
 
@@ -68,16 +73,23 @@ export class ClassTally {
   repeated = 0;
   conflated = 0;
   early = 0;
+  trades = 0;
+  missed = 0;
+  books = 0;
 
   clear(): void {
     this.ages.clear();
     this.frames = this.bytes = this.ticks = 0;
     this.fresh = this.late = this.repeated = this.conflated = this.early = 0;
+    this.trades = this.missed = this.books = 0;
   }
 
   result(): ClassResult {
-    const { connections, frames, bytes, ticks, fresh, late, repeated, conflated, early } = this;
-    return { connections, frames, bytes, ticks, fresh, late, repeated, conflated, early, ages: this.ages.toCounts() };
+    const { connections, frames, bytes, ticks, fresh, late, repeated, conflated, early, trades, missed, books } = this;
+    return {
+      ...{ connections, frames, bytes, ticks, fresh, late, repeated, conflated, early, trades, missed, books },
+      ages: this.ages.toCounts(),
+    };
   }
 }
 
@@ -175,6 +187,7 @@ export function sumResults(results: readonly SwarmResult[]): SwarmResult {
     return {
       ...{ connections: of("connections"), frames: of("frames"), bytes: of("bytes"), ticks: of("ticks") },
       ...{ fresh: of("fresh"), late: of("late"), repeated: of("repeated"), conflated: of("conflated") },
+      ...{ trades: of("trades"), missed: of("missed"), books: of("books") },
       ...{ early: of("early"), ages: ages(({ classes }) => classes[reader].ages) },
     };
   };

@@ -10,7 +10,13 @@ const UINT_32 = 0xce;
 const UINT_64 = 0xcf;
 const INT_8 = 0xd0;
 const INT_64 = 0xd3;
+const INT_16 = 0xd1;
+const INT_32 = 0xd2;
+const STRING_8 = 0xd9;
 const ARRAY_16 = 0xdc;
+
+/** `handle`, `seq` and `eventTime` come before a tick's values. */
+export const TICK_HEADER = 3;
 
 /** The size of a number or nil, by its first byte; 0 for other types. */
 export const VALUE_BYTES = Uint8Array.from({ length: 256 }, (_, first) => {
@@ -57,4 +63,29 @@ export function numberAt({ bytes, view }: Target, at: number): number {
     default:
       return Number.NaN;
   }
+}
+
+/** The number at `at`, which may be negative; NaN if it is none. */
+export function anyNumberAt(target: Target, at: number): number {
+  const { bytes, view } = target;
+  switch (bytes[at]) {
+    case INT_8:
+      return view.getInt8(at + 1);
+    case INT_16:
+      return view.getInt16(at + 1);
+    case INT_32:
+      return view.getInt32(at + 1);
+    case INT_64:
+      return Number(view.getBigInt64(at + 1));
+    default:
+      return bytes[at] >= 0xe0 ? bytes[at] - 0x100 : numberAt(target, at);
+  }
+}
+
+/** The size of the string of at most 255 bytes, or the nil, at `at`; 0 for other types. */
+export function textBytes({ bytes }: Target, at: number): number {
+  const first = bytes[at];
+  if (first === NIL) return 1;
+  if (first >= 0xa0 && first < NIL) return 1 + (first & 0x1f);
+  return first === STRING_8 ? 2 + bytes[at + 1] : 0;
 }

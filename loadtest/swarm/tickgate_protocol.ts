@@ -4,41 +4,22 @@
  */
 import { pack, unpack } from "msgpackr";
 import type { Target } from "../../src/msgpack/msgpack.ts";
-import type { Decoder, Protocol, ProtocolPlan, Wire } from "./protocol.ts";
-import { arrayHeadBytes, arrayLength, isControl, numberAt, VALUE_BYTES } from "./tick_bytes.ts";
-
-/** The checked promises: the names of faults in the report. */
-export const FAULTS = {
-  hello: "hello was not the first message",
-  text: "text on a binary subprotocol",
-  unreadable: "a message that is neither a data frame nor a control message",
-  tooLarge: "a frame of more than 64 KiB",
-  controlTooLarge: "a control message of more than 16 KiB",
-  notWhole: "a tick without all granted fields",
-  notGranted: "a tick of a handle that was not granted",
-  unsubscribed: "a tick after unsubscribed",
-  twice: "a handle twice in a frame",
-  tooSoon: "two ticks of a handle within the interval",
-  wentBack: "seq went back without a reset",
-  notCounted: "seq is no count",
-  repeated: "the same seq again without a gap",
-  interval: "an interval shorter than asked for",
-  fields: "other fields than asked for",
-  rejected: "a symbol was rejected",
-  moved: "another handle for the same symbol",
-  silent: "no heartbeat when it was due",
-} as const;
+import { type ChannelAnswer, ChannelStreams } from "./channel_streams.ts";
+import { FAULTS } from "./faults.ts";
+import type { Decoder, Protocol, ProtocolPlan, StreamChannel, StreamState, Wire } from "./protocol.ts";
+import { arrayHeadBytes, arrayLength, isControl, numberAt, TICK_HEADER, VALUE_BYTES } from "./tick_bytes.ts";
 
 const MAX_FRAME_BYTES = 65_536;
 const MAX_CONTROL_BYTES = 16_384;
-/** `handle`, `seq` and `eventTime` come before a tick's values. */
-const HEADER_LENGTH = 3;
 const ALL_FIELDS = 10;
 /** Symbols per subscribe command: fits into the largest message that the gateway accepts. */
 const SYMBOLS_PER_MESSAGE = 1_000;
 /** The longest silence: this share of the heartbeat interval plus these microseconds, for timers of a busy machine. */
 const SILENCE_SHARE = 1.5;
 const SILENCE_MICROS = 1_000_000;
+
+/** Late values may seem younger by this, microseconds: processes read the clock at different times. */
+const CLOCK_READINGS = 1_000;
 
 /** Flags of a slot. */
 const GRANTED = 1;
@@ -50,15 +31,30 @@ interface Settings {
   /** ms */
   readonly interval: number;
   readonly path: string;
+  /** How late every symbol must be, ms. */
+  readonly delay: number;
+  /** How precisely the gateway's clock is known, microseconds. */
+  readonly clockError: number;
+  /** To the trades and the books of how many of its symbols each connection subscribes too. */
+  readonly trades: number;
+  readonly books: number;
 }
 
-/** Settings: `interval` (ms, default 100) and `path` (default `/v1/stream`). */
+/** What a connection asks for and expects. */
+type Expected = Pick<Settings, "interval" | "delay" | "trades" | "books"> & {
+  /** No value is younger, microseconds. */
+  readonly youngest: number;
+};
+
+/** Settings: `interval` (ms, default 100), `path` (default `/v1/stream`); the others are 0 by default. */
 export function createProtocol(plan: ProtocolPlan): Protocol {
-  const { interval = 100, path = "/v1/stream" } = plan.settings as Partial<Settings>;
+  const settings = plan.settings as Partial<Settings>;
+  const { interval = 100, path = "/v1/stream", delay = 0, clockError = 0, trades = 0, books = 0 } = settings;
+  const youngest = delay > 0 ? delay * 1_000 - CLOCK_READINGS - clockError : Number.NEGATIVE_INFINITY;
   const slots = new SlotTable(plan);
   return {
     upgrade: { path, subprotocol: "tickgate.v1.msgpack" },
-    decoder: (wire) => new TickgateDecoder(wire, slots, interval),
+    decoder: (wire) => new TickgateDecoder(wire, slots, { interval, delay, youngest, trades, books }),
   };
 }
 
@@ -121,7 +117,7 @@ class TickgateDecoder implements Decoder {
   readonly #wire: Wire;
   readonly #slots: SlotTable;
   readonly #base: number;
-  readonly #requestedInterval: number;
+  readonly #expected: Expected;
   /** The granted interval, microseconds. */
   #interval = 0;
   #fields = ALL_FIELDS;
@@ -131,14 +127,17 @@ class TickgateDecoder implements Decoder {
   #maxSilence = Number.POSITIVE_INFINITY;
   #lastMessageAt = 0;
   #resubscribing: string[] = [];
+  /** Trades and books; undefined where there are none. */
+  readonly #streams: ChannelStreams | undefined;
   /** The bytes of the last tick of each slot, after {@link keepValues}. */
   #lastTicks: (Buffer | undefined)[] | undefined;
 
-  constructor(wire: Wire, slots: SlotTable, interval: number) {
+  constructor(wire: Wire, slots: SlotTable, expected: Expected) {
     this.#wire = wire;
     this.#slots = slots;
     this.#base = wire.localIndex * slots.perConnection;
-    this.#requestedInterval = interval;
+    this.#expected = expected;
+    if (expected.trades + expected.books > 0) this.#streams = new ChannelStreams(wire, expected);
   }
 
   opened(): void {
@@ -146,6 +145,7 @@ class TickgateDecoder implements Decoder {
     const names = this.#wire.selection.names();
     for (let first = 0; first < names.length; first += SYMBOLS_PER_MESSAGE)
       this.#subscribe(names.slice(first, first + SYMBOLS_PER_MESSAGE));
+    this.#streams?.subscribe();
   }
 
   /** Unsubscribes half of the symbols, and subscribes again after the answer. */
@@ -155,15 +155,21 @@ class TickgateDecoder implements Decoder {
     const half = Math.min(SYMBOLS_PER_MESSAGE, Math.ceil(selection.count / 2));
     this.#resubscribing = Array.from({ length: half }, (_, slot) => selection.nameAt(slot));
     this.#wire.send(pack({ op: "unsubscribe", symbols: this.#resubscribing }));
+    this.#streams?.resubscribe();
   }
 
   keepValues(): void {
     this.#lastTicks = [];
+    this.#streams?.keepValues();
   }
 
   valuesOf(slot: number): readonly (number | null)[] | undefined {
     const bytes = this.#lastTicks?.[slot];
-    return bytes && (unpack(bytes) as (number | null)[]).slice(HEADER_LENGTH);
+    return bytes && (unpack(bytes) as (number | null)[]).slice(TICK_HEADER);
+  }
+
+  streamsOf(channel: StreamChannel): Iterable<StreamState> {
+    return this.#streams?.all(channel) ?? [];
   }
 
   message(target: Target, start: number, end: number, isText: boolean): void {
@@ -197,7 +203,7 @@ class TickgateDecoder implements Decoder {
       if (at >= end) return false;
       const first = at;
       const length = arrayLength(target, at);
-      if (length < HEADER_LENGTH) return false;
+      if (length < TICK_HEADER) return false;
       at += arrayHeadBytes(target, at);
       const handle = numberAt(target, at);
       at += VALUE_BYTES[bytes[at]];
@@ -205,13 +211,21 @@ class TickgateDecoder implements Decoder {
       at += VALUE_BYTES[bytes[at]];
       const eventTime = numberAt(target, at);
       at += VALUE_BYTES[bytes[at]];
-      for (let value = HEADER_LENGTH; value < length; value++) {
+      const stream = this.#streams?.of(handle);
+      if (stream) {
+        if (!(eventTime >= 0)) return false;
+        this.#checkAge(eventTime, stream.slot);
+        at = stream.read(target, at, { length, seq, eventTime, sentAt, frame: this.#frame, bytes: end - start });
+        if (at < 0 || at > end) return false;
+        continue;
+      }
+      for (let value = TICK_HEADER; value < length; value++) {
         const size = VALUE_BYTES[bytes[at]];
-        if (size === 0) return false;
+        if (size === 0) return this.#isUnknown(handle);
         at += size;
       }
       if (at > end || !(handle >= 0) || !(eventTime >= 0)) return false;
-      this.#tick(handle, seq, eventTime, sentAt, length - HEADER_LENGTH);
+      this.#tick(handle, seq, eventTime, sentAt, length - TICK_HEADER);
       if (this.#lastTicks)
         this.#lastTicks[this.#slots.slotOf(this.#wire.localIndex, handle)] = Buffer.from(bytes.subarray(first, at));
     }
@@ -235,6 +249,7 @@ class TickgateDecoder implements Decoder {
       this.#reportSlotFault(FAULTS.tooSoon, slot, `${((sentAt - slots.sentAt[at]) / 1_000).toFixed(3)} ms`);
     slots.frame[at] = this.#frame;
     slots.sentAt[at] = sentAt;
+    this.#checkAge(eventTime, slot);
     if (!(seq >= 1) || !Number.isInteger(seq)) return this.#reportSlotFault(FAULTS.notCounted, slot, String(seq));
     const before = wire.seqOf(slot);
     if ((flags & (GAP | RESET)) !== 0) {
@@ -245,6 +260,19 @@ class TickgateDecoder implements Decoder {
     wire.tick(slot, seq, eventTime);
   }
 
+  /** A tick of a handle that was not granted may have anything in it. @returns whether it is one */
+  #isUnknown(handle: number): boolean {
+    if (!(handle >= 0) || this.#slots.slotOf(this.#wire.localIndex, handle) >= 0) return false;
+    this.#wire.reportFault(FAULTS.notGranted, `handle ${handle}`);
+    return true;
+  }
+
+  #checkAge(eventTime: number, slot: number): void {
+    const age = this.#wire.now - eventTime;
+    if (age < this.#expected.youngest)
+      this.#reportSlotFault(FAULTS.tooYoung, slot, `${(age / 1_000).toFixed(3)} ms old`);
+  }
+
   #reportSlotFault(name: string, slot: number, detail: string): void {
     this.#wire.reportFault(name, `${this.#wire.selection.nameAt(slot)} ${detail}`.trimEnd());
   }
@@ -252,6 +280,10 @@ class TickgateDecoder implements Decoder {
   #control(bytes: Uint8Array): void {
     const message = unpack(bytes) as Record<string, unknown>;
     if (!this.#hasHello && message.op !== "hello") this.#wire.reportFault(FAULTS.hello, String(message.op));
+    if (message.channel !== undefined) {
+      if (message.op === "status") this.#countStatus(message);
+      return this.#streams?.control(message as unknown as ChannelAnswer);
+    }
     switch (message.op) {
       case "hello":
         this.#hasHello = true;
@@ -262,7 +294,7 @@ class TickgateDecoder implements Decoder {
       case "unsubscribed":
         return this.#unsubscribed(message.symbols as string[], message.more === true);
       case "status":
-        this.#wire.countNote(`status ${message.state}${message.reason === undefined ? "" : `, ${message.reason}`}`);
+        this.#countStatus(message);
         if (message.state === "gap") this.#gap(message.symbols as string[], message.reason === "reset");
         return;
       case "quality":
@@ -274,15 +306,23 @@ class TickgateDecoder implements Decoder {
     }
   }
 
-  #subscribed({ interval, fields, symbols, rejected }: Granted): void {
-    if (interval < this.#requestedInterval) this.#wire.reportFault(FAULTS.interval, `${interval} ms`);
+  #countStatus({ channel, state, reason }: Record<string, unknown>): void {
+    const which = channel === undefined ? "" : ` of a ${channel}`;
+    this.#wire.countNote(`status${which} ${state}${reason === undefined ? "" : `, ${reason}`}`);
+  }
+
+  #subscribed({ interval, fields, symbols, rejected, delayed = [] }: Granted): void {
+    if (interval < this.#expected.interval) this.#wire.reportFault(FAULTS.interval, `${interval} ms`);
     if (fields.length !== ALL_FIELDS) this.#wire.reportFault(FAULTS.fields, fields.join(" "));
     this.#interval = interval * 1_000;
     this.#fields = fields.length;
     for (const { symbol, code } of rejected) this.#wire.reportFault(FAULTS.rejected, `${symbol} ${code}`);
+    const delays = new Map(delayed);
     for (const [symbol, handle] of symbols) {
       const slot = this.#slotOf(symbol);
       if (slot < 0) continue;
+      if ((delays.get(symbol) ?? 0) < this.#expected.delay)
+        this.#reportSlotFault(FAULTS.notLate, slot, `${delays.get(symbol) ?? 0} ms`);
       if (!this.#slots.setHandle(this.#wire.localIndex, handle, slot))
         this.#reportSlotFault(FAULTS.moved, slot, `handle ${handle}`);
       const at = this.#base + slot;
@@ -316,7 +356,7 @@ class TickgateDecoder implements Decoder {
   }
 
   #subscribe(symbols: readonly string[]): void {
-    this.#wire.send(pack({ op: "subscribe", symbols, interval: this.#requestedInterval }));
+    this.#wire.send(pack({ op: "subscribe", symbols, interval: this.#expected.interval }));
   }
 }
 
@@ -326,4 +366,6 @@ interface Granted {
   readonly fields: readonly string[];
   readonly symbols: readonly (readonly [symbol: string, handle: number])[];
   readonly rejected: readonly { readonly symbol: string; readonly code: string }[];
+  /** In ms. */
+  readonly delayed?: readonly (readonly [symbol: string, delay: number])[];
 }

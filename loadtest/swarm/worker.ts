@@ -1,6 +1,6 @@
 /** A process of the swarm: executes orders and answers each with a report. Started by coordinator.ts. */
 import type { Share } from "./plan.ts";
-import type { ProtocolModule } from "./protocol.ts";
+import type { ProtocolModule, StreamChannel } from "./protocol.ts";
 import { type Comparison, Swarm, type ValueComparison } from "./swarm.ts";
 import type { SwarmResult } from "./tally.ts";
 
@@ -13,6 +13,8 @@ export type WorkerOrder =
   | { order: "behind"; seqs: Float64Array }
   | { order: "ahead"; seqs: Float64Array }
   | { order: "values"; seqs: Float64Array; values: Float64Array }
+  | { order: "streams"; channel: StreamChannel; seqs: Float64Array }
+  | { order: "books"; seqs: Float64Array; books: ReadonlyMap<number, readonly number[]> }
   | { order: "close" };
 /** Reports from the worker. */
 export type WorkerReport =
@@ -58,6 +60,10 @@ async function execute(message: WorkerOrder): Promise<WorkerReport> {
       return { report: "compared", comparison: opened().ahead(message.seqs) };
     case "values":
       return { report: "values", comparison: opened().values(message.seqs, message.values) };
+    case "streams":
+      return { report: "compared", comparison: opened().streamsBehind(message.channel, message.seqs) };
+    case "books":
+      return { report: "values", comparison: opened().books(message.seqs, message.books) };
     case "close":
       await opened().close();
       return { report: "closed" };

@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ClusterProcess, type ProcessEvents, type ProcessSpec } from "./cluster_process.ts";
-import { answersOk, freePorts, hasLivePrice, redisAnswers, waitUntil } from "./probe.ts";
+import { answersOk, type Credentials, freePorts, hasLivePrice, redisAnswers, waitUntil } from "./probe.ts";
+import { type ClusterTls, type ClusterTokens, createTls, createTokens } from "./security.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const LOCALHOST = "127.0.0.1";
@@ -33,6 +34,10 @@ export interface ClusterOptions {
   readonly feedInput?: boolean;
   /** More environment for the publishers and gateways. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether the balancer, the gateways and the admin ports of Tickgate speak TLS. */
+  readonly tls?: boolean;
+  /** Whether the gateways require tokens. */
+  readonly tokens?: boolean;
   /** A process printed a line. */
   line?(part: ClusterProcess, line: string): void;
   /** A ready process ended without being stopped. */
@@ -56,6 +61,8 @@ export class Cluster {
   readonly #events: ProcessEvents;
   /** A folder for files of the processes, deleted with the cluster. */
   readonly folder: string;
+  readonly tls: ClusterTls | undefined;
+  readonly tokens: ClusterTokens | undefined;
   /** Processes from `add`. */
   readonly #added: ClusterProcess[] = [];
   #isUp = false;
@@ -70,6 +77,8 @@ export class Cluster {
       detached: true,
     });
     this.#guard.stdin?.on("error", () => {});
+    this.tls = options.tls ? createTls(folder) : undefined;
+    this.tokens = options.tokens ? createTokens(folder) : undefined;
     const notifyGuard = (text: string) => this.#guard.stdin?.write(`${text}\n`);
     const events: ProcessEvents = {
       line: (part, line) => options.line?.(part, line),
@@ -100,24 +109,40 @@ export class Cluster {
 
   /** Where clients connect. */
   get url(): string {
-    return `ws://${LOCALHOST}:${this.port}/v1/stream`;
+    return `ws${this.#s}://${LOCALHOST}:${this.port}/v1/stream`;
   }
 
   /** A gateway's address without the balancer; its admin address is `gatewayAdminUrl`. */
   gatewayUrl(index: number): string {
-    return `http://${LOCALHOST}:${this.#gatewayPorts[index]}`;
+    return `http${this.#s}://${LOCALHOST}:${this.#gatewayPorts[index]}`;
   }
 
   gatewayAdminUrl(index: number): string {
-    return `http://${LOCALHOST}:${this.#gatewayAdminPorts[index]}`;
+    return `http${this.#s}://${LOCALHOST}:${this.#gatewayAdminPorts[index]}`;
   }
 
   feedAdminUrl(index: number): string {
-    return `http://${LOCALHOST}:${this.#feedAdminPorts[index]}`;
+    return `http${this.#s}://${LOCALHOST}:${this.#feedAdminPorts[index]}`;
   }
 
   get adminUrl(): string {
     return `http://${LOCALHOST}:${this.adminPort}`;
+  }
+
+  get #s(): string {
+    return this.tls ? "s" : "";
+  }
+
+  get #credentials(): Credentials {
+    return { ca: this.tls?.ca, token: this.tokens?.token };
+  }
+
+  /** The settings of every process of Tickgate's. */
+  get #env(): Record<string, string> {
+    return {
+      ...(this.tls && { TICKGATE_TLS_CERT: this.tls.cert, TICKGATE_TLS_KEY: this.tls.key }),
+      ...this.#options.env,
+    };
   }
 
   /** All processes, in the order in which they start. */
@@ -190,7 +215,7 @@ export class Cluster {
       name,
       ...this.#tickgate("feed", ["--node", name, "--admin-port", String(adminPort), ...feeds]),
       input: this.#options.feedInput,
-      ready: () => answersOk(`${this.feedAdminUrl(index)}/readyz`),
+      ready: () => answersOk(`${this.feedAdminUrl(index)}/readyz`, this.#credentials),
       stopSignal: "SIGTERM",
       stopTime: STOP_TIME,
     };
@@ -203,8 +228,13 @@ export class Cluster {
     return {
       name,
       ...this.#tickgate("gateway", args),
-      env: { ...GATEWAY_ENV, ...process.env, ...this.#options.env },
-      ready: () => answersOk(`${this.gatewayAdminUrl(index)}/readyz`),
+      env: {
+        ...GATEWAY_ENV,
+        ...process.env,
+        ...(this.tokens && { TICKGATE_AUTH: "required", TICKGATE_JWT_SECRET: this.tokens.secret }),
+        ...this.#env,
+      },
+      ready: () => answersOk(`${this.gatewayAdminUrl(index)}/readyz`, this.#credentials),
       stopSignal: "SIGTERM",
       stopTime: DRAIN_TIME,
     };
@@ -215,7 +245,7 @@ export class Cluster {
     return {
       program: process.execPath,
       args: [join(ROOT, "src/main.ts"), command, "--host", LOCALHOST, ...redis, ...args],
-      env: this.#options.env,
+      env: this.#env,
       log: "stderr",
     };
   }
@@ -224,6 +254,10 @@ export class Cluster {
     const env: Record<string, string> = {
       BALANCER_ADDRESS: `${LOCALHOST}:${this.port}`,
       BALANCER_ADMIN_ADDRESS: `${LOCALHOST}:${this.adminPort}`,
+      ...(this.tls && {
+        BALANCER_TLS: `ssl crt ${this.tls.both} ssl-min-ver TLSv1.2`,
+        GATEWAY_TLS: `ssl verify required ca-file ${this.tls.cert} check-ssl`,
+      }),
     };
     this.#gatewayPorts.forEach((port, index) => {
       env[`GATEWAY${index + 1}_ADDRESS`] = `${LOCALHOST}:${port}`;
@@ -255,9 +289,12 @@ export class Cluster {
    * @returns false after the deadline, or when the cluster is stopped
    */
   async untilPriced(deadline: number): Promise<boolean> {
-    const urls = [...this.gateways.map((_, index) => this.gatewayUrl(index)), `http://${LOCALHOST}:${this.port}`];
+    const urls = [
+      ...this.gateways.map((_, index) => this.gatewayUrl(index)),
+      `http${this.#s}://${LOCALHOST}:${this.port}`,
+    ];
     const isPriced = async () => {
-      for (const url of urls) if (!(await hasLivePrice(url))) return false;
+      for (const url of urls) if (!(await hasLivePrice(url, this.#credentials))) return false;
       return true;
     };
     return (await waitUntil(async () => this.#ending !== undefined || (await isPriced()), deadline)) && !this.#ending;

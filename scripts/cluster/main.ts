@@ -8,12 +8,14 @@ import { integer, UsageError } from "../../src/settings/option.ts";
 import { Cluster } from "./cluster.ts";
 import type { ClusterProcess } from "./cluster_process.ts";
 
-const HELP = `Usage: npm run cluster -- [--port N] [--feed FEED]…
+const HELP = `Usage: npm run cluster -- [--port N] [--feed FEED]… [--tls] [--tokens]
 
 Starts Redis, two feeds (one standing by), three gateways and HAProxy, and ends them on Ctrl-C.
 
   --port N      The port for clients; 0 takes a free one. Default: 8080.
   --feed FEED   A feed, as for tickgate feed. Default: sim:?symbols=1000&rate=20000.
+  --tls         All ports for clients and for administration speak TLS, with a certificate of the cluster's own.
+  --tokens      Clients need a token, which is printed.
   --help
 `;
 
@@ -26,10 +28,9 @@ const RESTARTS = 5;
 const RESTART_WINDOW = 30_000;
 
 async function main(): Promise<void> {
-  const { port, feeds } = readOptions();
+  const { port, feeds, tls, tokens } = readOptions();
   const cluster = await Cluster.create({
-    port,
-    feeds,
+    ...{ port, feeds, tls, tokens },
     env: { TICKGATE_LOG_FORMAT: process.env.TICKGATE_LOG_FORMAT ?? (process.stderr.isTTY ? "pretty" : "json") },
     line: (part, line) => say(process.stderr, `${part.name.padEnd(8)} | ${line}\n`),
     lost: (part, how) => restart(cluster, part, how),
@@ -48,10 +49,12 @@ async function main(): Promise<void> {
 let stopping = false;
 const restarts: number[] = [];
 
-function readOptions(): { port: number; feeds: string[] } {
+function readOptions(): { port: number; feeds: string[]; tls: boolean; tokens: boolean } {
   const options = {
     port: { type: "string" },
     feed: { type: "string", multiple: true },
+    tls: { type: "boolean", default: false },
+    tokens: { type: "boolean", default: false },
     help: { type: "boolean" },
   } as const;
   try {
@@ -63,7 +66,8 @@ function readOptions(): { port: number; feeds: string[] } {
     const kind = integer(0, 65_535);
     const port = kind.read(values.port ?? "8080");
     if (port === undefined) throw new UsageError(`--port must be ${kind.range}, not ${JSON.stringify(values.port)}`);
-    return { port, feeds: values.feed ?? ["sim:?symbols=1000&rate=20000"] };
+    const { feed = ["sim:?symbols=1000&rate=20000"], tls, tokens } = values;
+    return { port, feeds: feed, tls, tokens };
   } catch (error) {
     throw error instanceof UsageError
       ? error
@@ -116,20 +120,24 @@ function greeting(cluster: Cluster, hasPrices: boolean): string {
   const feeds = cluster.feeds.map(
     (feed, index) => `  ${feed.name}    metrics ${cluster.feedAdminUrl(index)}/metrics  pid ${feed.pid}`,
   );
+  const { tls, tokens } = cluster;
+  const trust = tls ? `NODE_EXTRA_CA_CERTS=${tls.cert} ` : "";
   return [
     hasPrices
       ? "The cluster is running."
       : `All parts of the cluster are ready, but no live price has come from its feeds within ${PRICE_TIME / 1_000} s.`,
     "",
-    `  page     http://${new URL(cluster.url).host}/`,
+    `  page     http${tls ? "s" : ""}://${new URL(cluster.url).host}/`,
     `  stream   ${cluster.url}`,
     `  haproxy  ${cluster.adminUrl}/  pid ${cluster.balancer.pid}`,
     `  redis    redis://127.0.0.1:${cluster.redisPort}  pid ${cluster.redis.pid}`,
     ...feeds,
     ...gateways,
+    ...(tls ? [`  cert     ${tls.cert}`] : []),
+    ...(tokens ? [`  secret   ${tokens.secretFile}`, `  token    ${tokens.token}`] : []),
     "",
-    `Watch it in another terminal: npx tickgate watch --url ${cluster.url} 'SIM:*'`,
-    `See how its nodes do: npx tickgate top ${adminPorts(cluster)}`,
+    `Watch it in another terminal: ${trust}${tokens ? "TICKGATE_TOKEN=… " : ""}npx tickgate watch --url ${cluster.url} 'SIM:*'`,
+    `See how its nodes do: ${trust}npx tickgate top ${adminPorts(cluster)}`,
     "Ctrl-C ends everything.",
     "",
   ].join("\n");
@@ -141,7 +149,7 @@ function adminPorts(cluster: Cluster): string {
     ...cluster.gateways.map((_, index) => cluster.gatewayAdminUrl(index)),
     ...cluster.feeds.map((_, index) => cluster.feedAdminUrl(index)),
   ];
-  return urls.map((url) => new URL(url).host).join(" ");
+  return (cluster.tls ? urls : urls.map((url) => new URL(url).host)).join(" ");
 }
 
 function say(stream: NodeJS.WriteStream, text: string): void {

@@ -1,5 +1,7 @@
 /** Finds free ports and checks whether servers answer. */
 import { once } from "node:events";
+import { request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
 
 /**
@@ -37,12 +39,17 @@ function listen(port: number): Promise<Server | undefined> {
   });
 }
 
+/** What a request needs. */
+export interface Credentials {
+  /** The certificate of a server that nobody else vouches for. */
+  readonly ca?: string;
+  readonly token?: string;
+}
+
 /** Whether a GET is answered with 200. */
-export async function answersOk(url: string): Promise<boolean> {
+export async function answersOk(url: string, credentials: Credentials = {}): Promise<boolean> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT) });
-    await response.arrayBuffer();
-    return response.status === 200;
+    return (await get(url, credentials)).status === 200;
   } catch {
     return false;
   }
@@ -52,12 +59,13 @@ export async function answersOk(url: string): Promise<boolean> {
 const MAX_SYMBOLS = 100;
 
 /** Whether a gateway or a balancer has a live price. */
-export async function hasLivePrice(url: string): Promise<boolean> {
+export async function hasLivePrice(url: string, credentials: Credentials = {}): Promise<boolean> {
+  const read = async <T>(path: string) => JSON.parse((await get(`${url}${path}`, credentials)).body) as T;
   try {
-    const { symbols } = await getJson<{ symbols: string[] }>(`${url}/v1/symbols`);
+    const { symbols } = await read<{ symbols: string[] }>("/v1/symbols");
     if (symbols.length === 0) return false;
     const asked = symbols.slice(0, MAX_SYMBOLS).map(encodeURIComponent).join();
-    const { ticks } = await getJson<{ ticks: { state: string }[] }>(`${url}/v1/ticks?symbols=${asked}`);
+    const { ticks } = await read<{ ticks: { state: string }[] }>(`/v1/ticks?symbols=${asked}`);
     return ticks.some(({ state }) => state === "live");
   } catch {
     // No answer, or an error.
@@ -65,9 +73,21 @@ export async function hasLivePrice(url: string): Promise<boolean> {
   }
 }
 
-async function getJson<T>(url: string): Promise<T> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT) });
-  return (await response.json()) as T;
+/** Not `fetch`, which trusts no certificate of ours. */
+export function get(url: string, { ca, token }: Credentials): Promise<{ status: number; body: string }> {
+  const request = url.startsWith("https:") ? httpsRequest : httpRequest;
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const signal = AbortSignal.timeout(ANSWER_TIMEOUT);
+  return new Promise((resolve, reject) => {
+    const asked = request(url, { headers, signal, agent: false, ...(ca !== undefined && { ca }) }, (response) => {
+      let body = "";
+      response.setEncoding("utf8");
+      response.on("data", (part: string) => (body += part));
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
+      response.on("error", reject);
+    });
+    asked.on("error", reject).end();
+  });
 }
 
 /** Whether a Redis answers a PING. */

@@ -1,8 +1,10 @@
 /** Decides which requests the admin port answers: those with a token or a client certificate, where it requires one. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { isIP } from "node:net";
 import { TLSSocket } from "node:tls";
+import type { Clock } from "../base/clock.ts";
+import { isLoopback } from "../base/loopback.ts";
+import { ReloadedFile } from "../identity/reloaded_file.ts";
 import { WatchedFile } from "../identity/watched_file.ts";
 import type { RateLimitedLog } from "../log/rate_limited_log.ts";
 import { ADMIN_TOKEN } from "../settings/admin_settings.ts";
@@ -31,19 +33,19 @@ export class AdminAccess {
   refused = 0;
   /** The authority of client certificates; undefined when they are not asked for. */
   readonly clientCa: string | undefined;
-  readonly #file: WatchedFile | undefined;
+  readonly #file: ReloadedFile<readonly Buffer[]> | undefined;
   readonly #events: RateLimitedLog;
   readonly #own: readonly Buffer[];
-  #tokens: readonly Buffer[];
   #periodAt = 0;
   readonly #refusals = new Map<string, number>();
 
   /** @throws UsageError when the port would be open to others, or a file cannot be used */
-  constructor(settings: AccessSettings, events: RateLimitedLog) {
+  constructor(settings: AccessSettings, events: RateLimitedLog, clock: Clock) {
     this.#events = events;
     this.#own = settings.adminToken.map(digest);
-    this.#file = settings.adminTokenFile === "" ? undefined : new WatchedFile(settings.adminTokenFile);
-    this.#tokens = [...this.#own, ...(this.#file ? readTokens(this.#file) : [])];
+    const path = settings.adminTokenFile;
+    this.#file =
+      path === "" ? undefined : readOf("--admin-token-file", () => new ReloadedFile(path, clock, readTokens));
     this.clientCa = settings.adminClientCa === "" ? undefined : readCa(settings.adminClientCa);
     if (this.clientCa !== undefined && settings.tlsCert === "")
       throw new UsageError("--admin-client-ca needs TLS: --tls-cert and --tls-key");
@@ -55,17 +57,9 @@ export class AdminAccess {
 
   /** Reads the file of tokens again after each change. */
   watch(): void {
-    const file = this.#file;
-    file?.watch(() => {
-      try {
-        this.#tokens = [...this.#own, ...readTokens(file)];
-      } catch (error) {
-        this.#events.write(
-          "error",
-          { reason: (error as Error).message },
-          "the admin tokens cannot be read; the old ones stay",
-        );
-      }
+    this.#file?.watch({
+      changed: () => {},
+      failed: (reason) => this.#events.write("error", { reason }, "the admin tokens cannot be read; the old ones stay"),
     });
   }
 
@@ -92,6 +86,10 @@ export class AdminAccess {
       "refusing a request at the admin port",
     );
     return this.#countRefusal(address, now) > MOST_REFUSALS ? "too many" : "refused";
+  }
+
+  get #tokens(): readonly Buffer[] {
+    return [...this.#own, ...(this.#file?.value ?? [])];
   }
 
   get #isAsked(): boolean {
@@ -128,13 +126,11 @@ function tokenOf(header = ""): string | undefined {
   return login.includes(":") ? login.slice(login.indexOf(":") + 1) : undefined;
 }
 
-/** @throws UsageError */
-function readTokens(file: WatchedFile): Buffer[] {
-  const tokens = readOf("--admin-token-file", () => file.read())
-    .split(/\s+/)
-    .filter((token) => token !== "");
+/** @throws Error */
+function readTokens(text: string): readonly Buffer[] {
+  const tokens = text.split(/\s+/).filter((token) => token !== "");
   if (tokens.length === 0 || tokens.length > MOST_TOKENS || !tokens.every((token) => ADMIN_TOKEN.test(token)))
-    throw new UsageError(`--admin-token-file must hold 1 to ${MOST_TOKENS} tokens of 32 to 512 characters each`);
+    throw new Error(`it must hold 1 to ${MOST_TOKENS} tokens of 32 to 512 characters each`);
   return tokens.map(digest);
 }
 
@@ -144,15 +140,10 @@ function readCa(path: string): string {
   return text;
 }
 
-function readOf(flag: string, read: () => string): string {
+function readOf<T>(flag: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
     throw new UsageError(`${flag}: ${(error as Error).message}`);
   }
-}
-
-/** Whether only this machine reaches the address. */
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }

@@ -50,10 +50,12 @@ export const CLOSED = 2;
 /** The longest symbol, in characters. */
 export const SYMBOL_LENGTH = 64;
 
-const SYMBOL = /^[A-Z0-9._:-]{1,64}$/;
-const PREFIX = /^[A-Z0-9._:-]{0,63}\*$/;
+const SYMBOL = /^[\w.:/=^&+@!$~-]{1,64}$/;
+const PREFIX = /^[\w.:/=^&+@!$~-]{0,63}\*$/;
+/** The characters of symbols, for messages to people. */
+export const SYMBOL_CHARACTERS = "A-Z a-z 0-9 . _ - : / = ^ & + @ ! $ ~";
 
-/** Whether a text is a symbol: 1 to 64 of `A-Z 0-9 . _ - :`. */
+/** Whether a text is a symbol: 1 to 64 of {@link SYMBOL_CHARACTERS}. */
 export function isSymbol(text: string): boolean {
   return SYMBOL.test(text);
 }

@@ -86,9 +86,18 @@ export interface Revocation {
 
 /** The revocations that all gateways share. */
 export interface Revocations {
+  /** Whether they have been read; what has been read stays known. */
+  readonly isKnown: boolean;
+  /** How many are not observed, since there is no room for them. */
+  readonly leftOut: number;
   /** @param changed gets all that are in force, at first and after each change */
   watch(changed: (all: readonly Revocation[]) => void): void;
-  /** @returns whether there was room for it */
+  /** The time of the clock that they are judged by, microseconds since the Unix epoch. */
+  now(): Promise<number>;
+  /**
+   * Adds one. Of two of one subject, or of one token, the later and longer counts.
+   * @returns whether there was room for it
+   */
   add(revocation: Revocation): Promise<boolean>;
   close(): void;
 }

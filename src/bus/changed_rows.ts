@@ -1,5 +1,5 @@
 /** Rows of a market table that have changed and are not written yet, each once: what a busy bus takes less often. */
-import { copied } from "../base/copied.ts";
+import { copied } from "../base/enlarged_array.ts";
 
 export class ChangedRows {
   #rows: number[] = [];

@@ -2,7 +2,7 @@
  * Counts what one feed has passed to the bus: how long its ticks waited, and how many were replaced by newer ones
  * meanwhile. A row that is written again without a new tick (its state changed, or Redis lost it) is not counted.
  */
-import { copied } from "../base/copied.ts";
+import { copied } from "../base/enlarged_array.ts";
 import { Histogram } from "../base/histogram.ts";
 import type { PublisherTable } from "../market/publisher_table.ts";
 

@@ -189,6 +189,15 @@ test("what is asked for is what all owners want together, and each gets its own"
   );
 });
 
+/** An owner closes while the symbol that it names waits to be asked for again. */
+const NAMED_AND_CLOSED: readonly Step[] = [
+  { do: "subscribe", texts: ["A:1", "B:*"], interval: 0, loops: false },
+  { do: "wait", millis: 40 },
+  { do: "subscribe", texts: ["*"], interval: 50, loops: false },
+  { do: "showOnly", owner: 1, symbols: ["AB:1"] },
+  { do: "close", owner: 0 },
+];
+
 test("what is asked for is what all owners want together, on one connection that lasts", async () => {
   await fc.assert(
     fc.asyncProperty(subscribe, fc.array(calm, { maxLength: 25 }), partSize, async (first, steps, partSize) => {
@@ -200,7 +209,11 @@ test("what is asked for is what all owners want together, on one connection that
       run.check();
       run.client.close();
     }),
-    { numRuns: 300, includeErrorInReport: true },
+    {
+      numRuns: 300,
+      includeErrorInReport: true,
+      examples: [[NAMED_AND_CLOSED[0] as Step, NAMED_AND_CLOSED.slice(1), 1]],
+    },
   );
 });
 

@@ -1,6 +1,6 @@
 /** `tickgate revoke`: makes tokens invalid before their time, at all gateways of one Redis. */
 import { SystemClock } from "../base/clock.ts";
-import type { Revocation } from "../bus/bus.ts";
+import type { Revocation, Revocations } from "../bus/bus.ts";
 import { openBus } from "../bus/open.ts";
 import { MOST_REVOCATIONS } from "../bus/redis/revocations.ts";
 import { createLog } from "../log/log.ts";
@@ -22,24 +22,35 @@ export async function run({ settings, operands }: CommandLine): Promise<void> {
   if (settings.redisUrl === "")
     throw new UsageError("revoke needs the gateways' Redis: --redis-url or TICKGATE_REDIS_URL");
   const clock = new SystemClock();
-  const revocation = revocationOf(settings, clock.micros());
+  checkSettings(settings);
   const bus = openBus(settings, clock, createLog({ ...settings, logLevel: "silent" }));
   try {
-    const isAdded = await withTime(
-      connected(bus.links()[0]).then(() => bus.revocations()?.add(revocation)),
+    const revocation = await withTime(
+      connected(bus.links()[0]).then(() => addRevocation(bus.revocations(), settings)),
       () => bus.unready(),
     );
-    if (!isAdded) throw new UsageError(`there are as many revocations in force as there may be: ${MOST_REVOCATIONS}`);
+    process.stdout.write(`Revoked: ${describe(revocation)}. Gateways know it within two seconds.\n`);
   } finally {
     await bus.close();
   }
-  process.stdout.write(`Revoked: ${describe(revocation)}. Gateways know it within two seconds.\n`);
+}
+
+/** Times are those of Redis' clock, which all who revoke have in common. */
+async function addRevocation(revocations: Revocations | undefined, settings: Settings): Promise<Revocation> {
+  if (!revocations) throw new Error("there is no Redis");
+  const revocation = revocationOf(settings, await revocations.now());
+  if (!(await revocations.add(revocation)))
+    throw new UsageError(`nothing was revoked: ${MOST_REVOCATIONS} revocations are in force, which is the most`);
+  return revocation;
+}
+
+function checkSettings({ revokeSubject, revokeTokenId, revokeIssuedBefore }: Settings): void {
+  if ([revokeSubject, revokeTokenId, revokeIssuedBefore].filter((each) => each !== "").length !== 1)
+    throw new UsageError("revoke takes one of --subject, --token-id and --issued-before");
 }
 
 function revocationOf(settings: Settings, now: number): Revocation {
   const { revokeSubject: subject, revokeTokenId: tokenId, revokeIssuedBefore: time, revokeHours: hours } = settings;
-  if ([subject, tokenId, time].filter((each) => each !== "").length !== 1)
-    throw new UsageError("revoke takes one of --subject, --token-id and --issued-before");
   const until = now + hours * HOUR;
   if (tokenId !== "") return { kind: "token", value: tokenId, issuedBefore: 0, until };
   // The time of issue has whole seconds: tokens of this second are revoked as well.

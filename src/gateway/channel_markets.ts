@@ -1,4 +1,5 @@
 /** What a gateway has of each channel: its table, and all that works on rows of that one. */
+import type { Logger } from "pino";
 import type { BusReader } from "../bus/bus.ts";
 import { createGatewayTable } from "../market/channels.ts";
 import { EncoderPool } from "../market/encoder_pool.ts";
@@ -24,6 +25,7 @@ export interface ChannelMarket {
 }
 
 export interface ChannelMarketsParts extends Omit<TopicIndexParts, "table"> {
+  readonly log: Logger;
   readonly settings: Pick<Settings, "maxAwaitedSymbols" | "maxBooks" | "maxSymbols" | "maxTrades" | "tradesPerSymbol">;
 }
 
@@ -45,7 +47,7 @@ export class ChannelMarkets {
   of(channel: Channel): ChannelMarket {
     const found = this.#open.get(channel);
     if (found) return found;
-    const { settings, clock, frame, counts } = this.#parts;
+    const { settings, clock, frame, counts, log } = this.#parts;
     const rows = channel === "book" ? settings.maxBooks : settings.maxSymbols;
     const limits = { ...settings, rows: rows + settings.maxAwaitedSymbols };
     const { table, createEncoder } = createGatewayTable(channel, limits, frame.heap);
@@ -65,9 +67,7 @@ export class ChannelMarkets {
     bus.follow();
     bus.start(new Ingest(table, topics, counts, clock)).then(
       () => bus.unfollow(),
-      () => {
-        // Only a bus that is closed is not started any more.
-      },
+      (error: unknown) => log.error({ err: error, channel }, "the bus cannot be listened to"),
     );
     return market;
   }

@@ -24,9 +24,9 @@ import { SUBSCRIPTION_NUMBERS } from "./fanout/subscription.ts";
 import { type Publish, TopicIndex } from "./fanout/topic_index.ts";
 import { Tracer } from "./latency/tracer.ts";
 import { fieldListsThatFit } from "./memory_plan.ts";
+import { CONNECTION_NUMBERS } from "./outbound/outbound_connection.ts";
+import { StallWatch } from "./outbound/stall_watch.ts";
 import { CommandScheduler } from "./session/command_scheduler.ts";
-import { CONNECTION_NUMBERS } from "./session/outbound_connection.ts";
-import { StallWatch } from "./session/stall_watch.ts";
 
 export interface GatewayContext {
   readonly settings: Settings;
@@ -89,7 +89,7 @@ export function createContext(
   };
   return {
     ...quotes,
-    markets: new ChannelMarkets(quotes, { settings, scheduler, clock, frame, counts, publish }),
+    markets: new ChannelMarkets(quotes, { settings, scheduler, clock, frame, counts, publish, log }),
     settings,
     clock,
     log,

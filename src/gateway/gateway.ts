@@ -84,7 +84,7 @@ export class Gateway {
    * @throws UsageError when the address cannot be listened on
    */
   async start(sharedPort = false): Promise<number> {
-    const { settings, bus, clock, log, topics, tracer, delays } = this.#context;
+    const { settings, bus, clock, log, topics, tracer, delays, markets } = this.#context;
     const port = await this.#server.listen(settings.host, settings.port, sharedPort);
     this.scheduler.start();
     this.#context.commands.start();
@@ -99,6 +99,7 @@ export class Gateway {
         if (!this.#draining) log.error({ err: error }, "the bus cannot be listened to");
       },
     );
+    if (settings.keepTrades) markets.of("trade").bus.follow();
     this.#listening = true;
     this.#checkHealth(clock.millis());
     return port;

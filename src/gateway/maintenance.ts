@@ -3,7 +3,7 @@
  * it maintains each session (heartbeats, pings, quality), and checks the node's health.
  */
 import type { ChannelMarket } from "./channel_markets.ts";
-import type { StallWatch } from "./session/stall_watch.ts";
+import type { StallWatch } from "./outbound/stall_watch.ts";
 
 /** How often it runs, ms. */
 const RUN_INTERVAL = 25;

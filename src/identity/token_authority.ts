@@ -1,14 +1,14 @@
 /** The authority of a gateway that reads tokens, or has a policy. */
 import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
-import type { Revocation } from "../bus/bus.ts";
+import type { Revocations } from "../bus/bus.ts";
 import { RateLimitedLog } from "../log/rate_limited_log.ts";
 import type { AuthMode, Channel } from "../protocol/messages.ts";
 import { GrantedSymbols } from "./grants.ts";
 import type { Authority, Entitlements, Identity, TokenRefusal } from "./identity.ts";
 import { OPEN_AUTHORITY } from "./open_authority.ts";
 import { ANONYMOUS, type Policy, type Role } from "./policy.ts";
-import type { PolicyFile } from "./policy_file.ts";
+import type { ReloadedFile } from "./reloaded_file.ts";
 import { RevocationList } from "./revocation_list.ts";
 import type { TokenFacts, TokenVerifier } from "./token_verifier.ts";
 
@@ -17,13 +17,17 @@ import type { TokenFacts, TokenVerifier } from "./token_verifier.ts";
  * others than the first combinations have entitlements of their own.
  */
 const MOST_COMBINATIONS = 1_000;
+/** How long a start waits for the revocations, ms: Redis answers within milliseconds where it is there. */
+const REVOCATIONS_TIME = 2_000;
 
 export interface TokenAuthorityParts {
   readonly mode: AuthMode;
   /** Undefined where tokens are not read. */
   readonly verifier: TokenVerifier | undefined;
   /** Undefined: everything is allowed that a token does not limit. */
-  readonly policy: PolicyFile | undefined;
+  readonly policy: ReloadedFile<Policy> | undefined;
+  /** Undefined where no place for them is known. */
+  readonly revocations: Revocations | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -54,9 +58,15 @@ export class TokenAuthority implements Authority {
     this.mode = parts.mode;
     this.#events = new RateLimitedLog(parts.log, parts.clock);
     this.#applyPolicy();
-    parts.policy?.onChange(() => {
-      this.#applyPolicy();
-      this.#changed();
+    const { policy, log } = parts;
+    policy?.watch({
+      changed: () => {
+        log.info({ file: policy.path, roles: policy.value.size }, "the policy has been read again");
+        this.#applyPolicy();
+        this.#changed();
+      },
+      failed: (reason) =>
+        log.error({ file: policy.path, reason }, "the policy cannot be read: the last one stays in force"),
     });
   }
 
@@ -65,11 +75,15 @@ export class TokenAuthority implements Authority {
   }
 
   async authenticate(token: string): Promise<Identity | TokenRefusal> {
-    const { verifier } = this.#parts;
+    const { verifier, revocations } = this.#parts;
     if (!verifier) return OPEN_AUTHORITY.authenticate(token);
+    // It may have been revoked. Without Redis there are no prices either, so this costs clients nothing.
+    if (revocations?.isKnown === false)
+      return verifier.refuse("unavailable", "the revocations of tokens are not known yet");
     const facts = await verifier.verify(token);
     if ("refused" in facts) return facts;
     if (this.#revocations.has(facts)) return verifier.refuse("revoked", "the token has been revoked");
+    this.#countUnknownRoles(facts);
     return this.#identify(facts);
   }
 
@@ -95,10 +109,19 @@ export class TokenAuthority implements Authority {
     this.#listeners.push(listener);
   }
 
-  /** The revocations are these from now on. */
-  setRevocations(revocations: readonly Revocation[]): void {
-    this.#revocations.set(revocations, this.#parts.clock.micros());
-    this.#changed();
+  /** Learns the revocations, and all later ones; where that takes too long it goes on without. */
+  async start(): Promise<void> {
+    const { revocations, clock } = this.#parts;
+    if (!revocations) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, REVOCATIONS_TIME);
+      revocations.watch((all) => {
+        this.#revocations.set(all, clock.micros());
+        this.#changed();
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   close(): void {
@@ -127,7 +150,7 @@ export class TokenAuthority implements Authority {
   }
 
   get #policy(): Policy | undefined {
-    return this.#parts.policy?.policy;
+    return this.#parts.policy?.value;
   }
 
   #identifyAnonymous(role: Role | undefined): Identity | undefined {
@@ -163,14 +186,17 @@ export class TokenAuthority implements Authority {
   #rolesOf({ roles }: TokenFacts): readonly Role[] | undefined {
     const policy = this.#policy;
     if (!policy) return undefined;
-    const known: Role[] = [];
+    return [...new Set(roles)].flatMap((name) => (name === ANONYMOUS ? [] : (policy.get(name) ?? [])));
+  }
+
+  #countUnknownRoles({ roles }: TokenFacts): void {
+    const policy = this.#policy;
+    if (!policy || !this.#parts.verifier) return;
     for (const name of new Set(roles)) {
-      const role = policy.get(name);
-      if (role && name !== ANONYMOUS) known.push(role);
-      else
-        this.#events.write("warn", { role: name.slice(0, 64) }, "a token names a role that the policy does not have");
+      if (policy.has(name) && name !== ANONYMOUS) continue;
+      this.#parts.verifier.counts.unknownRoles++;
+      this.#events.write("warn", { role: name.slice(0, 64) }, "a token names a role that the policy does not have");
     }
-    return known;
   }
 
   #entitlementsOf({ grants }: TokenFacts, roles: readonly Role[] | undefined): Entitlements {

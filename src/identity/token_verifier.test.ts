@@ -1,6 +1,6 @@
 /** Tokens that must be accepted, and all kinds that must not. */
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
+import { createHmac, webcrypto } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
 import {
@@ -15,9 +15,10 @@ import {
 } from "jose";
 import { SECRET } from "../../test/support/tokens.ts";
 import { ManualClock } from "../base/clock.ts";
-import { type KeySource, SecretKey } from "./key_source.ts";
+import { type KeySource, readKeySet, SecretKey } from "./key_source.ts";
 import { type TokenFacts, TokenVerifier, VerifierCounts } from "./token_verifier.ts";
 
+const { subtle } = webcrypto;
 const NOW = 1_800_000_000;
 const { privateKey, publicKey } = await generateKeyPair("RS256", { extractable: true });
 const jwk = { ...(await exportJWK(publicKey)), kid: "one", alg: "RS256" };
@@ -143,6 +144,71 @@ test("claims of odd types are refused, by whatever key they are signed", async (
     const { verifier: hs } = verifier(new SecretKey(SECRET), { algorithms: ["HS256"] });
     assert.ok("refused" in (await hs.verify(byHand({ alg: "HS256" }, payload))), payload);
   }
+});
+
+/** Keys as an issuer publishes them: those that a token names, or all that fit. */
+function published(...keys: object[]): KeySource {
+  const keySet = readKeySet(JSON.stringify({ keys }));
+  return { start: async () => {}, find: async (header) => (await keySet(header)) as CryptoKey, close: () => {} };
+}
+
+test("a key that is too weak or broken is the reason, not the token", async () => {
+  // Node's own: jose neither makes nor imports a pair that is too weak.
+  const pair = await subtle.generateKey(
+    { name: "RSASSA-PKCS1-v1_5", modulusLength: 1_024, publicExponent: new Uint8Array([1, 0, 1]), hash: "SHA-256" },
+    true,
+    ["sign", "verify"],
+  );
+  const weak = { ...(await exportJWK(pair.publicKey)), kid: "one", alg: "RS256" };
+  const head = Buffer.from('{"alg":"RS256","kid":"one"}').toString("base64url");
+  const body = Buffer.from(`{"sub":"ann","exp":${NOW + 60}}`).toString("base64url");
+  const signature = await subtle.sign("RSASSA-PKCS1-v1_5", pair.privateKey, Buffer.from(`${head}.${body}`));
+  const weakToken = `${head}.${body}.${Buffer.from(signature).toString("base64url")}`;
+  const es = await generateKeyPair("ES256");
+  const esToken = await signed({}, { alg: "ES256" }, es.privateKey);
+  const point = { kty: "EC", crv: "P-256", kid: "one", alg: "ES256" };
+  const cases: [token: string, key: object][] = [
+    [weakToken, weak],
+    [esToken, { ...point, x: "AAAA", y: "AAAA" }],
+    [esToken, { ...point, x: "A".repeat(43), y: "A".repeat(43) }],
+    [esToken, point],
+    [esToken, { ...point, x: 7, y: {} }],
+    [await signed(), { kty: "RSA", kid: "one", n: "", e: "" }],
+  ];
+  for (const [token, key] of cases) {
+    const { verifier: any, counts } = verifier(published(key), { algorithms: ["RS256", "ES256"] });
+    const result = await any.verify(token);
+    assert.ok("refused" in result && result.reason === "key", JSON.stringify([key, result]));
+    assert.equal(counts.refused.key, 1);
+    // The same where it is one of several.
+    const { verifier: several } = verifier(published(key, key), { algorithms: ["RS256", "ES256"] });
+    const second = await several.verify(token);
+    assert.ok("refused" in second && second.reason === "key", JSON.stringify([key, second]));
+  }
+});
+
+test("a token that does not name its key is tried with each that fits, five at most", async () => {
+  const pairs = await Promise.all(Array.from({ length: 6 }, () => generateKeyPair("ES256")));
+  const keys = await Promise.all(
+    pairs.map(async (pair, index) => ({ ...(await exportJWK(pair.publicKey)), kid: `${index}`, alg: "ES256" })),
+  );
+  const broken = { kty: "EC", crv: "P-256", kid: "broken", alg: "ES256", x: "AAAA", y: "AAAA" };
+  const verify = async (index: number, header: object, claims: JWTPayload = {}) => {
+    const { verifier: es } = verifier(published(broken, jwk, ...keys), { algorithms: ["ES256", "RS256"] });
+    return es.verify(await signed(claims, { alg: "ES256", ...header }, pairs[index].privateKey));
+  };
+  for (const index of [0, 1, 4]) {
+    assert.ok("subject" in (await verify(index, { kid: undefined })), `key ${index}`);
+    assert.ok("subject" in (await verify(index, { kid: `${index}` })), `key ${index}, named`);
+  }
+  const reasonOf = async (...parts: Parameters<typeof verify>) => {
+    const result = await verify(...parts);
+    return "refused" in result && result.reason;
+  };
+  assert.equal(await reasonOf(5, { kid: undefined }), "signature");
+  assert.ok("subject" in (await verify(5, { kid: "5" })));
+  assert.equal(await reasonOf(1, { kid: "0" }), "signature");
+  assert.equal(await reasonOf(3, { kid: undefined }, { exp: NOW - 60 }), "expired");
 });
 
 test("a token that differs in one character is not accepted", async () => {

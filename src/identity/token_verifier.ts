@@ -1,5 +1,5 @@
 /** Verifies tokens: JSON Web Tokens (RFC 7519) that are signed (RFC 7515), by the library jose. */
-import { errors, type JWTPayload, jwtVerify } from "jose";
+import { type CryptoKey, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from "jose";
 import type { Clock } from "../base/clock.ts";
 import { createHistogram, type Histogram } from "../base/histogram.ts";
 import { type Grant, readGrants } from "./grants.ts";
@@ -17,6 +17,11 @@ const MOST_ROLES = 100;
  * fetched.
  */
 const MOST_UNDER_WAY = 2_000;
+/**
+ * The most keys that are tried for a token that does not say which is its own: each costs a verification, and anybody
+ * can send such tokens. An issuer that changes its keys has two or three.
+ */
+const MOST_TRIED = 5;
 /** Times of a token are seconds; later ones than the year 9999 are mistakes, such as milliseconds. */
 const LATEST = 253_402_300_799;
 
@@ -43,6 +48,8 @@ export interface VerifierOptions {
 
 export class VerifierCounts {
   accepted = 0;
+  /** Roles that accepted tokens name and the policy does not have. */
+  unknownRoles = 0;
   readonly refused: Record<string, number> = Object.fromEntries(REASONS.map((reason) => [reason, 0]));
   /** Time from the call to the result, microseconds. */
   readonly time: Histogram;
@@ -72,14 +79,14 @@ export class TokenVerifier {
   readonly #keys: KeySource;
   readonly #options: VerifierOptions;
   readonly #clock: Clock;
-  readonly #counts: VerifierCounts;
+  readonly counts: VerifierCounts;
   #underWay = 0;
 
   constructor(keys: KeySource, options: VerifierOptions, clock: Clock, counts: VerifierCounts) {
     this.#keys = keys;
     this.#options = options;
     this.#clock = clock;
-    this.#counts = counts;
+    this.counts = counts;
   }
 
   async verify(token: string): Promise<TokenFacts | TokenRefusal> {
@@ -91,7 +98,7 @@ export class TokenVerifier {
     try {
       const now = new Date(start / 1_000);
       const { algorithms, issuer, audience, clockTolerance } = this.#options;
-      const { payload } = await jwtVerify(token, (header) => this.#keys.find(header), {
+      const payload = await this.#check(token, {
         algorithms: [...algorithms],
         ...(issuer && { issuer }),
         ...(audience && { audience }),
@@ -99,20 +106,45 @@ export class TokenVerifier {
         currentDate: now,
       });
       const facts = this.#readClaims(payload, start);
-      if (!("refused" in facts)) this.#counts.accepted++;
+      if (!("refused" in facts)) this.counts.accepted++;
       return facts;
     } catch (error) {
       return this.#explain(error);
     } finally {
       this.#underWay--;
-      this.#counts.time.observe(this.#clock.micros() - start);
+      this.counts.time.observe(this.#clock.micros() - start);
     }
   }
 
   /** Counts a refusal. */
   refuse(reason: RefusalReason, message: string): TokenRefusal {
-    this.#counts.refused[reason]++;
+    this.counts.refused[reason]++;
     return { refused: reason === "unavailable" ? reason : "invalid_token", reason, message };
+  }
+
+  async #check(token: string, options: JWTVerifyOptions): Promise<JWTPayload> {
+    try {
+      return (await jwtVerify(token, (header) => this.#keys.find(header), options)).payload;
+    } catch (error) {
+      if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+      return this.#tryEach(token, error as unknown as AsyncIterable<CryptoKey>, options);
+    }
+  }
+
+  /** For a token that does not say which of several keys is its own. */
+  async #tryEach(token: string, keys: AsyncIterable<CryptoKey>, options: JWTVerifyOptions): Promise<JWTPayload> {
+    let reason: unknown = new errors.JWKSNoMatchingKey();
+    let tried = 0;
+    for await (const key of keys) {
+      if (++tried > MOST_TRIED) break;
+      try {
+        return (await jwtVerify(token, key, options)).payload;
+      } catch (error) {
+        if (error instanceof errors.JWSSignatureVerificationFailed) reason = error;
+        else if (isOfToken(error)) throw error;
+      }
+    }
+    throw reason;
   }
 
   #readClaims({ sub, jti, iat, exp, roles, grants }: JWTPayload, acceptedAt: number): TokenFacts | TokenRefusal {
@@ -162,6 +194,12 @@ export class TokenVerifier {
       return this.refuse("signature", "the token's signature is not valid");
     if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys)
       return this.refuse("key", "the token's key is not known");
+    if (!isOfToken(error)) return this.refuse("key", "the token's key cannot be used");
     return this.refuse("malformed", "not a signed token");
   }
+}
+
+/** Whether the fault is the token's; where the key is too weak or broken, the error is not one of jose's own. */
+function isOfToken(error: unknown): boolean {
+  return error instanceof errors.JOSEError;
 }

@@ -1,14 +1,11 @@
 /** A file whose content is read again when it changes: also where a rename or a symbolic link replaces it. */
-import { readFileSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from "node:fs";
 
-/** How often it is checked, ms: a change takes effect within a second or so, and a check costs some microseconds. */
-const CHECK_INTERVAL = 1_000;
 /** The largest file, bytes: it is read in one go. */
 const MOST_BYTES = 4_194_304;
 
 export class WatchedFile {
   readonly #path: string;
-  #timer: NodeJS.Timeout | undefined;
   #stamp = "";
 
   constructor(path: string) {
@@ -18,25 +15,23 @@ export class WatchedFile {
   /** @throws Error says why it cannot be read */
   read(): string {
     this.#stamp = this.#currentStamp();
-    if (statSync(this.#path).size > MOST_BYTES) throw new Error(`it has more than ${MOST_BYTES} bytes`);
-    return readFileSync(this.#path, "utf8");
+    // To open a FIFO for reading would wait for somebody who writes; Windows has neither.
+    const file = openSync(this.#path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    try {
+      const stats = fstatSync(file);
+      if (!stats.isFile()) throw new Error(`it is ${stats.isDirectory() ? "a directory" : "no regular file"}`);
+      if (stats.size > MOST_BYTES) throw new Error(`it has more than ${MOST_BYTES} bytes`);
+      return readFileSync(file, "utf8");
+    } finally {
+      closeSync(file);
+    }
   }
 
-  /** Calls `changed` after each change, until {@link close}. */
-  watch(changed: () => void): void {
-    this.#timer = setInterval(() => this.check(changed), CHECK_INTERVAL);
-    this.#timer.unref();
-  }
-
-  check(changed: () => void): void {
-    const stamp = this.#currentStamp();
-    if (stamp === this.#stamp) return;
-    this.#stamp = stamp;
-    changed();
-  }
-
-  close(): void {
-    clearInterval(this.#timer);
+  /** Whether it is another than at the last call, or when it was read. It costs some microseconds. */
+  hasChanged(): boolean {
+    const before = this.#stamp;
+    this.#stamp = this.#currentStamp();
+    return this.#stamp !== before;
   }
 
   #currentStamp(): string {

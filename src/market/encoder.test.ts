@@ -5,13 +5,13 @@ import { FIELD_COUNT, FIELDS } from "../base/tick.ts";
 import { BusRecord } from "./bus_record.ts";
 import { TickEncoder } from "./encoder.ts";
 import { EncoderPool, quoteEncoders } from "./encoder_pool.ts";
-import { JSON_TEXT, MSGPACK } from "./format.ts";
 import { GatewayTable } from "./gateway_table.ts";
 import { type Heap, HeapFull } from "./heap.ts";
 import { ENTRY_BYTES } from "./heap_layout.ts";
-import { markOf } from "./mark.ts";
 import { PublisherTable } from "./publisher_table.ts";
+import { QUOTE_JSON, QUOTE_MSGPACK } from "./quote/quote_format.ts";
 import type { Entries, Filling } from "./row_encoder.ts";
+import { markOf } from "./seq_mark.ts";
 import type { MarketTable } from "./table.ts";
 
 /** A frame of some rows, each once, and what was told of them before: nothing but for those named. */
@@ -75,7 +75,7 @@ const update = fc.record({
 });
 
 test("cached and uncached encoders give equal bytes after any updates", () => {
-  for (const format of [MSGPACK, JSON_TEXT]) {
+  for (const format of [QUOTE_MSGPACK, QUOTE_JSON]) {
     fc.assert(
       fc.property(
         fc.array(update, { minLength: 1, maxLength: 30 }),
@@ -115,7 +115,7 @@ test("a pass copies what has changed, all of it and once, in frames of any size,
     room: fc.integer({ min: 20, max: 700 }),
   });
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 12 }), fc.constantFrom(MSGPACK, JSON_TEXT), (steps, format) => {
+    fc.property(fc.array(step, { maxLength: 12 }), fc.constantFrom(QUOTE_MSGPACK, QUOTE_JSON), (steps, format) => {
       const table = new PublisherTable(8);
       for (let row = 0; row < 8; row++) table.add(`S${row}`);
       const rows = [5, 2, 7, 0, 3];
@@ -159,7 +159,7 @@ test("a pass copies what has changed, all of it and once, in frames of any size,
 test("the longest tick does not spill into the next one's place", () => {
   const table = new PublisherTable(3);
   const longest = Object.fromEntries(FIELDS.map((field) => [field, -0.0000012345678901234567]));
-  const encoder = new TickEncoder(table, JSON_TEXT, Uint8Array.from(FIELDS.keys()), true);
+  const encoder = new TickEncoder(table, QUOTE_JSON, Uint8Array.from(FIELDS.keys()), true);
   for (const symbol of ["A", "B", "C"]) table.merge(table.add(symbol), longest, 2 ** 53 - 1);
   // Last to first: what spilled would be seen in the one behind.
   for (const row of [2, 1, 0]) written(table, encoder, row);
@@ -171,7 +171,7 @@ test("the longest tick does not spill into the next one's place", () => {
 
 test("the cache follows the table as it grows", () => {
   const table = new PublisherTable(5_000);
-  const encoder = new TickEncoder(table, JSON_TEXT, Uint8Array.of(0), true);
+  const encoder = new TickEncoder(table, QUOTE_JSON, Uint8Array.of(0), true);
   for (let index = 0; index < 5_000; index++) {
     table.merge(table.add(`S${index}`), { bid: index }, 1);
     assert.equal(written(table, encoder, index).toString(), `,[${index},1,1,${index}]`);
@@ -182,7 +182,7 @@ test("the cache follows the table as it grows", () => {
 
 test("without memory for what it keeps, an encoder goes on and keeps nothing", () => {
   const table = new PublisherTable(5_000);
-  const encoder = new TickEncoder(table, JSON_TEXT, Uint8Array.of(0), true);
+  const encoder = new TickEncoder(table, QUOTE_JSON, Uint8Array.of(0), true);
   table.merge(table.add("A"), { bid: 1 }, 1);
   assert.equal(written(table, encoder, 0).toString(), ",[0,1,1,1]");
   for (let index = 0; index < 2_000; index++) table.merge(table.add(`S${index}`), { bid: index }, 1);
@@ -199,13 +199,13 @@ test("without memory for what it keeps, an encoder goes on and keeps nothing", (
 
 test("equal field lists share an encoder while somebody uses it", () => {
   const pool = new EncoderPool(quoteEncoders(new GatewayTable(1)), 8);
-  const first = pool.acquire(MSGPACK, Uint8Array.of(0, 1));
-  assert.equal(pool.acquire(MSGPACK, Uint8Array.of(0, 1)), first);
-  assert.notEqual(pool.acquire(MSGPACK, Uint8Array.of(1, 0)), first, "the order counts");
-  assert.notEqual(pool.acquire(JSON_TEXT, Uint8Array.of(0, 1)), first, "the form counts");
+  const first = pool.acquire(QUOTE_MSGPACK, Uint8Array.of(0, 1));
+  assert.equal(pool.acquire(QUOTE_MSGPACK, Uint8Array.of(0, 1)), first);
+  assert.notEqual(pool.acquire(QUOTE_MSGPACK, Uint8Array.of(1, 0)), first, "the order counts");
+  assert.notEqual(pool.acquire(QUOTE_JSON, Uint8Array.of(0, 1)), first, "the form counts");
   assert.equal(pool.size, 3);
   pool.release(first);
-  assert.equal(pool.acquire(MSGPACK, Uint8Array.of(0, 1)), first);
+  assert.equal(pool.acquire(QUOTE_MSGPACK, Uint8Array.of(0, 1)), first);
   pool.release(first);
   pool.release(first);
   assert.equal(pool.size, 2);
@@ -217,9 +217,9 @@ test("beyond its limit the pool gives encoders that are not shared, and forgets 
   const table = new PublisherTable(1);
   table.merge(table.add("A"), { bid: 1, ask: 2 }, 1);
   const pool = new EncoderPool(quoteEncoders(table), 1);
-  const kept = pool.acquire(JSON_TEXT, Uint8Array.of(0));
-  const extra = pool.acquire(JSON_TEXT, Uint8Array.of(2));
-  assert.notEqual(pool.acquire(JSON_TEXT, Uint8Array.of(2)), extra);
+  const kept = pool.acquire(QUOTE_JSON, Uint8Array.of(0));
+  const extra = pool.acquire(QUOTE_JSON, Uint8Array.of(2));
+  assert.notEqual(pool.acquire(QUOTE_JSON, Uint8Array.of(2)), extra);
   assert.equal(pool.size, 1);
   assert.equal(written(table, extra as TickEncoder, 0).toString(), ",[0,1,1,2]");
   pool.release(extra);

@@ -2,7 +2,7 @@
  * Shared encoded ticks: the bytes of a tick are the same for all clients with the same fields, so they are encoded once
  * per change, for the first client that needs them, and copied for the others.
  */
-import type { TickFormat } from "./format.ts";
+import type { TickFormat } from "./frame_format.ts";
 import { HeapFull } from "./heap.ts";
 import {
   COPIED_AT_LEAST,
@@ -15,10 +15,10 @@ import {
   setEntryMark,
   slotBytes,
 } from "./heap_layout.ts";
-import { ticksBetween } from "./mark.ts";
 import type { Payload } from "./payload.ts";
 import type { QuotePayload } from "./quote/quote_payload.ts";
 import { type Entries, type Filling, NO_GAPS, type RowEncoder, type RowGap } from "./row_encoder.ts";
+import { ticksBetween } from "./seq_mark.ts";
 import type { MarketTable } from "./table.ts";
 
 /** Of channels whose newest tick replaces the one before. */

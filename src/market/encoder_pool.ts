@@ -3,7 +3,8 @@
  * field lists: a limited number is shared, others have an encoder per client.
  */
 import { TickEncoder } from "./encoder.ts";
-import { type FrameFormat, JSON_TEXT, MSGPACK } from "./format.ts";
+import type { FrameFormat } from "./frame_format.ts";
+import { QUOTE_JSON, QUOTE_MSGPACK } from "./quote/quote_format.ts";
 import type { QuotePayload } from "./quote/quote_payload.ts";
 import type { RowEncoder } from "./row_encoder.ts";
 import type { MarketTable } from "./table.ts";
@@ -17,7 +18,8 @@ export type CreateEncoder = (isBinary: boolean, selection: Uint8Array, isShared:
 
 /** The encoders of quotes. */
 export function quoteEncoders(table: MarketTable<QuotePayload>): CreateEncoder {
-  return (isBinary, fields, isShared) => new TickEncoder(table, isBinary ? MSGPACK : JSON_TEXT, fields, isShared);
+  return (isBinary, fields, isShared) =>
+    new TickEncoder(table, isBinary ? QUOTE_MSGPACK : QUOTE_JSON, fields, isShared);
 }
 
 export class EncoderPool {

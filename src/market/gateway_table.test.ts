@@ -6,7 +6,7 @@ import { BusRecord } from "./bus_record.ts";
 import { FULL, GAP, GatewayTable, IGNORED, OUTDATED, RESET, RESTATED, TICKED, UNKNOWN } from "./gateway_table.ts";
 import { HeapFull } from "./heap.ts";
 import { HeardFeed } from "./heard_feed.ts";
-import { markOf } from "./mark.ts";
+import { markOf } from "./seq_mark.ts";
 
 function record(symbol: string, part: Partial<BusRecord> = {}): BusRecord {
   const made = Object.assign(new BusRecord(), { epoch: 1, seq: 1, eventTime: 1_000, values: filled(1), symbol }, part);

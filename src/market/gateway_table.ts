@@ -1,5 +1,5 @@
 /** A market table of a gateway: applies the records of the bus, and holds rows for symbols that clients wait for. */
-import { copied } from "../base/copied.ts";
+import { copied } from "../base/enlarged_array.ts";
 import { STALE } from "../base/tick.ts";
 import type { BusRecord } from "./bus_record.ts";
 import type { Heap } from "./heap.ts";

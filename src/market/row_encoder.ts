@@ -1,5 +1,5 @@
 /** What the fan-out needs of an encoder: it copies changed rows into a frame, whatever a row consists of. */
-import type { FrameFormat } from "./format.ts";
+import type { FrameFormat } from "./frame_format.ts";
 
 /** Some rows, each with the mark of what was last sent of it. */
 export interface Entries {

@@ -5,13 +5,13 @@
  * them; only the tables write them. They are replaced when the table grows: read them at each use.
  */
 
-import { copied } from "../base/copied.ts";
+import { copied } from "../base/enlarged_array.ts";
 import { LIVE } from "../base/tick.ts";
 import type { BusRecord } from "./bus_record.ts";
 import { Heap, HeapFull } from "./heap.ts";
 import { MARK_BYTES, setMarkAt, VERSION_BYTES } from "./heap_layout.ts";
-import { markOf } from "./mark.ts";
 import type { Payload } from "./payload.ts";
+import { markOf } from "./seq_mark.ts";
 import { SymbolIndex } from "./symbol_index.ts";
 
 const FIRST_CAPACITY = 1_024;

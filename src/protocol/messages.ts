@@ -25,9 +25,10 @@ export const MAX_INTERVAL = 3_600_000;
 /** The reason of a `stale` status of a symbol that no feed publishes, until its first tick. */
 export const NOBODY_PUBLISHES = "unknown";
 
-/** The kinds of market data that can be subscribed to. */
-export const CHANNELS = ["quote", "book", "trade"] as const;
-export type Channel = (typeof CHANNELS)[number];
+/** A kind of market data that can be subscribed to. */
+export type Channel = "quote" | "book" | "trade";
+/** All of them. */
+export const CHANNELS: readonly Channel[] = ["quote", "book", "trade"];
 
 /** How a message names its channel: not where it is the default. */
 export function channelKey(channel: Channel): { channel?: Channel } {

@@ -46,9 +46,11 @@ export function readSettings(command: CommandName, args: readonly string[], env:
 }
 
 /** Refuses values that are each in their range and contradict each other. */
-function checkTogether({ windowMin, windowMax }: Settings): void {
+function checkTogether({ windowMin, windowMax, redirectPort, tlsCert }: Settings): void {
   if (windowMin > windowMax)
     throw new UsageError(`--window-min (${windowMin}) must not be above --window-max (${windowMax})`);
+  if (redirectPort !== "" && tlsCert === "")
+    throw new UsageError("--redirect-port needs --tls-cert: without TLS there is no https address");
 }
 
 /** The values of the flags that a command line has, by flag. */

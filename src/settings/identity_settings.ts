@@ -27,7 +27,7 @@ export const IDENTITY_SETTINGS = {
     "jwt-secret",
     text("SECRET", `empty or at least ${SECRET_BYTES} bytes`, new RegExp(`^$|^[^]{${SECRET_BYTES},4096}$`)),
     "",
-    "The secret that tokens are signed with, where that is shared with their issuer; give it in the environment, where others do not see it",
+    "The secret that tokens are signed with, where that is shared with their issuer: 48 bytes for HS384, 64 for HS512. Give it in the environment, where others do not see it",
   ),
   jwks: setting(
     GATEWAY,
@@ -38,7 +38,7 @@ export const IDENTITY_SETTINGS = {
       /^(?!\w+:\/\/)|^https?:\/\/\S+$/,
     ),
     "",
-    "The public keys of the tokens' issuer (a JSON Web Key Set, RFC 7517). An address is read again for a key that is not known, and now and then; a file when it changes. Empty with a --jwt-issuer: by OpenID discovery",
+    "The public keys of the tokens' issuer (a JSON Web Key Set, RFC 7517). An address is https, except on this machine; it is read again for a key that is not known, and every ten minutes; a file when it changes. Empty with a --jwt-issuer: by OpenID discovery",
   ),
   jwtIssuer: setting(
     GATEWAY,

@@ -1,5 +1,5 @@
 /** Limits on what clients and feeds may make a process hold or do. */
-import { integer } from "./option.ts";
+import { boolean, integer } from "./option.ts";
 import { GATEWAY, SERVERS, setting } from "./setting.ts";
 
 export const LIMIT_SETTINGS = {
@@ -22,7 +22,7 @@ export const LIMIT_SETTINGS = {
     "max-books",
     integer(1, 1_000_000),
     10_000,
-    "Order books, at about 2 KB each; books of more symbols are counted and left out",
+    "Order books, at about 2 KB each, and up to 5 KB for each depth and format that clients use; books of more symbols are counted and left out",
   ),
   tradesPerSymbol: setting(
     SERVERS,
@@ -30,6 +30,13 @@ export const LIMIT_SETTINGS = {
     integer(16, 1_000_000),
     1_000,
     "Trades of one symbol that are kept, at up to 400 bytes each, for clients that are slower or want the latest ones; rounded up to a power of two",
+  ),
+  keepTrades: setting(
+    GATEWAY,
+    "keep-trades",
+    boolean(),
+    false,
+    "Listen to all trades from the start, so that clients who ask for the latest ones get them; otherwise from when a client first wants the symbol, and for --bus-linger after the last one",
   ),
   maxTrades: setting(
     SERVERS,

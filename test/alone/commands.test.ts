@@ -81,6 +81,7 @@ test("a client that changes all of its subscriptions repeatedly gets bounded ans
   });
   for (let round = 0; round < 200; round++) {
     client.say({ op: "subscribe", symbols: ["*"], interval: 60_000 + (round % 2) });
+    // The rate of the attack: below the limit on commands a second.
     await sleep(15);
   }
   // The first burst, the symbols allowed in the seconds after it, and a command that had begun.
@@ -96,6 +97,7 @@ test("many clients at once, some of which do not read, do not delay a healthy on
   for (let round = 0; round < 5; round++) {
     for (const client of clients)
       client.say({ op: "subscribe", symbols: [...names, "SIM:*"], interval: 60_000 + round });
+    // The rate of the attack: each round meets the work of the one before.
     await sleep(200);
   }
   await polled(
@@ -118,6 +120,7 @@ test("a gateway that was stopped does not close clients for the commands that th
   gateway.signal("SIGSTOP");
   for (let round = 0; round < 50; round++) {
     for (let count = 0; count < 9; count++) client.say({ op: "ping", id: round * 9 + count });
+    // The rate of a client that behaves, below the limit of 100 a second: for the 5 s that the gateway is stopped.
     await sleep(100);
   }
   gateway.signal("SIGCONT");

@@ -81,20 +81,30 @@ export class ServerProcess {
 
   /** Runs a command, and waits until it listens. */
   static async open(...args: string[]): Promise<ServerProcess> {
-    const server = new ServerProcess(args);
-    await server.untilListening();
-    return server;
+    return new ServerProcess(args).untilListening();
   }
 
-  protected async untilListening(): Promise<void> {
-    await until(this.#changes, () => this.#stdout.includes("metrics") || !this.alive, "the process to listen");
+  protected async untilListening(): Promise<this> {
+    try {
+      await until(this.#changes, () => this.#stdout.includes("metrics") || !this.alive, "the process to listen");
+    } catch (error) {
+      // It would keep the test's process alive until the runner ends that, minutes later.
+      await this.close();
+      throw error;
+    }
     this.port = Number(/wss?:\/\/[^:]+:(\d+)\//.exec(this.#stdout)?.[1] ?? 0);
     this.adminPort = Number(/:(\d+)\/metrics/.exec(this.#stdout)?.[1] ?? 0);
     if (this.adminPort === 0) throw new Error(`the process did not start: ${this.#stderr}`);
+    return this;
   }
 
   get pid(): number {
     return this.#child.pid as number;
+  }
+
+  /** The port of `--redirect-port`. */
+  get redirectPort(): number {
+    return Number(/redirect http:\/\/[^:]+:(\d+)\//.exec(this.#stdout)?.[1] ?? 0);
   }
 
   get stderr(): string {
@@ -167,23 +177,17 @@ const FED_BY_TEST = ["--admin-port", "0", "--feed", "ndjson:-?silence=0&channels
 export class GatewayProcess extends ServerProcess {
   /** Starts one with some settings, and waits until it listens. */
   static override async open(...args: string[]): Promise<GatewayProcess> {
-    const gateway = new GatewayProcess(["all", "--port", "0", ...FED_BY_TEST, ...args]);
-    await gateway.untilListening();
-    return gateway;
+    return new GatewayProcess(["all", "--port", "0", ...FED_BY_TEST, ...args]).untilListening();
   }
 
   /** Starts one with a limit on open files. */
   static async openWithFiles(files: number, ...args: string[]): Promise<GatewayProcess> {
-    const gateway = new GatewayProcess(["all", "--port", "0", ...FED_BY_TEST, ...args], files);
-    await gateway.untilListening();
-    return gateway;
+    return new GatewayProcess(["all", "--port", "0", ...FED_BY_TEST, ...args], files).untilListening();
   }
 
   /** A feed by itself, for a bus. */
   static async openFeed(...args: string[]): Promise<GatewayProcess> {
-    const feed = new GatewayProcess(["feed", ...FED_BY_TEST, ...args]);
-    await feed.untilListening();
-    return feed;
+    return new GatewayProcess(["feed", ...FED_BY_TEST, ...args]).untilListening();
   }
 
   /** A tick of the market. */

@@ -8,6 +8,7 @@ import type {
   PublishedReport,
   RedisReport,
   ShardReport,
+  TokensReport,
 } from "../../src/admin/status/report.ts";
 
 export function clientReport(own: Partial<ClientReport> = {}): ClientReport {
@@ -114,6 +115,17 @@ export function redisReport(own: Partial<RedisReport> = {}): RedisReport {
   };
 }
 
+export function tokensReport(own: Partial<TokensReport> = {}): TokensReport {
+  return {
+    keysAge: 60_000,
+    keysFailing: null,
+    policyFailing: null,
+    revocationsKnown: true,
+    revocationsLeftOut: 0,
+    ...own,
+  };
+}
+
 export function nodeReport(own: Partial<NodeReport> = {}): NodeReport {
   return {
     reportVersion: 1,
@@ -125,6 +137,7 @@ export function nodeReport(own: Partial<NodeReport> = {}): NodeReport {
     unready: null,
     process: { cpu: 0.2, loop: 0.15, memory: 200_000_000, heap: 30_000_000 },
     certificate: null,
+    tokens: null,
     gateway: gatewayReport(),
     feeds: [feedReport()],
     redis: redisReport(),

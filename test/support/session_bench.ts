@@ -12,10 +12,10 @@ import { createContext, type GatewayContext } from "../../src/gateway/context.ts
 import type { Publish } from "../../src/gateway/fanout/topic_index.ts";
 import { Ingest } from "../../src/gateway/ingest.ts";
 import { Maintenance } from "../../src/gateway/maintenance.ts";
+import { OutboundConnection } from "../../src/gateway/outbound/outbound_connection.ts";
+import type { Socket, SocketData } from "../../src/gateway/outbound/socket.ts";
 import type { CommandScheduler } from "../../src/gateway/session/command_scheduler.ts";
-import { OutboundConnection } from "../../src/gateway/session/outbound_connection.ts";
 import { Session } from "../../src/gateway/session/session.ts";
-import type { Socket, SocketData } from "../../src/gateway/session/socket.ts";
 import type { Authority } from "../../src/identity/identity.ts";
 import { BusRecord } from "../../src/market/bus_record.ts";
 import type { Control, Subprotocol } from "../../src/protocol/messages.ts";

@@ -87,6 +87,8 @@ export class TabBrowser {
 export class Tab {
   /** Bytes received over its WebSockets. */
   bytes = 0;
+  /** Commands that it sent, to subscribe or to unsubscribe. */
+  subscribes = 0;
   readonly #browser: TabBrowser;
   readonly #target: string;
   readonly #session: string;
@@ -115,9 +117,13 @@ export class Tab {
   }
 
   heard(method: string, params: Answer): void {
-    if (method !== "Network.webSocketFrameReceived") return;
+    if (method !== "Network.webSocketFrameReceived" && method !== "Network.webSocketFrameSent") return;
     const { opcode, payloadData } = params.response as { opcode: number; payloadData: string };
     // Binary frames are reported in base64.
+    if (method === "Network.webSocketFrameSent") {
+      if (Buffer.from(payloadData, opcode === 2 ? "base64" : "utf8").includes("subscribe")) this.subscribes++;
+      return;
+    }
     this.bytes += opcode === 2 ? (payloadData.length * 3) / 4 : payloadData.length;
   }
 

@@ -48,4 +48,8 @@ export class RecordingWire implements Wire {
   }
 
   countNote(): void {}
+
+  streamTick(): void {}
+
+  addMissed(): void {}
 }

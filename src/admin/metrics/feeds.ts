@@ -1,6 +1,6 @@
 /** The metrics of the feeds that a process publishes. */
 import type { FeedCounts } from "../../feed/publisher.ts";
-import type { RunningFeed } from "../../feed/running.ts";
+import type { RunningFeed } from "../../feed/running_feed.ts";
 import type { Page } from "./page.ts";
 
 export function showFeeds(page: Page, feeds: readonly RunningFeed[]): void {

@@ -2,7 +2,7 @@
  * The metrics page of a process. It has the metrics of each part of the process; no label is per symbol or per client.
  */
 import type { Bus } from "../../bus/open.ts";
-import type { RunningFeed } from "../../feed/running.ts";
+import type { RunningFeed } from "../../feed/running_feed.ts";
 import type { Gateway } from "../../gateway/gateway.ts";
 import type { TlsCertificate } from "../../gateway/http/tls_certificate.ts";
 import type { RunningAuthority } from "../../identity/authority.ts";

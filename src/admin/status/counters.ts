@@ -5,7 +5,7 @@
 
 import { BOUNDS, type Histogram } from "../../base/histogram.ts";
 import type { Bus } from "../../bus/open.ts";
-import type { RunningFeed } from "../../feed/running.ts";
+import type { RunningFeed } from "../../feed/running_feed.ts";
 import { type GatewayCounts, STAGES } from "../../gateway/counts.ts";
 import type { Gateway } from "../../gateway/gateway.ts";
 import type { AgesReport, GatewayRates, ProcessReport } from "./report.ts";

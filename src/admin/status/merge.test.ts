@@ -8,6 +8,7 @@ import {
   nodeReport,
   redisReport,
   shardReport,
+  tokensReport,
 } from "../../../test/support/reports.ts";
 import { mergeReports, type NodeHead } from "./merge.ts";
 import type { NodeReport } from "./report.ts";
@@ -81,4 +82,22 @@ test("Redis is as it is for the worker that has lost it; a worker that does not 
 test("when nobody answers there is a node all the same", () => {
   const report = merged(undefined, undefined);
   assert.deepEqual([report.gateway, report.feeds, report.redis, report.process.cpu], [null, [], null, 0]);
+});
+
+test("of what tokens are judged by, the worst of the workers counts", () => {
+  const all = [
+    tokensReport({ keysAge: 5, keysFailing: 7 }),
+    tokensReport({ keysAge: 9, revocationsLeftOut: 2 }),
+    tokensReport({ keysAge: null, policyFailing: 3, revocationsKnown: false }),
+  ];
+  assert.deepEqual(merged(...all.map((tokens) => nodeReport({ tokens })), undefined).tokens, {
+    keysAge: 9,
+    keysFailing: 7,
+    policyFailing: 3,
+    revocationsKnown: false,
+    revocationsLeftOut: 2,
+  });
+  const without = tokensReport({ keysAge: null, keysFailing: 1 });
+  assert.equal(merged(nodeReport({ tokens: without }), nodeReport({ tokens: all[0] })).tokens?.keysAge, null);
+  assert.equal(merged(nodeReport()).tokens, null);
 });

@@ -10,6 +10,7 @@ import type {
   ProcessReport,
   RedisReport,
   ShardReport,
+  TokensReport,
   WorkerReport,
 } from "./report.ts";
 
@@ -34,6 +35,7 @@ export function mergeReports(head: NodeHead, answers: readonly WorkerAnswer[], c
         .map(({ certificate }) => certificate)
         .filter(isThere)
         .toSorted((a, b) => a.left - b.left)[0] ?? null,
+    tokens: mergeTokens(reports.map(({ tokens }) => tokens).filter(isThere)),
     gateway: mergeGateways(reports.map((report) => report.gateway).filter(isThere), clients),
     feeds: mergeFeeds(reports.flatMap((report) => report.feeds)),
     redis: mergeRedis(reports.map((report) => report.redis).filter(isThere)),
@@ -73,6 +75,19 @@ function mergeProcesses(processes: readonly ProcessReport[]): ProcessReport {
     loop: Math.max(0, ...processes.map(({ loop }) => loop)),
     memory: sum(processes.map(({ memory }) => memory)),
     heap: sum(processes.map(({ heap }) => heap)),
+  };
+}
+
+/** The worst of each counts. */
+function mergeTokens(all: readonly TokensReport[]): TokensReport | null {
+  if (all.length === 0) return null;
+  const hasNone = all.some(({ keysAge, keysFailing }) => keysAge === null && keysFailing !== null);
+  return {
+    keysAge: hasNone ? null : most(all.map(({ keysAge }) => keysAge)),
+    keysFailing: most(all.map(({ keysFailing }) => keysFailing)),
+    policyFailing: most(all.map(({ policyFailing }) => policyFailing)),
+    revocationsKnown: all.every(({ revocationsKnown }) => revocationsKnown),
+    revocationsLeftOut: Math.max(...all.map(({ revocationsLeftOut }) => revocationsLeftOut)),
   };
 }
 

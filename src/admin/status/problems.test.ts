@@ -9,6 +9,7 @@ import {
   publishedReport,
   redisReport,
   shardReport,
+  tokensReport,
 } from "../../../test/support/reports.ts";
 import { problemsOf } from "./problems.ts";
 import type { NodeReport } from "./report.ts";
@@ -79,5 +80,25 @@ test("a node that fills up, or refuses, says so", () => {
   assert.deepEqual(texts({ gateway: gatewayReport({ connections: 15_000, rates }) }), [
     "warning: 15,000 of at most 16,384 connections are taken",
     "warning: 3.2 connections a second are refused",
+  ]);
+});
+
+test("what tokens are judged by and cannot be read is told, and whether tokens are still accepted", () => {
+  assert.deepEqual(texts({ tokens: tokensReport({ keysAge: null }) }), []);
+  assert.deepEqual(texts({ tokens: tokensReport({ keysFailing: 61_000 }) }), [
+    "warning: the keys of tokens cannot be read for 1 m 01 s: the last ones are in use",
+  ]);
+  assert.deepEqual(texts({ tokens: tokensReport({ keysFailing: 2_000, keysAge: null, policyFailing: 3_000 }) }), [
+    "critical: the keys of tokens cannot be read for 2.0 s: no token is accepted",
+    "warning: the policy cannot be read for 3.0 s: the last one is in force",
+  ]);
+  const tokens = tokensReport({ revocationsKnown: false, revocationsLeftOut: 3 });
+  assert.deepEqual(texts({ tokens }), [
+    "critical: the revocations of tokens have not been read: no token is accepted",
+    "critical: revocations that do not fit: 3; such tokens are accepted",
+  ]);
+  const unready = "the revocations of tokens have not been read";
+  assert.deepEqual(texts({ tokens: tokensReport({ revocationsKnown: false }), unready }), [
+    "critical: not ready: the revocations of tokens have not been read",
   ]);
 });

@@ -1,6 +1,6 @@
 /** The problems in a node's report: what the operator should read first. */
 import { amount, duration, percent, whole } from "./format.ts";
-import type { ClientReport, FeedReport, GatewayReport, NodeReport } from "./report.ts";
+import type { ClientReport, FeedReport, GatewayReport, NodeReport, TokensReport } from "./report.ts";
 
 export interface Problem {
   /** `critical`: some clients have no prices, or old ones. */
@@ -31,12 +31,31 @@ export function problemsOf(report: NodeReport): Problem[] {
   if (certificate && certificate.left <= 0) critical("the certificate has expired: clients refuse to connect");
   else if (certificate && certificate.left < EXPIRING)
     warning(`the certificate expires in ${duration(certificate.left)}: renew it`);
+  if (report.tokens) problems.push(...tokenProblems(report.tokens, unready));
   for (const worker of workers)
     if (worker.unready !== null) warning(`worker ${worker.worker} is not ready: ${worker.unready}`);
   for (const feed of feeds) problems.push(...feedProblems(feed));
   if (gateway) for (const text of gatewayProblems(gateway)) warning(text);
   if (report.process.loop >= BUSY) warning(saturation(report));
   return problems.sort((a, b) => Number(b.severity === "critical") - Number(a.severity === "critical"));
+}
+
+/** Where the keys have never been read, no client that must present a token has prices. */
+function tokenProblems(tokens: TokensReport, unready: string | null): Problem[] {
+  const { keysAge, keysFailing, policyFailing, revocationsKnown, revocationsLeftOut } = tokens;
+  const problems: Problem[] = [];
+  const add = (severity: Problem["severity"], text: string) => problems.push({ severity, text });
+  if (keysFailing !== null && keysAge === null)
+    add("critical", `the keys of tokens cannot be read for ${duration(keysFailing)}: no token is accepted`);
+  else if (keysFailing !== null)
+    add("warning", `the keys of tokens cannot be read for ${duration(keysFailing)}: the last ones are in use`);
+  if (policyFailing !== null)
+    add("warning", `the policy cannot be read for ${duration(policyFailing)}: the last one is in force`);
+  if (!revocationsKnown && !unready?.includes("revocations"))
+    add("critical", "the revocations of tokens have not been read: no token is accepted");
+  if (revocationsLeftOut > 0)
+    add("critical", `revocations that do not fit: ${whole(revocationsLeftOut)}; such tokens are accepted`);
+  return problems;
 }
 
 function feedProblems({ feed, published, heard }: FeedReport): Problem[] {

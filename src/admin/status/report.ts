@@ -25,6 +25,8 @@ export interface NodeReport {
   readonly process: ProcessReport;
   /** Null without TLS. */
   readonly certificate: CertificateReport | null;
+  /** Null where tokens are not read. */
+  readonly tokens: TokensReport | null;
   /** Null in a process that only publishes. */
   readonly gateway: GatewayReport | null;
   /** Feeds that are published or received here. */
@@ -51,6 +53,19 @@ export interface CertificateReport {
   readonly expires: number;
   /** How long it is still valid; negative afterwards. */
   readonly left: number;
+}
+
+/** What tokens are judged by. */
+export interface TokensReport {
+  /** The time since the keys in use were read; null before the first time, and with a shared secret. */
+  readonly keysAge: number | null;
+  /** For how long keys and policy could not be read; null where the last attempt succeeded. */
+  readonly keysFailing: number | null;
+  readonly policyFailing: number | null;
+  /** Whether the revocations have been read: until then no token is accepted. True without Redis. */
+  readonly revocationsKnown: boolean;
+  /** Revocations that are not observed, since there is no room for them. */
+  readonly revocationsLeftOut: number;
 }
 
 export interface GatewayReport {

@@ -3,9 +3,10 @@
 import type { Clock } from "../../base/clock.ts";
 import { VERSION } from "../../base/version.ts";
 import type { Bus } from "../../bus/open.ts";
-import type { RunningFeed } from "../../feed/running.ts";
+import type { RunningFeed } from "../../feed/running_feed.ts";
 import type { Gateway } from "../../gateway/gateway.ts";
 import type { TlsCertificate } from "../../gateway/http/tls_certificate.ts";
+import type { RunningAuthority } from "../../identity/authority.ts";
 import {
   agesOf,
   gatewayRates,
@@ -28,6 +29,7 @@ import {
   type PublishedReport,
   REPORT_VERSION,
   type RedisReport,
+  type TokensReport,
 } from "./report.ts";
 
 /** How long a report is reused, ms: many readers cost as much as one. */
@@ -40,6 +42,7 @@ export interface ReporterParts {
   readonly clock: Clock;
   readonly gateway: Gateway | undefined;
   readonly certificate: TlsCertificate | undefined;
+  readonly identity: RunningAuthority | undefined;
   readonly feeds: readonly RunningFeed[];
   readonly bus: Bus;
   /** Why the process is not ready, or undefined when it is. */
@@ -91,6 +94,7 @@ export class Reporter {
       unready: this.#parts.unready() ?? null,
       process: processReport(rates),
       certificate: this.#reportCertificate(),
+      tokens: this.#reportTokens(),
       gateway: view?.gateway ?? null,
       feeds: this.#reportFeeds(view?.heard ?? new Map(), rates),
       redis: this.#reportRedis(rates),
@@ -101,6 +105,20 @@ export class Reporter {
   #reportCertificate(): CertificateReport | null {
     const { certificate } = this.#parts;
     return certificate ? { expires: certificate.pair.expiresAt * MICROS, left: certificate.secondsLeft * 1_000 } : null;
+  }
+
+  #reportTokens(): TokensReport | null {
+    const { identity, clock } = this.#parts;
+    if (!identity?.readsTokens) return null;
+    const { counts, revocations } = identity;
+    const since = (time: number | undefined) => (time === undefined ? null : clock.millis() - time);
+    return {
+      keysAge: since(counts.keys.readAt),
+      keysFailing: since(counts.keys.failingSince),
+      policyFailing: since(counts.policy.failingSince),
+      revocationsKnown: revocations?.isKnown ?? true,
+      revocationsLeftOut: revocations?.leftOut ?? 0,
+    };
   }
 
   #reportFeeds(heard: ReadonlyMap<string, HeardFeedState>, rates: PerSecond): FeedReport[] {

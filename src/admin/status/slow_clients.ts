@@ -1,6 +1,6 @@
 /** Finds the slowest connections, and describes what is wrong with each. */
 
-import type { OutboundConnection } from "../../gateway/session/outbound_connection.ts";
+import type { OutboundConnection } from "../../gateway/outbound/outbound_connection.ts";
 import type { Session } from "../../gateway/session/session.ts";
 import { bytes, duration } from "./format.ts";
 import type { ClientReport } from "./report.ts";

@@ -12,27 +12,32 @@ import type { RedisKeys } from "./shard.ts";
 
 const READ_INTERVAL = 1_000;
 const TIMEOUT = 2_000;
+const LEFT_OUT = "revocations of tokens are left out: there are more than fit";
 /** The most that are in force at a time: each gateway reads all of them after each change, at some 100 bytes each. */
 export const MOST_REVOCATIONS = 10_000;
 
 /**
- * Adds one to the list, without those that have ended. Both keys end with the last of them.
- * KEYS: list, version. ARGV: the revocation, now (microseconds), the most, a new version. Returns 1, or 0 where there
- * is no room.
+ * Adds one to the list, without those that have ended by Redis' clock. One of the same subject or token becomes part of
+ * it: the later and longer counts. Both keys end with the last of the list.
+ * KEYS: list, version. ARGV: the revocation, the most, a new version. Returns 1, or 0 where there is no room.
  */
 const ADD = `
-local kept, last = {}, 0
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local own, kept = cjson.decode(ARGV[1]), {}
 local before = redis.call('GET', KEYS[1])
-if before then
-  for _, each in ipairs(cjson.decode(before)) do
-    if each['until'] > tonumber(ARGV[2]) then kept[#kept + 1] = each end
-  end
+for _, each in ipairs(before and cjson.decode(before) or {}) do
+  if each['kind'] == own['kind'] and each['value'] == own['value'] then
+    own['issuedBefore'] = math.max(own['issuedBefore'], each['issuedBefore'])
+    own['until'] = math.max(own['until'], each['until'])
+  elseif each['until'] > now then kept[#kept + 1] = each end
 end
-if #kept >= tonumber(ARGV[3]) then return 0 end
-kept[#kept + 1] = cjson.decode(ARGV[1])
+if #kept >= tonumber(ARGV[2]) then return 0 end
+kept[#kept + 1] = own
+local last = 0
 for _, each in ipairs(kept) do last = math.max(last, each['until']) end
 redis.call('SET', KEYS[1], cjson.encode(kept), 'PXAT', string.format('%.0f', math.ceil(last / 1000)))
-redis.call('SET', KEYS[2], ARGV[4], 'PXAT', string.format('%.0f', math.ceil(last / 1000)))
+redis.call('SET', KEYS[2], ARGV[3], 'PXAT', string.format('%.0f', math.ceil(last / 1000)))
 return 1`;
 
 export class RedisRevocations implements Revocations {
@@ -43,6 +48,8 @@ export class RedisRevocations implements Revocations {
   /** All that are in force, by what they are about. One that Redis has lost stays in force here. */
   readonly #known = new Map<string, Revocation>();
   #version: string | undefined;
+  #isKnown = false;
+  #leftOut = 0;
   #isReading = false;
   #timer: NodeJS.Timeout | undefined;
   #failure = "";
@@ -52,6 +59,14 @@ export class RedisRevocations implements Revocations {
     this.#keys = keys;
     this.#clock = clock;
     this.#log = log;
+  }
+
+  get isKnown(): boolean {
+    return this.#isKnown;
+  }
+
+  get leftOut(): number {
+    return this.#leftOut;
   }
 
   watch(changed: (all: readonly Revocation[]) => void): void {
@@ -65,17 +80,13 @@ export class RedisRevocations implements Revocations {
 
   async add(revocation: Revocation): Promise<boolean> {
     const { list, version } = this.#keys.revocations();
-    const args = [
-      ADD,
-      2,
-      list,
-      version,
-      JSON.stringify(revocation),
-      this.#clock.micros(),
-      MOST_REVOCATIONS,
-      randomUUID(),
-    ];
+    const args = [ADD, 2, list, version, JSON.stringify(revocation), MOST_REVOCATIONS, randomUUID()];
     return Number(await this.#link.call("eval", args, TIMEOUT)) === 1;
+  }
+
+  async now(): Promise<number> {
+    const [seconds, micros] = (await this.#link.call("time", [], TIMEOUT)) as unknown[];
+    return Number(seconds) * 1_000_000 + Number(micros);
   }
 
   close(): void {
@@ -91,6 +102,7 @@ export class RedisRevocations implements Revocations {
       if (found === this.#version) return;
       this.#take(await this.#link.call("get", [list], TIMEOUT));
       this.#version = found;
+      this.#isKnown = true;
       this.#failure = "";
       changed([...this.#known.values()]);
     } catch (error) {
@@ -101,23 +113,47 @@ export class RedisRevocations implements Revocations {
   }
 
   #take(answer: unknown): void {
+    const all = answer === null ? [] : readList(String(answer));
+    // By the clock that tokens expire by.
     const now = this.#clock.micros();
     for (const [key, { until }] of this.#known) if (until <= now) this.#known.delete(key);
-    const all = answer === null ? [] : (JSON.parse(String(answer)) as Revocation[]);
-    for (const each of all.slice(0, MOST_REVOCATIONS)) {
+    const leftOut = new Set<string>();
+    for (const each of all) {
       const key = `${each.kind} ${each.value}`;
       const before = this.#known.get(key);
-      if (!before && this.#known.size >= MOST_REVOCATIONS) continue;
-      // A shorter one does not end a longer one.
-      const issuedBefore = Math.max(each.issuedBefore, before?.issuedBefore ?? 0);
-      this.#known.set(key, { ...each, issuedBefore, until: Math.max(each.until, before?.until ?? 0) });
+      if (!before && this.#known.size >= MOST_REVOCATIONS) leftOut.add(key);
+      else {
+        // A shorter one does not end a longer one.
+        const issuedBefore = Math.max(each.issuedBefore, before?.issuedBefore ?? 0);
+        this.#known.set(key, { ...each, issuedBefore, until: Math.max(each.until, before?.until ?? 0) });
+      }
     }
+    this.#leftOut = leftOut.size;
+    if (this.#leftOut > 0) this.#log.error({ count: this.#leftOut, most: MOST_REVOCATIONS }, LEFT_OUT);
   }
 
   /** The loss of a connection is logged by the link. */
   #logFailure(error: Error): void {
     if (isConnectionLoss(error) || error.message === this.#failure) return;
     this.#failure = error.message;
-    this.#log.error({ reason: error.message }, "the revocations of tokens cannot be read: the last ones stay in force");
+    this.#log.error(
+      { reason: error.message },
+      this.#isKnown
+        ? "the revocations of tokens cannot be read: the last ones stay in force"
+        : "the revocations of tokens cannot be read: no token is accepted",
+    );
   }
+}
+
+/** @throws Error where it is no list of revocations: one that is misread could let all revoked tokens in */
+function readList(text: string): Revocation[] {
+  const list: unknown = JSON.parse(text);
+  if (!Array.isArray(list) || !list.every(isRevocation)) throw new Error("Redis has no list of revocations");
+  return list;
+}
+
+function isRevocation(value: unknown): value is Revocation {
+  const { kind, value: what, issuedBefore, until } = Object(value) as Record<string, unknown>;
+  const isKind = kind === "subject" || kind === "token" || kind === "all";
+  return isKind && typeof what === "string" && Number.isFinite(issuedBefore) && Number.isFinite(until);
 }

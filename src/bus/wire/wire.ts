@@ -87,9 +87,9 @@ export class BatchEncoder {
     this.#packer = new Packer(MAX_HEAD_BYTES + maxRecords * (MAX_RECORD_HEAD_BYTES + maxBytes));
   }
 
-  /** Whether the batch has as many records as it may. */
-  get isFull(): boolean {
-    return this.#count === this.#codec.maxRecords;
+  /** How many records a batch may have. */
+  get maxRecords(): number {
+    return this.#codec.maxRecords;
   }
 
   begin(epoch: number, number: number, sentAt: number): void {
@@ -108,7 +108,7 @@ export class BatchEncoder {
     this.#count = 0;
   }
 
-  /** Adds a record; not to a full batch. */
+  /** Adds a record: at most {@link maxRecords}. */
   add(record: BusRecord): void {
     const packer = this.#packer;
     const from = packer.position;

@@ -3,8 +3,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { pack } from "msgpackr";
 import { FIELDS } from "../../base/tick.ts";
-import { JSON_TEXT, MSGPACK } from "../../market/format.ts";
 import { PublisherTable } from "../../market/publisher_table.ts";
+import { QUOTE_JSON, QUOTE_MSGPACK } from "../../market/quote/quote_format.ts";
 import { createTarget } from "../../msgpack/msgpack.ts";
 import { readCommand } from "../../protocol/command.ts";
 import { decodeControl, encodeCommand, isFrame, readFrame } from "./codec.ts";
@@ -49,7 +49,7 @@ test("frames decode to what the gateway's encoder wrote, in both forms", () => {
         table.merge(row, Object.fromEntries(FIELDS.map((field, at) => [field, values[at]])), 1_700_000_000_123_456);
         expected.push([row, 1, 1_700_000_000_123_456, ...values]);
       }
-      for (const format of [MSGPACK, JSON_TEXT]) {
+      for (const format of [QUOTE_MSGPACK, QUOTE_JSON]) {
         const target = createTarget(65_536);
         let end = format.headBytes;
         for (let row = 0; row < ticks.length; row++) end = format.writeTick(target, end, table, row, FIELD_POSITIONS);

@@ -7,9 +7,10 @@ import { Reporter } from "../../admin/status/reporter.ts";
 import { SystemClock } from "../../base/clock.ts";
 import { VERSION } from "../../base/version.ts";
 import { openBus } from "../../bus/open.ts";
-import { RunningFeed } from "../../feed/running.ts";
+import { RunningFeed } from "../../feed/running_feed.ts";
 import { parseFeeds } from "../../feed/spec.ts";
 import { Gateway } from "../../gateway/gateway.ts";
+import { RedirectServer } from "../../gateway/http/redirect.ts";
 import { planSockets } from "../../gateway/http/socket_plan.ts";
 import { openCertificate } from "../../gateway/http/tls_certificate.ts";
 import { createAuthority } from "../../identity/authority.ts";
@@ -61,13 +62,13 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
   const certificate = openCertificate(settings, log);
   const clock = new SystemClock();
   const events = new RateLimitedLog(log, clock);
-  const access = new AdminAccess(settings, events);
+  const access = new AdminAccess(settings, events, clock);
   const bus = openBus(settings, clock, log);
-  const identity = parts.gateway ? createAuthority(settings, clock, log) : undefined;
+  const identity = parts.gateway ? createAuthority(settings, clock, log, bus.revocations()) : undefined;
   const gateway = identity && new Gateway(settings, bus.reader(), clock, log, identity.authority, certificate);
   const feeds = specs.map((spec) => new RunningFeed(spec, settings, bus.writer(spec.name), clock, log));
 
-  const unready = () => (gateway ? gateway.unready() : bus.unready());
+  const unready = () => (gateway ? (gateway.unready() ?? identity?.unready()) : bus.unready());
   const labels: Record<string, string> = worker === undefined ? {} : { worker: String(worker) };
   const metrics = createMetrics({
     settings,
@@ -81,7 +82,7 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
     identity,
     now: () => clock.millis(),
   });
-  const reporter = new Reporter({ node: settings.node, clock, certificate, gateway, feeds, bus, unready });
+  const reporter = new Reporter({ node: settings.node, clock, certificate, gateway, identity, feeds, bus, unready });
   const source: AdminSource = {
     unready,
     metrics,
@@ -91,8 +92,11 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
   const link = worker === undefined ? undefined : new WorkerLink(source);
   const admin = new AdminServer(source, settings.adminNames, access, link ? undefined : certificate);
 
+  const redirect = gateway && !link ? new RedirectServer(settings, events) : undefined;
+
   const stop = async () => {
     certificate?.close();
+    redirect?.close();
     gateway?.close();
     identity?.close();
     await Promise.all(feeds.map((feed) => feed.close()));
@@ -108,15 +112,14 @@ export async function runServers(line: CommandLine, parts: Parts): Promise<void>
     // The admin port opens first: a process that reports "started" must answer health checks.
     const adminPort = link ? undefined : await admin.listen(settings.adminHost, settings.adminPort);
     await identity?.start();
-    const tokens = identity?.tokens;
-    if (tokens) bus.revocations()?.watch((all) => tokens.setRevocations(all));
     const port = await gateway?.start(link !== undefined);
+    const redirectPort = port === undefined ? undefined : await redirect?.listen(port);
     for (const feed of feeds) feed.start();
     reporter.start();
     certificate?.watch();
     access.watch();
     if (link) link.listening();
-    else announce(startMessage({ settings, port, adminPort, feeds: specs.map((spec) => spec.text) }));
+    else announce(startMessage({ settings, port, redirectPort, adminPort, feeds: specs.map((spec) => spec.text) }));
     log.info({ version: VERSION, port, adminPort, feeds: specs.map((spec) => spec.name) }, "started");
   } catch (error) {
     await stop();
@@ -145,11 +148,12 @@ function wantedFeeds(settings: Settings, parts: Parts): readonly string[] {
 interface StartedServer {
   readonly settings: Settings;
   readonly port: number | undefined;
+  readonly redirectPort: number | undefined;
   readonly adminPort: number | undefined;
   readonly feeds: readonly string[];
 }
 
-function startMessage({ settings, port, adminPort, feeds }: StartedServer): string[] {
+function startMessage({ settings, port, redirectPort, adminPort, feeds }: StartedServer): string[] {
   const [host, adminHost] = [settings.host, settings.adminHost].map((each) =>
     each.includes(":") ? `[${each}]` : each,
   );
@@ -159,6 +163,7 @@ function startMessage({ settings, port, adminPort, feeds }: StartedServer): stri
     if (settings.watchlist) lines.push(`  page     http${s}://${host}:${port}/`);
     lines.push(`  stream   ws${s}://${host}:${port}/v1/stream`);
     lines.push(`  market   http${s}://${host}:${port}/v1/symbols`);
+    if (redirectPort !== undefined) lines.push(`  redirect http://${host}:${redirectPort}/`);
   }
   lines.push(`  metrics  http${s}://${adminHost}:${adminPort}/metrics`);
   lines.push(`  status   http${s}://${adminHost}:${adminPort}/status`);

@@ -15,6 +15,7 @@ import { Backoff } from "../../base/backoff.ts";
 import { SystemClock } from "../../base/clock.ts";
 import { VERSION } from "../../base/version.ts";
 import { freePort } from "../../gateway/http/listen.ts";
+import { RedirectServer } from "../../gateway/http/redirect.ts";
 import { openCertificate } from "../../gateway/http/tls_certificate.ts";
 import type { TraceOutput, TraceRequest } from "../../gateway/latency/tracer.ts";
 import { createLog } from "../../log/log.ts";
@@ -52,20 +53,31 @@ export async function runWorkers(line: CommandLine): Promise<void> {
   const { settings } = line;
   const log = createLog(settings);
   endOnFault(log);
-  const events = new RateLimitedLog(log, new SystemClock());
-  const access = new AdminAccess(settings, events);
+  const clock = new SystemClock();
+  const events = new RateLimitedLog(log, clock);
+  const access = new AdminAccess(settings, events, clock);
   const supervisor = new Supervisor(settings, await freePort(settings.host, settings.port), access, log);
   const certificate = openCertificate(settings, log);
   const admin = new AdminServer(supervisor, settings.adminNames, access, certificate);
   certificate?.watch();
   access.watch();
-  const adminPort = await admin.listen(settings.adminHost, settings.adminPort);
+  const redirect = new RedirectServer(settings, events);
+  let [adminPort, redirectPort]: [number, number | undefined] = [0, undefined];
+  try {
+    adminPort = await admin.listen(settings.adminHost, settings.adminPort);
+    redirectPort = await redirect.listen(supervisor.port);
+  } catch (error) {
+    admin.close();
+    redirect.close();
+    throw error;
+  }
   const signalled = untilSignal(log);
   supervisor.start();
   const first = await Promise.race([supervisor.allListening, supervisor.failed, signalled]);
-  if (first === true) supervisor.announce(adminPort);
+  if (first === true) supervisor.announce(adminPort, redirectPort);
   const exitCode = await Promise.race([signalled, supervisor.failed]);
   await supervisor.stop();
+  redirect.close();
   admin.close();
   certificate?.close();
   access.close();
@@ -122,7 +134,11 @@ class Supervisor implements AdminSource {
     for (const place of this.#places) this.#fork(place);
   }
 
-  announce(adminPort: number): void {
+  get port(): number {
+    return this.#port;
+  }
+
+  announce(adminPort: number, redirectPort: number | undefined): void {
     const { host, adminHost, tlsCert, workers, watchlist } = this.#settings;
     const s = tlsCert === "" ? "" : "s";
     const lines = [
@@ -130,6 +146,7 @@ class Supervisor implements AdminSource {
       "",
       ...(watchlist ? [`  page     http${s}://${host}:${this.#port}/`] : []),
       `  stream   ws${s}://${host}:${this.#port}/v1/stream`,
+      ...(redirectPort === undefined ? [] : [`  redirect http://${host}:${redirectPort}/`]),
       `  metrics  http${s}://${adminHost}:${adminPort}/metrics`,
       `  status   http${s}://${adminHost}:${adminPort}/status`,
     ];

@@ -3,7 +3,7 @@
  */
 import { SystemClock } from "../../base/clock.ts";
 import { printableJson } from "../../base/printable.ts";
-import { isSymbol } from "../../base/tick.ts";
+import { isSymbol, SYMBOL_CHARACTERS } from "../../base/tick.ts";
 import { NOBODY_PUBLISHES } from "../../protocol/messages.ts";
 import type { CommandLine } from "../../settings/command_line.ts";
 import { UsageError } from "../../settings/option.ts";
@@ -25,7 +25,7 @@ const QUIET = 10_000;
 export async function run({ settings, operands }: CommandLine): Promise<void> {
   const [symbol, ...more] = operands;
   if (symbol === undefined || more.length > 0) throw new UsageError("trace takes one symbol: tickgate trace SIM:S0000");
-  if (!isSymbol(symbol)) throw new UsageError(`${JSON.stringify(symbol)} is not 1 to 64 of A-Z 0-9 . _ - :`);
+  if (!isSymbol(symbol)) throw new UsageError(`${JSON.stringify(symbol)} is not 1 to 64 of ${SYMBOL_CHARACTERS}`);
   const { url, traceAdmin, traceInterval: interval, traceCount: count, json } = settings;
   const admin = adminUrl(traceAdmin);
   const [token] = settings.adminToken;

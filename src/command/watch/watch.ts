@@ -1,6 +1,6 @@
 /** `tickgate watch SYMBOL…`: live prices from a gateway, as a table on a terminal or as lines elsewhere. */
 import { WebSocket } from "ws";
-import { isPattern, isSymbol } from "../../base/tick.ts";
+import { isPattern, isSymbol, SYMBOL_CHARACTERS } from "../../base/tick.ts";
 import { type ConnectionState, TickgateClient } from "../../client/client.ts";
 import type { CommandLine } from "../../settings/command_line.ts";
 import { UsageError } from "../../settings/option.ts";
@@ -40,7 +40,7 @@ export async function run({ settings, operands, unknownEnv }: CommandLine): Prom
   if (operands.length === 0) throw new UsageError("watch takes symbols or patterns: tickgate watch 'SIM:*'");
   const wrong = operands.find((text) => !isSymbol(text) && !isPattern(text));
   if (wrong !== undefined)
-    throw new UsageError(`${JSON.stringify(wrong)} is not 1 to 64 of A-Z 0-9 . _ - : (or a prefix and *)`);
+    throw new UsageError(`${JSON.stringify(wrong)} is not 1 to 64 of ${SYMBOL_CHARACTERS} (or a prefix and *)`);
   for (const name of unknownEnv) say(`the environment names ${name}, which is no setting`);
 
   const file = settings.tokenFile === "" ? undefined : new TokenFile(settings.tokenFile);

@@ -89,7 +89,7 @@ async function openGateway(t: TestContext, port = 0): Promise<LiveGateway> {
 test("what is wrong on the command line is said in one line, with exit code 2", () => {
   for (const [args, message] of [
     [[], "watch takes symbols or patterns: tickgate watch 'SIM:*'"],
-    [["A", "b c"], '"b c" is not 1 to 64 of A-Z 0-9 . _ - : (or a prefix and *)'],
+    [["A", "b c"], '"b c" is not 1 to 64 of A-Z a-z 0-9 . _ - : / = ^ & + @ ! $ ~ (or a prefix and *)'],
     [["A", "--url", "http://x"], '--url must be an address that starts with ws:// or wss://, not "http://x"'],
   ] as const) {
     const { status, stderr, stdout } = spawnSync(process.execPath, [MAIN, "watch", ...args], { encoding: "utf8" });

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { UsageError } from "../../settings/option.ts";
 import { parseCapture, readCapture } from "./capture.ts";
 
-test("the kinds of lines are told apart, and answers over HTTP are passed over", () => {
+test("the kinds of lines are told apart, answers over HTTP too", () => {
   const capture = parseCapture(
     'wss://a.example <-> 1.5\r\nwss://a.example <- 2: {"x":": 1"}\n3.25: {"a":1}\nhttps://a.example/x?y=1 -> 3.5: {}\n4: plain: text\n\n',
     "c",
@@ -16,6 +16,7 @@ test("the kinds of lines are told apart, and answers over HTTP are passed over",
       { time: 3.25, text: '{"a":1}' },
       { time: 4, text: "plain: text" },
     ],
+    answers: [{ url: "https://a.example/x?y=1", text: "{}" }],
   });
 });
 

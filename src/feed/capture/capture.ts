@@ -4,7 +4,7 @@
  *     URL <-> TIME           the connection was opened
  *     URL <- TIME: TEXT      the client sent TEXT
  *     TIME: TEXT             TEXT was received
- *     URL -> TIME: TEXT      TEXT was the answer to an HTTP request, which is ignored
+ *     URL -> TIME: TEXT      TEXT was the answer to an HTTP GET
  *
  * TIME is in seconds; only the differences matter.
  */
@@ -21,6 +21,12 @@ export interface CapturedMessage {
   readonly text: string;
 }
 
+/** The answer to an HTTP GET. */
+export interface CapturedAnswer {
+  readonly url: string;
+  readonly text: string;
+}
+
 export interface Capture {
   /** The address that the client connected to. */
   readonly urls: readonly string[];
@@ -29,11 +35,12 @@ export interface Capture {
   /** Whether the client sent something before it received anything: the venue waits for a request. */
   readonly waits: boolean;
   readonly received: readonly CapturedMessage[];
+  readonly answers: readonly CapturedAnswer[];
 }
 
 const OPENED = /^(wss?:\/\/\S+) <-> (\d+(?:\.\d+)?)$/;
 const SENT = /^(wss?:\/\/\S+) <- (\d+(?:\.\d+)?): (.*)$/;
-const ANSWERED = /^https?:\/\/\S+ -> \d+(?:\.\d+)?: /;
+const ANSWERED = /^(https?:\/\/\S+) -> \d+(?:\.\d+)?: (.*)$/;
 const RECEIVED = /^(\d+(?:\.\d+)?): (.*)$/;
 
 /**
@@ -63,6 +70,7 @@ export function parseCapture(content: string, name: string): Capture {
   const urls: string[] = [];
   const sent: string[] = [];
   const received: CapturedMessage[] = [];
+  const answers: CapturedAnswer[] = [];
   let waits = false;
   for (const [index, raw] of content.split("\n").entries()) {
     const line = raw.replace(/\r$/, "");
@@ -70,16 +78,18 @@ export function parseCapture(content: string, name: string): Capture {
     const message = RECEIVED.exec(line);
     const opened = message ? null : OPENED.exec(line);
     const asked = message || opened ? null : SENT.exec(line);
+    const answered = message || opened || asked ? null : ANSWERED.exec(line);
     if (message) received.push({ time: Number(message[1]), text: message[2] });
     else if (opened) urls.push(opened[1]);
     else if (asked) {
       if (received.length === 0) waits = true;
       sent.push(asked[3]);
-    } else if (!ANSWERED.test(line))
+    } else if (answered) answers.push({ url: answered[1], text: answered[2] });
+    else
       throw new UsageError(
         `${name}:${index + 1}: is not a line of a capture: "URL <-> TIME", "URL <- TIME: TEXT", "URL -> TIME: TEXT" or "TIME: TEXT"`,
       );
   }
   if (received.length === 0) throw new UsageError(`${name}: has no message that was received`);
-  return { urls, sent, waits, received };
+  return { urls, sent, waits, received, answers };
 }

@@ -97,3 +97,16 @@ test("a client that reads late gets everything, and the player does not hold it 
   socket.resume();
   await until(changed, () => heard.length === 3_000, "all of it");
 });
+
+test("a GET that was captured is answered, whatever its limit; another is not found", async (t) => {
+  const capture = parseCapture(
+    'https://a.example/depth?symbol=AB&limit=1000 -> 1: {"x":1}\nwss://other.example <-> 0\n0: a\n',
+    "c",
+  );
+  const player = new Player(capture, { log: new KeptLog().log });
+  const url = (await player.listen()).replace("ws:", "http:");
+  t.after(() => player.close());
+  assert.deepEqual(await (await fetch(`${url}/depth?symbol=AB&limit=5`)).json(), { x: 1 });
+  for (const path of ["/depth?symbol=CD", "/other?symbol=AB"]) assert.equal((await fetch(url + path)).status, 404);
+  assert.equal((await fetch(`${url}/depth?symbol=AB`, { method: "POST" })).status, 404);
+});

@@ -1,11 +1,15 @@
-/** The capture player: a WebSocket server that replays the messages of an exchange at a given speed. */
+/**
+ * The capture player: a server that replays the WebSocket messages of an exchange at a given speed, and answers the
+ * HTTP requests that were captured.
+ */
 import { once } from "node:events";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import type { Logger } from "pino";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { Capture } from "./capture.ts";
-import { type Conversation, createConversation } from "./player_venues.ts";
+import { answerTo, type Conversation, createConversation } from "./player_venues.ts";
 
 export interface PlayerOptions {
   /** How many times as fast as it was captured; 0 for as fast as the client takes it. Default 0. */
@@ -35,6 +39,7 @@ export class Player {
   readonly #capture: Capture;
   readonly #options: PlayerOptions;
   #server: WebSocketServer | undefined;
+  #http: Server | undefined;
 
   constructor(capture: Capture, options: PlayerOptions) {
     this.#capture = capture;
@@ -48,11 +53,19 @@ export class Player {
    */
   async listen(): Promise<string> {
     const { host = "127.0.0.1", port = 0 } = this.#options;
-    const server = new WebSocketServer({ host, port, maxPayload: MAX_MESSAGE_BYTES });
+    const http = createServer((request, response) => {
+      const text = request.method === "GET" ? answerTo(this.#capture, request.url ?? "/") : undefined;
+      response.writeHead(text === undefined ? 404 : 200, { "content-type": "application/json", connection: "close" });
+      response.end(text ?? "{}");
+    });
+    const server = new WebSocketServer({ server: http, maxPayload: MAX_MESSAGE_BYTES });
+    // The socket server emits the errors of this one, such as a port that is taken.
+    http.listen(port, host);
     await once(server, "listening");
     this.#server = server;
+    this.#http = http;
     server.on("connection", (socket, request) => this.#serve(socket, request.url ?? "/"));
-    const address = server.address() as AddressInfo;
+    const address = http.address() as AddressInfo;
     return `ws://${address.family === "IPv6" ? `[${address.address}]` : address.address}:${address.port}`;
   }
 
@@ -66,6 +79,7 @@ export class Player {
     if (!server) return;
     this.cut();
     await new Promise<void>((resolve) => server.close(() => resolve()));
+    await new Promise<void>((resolve) => this.#http?.close(() => resolve()));
   }
 
   #serve(socket: WebSocket, path: string): void {

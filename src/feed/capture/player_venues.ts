@@ -24,6 +24,19 @@ export function createConversation(capture: Capture, path: string): Conversation
 }
 
 /**
+ * The captured answer to a GET of the same path and symbol, whatever the other parameters.
+ * @param path path and query of the request
+ */
+export function answerTo({ answers }: Capture, path: string): string | undefined {
+  if (!URL.canParse(path, "http://x")) return undefined;
+  const asked = new URL(path, "http://x");
+  return answers.find(({ url }) => {
+    const { pathname, searchParams } = new URL(url);
+    return pathname === asked.pathname && searchParams.get("symbol") === asked.searchParams.get("symbol");
+  })?.text;
+}
+
+/**
  * An unknown venue sends everything to every client; if the captured client sent something first, after a first
  * message.
  */

@@ -1,5 +1,5 @@
 /** Parses one line of NDJSON into a tick. docs/feeds.md describes the format. */
-import { FIELDS, isSymbol, type TickPatch } from "../../base/tick.ts";
+import { FIELDS, isSymbol, SYMBOL_CHARACTERS, type TickPatch } from "../../base/tick.ts";
 import type { BookSides } from "../../market/book/book_payload.ts";
 import type { Trade } from "../../market/trade/trade_ring.ts";
 import { clearZeroPairs } from "../price_pairs.ts";
@@ -39,7 +39,7 @@ export function parseLine(line: string): LineTick | BadLine {
   const object = value as Record<string, unknown>;
   const { symbol } = object;
   if (typeof symbol !== "string") return new BadLine('has no "symbol"');
-  if (!isSymbol(symbol)) return new BadLine('"symbol" must be 1 to 64 of A-Z 0-9 . _ - :', "invalid_symbol");
+  if (!isSymbol(symbol)) return new BadLine(`"symbol" must be 1 to 64 of ${SYMBOL_CHARACTERS}`, "invalid_symbol");
   const patch: TickPatch = {};
   let fields = 0;
   for (const field of FIELDS) {

@@ -56,13 +56,13 @@ test("lines become ticks; the time is microseconds, an ISO text or now", async (
 });
 
 test("a bad line is logged with file and number, and skipped", async () => {
-  const { sink, kept, file } = await read('{"symbol":"A","bid":1}\nrubbish\n\n{"symbol":"a","bid":1}\n');
+  const { sink, kept, file } = await read('{"symbol":"A","bid":1}\nrubbish\n\n{"symbol":"a b","bid":1}\n');
   assert.equal(sink.ticks.length, 1);
   assert.deepEqual(sink.skipped, ["malformed", "invalid_symbol"]);
   const warnings = kept.lines.filter((line) => line.level === 40).map(({ msg, from, reason }) => [msg, from, reason]);
   assert.deepEqual(warnings, [
     ["skipping a line", `${file}:2`, "the line is not JSON"],
-    ["skipping a line", `${file}:4`, 'the line "symbol" must be 1 to 64 of A-Z 0-9 . _ - :'],
+    ["skipping a line", `${file}:4`, 'the line "symbol" must be 1 to 64 of A-Z a-z 0-9 . _ - : / = ^ & + @ ! $ ~'],
   ]);
 });
 

@@ -4,20 +4,35 @@
  * github.com/binance/binance-spot-api-docs). At most 1,024 streams and 5 incoming messages a second on a connection,
  * 300 connections in 5 minutes; the venue pings at least every 3 minutes and closes each connection after 24 hours.
  * The address names the streams, so that the client sends nothing but pongs.
+ *
+ * Trades are those of aggTrade, which the last price needs already: one for all fills of a taker at one price. Its `m`
+ * says that the buyer is the maker, so the taker sold.
  */
 import { RateLimitedLog } from "../../log/rate_limited_log.ts";
+import { url } from "../../settings/option.ts";
 import type { Adapter, FeedContext, OptionValues } from "../adapter.ts";
 import { readNumber, readObject } from "../number.ts";
+import { BinanceBook, readDepthEvent } from "./binance_book.ts";
+import { BinanceSnapshots } from "./binance_snapshots.ts";
 import type { Outcome, Venue } from "./connection.ts";
 import { ExchangeFeed, exchangeOptions, venueSymbols } from "./exchange.ts";
 import { Freshness } from "./freshness.ts";
 import { type FieldKeys, readPatch } from "./venue_patch.ts";
 
 // An inactive pair sends only pings: every 20 s today, every 3 minutes in older documentation.
-const OPTIONS = exchangeOptions("wss://stream.binance.com:9443", 60_000);
+const OPTIONS = {
+  ...exchangeOptions("wss://stream.binance.com:9443", 60_000),
+  rest: {
+    kind: url(["http", "https"]),
+    default: "https://api.binance.com",
+    help: "The address for snapshots of order books",
+  },
+};
 const SYMBOL = /^[A-Z0-9_]{1,40}$/;
 const STREAMS = ["bookTicker", "aggTrade", "ticker"] as const;
 const MESSAGES_PER_SECOND = 4;
+/** The changes of a book, every 100 ms. */
+const DEPTH = "depth@100ms";
 /** The most streams on a connection; the venue's limit is 1,024. */
 export const MOST_STREAMS = 1_000;
 /** The longest list of streams in an address. Front ends commonly refuse request lines of more than 8 KiB. */
@@ -32,23 +47,29 @@ const DAY_AND_TRADE: FieldKeys = { ...DAY, last: "c", lastSize: "Q" };
 export const binance: Adapter<typeof OPTIONS> = {
   name: "binance",
   target: "BTCUSDT,ETHBTC",
-  help: "Binance spot, streams bookTicker, aggTrade and ticker; BTCUSDT becomes BINANCE:BTCUSDT",
+  help: "Binance spot, streams bookTicker, aggTrade, ticker and depth; BTCUSDT becomes BINANCE:BTCUSDT",
   options: OPTIONS,
   create(target: string, options: OptionValues<typeof OPTIONS>, context: FeedContext) {
     const pairs = venueSymbols(target, SYMBOL, "BTCUSDT");
-    const venues = connectionsOf(pairs).map((some) => new BinanceVenue(options.url, some, context));
+    const snapshots = context.channels.has("book")
+      ? new BinanceSnapshots(options.rest, options.maxBackoff, context)
+      : undefined;
+    const venues = connectionsOf(pairs, snapshots !== undefined).map(
+      (some) => new BinanceVenue(options.url, some, context, snapshots),
+    );
     return new ExchangeFeed(venues, context, options);
   },
 };
 
 /** Distributes pairs over as few connections as the venue's limits allow. */
-export function connectionsOf(pairs: readonly string[]): string[][] {
+export function connectionsOf(pairs: readonly string[], withBooks = false): string[][] {
   const connections: string[][] = [];
   let length = Number.POSITIVE_INFINITY;
   for (const pair of pairs) {
-    const more = streamsOf(pair).join("/").length + 1;
+    const streams = streamsOf(pair, withBooks);
+    const more = streams.join("/").length + 1;
     const current = connections.at(-1);
-    if (!current || length + more > STREAMS_LENGTH || (current.length + 1) * STREAMS.length > MOST_STREAMS) {
+    if (!current || length + more > STREAMS_LENGTH || (current.length + 1) * streams.length > MOST_STREAMS) {
       connections.push([pair]);
       length = more;
     } else {
@@ -59,8 +80,8 @@ export function connectionsOf(pairs: readonly string[]): string[][] {
   return connections;
 }
 
-function streamsOf(pair: string): string[] {
-  return STREAMS.map((stream) => `${pair.toLowerCase()}@${stream}`);
+function streamsOf(pair: string, withBooks: boolean): string[] {
+  return [...STREAMS, ...(withBooks ? [DEPTH] : [])].map((stream) => `${pair.toLowerCase()}@${stream}`);
 }
 
 export class BinanceVenue implements Venue {
@@ -74,22 +95,34 @@ export class BinanceVenue implements Venue {
   readonly #events: RateLimitedLog;
   readonly #freshness: Freshness;
 
-  constructor(url: string, pairs: readonly string[], context: FeedContext) {
+  /** By pair; empty where books are not published. */
+  readonly #books = new Map<string, BinanceBook>();
+  readonly #snapshots: BinanceSnapshots | undefined;
+
+  /** @param snapshots for the books of the pairs; without it there are none */
+  constructor(url: string, pairs: readonly string[], context: FeedContext, snapshots?: BinanceSnapshots) {
     const address = new URL(url);
     if (address.pathname === "/") address.pathname = "/stream";
-    address.search += `${address.search === "" ? "?" : "&"}streams=${pairs.flatMap(streamsOf).join("/")}`;
+    address.search += `${address.search === "" ? "?" : "&"}streams=${pairs.flatMap((pair) => streamsOf(pair, snapshots !== undefined)).join("/")}`;
     this.url = address.href;
     this.#symbolOf = new Map(pairs.map((pair) => [pair, `BINANCE:${pair}`]));
     this.symbols = [...this.#symbolOf.values()];
     this.#context = context;
     this.#events = new RateLimitedLog(context.log, context.clock);
     this.#freshness = new Freshness(context.clock);
+    this.#snapshots = snapshots;
+    if (snapshots) for (const pair of pairs) this.#books.set(pair, this.#createBook(pair, snapshots));
   }
 
   subscribe(): readonly string[] {
     this.#freshness.connected();
     this.#tradeOf.clear();
+    for (const book of this.#books.values()) book.start();
     return [];
+  }
+
+  lost(): void {
+    for (const pair of this.#books.keys()) this.#snapshots?.cancel(pair);
   }
 
   message(value: unknown): Outcome {
@@ -98,11 +131,13 @@ export class BinanceVenue implements Venue {
     const data = readObject(message.data);
     if (typeof message.stream !== "string" || !data) return this.#handleControl(message);
     const kind = message.stream.endsWith("@bookTicker") ? "bookTicker" : data.e;
+    if (kind === "depthUpdate") return this.#depth(data);
     if (kind !== "bookTicker" && kind !== "aggTrade" && kind !== "24hrTicker") return "unknown";
     if (typeof data.s !== "string") return "malformed";
     const pair = data.s.toUpperCase();
     const symbol = this.#symbolOf.get(pair);
     if (symbol === undefined) return "unknown";
+    if (kind === "aggTrade" && this.#context.channels.has("trade")) this.#trade(symbol, data);
     const order = kind === "bookTicker" ? data.u : kind === "aggTrade" ? data.l : data.E;
     if (this.#freshness.isOld(`${pair} ${kind}`, readNumber(order))) return "control";
     let keys = BOOK_TICKER;
@@ -120,6 +155,33 @@ export class BinanceVenue implements Venue {
     if (!patch) return "malformed";
     this.#context.sink.tick(symbol, patch, micros);
     return "tick";
+  }
+
+  #createBook(pair: string, snapshots: BinanceSnapshots): BinanceBook {
+    const symbol = `BINANCE:${pair}`;
+    const { sink } = this.#context;
+    const book = new BinanceBook({
+      changed: (changed, eventTime) => sink.book(symbol, changed.top(), eventTime),
+      lost: (reason) => sink.bookLost(symbol, reason),
+      needsSnapshot: () => snapshots.request(pair, (snapshot) => book.load(snapshot)),
+    });
+    return book;
+  }
+
+  #depth(data: Readonly<Record<string, unknown>>): Outcome {
+    const book = this.#books.get(String(data.s).toUpperCase());
+    if (!book) return "unknown";
+    const event = readDepthEvent(data);
+    book.apply(event);
+    return event ? "tick" : "malformed";
+  }
+
+  #trade(symbol: string, data: Readonly<Record<string, unknown>>): void {
+    const { sink } = this.#context;
+    const [price, size, id] = [readNumber(data.p), readNumber(data.q), readNumber(data.a)];
+    if (price === undefined || size === undefined || id === undefined) return sink.skip("malformed");
+    const side = data.m === true ? -1 : data.m === false ? 1 : 0;
+    sink.trade(symbol, { price, size, side, id: String(data.a) }, fromMillis(data.T ?? data.E));
   }
 
   /**
@@ -148,5 +210,6 @@ export class BinanceVenue implements Venue {
 
 /** @returns NaN when the value is no time */
 function fromMillis(value: unknown): number {
-  return Math.round((readNumber(value) ?? Number.NaN) * 1_000);
+  const micros = Math.round((readNumber(value) ?? Number.NaN) * 1_000);
+  return Number.isFinite(micros) ? micros : Number.NaN;
 }

@@ -113,7 +113,10 @@ test("the documented ticker, to the microsecond; sizes that are not told are not
 });
 
 test("it asks for the prices, and for the heartbeat that tells a quiet product from a dead connection", () => {
-  const [subscription, ...more] = new CoinbaseVenue("ws://x", ["ETH-USD", "BTC-USD"], keptContext()).subscribe();
+  const [subscription, ...more] = new CoinbaseVenue("ws://x", ["ETH-USD", "BTC-USD"], {
+    ...keptContext(),
+    channels: new Set(["quote"]),
+  }).subscribe();
   assert.deepEqual(more, []);
   assert.deepEqual(JSON.parse(subscription), {
     type: "subscribe",
@@ -123,7 +126,7 @@ test("it asks for the prices, and for the heartbeat that tells a quiet product f
 });
 
 test("messages that were not asked for are unknown, broken ones malformed, and bad values are left out", () => {
-  const context = keptContext(new ManualClock());
+  const context = { ...keptContext(new ManualClock()), channels: new Set(["quote" as const]) };
   const venue = new CoinbaseVenue("ws://x", ["A-B"], context);
   const outcome = (value: unknown) => venue.message(value, () => {});
   assert.equal(outcome({ type: "l2update", product_id: "A-B", changes: [] }), "unknown");

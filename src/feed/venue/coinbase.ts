@@ -2,12 +2,13 @@
  * Coinbase Exchange. Its public documentation, which this follows: "Exchange WebSocket Overview", "Exchange WebSocket
  * Channels" and "Exchange WebSocket Rate Limits", https://docs.cdp.coinbase.com/exchange/websocket-feed (overview,
  * channels, rate-limits). A client must subscribe within 5 s of connecting; a subscribe message that names one unknown
- * product is refused as a whole. The book (level2) needs authentication, so bid and ask are the ticker's.
+ * product is refused as a whole. Trades are the channel matches, and books level2_batch: level2 needs authentication.
  */
 import { RateLimitedLog } from "../../log/rate_limited_log.ts";
 import type { Adapter, FeedContext, OptionValues } from "../adapter.ts";
 import { readNumber, readObject } from "../number.ts";
 import { isoMicros } from "../time.ts";
+import { CoinbaseBooks } from "./coinbase_books.ts";
 import type { Outcome, Venue } from "./connection.ts";
 import { ExchangeFeed, exchangeOptions, venueSymbols } from "./exchange.ts";
 import { Freshness } from "./freshness.ts";
@@ -22,7 +23,7 @@ const MESSAGES_PER_SECOND = 10;
 export const coinbase: Adapter<typeof OPTIONS> = {
   name: "coinbase",
   target: "BTC-USD,ETH-USD",
-  help: "Coinbase Exchange, channel ticker; BTC-USD becomes COINBASE:BTC-USD",
+  help: "Coinbase Exchange, channels ticker, matches and level2_batch; BTC-USD becomes COINBASE:BTC-USD",
   options: OPTIONS,
   create(target: string, options: OptionValues<typeof OPTIONS>, context: FeedContext) {
     const products = venueSymbols(target, PRODUCT, "BTC-USD");
@@ -53,6 +54,7 @@ export class CoinbaseVenue implements Venue {
   readonly #context: FeedContext;
   readonly #events: RateLimitedLog;
   readonly #freshness: Freshness;
+  readonly #books: CoinbaseBooks;
 
   constructor(url: string, products: readonly string[], context: FeedContext) {
     this.url = url;
@@ -61,10 +63,12 @@ export class CoinbaseVenue implements Venue {
     this.#context = context;
     this.#events = new RateLimitedLog(context.log, context.clock);
     this.#freshness = new Freshness(context.clock);
+    this.#books = new CoinbaseBooks(context);
   }
 
   subscribe(): readonly string[] {
     this.#freshness.connected();
+    this.#books.clear();
     return [this.#subscription()];
   }
 
@@ -74,6 +78,12 @@ export class CoinbaseVenue implements Venue {
     switch (message.type) {
       case "ticker":
         return this.#ticker(message);
+      case "match":
+      case "last_match":
+        return this.#match(message);
+      case "snapshot":
+      case "l2update":
+        return this.#book(message, send);
       case "heartbeat":
       case "subscriptions":
         return "control";
@@ -86,7 +96,35 @@ export class CoinbaseVenue implements Venue {
 
   #subscription(): string {
     const product_ids = [...this.#symbolOf.keys()];
-    return JSON.stringify({ type: "subscribe", product_ids, channels: ["ticker", "heartbeat"] });
+    const channels = ["ticker", "heartbeat"];
+    if (this.#context.channels.has("trade")) channels.push("matches");
+    if (this.#context.channels.has("book")) channels.push("level2_batch");
+    return JSON.stringify({ type: "subscribe", product_ids, channels });
+  }
+
+  /** The venue's `side` is the maker's: a taker bought from one that sells. A last_match may be known already. */
+  #match(message: Readonly<Record<string, unknown>>): Outcome {
+    const { product_id: product, trade_id, side, time } = message;
+    if (!this.#context.channels.has("trade")) return "unknown";
+    if (typeof product !== "string") return "malformed";
+    const symbol = this.#symbolOf.get(product);
+    if (symbol === undefined) return "unknown";
+    const price = readNumber(message.price);
+    const size = readNumber(message.size);
+    const id = readNumber(trade_id);
+    if (price === undefined || size === undefined || id === undefined) return "malformed";
+    const takerSide = side === "sell" ? 1 : side === "buy" ? -1 : 0;
+    this.#context.sink.trade(symbol, { price, size, side: takerSide, id: String(trade_id) }, timeOf(time));
+    return "tick";
+  }
+
+  #book(message: Readonly<Record<string, unknown>>, send: (text: string) => void): Outcome {
+    const { product_id: product } = message;
+    if (!this.#context.channels.has("book")) return "unknown";
+    if (typeof product !== "string") return "malformed";
+    const symbol = this.#symbolOf.get(product);
+    if (symbol === undefined) return "unknown";
+    return this.#books.message(product, symbol, message, timeOf(message.time), send);
   }
 
   #ticker(message: Readonly<Record<string, unknown>>): Outcome {
@@ -97,7 +135,7 @@ export class CoinbaseVenue implements Venue {
     const patch = readPatch(message, TICKER);
     if (!patch) return "malformed";
     if (this.#freshness.isOld(product, readNumber(message.sequence))) return "control";
-    this.#context.sink.tick(symbol, patch, typeof time === "string" ? isoMicros(time) : Number.NaN);
+    this.#context.sink.tick(symbol, patch, timeOf(time) ?? Number.NaN);
     return "tick";
   }
 
@@ -122,4 +160,10 @@ export class CoinbaseVenue implements Venue {
     sink.closed("no such products");
     return "end";
   }
+}
+
+/** @returns undefined when there is none, as in snapshots; NaN when it cannot be read */
+function timeOf(time: unknown): number | undefined {
+  if (time === undefined) return undefined;
+  return typeof time === "string" ? isoMicros(time) : Number.NaN;
 }

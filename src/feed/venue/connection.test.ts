@@ -135,8 +135,17 @@ test("a message that is no JSON, binary or unknown is counted and the connection
   assert.equal(connections(), 1);
 });
 
+test("a snapshot of 5 MB is read", async (t) => {
+  const { context } = await setUp(t, (socket) => {
+    socket.send(JSON.stringify("x".repeat(5_000_000)));
+    socket.send('"tick"');
+  });
+  await until(context.sink.changed, () => context.sink.ticks.length === 1, "the tick after it");
+  assert.deepEqual([context.sink.skipped, context.sink.states], [["unknown"], []]);
+});
+
 test("a message that is too large ends the connection, and another is made", async (t) => {
-  const { context, connections, changed } = await setUp(t, (socket) => socket.send("x".repeat(5_000_000)));
+  const { context, connections, changed } = await setUp(t, (socket) => socket.send("x".repeat(9_000_000)));
   await until(changed, () => connections() === 2, "the second connection");
   assert.match(context.sink.states[0], /Max payload size exceeded/);
 });

@@ -29,6 +29,8 @@ export interface Venue {
    * @param send sends a message to the venue, within its limits
    */
   message(value: unknown, send: (text: string) => void): Outcome;
+  /** The connection was lost, or is closed for good: what the venue does besides it ends. */
+  lost?(): void;
 }
 
 /** The times of a connection, in milliseconds. */
@@ -48,8 +50,8 @@ const CONNECT_MILLIS = 10_000;
 const PROVEN_MILLIS = 10_000;
 /** The longest time for the venue's answer to a close. */
 const CLOSE_MILLIS = 1_000;
-/** The largest message: far above the largest of the subscribed channels. */
-const MAX_MESSAGE_BYTES = 4 * 1_024 * 1_024;
+/** The largest message. Coinbase's snapshots of a book have up to 5 MB. */
+const MAX_MESSAGE_BYTES = 8 * 1_024 * 1_024;
 
 export class Connection {
   readonly #venue: Venue;
@@ -105,6 +107,7 @@ export class Connection {
   /** Closes for good. Resolves when the venue answered, or after a second. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#venue.lost?.();
     this.#stopTimers();
     clearTimeout(this.#retryTimer);
     const socket = this.#socket;
@@ -160,6 +163,7 @@ export class Connection {
     if (this.#tickedAt !== undefined && clock.millis() - this.#tickedAt >= PROVEN_MILLIS) this.#backoff.reset();
     const wait = Math.round(this.#backoff.next());
     const why = this.#reason || `closed by the venue (${code}${reason && ` ${reason}`})`;
+    this.#venue.lost?.();
     if (this.#wasOpen) sink.disconnected();
     sink.stale(`connection lost: ${why}`, this.#venue.symbols);
     log.warn({ url: shown(this.#venue.url), reason: why, wait }, "connection lost; connecting again");

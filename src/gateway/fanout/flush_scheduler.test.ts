@@ -229,8 +229,9 @@ test("under any sequence of schedule, hurry and cancel no turn is lost, doubled 
           const who = Number(name);
           const wasDue = due[who] !== undefined && due[who] <= at;
           assert.ok(wasDue || hurried[who] || slack[who], `${name} has a turn at ${at} that it should not have`);
-          // Hurried in the very slot in which it was due: the wheel's own turn may be this one, or come in the next.
-          slack[who] = wasDue && hurried[who];
+          // Hurried in the very slot in which it was due: the wheel's own turn may be this one, or come later.
+          if (hurried[who]) slack[who] ||= wasDue;
+          else if (!wasDue) slack[who] = false;
           if (wasDue) due[who] = undefined;
           hurried[who] = false;
         }

@@ -4,7 +4,7 @@
  * saturated, a round takes longer, intervals stretch, and the work per second stays the same.
  */
 import type { Clock } from "../../base/clock.ts";
-import { copied } from "../../base/copied.ts";
+import { copied } from "../../base/enlarged_array.ts";
 import { ReadySet } from "./ready_set.ts";
 
 /** Results of a flush. */

@@ -2,7 +2,7 @@
  * One frame under construction: encoded rows, one behind the other. One frame serves all connections, one after the
  * other.
  */
-import type { FrameFormat } from "../../market/format.ts";
+import type { FrameFormat } from "../../market/frame_format.ts";
 import type { Heap } from "../../market/heap.ts";
 import { COPIED_AT_LEAST, ENTRY_BYTES, NOTED_ROW_BYTES, RESULT_BYTES } from "../../market/heap_layout.ts";
 import type { Entries, Filling } from "../../market/row_encoder.ts";

@@ -2,7 +2,7 @@
  * The numbers of many objects, those of each object side by side. V8 stores a field that is not a small integer in a
  * separate heap object, anywhere in memory; a flush of one of thousands of connections would mostly wait for these.
  */
-import { copied } from "../../base/copied.ts";
+import { copied } from "../../base/enlarged_array.ts";
 
 const FIRST_OBJECTS = 16;
 

@@ -3,7 +3,7 @@
  * one round, as in a queue. Neighbours are taken one after the other: connections that were opened one after the other
  * are neighbours in memory, so the processor prefetches what the next one needs. That saves a sixth of a frame's cost.
  */
-import { copied } from "../../base/copied.ts";
+import { copied } from "../../base/enlarged_array.ts";
 
 /** Positions in a word, as a power of two. */
 const WORD_BITS = 5;

@@ -10,11 +10,11 @@
 
 import type { Clock } from "../../base/clock.ts";
 import type { RowTable } from "../../market/gateway_table.ts";
-import { HeapFull } from "../../market/heap.ts";
-import { ENTRY_BYTES, entryMark, entryRow, moveEntry, setEntry, setEntryMark } from "../../market/heap_layout.ts";
+import { entryMark, entryRow, moveEntry, setEntry, setEntryMark } from "../../market/heap_layout.ts";
 import type { RowEncoder } from "../../market/row_encoder.ts";
 import type { GatewayCounts } from "../counts.ts";
 import { AdmissionQueue } from "./admission_queue.ts";
+import { EntryBlock } from "./entry_block.ts";
 import { AGAIN, DONE, Flushable, type FlushScheduler } from "./flush_scheduler.ts";
 import type { Frame } from "./frame.ts";
 import type { Numbers } from "./numbers.ts";
@@ -28,7 +28,6 @@ import { type BroadcastSubscription, TopicSubscriber, type TopicSubscriberParts 
  * the interval to end.
  */
 const IDLE_INTERVAL = 20;
-const FIRST_CAPACITY = 16;
 
 /**
  * A client that reads too slowly for all trades gets the latest: those that a flush finds so much later than it would
@@ -75,9 +74,7 @@ export class Subscription extends Flushable implements BroadcastSubscription, Wa
   readonly #sink: Sink;
   readonly #parts: SubscriptionParts;
   readonly #table: RowTable;
-  /** Where its entries are in the market table's heap. */
-  entries = 0;
-  #capacity = 0;
+  readonly #block: EntryBlock;
   #count = 0;
   /** Entries before this one have had their snapshot. */
   #snapshotted = 0;
@@ -110,6 +107,7 @@ export class Subscription extends Flushable implements BroadcastSubscription, Wa
     this.#sink = sink;
     this.#parts = parts;
     this.#table = table;
+    this.#block = new EntryBlock(table.heap);
     this.interval = interval;
     this.encoder = encoder;
     this.#numbers = numbers.subscriptions;
@@ -143,26 +141,19 @@ export class Subscription extends Flushable implements BroadcastSubscription, Wa
     return this.#count;
   }
 
+  /** Where its entries are in the market table's heap. */
+  get entries(): number {
+    return this.#block.entries;
+  }
+
   /** The row of an entry. */
   rowAt(index: number): number {
     return entryRow(this.#table.heap.i32, this.entries, index);
   }
 
-  /**
-   * Makes room for so many rows more.
-   * @returns whether there is room
-   */
+  /** Makes room for so many rows more. @returns whether there is room */
   reserve(rows: number): boolean {
-    const needed = this.#count + rows;
-    if (needed <= this.#capacity) return true;
-    try {
-      // Half as much again, so that one that grows step by step is not moved each time.
-      this.#resize(Math.max(FIRST_CAPACITY, needed, Math.ceil(this.#count * 1.5)));
-      return true;
-    } catch (error) {
-      if (error instanceof HeapFull) return false;
-      throw error;
-    }
+    return this.#block.reserve(this.#count, rows);
   }
 
   /**
@@ -203,7 +194,7 @@ export class Subscription extends Flushable implements BroadcastSubscription, Wa
       removed(row, mark);
     }
     this.#count = kept;
-    if (kept < this.#capacity / 4 && this.#capacity > FIRST_CAPACITY) this.#shrink();
+    this.#block.shrink(kept);
   }
 
   flush(now: number): number {
@@ -262,7 +253,7 @@ export class Subscription extends Flushable implements BroadcastSubscription, Wa
     const { frame, counts } = this.#parts;
     const before = frame.count;
     // Their latency is not measured: a snapshot may be hours old.
-    const index = this.encoder.copyChanged(this, from, this.#count, frame);
+    const index = this.encoder.copyChanged(this.#block, from, this.#count, frame);
     counts.ticksOut += frame.count - before;
     counts.snapshotsOut += frame.count - before;
     this.#snapshotted = index;
@@ -308,7 +299,7 @@ export class Subscription extends Flushable implements BroadcastSubscription, Wa
     const end = this.#admitted;
     const before = frame.count;
     frame.oldest = frame.sentAt - (MOST_LATE + this.interval * 2) * 1_000;
-    const index = this.encoder.copyChanged(this, this.#cursor, end, frame);
+    const index = this.encoder.copyChanged(this.#block, this.#cursor, end, frame);
     if (frame.count > before) {
       const [due, held] = [this.#get(SCAN_DUE), this.#get(HELD)];
       counts.ticksOut += frame.count - before;
@@ -389,33 +380,8 @@ export class Subscription extends Flushable implements BroadcastSubscription, Wa
     if (this.isClosed) return;
     this.isClosed = true;
     if (this.topicSubscriber) this.#topics.unregister(this.topicSubscriber.id);
-    this.#freeEntries();
+    this.#block.free();
     this.#numbers.give(this.#at);
     this.#count = 0;
-  }
-
-  #freeEntries(): void {
-    if (this.#capacity === 0) return;
-    this.#table.heap.free(this.entries, this.#capacity * ENTRY_BYTES);
-    this.#capacity = 0;
-  }
-
-  #shrink(): void {
-    try {
-      this.#resize(Math.ceil(this.#capacity / 2));
-    } catch (error) {
-      // The present block is larger than needed: it can be kept.
-      if (!(error instanceof HeapFull)) throw error;
-    }
-  }
-
-  /** @throws HeapFull, and it is as it was */
-  #resize(capacity: number): void {
-    const { heap } = this.#table;
-    const entries = heap.alloc(capacity * ENTRY_BYTES);
-    heap.bytes.copyWithin(entries, this.entries, this.entries + this.#count * ENTRY_BYTES);
-    this.#freeEntries();
-    this.entries = entries;
-    this.#capacity = capacity;
   }
 }

@@ -1,5 +1,5 @@
 /** The holders of a row at interval 0 with one encoder, first its subscribers; and what has been broadcast to these. */
-import { copied } from "../../base/copied.ts";
+import { copied } from "../../base/enlarged_array.ts";
 import type { RowEncoder } from "../../market/row_encoder.ts";
 import type { Numbers } from "./numbers.ts";
 

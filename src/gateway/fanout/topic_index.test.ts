@@ -5,8 +5,8 @@ import fc from "fast-check";
 import { ManualClock } from "../../base/clock.ts";
 import type { TickEncoder } from "../../market/encoder.ts";
 import { EncoderPool, quoteEncoders } from "../../market/encoder_pool.ts";
-import { MSGPACK } from "../../market/format.ts";
 import { PublisherTable } from "../../market/publisher_table.ts";
+import { QUOTE_MSGPACK } from "../../market/quote/quote_format.ts";
 import type { RowEncoder } from "../../market/row_encoder.ts";
 import { GatewayCounts } from "../counts.ts";
 import { DONE, Flushable, FlushScheduler } from "./flush_scheduler.ts";
@@ -161,7 +161,7 @@ function open() {
   const index = new TopicIndex({ scheduler: pacer, clock, table, frame: new Frame(table.heap), counts, publish });
   for (let row = 0; row < ROWS; row++) assert.equal(table.add(`S${row}`), row);
   const pool = new EncoderPool(quoteEncoders(table), 2);
-  const encoders = [[0], [0, 2], [1]].map((fields) => pool.acquire(MSGPACK, Uint8Array.from(fields)));
+  const encoders = [[0], [0, 2], [1]].map((fields) => pool.acquire(QUOTE_MSGPACK, Uint8Array.from(fields)));
   assert.deepEqual(
     encoders.map(({ isShared }) => isShared),
     [true, true, false],

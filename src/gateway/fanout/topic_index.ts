@@ -8,7 +8,7 @@
  * is broadcast. All other holders get a flush.
  */
 import type { Clock } from "../../base/clock.ts";
-import { copied } from "../../base/copied.ts";
+import { copied } from "../../base/enlarged_array.ts";
 import type { RowEncoder } from "../../market/row_encoder.ts";
 import type { MarketTable } from "../../market/table.ts";
 import type { GatewayCounts } from "../counts.ts";

@@ -17,7 +17,7 @@ import {
   topicBlockBytes,
   topicBlockEntry,
 } from "../../market/heap_layout.ts";
-import { markOf, ticksBetween } from "../../market/mark.ts";
+import { markOf, ticksBetween } from "../../market/seq_mark.ts";
 import type { GatewayCounts } from "../counts.ts";
 import type { BroadcastSink } from "./sink.ts";
 import { BYTES, LEFT_OUT, SENT_AT, TICKS } from "./topic.ts";

@@ -82,10 +82,7 @@ export class TlsCertificate {
 
   /** Reads the files when they have changed. */
   async check(now: number): Promise<void> {
-    const changed = () => {
-      this.#changedAt = now;
-    };
-    for (const file of [this.#cert, this.#key]) file.check(changed);
+    for (const file of [this.#cert, this.#key]) if (file.hasChanged()) this.#changedAt = now;
     if (this.#changedAt === undefined || this.#isBusy) return;
     this.#isBusy = true;
     try {

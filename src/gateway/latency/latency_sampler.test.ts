@@ -5,10 +5,10 @@ import fc from "fast-check";
 import { SessionBench } from "../../../test/support/session_bench.ts";
 import { BusRecord } from "../../market/bus_record.ts";
 import { TickEncoder } from "../../market/encoder.ts";
-import { MSGPACK } from "../../market/format.ts";
 import { GatewayTable } from "../../market/gateway_table.ts";
 import { ENTRY_BYTES } from "../../market/heap_layout.ts";
 import { HeardFeed } from "../../market/heard_feed.ts";
+import { QUOTE_MSGPACK } from "../../market/quote/quote_format.ts";
 import { LatencyCounts, STAGES } from "../counts.ts";
 import { Frame } from "../fanout/frame.ts";
 import { Numbers } from "../fanout/numbers.ts";
@@ -229,7 +229,7 @@ const MOST_SHOWN = 20;
 function watch(rows: number) {
   const table = new GatewayTable(rows);
   const latency = new LatencyCounts({ metrics: true });
-  const encoder = new TickEncoder(table, MSGPACK, Uint8Array.of(0), true);
+  const encoder = new TickEncoder(table, QUOTE_MSGPACK, Uint8Array.of(0), true);
   const frame = new Frame(table.heap);
   for (let seq = 1; seq <= 2; seq++)
     for (let row = 0; row < rows; row++) {
@@ -239,7 +239,7 @@ function watch(rows: number) {
     }
   const entries = table.heap.alloc(MOST_SHOWN * ENTRY_BYTES);
   const fill = (shown: readonly number[], sentAt = 2_000_000) => {
-    frame.begin(MSGPACK, 65_536, sentAt);
+    frame.begin(QUOTE_MSGPACK, 65_536, sentAt);
     const { heap } = table;
     // Of none of them anything was told.
     shown.forEach((row, index) => {

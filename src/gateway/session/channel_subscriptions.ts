@@ -1,15 +1,14 @@
 /** All that one connection is subscribed to: a subscription set for each channel that it uses. */
 
 import type { Identity } from "../../identity/identity.ts";
-import type { FrameFormat } from "../../market/format.ts";
+import type { FrameFormat } from "../../market/frame_format.ts";
 import type { Channel, EndReason } from "../../protocol/messages.ts";
 import type { AccessRecord } from "../access/access_record.ts";
 import type { ChannelMarket } from "../channel_markets.ts";
 import type { BroadcastSink, Sink } from "../fanout/sink.ts";
-import type { Subscription } from "../fanout/subscription.ts";
+import type { OutboundConnection } from "../outbound/outbound_connection.ts";
+import type { Review } from "./entitlement_review.ts";
 import { GrantAnswers } from "./grant_answers.ts";
-import type { OutboundConnection } from "./outbound_connection.ts";
-import type { Review } from "./review.ts";
 import { SubscriptionSet, type SubscriptionSetParts } from "./subscription_set.ts";
 
 /** What the connections of a gateway share. */
@@ -29,6 +28,8 @@ export class ChannelSubscriptions {
   readonly #format: FrameFormat;
   readonly #access: AccessRecord | undefined;
   readonly #channels = new Map<Channel, ChannelSubscription>();
+  /** Of all channels: an array is cheaper to go through than a map, and that is done four times a second. */
+  readonly #sets: SubscriptionSet[] = [];
   #identity: Identity | undefined;
 
   /** @param access records what the client sees */
@@ -54,26 +55,27 @@ export class ChannelSubscriptions {
     set.visible.identity = this.#identity;
     const added = { set, answers: new GrantAnswers(parts, this.#outbound, this.#access) };
     this.#channels.set(channel, added);
+    this.#sets.push(set);
     return added;
   }
 
   /** What the client may see from now on. Afterwards all that it holds is to be compared with it: {@link review}. */
   set identity(identity: Identity | undefined) {
     this.#identity = identity;
-    for (const { set } of this.#channels.values()) set.visible.identity = identity;
+    for (const set of this.#sets) set.visible.identity = identity;
   }
 
   /** Symbols held, one in several channels counted in each. */
   get count(): number {
     let count = 0;
-    for (const { set } of this.#channels.values()) count += set.count;
+    for (const set of this.#sets) count += set.count;
     return count;
   }
 
   /** The shortest interval of them, ms; infinite where there are none. */
   get interval(): number {
     let shortest = Number.POSITIVE_INFINITY;
-    for (const { set } of this.#channels.values()) shortest = Math.min(shortest, set.interval);
+    for (const set of this.#sets) shortest = Math.min(shortest, set.interval);
     return shortest;
   }
 
@@ -82,18 +84,45 @@ export class ChannelSubscriptions {
     return this.of("quote").set.maxSymbols;
   }
 
-  *subscriptions(): Generator<Subscription, void, void> {
-    for (const { set } of this.#channels.values()) yield* set.subscriptions;
+  /** Counts what has been broadcast. */
+  accountBroadcast(now: number): void {
+    for (const set of this.#sets) for (const { topicSubscriber } of set.subscriptions) topicSubscriber?.account(now);
+  }
+
+  /** Sets how much may be broadcast until the next audit. */
+  limitBroadcast(now: number): void {
+    for (const set of this.#sets) for (const { topicSubscriber } of set.subscriptions) topicSubscriber?.maintain(now);
+  }
+
+  /** Leaves the broadcast. */
+  leaveBroadcast(now: number): void {
+    for (const set of this.#sets)
+      for (const { topicSubscriber } of set.subscriptions) topicSubscriber?.unsubscribe(now);
+  }
+
+  /** A ping follows: measures what has been broadcast. */
+  sampleBroadcast(): void {
+    for (const set of this.#sets) for (const { topicSubscriber } of set.subscriptions) topicSubscriber?.sample();
+  }
+
+  /** Sends the states that have changed. */
+  sendStatus(): void {
+    for (const set of this.#sets) for (const subscription of set.subscriptions) subscription.sendStatus();
+  }
+
+  scheduleFlushes(): void {
+    const { scheduler } = this.#parts;
+    for (const set of this.#sets) for (const subscription of set.subscriptions) scheduler.scheduleNow(subscription);
   }
 
   /** The symbols held, each with its delay, ms. */
   *seen(): Generator<[symbol: string, delay: number], void, void> {
-    for (const { set } of this.#channels.values()) yield* set.seen();
+    for (const set of this.#sets) yield* set.seen();
   }
 
   /** Whether symbols have appeared that have not been compared with the patterns. */
   get hasNewSymbols(): boolean {
-    for (const { set } of this.#channels.values()) if (set.hasNewSymbols) return true;
+    for (const set of this.#sets) if (set.hasNewSymbols) return true;
     return false;
   }
 
@@ -122,6 +151,6 @@ export class ChannelSubscriptions {
 
   /** Ends everything: the connection is closed. */
   close(): void {
-    for (const { set } of this.#channels.values()) set.close();
+    for (const set of this.#sets) set.close();
   }
 }

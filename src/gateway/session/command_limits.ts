@@ -1,6 +1,6 @@
 /** How many commands one connection may send, and how many that are none, before it is closed. */
 import type { Settings } from "../../settings/settings.ts";
-import type { StallWatch } from "./stall_watch.ts";
+import type { StallWatch } from "../outbound/stall_watch.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
 /** Unreadable messages that a connection may send at once, and one more a second, before it is closed. */

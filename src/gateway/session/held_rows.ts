@@ -1,7 +1,7 @@
 /** The rows that one connection holds: a subscription for each interval and field list. A row is in one at a time. */
 import type { BusReader } from "../../bus/bus.ts";
 import type { EncoderPool } from "../../market/encoder_pool.ts";
-import type { FrameFormat } from "../../market/format.ts";
+import type { FrameFormat } from "../../market/frame_format.ts";
 import type { VisibleRows } from "../access/visible_rows.ts";
 import type { BroadcastSink, Sink } from "../fanout/sink.ts";
 import { type RowSet, Subscription, type SubscriptionParts } from "../fanout/subscription.ts";

@@ -14,16 +14,16 @@ import { type IdentityOwner, SessionIdentity, type SessionIdentityParts } from "
 import { countOne } from "../counts.ts";
 import type { StatusBatcher } from "../fanout/status_batcher.ts";
 import type { FrameTrace } from "../latency/tracer.ts";
+import { OutboundConnection, type OutboundParts } from "../outbound/outbound_connection.ts";
+import type { Socket } from "../outbound/socket.ts";
+import type { StallWatch } from "../outbound/stall_watch.ts";
 import { ChannelSubscriptions, type ChannelSubscriptionsParts } from "./channel_subscriptions.ts";
 import { CommandLimits } from "./command_limits.ts";
 import { type CommandOwner, CommandQueue, type Steps } from "./command_queue.ts";
 import type { CommandScheduler } from "./command_scheduler.ts";
 import { idOf } from "./grant_answers.ts";
 import { helloOf } from "./hello.ts";
-import { OutboundConnection, type OutboundParts } from "./outbound_connection.ts";
 import { grantOf } from "./requested_grant.ts";
-import type { Socket } from "./socket.ts";
-import type { StallWatch } from "./stall_watch.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
 /**
@@ -119,7 +119,7 @@ export class Session implements CommandOwner, IdentityOwner {
   trace(follow: FrameTrace | undefined): void {
     const now = this.#parts.clock.millis();
     // The frames of flushes are traced, those of the broadcast are not.
-    for (const { topicSubscriber } of this.#subscriptions.subscriptions()) topicSubscriber?.unsubscribe(now);
+    this.#subscriptions.leaveBroadcast(now);
     this.#outbound.trace(follow);
   }
 
@@ -206,7 +206,7 @@ export class Session implements CommandOwner, IdentityOwner {
     this.#subscriptions.identity = identity;
     this.#access?.identify(identity);
     // Nothing is sent until all that is held has been compared with the new identity.
-    for (const { topicSubscriber } of this.#subscriptions.subscriptions()) topicSubscriber?.unsubscribe(now);
+    this.#subscriptions.leaveBroadcast(now);
     this.#outbound.suspend();
     this.#review = this.#subscriptions.review(reason);
     this.#queue.resume();
@@ -233,22 +233,22 @@ export class Session implements CommandOwner, IdentityOwner {
     this.#identity.maintain();
     if (this.#outbound.isClosed) return false;
     const { interval } = this;
-    for (const { topicSubscriber } of this.#subscriptions.subscriptions()) topicSubscriber?.account(now);
+    this.#subscriptions.accountBroadcast(now);
     const isPingDue = this.#outbound.maintain(now, Number.isFinite(interval) ? interval : 0);
-    for (const { topicSubscriber } of this.#subscriptions.subscriptions()) topicSubscriber?.maintain(now);
+    this.#subscriptions.limitBroadcast(now);
     this.#queue.resume();
     return isPingDue;
   }
 
   /** Sends a ping: its pong says what has arrived. */
   ping(now: number): void {
-    for (const { topicSubscriber } of this.#subscriptions.subscriptions()) topicSubscriber?.sample();
+    this.#subscriptions.sampleBroadcast();
     this.#outbound.ping(now);
   }
 
   /** Schedules a flush of each subscription: states of symbols have changed. */
   scheduleFlushes(): void {
-    for (const subscription of this.#subscriptions.subscriptions()) this.#parts.scheduler.scheduleNow(subscription);
+    this.#subscriptions.scheduleFlushes();
   }
 
   /** Sends `bye` and closes: the gateway shuts down. @param retryAfter ms */
@@ -337,18 +337,12 @@ export class Session implements CommandOwner, IdentityOwner {
     this.#sendError(failure.refused, failure.message, id);
   }
 
-  /**
-   * A symbol that moves to another subscription does not take unsent changes of its state with it: sends them before.
-   */
-  #sendStatus(): void {
-    for (const subscription of this.#subscriptions.subscriptions()) subscription.sendStatus();
-  }
-
   *#subscribe(command: Subscribe): Generator<number, number, void> {
     const { set, answers } = this.#subscriptions.of(command.channel ?? "quote");
     const granting = set.subscribe(command.symbols, grantOf(command, this.#parts.settings), command.last);
     for (;;) {
-      this.#sendStatus();
+      // A symbol that moves to another subscription does not take unsent changes of its state with it.
+      this.#subscriptions.sendStatus();
       const { value, done } = granting.next();
       answers.subscribed(value, command.id, !done);
       if (done) return value.work;

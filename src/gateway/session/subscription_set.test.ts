@@ -3,8 +3,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { type ClientReceiver, SessionBench } from "../../../test/support/session_bench.ts";
 import type { TickEncoder } from "../../market/encoder.ts";
-import { MSGPACK } from "../../market/format.ts";
 import { HeapFull } from "../../market/heap.ts";
+import { QUOTE_MSGPACK } from "../../market/quote/quote_format.ts";
 import type { Rejection } from "../../protocol/messages.ts";
 import { CommandScheduler } from "./command_scheduler.ts";
 import type { Granted } from "./grants.ts";
@@ -23,7 +23,7 @@ const GRANTS: Grant[] = [
 const STEP_SYMBOLS = 2;
 
 function createSet(bench: SessionBench): SubscriptionSet {
-  const set = new SubscriptionSet(bench.context, bench.outbound, MSGPACK);
+  const set = new SubscriptionSet(bench.context, bench.outbound, QUOTE_MSGPACK);
   set.visible.identity = bench.context.authority.anonymous;
   return set;
 }
@@ -198,12 +198,12 @@ test("over the limit what is held keeps its place, and a pattern is rejected onc
 test("what is no symbol is rejected by itself, short and as whole characters", () => {
   const { portfolio } = open({ maxAwaitedSymbols: 1 });
   const long = `${"x".repeat(63)}😀`;
-  const { rows, rejected } = subscribe(portfolio, ["A", "b", "", "A*B", "**", long, "B"], GRANTS[1]);
+  const { rows, rejected } = subscribe(portfolio, ["A", "b?", "", "A*B", "**", long, "B"], GRANTS[1]);
   assert.equal(rows.length, 1);
   assert.deepEqual(
     rejected.map(({ symbol, code }) => [symbol, code]),
     [
-      ["b", "invalid_symbol"],
+      ["b?", "invalid_symbol"],
       ["", "invalid_symbol"],
       ["A*B", "invalid_symbol"],
       ["**", "invalid_symbol"],

@@ -2,8 +2,8 @@
  * All that one connection is subscribed to: the rows that it holds, and the patterns for symbols that do not exist yet.
  * Its identity decides which symbols it may see, from which interval on, and how late.
  */
-import { isPattern, isSymbol } from "../../base/tick.ts";
-import type { FrameFormat } from "../../market/format.ts";
+import { isPattern, isSymbol, SYMBOL_CHARACTERS } from "../../base/tick.ts";
+import type { FrameFormat } from "../../market/frame_format.ts";
 import { Prefixes, prefixOf } from "../../market/prefixes.ts";
 import { shown } from "../../protocol/command.ts";
 import type { Settings } from "../../settings/settings.ts";
@@ -12,6 +12,7 @@ import type { BroadcastSink, Sink } from "../fanout/sink.ts";
 import type { Subscription } from "../fanout/subscription.ts";
 import { AwaitedShare } from "./awaited_share.ts";
 import type { CommandScheduler } from "./command_scheduler.ts";
+import { type Review, review } from "./entitlement_review.ts";
 import {
   type Ended,
   emptyGranted,
@@ -24,7 +25,6 @@ import {
 } from "./grants.ts";
 import { HeldRows, type HeldRowsParts } from "./held_rows.ts";
 import { type Grant, PatternSet } from "./patterns.ts";
-import { type Review, review } from "./review.ts";
 import { batches, chunks, type Wanted } from "./wanted_rows.ts";
 
 /** What a pattern costs, in symbols: all patterns of the connection are compared with it. */
@@ -359,7 +359,7 @@ export class SubscriptionSet {
     if (!isSymbol(symbol))
       return {
         code: "invalid_symbol",
-        message: `${shown(symbol)} is not 1 to 64 of A-Z 0-9 . _ - : (or a prefix and *)`,
+        message: `${shown(symbol)} is not 1 to 64 of ${SYMBOL_CHARACTERS} (or a prefix and *)`,
       };
     // Before anything that depends on whether the symbol exists.
     const access = this.#visible.accessTo(symbol);

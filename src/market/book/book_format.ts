@@ -1,6 +1,14 @@
 /** The form of a book in frames: `[handle, seq, eventTime, bids, asks]`, each side flat. */
 import { MAX_NUMBER_BYTES, writeArrayHead, writeNumber } from "../../msgpack/msgpack.ts";
-import { JSON_NUMBER, JSON_TEXT, MSGPACK, numberText, rowText, type TickFormat, writeRow } from "../format.ts";
+import {
+  JSON_FRAME,
+  JSON_NUMBER,
+  MSGPACK_FRAME,
+  numberText,
+  rowText,
+  type TickFormat,
+  writeRow,
+} from "../frame_format.ts";
 import type { BookPayload } from "./book_payload.ts";
 
 /** The head of a side: an array of up to 100 numbers. */
@@ -8,7 +16,7 @@ const SIDE_HEAD = 3;
 
 /** The selection is one number: how many levels of each side. */
 export const BOOK_MSGPACK: TickFormat<BookPayload> = {
-  ...MSGPACK,
+  ...MSGPACK_FRAME,
   maxTickBytes: ([depth]) => 1 + 3 * MAX_NUMBER_BYTES + 2 * (SIDE_HEAD + depth * 2 * MAX_NUMBER_BYTES),
   writeTick({ view }, at, table, row, [depth]) {
     const { payload } = table;
@@ -19,7 +27,7 @@ export const BOOK_MSGPACK: TickFormat<BookPayload> = {
 };
 
 export const BOOK_JSON: TickFormat<BookPayload> = {
-  ...JSON_TEXT,
+  ...JSON_FRAME,
   maxTickBytes: ([depth]) => 2 + 3 * JSON_NUMBER + 2 * (3 + depth * 2 * JSON_NUMBER),
   writeTick({ bytes }, at, table, row, [depth]) {
     const { payload } = table;

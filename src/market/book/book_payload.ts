@@ -1,5 +1,5 @@
 /** Order books: both sides of a row, at most {@link BOOK_LEVELS} levels each, the best first. */
-import { copied } from "../../base/copied.ts";
+import { copied } from "../../base/enlarged_array.ts";
 import { BusRecord } from "../bus_record.ts";
 import type { Payload } from "../payload.ts";
 

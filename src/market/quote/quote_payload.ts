@@ -1,5 +1,5 @@
 /** Quotes: `FIELD_COUNT` values per row. */
-import { copied } from "../../base/copied.ts";
+import { copied } from "../../base/enlarged_array.ts";
 import { FIELD_COUNT, type TickPatch } from "../../base/tick.ts";
 import { BusRecord } from "../bus_record.ts";
 import type { Payload } from "../payload.ts";

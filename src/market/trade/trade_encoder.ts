@@ -4,8 +4,8 @@
  */
 import { HeapFull } from "../heap.ts";
 import { entryMark, entryRow, markAt, setEntryMark } from "../heap_layout.ts";
-import { markOf, ticksBetween } from "../mark.ts";
 import { type Entries, type Filling, NO_GAPS, type RowEncoder, type RowGap } from "../row_encoder.ts";
+import { markOf, ticksBetween } from "../seq_mark.ts";
 import type { MarketTable } from "../table.ts";
 import type { TradeFormat } from "./trade_format.ts";
 import type { TradePayload } from "./trade_payload.ts";

@@ -1,7 +1,7 @@
 /** The form of a trade in frames: `[handle, seq, eventTime, price, size, side, id]`. */
 
 import { MAX_NUMBER_BYTES, type Target, writeArrayHead, writeNumber } from "../../msgpack/msgpack.ts";
-import { type FrameFormat, JSON_NUMBER, JSON_TEXT, MSGPACK, numberText } from "../format.ts";
+import { type FrameFormat, JSON_FRAME, JSON_NUMBER, MSGPACK_FRAME, numberText } from "../frame_format.ts";
 import { MAX_ID_CHARACTERS, type TradeRing } from "./trade_ring.ts";
 
 const ELEMENTS = 7;
@@ -13,7 +13,7 @@ export interface TradeFormat extends FrameFormat {
 }
 
 export const TRADE_MSGPACK: TradeFormat = {
-  ...MSGPACK,
+  ...MSGPACK_FRAME,
   // The head, six numbers at most, and a text with a head of two bytes.
   maxTradeBytes: 1 + 6 * MAX_NUMBER_BYTES + 2 + MAX_ID_CHARACTERS,
   writeTrade({ view, bytes }, at, handle, ring, slot) {
@@ -37,7 +37,7 @@ export const TRADE_MSGPACK: TradeFormat = {
 };
 
 export const TRADE_JSON: TradeFormat = {
-  ...JSON_TEXT,
+  ...JSON_FRAME,
   // Each character of an id may be escaped.
   maxTradeBytes: 2 + 6 * JSON_NUMBER + 2 + 2 * MAX_ID_CHARACTERS,
   writeTrade({ bytes }, at, handle, ring, slot) {

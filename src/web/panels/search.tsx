@@ -1,5 +1,7 @@
 /** The search box for symbols and patterns to add: an ARIA combobox. */
+
 import { useEffect, useState } from "preact/hooks";
+import { SYMBOL_CHARACTERS } from "../../base/tick.ts";
 import type { Page } from "../page/page.ts";
 import { type Suggestion, suggest } from "../state/directory.ts";
 import { loadSymbols } from "../state/symbols.ts";
@@ -101,7 +103,7 @@ export function Search({ page }: { page: Page }) {
           <p class="nothing">
             {isUnknown
               ? "The symbols of the gateway cannot be loaded: type a whole symbol."
-              : "No match. A symbol consists of A-Z 0-9 . _ - :"}
+              : `No match. A symbol consists of ${SYMBOL_CHARACTERS}`}
           </p>
         )}
       </div>

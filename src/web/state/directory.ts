@@ -18,9 +18,15 @@ const MOST_PATTERNS = 3;
 const MOST_AT_ONCE = 500;
 const SEPARATORS = /[\s,;]+/;
 
-/** The words of an input, in capitals: a user may paste several symbols. */
+/** The words of an input: a user may paste several symbols. */
 export function wordsOf(input: string): string[] {
-  return input.toUpperCase().split(SEPARATORS).filter(Boolean);
+  return input.split(SEPARATORS).filter(Boolean);
+}
+
+/** A word as it is where such a symbol is known, in capitals otherwise: few symbols have small letters. */
+function cased(word: string, symbols: readonly string[]): string {
+  const isKnown = isPattern(word) ? symbols.some((symbol) => matches(word, symbol)) : symbols.includes(word);
+  return isKnown ? word : word.toUpperCase();
 }
 
 /**
@@ -30,12 +36,13 @@ export function wordsOf(input: string): string[] {
 export function suggest(input: string, symbols: readonly string[]): Suggestion[] {
   const words = wordsOf(input);
   if (words.length === 0) return [];
-  if (words.length > 1) return several(words);
-  const [word] = words;
+  if (words.length > 1) return several(words, new Set(symbols));
+  const word = cased(words[0], symbols);
   return (word.includes("*") ? ofPattern(word, symbols) : ofText(word, symbols)).slice(0, MOST_SUGGESTIONS);
 }
 
-function several(words: readonly string[]): Suggestion[] {
+function several(typed: readonly string[], known: ReadonlySet<string>): Suggestion[] {
+  const words = typed.map((word) => (known.has(word) ? word : word.toUpperCase()));
   const good = words.filter((word) => isSymbol(word) || isPattern(word));
   if (good.length === 0) return [];
   const texts = good.slice(0, MOST_AT_ONCE);
@@ -86,7 +93,7 @@ function holds(symbol: string, parts: readonly string[]): boolean {
 function ofText(word: string, symbols: readonly string[]): Suggestion[] {
   const ranked: string[][] = [[], [], [], []];
   for (const symbol of symbols) {
-    const at = symbol.indexOf(word);
+    const at = symbol.toUpperCase().indexOf(word.toUpperCase());
     if (at < 0) continue;
     if (symbol === word) ranked[0].push(symbol);
     else if (at === 0) ranked[1].push(symbol);
@@ -107,7 +114,8 @@ function ofText(word: string, symbols: readonly string[]): Suggestion[] {
 function patternsOf(symbols: readonly string[], word: string): Suggestion[] {
   const counts = new Map<string, number>();
   for (const symbol of symbols) {
-    const pattern = `${symbol.slice(0, symbol.indexOf(word) + word.length)}*`;
+    const end = symbol.toUpperCase().indexOf(word.toUpperCase()) + word.length;
+    const pattern = `${symbol.slice(0, end)}*`;
     counts.set(pattern, (counts.get(pattern) ?? 0) + 1);
   }
   return [...counts].flatMap(([pattern, count]) =>

@@ -78,7 +78,9 @@ test("a browser that lets nothing be kept is none", () => {
 test("a link carries a list, and nothing that is no symbol", () => {
   assert.equal(linkOf(add([], ["A", "SIM:*"])), "#symbols=A,SIM:*");
   assert.deepEqual(readLink("#symbols=A,SIM:*"), add([], ["A", "SIM:*"]));
-  assert.deepEqual(readLink("#symbols=a,%20b,<script>,,A"), add([], ["A", "B"]));
+  const special = add([], ["ES=F", "^GSPC", "BRK/B", "a&b+c", "X@Y!$~"]);
+  assert.deepEqual(readLink(linkOf(special)), special);
+  assert.deepEqual(readLink("#symbols=a,%20b,<script>,,A"), add([], ["a", "b", "A"]));
   assert.deepEqual(readLink("#symbols=COINBASE%3ABTC-USD"), add([], ["COINBASE:BTC-USD"]));
   for (const hash of ["", "#", "#symbols=", "#symbols=%%%", "#other=A"]) assert.equal(readLink(hash), undefined, hash);
   const many = Array.from({ length: 5_000 }, (_, index) => `S${index}`);

@@ -73,13 +73,14 @@ export function writePreferences(store: Store | undefined, view: Preferences): v
 /** The list of a link, `#symbols=A,SIM:*`; undefined when it names none. */
 export function readLink(hash: string): Watchlist | undefined {
   const texts = new URLSearchParams(hash.replace(/^#/, "")).get("symbols")?.split(",") ?? [];
-  const list = add([], texts.map((text) => text.trim().toUpperCase()).slice(0, MOST_ENTRIES));
+  const list = add([], texts.map((text) => text.trim()).slice(0, MOST_ENTRIES));
   return list.length > 0 ? list : undefined;
 }
 
 /** The hash of a link to a list, without the exclusions of patterns. */
 export function linkOf(list: Watchlist): string {
-  return `#symbols=${list.map((entry) => entry.text).join(",")}`;
+  const texts = list.map(({ text }) => encodeURIComponent(text).replaceAll("%3A", ":"));
+  return `#symbols=${texts.join(",")}`;
 }
 
 function readEntry(item: unknown): Entry | undefined {

@@ -46,10 +46,11 @@ export function expand(list: Watchlist, known: Iterable<string>, filter = ""): R
   for (const { text, isFolded } of list) {
     const symbols = members.get(text);
     if (!symbols) {
-      if (text.includes(filter)) rows.push({ kind: "symbol", symbol: text, pattern: undefined });
+      if (text.toUpperCase().includes(filter)) rows.push({ kind: "symbol", symbol: text, pattern: undefined });
       continue;
     }
-    const wanted = filter === "" ? symbols.sort() : symbols.filter((symbol) => symbol.includes(filter)).sort();
+    const wanted =
+      filter === "" ? symbols.sort() : symbols.filter((symbol) => symbol.toUpperCase().includes(filter)).sort();
     if (wanted.length === 0 && filter !== "") continue;
     rows.push({ kind: "group", pattern: text, count: wanted.length, isFolded });
     if (!isFolded || filter !== "") for (const symbol of wanted) rows.push({ kind: "symbol", symbol, pattern: text });

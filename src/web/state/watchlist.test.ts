@@ -6,7 +6,7 @@ const listOf = (...texts: string[]) => add([], texts);
 const textsOf = (list: Watchlist) => list.map((entry) => entry.text);
 
 test("what is added goes to the end, once, and what is no symbol is not", () => {
-  const list = add(listOf("A", "SIM:*"), ["B", "A", "lower", "SIM:S0001", "SIM:*"]);
+  const list = add(listOf("A", "SIM:*"), ["B", "A", "no symbol", "SIM:S0001", "SIM:*"]);
   assert.deepEqual(textsOf(list), ["A", "SIM:*", "B"]);
 });
 

@@ -1,5 +1,5 @@
 /** The shard of each row of a publisher's table: worked out once a row, since a tick must not cost a checksum. */
-import { copied } from "../../../base/copied.ts";
+import { copied } from "../../../base/enlarged_array.ts";
 import type { Payload } from "../../../market/payload.ts";
 import type { PublisherTable } from "../../../market/publisher_table.ts";
 import type { RedisKeys } from "../shard.ts";

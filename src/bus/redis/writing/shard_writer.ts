@@ -161,27 +161,28 @@ export class ShardWriter {
     const { encoder, table, record, counts, clock, offset } = this.#owner;
     const rows = this.#changed.take(MAX_BATCH_RECORDS);
     this.#sent.length = 0;
-    let count = 0;
+    let room = encoder.maxRecords;
     this.#sentAt = clock.micros();
     this.#sentSeq.length = this.#sentReceipt.length = 0;
     encoder.begin(this.#epoch, ++this.#number, this.#sentAt);
     const { payload } = table;
+    const { keepsEach } = payload;
     for (const row of rows) {
-      const before = count;
-      let back = payload.keepsEach ? payload.countSince(row, this.#written.get(row) ?? 0) - 1 : 0;
-      for (; back >= 0 && !encoder.isFull; back--) {
+      const before = room;
+      let back = keepsEach ? payload.countSince(row, this.#written.get(row) ?? 0) - 1 : 0;
+      for (; back >= 0 && room > 0; back--, room--) {
         table.read(row, record, back);
         encoder.add(record);
-        count++;
       }
       // What has no room comes with the next batch.
       if (back >= 0) this.#changed.add(row);
-      if (count === before) continue;
+      if (room === before) continue;
       this.#sent.push(row);
       this.#sentSeq.push(record.seq);
       this.#sentReceipt.push(record.receivedAt);
     }
     const batch = encoder.end(offset);
+    const count = encoder.maxRecords - room;
     if (count === 0) counts.heartbeats++;
     counts.batches++;
     counts.records += count;

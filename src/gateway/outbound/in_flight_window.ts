@@ -17,6 +17,8 @@ import { Numbers } from "../fanout/numbers.ts";
 const MAX_PINGS = 8;
 /** A connection that is not held back has at least this window: a screen of prices in one frame. */
 const IDLE_WINDOW = 32_768;
+/** The window of a new connection: a reader of 10 KB/s has it in 2.5 s, and nothing that it reads is older than 3 s. */
+const FIRST_WINDOW = 24_576;
 /** The part of a window that is sent before a ping follows, while nothing is held back. */
 const IDLE_STRIDE = 5 / 8;
 /** The smallest part of a window that counts as room: with less, frames would get tiny. */
@@ -99,7 +101,7 @@ export class InFlightWindow {
     this.#delay = delay;
     this.#numbers = numbers;
     this.#at = at;
-    this.#set(SIZE, IDLE_WINDOW);
+    this.#set(SIZE, FIRST_WINDOW);
     this.#set(LAST_PING, Number.NEGATIVE_INFINITY);
     this.#set(ROUND_TRIP, Number.POSITIVE_INFINITY);
     this.#set(LAST_PONG, Number.NEGATIVE_INFINITY);
@@ -234,7 +236,7 @@ export class InFlightWindow {
     const known = this.roundTrip;
     const bare = Math.min(known, roundTrip);
     const excess = roundTrip - bare;
-    const queued = this.size < IDLE_WINDOW ? 1 : Math.min(1, excess / this.#delay);
+    const queued = this.size < FIRST_WINDOW ? 1 : Math.min(1, excess / this.#delay);
     this.#set(LAST_WAY, bare / 2 + (excess * (1 + queued)) / 2);
     if (roundTrip < known) this.#set(ROUND_TRIP, roundTrip);
     else if (this.#isClean(slot)) this.#set(ROUND_TRIP, known + (roundTrip - known) / 4);

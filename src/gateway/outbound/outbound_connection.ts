@@ -5,7 +5,7 @@
 import { pack } from "msgpackr";
 import type { Clock } from "../../base/clock.ts";
 import type { RateLimitedLog } from "../../log/rate_limited_log.ts";
-import { type FrameFormat, JSON_TEXT, MSGPACK } from "../../market/format.ts";
+import { type FrameFormat, JSON_FRAME, MSGPACK_FRAME } from "../../market/frame_format.ts";
 import type { RowTable } from "../../market/gateway_table.ts";
 import type { CloseName } from "../../protocol/codes.ts";
 import type { ChannelSubscribed, Control, Quality, QualityReason } from "../../protocol/messages.ts";
@@ -91,7 +91,7 @@ export class OutboundConnection implements Sink, BroadcastSink {
     const { settings, clock, counts } = parts;
     const now = clock.millis();
     this.#id = id;
-    this.format = socket.getUserData().subprotocol === "tickgate.v1.json" ? JSON_TEXT : MSGPACK;
+    this.format = socket.getUserData().subprotocol === "tickgate.v1.json" ? JSON_FRAME : MSGPACK_FRAME;
     this.#parts = parts;
     this.#socket = socket;
     this.#closeSession = closeSession;

@@ -1,12 +1,10 @@
 /**
  * The two formats of a data frame: MessagePack and JSON. In both, a frame is a head, the encoded ticks and an end, so
- * that encoded ticks can be copied into any frame. Each channel has ticks of its own form; those of quotes are here.
+ * that encoded ticks can be copied into any frame. Each channel has ticks of its own form.
  */
 
-import { FIELD_COUNT } from "../base/tick.ts";
 import { MAX_NUMBER_BYTES, type Target, writeArrayHead, writeNumber } from "../msgpack/msgpack.ts";
 import type { Payload } from "./payload.ts";
-import type { QuotePayload } from "./quote/quote_payload.ts";
 import type { MarketTable } from "./table.ts";
 
 /** How a frame begins and ends. */
@@ -25,7 +23,7 @@ export interface FrameFormat {
 }
 
 /** And the form of a channel's ticks. */
-export interface TickFormat<P extends Payload = QuotePayload> extends FrameFormat {
+export interface TickFormat<P extends Payload> extends FrameFormat {
   /** The largest tick of this selection, in bytes. */
   maxTickBytes(selection: Uint8Array): number;
   /**
@@ -39,19 +37,10 @@ export interface TickFormat<P extends Payload = QuotePayload> extends FrameForma
 /** Largest head: array 16 (3 bytes) and `sentAt` as a double (9). */
 const MSGPACK_HEAD = 3 + MAX_NUMBER_BYTES;
 
-export const MSGPACK: TickFormat = {
+export const MSGPACK_FRAME: FrameFormat = {
   binary: true,
   headBytes: MSGPACK_HEAD,
   tailBytes: 0,
-  maxTickBytes: (fields) => 1 + (3 + fields.length) * MAX_NUMBER_BYTES,
-  writeTick({ view }, at, table, row, fields) {
-    let end = writeArrayHead(view, at, 3 + fields.length);
-    end = writeRow(view, end, table, row);
-    const base = row * FIELD_COUNT;
-    const { values } = table.payload;
-    for (let index = 0; index < fields.length; index++) end = writeNumber(view, end, values[base + fields[index]]);
-    return end;
-  },
   finish({ view }, start, _end, count, sentAt) {
     // The head of a short frame is two bytes shorter: it starts later.
     const first = count + 1 < 16 ? start + 2 : start;
@@ -67,19 +56,10 @@ const JSON_HEAD = 17;
 /** The longest double in JSON (-0.0000012345678901234567), and a comma. */
 export const JSON_NUMBER = 26;
 
-export const JSON_TEXT: TickFormat = {
+export const JSON_FRAME: FrameFormat = {
   binary: false,
   headBytes: JSON_HEAD,
   tailBytes: 1,
-  maxTickBytes: (fields) => 2 + (3 + fields.length) * JSON_NUMBER,
-  // A tick begins with the comma that separates it from the element before.
-  writeTick({ bytes }, at, table, row, fields) {
-    let text = `,[${rowText(table, row)}`;
-    const base = row * FIELD_COUNT;
-    const { values } = table.payload;
-    for (let index = 0; index < fields.length; index++) text += `,${numberText(values[base + fields[index]])}`;
-    return at + bytes.write(`${text}]`, at, "latin1");
-  },
   finish({ bytes }, start, end, _count, sentAt) {
     bytes[start] = 0x5b;
     bytes.write(String(sentAt), start + 1, "latin1");

@@ -2,22 +2,22 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decode } from "@msgpack/msgpack";
 import fc from "fast-check";
-import { FIELD_COUNT, FIELDS, type TickPatch } from "../base/tick.ts";
-import { createTarget } from "../msgpack/msgpack.ts";
-import { MAX_FRAME_BYTES } from "../protocol/messages.ts";
-import { JSON_TEXT, MSGPACK, type TickFormat } from "./format.ts";
-import { PublisherTable } from "./publisher_table.ts";
+import { FIELD_COUNT, FIELDS, type TickPatch } from "../../base/tick.ts";
+import { createTarget } from "../../msgpack/msgpack.ts";
+import { MAX_FRAME_BYTES } from "../../protocol/messages.ts";
+import { PublisherTable } from "../publisher_table.ts";
+import { QUOTE_JSON, QUOTE_MSGPACK, type QuoteFormat } from "./quote_format.ts";
 
-const FORMATS = [MSGPACK, JSON_TEXT];
+const FORMATS = [QUOTE_MSGPACK, QUOTE_JSON];
 const ALL = Uint8Array.from(FIELDS.keys());
 const SENT_AT = 1_700_000_000_123_456;
 
-function read(format: TickFormat, bytes: Uint8Array): unknown {
+function read(format: QuoteFormat, bytes: Uint8Array): unknown {
   return format.binary ? decode(bytes) : JSON.parse(Buffer.from(bytes).toString());
 }
 
 /** One frame of the row as often as said. */
-function frame(format: TickFormat, table: PublisherTable, row: number, fields: Uint8Array, count: number): unknown {
+function frame(format: QuoteFormat, table: PublisherTable, row: number, fields: Uint8Array, count: number): unknown {
   const target = createTarget(MAX_FRAME_BYTES);
   let at = format.headBytes;
   for (let index = 0; index < count; index++) {

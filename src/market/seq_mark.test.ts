@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { markOf, ticksBetween } from "./mark.ts";
+import { markOf, ticksBetween } from "./seq_mark.ts";
 
 const seq = fc.oneof(
   fc.integer({ min: 1, max: 1_000 }),
