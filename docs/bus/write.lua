@@ -1,6 +1,7 @@
 local byte, sub = string.byte, string.sub
 local batch, lengths, prefix = ARGV[5], ARGV[7], ARGV[8]
 local from, least = tonumber(ARGV[6]) + 1, tonumber(ARGV[9] or 16)
+local details, dropped = ARGV[10] or '', ARGV[11] or ''
 local function refuse(why)
   return redis.error_reply('TICKGATE the batch is not written, see docs/bus.md: ' .. why)
 end
@@ -30,10 +31,12 @@ for i = 1, #lengths, 2 do
   else
     pairs[count + 1] = sub(batch, from + 4, from + 3 + symbol - 0xa0)
   end
+  if details ~= '' then pairs[count + 1] = pairs[count + 1] .. ' ' .. sub(details, i * 5 - 4, i * 5 + 5) end
   pairs[count + 2] = prefix .. sub(batch, from, to - 1)
   count = count + 2
   from = to
 end
 redis.call('HSET', KEYS[1], unpack(pairs, 1, count))
+for name in string.gmatch(dropped, '[^,]+') do redis.call('HDEL', KEYS[1], name) end
 redis.call(ARGV[1], KEYS[2], batch)
 return {1, mark or ''}

@@ -5,9 +5,9 @@
 
 import type { BusRecord } from "../market/bus_record.ts";
 import type { HeardFeed } from "../market/heard_feed.ts";
+import type { MarketName } from "../market/market_name.ts";
 import type { Payload } from "../market/payload.ts";
 import type { PublisherTable } from "../market/publisher_table.ts";
-import type { Channel } from "../protocol/messages.ts";
 import type { Handover } from "./handover.ts";
 
 /** Receives what the bus delivers to a gateway. All calls are synchronous: after them a batch is in the table. */
@@ -49,7 +49,7 @@ export interface HeardStream {
 /** A gateway's end of the bus. */
 export interface BusReader {
   /** The reader of another channel, always the same one. This one is of quotes. */
-  ofChannel(channel: Channel): BusReader;
+  ofMarket(channel: MarketName): BusReader;
   /** Starts to deliver. Resolves when the market is known as far as the bus knows it; may take until Redis answers. */
   start(listener: BusListener): Promise<void>;
   /**
@@ -103,7 +103,7 @@ export interface Revocations {
 }
 
 /** The tables of the channels that a feed publishes besides quotes. */
-export type ChannelTables = ReadonlyMap<Channel, PublisherTable<Payload>>;
+export type ChannelTables = ReadonlyMap<MarketName, PublisherTable<Payload>>;
 
 /**
  * A publisher's end of the bus, for one feed. The publisher keeps its symbols in a market table. The bus reads the rows
@@ -118,7 +118,7 @@ export interface BusWriter {
    */
   start(table: PublisherTable, handover?: Handover, others?: ChannelTables): Promise<void>;
   /** A row of a table has changed: write it, at once or as soon as the write under way is done. */
-  changed(row: number, channel?: Channel): void;
+  changed(row: number, channel?: MarketName): void;
   /** Writes the rest, releases the feed, and ends. */
   close(): Promise<void>;
 }

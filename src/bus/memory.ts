@@ -5,9 +5,9 @@
 import { type Clock, SystemClock } from "../base/clock.ts";
 import { BusRecord } from "../market/bus_record.ts";
 import { HeardFeed } from "../market/heard_feed.ts";
+import type { MarketName } from "../market/market_name.ts";
 import type { Payload } from "../market/payload.ts";
 import type { PublisherTable } from "../market/publisher_table.ts";
-import type { Channel } from "../protocol/messages.ts";
 import type { BusListener, BusReader, BusWriter, ChannelTables, HeardStream } from "./bus.ts";
 import { ChangedRows } from "./changed_rows.ts";
 import { Handover } from "./handover.ts";
@@ -21,7 +21,7 @@ export class MemoryBus implements BusReader {
   readonly #writers: MemoryWriter[] = [];
   #listener: BusListener | undefined;
   /** The buses of the other channels. */
-  readonly #others = new Map<Channel, MemoryBus>();
+  readonly #others = new Map<MarketName, MemoryBus>();
 
   /** @param createFeed makes what is counted of a feed */
   constructor(clock: Clock = new SystemClock(), createFeed = (name: string) => new HeardFeed(name)) {
@@ -29,7 +29,7 @@ export class MemoryBus implements BusReader {
     this.#createFeed = createFeed;
   }
 
-  ofChannel(channel: Channel): MemoryBus {
+  ofMarket(channel: MarketName): MemoryBus {
     if (channel === "quote") return this;
     const found = this.#others.get(channel) ?? new MemoryBus(this.#clock, this.#createFeed);
     this.#others.set(channel, found);
@@ -38,7 +38,7 @@ export class MemoryBus implements BusReader {
 
   /** The publisher's end for one more feed. */
   writer(feed = ""): BusWriter {
-    return new MemoryFeedWriter((channel) => this.ofChannel(channel).#channelWriter(feed));
+    return new MemoryFeedWriter((channel) => this.ofMarket(channel).#channelWriter(feed));
   }
 
   #channelWriter(feed: string): MemoryWriter {
@@ -50,7 +50,7 @@ export class MemoryBus implements BusReader {
 
   async start(listener: BusListener): Promise<void> {
     this.#listener = listener;
-    for (const writer of this.#writers) writer.all();
+    for (const writer of this.#writers) writer.writeAll();
   }
 
   /** One process has one part: all is followed always. */
@@ -81,11 +81,11 @@ export class MemoryBus implements BusReader {
 
 /** Writes all channels of one feed. */
 class MemoryFeedWriter implements BusWriter {
-  readonly #create: (channel: Channel) => MemoryWriter;
+  readonly #create: (channel: MarketName) => MemoryWriter;
   readonly #quotes: MemoryWriter;
-  readonly #others = new Map<Channel, MemoryWriter>();
+  readonly #others = new Map<MarketName, MemoryWriter>();
 
-  constructor(create: (channel: Channel) => MemoryWriter) {
+  constructor(create: (channel: MarketName) => MemoryWriter) {
     this.#create = create;
     this.#quotes = create("quote");
   }
@@ -99,7 +99,7 @@ class MemoryFeedWriter implements BusWriter {
     }
   }
 
-  changed(row: number, channel: Channel = "quote"): void {
+  changed(row: number, channel: MarketName = "quote"): void {
     const writer = channel === "quote" ? this.#quotes : this.#others.get(channel);
     writer?.changed(row);
   }
@@ -143,7 +143,7 @@ class MemoryWriter {
     this.#record.stream = this.#stream;
     this.#record.epoch = EPOCH;
     this.#record.feed = this.feed;
-    this.all();
+    this.writeAll();
   }
 
   /** What the listener hears: all that is written, always. */
@@ -156,12 +156,14 @@ class MemoryWriter {
     if (this.#changed.add(row)) this.#scheduled ??= setImmediate(() => this.#write());
   }
 
-  /** Marks every row as changed: a gateway begins to listen. */
-  all(): void {
+  /** Writes every row: a gateway begins to listen. */
+  writeAll(): void {
     this.#written.fill(0);
     for (let row = 0; row < (this.#table?.rows ?? 0); row++) this.changed(row);
+    this.close();
   }
 
+  /** Writes what has changed. */
   close(): void {
     if (this.#scheduled) clearImmediate(this.#scheduled);
     this.#write();
@@ -188,6 +190,8 @@ class MemoryWriter {
           this.#rows[row] = listener.record(record);
         }
         this.#written[row] = record.seq;
+        // The table itself is the store.
+        this.#table.payload.takeDropped?.(row);
       }
       listener.batchEnd();
       this.feed.transit.observe(this.#clock.micros() - sentAt);

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
 import { createHistogram } from "../base/histogram.ts";
 import { HeardFeed } from "../market/heard_feed.ts";
-import type { Channel } from "../protocol/messages.ts";
+import type { MarketName } from "../market/market_name.ts";
 import { UsageError } from "../settings/option.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { BusReader, BusWriter, Revocations } from "./bus.ts";
@@ -109,13 +109,13 @@ function openRedis(settings: BusSettings, clock: Clock, log: Logger): Bus {
   const link = connect("commands");
   const writers = new Map<string, RedisWriter>();
   /** By channel: each listens on a connection of its own, once a client wants it. */
-  const readers = new Map<Channel, RedisReader>();
+  const readers = new Map<MarketName, RedisReader>();
   let revocations: RedisRevocations | undefined;
   link.open();
-  const readerOf = (channel: Channel): RedisReader => {
+  const readerOf = (channel: MarketName): RedisReader => {
     const found = readers.get(channel);
     if (found) return found;
-    const ownKeys = keys.ofChannel(channel);
+    const ownKeys = keys.ofMarket(channel);
     const role = channel === "quote" ? "listener" : `listener-${channel}`;
     const reader = new RedisReader({
       keys: ownKeys,
@@ -126,7 +126,7 @@ function openRedis(settings: BusSettings, clock: Clock, log: Logger): Bus {
       linger: settings.busLinger,
       createFeed,
       skewWarning: settings.clockSkewWarning,
-      ofChannel: readerOf,
+      ofMarket: readerOf,
       subscriber: (events) =>
         isSharded
           ? new ClusterSubscriber(access, link, ownKeys, events, log)

@@ -23,8 +23,11 @@ export interface FeedSink {
    * @param receivedAt the time of receipt, for adapters that report many ticks at once; the default is now
    */
   tick(symbol: string, patch: TickPatch, eventTime: number | undefined, receivedAt?: number): void;
-  /** A trade, of a feed with the channel `trade`. One that was reported already, by its id, is ignored. */
-  trade(symbol: string, trade: Trade, eventTime: number | undefined, receivedAt?: number): void;
+  /**
+   * A trade, of a feed with the channel `trade` or `bar`. One that was reported already, by its id, is ignored.
+   * @param isPast whether it was before the source was connected: then it is in no bar
+   */
+  trade(symbol: string, trade: Trade, eventTime: number | undefined, receivedAt?: number, isPast?: boolean): void;
   /** A book as it stands now, of a feed with the channel `book`. The arrays are read before the call returns. */
   book(symbol: string, sides: BookSides, eventTime: number | undefined, receivedAt?: number): void;
   /** The book cannot be followed until its next {@link book}: it is stale, and not shown wrong. */

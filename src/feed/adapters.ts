@@ -21,7 +21,7 @@ export const SHARED_OPTIONS: FeedOptions = {
   channels: {
     kind: { arg: "LIST", range: `quote, and more of ${CHANNELS.join(", ")}`, read: readChannels },
     default: QUOTES,
-    help: "What it publishes, such as quote,trade,book: more channels cost the venue's traffic, and CPU",
+    help: "What it publishes, such as quote,trade,book,bar: more channels cost the venue's traffic, and CPU",
   },
 };
 

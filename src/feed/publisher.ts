@@ -8,13 +8,15 @@ import { createHistogram, type Histogram } from "../base/histogram.ts";
 import { CLOSED, FIELD_COUNT, fieldIndex, isSymbol, LIVE, STALE, type TickPatch } from "../base/tick.ts";
 import type { BusWriter, ChannelTables } from "../bus/bus.ts";
 import { Handover } from "../bus/handover.ts";
+import type { BarPayload } from "../market/bar/bar_payload.ts";
 import type { BookPayload, BookSides } from "../market/book/book_payload.ts";
+import { type BarMarketName, type MarketName, PUBLISHED_BARS } from "../market/market_name.ts";
 import type { Payload } from "../market/payload.ts";
 import type { ChangeOf, PublisherTable } from "../market/publisher_table.ts";
 import type { TradePayload } from "../market/trade/trade_payload.ts";
 import type { Trade } from "../market/trade/trade_ring.ts";
-import type { Channel } from "../protocol/messages.ts";
 import type { FeedSink, SkipReason } from "./adapter.ts";
+import { BarBuilder } from "./bar_builder.ts";
 
 /** An event time ahead of our clock by more than this, microseconds, counts as early. */
 const AHEAD = 1_000;
@@ -79,10 +81,13 @@ export class Publisher implements FeedSink {
   readonly #trades: PublisherTable<TradePayload> | undefined;
   readonly #books: PublisherTable<BookPayload> | undefined;
   readonly #others: ChannelTables;
+  /** Undefined where the feed publishes no bars. */
+  readonly #bars: BarBuilder | undefined;
 
   /**
    * @param settings whether latencies are measured; if not, the time of receipt is not recorded
-   * @param others the tables of the channels besides quotes
+   * @param others the tables of the markets besides quotes
+   * @param trades those that bars are made of, where trades are not published themselves
    */
   constructor(
     table: PublisherTable,
@@ -90,10 +95,16 @@ export class Publisher implements FeedSink {
     clock: Clock,
     settings = { metrics: true },
     others: ChannelTables = new Map(),
+    trades = others.get("trade") as PublisherTable<TradePayload> | undefined,
   ) {
     this.#table = table;
     this.#others = others;
-    this.#trades = others.get("trade") as PublisherTable<TradePayload> | undefined;
+    this.#trades = trades;
+    const bars = PUBLISHED_BARS.flatMap((name): [BarMarketName, PublisherTable<BarPayload>][] => {
+      const table = others.get(name);
+      return table ? [[name, table as PublisherTable<BarPayload>]] : [];
+    });
+    if (bars.length > 0) this.#bars = new BarBuilder(new Map(bars), (row, name) => bus.changed(row, name));
     this.#books = others.get("book") as PublisherTable<BookPayload> | undefined;
     this.#bus = bus;
     this.#clock = clock;
@@ -117,7 +128,13 @@ export class Publisher implements FeedSink {
     this.#bus.changed(row);
   }
 
-  trade(symbol: string, trade: Trade, eventTime?: number, receivedAt = this.#clock.micros()): void {
+  trade(
+    symbol: string,
+    trade: Trade,
+    eventTime?: number,
+    receivedAt: number = this.#clock.micros(),
+    isPast = false,
+  ): void {
     const table = this.#trades;
     if (!table) return;
     if (!isTrade(trade)) return this.skip("malformed");
@@ -125,7 +142,10 @@ export class Publisher implements FeedSink {
     if (row < 0) return;
     if (trade.id !== null && table.payload.ringOf(row).has(trade.id)) return this.skip("duplicate");
     this.counts.trades++;
-    this.#merge(table, row, trade, this.#timeOf(eventTime, receivedAt), receivedAt, "trade");
+    const time = this.#timeOf(eventTime, receivedAt);
+    this.#merge(table, row, trade, time, receivedAt, "trade");
+    if (isPast || !this.#bars) return;
+    if (!this.#bars.trade(symbol, trade.price, trade.size, time, receivedAt)) this.skip("table_full");
   }
 
   book(symbol: string, sides: BookSides, eventTime?: number, receivedAt = this.#clock.micros()): void {
@@ -176,7 +196,7 @@ export class Publisher implements FeedSink {
     change: ChangeOf<P>,
     time: number,
     receivedAt: number,
-    channel: Channel,
+    channel: MarketName,
   ): void {
     table.merge(row, change, time, receivedAt);
     if (table.state[row] !== LIVE) table.restate(row, LIVE, this.#clock.micros(), "");
@@ -185,6 +205,7 @@ export class Publisher implements FeedSink {
 
   connected(): void {
     this.counts.connects++;
+    this.#bars?.connected(this.#clock.micros());
   }
 
   disconnected(): void {
@@ -208,7 +229,13 @@ export class Publisher implements FeedSink {
     table.restate(row, STALE, this.#clock.micros(), NO_PRICE);
   }
 
+  /** Closes the bars that are over; to be called several times a second. */
+  closeBars(): void {
+    this.#bars?.closeDue(this.#clock.micros());
+  }
+
   #setState(state: number, reason: string, symbols?: readonly string[]): void {
+    this.#bars?.lost(symbols);
     this.#setStateIn(this.#table, state, reason, symbols, "quote");
     for (const [channel, table] of this.#others) this.#setStateIn(table, state, reason, symbols, channel);
   }
@@ -218,7 +245,7 @@ export class Publisher implements FeedSink {
     state: number,
     reason: string,
     symbols: readonly string[] | undefined,
-    channel: Channel,
+    channel: MarketName,
   ): void {
     const since = this.#clock.micros();
     const count = symbols?.length ?? table.rows;

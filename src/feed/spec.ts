@@ -81,11 +81,16 @@ export function parseFeed(text: string): FeedSpec {
  */
 export function openFeed(spec: FeedSpec, context: Omit<FeedContext, "channels">): Feed {
   try {
-    return spec.adapter.create(spec.target, spec.options, { ...context, channels: spec.channels });
+    return spec.adapter.create(spec.target, spec.options, { ...context, channels: sourcesOf(spec.channels) });
   } catch (error) {
     if (error instanceof UsageError) throw wrong(spec.text, error.message, error);
     throw error;
   }
+}
+
+/** What the source is asked for: bars are made of trades. */
+function sourcesOf(channels: ReadonlySet<Channel>): ReadonlySet<Channel> {
+  return channels.has("bar") ? new Set<Channel>([...channels, "trade"]) : channels;
 }
 
 /** Spaces, `?`, `&` and `%` are percent-encoded as in a URL: `%20`. */

@@ -35,7 +35,7 @@ export interface GatewayContext {
   /** The log of what clients cause: it has a limit. */
   readonly events: RateLimitedLog;
   /** These and some below are of quotes. */
-  readonly channel: "quote";
+  readonly name: "quote";
   readonly bus: BusReader;
   readonly table: GatewayTable;
   readonly encoders: EncoderPool;
@@ -79,7 +79,7 @@ export function createContext(
   const counts = new GatewayCounts(settings);
   const topics = new TopicIndex({ scheduler, clock, table, frame, counts, publish });
   const quotes = {
-    channel: "quote" as const,
+    name: "quote" as const,
     bus,
     table,
     encoders: new EncoderPool(quoteEncoders(table), fieldListsThatFit(settings)),

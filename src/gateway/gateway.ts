@@ -74,7 +74,10 @@ export class Gateway {
     this.#server = new GatewayServer(apps, this.#context, (socket, id) => new Session(this.#context, socket, id));
     authority.onChange(() => this.#reviewIdentities());
     this.#watch = new HealthWatch(this.#context.events);
-    this.#maintenance = new Maintenance(this.#context, this.#server.sessions, (now) => this.#checkHealth(now));
+    this.#maintenance = new Maintenance(this.#context, this.#server.sessions, (now) => {
+      this.#context.markets.maintain();
+      this.#checkHealth(now);
+    });
   }
 
   /**

@@ -21,6 +21,8 @@ export const RESET = 8;
 export const OUTDATED = 16;
 /** Nothing: there is no row left for the symbol. */
 export const FULL = 32;
+/** The row has got something of before its newest tick. */
+export const PAST_ADDED = 64;
 
 /** Why a row that shows a symbol late is stale: nothing that it may show is known yet. */
 export const DELAYED = "delayed";
@@ -162,7 +164,8 @@ export class GatewayTable<P extends Payload = QuotePayload> extends MarketTable<
     const isFirst = !this.hasTicked(row);
     const seq = this.seq[row];
     const epoch = this.epoch[row];
-    if (record.epoch < epoch || (record.epoch === epoch && record.seq < seq)) return OUTDATED;
+    if (record.epoch < epoch || (record.epoch === epoch && record.seq < seq))
+      return this.payload.writeOlder?.(row, record) ? PAST_ADDED : OUTDATED;
     this.epoch[row] = record.epoch;
     this.stream[row] = record.stream;
     let changed = IGNORED;

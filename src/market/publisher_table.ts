@@ -1,7 +1,7 @@
 /** A market table of a publisher: merges what one feed reports, and numbers the ticks of each symbol. */
-import { LIVE, STALE } from "../base/tick.ts";
+import { CLOSED, LIVE, STALE } from "../base/tick.ts";
 import type { BusRecord } from "./bus_record.ts";
-import type { Payload } from "./payload.ts";
+import type { Payload, SeriesTakeover } from "./payload.ts";
 import { QuotePayload } from "./quote/quote_payload.ts";
 import { MarketTable } from "./table.ts";
 
@@ -38,6 +38,7 @@ export class PublisherTable<P extends Payload = QuotePayload> extends MarketTabl
     const row = this.add(record.symbol);
     if (row < 0) return false;
     const isNew = !this.hasTicked(row);
+    if (this.payload.takeover) return this.#adoptInto(this.payload.takeover, row, record, isNew);
     if (this.payload.keepsEach) return this.#adoptEach(row, record, isNew);
     const isLater = !isNew && this.eventTime[row] >= record.eventTime && !this.equals(row, record);
     if (!isLater) {
@@ -53,6 +54,30 @@ export class PublisherTable<P extends Payload = QuotePayload> extends MarketTabl
     if (isNew) this.appliedAt[row] = record.receivedAt;
     this.setTick(row, record.seq + later, later > 0 ? this.eventTime[row] : record.eventTime);
     return this.#adoptState(row, record, isNew) || later > 0;
+  }
+
+  #adoptInto(takeover: SeriesTakeover, row: number, record: BusRecord, isNew: boolean): boolean {
+    takeover.adopt(row, record);
+    if (isNew) {
+      this.appliedAt[row] = record.receivedAt;
+      this.setTick(row, record.seq, record.eventTime);
+      this.restate(row, record.state === CLOSED ? CLOSED : STALE, receiptTime(record), record.reason || NOT_HEARD);
+    }
+    return false;
+  }
+
+  /** A takeover begins: calls of {@link adopt} follow, then {@link finishTakeover}. */
+  beginTakeover(): void {
+    this.payload.takeover?.begin();
+  }
+
+  /** All has been adopted. @returns whether the row differs from the store, so that it must be written */
+  finishTakeover(row: number): boolean {
+    const { takeover } = this.payload;
+    if (!takeover) return false;
+    const { seq, differs } = takeover.finish(row, this.seq[row], this.state[row], this.reasons[row]);
+    this.setTick(row, seq, this.eventTime[row]);
+    return differs;
   }
 
   /** @returns whether the row's state differs from the record's */

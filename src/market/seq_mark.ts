@@ -3,11 +3,11 @@
  * are equal where numbers differ by a multiple of 2^32 - 1, which is more ticks than a symbol has between two flushes.
  * 0 is no symbol's mark: nothing was sent.
  */
-const MARKS = 2 ** 32 - 1;
+export const MARKS = 2 ** 32 - 1;
 
-/** The mark of a `seq`, from 1 to 2^32 - 1. */
-export function markOf(seq: number): number {
-  return seq < MARKS ? seq + 1 : (seq % MARKS) + 1;
+/** The mark of a `seq`, from 1 to `marks`. @param marks how many there are */
+export function markOf(seq: number, marks = MARKS): number {
+  return seq < marks ? seq + 1 : (seq % marks) + 1;
 }
 
 /** The number of ticks between two that have these marks. */

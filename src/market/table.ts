@@ -11,7 +11,7 @@ import type { BusRecord } from "./bus_record.ts";
 import { Heap, HeapFull } from "./heap.ts";
 import { MARK_BYTES, setMarkAt, VERSION_BYTES } from "./heap_layout.ts";
 import type { Payload } from "./payload.ts";
-import { markOf } from "./seq_mark.ts";
+import { MARKS, markOf } from "./seq_mark.ts";
 import { SymbolIndex } from "./symbol_index.ts";
 
 const FIRST_CAPACITY = 1_024;
@@ -63,6 +63,7 @@ export abstract class MarketTable<P extends Payload = Payload> {
   /** The clock when the state last changed. */
   stateVersion: Float64Array = new Float64Array(0);
 
+  readonly #marks: number;
   readonly #rowOf = new Map<string, number>();
   readonly #index = new SymbolIndex(this);
   /** 1 where the symbol has had a tick. Not derived from `seq`, which a publisher may set to anything. */
@@ -73,6 +74,7 @@ export abstract class MarketTable<P extends Payload = Payload> {
   constructor(limit: number, payload: P, heap = new Heap(), firstHandle = 0) {
     this.limit = limit;
     this.payload = payload;
+    this.#marks = payload.marks ?? MARKS;
     this.heap = heap;
     this.firstHandle = firstHandle;
     heap.onGrow(() => this.#viewVersions());
@@ -87,6 +89,11 @@ export abstract class MarketTable<P extends Payload = Payload> {
   /** The symbol's row, or -1. */
   rowOf(symbol: string): number {
     return this.#rowOf.get(symbol) ?? -1;
+  }
+
+  /** The mark of a number in this table. */
+  markOf(seq: number): number {
+    return markOf(seq, this.#marks);
   }
 
   /** Whether the row's symbol has had a tick; such a row keeps its symbol for as long as the table exists. */
@@ -161,7 +168,7 @@ export abstract class MarketTable<P extends Payload = Payload> {
   protected setTick(row: number, seq: number, eventTime: number): void {
     if (!this.hasTicked(row)) this.#setKnown(row, eventTime);
     this.seq[row] = seq;
-    setMarkAt(this.heap.u32, this.markAt, row, markOf(seq));
+    setMarkAt(this.heap.u32, this.markAt, row, markOf(seq, this.#marks));
     this.eventTime[row] = eventTime;
     this.version[row] = ++this.clock;
   }

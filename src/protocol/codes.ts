@@ -10,6 +10,7 @@ export const ERROR_CODES = {
   unknown_channel: { retryable: false },
   invalid_depth: { retryable: false },
   invalid_last: { retryable: false },
+  invalid_resolution: { retryable: false },
   too_many_symbols: { retryable: true },
   too_many_commands: { retryable: true },
   not_entitled: { retryable: false },

@@ -10,11 +10,14 @@ import {
   type Channel,
   type Command,
   type CommandId,
-  channelKey,
+  DEFAULT_RESOLUTION,
   DEPTHS,
   MAX_ID_LENGTH,
   MAX_INTERVAL,
+  MAX_LAST_BARS,
   MAX_LAST_TRADES,
+  RESOLUTIONS,
+  type Resolution,
   type Subscribe,
 } from "./messages.ts";
 
@@ -27,7 +30,7 @@ export interface CommandFault {
 }
 
 /** The optional keys of commands. */
-const OPTIONAL_KEYS = ["id", "interval", "fields", "channel", "depth", "last"] as const;
+const OPTIONAL_KEYS = ["id", "interval", "fields", "channel", "depth", "last", "resolution"] as const;
 const MAX_DEPTH = DEPTHS[DEPTHS.length - 1];
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
@@ -53,7 +56,9 @@ function checkCommand(value: unknown): Command | CommandFault {
   const command = value as Record<string, unknown>;
   const { op, symbols } = command;
   // One rule for every optional key: null is the same as absent.
-  const [id, interval, fields, channel = "quote", depth, last] = OPTIONAL_KEYS.map((key) => command[key] ?? undefined);
+  const [id, interval, fields, channel = "quote", depth, last, resolution = DEFAULT_RESOLUTION] = OPTIONAL_KEYS.map(
+    (key) => command[key] ?? undefined,
+  );
   if (!isId(id))
     return { fault: "bad_message", message: `id must be a number or a text of at most ${MAX_ID_LENGTH} characters` };
   const own = id === undefined ? {} : { id };
@@ -71,8 +76,12 @@ function checkCommand(value: unknown): Command | CommandFault {
       if (typeof channel !== "string") return fault("bad_message", "channel must be a text");
       if (!isChannel(channel))
         return fault("unknown_channel", `no channel ${shown(channel)}; there are ${CHANNELS.join(" ")}`);
-      if (op === "unsubscribe") return { op, ...own, ...channelKey(channel), symbols };
-      const subscribe: Subscribe = { op, ...own, ...channelKey(channel), symbols };
+      if (channel === "bar" && !isResolution(resolution))
+        return fault("invalid_resolution", `resolution must be one of ${RESOLUTIONS.join(" ")}`);
+      const what = channel === "bar" ? { channel, resolution: resolution as Resolution } : { channel };
+      const command = { ...own, ...(channel === "quote" ? {} : what), symbols };
+      if (op === "unsubscribe") return { op, ...command };
+      const subscribe: Subscribe = { op, ...command };
       if (interval !== undefined) {
         if (typeof interval !== "number") return fault("bad_message", "interval must be a number of milliseconds");
         if (!(interval >= 0 && interval <= MAX_INTERVAL))
@@ -84,9 +93,9 @@ function checkCommand(value: unknown): Command | CommandFault {
           return fault("invalid_depth", `depth must be a whole number from 1 to ${MAX_DEPTH}`);
         subscribe.depth = depth;
       }
-      if (channel === "trade" && last !== undefined) {
-        if (!isWhole(last, 0, MAX_LAST_TRADES))
-          return fault("invalid_last", `last must be a whole number from 0 to ${MAX_LAST_TRADES}`);
+      if ((channel === "trade" || channel === "bar") && last !== undefined) {
+        const most = channel === "bar" ? MAX_LAST_BARS : MAX_LAST_TRADES;
+        if (!isWhole(last, 0, most)) return fault("invalid_last", `last must be a whole number from 0 to ${most}`);
         subscribe.last = last;
       }
       if (channel === "quote" && fields !== undefined) {
@@ -111,6 +120,10 @@ export function shown(text: string): string {
 
 function isChannel(name: string): name is Channel {
   return (CHANNELS as readonly string[]).includes(name);
+}
+
+function isResolution(name: unknown): name is Resolution {
+  return (RESOLUTIONS as readonly unknown[]).includes(name);
 }
 
 function isWhole(value: unknown, min: number, max: number): value is number {

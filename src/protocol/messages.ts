@@ -26,20 +26,22 @@ export const MAX_INTERVAL = 3_600_000;
 export const NOBODY_PUBLISHES = "unknown";
 
 /** A kind of market data that can be subscribed to. */
-export type Channel = "quote" | "book" | "trade";
+export type Channel = "quote" | "book" | "trade" | "bar";
 /** All of them. */
-export const CHANNELS: readonly Channel[] = ["quote", "book", "trade"];
+export const CHANNELS: readonly Channel[] = ["quote", "book", "trade", "bar"];
 
-/** How a message names its channel: not where it is the default. */
-export function channelKey(channel: Channel): { channel?: Channel } {
-  return channel === "quote" ? {} : { channel };
-}
+/** How long bars are. */
+export const RESOLUTIONS = ["1s", "1m", "5m", "15m", "1h", "1d"] as const;
+export type Resolution = (typeof RESOLUTIONS)[number];
+export const DEFAULT_RESOLUTION: Resolution = "1m";
 
 /** The depths that are granted of a book: the next one that is enough for what was asked for. */
 export const DEPTHS = [1, 5, 10, 20, 50] as const;
 export const DEFAULT_DEPTH = 10;
-/** The most of the latest trades that a client may ask for. */
+/** The most of the latest trades and bars that a client may ask for; and how many bars come without asking. */
 export const MAX_LAST_TRADES = 1_000;
+export const MAX_LAST_BARS = 5_000;
+export const DEFAULT_LAST_BARS = 300;
 
 /** The client's id of a command; the answer contains it. */
 export type CommandId = string | number;
@@ -54,7 +56,9 @@ export interface Subscribe {
   fields?: string[];
   /** Of books: how many levels. */
   depth?: number;
-  /** Of trades: how many of the latest come first. */
+  /** Of bars. */
+  resolution?: Resolution;
+  /** Of trades and bars: how many of the latest come first. */
   last?: number;
 }
 
@@ -62,6 +66,8 @@ export interface Unsubscribe {
   op: "unsubscribe";
   id?: CommandId;
   channel?: Channel;
+  /** Of bars. */
+  resolution?: Resolution;
   symbols: string[];
 }
 
@@ -125,7 +131,9 @@ export interface ChannelSubscribed {
   interval: number;
   /** Of books. */
   depth?: number;
-  /** Of trades each with a count: so many past ones come first. */
+  /** Of bars. */
+  resolution?: Resolution;
+  /** Of trades and bars each with a count: so many past ones come first. */
   symbols: [symbol: string, handle: number, count?: number][];
   rejected: Rejection[];
 }
@@ -136,6 +144,7 @@ export interface Unsubscribed {
   /** Another part of the same answer follows. */
   more?: true;
   channel?: Channel;
+  resolution?: Resolution;
   symbols: string[];
   /** Why the gateway has ended them; undefined where the client has. */
   reason?: EndReason;
@@ -161,6 +170,7 @@ export interface Expiring {
 export interface Status {
   op: "status";
   channel?: Channel;
+  resolution?: Resolution;
   symbols: string[];
   state: State | "gap";
   reason?: string;

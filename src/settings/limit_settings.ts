@@ -45,6 +45,27 @@ export const LIMIT_SETTINGS = {
     1_000_000,
     "Trades of all symbols that are kept; with more, each symbol keeps only what it has room for",
   ),
+  secondBars: setting(
+    SERVERS,
+    "second-bars",
+    integer(60, 86_400),
+    3_600,
+    "Bars of one second that are kept of a symbol, here and in Redis: an hour where there is a trade in each",
+  ),
+  minuteBars: setting(
+    SERVERS,
+    "minute-bars",
+    integer(60, 44_640),
+    1_500,
+    "Bars of one minute that are kept of a symbol, here and in Redis: 25 hours where there is a trade in each. Longer bars are made of them",
+  ),
+  maxBars: setting(
+    SERVERS,
+    "max-bars",
+    integer(1_000, 100_000_000),
+    2_000_000,
+    "Bars of all symbols that are kept of each resolution, at about 100 bytes each here and 250 in Redis; with more, each symbol keeps only what it has room for",
+  ),
   maxAwaitedSymbols: setting(
     GATEWAY,
     "max-awaited-symbols",

@@ -171,7 +171,7 @@ export class ServerProcess {
   }
 }
 
-const FED_BY_TEST = ["--admin-port", "0", "--feed", "ndjson:-?silence=0&channels=quote,book,trade"];
+const FED_BY_TEST = ["--admin-port", "0", "--feed", "ndjson:-?silence=0&channels=quote,book,trade,bar"];
 
 /** `tickgate all` with a feed that the test writes, and that may be silent. */
 export class GatewayProcess extends ServerProcess {

@@ -43,7 +43,7 @@ export function showGateway(page: Page, gateway: Gateway, bus: Pick<Bus, "reader
   );
   page.gauge("tickgate_closed_symbols", "Symbols whose feed has ended", () => closedSymbols(table));
   page.gauges("tickgate_channel_symbols", "Symbols that have had a tick, by channel", "channel", () =>
-    Array.from(gateway.markets.all, ({ channel, table }) => [channel, table.knownCount] as const),
+    Array.from(gateway.markets.all, ({ name, table }) => [name, table.knownCount] as const),
   );
   page.gauge("tickgate_awaited_symbols", "Symbols that are waited for", () => table.awaitedRows);
   page.gauge("tickgate_pacer_waiting", "Subscriptions whose turn has come", () => pacer.waiting);

@@ -34,14 +34,17 @@ export class RedisScript {
 /**
  * Writes a batch. KEYS: the shard's hash, its channel. ARGV: 1 `PUBLISH` or `SPUBLISH`, 2 the feed, 3 the epoch, 4 the
  * batch's number, 5 the batch, 6 where its first record begins (from 0), 7 the records' lengths, 8 the prefix, 9 how
- * many elements a record has at least (16 unless given). Answers 1 and the mark before, or 0 and the mark that refused
- * it: one of a later epoch (another leads), or of this epoch with the same or a later number (an old try that comes
- * late). What can be seen to be no batch is an error, and changes nothing.
+ * many elements a record has at least (16 unless given), 10 of bars each record's start (10 digits of seconds, one
+ * after the other), which follows the symbol and a space in the name of its field, 11 names of fields to be deleted,
+ * with commas. Answers 1 and the mark before, or 0 and the mark that refused it: one of a later epoch (another leads),
+ * or of this epoch with the same or a later number (an old try that comes late). What can be seen to be no batch is an
+ * error, and changes nothing.
  */
 export const WRITE = new RedisScript(`
 local byte, sub = string.byte, string.sub
 local batch, lengths, prefix = ARGV[5], ARGV[7], ARGV[8]
 local from, least = tonumber(ARGV[6]) + 1, tonumber(ARGV[9] or 16)
+local details, dropped = ARGV[10] or '', ARGV[11] or ''
 local function refuse(why)
   return redis.error_reply('TICKGATE the batch is not written, see docs/bus.md: ' .. why)
 end
@@ -71,11 +74,13 @@ for i = 1, #lengths, 2 do
   else
     pairs[count + 1] = sub(batch, from + 4, from + 3 + symbol - 0xa0)
   end
+  if details ~= '' then pairs[count + 1] = pairs[count + 1] .. ' ' .. sub(details, i * 5 - 4, i * 5 + 5) end
   pairs[count + 2] = prefix .. sub(batch, from, to - 1)
   count = count + 2
   from = to
 end
 redis.call('HSET', KEYS[1], unpack(pairs, 1, count))
+for name in string.gmatch(dropped, '[^,]+') do redis.call('HDEL', KEYS[1], name) end
 redis.call(ARGV[1], KEYS[2], batch)
 return {1, mark or ''}
 `);

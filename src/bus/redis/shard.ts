@@ -3,7 +3,7 @@
  * the number of shards: every language has that function at hand.
  */
 import { crc32 } from "node:zlib";
-import type { Channel } from "../../protocol/messages.ts";
+import type { MarketName } from "../../market/market_name.ts";
 
 /** The shard that a symbol comes on, from 0. */
 export function shardOf(symbol: string, shards: number): number {
@@ -13,24 +13,24 @@ export function shardOf(symbol: string, shards: number): number {
 /** The names of all keys and channels, under one prefix. */
 export class RedisKeys {
   readonly shards: number;
-  readonly channelOfData: Channel;
+  readonly market: MarketName;
   readonly #prefix: string;
-  /** What names of this channel of data have in them. */
+  /** What names of this market have in them. */
   readonly #infix: string;
   readonly #channels = new Map<string, number>();
 
-  /** @param channel of data: its shards have hashes and channels of their own */
-  constructor(prefix: string, shards: number, channel: Channel = "quote") {
+  /** @param market its shards have hashes and channels of their own */
+  constructor(prefix: string, shards: number, market: MarketName = "quote") {
     this.#prefix = prefix;
-    this.#infix = channel === "quote" ? "" : `${channel}:`;
-    this.channelOfData = channel;
+    this.#infix = market === "quote" ? "" : `${market}:`;
+    this.market = market;
     this.shards = shards;
     for (let shard = 0; shard < shards; shard++) this.#channels.set(this.channel(shard), shard);
   }
 
-  /** The same for another channel of data. */
-  ofChannel(channel: Channel): RedisKeys {
-    return new RedisKeys(this.#prefix, this.shards, channel);
+  /** The same for another market. */
+  ofMarket(market: MarketName): RedisKeys {
+    return new RedisKeys(this.#prefix, this.shards, market);
   }
 
   /** The shard that a symbol comes on. */

@@ -1,11 +1,12 @@
 /** What a record of each channel has between the reason and the time of receipt: see docs/bus.md. */
 import { FIELD_COUNT } from "../../base/tick.ts";
+import { BarRecord } from "../../market/bar/bar_record.ts";
 import { BOOK_LEVELS, BookRecord } from "../../market/book/book_payload.ts";
 import { BusRecord } from "../../market/bus_record.ts";
+import { isBarMarket, type MarketName } from "../../market/market_name.ts";
 import { TradeRecord } from "../../market/trade/trade_payload.ts";
 import { MAX_ID_CHARACTERS } from "../../market/trade/trade_ring.ts";
 import type { Packer } from "../../msgpack/packer.ts";
-import type { Channel } from "../../protocol/messages.ts";
 import type { MalformedReason } from "./malformed.ts";
 import type { MessagePackReader } from "./unpack.ts";
 
@@ -17,6 +18,8 @@ export interface RecordCodec<R extends BusRecord = BusRecord> {
   /** The most records of a batch: it keeps one write to about 100 KB, so that Redis is not held for long. */
   readonly maxRecords: number;
   createRecord(): R;
+  /** What follows the symbol in the name of the record's field; see {@link fieldDetail}. */
+  fieldDetail?(record: R): string;
   write(packer: Packer, record: R): void;
   /** @returns why the record is left out; undefined where it is good */
   read(unpacker: MessagePackReader, record: R): MalformedReason | undefined;
@@ -83,8 +86,51 @@ const TRADES: RecordCodec<TradeRecord> = {
   },
 };
 
-export function codecOf(channel: Channel): RecordCodec {
-  return channel === "quote" ? QUOTES : channel === "book" ? BOOKS : TRADES;
+/** Start, open, high, low, close, volume, number of trades, flags. The field of a bar has its start in seconds. */
+const BARS: RecordCodec<BarRecord> = {
+  elements: 8,
+  maxBytes: 8 * NUMBER_BYTES,
+  maxRecords: 1_000,
+  createRecord: () => new BarRecord(),
+  fieldDetail: ({ start }) => fieldDetail(start),
+  write(packer, { start, open, high, low, close, volume, trades, flags }) {
+    packer.number(start);
+    packer.number(open);
+    packer.number(high);
+    packer.number(low);
+    packer.number(close);
+    packer.number(volume);
+    packer.number(trades);
+    packer.number(flags);
+  },
+  read(unpacker, record) {
+    record.start = unpacker.number();
+    record.open = unpacker.number();
+    record.high = unpacker.number();
+    record.low = unpacker.number();
+    record.close = unpacker.number();
+    record.volume = unpacker.number();
+    record.trades = unpacker.number();
+    record.flags = unpacker.number();
+    const { start, open, high, low, close, volume, trades, flags } = record;
+    if (!(Number.isInteger(start / 1_000_000) && start > 0 && start < MAX_START)) return "value";
+    if (![open, high, low, close].every(Number.isFinite)) return "value";
+    if (!(volume > 0 && Number.isFinite(volume)) || !(Number.isInteger(trades) && trades > 0)) return "value";
+    return Number.isInteger(flags) && flags >= 0 && flags <= MAX_FLAGS ? undefined : "value";
+  },
+};
+/** The year 2100, and all flags of a bar. */
+const MAX_START = 4_102_444_800_000_000;
+const MAX_FLAGS = 7;
+
+export function codecOf(name: MarketName): RecordCodec {
+  if (isBarMarket(name)) return BARS;
+  return name === "quote" ? QUOTES : name === "book" ? BOOKS : TRADES;
+}
+
+/** What follows the symbol and a space in the name of a bar's field: its start in seconds, of ten digits. */
+export function fieldDetail(start: number): string {
+  return String(start / 1_000_000).padStart(10, "0");
 }
 
 function writeSide(packer: Packer, numbers: Float64Array, levels: number): void {

@@ -6,8 +6,8 @@
 import { type ClockReading, UNKNOWN_CLOCK } from "../../base/clock_offset.ts";
 import { SYMBOL_LENGTH } from "../../base/tick.ts";
 import type { BusRecord } from "../../market/bus_record.ts";
+import type { MarketName } from "../../market/market_name.ts";
 import { Packer } from "../../msgpack/packer.ts";
-import type { Channel } from "../../protocol/messages.ts";
 import type { MalformedReason } from "./malformed.ts";
 import { codecOf, type RecordCodec } from "./record_codec.ts";
 import { SymbolCache } from "./symbol_cache.ts";
@@ -65,6 +65,8 @@ export interface EncodedBatch {
   readonly prefix: Buffer;
   /** The fewest elements of a record. */
   readonly elements: number;
+  /** What follows the symbol in the names of the records' fields, one after the other; empty where nothing does. */
+  readonly details: string;
 }
 
 /** Writes batches of one channel of one feed. */
@@ -78,11 +80,12 @@ export class BatchEncoder {
   #prefix: Buffer = Buffer.alloc(0);
   #start = 0;
   #count = 0;
+  #details = "";
 
-  constructor(feed: string, shards: number, channel: Channel = "quote") {
+  constructor(feed: string, shards: number, market: MarketName = "quote") {
     this.#feed = feed;
     this.#shards = shards;
-    this.#codec = codecOf(channel);
+    this.#codec = codecOf(market);
     const { maxRecords, maxBytes } = this.#codec;
     this.#packer = new Packer(MAX_HEAD_BYTES + maxRecords * (MAX_RECORD_HEAD_BYTES + maxBytes));
   }
@@ -106,6 +109,7 @@ export class BatchEncoder {
     packer.array(0);
     this.#start = packer.position;
     this.#count = 0;
+    this.#details = "";
   }
 
   /** Adds a record: at most {@link maxRecords}. */
@@ -113,6 +117,7 @@ export class BatchEncoder {
     const packer = this.#packer;
     const from = packer.position;
     packRecord(packer, record, this.#codec);
+    if (this.#codec.fieldDetail) this.#details += this.#codec.fieldDetail(record);
     this.#lengths.writeUInt16BE(packer.position - from, this.#count++ * 2);
   }
 
@@ -128,6 +133,7 @@ export class BatchEncoder {
       lengths: Buffer.from(this.#lengths.subarray(0, this.#count * 2)),
       prefix: this.#prefix,
       elements: RECORD_HEAD + this.#codec.elements,
+      details: this.#details,
     };
   }
 
@@ -166,8 +172,13 @@ export class BatchDecoder {
   #behind = 0;
   #leftOut = "";
 
-  constructor(channel: Channel = "quote") {
-    this.#codec = codecOf(channel);
+  constructor(market: MarketName = "quote") {
+    this.#codec = codecOf(market);
+  }
+
+  /** Whether a symbol has several values in the store: they are taken over together, so that they keep their order. */
+  get isSeries(): boolean {
+    return this.#codec.fieldDetail !== undefined;
   }
 
   createRecord(): BusRecord {

@@ -44,8 +44,8 @@ export class Reconciler {
   /** The demand for these symbols may have changed; without any, for patterns and so for every symbol. */
   changed(symbols?: Iterable<string>): void {
     if (!symbols) this.#wantedPatterns = undefined;
-    const all = () => [...this.#demand.named, ...this.#symbols.keys(), ...this.#due.keys()];
-    for (const symbol of symbols ?? all()) this.#unchecked.add(symbol);
+    for (const symbol of symbols ?? [...this.#demand.named, ...this.#symbols.keys(), ...this.#due.keys()])
+      this.#unchecked.add(symbol);
   }
 
   /** A command that named these has failed, or the gateway has refused them: asks for them again. */

@@ -114,7 +114,8 @@ export class CoinbaseVenue implements Venue {
     const id = readNumber(trade_id);
     if (price === undefined || size === undefined || id === undefined) return "malformed";
     const takerSide = side === "sell" ? 1 : side === "buy" ? -1 : 0;
-    this.#context.sink.trade(symbol, { price, size, side: takerSide, id: String(trade_id) }, timeOf(time));
+    const trade = { price, size, side: takerSide, id: String(trade_id) };
+    this.#context.sink.trade(symbol, trade, timeOf(time), undefined, message.type === "last_match");
     return "tick";
   }
 

@@ -5,14 +5,14 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Access, Identity } from "../../identity/identity.ts";
 import type { RowTable } from "../../market/gateway_table.ts";
+import { channelOf, type MarketName } from "../../market/market_name.ts";
 import { Prefixes } from "../../market/prefixes.ts";
-import type { Channel } from "../../protocol/messages.ts";
 import type { DelayedRows } from "../delay/delayed_rows.ts";
 
 const LIVE_ACCESS: Access = { interval: 0, delay: 0 };
 
 export interface VisibleRowsParts {
-  readonly channel: Channel;
+  readonly name: MarketName;
   readonly table: RowTable;
   readonly delays: DelayedRows;
   readonly clock: Clock;
@@ -36,10 +36,10 @@ export class VisibleRows {
   accessTo(symbol: string): Access | undefined {
     const entitlements = this.identity?.entitlements;
     if (entitlements?.allowsAll) return LIVE_ACCESS;
-    const { channel } = this.#parts;
-    const access = entitlements?.decide(channel, symbol);
+    const { name } = this.#parts;
+    const access = entitlements?.decide(channelOf(name), symbol);
     // Only quotes are shown late.
-    return access && access.delay > 0 && channel !== "quote" ? undefined : access;
+    return access && access.delay > 0 && name !== "quote" ? undefined : access;
   }
 
   /**
@@ -83,7 +83,7 @@ export class VisibleRows {
     const entitlements = this.identity?.entitlements;
     if (entitlements?.allowsAll) return [prefix];
     const within = new Set<string>();
-    for (const allowed of entitlements?.prefixes(this.#parts.channel) ?? []) {
+    for (const allowed of entitlements?.prefixes(channelOf(this.#parts.name)) ?? []) {
       if (allowed.startsWith(prefix)) within.add(allowed);
       else if (prefix.startsWith(allowed)) within.add(prefix);
     }

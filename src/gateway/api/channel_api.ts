@@ -1,9 +1,20 @@
-/** Books and trades over HTTP, as JSON: one symbol each, as it stands now. */
+/** Books, trades and bars over HTTP, as JSON: one symbol each, as it stands now. */
 import { isSymbol, STATES } from "../../base/tick.ts";
+import type { BarPayload } from "../../market/bar/bar_payload.ts";
 import type { BookPayload } from "../../market/book/book_payload.ts";
 import type { GatewayTable } from "../../market/gateway_table.ts";
+import { type BarMarketName, resolutionOf } from "../../market/market_name.ts";
 import type { TradePayload } from "../../market/trade/trade_payload.ts";
-import { DEFAULT_DEPTH, DEPTHS, MAX_LAST_TRADES } from "../../protocol/messages.ts";
+import {
+  DEFAULT_DEPTH,
+  DEFAULT_LAST_BARS,
+  DEFAULT_RESOLUTION,
+  DEPTHS,
+  MAX_LAST_BARS,
+  MAX_LAST_TRADES,
+  RESOLUTIONS,
+  type Resolution,
+} from "../../protocol/messages.ts";
 import type { MarketParts, ReadQuery } from "./market_api.ts";
 
 /** Trades where the query names no number. */
@@ -53,6 +64,49 @@ export const readTrades: ReadQuery = (query, context, visible) => {
   });
 };
 
+/**
+ * `GET /v1/bars?symbol=A&resolution=1m&from=&to=&last=300`: the latest bars, oldest first; of those that begin from
+ * `from` (microseconds since the Unix epoch) and before `to`.
+ */
+export const readBars: ReadQuery = (query, context, visible) => {
+  const symbol = query.get("symbol") ?? "";
+  if (!isSymbol(symbol)) return NO_SYMBOL;
+  const last = wholeNumber(query.get("last"), DEFAULT_LAST_BARS, 1, MAX_LAST_BARS);
+  if (last === undefined) return { error: `last must be a whole number from 1 to ${MAX_LAST_BARS}` };
+  const from = wholeNumber(query.get("from"), 0, 0, Number.MAX_SAFE_INTEGER);
+  const to = wholeNumber(query.get("to"), Number.MAX_SAFE_INTEGER, 0, Number.MAX_SAFE_INTEGER);
+  if (from === undefined || to === undefined)
+    return { error: "from and to must be whole numbers: microseconds since the Unix epoch" };
+  const table = context.table as GatewayTable<BarPayload>;
+  return oneSymbol(symbol, context, visible, (row) => {
+    const series = table.payload.seriesOf(row);
+    const index = (start: number) => {
+      const found = series.find(start);
+      return found < 0 ? -1 - found : found;
+    };
+    const end = index(to);
+    const bars: Record<string, number>[] = [];
+    for (let at = Math.max(index(from), end - last); at < end; at++)
+      bars.push({
+        start: series.start[at],
+        open: series.open[at],
+        high: series.high[at],
+        low: series.low[at],
+        close: series.close[at],
+        volume: series.volume[at],
+        trades: series.trades[at],
+        flags: series.flags[at],
+      });
+    return { resolution: resolutionOf(context.name as BarMarketName), bars };
+  });
+};
+
+/** The market of the bars that a query asks for; undefined where there is no such resolution. */
+export function barMarketOf(query: URLSearchParams): BarMarketName | undefined {
+  const resolution = query.get("resolution") || DEFAULT_RESOLUTION;
+  return RESOLUTIONS.includes(resolution as Resolution) ? `bar:${resolution as Resolution}` : undefined;
+}
+
 const NO_SYMBOL = { error: "symbol is missing or not a symbol: ?symbol=A" };
 
 /** @param contentOf what the row holds */
@@ -82,6 +136,6 @@ function oneSymbol(
 /** @returns undefined where the text is no whole number in the range */
 function wholeNumber(text: string | null, fallback: number, min: number, max: number): number | undefined {
   if (text === null || text === "") return fallback;
-  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
   return value >= min && value <= max ? value : undefined;
 }

@@ -1,8 +1,9 @@
 /** Batches changes of state into as few `status` messages as possible: one for each state and reason. */
 
 import { LIVE, STATES } from "../../base/tick.ts";
+import { type MarketName, marketKeys } from "../../market/market_name.ts";
 import type { MarketTable } from "../../market/table.ts";
-import { type Channel, channelKey, type Status } from "../../protocol/messages.ts";
+import type { Status } from "../../protocol/messages.ts";
 import { splitParts, symbolBytes } from "./message_parts.ts";
 
 export class StatusBatcher {
@@ -10,13 +11,13 @@ export class StatusBatcher {
   readonly #gathered = new Map<string, Status>();
   readonly #now: () => number;
 
-  readonly #channel: { readonly channel?: Channel };
+  readonly #keys: ReturnType<typeof marketKeys>;
 
   /** @param now microseconds since the Unix epoch */
-  constructor(table: MarketTable, now: () => number, channel: Channel = "quote") {
+  constructor(table: MarketTable, now: () => number, name: MarketName = "quote") {
     this.#table = table;
     this.#now = now;
-    this.#channel = channelKey(channel);
+    this.#keys = marketKeys(name);
   }
 
   /** Ticks of the symbol were missed, or its `seq` went back. */
@@ -67,7 +68,7 @@ export class StatusBatcher {
     if (!gathered) {
       this.#gathered.set(key, {
         op: "status",
-        ...this.#channel,
+        ...this.#keys,
         symbols: [symbol],
         state,
         ...(reason ? { reason } : {}),

@@ -366,9 +366,10 @@ export class Subscription extends Flushable implements BroadcastSubscription, Wa
     for (let index = 0; index < this.#count; index++) {
       const row = entryRow(i32, this.entries, index);
       if (table.gapVersion[row] > since || table.resetVersion[row] > since) {
-        status.addGap(row, table.resetVersion[row] > since);
-        // The mark belongs to another count of `seq`: it must not be compared.
-        setEntryMark(u32, this.entries, index, 0);
+        const isReset = table.resetVersion[row] > since;
+        status.addGap(row, isReset);
+        // The mark may belong to another count of `seq`: it must not be compared.
+        if (isReset || !table.payload.isSeries) setEntryMark(u32, this.entries, index, 0);
       }
       if (table.stateVersion[row] > since) status.addState(row);
     }

@@ -17,7 +17,7 @@ import {
   topicBlockBytes,
   topicBlockEntry,
 } from "../../market/heap_layout.ts";
-import { markOf, ticksBetween } from "../../market/seq_mark.ts";
+import { ticksBetween } from "../../market/seq_mark.ts";
 import type { GatewayCounts } from "../counts.ts";
 import type { BroadcastSink } from "./sink.ts";
 import { BYTES, LEFT_OUT, SENT_AT, TICKS } from "./topic.ts";
@@ -159,7 +159,7 @@ export class TopicSubscriber implements BroadcastReceiver {
     this.account(now);
     this.sample();
     this.#subscription.markAllSent(now);
-    const before = seq > 0 ? markOf(seq) : 0;
+    const before = seq > 0 ? this.#table.markOf(seq) : 0;
     for (let index = 0; index < count; index++) {
       const each = entryRow(i32, entries, index);
       setEntryMark(u32, entries, index, each === row ? before : markAt(u32, marks, each));
@@ -168,8 +168,8 @@ export class TopicSubscriber implements BroadcastReceiver {
 
   resume(now: number): boolean {
     const { canResume, isCatchingUp } = this.#subscription;
-    // Where each tick is kept, the broadcast must not overtake those that a flush has still to send.
-    const mustWait = isCatchingUp && this.#table.payload.keepsEach;
+    // The broadcast must not overtake what a flush has still to send of a series.
+    const mustWait = isCatchingUp && this.#table.payload.isSeries;
     if (canResume && !mustWait) this.#startCounting(now);
     else this.unsubscribe(now);
     return !this.#subscription.isCatchingUp;

@@ -4,9 +4,10 @@
  */
 import type { TemplatedApp } from "uWebSockets.js";
 import type { Logger } from "pino";
-import type { Channel } from "../../protocol/messages.ts";
+import type { MarketName } from "../../market/market_name.ts";
+import { RESOLUTIONS } from "../../protocol/messages.ts";
 import type { Settings } from "../../settings/settings.ts";
-import { readBook, readTrades } from "../api/channel_api.ts";
+import { barMarketOf, readBars, readBook, readTrades } from "../api/channel_api.ts";
 import { answerMarket, type MarketParts, type ReadQuery, readSymbols, readTicks } from "../api/market_api.ts";
 import type { ChannelMarket } from "../channel_markets.ts";
 import type { Socket } from "../outbound/socket.ts";
@@ -36,7 +37,7 @@ export interface ServerParts extends UpgradesParts, MarketParts {
       "heartbeat" | "maxMessageBytes" | "maxUnreadBytes" | "node" | "origins" | "trustedProxies" | "watchlist"
     >;
   readonly log: Logger;
-  readonly markets: { of(channel: Channel): ChannelMarket };
+  readonly markets: { of(name: MarketName): ChannelMarket };
 }
 
 export class GatewayServer {
@@ -133,6 +134,20 @@ export class GatewayServer {
         "/v1/trades",
         this.#admission.dataHandler((request) => this.#answerMarket(request, readTrades, "trade")),
       )
+      .get(
+        "/v1/bars",
+        this.#admission.dataHandler((request) => {
+          const market = barMarketOf(new URLSearchParams(request.query));
+          if (market) return this.#answerMarket(request, readBars, market);
+          const error = `resolution must be one of ${RESOLUTIONS.join(", ")}`;
+          answers.sendJson(
+            request.res,
+            { status: "400 Bad Request", headers: this.#admission.dataHeaders(request) },
+            { error },
+          );
+        }),
+      )
+      .options("/v1/bars", this.#admission.preflightHandler())
       .options("/v1/book", this.#admission.preflightHandler())
       .options("/v1/trades", this.#admission.preflightHandler())
       .options("/v1/symbols", this.#admission.preflightHandler())
@@ -145,7 +160,7 @@ export class GatewayServer {
             { status: "404 Not Found" },
             {
               error:
-                "there are /v1/stream, /v1/symbols, /v1/ticks?symbols=A,B, /v1/book?symbol=A and /v1/trades?symbol=A",
+                "there are /v1/stream, /v1/symbols, /v1/ticks?symbols=A,B, /v1/book?symbol=A, /v1/trades?symbol=A and /v1/bars?symbol=A",
             },
           ),
         ),
@@ -214,15 +229,9 @@ export class GatewayServer {
     }
   }
 
-  #answerMarket(request: AdmittedRequest, read: ReadQuery, channel: Channel = "quote"): void {
+  #answerMarket(request: AdmittedRequest, read: ReadQuery, name: MarketName = "quote"): void {
     identifyRequest(request, this.#context, this.#admission, (identity) =>
-      answerMarket(
-        request,
-        read,
-        identity,
-        { ...this.#context, ...this.#context.markets.of(channel) },
-        this.#admission,
-      ),
+      answerMarket(request, read, identity, { ...this.#context, ...this.#context.markets.of(name) }, this.#admission),
     );
   }
 }

@@ -2,7 +2,8 @@
 
 import type { Identity } from "../../identity/identity.ts";
 import type { FrameFormat } from "../../market/frame_format.ts";
-import type { Channel, EndReason } from "../../protocol/messages.ts";
+import type { MarketName } from "../../market/market_name.ts";
+import type { EndReason } from "../../protocol/messages.ts";
 import type { AccessRecord } from "../access/access_record.ts";
 import type { ChannelMarket } from "../channel_markets.ts";
 import type { BroadcastSink, Sink } from "../fanout/sink.ts";
@@ -13,7 +14,7 @@ import { SubscriptionSet, type SubscriptionSetParts } from "./subscription_set.t
 
 /** What the connections of a gateway share. */
 export interface ChannelSubscriptionsParts extends SubscriptionSetParts {
-  readonly markets: { of(channel: Channel): ChannelMarket };
+  readonly markets: { of(name: MarketName): ChannelMarket };
 }
 
 /** One channel of the connection. */
@@ -27,7 +28,7 @@ export class ChannelSubscriptions {
   readonly #outbound: Sink & BroadcastSink & Pick<OutboundConnection, "send">;
   readonly #format: FrameFormat;
   readonly #access: AccessRecord | undefined;
-  readonly #channels = new Map<Channel, ChannelSubscription>();
+  readonly #channels = new Map<MarketName, ChannelSubscription>();
   /** Of all channels: an array is cheaper to go through than a map, and that is done four times a second. */
   readonly #sets: SubscriptionSet[] = [];
   #identity: Identity | undefined;
@@ -47,14 +48,14 @@ export class ChannelSubscriptions {
     this.of("quote");
   }
 
-  of(channel: Channel): ChannelSubscription {
-    const found = this.#channels.get(channel);
+  of(name: MarketName): ChannelSubscription {
+    const found = this.#channels.get(name);
     if (found) return found;
-    const parts = { ...this.#parts, ...this.#parts.markets.of(channel) };
+    const parts = { ...this.#parts, ...this.#parts.markets.of(name) };
     const set = new SubscriptionSet(parts, this.#outbound, this.#format, () => this.count - set.count);
     set.visible.identity = this.#identity;
     const added = { set, answers: new GrantAnswers(parts, this.#outbound, this.#access) };
-    this.#channels.set(channel, added);
+    this.#channels.set(name, added);
     this.#sets.push(set);
     return added;
   }

@@ -16,9 +16,9 @@ export interface CommandOwner {
   catchUp(): void;
   /**
    * Reads a message and begins its command.
-   * @returns the steps, or when the command ends; undefined when it has ended
+   * @returns the steps, now or later; undefined when it has ended
    */
-  begin(bytes: Uint8Array, isBinary: boolean): Steps | Promise<void> | undefined;
+  begin(bytes: Uint8Array, isBinary: boolean): Steps | Promise<Steps | undefined> | undefined;
 }
 
 interface Message {
@@ -48,7 +48,7 @@ export class CommandQueue implements Runnable {
   #stepsBytes = 0;
   /** Whether it has taken its first step. */
   #isUnderWay = false;
-  /** Whether the current command has no steps, and has not ended. */
+  /** Whether the current command has no steps yet, and has not ended. */
   #isAwaited = false;
   #isClosed = false;
 
@@ -122,13 +122,18 @@ export class CommandQueue implements Runnable {
   }
 
   /** No other command begins until this one has ended. */
-  #await(command: Promise<void>): void {
+  #await(command: Promise<Steps | undefined>): void {
     this.#isAwaited = true;
-    void command.finally(() => {
+    const end = (steps?: Steps) => {
       this.#isAwaited = false;
       if (this.#isClosed) return;
-      this.#addBytes(-this.#stepsBytes);
+      if (steps) this.#steps = steps;
+      else this.#addBytes(-this.#stepsBytes);
       this.resume();
+    };
+    command.then(end, (error) => {
+      end();
+      throw error;
     });
   }
 

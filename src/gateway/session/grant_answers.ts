@@ -1,14 +1,13 @@
 /** Says what was granted and what has ended, in messages of at most 16 KiB. */
 import type { RowTable } from "../../market/gateway_table.ts";
-import {
-  type Channel,
-  type ChannelSubscribed,
-  type CommandId,
-  type Control,
-  channelKey,
-  type EndReason,
-  type Rejection,
-  type Subscribed,
+import { channelOf, type MarketName, marketKeys } from "../../market/market_name.ts";
+import type {
+  ChannelSubscribed,
+  CommandId,
+  Control,
+  EndReason,
+  Rejection,
+  Subscribed,
 } from "../../protocol/messages.ts";
 import type { AccessRecord } from "../access/access_record.ts";
 import type { DelayedRows } from "../delay/delayed_rows.ts";
@@ -20,7 +19,7 @@ import type { Granted, Reviewed } from "./grants.ts";
 const HANDLE_BYTES = 22;
 
 export interface GrantAnswersParts {
-  readonly channel: Channel;
+  readonly name: MarketName;
   readonly table: RowTable;
   readonly delays: DelayedRows;
   readonly status: StatusBatcher;
@@ -41,11 +40,11 @@ export class GrantAnswers {
   /** @param hasMore whether more parts of this answer follow */
   subscribed(granted: Granted, id: CommandId | undefined, hasMore: boolean): void {
     const { grant, interval, rows, counts, rejected } = granted;
-    const { channel, table, delays } = this.#parts;
+    const { name, table, delays } = this.#parts;
     const { symbols } = table;
     const grants = rows.map((row, index): GrantedSymbol => {
       const handle = table.firstHandle + delays.liveRowOf(row);
-      return table.payload.keepsEach ? [symbols[row], handle, counts[index]] : [symbols[row], handle];
+      return table.payload.isSeries ? [symbols[row], handle, counts[index]] : [symbols[row], handle];
     });
     if (this.#access) for (const row of rows) this.#access.see(symbols[row], delays.delayOf(row));
     const delayOf = new Map<string, number>();
@@ -70,9 +69,10 @@ export class GrantAnswers {
         rejected: part.filter((item): item is Rejection => !isGranted(item)),
         ...(isFollowed && { more: true as const }),
       };
-      if (channel !== "quote") {
-        const depth = channel === "book" ? { depth: grant.selection[0] } : {};
-        this.#outbound.send({ ...answer, channel, ...depth, symbols: granted });
+      if (name !== "quote") {
+        const depth = name === "book" ? { depth: grant.selection[0] } : {};
+        const keys = { ...marketKeys(name), channel: channelOf(name) as ChannelSubscribed["channel"] };
+        this.#outbound.send({ ...answer, ...keys, ...depth, symbols: granted });
         return;
       }
       this.#outbound.send({
@@ -96,7 +96,7 @@ export class GrantAnswers {
       this.#outbound.send({
         op: "unsubscribed",
         ...id,
-        ...channelKey(this.#parts.channel),
+        ...marketKeys(this.#parts.name),
         symbols: part,
         ...(isFollowed && { more: true }),
         ...(reason && { reason }),

@@ -1,6 +1,14 @@
 /** What a subscribe asks for, as the gateway grants it. */
 import { FIELDS, type Field, fieldIndex } from "../../base/tick.ts";
-import { DEFAULT_DEPTH, DEPTHS, type Subscribe } from "../../protocol/messages.ts";
+import type { BarMarketName, MarketName } from "../../market/market_name.ts";
+import {
+  DEFAULT_DEPTH,
+  DEFAULT_LAST_BARS,
+  DEFAULT_RESOLUTION,
+  DEPTHS,
+  type Subscribe,
+  type Unsubscribe,
+} from "../../protocol/messages.ts";
 import type { Settings } from "../../settings/settings.ts";
 import type { Grant } from "./patterns.ts";
 
@@ -10,7 +18,18 @@ export function grantOf(command: Subscribe, settings: Pick<Settings, "interval" 
     const depth = command.depth ?? DEFAULT_DEPTH;
     return { interval, selection: Uint8Array.of(DEPTHS.find((each) => each >= depth) ?? DEFAULT_DEPTH), fields: [] };
   }
-  if (command.channel === "trade") return { interval, selection: new Uint8Array(0), fields: [] };
+  if (command.channel === "trade" || command.channel === "bar")
+    return { interval, selection: new Uint8Array(0), fields: [] };
   const fields = (command.fields ?? FIELDS) as readonly Field[];
   return { interval, selection: Uint8Array.from(fields, fieldIndex), fields };
+}
+
+/** Which market a command is about. */
+export function marketOf({ channel = "quote", resolution = DEFAULT_RESOLUTION }: Subscribe | Unsubscribe): MarketName {
+  return channel === "bar" ? (`bar:${resolution}` satisfies BarMarketName) : channel;
+}
+
+/** How many of the latest ticks come first. */
+export function lastOf({ channel, last = channel === "bar" ? DEFAULT_LAST_BARS : 0 }: Subscribe): number {
+  return last;
 }

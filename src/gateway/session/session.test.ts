@@ -43,7 +43,7 @@ test("hello comes first, and says what the limits are", () => {
       node: bench.context.settings.node,
       time: bench.clock.micros(),
       heartbeat: 15_000,
-      channels: ["quote", "book", "trade"],
+      channels: ["quote", "book", "trade", "bar"],
       auth: "none",
       limits: { symbols: 20_000, commandsPerSecond: 100, messageBytes: 32_768 },
     },

@@ -5,12 +5,18 @@
 
 import type { Logger } from "pino";
 import type { Identity } from "../../identity/identity.ts";
+import { isBarMarket } from "../../market/market_name.ts";
 import { CLOSE_CODES, type CloseName, ERROR_CODES, type ErrorCode } from "../../protocol/codes.ts";
 import { type CommandFault, isFault, readCommand } from "../../protocol/command.ts";
 import type { Auth, Command, CommandId, EndReason, Subscribe, Unsubscribe } from "../../protocol/messages.ts";
 import type { Settings } from "../../settings/settings.ts";
 import { type AccessLog, AccessRecord } from "../access/access_record.ts";
-import { type IdentityOwner, SessionIdentity, type SessionIdentityParts } from "../access/session_identity.ts";
+import {
+  type AuthFailure,
+  type IdentityOwner,
+  SessionIdentity,
+  type SessionIdentityParts,
+} from "../access/session_identity.ts";
 import { countOne } from "../counts.ts";
 import type { StatusBatcher } from "../fanout/status_batcher.ts";
 import type { FrameTrace } from "../latency/tracer.ts";
@@ -23,8 +29,9 @@ import { type CommandOwner, CommandQueue, type Steps } from "./command_queue.ts"
 import type { CommandScheduler } from "./command_scheduler.ts";
 import { idOf } from "./grant_answers.ts";
 import { helloOf } from "./hello.ts";
-import { grantOf } from "./requested_grant.ts";
+import { grantOf, lastOf, marketOf } from "./requested_grant.ts";
 import { TokenBucket } from "./token_bucket.ts";
+import { untilKnown } from "./until_known.ts";
 
 /**
  * One connection's share of the bytes that may wait in all: of the default 1 MB, three times what names all the symbols
@@ -159,7 +166,7 @@ export class Session implements CommandOwner, IdentityOwner {
     return !this.#outbound.isClosed && !this.#outbound.isBlocked;
   }
 
-  begin(bytes: Uint8Array, binary: boolean): Steps | Promise<void> | undefined {
+  begin(bytes: Uint8Array, binary: boolean): Steps | Promise<Steps | undefined> | undefined {
     const command = this.#read(bytes, binary);
     if (command === undefined) return undefined;
     if (!isFault(command)) return this.#execute(command);
@@ -309,37 +316,48 @@ export class Session implements CommandOwner, IdentityOwner {
     if (command) this.#sendError("too_many_commands", message, command.id);
   }
 
-  #execute(command: Command): Steps | Promise<void> | undefined {
+  #execute(command: Command): Steps | Promise<Steps | undefined> | undefined {
     if (command.op === "ping") {
       this.#outbound.send({ op: "pong", ...idOf(command), time: this.#parts.clock.micros() });
       return undefined;
     }
     if (command.op === "auth") return this.#authenticate(command);
     if (this.#identity.current)
-      return command.op === "subscribe" ? this.#subscribe(command) : this.#unsubscribe(command);
+      return command.op === "subscribe" ? this.#awaitPast(command) : this.#unsubscribe(command);
     this.#sendError("not_authenticated", "a token is required first: send auth", command.id);
     return undefined;
   }
 
-  async #authenticate({ token, id }: Auth): Promise<void> {
+  async #authenticate({ token, id }: Auth): Promise<undefined> {
     const failure = await this.#identity.authenticate(token);
     if (this.#outbound.isClosed) return;
     const identity = this.#identity.current;
-    if (!failure && identity) {
+    if (failure) this.#refuseToken(failure, id);
+    else if (identity) {
       const { subject = "", expires = null } = identity;
       this.#outbound.send({ op: "authenticated", ...idOf({ id }), subject, expires });
-      return;
     }
-    if (!failure) return;
-    if (failure.refused === "full") return this.close("tooMany", failure.message);
-    if (failure.refused === "unavailable") return this.#sendError("internal", failure.message, id);
-    if (!this.#limits.takeBad()) return this.close("notAuthenticated", "too many tokens that are not valid");
-    this.#sendError(failure.refused, failure.message, id);
+  }
+
+  #refuseToken({ refused, message }: AuthFailure, id: CommandId | undefined): void {
+    if (refused === "full") this.close("tooMany", message);
+    else if (refused === "unavailable") this.#sendError("internal", message, id);
+    else if (this.#limits.takeBad()) this.#sendError(refused, message, id);
+    else this.close("notAuthenticated", "too many tokens that are not valid");
+  }
+
+  /** Past bars come first: where the bus is still to bring them, the command waits for that, up to a limit. */
+  #awaitPast(command: Subscribe): Steps | Promise<Steps> {
+    const name = marketOf(command);
+    if (!isBarMarket(name)) return this.#subscribe(command);
+    const { clock, markets } = this.#parts;
+    const known = untilKnown(markets.of(name).bus, clock, command.symbols);
+    return known ? known.then(() => this.#subscribe(command)) : this.#subscribe(command);
   }
 
   *#subscribe(command: Subscribe): Generator<number, number, void> {
-    const { set, answers } = this.#subscriptions.of(command.channel ?? "quote");
-    const granting = set.subscribe(command.symbols, grantOf(command, this.#parts.settings), command.last);
+    const { set, answers } = this.#subscriptions.of(marketOf(command));
+    const granting = set.subscribe(command.symbols, grantOf(command, this.#parts.settings), lastOf(command));
     for (;;) {
       // A symbol that moves to another subscription does not take unsent changes of its state with it.
       this.#subscriptions.sendStatus();
@@ -351,7 +369,7 @@ export class Session implements CommandOwner, IdentityOwner {
   }
 
   *#unsubscribe(command: Unsubscribe): Generator<number, number, void> {
-    const { set, answers } = this.#subscriptions.of(command.channel ?? "quote");
+    const { set, answers } = this.#subscriptions.of(marketOf(command));
     const ending = set.unsubscribe(command.symbols);
     for (;;) {
       const { value, done } = ending.next();

@@ -26,6 +26,7 @@ export class BookRecord extends BusRecord {
 
 export class BookPayload implements Payload<BookSides, BookRecord> {
   readonly keepsEach = false;
+  readonly isSeries = false;
   /** Bids, then asks, of each row. */
   numbers: Float64Array = new Float64Array(0);
   /** How many levels a row has. */

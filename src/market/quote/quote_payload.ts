@@ -9,6 +9,7 @@ type Values = Pick<BusRecord, "values" | "offset">;
 
 export class QuotePayload implements Payload<TickPatch> {
   readonly keepsEach = false;
+  readonly isSeries = false;
   /** `FIELD_COUNT` values per row; NaN where not known. */
   values: Float64Array = new Float64Array(0);
 

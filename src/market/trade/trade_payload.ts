@@ -23,6 +23,7 @@ const NO_TRADES = new TradeRing();
 
 export class TradePayload implements Payload<Trade, TradeRecord> {
   readonly keepsEach = true;
+  readonly isSeries = true;
   readonly #limits: TradeLimits;
   readonly #rings: (TradeRing | undefined)[] = [];
   /** Trades that all rings have room for. */

@@ -6,7 +6,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../../../base/clock.ts";
 import { FAULT_LIMIT, RateLimitedLog } from "../../../log/rate_limited_log.ts";
 import type { HeardFeed } from "../../../market/heard_feed.ts";
-import type { Channel } from "../../../protocol/messages.ts";
+import type { MarketName } from "../../../market/market_name.ts";
 import type { BusListener, BusReader, HeardStream } from "../../bus.ts";
 import { BatchDecoder } from "../../wire/wire.ts";
 import { isConnectionLoss, type RedisLink } from "../connection/link.ts";
@@ -34,7 +34,7 @@ export interface ReaderOptions {
   /** How far a feed's clock may be from ours before the log tells, in milliseconds. */
   readonly skewWarning: number;
   /** The reader of another channel of data. */
-  ofChannel(channel: Channel): BusReader;
+  ofMarket(channel: MarketName): BusReader;
 }
 
 /** Feeds that are counted by name: a publisher can name any number, so further ones count as one. */
@@ -120,7 +120,7 @@ export class RedisReader implements BusReader {
     const { keys, clock, silence } = options;
     this.#following = {
       shards: keys.shards,
-      decoder: new BatchDecoder(keys.channelOfData),
+      decoder: new BatchDecoder(keys.market),
       listener: undefined,
       clock,
       counts: this.counts,
@@ -143,8 +143,8 @@ export class RedisReader implements BusReader {
     }
   }
 
-  ofChannel(channel: Channel): BusReader {
-    return this.#options.ofChannel(channel);
+  ofMarket(channel: MarketName): BusReader {
+    return this.#options.ofMarket(channel);
   }
 
   start(listener: BusListener): Promise<void> {

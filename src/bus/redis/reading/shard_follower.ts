@@ -39,6 +39,8 @@ export class ShardFollower {
   /** Streams for which the current read had a later sign of life. */
   readonly #renewed = new Set<FeedStream>();
   readonly #kept = new KeptBatches();
+  /** Of a series: what the current read has brought, until its end. */
+  #pastEntries: (readonly Buffer[])[] = [];
 
   constructor(options: FollowerOptions, shard: number) {
     this.#options = options;
@@ -118,6 +120,11 @@ export class ShardFollower {
     counts.batches++;
     counts.records += head.records;
     const { feed } = stream;
+    // What is missing must come before it, or clients would get it too late.
+    if (decoder.isSeries && (this.#reading > 0 || stream.isIncomplete)) {
+      if (this.#reading > 0 && !this.#kept.add(message)) this.#missAll();
+      return;
+    }
     // The times of the first batch need its clock reading; for later ones the reading of the batch before is enough.
     if (Number.isNaN(feed.skew)) feed.compare(decoder.peekEnd() ?? UNKNOWN_CLOCK, offset);
     if (this.#apply(head, stream)) feed.compare(decoder.end() ?? UNKNOWN_CLOCK, offset);
@@ -146,6 +153,14 @@ export class ShardFollower {
     this.#reading = 0;
     this.#schedule.fail(this.#options.clock.millis());
     this.#kept.take();
+    if (this.#options.decoder.isSeries) this.#missAll();
+  }
+
+  /** Batches were put aside, and are given up: the hash has them. */
+  #missAll(): void {
+    this.#pastEntries = [];
+    for (const stream of this.#streams.values()) stream.miss();
+    this.#schedule.require();
   }
 
   /** Whether this is the current read. */
@@ -175,11 +190,18 @@ export class ShardFollower {
    */
   takeValues(read: number, entries: readonly Buffer[]): void {
     if (read !== this.#reading) return;
+    if (this.#options.decoder.isSeries) this.#pastEntries.push(entries);
+    else this.#applyEntries([entries]);
+  }
+
+  #applyEntries(slices: readonly (readonly Buffer[])[]): void {
     const { clock } = this.#options;
     const startedAt = clock.millis();
+    const read = this.#reading;
     try {
-      for (let index = 0; index + 1 < entries.length; index += 2)
-        if (!isMarkField(entries[index])) this.#applyValue(entries[index], entries[index + 1]);
+      for (const entries of slices)
+        for (let index = 0; index + 1 < entries.length; index += 2)
+          if (!isMarkField(entries[index])) this.#applyValue(entries[index], entries[index + 1]);
       this.#applyKept();
       this.#options.listener?.batchEnd();
       this.#schedule.spend(clock.millis() - startedAt);
@@ -192,6 +214,9 @@ export class ShardFollower {
   /** Ends a read. @param isWhole whether all of the hash was read */
   endRead(read: number, isWhole = true): void {
     if (read !== this.#reading) return;
+    const slices = this.#pastEntries;
+    this.#pastEntries = [];
+    if (this.#options.decoder.isSeries) this.#applyEntries(slices);
     const now = this.#options.clock.millis();
     for (const [feed, stream] of this.#streams) {
       if (this.#unreadableMarks.has(feed)) stream.settleUnmarked();

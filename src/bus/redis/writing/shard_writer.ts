@@ -11,6 +11,7 @@ import type { Payload } from "../../../market/payload.ts";
 import type { PublisherTable } from "../../../market/publisher_table.ts";
 import { ChangedRows } from "../../changed_rows.ts";
 import type { Handover } from "../../handover.ts";
+import { fieldDetail } from "../../wire/record_codec.ts";
 import { type BatchEncoder, MAX_BATCH_RECORDS, type Mark, parseMark } from "../../wire/wire.ts";
 import { RedisDownError, type RedisLink } from "../connection/link.ts";
 import { WRITE } from "../script.ts";
@@ -60,8 +61,10 @@ export class ShardWriter {
   #sent: number[] = [];
   readonly #sentSeq: number[] = [];
   readonly #sentReceipt: number[] = [];
-  /** Of channels that keep each tick: the last number of each row that Redis is known to have. */
+  /** Of series: the last number of each row that Redis is known to have. */
   readonly #written = new Map<number, number>();
+  /** Names of fields that the store is to drop. */
+  readonly #dropped: string[] = [];
   /** When its batch was made, microseconds since the Unix epoch. */
   #sentAt = 0;
   #isWriting = false;
@@ -99,9 +102,10 @@ export class ShardWriter {
     this.#number = this.#acknowledged = number;
   }
 
-  /** The store has the row up to this number: of a channel that keeps each tick, those after it are to be written. */
+  /** The store has the row up to this number: of a series, those after it are to be written. */
   adopted(row: number, seq: number): void {
-    if (this.#owner.table.payload.keepsEach) this.#written.set(row, seq);
+    const { isSeries } = this.#owner.table.payload;
+    if (isSeries) this.#written.set(row, Math.max(seq, this.#written.get(row) ?? 0));
   }
 
   changed(row: number): void {
@@ -142,6 +146,7 @@ export class ShardWriter {
     const command = owner.isSharded ? "SPUBLISH" : "PUBLISH";
     const args = [command, owner.feed, epoch, number, batch.message, batch.start, batch.lengths, batch.prefix];
     if (batch.elements < 16) args.push(batch.elements);
+    if (batch.details !== "") args.push(batch.details, this.#dropped.splice(0).join(","));
     WRITE.run(owner.link, this.#keys, args, WRITE_TIMEOUT).then(
       (answer) => {
         if (this.#isCurrent(epoch, number)) this.#answered(answer as [number, Buffer]);
@@ -166,14 +171,16 @@ export class ShardWriter {
     this.#sentSeq.length = this.#sentReceipt.length = 0;
     encoder.begin(this.#epoch, ++this.#number, this.#sentAt);
     const { payload } = table;
-    const { keepsEach } = payload;
+    const { isSeries } = payload;
     for (const row of rows) {
       const before = room;
-      let back = keepsEach ? payload.countSince(row, this.#written.get(row) ?? 0) - 1 : 0;
+      let back = isSeries ? payload.countSince(row, this.#written.get(row) ?? 0) - 1 : 0;
       for (; back >= 0 && room > 0; back--, room--) {
         table.read(row, record, back);
         encoder.add(record);
       }
+      const dropped = payload.takeDropped?.(row) ?? [];
+      for (const start of dropped) this.#dropped.push(`${table.symbols[row]} ${fieldDetail(start)}`);
       // What has no room comes with the next batch.
       if (back >= 0) this.#changed.add(row);
       if (room === before) continue;
@@ -197,7 +204,7 @@ export class ShardWriter {
     const isLost = mark?.epoch !== this.#epoch || mark.number < this.#acknowledged;
     this.#acknowledged = this.#number;
     const { handover, table } = this.#owner;
-    if (table.payload.keepsEach)
+    if (table.payload.isSeries)
       for (let index = 0; index < this.#sent.length; index++)
         this.#written.set(this.#sent[index], this.#sentSeq[index]);
     for (let index = 0; index < this.#sent.length; index++)
@@ -229,9 +236,13 @@ export class ShardWriter {
 
   /** The store does not have what it once acknowledged: it was restarted, or a replica that lagged took over. */
   #heal(): void {
-    const { counts, log, feed, rowsOf } = this.#owner;
+    const { counts, log, feed, rowsOf, table } = this.#owner;
     counts.healed++;
     log.warn({ feed, shard: this.#shard }, "Redis has lost what it had of the shard; writing it again");
-    for (const row of rowsOf(this.#shard)) this.changed(row);
+    for (const row of rowsOf(this.#shard)) {
+      // All of its bars. Of trades only the newest is in the store.
+      if (table.payload.takeover) this.#written.delete(row);
+      this.changed(row);
+    }
   }
 }

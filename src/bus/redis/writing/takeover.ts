@@ -44,6 +44,7 @@ export async function takeOver(
   events: TakeoverEvents,
 ): Promise<Takeover> {
   const record = decoder.createRecord();
+  table.beginTakeover();
   const known = new Set<number>();
   let floor = epoch;
   const one = async (shard: number): Promise<void> => {
@@ -71,6 +72,7 @@ export async function takeOver(
     const count = Math.min(AT_ONCE, keys.shards - first);
     await Promise.all(Array.from({ length: count }, (_, index) => one(first + index)));
   }
+  for (const row of known) if (table.finishTakeover(row)) events.differs(row);
   return { floor, known };
 }
 

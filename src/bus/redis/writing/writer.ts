@@ -5,9 +5,9 @@
 import type { Logger } from "pino";
 import type { Clock } from "../../../base/clock.ts";
 import { FAULT_LIMIT, RateLimitedLog } from "../../../log/rate_limited_log.ts";
+import type { MarketName } from "../../../market/market_name.ts";
 import type { Payload } from "../../../market/payload.ts";
 import type { PublisherTable } from "../../../market/publisher_table.ts";
-import type { Channel } from "../../../protocol/messages.ts";
 import type { BusWriter, ChannelTables } from "../../bus.ts";
 import { Handover } from "../../handover.ts";
 import { BatchDecoder, BatchEncoder } from "../../wire/wire.ts";
@@ -57,7 +57,7 @@ export class RedisWriter implements BusWriter {
   readonly #log: Logger;
   /** For faults that come back with each retry. */
   readonly #faults: RateLimitedLog;
-  readonly #channels = new Map<Channel, WrittenChannel>();
+  readonly #channels = new Map<MarketName, WrittenChannel>();
   #quotes: WrittenChannel | undefined;
   /** Of all channels. */
   readonly #shards: ShardWriter[] = [];
@@ -97,7 +97,7 @@ export class RedisWriter implements BusWriter {
     });
   }
 
-  changed(row: number, name: Channel = "quote"): void {
+  changed(row: number, name: MarketName = "quote"): void {
     // A tick costs little more than a microsecond: it must not look for its channel.
     const channel = name === "quote" ? this.#quotes : this.#channels.get(name);
     if (!channel || (this.#role !== "leading" && this.#role !== "taking over")) return;
@@ -105,9 +105,9 @@ export class RedisWriter implements BusWriter {
     this.#scheduleFlush();
   }
 
-  #add(channel: Channel, table: PublisherTable<Payload>, handover: Handover): void {
+  #add(channel: MarketName, table: PublisherTable<Payload>, handover: Handover): void {
     const { feed, link } = this.#options;
-    const keys = this.#options.keys.ofChannel(channel);
+    const keys = this.#options.keys.ofMarket(channel);
     const rows = new RowShards(table, keys);
     const owner = {
       ...this.#options,
@@ -205,7 +205,7 @@ export class RedisWriter implements BusWriter {
   }
 
   /** @returns more than the epoch when a later one was met */
-  async #takeOverChannel(channel: Channel, written: WrittenChannel, epoch: number): Promise<number> {
+  async #takeOverChannel(channel: MarketName, written: WrittenChannel, epoch: number): Promise<number> {
     const { keys, table, rows, shards } = written;
     const { floor, known } = await takeOver({ ...this.#options, keys }, table, epoch, new BatchDecoder(channel), {
       fenced: (shard, number) => shards[shard].fenced(number),

@@ -1,0 +1,171 @@
+/** The bars of one symbol and resolution, ordered by their start: the newest ones, up to a limit. */
+import type { BarRecord } from "./bar_record.ts";
+
+/** The flags of a bar. */
+export const CLOSED_BAR = 1;
+/** It has changed after it was closed. */
+export const CORRECTED_BAR = 2;
+/** The feed was not connected throughout. */
+export const PARTIAL_BAR = 4;
+
+const FIRST_CAPACITY = 16;
+/** Bars at the end that are looked at for changes; a change of an older one is rare, and has them all looked at. */
+const RECENT = 4;
+
+const COLUMNS = ["start", "open", "high", "low", "close", "volume", "trades", "seq", "openAt", "closeAt"] as const;
+
+export class BarSeries {
+  /** When it begins, microseconds since the Unix epoch. */
+  start = new Float64Array(FIRST_CAPACITY);
+  open = new Float64Array(FIRST_CAPACITY);
+  high = new Float64Array(FIRST_CAPACITY);
+  low = new Float64Array(FIRST_CAPACITY);
+  close = new Float64Array(FIRST_CAPACITY);
+  volume = new Float64Array(FIRST_CAPACITY);
+  /** How many trades it is made of. */
+  trades = new Float64Array(FIRST_CAPACITY);
+  /** The number of the tick with which it last changed; 0 where that is of another count. */
+  seq = new Float64Array(FIRST_CAPACITY);
+  /** When the trades of its open and close were, microseconds since the Unix epoch: of bars that are built here. */
+  openAt = new Float64Array(FIRST_CAPACITY);
+  closeAt = new Float64Array(FIRST_CAPACITY);
+  flags = new Uint8Array(FIRST_CAPACITY);
+  /** The bars are from the index {@link from} to {@link end}. */
+  from = 0;
+  end = 0;
+  /** What has to be added to an index to get a position, which stays the same when older bars are dropped. */
+  base = 0;
+  /** The index of the bar that changed last; -1 where there is none. */
+  newest = -1;
+  /** The start of the oldest bar that is not closed; infinite where there is none. */
+  formingFrom = Number.POSITIVE_INFINITY;
+  /** Starts of the bars that were dropped, since they were taken out. */
+  dropped: number[] = [];
+  /** The number of the last change of a bar that is older than the {@link RECENT} last ones. */
+  #correctedSeq = 0;
+
+  get count(): number {
+    return this.end - this.from;
+  }
+
+  get capacity(): number {
+    return this.start.length;
+  }
+
+  /** The index of the bar with this start, or where it belongs as a negative number: `-1 - index`. */
+  find(start: number): number {
+    let [low, high] = [this.from, this.end];
+    // Nearly always it is the last one, or one after it.
+    if (high > low && this.start[high - 1] < start) return -1 - high;
+    if (high > low && this.start[high - 1] === start) return high - 1;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.start[middle] < start) low = middle + 1;
+      else high = middle;
+    }
+    return low < this.end && this.start[low] === start ? low : -1 - low;
+  }
+
+  /**
+   * Makes room for a bar before the one at an index, or behind the last one. There must be capacity.
+   * @returns its index
+   */
+  insert(index: number): number {
+    for (const column of COLUMNS) this[column].copyWithin(index + 1, index, this.end);
+    this.flags.copyWithin(index + 1, index, this.end);
+    this.end++;
+    if (this.newest >= index) this.newest++;
+    for (const column of COLUMNS) this[column][index] = 0;
+    this.flags[index] = 0;
+    return index;
+  }
+
+  /** The bar at an index has changed. */
+  touch(index: number, seq: number): void {
+    const start = this.start[index];
+    if ((this.flags[index] & CLOSED_BAR) === 0) this.formingFrom = Math.min(this.formingFrom, start);
+    else if (start === this.formingFrom) this.formingFrom = this.#nextForming(index);
+    this.seq[index] = seq;
+    this.newest = index;
+    if (index < this.end - RECENT) this.#correctedSeq = Math.max(this.#correctedSeq, seq);
+  }
+
+  set(index: number, { start, open, high, low, close, volume, trades, flags }: BarRecord): void {
+    this.start[index] = start;
+    this.open[index] = open;
+    this.high[index] = high;
+    this.low[index] = low;
+    this.close[index] = close;
+    this.volume[index] = volume;
+    this.trades[index] = trades;
+    this.flags[index] = flags;
+  }
+
+  /** Whether a bar says the same. */
+  equals(index: number, { open, high, low, close, volume, trades, flags }: BarRecord): boolean {
+    return (
+      this.open[index] === open &&
+      this.high[index] === high &&
+      this.low[index] === low &&
+      this.close[index] === close &&
+      this.volume[index] === volume &&
+      this.trades[index] === trades &&
+      this.flags[index] === flags
+    );
+  }
+
+  dropOldest(): void {
+    if (this.newest === this.from) this.newest = this.end - 1;
+    this.from++;
+  }
+
+  /** Doubles the capacity, or moves the bars to the beginning where a quarter is free there. */
+  makeRoom(): void {
+    if (this.from * 4 >= this.capacity) {
+      for (const column of COLUMNS) this[column].copyWithin(0, this.from, this.end);
+      this.flags.copyWithin(0, this.from, this.end);
+      this.end -= this.from;
+      this.newest -= this.from;
+      this.base += this.from;
+      this.from = 0;
+      return;
+    }
+    const capacity = this.capacity * 2;
+    for (const column of COLUMNS) {
+      const longer = new Float64Array(capacity);
+      longer.set(this[column]);
+      this[column] = longer;
+    }
+    const flags = new Uint8Array(capacity);
+    flags.set(this.flags);
+    this.flags = flags;
+  }
+
+  /** Another count of numbers begins: those of before are not compared with its. */
+  restart(): void {
+    this.seq.fill(0);
+    this.#correctedSeq = 0;
+  }
+
+  #nextForming(after: number): number {
+    for (let index = after + 1; index < this.end; index++)
+      if ((this.flags[index] & CLOSED_BAR) === 0) return this.start[index];
+    return Number.POSITIVE_INFINITY;
+  }
+
+  /** The indices of the bars that have changed after a number, in the order of their changes. */
+  changedSince(seq: number, into: number[]): void {
+    into.length = 0;
+    const isRecent = this.#correctedSeq <= seq;
+    let unchanged = 0;
+    for (let index = this.end - 1; index >= this.from; index--) {
+      if (this.seq[index] > seq) into.push(index);
+      else if (isRecent && ++unchanged === RECENT) break;
+    }
+    into.reverse();
+    // Nearly always they are in this order already.
+    for (let at = 1; at < into.length; at++)
+      for (let to = at; to > 0 && this.seq[into[to - 1]] > this.seq[into[to]]; to--)
+        [into[to - 1], into[to]] = [into[to], into[to - 1]];
+  }
+}
