@@ -67,8 +67,8 @@ export const BOOKS: ViewChannel<Book, BookTerms, [book: Book]> = {
       }
     },
   granted() {},
-  fits(_record, { 0: bids, 1: asks }, count) {
-    if (count < 2) return false;
+  fits(_record, { length, 0: bids, 1: asks }) {
+    if (length < 2) return false;
     if (!isSide(bids) || !isSide(asks)) throw new TypeError("not a book");
     return true;
   },

@@ -21,7 +21,7 @@ import type { View } from "./records/view.ts";
 import { type ClientState, stateOf } from "./state.ts";
 import type { ClientStats } from "./stats.ts";
 import { checkInterval } from "./sync/check.ts";
-import { ClientChannel } from "./sync/client_channel.ts";
+import { ClientChannel, type ChannelOptions as SharedByChannels } from "./sync/client_channel.ts";
 import { ClockSync } from "./sync/clock_sync.ts";
 import { CommandChannel, type CommandChannelOptions } from "./sync/command_channel.ts";
 import { type OwnedOptions, OwnedSubscription } from "./sync/owned_subscription.ts";
@@ -98,7 +98,8 @@ export interface ClientOptions {
 const DEFAULTS = { hiddenInterval: 5_000, backgroundInterval: 30_000, pingInterval: 10_000, intervalTolerance: 10 };
 
 /** What the parts of a client share. */
-interface Shared extends CommandChannelOptions, Required<Pick<ClientOptions, keyof typeof DEFAULTS>> {
+interface Shared extends CommandChannelOptions, SharedByChannels, Required<Pick<ClientOptions, keyof typeof DEFAULTS>> {
+  readonly sync: ClockSync;
   readonly followVisibility?: boolean;
   readonly channels: ReadonlyMap<unknown, ClientChannel>;
   readonly violated: ViolationListener;
@@ -137,6 +138,16 @@ export class TickgateClient {
       random,
       sync: new ClockSync(time),
       channels: this.#channels,
+      emit: (event, ...details) => listeners.emit(event, ...(details as never)),
+      intervalFor: (interval, hiddenInterval = shared.hiddenInterval, isHidden) => {
+        if (!this.#isVisible) return Math.ceil(Math.max(interval, hiddenInterval, shared.backgroundInterval));
+        return isHidden ? Math.ceil(Math.max(interval, hiddenInterval)) : interval;
+      },
+      demanded: (channel, subscription, symbols) => {
+        if (subscription.closed) this.#subscriptions.delete(subscription);
+        this.#commands?.changed(channel, symbols);
+      },
+      release: (record) => this.#store.release(record),
       send: (command) => this.#connection.send(command),
       failed: (error) => this.#failed(error),
       violated: (violation, detail) => {
@@ -271,29 +282,8 @@ export class TickgateClient {
     this.#commands?.ping();
   }
 
-  #intervalFor(interval: number, hiddenInterval = this.#shared.hiddenInterval, isHidden: boolean): number {
-    if (!this.#isVisible) return Math.ceil(Math.max(interval, hiddenInterval, this.#shared.backgroundInterval));
-    return isHidden ? Math.ceil(Math.max(interval, hiddenInterval)) : interval;
-  }
-
   #channel(kind: ChannelKind = QUOTES): ClientChannel {
-    const found = this.#channels.get(kind.name);
-    if (found) return found;
-    // The client's events are about quotes: other channels have the callbacks of their subscriptions.
-    const emit =
-      kind.name === "quote" ? (this.#listeners.emit.bind(this.#listeners) as (...args: never[]) => void) : () => {};
-    const { time, sync } = this.#shared;
-    const channel: ClientChannel = new ClientChannel(kind, {
-      time,
-      sync,
-      emit,
-      interval: (interval, hiddenInterval, isHidden) => this.#intervalFor(interval, hiddenInterval, isHidden),
-      demanded: (subscription, symbols) => {
-        if (subscription.closed) this.#subscriptions.delete(subscription);
-        this.#commands?.changed(channel, symbols);
-      },
-      release: (record) => this.#store.release(record),
-    });
+    const channel = this.#channels.get(kind.name) ?? new ClientChannel(kind, this.#shared);
     this.#channels.set(kind.name, channel);
     return channel;
   }

@@ -59,7 +59,7 @@ function keptOf({ content }: TickRecord): Kept {
   return content as Kept;
 }
 
-function tradeOf([price, size, side, id]: unknown[], seq: number, eventTime: number): Trade {
+function tradeOf([price, size, side, id]: TickValues, seq: number, eventTime: number): Trade {
   return { seq, eventTime, price, size, side, id } as Trade;
 }
 
@@ -124,9 +124,9 @@ export const TRADES: ViewChannel<Tape, TradeTerms, [tape: Tape, trade: Trade | u
   granted(record, _message, count) {
     keptOf(record).due = count;
   },
-  fits(_record, values: TickValues, count) {
-    if (count < 4) return false;
-    const [price, size, side, id] = values as unknown[];
+  fits(_record, values) {
+    if (values.length < 4) return false;
+    const [price, size, side, id] = values;
     const isTrade = Number.isFinite(price) && Number.isFinite(size) && [-1, 0, 1].includes(side as number);
     if (!isTrade || (id !== null && typeof id !== "string")) throw new TypeError("not a trade");
     return true;
@@ -147,15 +147,15 @@ export const TRADES: ViewChannel<Tape, TradeTerms, [tape: Tape, trade: Trade | u
       violated("seqSkipped", detail);
       return "";
     }
-    if ((isNew || isPast) && has(record, kept, tradeOf(values as unknown[], seq, eventTime), isPast)) return null;
+    if ((isNew || isPast) && has(record, kept, tradeOf(values, seq, eventTime), isPast)) return null;
     if (isNew) return "reset";
     violated(seq === record.seq ? "seqRepeated" : "seqBack", detail);
     return null;
   },
-  take(record, values, _count, seq, eventTime) {
+  take(record, values, seq, eventTime) {
     const kept = keptOf(record);
     if (record.hasReset) kept.start = kept.trades.length;
-    kept.trades.push(tradeOf(values as unknown[], seq, eventTime));
+    kept.trades.push(tradeOf(values, seq, eventTime));
     kept.added++;
     if (kept.trades.length > kept.most) {
       kept.trades.shift();

@@ -21,13 +21,7 @@ function decodeMessage(data: unknown): unknown {
   const frame: unknown[] = [];
   readFrame(data, {
     begin: (sentAt) => frame.push(sentAt),
-    tick: (handle, seq, eventTime, values, count) =>
-      frame.push([
-        handle,
-        seq,
-        eventTime,
-        ...[...(values as Float64Array).subarray(0, count)].map((v) => (Number.isNaN(v) ? null : v)),
-      ]),
+    tick: (handle, seq, eventTime, values) => frame.push([handle, seq, eventTime, ...values]),
   });
   return frame;
 }

@@ -3,7 +3,6 @@
  * message does not have its shape, and ignores a message with an unknown `op`, which is from a newer gateway.
  */
 
-import { FIELD_COUNT } from "../../base/tick.ts";
 import type { Command, Control } from "../../protocol/messages.ts";
 import { type Packable, pack } from "./pack.ts";
 import { bad, unpacker } from "./unpack.ts";
@@ -11,10 +10,8 @@ import { bad, unpacker } from "./unpack.ts";
 /** Receives the content of a data frame. */
 export interface FrameReader {
   begin(sentAt: number): void;
-  /** Whether the values of a handle's ticks are as received; otherwise they are numbers, NaN where not known. */
-  isMixed?(handle: number): boolean;
-  /** @param values the first `count` are valid, and only during the call */
-  tick(handle: number, seq: number, eventTime: number, values: ArrayLike<unknown>, count: number): void;
+  /** @param values as received; only during the call */
+  tick(handle: number, seq: number, eventTime: number, values: readonly unknown[]): void;
 }
 
 /** Encodes a command. */
@@ -35,7 +32,7 @@ export function isFrame(data: unknown): boolean {
 }
 
 /** The values of the tick under way. */
-const VALUES = new Float64Array(FIELD_COUNT);
+const VALUES: unknown[] = [];
 
 /**
  * Reads a data frame: `[sentAt, [handle, seq, eventTime, value, …], …]`. It allocates no
@@ -48,20 +45,17 @@ export function readFrame(data: unknown, reader: FrameReader): void {
 }
 
 function readBytes(data: ArrayBuffer, reader: FrameReader): void {
-  const { array, number, value, end } = unpacker(data);
+  const { array, value, end } = unpacker(data);
   let ticks = array();
-  reader.begin(known(number()));
+  reader.begin(known(value()));
   while (--ticks > 0) {
-    const count = array() - 3;
-    const handle = known(number());
-    const seq = known(number());
-    const eventTime = known(number());
-    const values: unknown[] = [];
-    const isMixed = reader.isMixed?.(handle);
-    for (let index = 0; index < count; index++)
-      if (isMixed) values.push(value());
-      else VALUES[index] = number();
-    reader.tick(handle, seq, eventTime, isMixed ? values : VALUES, count);
+    let count = array();
+    const handle = known(value());
+    const seq = known(value());
+    const eventTime = known(value());
+    VALUES.length = 0;
+    while (--count > 2) VALUES.push(value());
+    reader.tick(handle, seq, eventTime, VALUES);
   }
   end();
 }
@@ -70,11 +64,8 @@ function readText(data: string, reader: FrameReader): void {
   const [sentAt, ...ticks] = JSON.parse(data) as unknown[];
   reader.begin(known(sentAt));
   // A tick that is not a list makes the destructuring throw a TypeError.
-  for (const [handle, seq, eventTime, ...values] of ticks as Iterable<unknown>[]) {
-    const isMixed = reader.isMixed?.(known(handle));
-    if (!isMixed) for (const [index, value] of values.entries()) VALUES[index] = value === null ? NaN : known(value);
-    reader.tick(known(handle), known(seq), known(eventTime), isMixed ? values : VALUES, values.length);
-  }
+  for (const [handle, seq, eventTime, ...values] of ticks as Iterable<unknown>[])
+    reader.tick(known(handle), known(seq), known(eventTime), values);
 }
 
 function known(value: unknown): number {

@@ -1,6 +1,7 @@
 /** The channel of quotes. */
 import { FIELDS, fieldIndex } from "../../base/tick.ts";
 import type { Subscribed } from "../../protocol/messages.ts";
+import { bad } from "../connection/unpack.ts";
 import type { ChannelKind, ViewConstructor } from "../records/tick_record.ts";
 import { checkFields } from "../sync/check.ts";
 import { fieldSet, fieldsOf } from "../sync/spec.ts";
@@ -27,15 +28,21 @@ export const QUOTES: ChannelKind<QuoteContent> = {
     // Fields that are not granted get no values any more.
     for (const position of FIELDS.keys()) if (!content.positions.includes(position)) content.values[position] = NaN;
   },
-  fits: ({ content }, _values, count) => count === content.positions.length,
-  take({ content: { positions, values } }, received, count) {
+  fits: ({ content }, values) => values.every(isNumberOrNull) && values.length === content.positions.length,
+  take({ content: { positions, values } }, received) {
     let hasChanged = false;
-    for (let index = 0; index < count; index++) {
+    for (let index = 0; index < received.length; index++) {
       const at = positions[index];
-      if (Object.is(values[at], received[index])) continue;
-      values[at] = received[index] as number;
+      const value = (received[index] as number | null) ?? NaN;
+      if (Object.is(values[at], value)) continue;
+      values[at] = value;
       hasChanged = true;
     }
     return hasChanged;
   },
 };
+
+/** @throws Error where it is neither */
+function isNumberOrNull(value: unknown): boolean {
+  return value === null || typeof value === "number" || bad();
+}

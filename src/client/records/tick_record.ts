@@ -57,8 +57,8 @@ export interface ViewListener {
 /** Makes views of a record. */
 export type ViewConstructor = new (record: TickRecord, listener: ViewListener) => AttachedView;
 
-/** The values of a tick; of quotes NaN where not known. */
-export type TickValues = ArrayLike<unknown>;
+/** The values of a tick. */
+export type TickValues = readonly unknown[];
 
 /**
  * What makes a channel: how it is asked for, and what its ticks contain. Modules beside the client provide those of
@@ -78,9 +78,9 @@ export interface ChannelKind<C = unknown> {
   /** @param count how many past ticks follow */
   granted(record: TickRecord<C>, message: Subscribed | ChannelSubscribed, count: number): void;
   /** Whether a tick has as many values as it should. @throws Error where their types are wrong */
-  fits(record: TickRecord<C>, values: TickValues, count: number): boolean;
+  fits(record: TickRecord<C>, values: TickValues): boolean;
   /** Keeps a tick. @returns whether it changes a value */
-  take(record: TickRecord<C>, values: TickValues, count: number, seq: number, eventTime: number): boolean;
+  take(record: TickRecord<C>, values: TickValues, seq: number, eventTime: number): boolean;
   /**
    * Where ticks do not replace each other: whether the tick is new, and if ones before it are missing, why. It replaces
    * the checks of other channels.

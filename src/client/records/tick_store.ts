@@ -150,11 +150,7 @@ export class TickStore implements FrameReader {
     this.#gatewayMicros = sync.micros();
   }
 
-  isMixed(handle: number): boolean {
-    return (this.#byHandle.get(handle)?.channel.kind.name ?? "quote") !== "quote";
-  }
-
-  tick(handle: number, seq: number, eventTime: number, values: TickValues, count: number): void {
+  tick(handle: number, seq: number, eventTime: number, values: TickValues): void {
     const { violated } = this.#options;
     const link = this.#link;
     if (link === NO_LINK) return;
@@ -163,7 +159,7 @@ export class TickStore implements FrameReader {
     if (!record) return violated("notGranted", `handle ${handle}`);
     const { channel } = record;
     const { kind } = channel;
-    if (!kind.fits(record, values, count)) return violated("wrongLength", `${record.symbol}: ${count} values`);
+    if (!kind.fits(record, values)) return violated("wrongLength", `${record.symbol}: ${values.length} values`);
     const verdict = kind.judge?.(record, values, seq, eventTime, violated);
     if (verdict) this.#gap(record, verdict);
     if (verdict === undefined && !record.isNew) this.#check(record, seq);
@@ -173,7 +169,7 @@ export class TickStore implements FrameReader {
     let hasChanged = false;
     if (verdict !== null) {
       hasChanged =
-        kind.take(record, values, count, seq, eventTime) || seq !== record.seq || eventTime !== record.eventTime;
+        kind.take(record, values, seq, eventTime) || seq !== record.seq || eventTime !== record.eventTime;
       this.counts.ticks++;
       this.counts.conflated += conflated;
       this.counts.lost += missed - conflated;

@@ -1,22 +1,20 @@
 /** One channel of a client: the demand of its subscriptions, and the records and views of their symbols. */
 
-import type { ClientTime } from "../connection/time.ts";
 import { RecordView } from "../records/record_view.ts";
 import type { AttachedView, ChannelKind, GatewayTime, RecordChannel, ViewListener } from "../records/tick_record.ts";
 import { TickRecord, type ViewConstructor } from "../records/tick_record.ts";
 import { Demand } from "./demand.ts";
-import type { OwnedSubscription, SubscriptionHost } from "./owned_subscription.ts";
+import type { HostOptions, OwnedSubscription, SubscriptionHost } from "./owned_subscription.ts";
 
-export interface ChannelOptions {
-  readonly time: ClientTime;
+/** What the channels of a client share. */
+export interface ChannelOptions extends HostOptions {
   readonly sync: GatewayTime;
-  interval(interval: number, hiddenInterval: number | undefined, isHidden: boolean): number;
-  /** The demand has changed. */
-  demanded(subscription: OwnedSubscription, symbols: readonly string[] | undefined): void;
+  /** The demand of a channel has changed. */
+  demanded(channel: ClientChannel, subscription: OwnedSubscription, symbols: readonly string[] | undefined): void;
   /** Drops the record of a symbol if it is not granted either. */
   release(record: TickRecord): void;
-  /** Is called with what happens to a view: the client's own. */
-  emit(event: "quote" | "tick" | "status" | "granted" | "ended", view: AttachedView, ...details: unknown[]): void;
+  /** Is called with what happens to a quote: the client's own. */
+  emit(event: "quote" | "tick" | "status" | "granted" | "ended", ...details: unknown[]): void;
 }
 
 export class ClientChannel implements RecordChannel, SubscriptionHost {
@@ -25,7 +23,7 @@ export class ClientChannel implements RecordChannel, SubscriptionHost {
   readonly demand: Demand<OwnedSubscription>;
   readonly records = new Map<string, TickRecord>();
   readonly views = new Map<string, AttachedView>();
-  readonly #options: ChannelOptions;
+  readonly options: ChannelOptions;
   /** The listener of the client's own views: it passes changes on as events. */
   readonly #listener: ViewListener;
 
@@ -33,24 +31,21 @@ export class ClientChannel implements RecordChannel, SubscriptionHost {
     this.kind = kind;
     this.View = kind.view(RecordView);
     this.demand = new Demand(kind);
-    this.#options = options;
+    this.options = options;
     this.#listener = {
       terms: {},
-      changed: (view) => options.emit("quote", view),
-      status: (...args) => options.emit("status", ...args),
+      changed: (view) => this.#emit("quote", view),
+      status: (...args) => this.#emit("status", ...args),
     };
   }
 
-  get time(): ClientTime {
-    return this.#options.time;
-  }
-
-  interval(interval: number, hiddenInterval: number | undefined, isHidden: boolean): number {
-    return this.#options.interval(interval, hiddenInterval, isHidden);
+  /** The client's events are about quotes: other channels have the callbacks of their subscriptions. */
+  #emit(...args: Parameters<ChannelOptions["emit"]>): void {
+    if (this.kind.name === "quote") this.options.emit(...args);
   }
 
   record(symbol: string): TickRecord {
-    const record = this.records.get(symbol) ?? new TickRecord(symbol, this.#options.sync, this, this.kind.content());
+    const record = this.records.get(symbol) ?? new TickRecord(symbol, this.options.sync, this, this.kind.content());
     this.records.set(symbol, record);
     return record;
   }
@@ -58,11 +53,11 @@ export class ClientChannel implements RecordChannel, SubscriptionHost {
   granted(record: TickRecord): void {
     for (const subscription of this.demand.sources(record.symbol)) this.#attachOrDetach(subscription, record.symbol);
     const [view] = record.views;
-    if (view) this.#options.emit("granted", view);
+    if (view) this.#emit("granted", view);
   }
 
   ticked(view: AttachedView, conflated: number): void {
-    this.#options.emit("tick", view, conflated);
+    this.#emit("tick", view, conflated);
   }
 
   changed(subscription: OwnedSubscription, symbols: readonly string[] | undefined): void {
@@ -74,7 +69,7 @@ export class ClientChannel implements RecordChannel, SubscriptionHost {
     }
     if (!symbols) demand.updatePatterns(subscription);
     for (const symbol of symbols ?? records.keys()) this.#attachOrDetach(subscription, symbol);
-    this.#options.demanded(subscription, symbols);
+    this.options.demanded(this, subscription, symbols);
   }
 
   /** Gives a subscription the view of a symbol that it now covers, or takes away one that it no longer covers. */
@@ -91,8 +86,8 @@ export class ClientChannel implements RecordChannel, SubscriptionHost {
     } else if (record.views.length === 1) {
       this.views.delete(symbol);
       record.views = [];
-      this.#options.release(record);
-      this.#options.emit("ended", view);
+      this.options.release(record);
+      this.#emit("ended", view);
     }
   }
 }

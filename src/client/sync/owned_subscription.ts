@@ -21,14 +21,19 @@ import { Selection } from "./selection.ts";
 import { type Spec, specOf, UNWANTED } from "./spec.ts";
 import type { CommonOptions, CommonSubscription, Symbols } from "./subscription.ts";
 
+/** What all subscriptions of a client share. */
+export interface HostOptions {
+  readonly time: ClientTime;
+  /** The interval to ask for, ms, which also depends on whether the page is visible. */
+  intervalFor(interval: number, hiddenInterval: number | undefined, isHidden: boolean): number;
+}
+
 /** What a subscription needs from its client. */
 export interface SubscriptionHost {
-  readonly time: ClientTime;
+  readonly options: HostOptions;
   readonly kind: ChannelKind;
   /** The class of its views. */
   readonly View: ViewConstructor;
-  /** The interval to ask for, ms, which also depends on whether the page is visible. */
-  interval(interval: number, hiddenInterval: number | undefined, isHidden: boolean): number;
   /** The demand for these symbols has changed; without any, for all and for patterns. It may have been closed. */
   changed(subscription: OwnedSubscription, symbols: readonly string[] | undefined): void;
 }
@@ -112,7 +117,7 @@ export class OwnedSubscription implements CommonSubscription<AttachedView>, View
     const before = this.#leaving.size;
     for (const symbol of checkSymbols(symbols, false)) if (!this.selection.isHidden(symbol)) this.#leaving.add(symbol);
     if (before > 0 || this.#leaving.size === 0 || this.closed) return;
-    this.#cancelLeaving = this.#host.time.after(LEAVING_TIME, () => {
+    this.#cancelLeaving = this.#host.options.time.after(LEAVING_TIME, () => {
       const left = [...this.#leaving].filter((symbol) => this.selection.setHidden(symbol, true));
       this.#leaving.clear();
       this.#changed(left);
@@ -213,7 +218,7 @@ export class OwnedSubscription implements CommonSubscription<AttachedView>, View
 
   /** Delivers the views whose interval has passed, and schedules the next check. */
   flush(): void {
-    const now = this.#host.time.millis();
+    const now = this.#host.options.time.millis();
     let next = Infinity;
     this.#cancelDelivery();
     this.#nextDelivery = next;
@@ -230,7 +235,7 @@ export class OwnedSubscription implements CommonSubscription<AttachedView>, View
     if (this.closed) return;
     this.#cancelDelivery();
     this.#nextDelivery = at;
-    this.#cancelDelivery = this.#host.time.after(at - now, () => this.flush());
+    this.#cancelDelivery = this.#host.options.time.after(at - now, () => this.flush());
   }
 
   #editSelection(symbols: Symbols, select: (text: string) => void): void {
@@ -267,7 +272,7 @@ export class OwnedSubscription implements CommonSubscription<AttachedView>, View
   }
 
   #intervalFor(isHidden: boolean): number {
-    return this.#host.interval(this.interval, this.#options.hiddenInterval, isHidden);
+    return this.#host.options.intervalFor(this.interval, this.#options.hiddenInterval, isHidden);
   }
 
   /** When the user may be called with this view again, ms. */

@@ -5,7 +5,7 @@
  * How a gateway applies commands: the last subscribe that names or matches a symbol decides; a pattern replaces all
  * symbols and narrower patterns under it; an unsubscribe ends them, and excludes them from wider patterns.
  */
-import { channelKey, type Subscribe, type Unsubscribe } from "../../protocol/messages.ts";
+import { type Subscribe, type Unsubscribe } from "../../protocol/messages.ts";
 import type { Demand } from "./demand.ts";
 import { nearest } from "./selection.ts";
 import { demandOf, intervalOf, type Spec, UNWANTED } from "./spec.ts";
@@ -162,7 +162,7 @@ export class Reconciler {
 
   #command(symbols: string[], spec: Spec): Subscribe | Unsubscribe {
     const { kind } = this.#demand;
-    const own = { symbols, ...channelKey(kind.name) };
+    const own = { symbols, ...(kind.name === "quote" ? {} : { channel: kind.name }) };
     if (spec === UNWANTED) return { op: "unsubscribe", ...own };
     return { op: "subscribe", ...own, interval: intervalOf(spec), ...kind.terms(demandOf(spec)) };
   }
