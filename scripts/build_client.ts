@@ -76,7 +76,7 @@ export async function buildClient(target = TARGET): Promise<ModuleSize[]> {
     const { code = "" } = await minify(text, {
       module: true,
       ecma: 2022,
-      compress: { passes: 2, sequences: false, lhs_constants: false },
+      compress: { passes: 2, sequences: false, lhs_constants: false, inline: 1, unsafe_arrows: true, pure_getters: true },
       // Some are names of the browser's as well (`selection`), which the library does not use.
       mangle: { properties: { regex: new RegExp(`^(${INTERNAL.join("|")})$`), builtins: true } },
       nameCache,

@@ -159,7 +159,7 @@ export class TickgateClient {
     checkInterval(shared.hiddenInterval);
     checkInterval(shared.backgroundInterval);
     this.#quotes = this.#channel(QUOTES);
-    this.#store = new TickStore({ ...shared, frame: (...args) => listeners.emit("frame", ...args) });
+    this.#store = new TickStore(shared);
     this.#connection = new Connection(url, {
       ...shared,
       WebSocket,
@@ -293,7 +293,7 @@ export class TickgateClient {
     const before = this.#state;
     this.#state = stateOf(state);
     if (phase === "silent") this.#store.setCurrent(false, "nothing heard");
-    else if (phase !== "open") this.#lost("reason" in state ? state.reason : "");
+    else if (phase !== "open") this.#lost((state as { reason?: string }).reason ?? "");
     else if (this.#commands) this.#store.setCurrent(true, "");
     else this.#helloReceived(state.hello);
     if (phase === "ended") this.#ended(state.reason, state.refused);

@@ -21,7 +21,7 @@ export function encodeCommand(command: Command, json: boolean): string | Uint8Ar
 
 /** The size of a message in bytes; for a text its length, which is exact for ASCII. */
 export function sizeOf(data: unknown): number {
-  return typeof data === "string" ? data.length : ((data as ArrayBuffer | undefined)?.byteLength ?? 0);
+  return typeof data === "string" ? data.length : (data as ArrayBuffer).byteLength;
 }
 
 /** Whether a message is an array, as data frames are: by its first byte or character. */
@@ -78,9 +78,8 @@ function known(value: unknown): number {
  * @throws Error when it is malformed
  */
 export function decodeControl(data: unknown): Control | undefined {
-  const message = decode(data);
-  if (!fits(message, { op: "" })) bad();
-  const control = message as Control;
+  const control = decode(data) as Control;
+  if (!fits(control, { op: "" })) bad();
   if (!Object.hasOwn(SHAPES, control.op)) return undefined;
   return fits(control, SHAPES[control.op]) ? control : bad();
 }

@@ -49,11 +49,3 @@ export function globalSocket(): SocketConstructor {
 export function errorText({ message, error }: SocketEvent): string {
   return message || String((error as { code?: unknown } | null | undefined)?.code ?? "");
 }
-
-/**
- * Whether the message of an error contains an HTTP status that a new attempt would get again, as in the package `ws`:
- * from 300 to 499, except 408, 425 and 429, which allow a retry.
- */
-export function isFinalRefusal(message: string): boolean {
-  return /^Unexpected server response: (3|4(?!08|25|29))\d\d$/.test(message);
-}

@@ -23,8 +23,8 @@ export interface TickStoreOptions {
   /** How much shorter than the interval the time between two ticks may be, ms. */
   readonly intervalTolerance: number;
   readonly violated: ViolationListener;
-  /** All ticks of a frame have been read. */
-  readonly frame: (sentAt: number, ticks: number) => void;
+  /** Is called when all ticks of a frame have been read. */
+  emit(event: "frame", sentAt: number, ticks: number): void;
 }
 
 export class TickStore implements FrameReader {
@@ -137,7 +137,7 @@ export class TickStore implements FrameReader {
   frame(data: unknown): void {
     const link = this.#link;
     readFrame(data, this);
-    if (link === this.#link) this.#options.frame(this.#sentAt, this.#ticks);
+    if (link === this.#link) this.#options.emit("frame", this.#sentAt, this.#ticks);
   }
 
   begin(sentAt: number): void {

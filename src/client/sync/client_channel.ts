@@ -14,7 +14,7 @@ export interface ChannelOptions extends HostOptions {
   /** Drops the record of a symbol if it is not granted either. */
   release(record: TickRecord): void;
   /** Is called with what happens to a quote: the client's own. */
-  emit(event: "quote" | "tick" | "status" | "granted" | "ended", ...details: unknown[]): void;
+  emit(event: "quote" | "tick" | "status" | "granted" | "ended" | "frame", ...details: unknown[]): void;
 }
 
 export class ClientChannel implements RecordChannel, SubscriptionHost {

@@ -163,10 +163,10 @@ export class CommandChannel {
 
   #of(channel: DemandedChannel): Reconciler | undefined {
     if (!this.#reconcilers.has(channel)) {
-      const { channels, limits } = this.#hello;
-      const { name } = channel.demand.kind;
       // A gateway of version 1.0 ignores the channel of a command, and would send quotes.
-      const isKnown = name === "quote" || channels?.includes(name);
+      const { channels = ["quote"], limits } = this.#hello;
+      const { name } = channel.demand.kind;
+      const isKnown = channels.includes(name);
       this.#reconcilers.set(channel, isKnown ? new Reconciler(channel.demand, limits.messageBytes) : undefined);
       if (!isKnown) this.#options.failed(new TickgateError("unknown_channel", `no channel ${name}`));
     }

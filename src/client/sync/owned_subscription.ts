@@ -245,9 +245,8 @@ export class OwnedSubscription implements CommonSubscription<AttachedView>, View
     this.#host.changed(this, texts.some(isPattern) ? undefined : texts);
   }
 
-  #setOptions({ interval = DEFAULT_INTERVAL, fields, depth, last }: OwnedOptions): void {
+  #setOptions({ interval = DEFAULT_INTERVAL, ...terms }: OwnedOptions): void {
     checkInterval(interval);
-    const terms = { fields: fields && [...fields], depth, last };
     this.#demand = this.#host.kind.demand(terms);
     this.interval = Math.ceil(interval);
     this.terms = terms;
