@@ -33,8 +33,26 @@ const INTERNAL = [
   ...["record", "records", "listener", "violated", "granted", "ticked", "retries", "denied", "news", "refresh"],
   ...["named", "covers", "spec", "patterns", "update", "again", "link", "ages", "made", "sync", "demanded", "failed"],
   ...["flush", "changed", "names", "drop", "counts", "quantiles", "connected", "terms", "handle", "current", "emit"],
-  ...["frame", "begin", "ended", "View", "offset", "release", "take", "options", "intervalFor"],
+  ...[
+    "frame",
+    "begin",
+    "ended",
+    "View",
+    "offset",
+    "release",
+    "take",
+    "options",
+    "intervalFor",
+    "subprotocols",
+    "texts",
+  ],
 ];
+
+/**
+ * Private members. They become internal ones too, since `this.a` is shorter than `this.#a`: 120 bytes in all. Those of
+ * different classes get the same names, so no class that has some may extend another.
+ */
+const PRIVATE = /#(\w+)/g;
 
 /** Names of incomplete files. */
 const HALF = /\.half\d+$/;
@@ -73,12 +91,20 @@ export async function buildClient(target = TARGET): Promise<ModuleSize[]> {
   for (const { path, text } of result.outputFiles) {
     const name = path.slice(join(target, "/").length);
     // After esbuild: both together make it a thirtieth smaller than either.
-    const { code = "" } = await minify(text, {
+    const { code = "" } = await minify(text.replaceAll(PRIVATE, "$1$$"), {
       module: true,
       ecma: 2022,
-      compress: { passes: 2, sequences: false, lhs_constants: false, inline: 1, unsafe_arrows: true, pure_getters: true },
+      compress: {
+        passes: 2,
+        sequences: false,
+        lhs_constants: false,
+        inline: 1,
+        hoist_funs: true,
+        unsafe_arrows: true,
+        pure_getters: true,
+      },
       // Some are names of the browser's as well (`selection`), which the library does not use.
-      mangle: { properties: { regex: new RegExp(`^(${INTERNAL.join("|")})$`), builtins: true } },
+      mangle: { properties: { regex: new RegExp(`^(${INTERNAL.join("|")}|\\w+\\$)$`), builtins: true } },
       nameCache,
     });
     const contents = Buffer.from(code);
@@ -91,7 +117,7 @@ export async function buildClient(target = TARGET): Promise<ModuleSize[]> {
     });
   }
   const [{ name, gzip }] = sizes;
-  if (gzip > CLIENT_BUDGET && !process.env.FORCE) throw new Error(`${name} has ${gzip} bytes as gzip, and may have ${CLIENT_BUDGET}`);
+  if (gzip > CLIENT_BUDGET) throw new Error(`${name} has ${gzip} bytes as gzip, and may have ${CLIENT_BUDGET}`);
   for (const [path, contents] of files) writeWhole(join(target, path), contents);
   for (const entry of readdirSync(target, { recursive: true, withFileTypes: true })) {
     const file = join(entry.parentPath, entry.name);

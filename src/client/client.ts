@@ -243,7 +243,7 @@ export class TickgateClient {
   /** Ends the connection and all subscriptions for good. */
   close(): void {
     for (const subscription of this.#subscriptions) subscription.close();
-    this.#connection.end("closed by its owner");
+    this.#connection.end("closed");
   }
 
   /**
@@ -267,7 +267,7 @@ export class TickgateClient {
     callback?: (view: never) => void,
   ): unknown {
     if (typeof options === "function") return this.subscribe(symbols, {}, options as QuoteCallback);
-    if (this.#state === "closed") throw new TickgateError("closed", `closed: ${this.closeReason}`);
+    if (this.#state === "closed") throw new TickgateError("closed", this.closeReason);
     const channel = this.#channel(options.channel);
     const subscription = new OwnedSubscription(channel, symbols, options, callback as (view: AttachedView) => void);
     if (subscription.closed) return subscription;

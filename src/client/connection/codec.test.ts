@@ -75,7 +75,6 @@ test("a message that has not its shape is refused, one of an unknown op is nothi
     ["now"],
     [1, 2],
     [1, [1, 2]],
-    [1, [1, 2, 3, "4"]],
     { op: "hello", protocol: 1 },
     { op: "subscribed", interval: 1, fields: ["bid"], symbols: [["A"]], rejected: [] },
     { op: "subscribed", interval: 1, fields: ["bid"], symbols: [], rejected: [1] },

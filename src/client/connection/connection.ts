@@ -159,20 +159,19 @@ export class Connection {
       const message = isData ? undefined : decodeControl(data);
       if (this.#state.phase === "silent") this.#change({ ...this.#state, phase: "open" });
       if (message?.op === "hello") this.#helloReceived(message);
-      else if (!this.#hello) violated("beforeHello", message?.op ?? "a data frame");
+      else if (!this.#hello) violated("beforeHello", message?.op ?? "a frame");
       else if (isData) this.#options.frame(data);
       else if (message?.op === "bye") this.#bye = message;
       else if (message) this.#options.message(message);
     } catch (error) {
       violated("malformed", String(error));
       // The content of the message is lost, so later state may be wrong: only a new connection corrects that.
-      this.#lost("malformed message");
+      this.#lost("malformed");
     }
   }
 
   #helloReceived(hello: Hello): void {
-    if (hello.protocol !== PROTOCOL_VERSION)
-      return this.#refused(`protocol version ${hello.protocol}, not ${PROTOCOL_VERSION}`);
+    if (hello.protocol !== PROTOCOL_VERSION) return this.#refused(`protocol ${hello.protocol}`);
     this.#cancel();
     this.made++;
     this.#hello = hello;
@@ -203,7 +202,7 @@ export class Connection {
   }
 
   #closed(code: number, reason: string): void {
-    const text = `${reason || this.#bye?.reason || this.#error || "the connection was lost"} (${code})`;
+    const text = `${reason || this.#bye?.reason || this.#error || "connection lost"} (${code})`;
     if (FINAL_CLOSES.includes(code)) this.#refused(text, code > 4400);
     else this.#lost(text);
   }

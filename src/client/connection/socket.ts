@@ -41,11 +41,11 @@ export type SocketConstructor = new (url: string, protocols: string[]) => Client
  */
 export function globalSocket(): SocketConstructor {
   const found = (globalThis as { WebSocket?: unknown }).WebSocket;
-  if (typeof found !== "function") throw new Error("no WebSocket: pass options.WebSocket");
+  if (typeof found !== "function") throw new Error("no WebSocket");
   return found as SocketConstructor;
 }
 
 /** The text of a socket's error event; empty if it has none. */
 export function errorText({ message, error }: SocketEvent): string {
-  return message || String((error as { code?: unknown } | null | undefined)?.code ?? "");
+  return message || (error as { code?: string } | null | undefined)?.code || "";
 }

@@ -156,7 +156,7 @@ export class TickStore implements FrameReader {
     if (link === NO_LINK) return;
     this.#ticks++;
     const record = this.#byHandle.get(handle);
-    if (!record) return violated("notGranted", `handle ${handle}`);
+    if (!record) return violated("notGranted", `${handle}`);
     const { channel } = record;
     const { kind } = channel;
     if (!kind.fits(record, values)) return violated("wrongLength", `${record.symbol}: ${values.length} values`);
@@ -168,8 +168,7 @@ export class TickStore implements FrameReader {
     const before = record.state;
     let hasChanged = false;
     if (verdict !== null) {
-      hasChanged =
-        kind.take(record, values, seq, eventTime) || seq !== record.seq || eventTime !== record.eventTime;
+      hasChanged = kind.take(record, values, seq, eventTime) || seq !== record.seq || eventTime !== record.eventTime;
       this.counts.ticks++;
       this.counts.conflated += conflated;
       this.counts.lost += missed - conflated;

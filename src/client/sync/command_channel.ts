@@ -168,7 +168,7 @@ export class CommandChannel {
       const { name } = channel.demand.kind;
       const isKnown = channels.includes(name);
       this.#reconcilers.set(channel, isKnown ? new Reconciler(channel.demand, limits.messageBytes) : undefined);
-      if (!isKnown) this.#options.failed(new TickgateError("unknown_channel", `no channel ${name}`));
+      if (!isKnown) this.#options.failed(new TickgateError("unknown_channel", name));
     }
     return this.#reconcilers.get(channel);
   }

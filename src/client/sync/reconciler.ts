@@ -5,7 +5,7 @@
  * How a gateway applies commands: the last subscribe that names or matches a symbol decides; a pattern replaces all
  * symbols and narrower patterns under it; an unsubscribe ends them, and excludes them from wider patterns.
  */
-import { type Subscribe, type Unsubscribe } from "../../protocol/messages.ts";
+import type { Subscribe, Unsubscribe } from "../../protocol/messages.ts";
 import type { Demand } from "./demand.ts";
 import { nearest } from "./selection.ts";
 import { demandOf, intervalOf, type Spec, UNWANTED } from "./spec.ts";
