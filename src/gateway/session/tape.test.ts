@@ -1,0 +1,148 @@
+/** Tapes where a grant changes, the broadcast opens and closes, and many symbols have gaps at once. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { openTape } from "../../../test/support/tape_bench.ts";
+import type { ChannelSubscribed } from "../../protocol/messages.ts";
+
+const seqs = (got: readonly (readonly unknown[])[]) => got.map(([, seq]) => seq);
+
+function grants(messages: readonly { op: string }[]): [string, number | undefined][] {
+  return messages
+    .filter(({ op }) => op === "subscribed")
+    .flatMap((message) =>
+      (message as unknown as ChannelSubscribed).symbols.map(([symbol, , count]): [string, number | undefined] => [
+        symbol,
+        count,
+      ]),
+    );
+}
+
+test("a subscription that gets the broadcast is granted anew: no trade comes twice", () => {
+  const { bench, client, trade, subscribe } = openTape();
+  trade("A", 1);
+  trade("B", 1);
+  subscribe({ symbols: ["A", "B"], interval: 0 });
+  bench.advance(1_500);
+  assert.equal(bench.socket.topics.size, 2);
+  for (let seq = 2; seq <= 20; seq++) for (const symbol of ["A", "B"]) trade(symbol, seq);
+  assert.equal(client.got.length, 38);
+  client.messages.length = 0;
+  subscribe({ symbols: ["A", "B"], interval: 250 });
+  assert.deepEqual(grants(client.messages), [
+    ["A", 0],
+    ["B", 0],
+  ]);
+  bench.advance(1_000);
+  assert.equal(client.got.length, 38);
+  for (const symbol of ["A", "B"]) trade(symbol, 21);
+  bench.advance(1_000);
+  assert.equal(client.got.length, 40);
+  assert.deepEqual(client.breaches, []);
+});
+
+test("a grant that changes before the first trades are sent takes them along", () => {
+  const { bench, client, trade, subscribe } = openTape();
+  subscribe({ interval: 250 });
+  bench.advance(300);
+  for (let seq = 1; seq <= 5; seq++) trade("A", seq);
+  subscribe({ interval: 100 });
+  bench.advance(500);
+  assert.deepEqual(seqs(client.got), [1, 2, 3, 4, 5]);
+  // The same behind a reset.
+  trade("A", 2, { epoch: 2 });
+  trade("A", 3, { epoch: 2 });
+  subscribe({ interval: 250, last: 1 });
+  bench.advance(500);
+  assert.deepEqual(seqs(client.got), [1, 2, 3, 4, 5, 2, 3]);
+  assert.deepEqual(client.breaches, []);
+});
+
+test("gaps of thousands of symbols at once do not close the connection of a slow client", () => {
+  const { bench, client, trade, subscribe } = openTape("tickgate.v1.msgpack", { maxUnreadBytes: 262_144 });
+  const symbols = Array.from({ length: 4_000 }, (_, index) => `SYMBOL:WITH-A-LONG-NAME-${index}`);
+  for (const symbol of symbols) trade(symbol, 1);
+  subscribe({ symbols: ["*"], interval: 100 });
+  bench.advance(1_000);
+  bench.outbound.narrow = 0;
+  for (const [index, symbol] of symbols.entries()) trade(symbol, 2 + index);
+  bench.advance(5_000);
+  bench.outbound.narrow = Number.POSITIVE_INFINITY;
+  bench.outbound.resume();
+  bench.advance(5_000);
+  assert.equal(bench.closeCode, undefined);
+  for (const symbol of symbols) assert.ok((client.missed.get(symbol) ?? 0) > 0, symbol);
+  assert.deepEqual(client.breaches, []);
+});
+
+const symbol = fc.constantFrom("A", "B");
+const broadcastStep = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant("trade" as const),
+      symbol,
+      jump: fc.constantFrom(1, 1, 1, 1, 1, 1, 1, 3),
+      count: fc.integer({ min: 1, max: 5 }),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant("advance" as const), millis: fc.constantFrom(5, 50, 300, 1_500) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("subscribe" as const),
+      symbols: fc.constantFrom(["A"], ["B"], ["A", "B"]),
+      interval: fc.constantFrom(0, 0, 0, 250),
+      last: fc.constantFrom(0, 0, 3),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("stale" as const), symbol }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("busy" as const) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant("narrow" as const), bytes: fc.constantFrom(0, 60, 1e9, 1e9) }),
+  },
+);
+
+test("whatever opens and closes the broadcast, each trade comes once and in order", () => {
+  let broadcast = 0;
+  let stops = 0;
+  fc.assert(
+    fc.property(fc.array(broadcastStep, { minLength: 10, maxLength: 60, size: "max" }), (steps) => {
+      const { bench, client, trade, subscribe } = openTape();
+      const last = new Map([
+        ["A", 1],
+        ["B", 1],
+      ]);
+      const next = (symbol: string, jump: number) => {
+        const seq = (last.get(symbol) ?? 0) + jump;
+        last.set(symbol, seq);
+        trade(symbol, seq);
+      };
+      for (const symbol of last.keys()) trade(symbol, 1);
+      subscribe({ symbols: ["A", "B"], interval: 0 });
+      bench.advance(1_500);
+      for (const each of steps) {
+        if (each.kind === "trade") for (let count = 0; count < each.count; count++) next(each.symbol, each.jump);
+        else if (each.kind === "advance") bench.advance(each.millis);
+        else if (each.kind === "narrow") bench.outbound.narrow = each.bytes;
+        else if (each.kind === "stale") trade(each.symbol, last.get(each.symbol) ?? 0, { state: 1, reason: "test" });
+        else if (each.kind === "subscribe") subscribe({ ...each });
+        else bench.clock.advance(150);
+      }
+      bench.outbound.narrow = Number.POSITIVE_INFINITY;
+      bench.outbound.resume();
+      bench.advance(1_500);
+      assert.deepEqual(client.breaches, []);
+      for (const [symbol, seq] of last) assert.equal(client.last.get(symbol) ?? 1, seq, `${symbol} rests`);
+      const { counts } = bench.context;
+      broadcast += counts.ticksBroadcast;
+      stops += counts.broadcastStops.busy + counts.broadcastStops.status;
+    }),
+    { numRuns: 200 },
+  );
+  assert.ok(broadcast > 1_000 && stops > 200, `${broadcast} broadcast, ${stops} stops`);
+});
