@@ -131,10 +131,14 @@ export class Publisher implements FeedSink {
   book(symbol: string, sides: BookSides, eventTime?: number, receivedAt = this.#clock.micros()): void {
     const table = this.#books;
     if (!table) return;
+    if (isCrossed(sides)) {
+      this.counts.books++;
+      // A symbol that has had no good book gets no row: there is nothing to publish of it.
+      return this.bookLost(symbol, CROSSED);
+    }
     const row = this.#rowIn(table, symbol);
     if (row < 0) return;
     this.counts.books++;
-    if (isCrossed(sides)) return this.bookLost(symbol, CROSSED);
     this.#merge(table, row, sides, this.#timeOf(eventTime, receivedAt), receivedAt, "book");
   }
 
