@@ -134,7 +134,7 @@ export class SubscriptionSet {
     // A pattern or symbol for which there is no room is rejected once.
     const refused = new Set<string>();
     let isFirst = true;
-    const within = (prefix: string) => this.#visible.prefixesWithin(prefix);
+    const within = (prefix: string) => this.#visible.textsWithin(prefix);
     for (const batch of batches(names, patterns, table.symbols, sorted, awaited, within, this.#stepSymbols)) {
       if (!isFirst) {
         yield part;
