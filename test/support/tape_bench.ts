@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { LIVE } from "../../src/base/tick.ts";
 import { Ingest } from "../../src/gateway/ingest.ts";
+import type { Authority } from "../../src/identity/identity.ts";
 import { TradeRecord } from "../../src/market/trade/trade_payload.ts";
 import type { ChannelSubscribed, Control, Status, Subprotocol } from "../../src/protocol/messages.ts";
 import { type ClientReceiver, SessionBench } from "./session_bench.ts";
@@ -98,9 +99,9 @@ export function tradeOf(symbol: string, seq: number): TradeRecord {
   });
 }
 
-export function openTape(subprotocol: Subprotocol = "tickgate.v1.msgpack", own = {}) {
+export function openTape(subprotocol: Subprotocol = "tickgate.v1.msgpack", own = {}, authority?: Authority) {
   const client = new TapeClient();
-  const bench = new SessionBench(subprotocol, client, own);
+  const bench = new SessionBench(subprotocol, client, own, undefined, authority);
   const { markets, counts } = bench.context;
   const market = markets.of("trade");
   client.newestOf = (symbol) => market.table.seq[market.table.rowOf(symbol)];

@@ -75,6 +75,8 @@ function run(channel: Channel, steps: readonly Step[], hasHidden: boolean): read
       if (message.op !== "status") heard.push(message);
       else for (const symbol of message.symbols) assert.ok(!HIDDEN.includes(symbol), `a state of ${symbol} was sent`);
       if (message.op !== "subscribed") return;
+      // How many trades come first depends on what has been sent in these milliseconds.
+      for (const granted of message.symbols) (granted as unknown[]).length = 2;
       for (const [symbol, handle] of message.symbols) {
         assert.ok(!mayNot(symbol), `${symbol} was granted`);
         names.set(handle, symbol);

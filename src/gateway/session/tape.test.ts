@@ -3,6 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { openTape } from "../../../test/support/tape_bench.ts";
+import { GrantedSymbols } from "../../identity/grants.ts";
+import type { Authority, Identity } from "../../identity/identity.ts";
+import { OPEN_AUTHORITY } from "../../identity/open_authority.ts";
 import type { ChannelSubscribed } from "../../protocol/messages.ts";
 
 const seqs = (got: readonly (readonly unknown[])[]) => got.map(([, seq]) => seq);
@@ -137,7 +140,8 @@ test("whatever opens and closes the broadcast, each trade comes once and in orde
       bench.outbound.resume();
       bench.advance(1_500);
       assert.deepEqual(client.breaches, []);
-      for (const [symbol, seq] of last) assert.equal(client.last.get(symbol) ?? 1, seq, `${symbol} rests`);
+      for (const [symbol, seq] of last)
+        assert.equal(client.last.get(symbol) ?? 1 + (client.missed.get(symbol) ?? 0), seq, `${symbol} rests`);
       const { counts } = bench.context;
       broadcast += counts.ticksBroadcast;
       stops += counts.broadcastStops.busy + counts.broadcastStops.status;
@@ -145,4 +149,58 @@ test("whatever opens and closes the broadcast, each trade comes once and in orde
     { numRuns: 200 },
   );
   assert.ok(broadcast > 1_000 && stops > 200, `${broadcast} broadcast, ${stops} stops`);
+});
+
+test("symbols that a pattern matches since they are allowed begin with what comes, those that are new with their first trade", () => {
+  const allow = (...symbols: string[]): Identity => {
+    const grants = [{ symbols, channels: ["trade" as const], interval: 0, delay: 0 }];
+    return { ...(OPEN_AUTHORITY.anonymous as Identity), entitlements: new GrantedSymbols(grants) };
+  };
+  let anonymous = allow("A");
+  const authority: Authority = {
+    ...OPEN_AUTHORITY,
+    get anonymous() {
+      return anonymous;
+    },
+    review: () => anonymous,
+  };
+  const { bench, client, trade, subscribe } = openTape("tickgate.v1.msgpack", {}, authority);
+  for (let seq = 1; seq <= 20; seq++) for (const symbol of ["A", "B"]) trade(symbol, seq);
+  subscribe({ symbols: ["*"], last: 5 });
+  bench.advance(300);
+  anonymous = allow("*");
+  bench.session.reviewIdentity();
+  // It has not been compared with the pattern yet.
+  for (let seq = 1; seq <= 3; seq++) trade("NEW", seq);
+  bench.advance(300);
+  trade("B", 21);
+  bench.advance(300);
+  assert.deepEqual(grants(client.messages), [
+    ["A", 5],
+    ["B", 0],
+    ["NEW", 3],
+  ]);
+  const nameOf = ([handle]: readonly unknown[]) => client.symbols.get(handle as number);
+  assert.deepEqual(
+    client.got.filter((tick) => nameOf(tick) !== "A").map((tick) => [nameOf(tick), tick[1]]),
+    [
+      ["NEW", 1],
+      ["NEW", 2],
+      ["NEW", 3],
+      ["B", 21],
+    ],
+  );
+  // Allowed again: the same.
+  anonymous = allow("A");
+  bench.session.reviewIdentity();
+  bench.advance(300);
+  for (let seq = 22; seq <= 30; seq++) trade("B", seq);
+  anonymous = allow("*");
+  client.messages.length = 0;
+  bench.session.reviewIdentity();
+  bench.advance(300);
+  assert.deepEqual(grants(client.messages), [
+    ["B", 0],
+    ["NEW", 0],
+  ]);
 });

@@ -2,6 +2,7 @@
 
 import type { Prefixes } from "../../market/prefixes.ts";
 import { textRange } from "../../market/symbol_index.ts";
+import type { Grant } from "./patterns.ts";
 
 /** Rows that are wanted, each with the text that named it: a symbol or a pattern. */
 export type Wanted = Map<number, string>;
@@ -51,5 +52,22 @@ function* matches(
       const [from, to] = textRange(symbols, sorted, narrower);
       for (let index = from; index < to; index++) yield [sorted[index], prefix];
     }
+  }
+}
+
+/** Wanted rows by the interval that can be granted: the longer of the one that was asked for and the client's own. */
+export class WantedByInterval {
+  readonly byInterval = new Map<number, Wanted>();
+  readonly #grant: Grant;
+
+  constructor(grant: Grant) {
+    this.#grant = grant;
+  }
+
+  add(row: number, text: string, interval: number): void {
+    const granted = Math.max(this.#grant.interval, interval);
+    const rows = this.byInterval.get(granted);
+    if (rows) rows.set(row, text);
+    else this.byInterval.set(granted, new Map([[row, text]]));
   }
 }
