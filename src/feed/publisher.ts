@@ -123,7 +123,14 @@ export class Publisher implements FeedSink {
     if (!isTrade(trade)) return this.skip("malformed");
     const row = this.#rowIn(table, symbol);
     if (row < 0) return;
-    if (trade.id !== null && table.payload.ringOf(row).has(trade.id)) return this.skip("duplicate");
+    if (trade.id !== null && table.payload.ringOf(row).has(trade.id)) {
+      // Venues repeat the last one after a lost connection: the tape is as it was.
+      if (table.state[row] !== LIVE) {
+        table.restate(row, LIVE, this.#clock.micros(), "");
+        this.#bus.changed(row, "trade");
+      }
+      return this.skip("duplicate");
+    }
     this.counts.trades++;
     this.#merge(table, row, trade, this.#timeOf(eventTime, receivedAt), receivedAt, "trade");
   }

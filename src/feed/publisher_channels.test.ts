@@ -78,6 +78,18 @@ test("a trade that comes twice is a duplicate; one that comes late keeps its pla
   assert.equal(trades.seq[1], 1);
 });
 
+test("a repeated trade is no trade, but a sign of life: a venue repeats its last one after a lost connection", () => {
+  const { trades, publisher, changed } = setUp();
+  const state = () => `${STATES[trades.state[0]]} ${trades.reasons[0]}`.trim();
+  publisher.trade("A", tradeOf({ id: "7" }), undefined);
+  publisher.stale("connection lost", ["A"]);
+  assert.equal(state(), "stale connection lost");
+  for (let count = 0; count < 2; count++) publisher.trade("A", tradeOf({ id: "7" }), undefined);
+  assert.deepEqual([state(), trades.seq[0], trades.payload.ringOf(0).count], ["live", 1, 1]);
+  assert.deepEqual(changed, ["trade 0", "trade 0", "trade 0"]);
+  assert.equal(publisher.counts.skipped.duplicate, 2);
+});
+
 test("the time of a trade or book that is far ahead is the time of receipt", () => {
   const { trades, books, publisher, clock } = setUp();
   const now = clock.micros();
