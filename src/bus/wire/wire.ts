@@ -170,6 +170,11 @@ export class BatchDecoder {
     this.#codec = codecOf(channel);
   }
 
+  /** See {@link RecordCodec.keepsEach}. */
+  get keepsEach(): boolean {
+    return this.#codec.keepsEach;
+  }
+
   createRecord(): BusRecord {
     return this.#codec.createRecord();
   }

@@ -137,6 +137,7 @@ export class ShardFollower {
     this.#marks.clear();
     this.#unreadableMarks.clear();
     this.#renewed.clear();
+    for (const stream of this.#streams.values()) stream.beginRead(this.#options.decoder.keepsEach);
     this.#options.counts.reads++;
     return this.#reading;
   }
@@ -194,8 +195,7 @@ export class ShardFollower {
     if (read !== this.#reading) return;
     const now = this.#options.clock.millis();
     for (const [feed, stream] of this.#streams) {
-      if (this.#unreadableMarks.has(feed)) stream.settleUnmarked();
-      else stream.settle(this.#marks.get(feed));
+      stream.endRead(this.#unreadableMarks.has(feed) ? "unreadable" : this.#marks.get(feed));
       stream.isMissed &&= stream.isIncomplete || this.#schedule.isRequired;
       if (!this.#isLoaded) stream.awaitFrom(now);
     }
@@ -309,6 +309,7 @@ export class ShardFollower {
       }
       // The hash may have the values of the unreadable rest.
       this.#schedule.suspect();
+      stream.isUnreadable = true;
       if (!isAgain) this.#leaveOutBatch(error);
       return false;
     }
@@ -347,6 +348,7 @@ export class ShardFollower {
     if (!stream.isSpeaking) this.#noteAlive(feed, stream, record);
     if (!known) this.#reportSilent(stream);
     stream.namedBy = this.#reading;
+    if (stream.isSpared) return;
     record.stream = stream.id;
     record.feed = stream.feed;
     record.sentAt = Number.NaN;
