@@ -14,21 +14,23 @@ export interface Trade {
 export const MAX_ID_CHARACTERS = 36;
 
 const FIRST_CAPACITY = 16;
+/** Six doubles and the side. */
+const TRADE_BYTES = 49;
 
 /** Counts all trades of all rings. */
 let stamps = 0;
 
 export class TradeRing {
-  seq = new Float64Array(FIRST_CAPACITY);
-  eventTime = new Float64Array(FIRST_CAPACITY);
+  seq!: Float64Array;
+  eventTime!: Float64Array;
   /** When it came into the table, or was received by the publisher, microseconds since the Unix epoch. */
-  appliedAt = new Float64Array(FIRST_CAPACITY);
-  price = new Float64Array(FIRST_CAPACITY);
-  size = new Float64Array(FIRST_CAPACITY);
-  side = new Int8Array(FIRST_CAPACITY);
+  appliedAt!: Float64Array;
+  price!: Float64Array;
+  size!: Float64Array;
+  side!: Int8Array;
   ids: (string | null)[] = [];
   /** Differs for all trades, whatever their numbers: encoded bytes are compared with it. */
-  stamp = new Float64Array(FIRST_CAPACITY);
+  stamp!: Float64Array;
   /** Trades so far: a position counts from the first one. The last {@link count} are kept. */
   end = 0;
   count = 0;
@@ -37,6 +39,10 @@ export class TradeRing {
   /** How many of the last have numbers without a gap. */
   run = 0;
   #largestId = Number.NEGATIVE_INFINITY;
+
+  constructor() {
+    this.#allocate(FIRST_CAPACITY);
+  }
 
   get capacity(): number {
     return this.seq.length;
@@ -116,22 +122,33 @@ export class TradeRing {
 
   /** Makes room for twice as many. */
   double(): void {
-    const before = this.capacity;
+    const { seq, eventTime, appliedAt, price, size, side, stamp, ids, capacity: before } = this;
     const capacity = before * 2;
-    const [start, end] = [this.start, this.end];
-    const moved = <T extends Float64Array | Int8Array>(to: T, from: T): T => {
-      for (let position = start; position < end; position++) to[position % capacity] = from[position % before];
-      return to;
-    };
-    this.seq = moved(new Float64Array(capacity), this.seq);
-    this.eventTime = moved(new Float64Array(capacity), this.eventTime);
-    this.appliedAt = moved(new Float64Array(capacity), this.appliedAt);
-    this.price = moved(new Float64Array(capacity), this.price);
-    this.size = moved(new Float64Array(capacity), this.size);
-    this.side = moved(new Int8Array(capacity), this.side);
-    this.stamp = moved(new Float64Array(capacity), this.stamp);
-    const ids: (string | null)[] = new Array(capacity).fill(null);
-    for (let position = start; position < end; position++) ids[position % capacity] = this.ids[position % before];
-    this.ids = ids;
+    this.#allocate(capacity);
+    this.ids = new Array(capacity).fill(null);
+    for (let position = this.start; position < this.end; position++) {
+      const [from, to] = [position % before, position % capacity];
+      this.seq[to] = seq[from];
+      this.eventTime[to] = eventTime[from];
+      this.appliedAt[to] = appliedAt[from];
+      this.price[to] = price[from];
+      this.size[to] = size[from];
+      this.side[to] = side[from];
+      this.stamp[to] = stamp[from];
+      this.ids[to] = ids[from];
+    }
+  }
+
+  /** In one buffer: with seven, a symbol's first 16 trades would take 3.6 KB instead of 2. */
+  #allocate(capacity: number): void {
+    const buffer = new ArrayBuffer(capacity * TRADE_BYTES);
+    const column = (index: number) => new Float64Array(buffer, index * capacity * 8, capacity);
+    this.seq = column(0);
+    this.eventTime = column(1);
+    this.appliedAt = column(2);
+    this.price = column(3);
+    this.size = column(4);
+    this.stamp = column(5);
+    this.side = new Int8Array(buffer, capacity * 48, capacity);
   }
 }
