@@ -31,6 +31,8 @@ import { batches, chunks, type Wanted, WantedByInterval } from "./wanted_rows.ts
 const PATTERN_WORK = 5;
 /** What it costs to check a symbol that stays as it is, in symbols. */
 const CHECK_WORK = 0.1;
+/** What a past trade costs, in symbols: the 1,000 that there may be of one are 20. */
+const PAST_WORK = 0.02;
 
 /** What the subscription sets of all connections share. */
 export interface SubscriptionSetParts extends HeldRowsParts, VisibleRowsParts {
@@ -147,7 +149,7 @@ export class SubscriptionSet {
       const others = isWanted
         ? this.#subscribeMatches(batch, part, refused)
         : this.#subscribeNames(batch, part, refused);
-      part.work += part.rows.length + (isWanted ? batch.size * CHECK_WORK : batch.length);
+      part.work += workOf(part) + (isWanted ? batch.size * CHECK_WORK : batch.length);
       for (const other of others) {
         yield part;
         part = other;
@@ -343,7 +345,7 @@ export class SubscriptionSet {
       const own = interval === part.interval ? part : emptyGranted(part.grant, interval, part.last);
       this.#held.move(rows, own, this.maxSymbols, refused);
       if (own === part) continue;
-      own.work = own.rows.length;
+      own.work = workOf(own);
       others.push(own);
     }
     return others;
@@ -384,4 +386,8 @@ export class SubscriptionSet {
   #unfollowPatterns(before: number): void {
     for (let count = before; count > this.#patterns.wanted; count--) this.#parts.bus.unfollow();
   }
+}
+
+function workOf({ rows, counts, last }: Granted): number {
+  return rows.length + (last > 0 ? counts.reduce((sum, count) => sum + count * PAST_WORK, 0) : 0);
 }

@@ -204,3 +204,24 @@ test("symbols that a pattern matches since they are allowed begin with what come
     ["NEW", 0],
   ]);
 });
+
+test("past trades count towards what a connection's commands may cost", () => {
+  const { bench, client, trade, subscribe } = openTape("tickgate.v1.msgpack", {
+    commandSymbolsPerSecond: 100,
+    maxSymbolsPerConnection: 100,
+  });
+  const symbols = Array.from({ length: 10 }, (_, index) => `S${index}`);
+  for (const symbol of symbols) for (let seq = 1; seq <= 1_000; seq++) trade(symbol, seq);
+  const answers = () => client.messages.filter(({ op }) => op === "subscribed").length;
+  for (let count = 0; count < 10; count++) subscribe({ symbols });
+  bench.advance(5);
+  assert.equal(answers(), 10, "without past ones all are carried out at once");
+  bench.advance(3_000);
+  client.messages.length = 0;
+  for (let count = 0; count < 10; count++) subscribe({ symbols, last: 1_000 });
+  bench.advance(5);
+  assert.ok(answers() <= 2, `${answers()} grants of 10,000 trades each`);
+  bench.advance(30_000);
+  assert.equal(answers(), 10);
+  assert.deepEqual(client.breaches, []);
+});
