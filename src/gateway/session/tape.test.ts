@@ -225,3 +225,32 @@ test("past trades count towards what a connection's commands may cost", () => {
   assert.equal(answers(), 10);
   assert.deepEqual(client.breaches, []);
 });
+
+test("when the broadcast opens again, it does not overtake trades that a flush has still to send", () => {
+  const { bench, client, trade, market, subscribe } = openTape();
+  const { gate } = market.topics;
+  trade("A", 1);
+  subscribe({ interval: 0 });
+  bench.advance(1_500);
+  assert.equal(bench.socket.topics.size, 1);
+  // The scheduler has not run for so long: the node is busy, and flushes replace the broadcast for 100 ms.
+  bench.clock.advance(150);
+  trade("A", 2);
+  bench.advance(5);
+  bench.clock.advance(95);
+  trade("A", 3);
+  assert.ok(!gate.isOpen);
+  market.topics.tryOpen(bench.clock.millis());
+  assert.ok(gate.isOpen);
+  trade("A", 4);
+  assert.deepEqual(seqs(client.got), [2], "they wait for the flush");
+  bench.advance(5);
+  assert.deepEqual(seqs(client.got), [2, 3, 4]);
+  bench.advance(2_000);
+  trade("A", 5);
+  bench.advance(50);
+  assert.equal(bench.socket.topics.size, 1, "it gets the broadcast again");
+  trade("A", 6);
+  assert.deepEqual(seqs(client.got), [2, 3, 4, 5, 6]);
+  assert.deepEqual(client.breaches, []);
+});
