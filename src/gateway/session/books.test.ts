@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { type ClientReceiver, SessionBench } from "../../../test/support/session_bench.ts";
 import { LIVE } from "../../base/tick.ts";
 import { BOOK_LEVELS, BookRecord } from "../../market/book/book_payload.ts";
-import type { ChannelSubscribed, Control, Subprotocol } from "../../protocol/messages.ts";
+import { CHANNELS, type ChannelSubscribed, type Control, type Subprotocol } from "../../protocol/messages.ts";
 import { Ingest } from "../ingest.ts";
 
 type Sides = readonly [bids: readonly number[], asks: readonly number[]];
@@ -106,6 +106,20 @@ test("a depth is granted upwards, and a new one sends the book again", () => {
   assert.equal(client.snapshots, granted.length);
   assert.equal(new Set(client.handles.keys()).size, 1, "it keeps its handle");
   assert.deepEqual(client.breaches, []);
+});
+
+test("handles differ between channels", () => {
+  const { bench, client, book, subscribe } = open("tickgate.v1.msgpack");
+  bench.record("A", { epoch: 1, seq: 1 });
+  book("A", 1);
+  const handles: number[] = [];
+  client.control = (message) => {
+    if (message.op === "subscribed") handles.push(...message.symbols.map(([, handle]) => handle));
+  };
+  client.frame = () => {};
+  for (const channel of CHANNELS) subscribe({ channel });
+  bench.advance(50);
+  assert.equal(new Set(handles).size, CHANNELS.length);
 });
 
 const step = fc.oneof(

@@ -111,6 +111,8 @@ test("numbers that go back are a reset: the tape begins anew", () => {
     resets.map(({ state, missed }) => [state, missed]),
     [["gap", null]],
   );
+  assert.deepEqual([client.missed.size, client.breaches], [0, []]);
+  assert.equal(bench.context.counts.ticksMissed, 0);
 });
 
 test("a pattern gets all trades of a symbol that appears after it", () => {

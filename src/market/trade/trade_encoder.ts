@@ -61,7 +61,7 @@ export class TradeEncoder implements RowEncoder {
     const unsent = sent === 0 ? 0 : behind(sent, now);
     const { run } = payload.ringOf(row);
     // What it has missed already is reported before what follows.
-    return unsent > run ? sent : markOf(seq[row] - Math.max(unsent, Math.min(last, run)));
+    return markOf(seq[row] - Math.max(unsent, Math.min(last, run)));
   }
 
   countBehind(row: number, mark: number): number {
