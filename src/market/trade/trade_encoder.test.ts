@@ -160,7 +160,7 @@ const step = fc.oneof(
 
 test("each client gets each trade once and in order, or is told how many it missed before the next", () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 150, size: "max" }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 150, size: "max" }), fc.constantFrom(0, 2 ** 32 - 60), (steps, base) => {
       const table = tableOf(2, { tradesPerSymbol: 16, maxTrades: 32 });
       const clients = [TRADE_MSGPACK, TRADE_JSON].flatMap((format) =>
         [true, false].map((isShared) => ({
@@ -169,7 +169,7 @@ test("each client gets each trade once and in order, or is told how many it miss
           missed: [0, 0],
         })),
       );
-      const seqs = [0, 0];
+      const seqs = [base, base];
       const sent: unknown[][][] = [[], []];
       const flush = (number: number, room: number) => {
         const { client, got, missed } = clients[number];
@@ -196,7 +196,7 @@ test("each client gets each trade once and in order, or is told how many it miss
       };
       for (const each of steps) {
         if (each.kind === "apply") {
-          const isFirst = seqs[each.row] === 0;
+          const isFirst = sent[each.row].length === 0;
           seqs[each.row] += each.jump;
           if (isFirst) for (const { got } of clients) got[each.row] = seqs[each.row] - 1;
           apply(table, each.row, seqs[each.row], each.trade);
@@ -205,7 +205,7 @@ test("each client gets each trade once and in order, or is told how many it miss
       }
       for (const [number, { got }] of clients.entries()) {
         for (let count = 0; !flush(number, 65_536); count++) assert.ok(count < 100);
-        assert.deepEqual(got, seqs);
+        for (const row of [0, 1]) if (sent[row].length > 0) assert.equal(got[row], seqs[row]);
         assert.equal(clients[number].client.flush().bytes.length, number < 2 ? 10 : 18, "nothing is left");
       }
     }),
