@@ -104,7 +104,10 @@ export class OwnedSubscription implements CommonSubscription<AttachedView>, View
   }
 
   remove(symbols: Symbols): void {
-    this.#editSelection(symbols, (text) => this.selection.remove(text));
+    this.#editSelection(symbols, (text) => {
+      this.selection.remove(text);
+      this.#leaving.delete(text);
+    });
   }
 
   change(terms: OwnedOptions): void {
