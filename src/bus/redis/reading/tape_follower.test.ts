@@ -159,7 +159,9 @@ function run(steps: readonly (typeof step extends fc.Arbitrary<infer T> ? T : ne
     clock.advance(50);
     if (each.kind === "write") {
       const message = shard.write("F", each.trades);
-      if (each.fate > 0 || !isLossy) queue.push(message);
+      // Lost, or unreadable from its last record on.
+      if (isLossy && each.fate === 1) queue.push(message.subarray(0, message.length - 6));
+      else if (each.fate > 0 || !isLossy) queue.push(message);
     } else if (each.kind === "deliver") deliver(each.batches);
     else if (each.kind === "read") read(false);
     else if (each.kind === "takeover") {
@@ -170,16 +172,13 @@ function run(steps: readonly (typeof step extends fc.Arbitrary<infer T> ? T : ne
       if (each.fate > 0) follower.batch(message);
     }
   }
-  for (let count = 0; count < 6; count++) {
+  for (let count = 0; count < 12; count++) {
     queue.push(shard.write("F", 0));
     deliver(queue.length);
-    clock.advance(6_000);
+    clock.advance(15_000);
     read(false);
   }
-  const got = gateway.got.get("F:A") ?? [];
-  const newest = shard.write("F", 1);
-  follower.batch(newest);
-  return { got, missed: gateway.missed.get("F:A") ?? 0, newest: (got.at(-1) ?? 0) + 1 };
+  return { got: gateway.got.get("F:A") ?? [], missed: gateway.missed.get("F:A") ?? 0 };
 }
 
 test("a read of the hash for another feed's sake takes no trade out of the tape", () => {
