@@ -8,6 +8,7 @@ import { OPEN_AUTHORITY } from "../../identity/open_authority.ts";
 import { BookPayload, BookRecord } from "../../market/book/book_payload.ts";
 import type { BusRecord } from "../../market/bus_record.ts";
 import { GatewayTable, type RowTable } from "../../market/gateway_table.ts";
+import { marketOf } from "../../market/market_name.ts";
 import { TradePayload, TradeRecord } from "../../market/trade/trade_payload.ts";
 import type { Channel } from "../../protocol/messages.ts";
 import { VisibleRows } from "../access/visible_rows.ts";
@@ -21,7 +22,7 @@ const MOST_PIECE = 4_096;
 
 function partsOf(channel: Channel, table: RowTable): MarketParts {
   const delays = new NoDelayedRows(table);
-  return { channel, table, delays, clock: new ManualClock(), authority: OPEN_AUTHORITY } as never;
+  return { name: marketOf(channel), table, delays, clock: new ManualClock(), authority: OPEN_AUTHORITY } as never;
 }
 
 function ask(read: ReadQuery, parts: MarketParts, query: string, identity = OPEN) {
