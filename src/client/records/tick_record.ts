@@ -72,10 +72,11 @@ export interface ChannelKind<C = unknown> {
   merge(one: number, other: number): number;
   /** The members of a subscribe command for a demand. */
   terms(demand: number): Partial<Subscribe>;
+  /** What a record keeps of the channel, empty. */
   content(): C;
   /** The class of its views, which extends the base. */
   view(Base: ViewConstructor): ViewConstructor;
-  /** @param count how many past ticks follow */
+  /** The symbol was granted. @param count how many past ticks follow */
   granted(record: TickRecord<C>, message: Subscribed | ChannelSubscribed, count: number): void;
   /** Whether a tick has as many values as it should. @throws Error where their types are wrong */
   fits(record: TickRecord<C>, values: TickValues): boolean;
