@@ -43,7 +43,7 @@ const INTERNAL = [
     "take",
     "options",
     "intervalFor",
-    "subprotocols",
+    "subprotocols", "commandKeys", "changes",
     "texts",
   ],
 ];
@@ -73,7 +73,7 @@ export interface ModuleSize {
 export async function buildClient(target = TARGET): Promise<ModuleSize[]> {
   const result = await build({
     absWorkingDir: SOURCE,
-    entryPoints: { index: "client.ts", observe: "observe.ts", books: "books.ts", trades: "trades.ts" },
+    entryPoints: { index: "client.ts", observe: "observe.ts", books: "books.ts", trades: "trades.ts", bars: "bars.ts" },
     outdir: target,
     bundle: true,
     format: "esm",

@@ -1,6 +1,7 @@
 /** The client library's tapes and books at a real gateway. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { bars } from "../src/client/bars.ts";
 import { BOOKS } from "../src/client/books.ts";
 import { TickgateClient } from "../src/client/client.ts";
 import { TRADES } from "../src/client/trades.ts";
@@ -57,5 +58,31 @@ test("a tape has the latest trades first, then each new one once; a book is the 
       [11, 2],
     ],
   );
+  assert.ok(Object.values(client.violations).every((count) => count === 0));
+});
+
+test("a series of bars has the past ones first, and is the gateway's", async (t) => {
+  const gateway = await GatewayProcess.open();
+  t.after(() => gateway.close());
+  const start = Math.floor(Date.now() / 300_000) * 300_000_000 - 600_000_000;
+  const send = (first: number, last: number) => {
+    for (let id = first; id <= last; id++)
+      gateway.ticks([{ symbol: "V:A", time: start + id * 10_000_000, trade: { price: id, size: 1, id } }]);
+  };
+  send(0, 20);
+  const client = new TickgateClient(gateway.url);
+  t.after(() => client.close());
+  const minutes = client.subscribe("V:A", { channel: bars("1m"), interval: 0 });
+  const longer = client.subscribe("V:A", { channel: bars("5m"), interval: 0 });
+  const trades = (of: typeof minutes) => (of.views.get("V:A")?.bars ?? []).map((bar) => bar.trades);
+  const until = (wanted: string) =>
+    polled(
+      async () => `${trades(minutes)} ${trades(longer)}`,
+      (found) => found === wanted,
+      wanted,
+    );
+  await until("6,6,6,3 21");
+  send(21, 35);
+  await until("6,6,6,6,6,6 30,6");
   assert.ok(Object.values(client.violations).every((count) => count === 0));
 });

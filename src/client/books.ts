@@ -46,6 +46,7 @@ function sidesOf({ content }: TickRecord): Sides {
 /** The channel of books, for the option `channel`. */
 export const BOOKS: ViewChannel<Book, BookTerms, [book: Book]> = {
   name: "book",
+  commandKeys: { channel: "book" },
   demand: depthOf,
   merge: Math.max,
   terms: (depth) => ({ depth }),

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeSocket, fakeClient, settled } from "../../test/support/fake_connection.ts";
+import { type Bar, bars } from "./bars.ts";
 import { BOOKS } from "./books.ts";
 import type { TickgateClient } from "./client.ts";
 import { TRADES } from "./trades.ts";
 
-const HELLO = { channels: ["quote", "book", "trade"] };
+const HELLO = { channels: ["quote", "book", "trade", "bar"] };
 
 function greet(): FakeSocket {
   const gateway = FakeSocket.last;
@@ -216,4 +217,66 @@ test("trades: no callback follows after one has closed the subscription", async 
   });
   await settled();
   assert.deepEqual(seqs, [1]);
+});
+
+/** A bar on the wire, of handle 9: at its start it opens at 10, and has one trade for each unit of its volume. */
+function wireBar(seq: number, start: number, volume: number, flags: number): unknown[] {
+  return [9, seq, start, 10, 10 + volume, 10, 9 + volume, volume, volume, flags];
+}
+
+test("bars: past ones first, then each change in order; after a reconnect only what differs", async () => {
+  const { client } = fakeClient({ pingInterval: 0 });
+  const called: (string | undefined)[] = [];
+  const told = (bar: Bar | undefined) => called.push(bar && `${bar.start}:${bar.volume}${bar.isClosed ? "!" : ""}`);
+  const series = client.subscribe("A", { channel: bars("1s"), last: 3, interval: 0 }, (_series, bar) => told(bar));
+  const minutes = client.subscribe("A", { channel: bars("1m"), interval: 0 });
+  let gateway = greet();
+  await settled();
+  assert.deepEqual(
+    gateway.takeCommands().map(({ id: _id, ...command }) => command),
+    [
+      { op: "subscribe", symbols: ["A"], channel: "bar", resolution: "1s", interval: 0, last: 100 },
+      { op: "subscribe", symbols: ["A"], channel: "bar", resolution: "1m", interval: 0, last: 300 },
+    ],
+  );
+  const grant = (count: number) =>
+    gateway.say({
+      ...{ op: "subscribed", channel: "bar", resolution: "1s", interval: 0, rejected: [] },
+      symbols: [["A", 9, count]],
+    });
+  grant(3);
+  gateway.say([1, wireBar(0, 1, 5, 1), wireBar(0, 2, 6, 5), wireBar(40, 3, 1, 0)]);
+  assert.deepEqual(called.splice(0), ["1:5!", "2:6!", "3:1"]);
+  gateway.say([2, wireBar(42, 3, 3, 0)]);
+  gateway.say([3, wireBar(43, 3, 3, 1), wireBar(44, 4, 1, 0)]);
+  gateway.say([4, wireBar(45, 2, 7, 7)]);
+  assert.deepEqual(called.splice(0), ["3:3", "3:3!", "4:1", "2:7!"]);
+  const view = series.views.get("A");
+  assert.deepEqual(
+    view?.bars.map(({ start, volume, isClosed, isCorrected, isPartial }) => [
+      start,
+      volume,
+      isClosed,
+      isCorrected,
+      isPartial,
+    ]),
+    [
+      [2, 7, true, true, true],
+      [3, 3, true, false, false],
+      [4, 1, false, false, false],
+    ],
+  );
+  assert.deepEqual([view?.state, view?.conflated], ["live", 1]);
+  assert.equal(minutes.views.get("A")?.bars.length, 0);
+  gateway.drop(1006);
+  assert.deepEqual([view?.state, called.splice(0)], ["stale", [undefined]]);
+  client.connect();
+  gateway = greet();
+  grant(3);
+  gateway.say([5, wireBar(0, 3, 3, 1), wireBar(0, 4, 2, 1), wireBar(3, 5, 1, 0)]);
+  assert.deepEqual([view?.state, called.filter((text) => text !== undefined)], ["live", ["4:2!", "5:1"]]);
+  gateway.say([6, wireBar(3, 5, 2, 0)]);
+  gateway.say([7, wireBar(2, 5, 3, 0)]);
+  assert.deepEqual(broken(client), { seqRepeated: 1, seqBack: 1 });
+  assert.throws(() => client.subscribe("A", { channel: bars("1s"), last: 0 }), RangeError);
 });

@@ -3,7 +3,7 @@
  * connection, subscribes again, and never shows an old price as a live one.
  * @module tickgate/client
  */
-import type { Bye, Channel, ChannelSubscribed, Control, Hello } from "../protocol/messages.ts";
+import type { Bye, ChannelSubscribed, Control, Hello } from "../protocol/messages.ts";
 import { SUBPROTOCOLS, type Subprotocol } from "../protocol/messages.ts";
 import { Connection, type ConnectionState } from "./connection/connection.ts";
 import { reportUnhandled, TickgateError } from "./connection/error.ts";
@@ -111,7 +111,7 @@ export class TickgateClient {
   readonly #listeners = new Listeners();
   readonly #violations = noViolations();
   readonly #subscriptions = new Set<OwnedSubscription>();
-  readonly #channels = new Map<Channel, ClientChannel>();
+  readonly #channels = new Map<string, ClientChannel>();
   readonly #quotes: ClientChannel;
   readonly #store: TickStore;
   readonly #connection: Connection;
@@ -331,8 +331,8 @@ export class TickgateClient {
   #message(message: Exclude<Control, Hello | Bye>): void {
     const commands = this.#commands as CommandChannel;
     // A message of a channel that was never asked for is ignored.
-    const { channel: name = "quote" } = message as Partial<ChannelSubscribed>;
-    const channel = this.#channels.get(name as Channel);
+    const { channel: name = "quote", resolution = "" } = message as Partial<ChannelSubscribed>;
+    const channel = this.#channels.get(name + resolution);
     if (!channel) return;
     switch (message.op) {
       case "subscribed":

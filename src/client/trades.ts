@@ -89,6 +89,7 @@ function has(record: TickRecord, kept: Kept, trade: Trade, isPast: boolean): boo
 /** The channel of trades, for the option `channel`. A callback without a trade tells of a new state. */
 export const TRADES: ViewChannel<Tape, TradeTerms, [tape: Tape, trade: Trade | undefined]> = {
   name: "trade",
+  commandKeys: { channel: "trade" },
   demand: lastOf,
   merge: Math.max,
   terms: (last) => ({ last }),

@@ -32,6 +32,7 @@ export const CHANNELS: readonly Channel[] = ["quote", "book", "trade", "bar"];
 
 /** How long bars are. */
 export const RESOLUTIONS = ["1s", "1m", "5m", "15m", "1h", "1d"] as const;
+/** How long a bar is, from a second to a day. */
 export type Resolution = (typeof RESOLUTIONS)[number];
 export const DEFAULT_RESOLUTION: Resolution = "1m";
 

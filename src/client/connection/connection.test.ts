@@ -156,7 +156,7 @@ test("a gateway that accepts and does not greet is given up", () => {
   time.advance(9_999);
   assert.equal(client.connection.phase, "connecting");
   time.advance(1);
-  assertWaiting(client, "nothing within 10 s", 500);
+  assertWaiting(client, "no answer", 500);
 });
 
 test("after a reconnect a price is stale until its new snapshot, and what was wanted is asked for again", async () => {

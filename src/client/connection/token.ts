@@ -14,7 +14,7 @@ export interface TokenOptions {
 /** How long an attempt may take, ms: to get a token, and to connect or to have it accepted. */
 export const TOKEN_TIME = 10_000;
 /** What is said when it takes longer. */
-export const TOKEN_LATE = `nothing within ${TOKEN_TIME / 1_000} s`;
+export const TOKEN_LATE = "no answer";
 
 /**
  * Asks for a token.

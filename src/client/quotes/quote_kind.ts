@@ -10,6 +10,7 @@ import { RecordQuote } from "./record_quote.ts";
 
 export const QUOTES: ChannelKind<QuoteContent> = {
   name: "quote",
+  commandKeys: {},
   demand({ fields }) {
     checkFields(fields);
     return fieldSet(fields);

@@ -1,6 +1,6 @@
 /** All data of one symbol in one channel, which lives through ticks and reconnects. Views read from it. */
 import type { Field, State } from "../../base/tick.ts";
-import type { Channel, ChannelSubscribed, Subscribe, Subscribed } from "../../protocol/messages.ts";
+import type { Channel, ChannelSubscribed, Resolution, Subscribe, Subscribed } from "../../protocol/messages.ts";
 import type { ViolationListener } from "../connection/violations.ts";
 import type { QuoteState, View } from "./view.ts";
 
@@ -65,7 +65,10 @@ export type TickValues = readonly unknown[];
  * books and trades, and contain nothing of the client.
  */
 export interface ChannelKind<C = unknown> {
-  readonly name: Channel;
+  /** Differs for all: of bars for each resolution. It is the {@link commandKeys}' values together. */
+  readonly name: string;
+  /** The members of commands that name it: none of quotes. */
+  readonly commandKeys: { readonly channel?: Channel; readonly resolution?: Resolution };
   /** What to ask for: from 1 to 1,023. @throws RangeError */
   demand(terms: ChannelTerms): number;
   /** A demand that serves both. */

@@ -26,5 +26,5 @@ export function checkInterval(interval: number | undefined): void {
 /** @throws RangeError */
 export function checkFields(fields: readonly Field[] = FIELDS): void {
   const wrong = fields.find((name, index) => fieldIndex(name) < 0 || fields.indexOf(name) < index);
-  if (wrong !== undefined || fields.length === 0) throw new RangeError(`fields must be named, each once: ${fields}`);
+  if (wrong !== undefined || fields.length === 0) throw new RangeError(`wrong fields: ${fields}`);
 }

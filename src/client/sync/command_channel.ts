@@ -165,7 +165,7 @@ export class CommandChannel {
     if (!this.#reconcilers.has(channel)) {
       // A gateway of version 1.0 ignores the channel of a command, and would send quotes.
       const { channels = ["quote"], limits } = this.#hello;
-      const { name } = channel.demand.kind;
+      const { channel: name = "quote" } = channel.demand.kind.commandKeys;
       const isKnown = channels.includes(name);
       this.#reconcilers.set(channel, isKnown ? new Reconciler(channel.demand, limits.messageBytes) : undefined);
       if (!isKnown) this.#options.failed(new TickgateError("unknown_channel", name));

@@ -162,7 +162,7 @@ export class Reconciler {
 
   #command(symbols: string[], spec: Spec): Subscribe | Unsubscribe {
     const { kind } = this.#demand;
-    const own = { symbols, ...(kind.name === "quote" ? {} : { channel: kind.name }) };
+    const own = { symbols, ...kind.commandKeys };
     if (spec === UNWANTED) return { op: "unsubscribe", ...own };
     return { op: "subscribe", ...own, interval: intervalOf(spec), ...kind.terms(demandOf(spec)) };
   }
