@@ -17,6 +17,7 @@ import { BinanceSnapshots } from "./binance_snapshots.ts";
 import type { Outcome, Venue } from "./connection.ts";
 import { ExchangeFeed, exchangeOptions, venueSymbols } from "./exchange.ts";
 import { Freshness } from "./freshness.ts";
+import { PacedRequests } from "./paced_requests.ts";
 import { type FieldKeys, readPatch } from "./venue_patch.ts";
 
 // An inactive pair sends only pings: every 20 s today, every 3 minutes in older documentation.
@@ -51,13 +52,12 @@ export const binance: Adapter<typeof OPTIONS> = {
   options: OPTIONS,
   create(target: string, options: OptionValues<typeof OPTIONS>, context: FeedContext) {
     const pairs = venueSymbols(target, SYMBOL, "BTCUSDT");
-    const snapshots = context.channels.has("book")
-      ? new BinanceSnapshots(options.rest, options.maxBackoff, context)
-      : undefined;
+    const requests = new PacedRequests(options.rest, options.maxBackoff);
+    const snapshots = context.channels.has("book") ? new BinanceSnapshots(requests, context) : undefined;
     const venues = connectionsOf(pairs, snapshots !== undefined).map(
       (some) => new BinanceVenue(options.url, some, context, snapshots),
     );
-    return new ExchangeFeed(venues, context, options);
+    return new ExchangeFeed(venues, context, options, [requests]);
   },
 };
 
