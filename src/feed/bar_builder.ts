@@ -1,10 +1,12 @@
 /**
  * Builds bars from trades, by the times of their events. A bar is closed when the source's time has passed its end; a
- * trade that comes later corrects it.
+ * trade that comes later corrects it. What was before, or is partial, is filled with bars of the source's own.
  */
 import { LIVE } from "../base/tick.ts";
 import type { BarChange, BarPayload } from "../market/bar/bar_payload.ts";
+import type { Bar } from "../market/bar/bar_record.ts";
 import { CLOSED_BAR, CORRECTED_BAR, PARTIAL_BAR } from "../market/bar/bar_series.ts";
+import { type BarRange, missingBars } from "../market/bar/missing_bars.ts";
 import { type BarMarketName, barLength, barStart } from "../market/market_name.ts";
 import type { PublisherTable } from "../market/publisher_table.ts";
 
@@ -94,7 +96,7 @@ export class BarBuilder {
       if (row < 0) return false;
       const { payload } = table;
       change.start = barStart(time, length);
-      // One of before all that are kept changes nothing.
+      // One of before all that are kept changes nothing, nor one of a bar that the source has told.
       if (!payload.accepts(row, change.start)) continue;
       change.price = price;
       change.size = size;
@@ -124,6 +126,35 @@ export class BarBuilder {
         if (table.payload.seriesOf(row).formingFrom <= before && this.#flagForming(table, row, before, CLOSED_BAR))
           this.#changed(row, name);
     }
+  }
+
+  /** See {@link FeedSink.missingBars}. @param now microseconds since the Unix epoch */
+  missing(
+    symbol: string,
+    name: BarMarketName,
+    { from, end, most, now }: { from: number; end: number; most: number; now: number },
+  ): BarRange | undefined {
+    const resolution = this.#resolutions.find((each) => each.name === name);
+    if (!resolution) return undefined;
+    const { length, table } = resolution;
+    // One of those that are kept is the one that is forming.
+    const oldest = barStart(now, length) - (table.payload.barsPerSymbol - 1) * length;
+    const first = Math.max(oldest, barStart(from, length));
+    return missingBars(table.payload.seriesOf(table.rowOf(symbol)), { from: first, end, length, most });
+  }
+
+  /**
+   * Bars as the source has them.
+   * @param now microseconds since the Unix epoch
+   * @returns whether there was room for the symbol
+   */
+  fill(symbol: string, name: BarMarketName, bars: readonly Bar[], now: number): boolean {
+    const table = this.#resolutions.find((each) => each.name === name)?.table;
+    if (!table || bars.length === 0) return true;
+    const row = table.add(symbol);
+    if (row < 0) return false;
+    if (table.mergePast(row, (seq) => table.payload.fill(row, bars, seq), now)) this.#changed(row, name);
+    return true;
   }
 
   /** @returns from when on the symbol's trades are complete, by the source's time */

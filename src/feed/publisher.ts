@@ -9,6 +9,8 @@ import { CLOSED, FIELD_COUNT, fieldIndex, isSymbol, LIVE, STALE, type TickPatch 
 import type { BusWriter, ChannelTables } from "../bus/bus.ts";
 import { Handover } from "../bus/handover.ts";
 import type { BarPayload } from "../market/bar/bar_payload.ts";
+import type { Bar } from "../market/bar/bar_record.ts";
+import type { BarRange } from "../market/bar/missing_bars.ts";
 import type { BookPayload, BookSides } from "../market/book/book_payload.ts";
 import { type BarMarketName, type MarketName, PUBLISHED_BARS } from "../market/market_name.ts";
 import type { Payload } from "../market/payload.ts";
@@ -201,6 +203,20 @@ export class Publisher implements FeedSink {
     table.merge(row, change, time, receivedAt);
     if (table.state[row] !== LIVE) table.restate(row, LIVE, this.#clock.micros(), "");
     this.#bus.changed(row, channel);
+  }
+
+  get takesPastBars(): boolean {
+    return this.#bars !== undefined && this.#bus.isLeading;
+  }
+
+  missingBars(symbol: string, market: BarMarketName, from: number, end: number, most: number): BarRange | undefined {
+    return this.#bars?.missing(symbol, market, { from, end, most, now: this.#clock.micros() });
+  }
+
+  pastBars(symbol: string, market: BarMarketName, bars: readonly Bar[]): void {
+    if (!this.#bars || !this.takesPastBars) return;
+    if (!isSymbol(symbol)) this.skip("invalid_symbol");
+    else if (!this.#bars.fill(symbol, market, bars, this.#clock.micros())) this.skip("table_full");
   }
 
   connected(): void {

@@ -86,7 +86,10 @@ const TRADES: RecordCodec<TradeRecord> = {
   },
 };
 
-/** Start, open, high, low, close, volume, number of trades (0: not known), flags. The field of a bar has its start in seconds. */
+/**
+ * Start, open, high, low, close, volume, number of trades (0: not known), flags. The field of a bar has its start in
+ * seconds.
+ */
 const BARS: RecordCodec<BarRecord> = {
   elements: 8,
   maxBytes: 8 * NUMBER_BYTES,
