@@ -40,8 +40,8 @@ export interface FeedSink {
    * their next tick.
    */
   stale(reason: string, symbols?: readonly string[]): void;
-  /** A connection to the source was opened, or was lost. */
-  connected(): void;
+  /** A connection to the source was opened, maybe of some symbols only, or was lost. */
+  connected(symbols?: readonly string[]): void;
   disconnected(): void;
   /** The source ended for good: all its symbols are closed. */
   closed(reason: string): void;

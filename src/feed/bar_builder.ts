@@ -16,6 +16,8 @@ const GRACE = 500_000;
 const MOST_AHEAD = 1_000_000;
 /** The source's time is that of its newest trades in this time, microseconds: clocks drift, and one may be wrong. */
 const LEAD_TIME = 60_000_000;
+/** A subscription takes up to this to begin, microseconds. past_bars.ts fills a little more. */
+const SUBSCRIBE_TIME = 3_000_000;
 const NEVER = Number.NEGATIVE_INFINITY;
 
 /** The bars of one resolution. */
@@ -67,9 +69,19 @@ export class BarBuilder {
     this.#resolutions = Array.from(tables, ([name, table]) => ({ name, length: barLength(name), table }));
   }
 
-  /** The source was connected: what comes from now on is complete. @param now microseconds since the Unix epoch */
-  connected(now: number): void {
-    this.#connectedAt = now;
+  /**
+   * The source was connected: what comes from now on is complete.
+   * @param now microseconds since the Unix epoch
+   * @param symbols that are received from now on, if that is known
+   */
+  connected(now: number, symbols: readonly string[] = []): void {
+    const lead = this.#lead.value;
+    const isLost = (symbol: string) => this.#completeFromOf.get(symbol) === Number.POSITIVE_INFINITY;
+    if (lead === NEVER || symbols.length === 0 || !symbols.every(isLost)) {
+      this.#connectedAt = now;
+      return;
+    }
+    for (const symbol of symbols) this.#completeFromOf.set(symbol, now + lead + SUBSCRIBE_TIME);
   }
 
   /** These symbols, or all, may miss trades from now on, each until its next one. */

@@ -219,9 +219,9 @@ export class Publisher implements FeedSink {
     else if (!this.#bars.fill(symbol, market, bars, this.#clock.micros())) this.skip("table_full");
   }
 
-  connected(): void {
+  connected(symbols?: readonly string[]): void {
     this.counts.connects++;
-    this.#bars?.connected(this.#clock.micros());
+    this.#bars?.connected(this.#clock.micros(), symbols);
   }
 
   disconnected(): void {

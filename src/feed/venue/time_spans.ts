@@ -30,6 +30,7 @@ export class TimeSpans {
   }
 
   remove(from: number, end: number): void {
+    if (!(from < end)) return;
     this.#spans = this.#spans.flatMap((span) =>
       [
         { from: span.from, end: Math.min(span.end, from) },
