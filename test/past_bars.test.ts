@@ -1,12 +1,15 @@
 /** Past bars of a venue that the capture player plays, from the start of a process to a client. */
 import assert from "node:assert/strict";
-import { EventEmitter } from "node:events";
+import { EventEmitter, once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { WebSocket } from "ws";
 import { parseCapture } from "../src/feed/capture/capture.ts";
 import { Player } from "../src/feed/capture/player.ts";
 import { KeptLog } from "./support/feed_bench.ts";
 import { polled, ServerProcess, until } from "./support/gateway_process.ts";
+import { RedisServer } from "./support/redis_server.ts";
 
 const MINUTE = 60_000;
 const HOME = "https://api.binance.com/api/v3/klines";
@@ -82,4 +85,76 @@ test("tickgate all: a client gets 300 past bars at once after the start", async 
     const price = (last - start / 1_000) / MINUTE;
     assert.deepEqual([open, high, low, close, volume, trades, flags], [price, price, price, price, 2.5, 4, 1]);
   }
+});
+
+test("through Redis: a standby asks for nothing until it leads, and then for what the store lacks", async (t) => {
+  const asked: { who: string; start: number; end: number; at: number }[] = [];
+  // Candles for whoever asks; of the leader it is only the first request that is not refused.
+  const venue = createServer((request, response) => {
+    const { pathname, searchParams } = new URL(request.url ?? "/", "http://x");
+    const who = pathname.split("/")[1];
+    const [start, end] = ["start", "end"].map((name) => Date.parse(String(searchParams.get(name))));
+    asked.push({ who, start, end, at: Date.now() });
+    const candles: number[][] = [];
+    for (let time = end; time >= start; time -= MINUTE) candles.push([time / 1_000, 1, 4, 2, 3, 0.5]);
+    if (who === "leader" && asked.length > 1) response.writeHead(429, { "retry-after": "3600" }).end();
+    else response.end(JSON.stringify(candles));
+  });
+  venue.listen(0, "127.0.0.1");
+  await once(venue, "listening");
+  t.after(() => venue.close());
+  const subscribe = '{"type":"subscribe","product_ids":["BTC-USD"],"channels":["ticker"]}';
+  const home = "wss://ws-feed.exchange.coinbase.com";
+  const ticker = '{"type":"ticker","product_id":"BTC-USD","price":"3","time":"2023-11-14T22:13:20.000000Z"}';
+  const capture = parseCapture(`${home} <-> 1\n${home} <- 1: ${subscribe}\n1: ${ticker}`, "a venue");
+  const player = new Player(capture, { log: new KeptLog().log });
+  const url = await player.listen();
+  t.after(() => player.close());
+  const redis = await RedisServer.start();
+  t.after(() => redis.stop());
+  const bus = ["--redis-url", redis.url, "--bus-shards", "2", "--admin-port", "0"];
+  const openFeed = async (who: string) => {
+    const rest = `http://127.0.0.1:${(venue.address() as AddressInfo).port}/${who}`;
+    const feed = `coinbase:BTC-USD?url=${url}&rest=${rest}&channels=quote,bar`;
+    const opened = await ServerProcess.open("feed", "--feed", feed, ...bus);
+    t.after(() => opened.close());
+    return opened;
+  };
+  const gateway = await ServerProcess.open("gateway", "--port", "0", ...bus);
+  t.after(() => gateway.close());
+  const ask = async (resolution: string) => {
+    const answer = await gateway.get(`/v1/bars?symbol=COINBASE:BTC-USD&resolution=${resolution}&last=5000`);
+    return answer.status === 200 ? ((await answer.json()) as { bars: { trades: number; flags: number }[] }).bars : [];
+  };
+  const leader = await openFeed("leader");
+  const polledBars = (count: number) =>
+    polled(
+      () => ask("1m"),
+      (bars) => bars.length >= count,
+      `${count} bars`,
+    );
+  await polledBars(300);
+  const standby = await openFeed("standby");
+  await polled(
+    async () => standby.stderr,
+    (said) => said.includes("standing by") && said.includes('"live"'),
+    "a standby that receives the venue",
+  );
+  const killedAt = Date.now();
+  leader.signal("SIGKILL");
+  const bars = await polledBars(1_500);
+  assert.ok(bars.every(({ trades, flags }) => trades === 0 && flags === 1));
+  assert.ok(
+    (await ask("5m")).every(({ trades }) => trades === 0),
+    "unknown as well",
+  );
+  const own = asked.filter(({ who }) => who === "standby");
+  assert.ok(own.every(({ at }) => at >= killedAt));
+  // The newest 300 were in the store; a minute may have ended since.
+  const newest = asked[0].end;
+  for (const { start, end } of own) {
+    assert.ok(end <= newest - 299 * MINUTE || start > newest, JSON.stringify({ newest, start, end }));
+  }
+  const older = own.filter(({ end }) => end < newest);
+  assert.equal(older.length, 4, "1,200 minutes");
 });
