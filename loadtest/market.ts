@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { FIELDS } from "../src/base/tick.ts";
 import { UsageError } from "../src/settings/option.ts";
+import type { StreamChannel } from "./swarm/protocol.ts";
 
 /** How long an answer may take, ms. */
 const ANSWER_TIME = 30_000;
@@ -23,12 +24,12 @@ export interface MarketState {
   readonly values: Float64Array;
 }
 
-/** Trades or books of some symbols, by their indexes in the market. */
+/** Trades, books or bars of some symbols, by their indexes in the market. */
 export interface ChannelState {
   /** 0 where there is none. */
   readonly seqs: Float64Array;
-  /** The prices and sizes of both sides, those of the bids first. */
-  readonly books: ReadonlyMap<number, readonly number[]>;
+  /** Of books, the prices and sizes of both sides, those of the bids first; of bars, the values of each. */
+  readonly contents: ReadonlyMap<number, readonly number[]>;
 }
 
 export class Market {
@@ -90,24 +91,25 @@ export class Market {
   }
 
   /**
-   * The latest trades, or the books, of some symbols.
+   * The latest trades, the books, or the latest bars, of some symbols.
    * @param symbols indexes in the market
-   * @param depth levels of a book
+   * @param query what is asked for besides the symbol
    * @throws UsageError when the gateway does not answer
    */
-  async channelState(channel: "trade" | "book", symbols: readonly number[], depth: number): Promise<ChannelState> {
+  async channelState(channel: StreamChannel, symbols: readonly number[], query: string): Promise<ChannelState> {
     const seqs = new Float64Array(this.symbols.length);
-    const books = new Map<number, number[]>();
+    const contents = new Map<number, number[]>();
+    const resource = { trade: "trades", book: "book", bar: "bars" }[channel];
     const one = async (symbol: number) => {
-      const query = `symbol=${encodeURIComponent(this.symbols[symbol])}`;
-      const path = channel === "trade" ? `trades?${query}&last=1` : `book?${query}&depth=${depth}`;
+      const path = `${resource}?symbol=${encodeURIComponent(this.symbols[symbol])}&${query}`;
       const state = await ask<ChannelAnswer, undefined>(new URL(path, this.#url), this.#headers, undefined);
       seqs[symbol] = state?.seq ?? 0;
-      if (state?.bids && state.asks) books.set(symbol, [...state.bids, ...state.asks]);
+      if (state?.bids && state.asks) contents.set(symbol, [...state.bids, ...state.asks]);
+      if (state?.bars) contents.set(symbol, state.bars.flatMap(barValues));
     };
     for (let first = 0; first < symbols.length; first += AT_ONCE)
       await Promise.all(symbols.slice(first, first + AT_ONCE).map(one));
-    return { seqs, books };
+    return { seqs, contents };
   }
 
   /** A pattern that matches every symbol: their common prefix. */
@@ -122,7 +124,14 @@ export class Market {
 
 type Tick = { symbol: string; seq: number } & Partial<Record<(typeof FIELDS)[number], number | null>>;
 
-type ChannelAnswer = { seq: number; bids?: number[]; asks?: number[] };
+type ChannelAnswer = { seq: number; bids?: number[]; asks?: number[]; bars?: Bar[] };
+
+type Bar = Record<"start" | "open" | "high" | "low" | "close" | "volume" | "trades" | "flags", number>;
+
+/** As in a tick. */
+function barValues({ start, open, high, low, close, volume, trades, flags }: Bar): number[] {
+  return [start, open, high, low, close, volume, trades, flags];
+}
 
 /** @param unknown what 404 stands for; without it, that is an error */
 async function ask<T, Unknown = never>(url: URL, headers: RequestHeaders, ...unknown: Unknown[]): Promise<T | Unknown> {

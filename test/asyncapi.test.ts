@@ -11,11 +11,16 @@ import { FIELDS, isPattern, isSymbol, STATES } from "../src/base/tick.ts";
 import { CLOSE_CODES, ERROR_CODES } from "../src/protocol/codes.ts";
 import { isFault, readCommand } from "../src/protocol/command.ts";
 import {
+  CHANNELS,
+  DEFAULT_RESOLUTION,
   MAX_CONTROL_BYTES,
   MAX_FRAME_BYTES,
   MAX_ID_LENGTH,
   MAX_INTERVAL,
+  MAX_LAST_BARS,
+  MAX_LAST_TRADES,
   PROTOCOL_VERSION,
+  RESOLUTIONS,
   SUBPROTOCOLS,
 } from "../src/protocol/messages.ts";
 import { SETTINGS } from "../src/settings/settings.ts";
@@ -110,6 +115,11 @@ test("its codes, fields, states, limits and subprotocols are those of the code",
   );
   assert.deepEqual((schemas.fields.items as Schema).enum, FIELDS);
   assert.deepEqual(constants(schemas.status.properties?.state as Schema).toSorted(), [...STATES, "gap"].toSorted());
+  assert.deepEqual(schemas.resolution.enum, RESOLUTIONS);
+  assert.deepEqual(schemas.wantedResolution.enum, [...RESOLUTIONS, null]);
+  assert.equal(schemas.wantedResolution.default, DEFAULT_RESOLUTION);
+  assert.deepEqual(schemas.wantedChannel.enum, [...CHANNELS, null]);
+  assert.equal(schemas.subscribe.properties?.last.maximum, MAX_LAST_BARS);
   assert.equal(schemas.subscribe.properties?.interval.maximum, MAX_INTERVAL);
   for (const name of ["id", "commandId"]) assert.equal(schemas[name].maxLength, MAX_ID_LENGTH);
   for (const bytes of [MAX_CONTROL_BYTES, MAX_FRAME_BYTES])
@@ -145,13 +155,16 @@ test("the gateway accepts every command that the document allows", () => {
       symbols: fc.oneof({ weight: 9, arbitrary: fc.array(symbol, { maxLength: 4 }) }, fc.jsonValue()),
       interval: fc.oneof(fc.double(), fc.integer({ min: -10, max: MAX_INTERVAL + 10 }), fc.constant(null)),
       fields: fc.oneof(fc.array(fc.constantFrom(...FIELDS, "price"), { maxLength: 4 }), fc.constant(null)),
+      channel: fc.constantFrom(...CHANNELS, "news", null),
+      resolution: fc.constantFrom(...RESOLUTIONS, "2m", null),
+      last: fc.constantFrom(0, MAX_LAST_TRADES, MAX_LAST_TRADES + 1, MAX_LAST_BARS, MAX_LAST_BARS + 1, 0.5, null),
     },
     { requiredKeys: ["op", "symbols"] },
   );
   let allowed = 0;
   fc.assert(
     fc.property(almost, (command) => {
-      if (command.op !== "subscribe") for (const name of ["interval", "fields"] as const) delete command[name];
+      if (command.op !== "subscribe") for (const name of ["interval", "fields", "last"] as const) delete command[name];
       const isAllowed = COMMANDS.includes(command.op) && faults(command.op, command) === "";
       if (!isAllowed) return;
       allowed++;

@@ -104,6 +104,8 @@ async function blunders(witness: Witness): Promise<void> {
   await witness.blunder({ op: "subscribe", symbols: ["V:A"], interval: -1 }, "invalid_interval");
   await witness.blunder({ op: "subscribe", symbols: ["V:A"], channel: "news" }, "unknown_channel");
   await witness.blunder({ op: "subscribe", symbols: ["V:A"], channel: "book", depth: 0 }, "invalid_depth");
+  await witness.blunder({ op: "subscribe", symbols: ["V:A"], channel: "bar", resolution: "2m" }, "invalid_resolution");
+  await witness.blunder({ op: "subscribe", symbols: ["V:A"], channel: "bar", last: 5_001 }, "invalid_last");
   await witness.blunder({ op: "subscribe", symbols: ["V:A"], channel: "trade", last: 1.5 }, "invalid_last");
   await witness.blunder({ op: "buy", symbols: ["V:A"] }, "unknown_op");
   const lower = { op: "subscribe", symbols: ["no symbol"] };
@@ -193,17 +195,18 @@ test("every message of a real run is valid by the document; invalid ones are ref
   for (const message of witnesses.flatMap(({ told }) => told)) assertSpoiledIsRefused(message);
 });
 
-/** Trades and a book, their end, and the answers. */
+/** Trades, a book and bars, their end, and the answers. */
 async function otherChannels(witness: Witness): Promise<void> {
   const { client } = witness;
   const got = (length: number) => client.ticks.some(({ values }) => values.length === length);
-  for (const [id, command] of [
-    ["tape", { channel: "trade", last: 1 }],
-    ["book", { channel: "book", depth: 3 }],
+  for (const [id, values, channel, own] of [
+    ["tape", 4, { channel: "trade" }, { last: 1 }],
+    ["book", 2, { channel: "book" }, { depth: 3 }],
+    ["bars", 7, { channel: "bar", resolution: "1s" }, { last: 5_000 }],
   ] as const) {
-    witness.say({ op: "subscribe", id, symbols: ["V:A"], ...command });
-    await client.until(() => got(id === "tape" ? 4 : 2), `the ${id}`);
-    witness.say({ op: "unsubscribe", id: `no ${id}`, channel: command.channel, symbols: ["V:A"] });
+    witness.say({ op: "subscribe", id, symbols: ["V:A"], ...channel, ...own });
+    await client.until(() => got(values), `the ${id}`);
+    witness.say({ op: "unsubscribe", id: `no ${id}`, ...channel, symbols: ["V:A"] });
     await client.heard("unsubscribed", (message) => message.id === `no ${id}`);
   }
 }
@@ -214,9 +217,9 @@ function distinct(values: readonly string[]): string[] {
 
 /** Members that some messages of a kind have. */
 const OPTIONAL: Readonly<Record<string, readonly string[]>> = {
-  status: ["reason", "channel", "missed"],
-  unsubscribed: ["channel"],
-  subscribed: ["depth"],
+  status: ["reason", "channel", "resolution", "missed"],
+  unsubscribed: ["channel", "resolution"],
+  subscribed: ["depth", "resolution"],
 };
 
 /** Removes and changes each member of a real message, and adds one: the schema must reject each result. */

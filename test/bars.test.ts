@@ -329,3 +329,45 @@ test("through Redis: after Redis has lost all, the bars are there again for all 
   await late.untilEqual(barsOf(trades(1, 600), "1m"), "a gateway that starts later");
   assert.deepEqual(late.breaches, []);
 });
+
+test("through Redis: the store keeps as many bars as the setting says, also after a takeover", async (t) => {
+  const { redis, url } = await openRedis(t);
+  const limited = [...url, "--minute-bars", "60", "--second-bars", "60"];
+  const feed = await openFeed(t, limited);
+  const gateway = await openGateway(t, limited);
+  const client = redis.client();
+  t.after(() => client.disconnect());
+  const names = async (market: string) => {
+    const keys = await client.keys(`*:${market}:last`);
+    const fields = await Promise.all(keys.map((key) => client.hkeys(key)));
+    return fields.flat().filter((name) => name.startsWith(SYMBOL));
+  };
+  const spread = trades(1, 300).map((trade) => ({ ...trade, time: START + trade.id * 30 * SECOND }));
+  feed.ticks(spread.map(line));
+  const chart = await openChart(t, gateway, { resolution: "1m", interval: 0, last: 5_000 });
+  const isLast = () => (chart.all.at(-1)?.trades ?? 0) === 1 && chart.all.at(-1)?.start === START + 150 * MINUTE;
+  await until(chart.changes, isLast, "the last bar");
+  for (const market of ["bar:1m", "bar:1s"])
+    await polled(
+      () => names(market),
+      (fields) => fields.length === 60,
+      `60 bars of ${market}`,
+    );
+  feed.signal("SIGKILL");
+  await feed.ended();
+  const next = await openFeed(t, limited);
+  const more = Array.from({ length: 100 }, (_, index) => ({
+    id: 1_000 + index,
+    time: START + 160 * MINUTE + index * MINUTE,
+    price: 1,
+    size: 1,
+  }));
+  next.ticks(more.map(line));
+  await until(chart.changes, () => chart.all.at(-1)?.start === START + 259 * MINUTE, "the last bar");
+  for (const market of ["bar:1m", "bar:1s"])
+    await polled(
+      () => names(market),
+      (fields) => fields.length === 60,
+      `60 bars of ${market} after the takeover`,
+    );
+});

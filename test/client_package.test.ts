@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { before, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { buildClient, CLIENT_BUDGET, type ModuleSize } from "../scripts/build_client.ts";
+import { buildClient, CLIENT_BUDGET, type ModuleSize, TOTAL_BUDGET } from "../scripts/build_client.ts";
 import { type BenchOptions, runBench } from "../scripts/client_bench.ts";
 import { LiveGateway } from "./support/client_gateway.ts";
 
@@ -27,9 +27,11 @@ test("the library is one module within its budget, without imports and anything 
   assert.equal(CLIENT_BUDGET, 10_240);
   assert.deepEqual(
     sizes.map(({ name }) => name),
-    ["index.js", "observe.js"],
+    ["index.js", "observe.js", "books.js", "trades.js"],
   );
   assert.ok(sizes[0].gzip <= CLIENT_BUDGET, `${sizes[0].gzip} bytes`);
+  const total = sizes.reduce((sum, { gzip }) => sum + gzip, 0);
+  assert.ok(total <= TOTAL_BUDGET, `${total} bytes in all`);
   for (const { name } of sizes) {
     const code = readFileSync(join(DIST, name), "utf8");
     const found = /\bimport\b|\brequire\(|\bprocess\.|\bBuffer\b|\bglobal\.|"node:|\beval\(|new Function/.exec(code);

@@ -222,6 +222,31 @@ test("through Redis: after Redis was killed and has lost all, no trade comes twi
   assert.equal(tape.ids.length + tape.missed, 300 - from + 1, "each is sent or counted");
 });
 
+test("through Redis: a burst of more trades than a batch may have is written in several", async (t) => {
+  const redis = await RedisServer.start();
+  t.after(() => redis.stop());
+  const url = ["--redis-url", redis.url, "--bus-shards", "2", "--trades-per-symbol", "8192"];
+  const feed = await GatewayProcess.openFeed(...url);
+  t.after(() => feed.close());
+  const gateway = await ServerProcess.open("gateway", "--port", "0", "--admin-port", "0", ...url);
+  t.after(() => gateway.close());
+  feed.ticks(trades("V:A", 1, 1));
+  const tape = await openTape(t, gateway, { interval: 0, last: 1 });
+  await tape.until(() => tape.ids.length === 1, "the first");
+  // Nothing is written meanwhile, so that all of them are to be written at once.
+  redis.signal("SIGSTOP");
+  feed.ticks(trades("V:A", 2, 4_000));
+  await polled(
+    () => feed.metric("tickgate_feed_trades_total"),
+    (count) => count === 4_000,
+    "the feed to have read all",
+  );
+  redis.signal("SIGCONT");
+  await tape.until(() => tape.ids.at(-1) === 4_000, "the last trade");
+  assert.deepEqual(tape.ids, range(1, 4_000));
+  assert.deepEqual([tape.breaches, tape.missed], [[], 0]);
+});
+
 test("through Redis: with --keep-trades the latest ones are there for the first client", async (t) => {
   const redis = await RedisServer.start();
   t.after(() => redis.stop());

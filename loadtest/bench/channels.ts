@@ -1,8 +1,9 @@
 /**
- * CPU and bytes of clients that have an order book and a tape beside their quotes, as ratios to clients with quotes
- * alone. Two gateways simulate the same market, one without books and trades. Short rounds alternate between them, each
- * with new connections; the two of a pair follow one another, in either order, so that a machine that becomes slower
- * affects both. The clients check every guarantee of every channel.
+ * CPU and bytes of clients that have an order book and a tape beside their quotes, and then bars too, as ratios to
+ * clients with quotes alone. Three gateways simulate the same market: with quotes alone, with books and trades, and
+ * with bars too. Short rounds alternate between them, each with new connections; those to be compared follow one
+ * another, in either order, so that a machine that becomes slower affects all. The clients check every guarantee of
+ * every channel.
  *
  *     npm run bench:channels -- [flags] (--help)
  *
@@ -26,10 +27,15 @@ const OPTIONS = {
   "per-connection": option(integer(1, 1_000), 20, "Symbols of each connection, with their quotes"),
   trades: option(integer(0, 100), 1, "Of how many of them it has the trades too"),
   books: option(integer(0, 100), 1, "Of how many of them it has the books of 10 levels too"),
+  bars: option(
+    integer(0, 100),
+    1,
+    "Of how many of them it has the bars of a second too, in a line of their own; 0: none",
+  ),
   rate: option(integer(1, 1_000_000, "ticks a second"), 20_000, "Tick rate of the whole market"),
   interval: option(integer(0, 60_000, "ms"), 100, "The interval of every subscription"),
   seconds: option(integer(1, 600), 4, "Length of each measurement, seconds"),
-  rounds: option(integer(1, 100), 4, "Pairs of measurements"),
+  rounds: option(integer(1, 100), 4, "Measurements of each"),
 } as const;
 type Options = OptionValues<typeof OPTIONS>;
 
@@ -37,6 +43,7 @@ interface Side {
   readonly gateway: GatewayProcess;
   readonly trades: number;
   readonly books: number;
+  readonly bars: number;
   /** CPU cores without connections. */
   idleCores: number;
   readonly rounds: Costs[];
@@ -54,14 +61,17 @@ interface Costs {
     readonly trades: number;
     readonly missed: number;
     readonly books: number;
+    readonly bars: number;
   };
 }
 
-async function start(options: Options, channels: string, trades: number, books: number): Promise<Side> {
+/** @param counts of the symbols of each connection with trades, books and bars */
+async function start(options: Options, channels: string, counts: readonly [number, number, number]): Promise<Side> {
+  const [trades, books, bars] = counts;
   const feed = `sim:?symbols=${options.symbols}&rate=${options.rate}&channels=${channels}`;
   const most = String(options.connections * 2);
   const gateway = await GatewayProcess.start(["--feed", feed, "--max-connections-per-address", most]);
-  return { gateway, trades, books, idleCores: 0, rounds: [] };
+  return { gateway, trades, books, bars, idleCores: 0, rounds: [] };
 }
 
 async function read({ gateway }: Side) {
@@ -85,9 +95,9 @@ async function measureIdle(side: Side): Promise<void> {
 /** One round: opens the connections, measures, and ends them. */
 async function measure(options: Options, side: Side): Promise<Costs> {
   const { connections, symbols, interval } = options;
-  const { trades, books } = side;
+  const { trades, books, bars } = side;
   const load = loadOf({
-    ...{ port: side.gateway.port, connections, symbols, interval, trades, books, slow: 0, slowRate: 0 },
+    ...{ port: side.gateway.port, connections, symbols, interval, trades, books, bars, slow: 0, slowRate: 0 },
     perConnection: options["per-connection"],
   });
   try {
@@ -112,7 +122,7 @@ async function measure(options: Options, side: Side): Promise<Costs> {
       frames: (after.frames - before.frames) / connections / time,
       streams: {
         ...{ quotes: ticks / seconds, trades: healthy.trades / seconds },
-        ...{ missed: missed / seconds, books: healthy.books / seconds },
+        ...{ missed: missed / seconds, books: healthy.books / seconds, bars: healthy.bars / seconds },
       },
     };
   } finally {
@@ -124,26 +134,32 @@ async function measure(options: Options, side: Side): Promise<Costs> {
 async function run(options: Options): Promise<void> {
   const ends: (() => Promise<void>)[] = [];
   try {
-    const quotes = await start(options, "quote", 0, 0);
-    ends.push(() => quotes.gateway.stop());
-    const all = await start(options, "quote,trade,book", options.trades, options.books);
-    ends.push(() => all.gateway.stop());
+    const { trades, books, bars } = options;
+    const sides: Side[] = [];
+    const open = async (channels: string, ...counts: [number, number, number]) => {
+      const side = await start(options, channels, counts);
+      ends.push(() => side.gateway.stop());
+      sides.push(side);
+      return side;
+    };
+    const quotes = await open("quote", 0, 0, 0);
+    const all = await open("quote,trade,book", trades, books, 0);
+    const withBars = bars > 0 ? await open("quote,trade,book,bar", trades, books, bars) : undefined;
     // The first connections of a process compile its code.
-    for (const side of [quotes, all]) await measure(options, side);
-    for (const side of [quotes, all]) await measureIdle(side);
+    for (const side of sides) await measure(options, side);
+    for (const side of sides) await measureIdle(side);
     for (let round = 0; round < options.rounds; round++)
-      for (const side of round % 2 === 0 ? [quotes, all] : [all, quotes])
-        side.rounds.push(await measure(options, side));
-    process.stdout.write(report(quotes, all));
+      for (const side of round % 2 === 0 ? sides : sides.toReversed()) side.rounds.push(await measure(options, side));
+    process.stdout.write(report(quotes, all, withBars));
   } finally {
     for (const end of ends.toReversed()) await end();
   }
 }
 
-function report(quotes: Side, all: Side): string {
+function report(quotes: Side, all: Side, withBars: Side | undefined): string {
   const median = (side: Side, of: (costs: Costs) => number) => quartilesOf(side.rounds.map(of)).median;
-  const ratio = (of: (costs: Costs) => number) => {
-    const { low, median, high } = quartilesOf(all.rounds.map((costs, round) => of(costs) / of(quotes.rounds[round])));
+  const ratio = (side: Side, of: (costs: Costs) => number) => {
+    const { low, median, high } = quartilesOf(side.rounds.map((costs, round) => of(costs) / of(quotes.rounds[round])));
     return `${median.toFixed(2)} (half of the pairs from ${low.toFixed(2)} to ${high.toFixed(2)})`;
   };
   const row = (name: string, side: Side) =>
@@ -151,13 +167,18 @@ function report(quotes: Side, all: Side): string {
     `${median(side, ({ bytes }) => bytes).toFixed(0)} bytes and ` +
     `${median(side, ({ frames }) => frames).toFixed(1)} frames per client and second; ` +
     `${(side.idleCores * 100).toFixed(1)} % of a core without clients\n`;
-  const rate = (of: (streams: Costs["streams"]) => number) => median(all, ({ streams }) => of(streams)).toFixed(0);
+  const rate = (side: Side, name: keyof Costs["streams"]) => median(side, ({ streams }) => streams[name]).toFixed(0);
+  const ratios = (side: Side) =>
+    `${"ratio".padEnd(11)}CPU ${ratio(side, ({ micros }) => micros)}, bytes ${ratio(side, ({ bytes }) => bytes)}\n`;
+  const arrived = (side: Side, names: readonly (keyof Costs["streams"])[]) =>
+    `${"arrived".padEnd(11)}${names.map((name) => `${rate(side, name)} ${name}/s`).join(", ")}\n`;
+  const streams = ["quotes", "trades", "missed", "books"] as const;
   return (
     row("quotes", quotes) +
     row("all", all) +
-    `${"ratio".padEnd(11)}CPU ${ratio(({ micros }) => micros)}, bytes ${ratio(({ bytes }) => bytes)}\n` +
-    `${"arrived".padEnd(11)}${rate(({ quotes }) => quotes)} quotes/s, ${rate(({ trades }) => trades)} trades/s, ` +
-    `${rate(({ missed }) => missed)} missed/s, ${rate(({ books }) => books)} books/s\n`
+    ratios(all) +
+    arrived(all, streams) +
+    (withBars ? row("with bars", withBars) + ratios(withBars) + arrived(withBars, [...streams, "bars"]) : "")
   );
 }
 
@@ -166,8 +187,8 @@ try {
   if (options === undefined) process.stdout.write(`npm run bench:channels -- [flags]\n\n${tableHelp(OPTIONS)}`);
   else if (options["per-connection"] > options.symbols)
     throw new UsageError("--per-connection must not be more than --symbols");
-  else if (Math.max(options.trades, options.books) > options["per-connection"])
-    throw new UsageError("--trades and --books must not be more than --per-connection");
+  else if (Math.max(options.trades, options.books, options.bars) > options["per-connection"])
+    throw new UsageError("--trades, --books and --bars must not be more than --per-connection");
   else await run(options);
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;

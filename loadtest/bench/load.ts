@@ -11,9 +11,10 @@ export interface LoadTarget {
   readonly symbols: number;
   /** Symbols of each connection; 0 for a reference server, whose frames are counted but not decoded. */
   readonly perConnection: number;
-  /** Symbols of each with their trades, and with their books, too. */
+  /** Symbols of each with their trades, with their books, and with their bars, too. */
   readonly trades?: number;
   readonly books?: number;
+  readonly bars?: number;
   readonly interval: number;
   /** Connections that read slowly. */
   readonly slow: number;
@@ -31,13 +32,13 @@ const FRESH = 1_000;
 /** Starts the load process. */
 export function loadOf(target: LoadTarget): SwarmCoordinator {
   const { port, connections, symbols, perConnection, interval, slow, slowRate, secure = false, tokens } = target;
-  const { trades = 0, books = 0 } = target;
+  const { trades = 0, books = 0, bars = 0 } = target;
   const digits = Math.max(4, String(symbols - 1).length);
   const module = perConnection > 0 ? "../swarm/tickgate_protocol.ts" : "./send_only_protocol.ts";
   return new SwarmCoordinator(
     {
       ...{ host: "127.0.0.1", port, secure, connections, perConnection, rate: RATE },
-      protocol: { module: new URL(module, import.meta.url).href, settings: { interval, trades, books } },
+      protocol: { module: new URL(module, import.meta.url).href, settings: { interval, trades, books, bars } },
       market: Array.from({ length: symbols }, (_, symbol) => `SIM:S${String(symbol).padStart(digits, "0")}`),
       ...{ slow, slowBytes: slowRate, stalled: 0, stallSeconds: 0 },
       ...{ freshBound: FRESH, clockOffset: 0, churn: 0, processes: 1 },

@@ -28,6 +28,8 @@ export interface ClientContext {
   /** Whether each client has the trades, and the book, of its first symbol too. */
   readonly trades: boolean;
   readonly books: boolean;
+  /** The length of the bars that it has of this symbol, seconds; 0 for none. */
+  readonly bars: number;
   /** One of this many periods is read. */
   readonly readEvery: number;
   /** How far the gateway's clock is ahead of ours, ms. */
@@ -93,8 +95,9 @@ export class Client {
     this.#frameOf = symbols.map(() => 0);
     this.#periodOf = symbols.map(() => 0);
     this.#missingSnapshots = symbols.length;
-    const { trades, books } = around;
-    if (trades || books) this.#streams = new Streams(trades, books, (promise, detail) => this.#fault(promise, detail));
+    const { trades, books, bars } = around;
+    if (trades || books || bars > 0)
+      this.#streams = new Streams({ trades, books, bars }, (promise, detail) => this.#fault(promise, detail));
     this.#ended = ended;
     this.#socket = new WebSocket(around.url, "tickgate.v1.msgpack", { headers: tokenHeaders(`k6-${index}`) });
     this.#socket.binaryType = "arraybuffer";
@@ -137,8 +140,8 @@ export class Client {
       if (bytes.length > MAX_FRAME) this.#fault("readable", `a frame of ${bytes.length} bytes`);
       const period = Math.floor(receivedAt / SAMPLE_PERIOD);
       // Reads all frames until each symbol has its snapshot; then each client reads other periods.
-      if (this.#missingSnapshots > 0 || (period + this.#index) % readEvery === 0)
-        this.#readDataFrame(data, receivedAt, period);
+      const isStarting = this.#missingSnapshots > 0 || this.#streams?.isAwaitingPast === true;
+      if (isStarting || (period + this.#index) % readEvery === 0) this.#readDataFrame(data, receivedAt, period);
     } catch (error) {
       this.#fault("readable", String(error));
     }
@@ -201,8 +204,10 @@ export class Client {
     const tags = this.#context.tags(this.#isInStorm);
     const ageEvery = Math.ceil(ticks.length / TICK_NUMBERS / AGES_PER_FRAME) * TICK_NUMBERS;
     counts.read += ticks.length / TICK_NUMBERS + streamTicks.length;
-    if (streamTicks.length > 0)
-      this.#readStreams(streamTicks, { sentAt, number: frame, bytes: data.byteLength, period }, receivedAt);
+    if (streamTicks.length > 0) {
+      const whole = this.#context.readEvery === 1 ? 0 : period;
+      this.#readStreams(streamTicks, { sentAt, number: frame, bytes: data.byteLength, period: whole }, receivedAt);
+    }
     for (let at = 0; at < ticks.length; at += TICK_NUMBERS) {
       const slot = slots.get(ticks[at]);
       if (slot === undefined) {
@@ -240,7 +245,7 @@ export class Client {
     }
   }
 
-  /** Checks trades and books; the age of the last one is measured. */
+  /** Checks trades, books and bars; the age of the last one is measured. */
   #readStreams(ticks: readonly StreamTick[], frame: StreamFrame, receivedAt: number): void {
     const { clockOffset, youngest } = this.#context;
     let isAged = false;
@@ -274,7 +279,7 @@ export class Client {
     const duration = Date.now() - this.#openedAt;
     if (duration < TIME_TO_ANSWER || this.#context.counts.maxDelay > MAX_OWN_DELAY) metrics.unfinished.add(1);
     else if (this.#slots.size < symbols) this.#fault("granted", `${this.#slots.size} of ${symbols} symbols`);
-    else if (!isGranted) this.#fault("granted", "the trades or the book were not");
+    else if (!isGranted) this.#fault("granted", "the trades, the book or the bars were not");
     else this.#fault("snapshot", `${symbols - this.#missingSnapshots} of ${symbols} symbols`);
   }
 

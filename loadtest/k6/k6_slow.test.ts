@@ -55,12 +55,12 @@ const SHORT = ["--connections", "10", "--symbols", "5", "--rate", "100"];
 describe("against a real gateway every promise is kept, and the report says so", { concurrency: true, skip }, () => {
   let gateway: GatewayProcess;
   before(async () => {
-    gateway = await GatewayProcess.start(["--feed", "sim:?symbols=100&rate=2000&channels=quote,trade,book"]);
+    gateway = await GatewayProcess.start(["--feed", "sim:?symbols=100&rate=2000&channels=quote,trade,book,bar"]);
   });
   after(() => gateway.stop());
   for (const [scenario, ...args] of [
-    ["smoke", "--duration", "4", "--stay", "1", "--trades", "1", "--books", "1"],
-    ["steady", "--duration", "4", "--sample", "50", "--trades", "1", "--books", "1"],
+    ["smoke", "--duration", "4", "--stay", "1", "--trades", "1", "--books", "1", "--bars", "1"],
+    ["steady", "--duration", "4", "--sample", "50", "--trades", "1", "--books", "1", "--bars", "1"],
     ["ramp", "--duration", "4", "--sample", "100"],
     ["spike", "--duration", "8", "--within", "1", "--sample", "50"],
     ["soak", "--duration", "6", "--stay", "1", "--sample", "50"],
@@ -82,8 +82,8 @@ describe("against a real gateway every promise is kept, and the report says so",
         report.promises.filter(({ broken }) => broken > 0),
         [],
       );
-      const { connected, refused, ticks, read, conflated, trades, books } = report.counts;
-      assert.ok(!args.includes("--trades") || (trades > 0 && books > 0), out);
+      const { connected, refused, ticks, read, conflated, trades, books, bars } = report.counts;
+      assert.ok(!args.includes("--trades") || (trades > 0 && books > 0 && bars > 0), out);
       const visits = scenario === "steady" || scenario === "ramp" ? 10 : 15;
       assert.ok(connected >= visits && refused === 0, `${connected} connections`);
       assert.ok(ticks > 100 && read > 50 && read <= ticks && conflated > 0 && conflated < 1, out);
@@ -128,6 +128,13 @@ const BREAKERS: Record<Promised, Partial<Script>> = {
       if (channel === "book") client.frame(0, [handle, 1, Date.now() * 1_000, [100, 1], [100, 1]]);
     },
   },
+  bars: {
+    playChannel: (client, channel, _grants, handle) => {
+      const start = Math.floor(Date.now() / 1_000) * 1_000_000;
+      const bar = (seq: number, flags: number) => [handle, seq, start, 1, 2, 1, 2, 5, 2, flags];
+      if (channel === "bar") client.frame(0, bar(1, 1), bar(2, 0));
+    },
+  },
   delay: { play: (client) => client.frame(200, client.tick(0, 2)) },
   error: { play: (client) => client.control({ op: "error", code: "internal", message: "no", retryable: true }) },
   open: { play: (client) => client.socket.close(1011) },
@@ -165,6 +172,8 @@ test("against a server that breaks promises, each is named and the exit code is 
       "--trades",
       "1",
       "--books",
+      "1",
+      "--bars",
       "1",
     ];
     const { code, out, report, page } = await loadtest([...args, ...PATIENT]);

@@ -38,8 +38,9 @@ async function run(options: Run): Promise<number> {
   }
 }
 
-function channelsOf({ trades, books }: Run["settings"]): string {
-  return `&channels=quote${trades > 0 ? ",trade" : ""}${books > 0 ? ",book" : ""}`;
+function channelsOf({ trades, books, bars }: Run["settings"]): string {
+  // Bars are made of trades.
+  return `&channels=quote${trades + bars > 0 ? ",trade" : ""}${books > 0 ? ",book" : ""}${bars > 0 ? ",bar" : ""}`;
 }
 
 async function runAgainst(

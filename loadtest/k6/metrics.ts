@@ -13,10 +13,11 @@ const readTicks = new Counter("read_ticks");
 /** In the sample: ticks after another one of their symbol, and the number left out in between. */
 const followingTicks = new Counter("following_ticks");
 const conflatedTicks = new Counter("conflated_ticks");
-/** In the sample: trades, and books. All trades that the gateway says it will not send. */
+/** In the sample: trades, books, and bars. All trades that the gateway says it will not send. */
 const trades = new Counter("trades");
 const missedTrades = new Counter("missed_trades");
 const books = new Counter("books");
+const bars = new Counter("bars");
 /** From the arrival of a message to its handler: k6's own delay. The longest per second and virtual user. */
 const ownDelay = new Trend("own_delay", true);
 export const connected = new Counter("connected");
@@ -40,6 +41,7 @@ export class Counts {
   trades = 0;
   missed = 0;
   books = 0;
+  bars = 0;
   /** The longest delay since the last `flush`, and of all, ms. */
   #longest = 0;
   maxDelay = 0;
@@ -60,8 +62,9 @@ export class Counts {
     trades.add(this.trades);
     missedTrades.add(this.missed);
     books.add(this.books);
+    bars.add(this.bars);
     ownDelay.add(this.#longest);
-    this.trades = this.missed = this.books = 0;
+    this.trades = this.missed = this.books = this.bars = 0;
     this.frames = this.ticks = this.read = this.following = this.conflated = this.#longest = 0;
   }
 }

@@ -27,6 +27,7 @@ test("errors name the flag and its range", () => {
     [["smoke", "--url", "ws://x/v1/stream", "--ticks", "5"], /--ticks is for a gateway of its own/],
     [["smoke", "--metrics", "http://x/metrics"], /--metrics needs --url/],
     [["smoke", "--symbols", "50", "--market", "40"], /must not be more than --market/],
+    [["smoke", "--bars", "1", "--resolution", "2"], /there are bars of 1, 60, 300, 900, 3600, 86400 seconds/],
   ];
   for (const [args, message] of cases)
     assert.throws(

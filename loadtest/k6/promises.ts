@@ -10,6 +10,7 @@ export const PROMISES = {
   seq: "seq never stays or goes back without a gap or a reset",
   trades: "every trade comes once and in order, or a gap says how many are missed",
   book: "a book has at most 10 levels, the best first, and is not crossed",
+  bars: "past bars come first, a bar is whole, and a closed one comes once, after those before it",
   delay: "with --delay, every grant says that it is late, and no value is younger",
   error: "a command of the protocol gets no error",
   open: "a connection is not closed by the gateway",

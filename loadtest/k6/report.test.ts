@@ -50,7 +50,7 @@ test("the summary of k6 becomes data: times, counts, thresholds, promises", () =
     ticks: 300,
     read: 60,
     conflated: 0.75,
-    ...{ trades: 0, missed: 0, books: 0 },
+    ...{ trades: 0, missed: 0, books: 0, bars: 0 },
   });
   assert.equal(report.gateway[0].max, 7);
   assert.ok(report.promises.every(({ broken }) => broken === 0) && report.promises.length >= 10);

@@ -54,10 +54,11 @@ export interface Report extends RunInfo {
     readonly read: number;
     /** The share of ticks left out between two that were read, 0 to 1. */
     readonly conflated: number;
-    /** Trades and books that were read, and all trades that the gateway said it would not send. */
+    /** Trades, books and bars that were read, and all trades that the gateway said it would not send. */
     readonly trades: number;
     readonly missed: number;
     readonly books: number;
+    readonly bars: number;
   };
   /** Reasons why the numbers may be wrong. */
   readonly doubts: readonly string[];
@@ -101,7 +102,7 @@ export function reportOf(data: unknown, asked: RunInfo): Report {
     gateway: spreads(GATEWAY),
     counts: {
       ...{ connected: count("connected"), refused: count("refused"), frames: count("frames"), ticks: count("ticks") },
-      ...{ trades: count("trades"), missed: count("missed_trades"), books: count("books") },
+      ...{ trades: count("trades"), missed: count("missed_trades"), books: count("books"), bars: count("bars") },
       ...{
         unfinished: count("unfinished"),
         read: count("read_ticks"),
@@ -250,8 +251,10 @@ function countsOf({ counts, settings }: Report): string[] {
     `${counts.frames} frames, ${counts.ticks} ticks (${number(counts.ticks / settings.duration)} per second)`,
     `${counts.read} of the ticks read and checked`,
     `${(counts.conflated * 100).toFixed(1)} % conflated`,
-    ...(settings.trades + settings.books > 0
-      ? [`${counts.trades} trades and ${counts.books} books checked, ${counts.missed} trades missed`]
+    ...(settings.trades + settings.books + settings.bars > 0
+      ? [
+          `${counts.trades} trades, ${counts.books} books and ${counts.bars} bars checked, ${counts.missed} trades missed`,
+        ]
       : []),
   ];
 }

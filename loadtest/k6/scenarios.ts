@@ -16,6 +16,8 @@ export const PARAMETERS = {
   symbols: { min: 1, max: 1_000, unit: "", default: 20, help: "Symbols that each connection subscribes to" },
   trades: { min: 0, max: 1, unit: "", default: 0, help: "Symbols of each connection with their trades too" },
   books: { min: 0, max: 1, unit: "", default: 0, help: "Symbols of each connection with their order books too" },
+  bars: { min: 0, max: 1, unit: "", default: 0, help: "Symbols of each connection with their bars too" },
+  resolution: { min: 1, max: 86_400, unit: "seconds", default: 1, help: "Length of these bars" },
   interval: { min: 0, max: 60_000, unit: "ms", default: 100, help: "The interval of every subscription" },
   duration: {
     min: 4,
@@ -60,6 +62,16 @@ export const PARAMETERS = {
 } as const satisfies Record<string, Parameter>;
 export type ParameterName = keyof typeof PARAMETERS;
 export type Settings = Readonly<Record<ParameterName, number>>;
+
+/** The names of the resolutions of bars, by their lengths in seconds. */
+export const RESOLUTIONS: Readonly<Record<number, string | undefined>> = {
+  1: "1s",
+  60: "1m",
+  300: "5m",
+  900: "15m",
+  3600: "1h",
+  86400: "1d",
+};
 
 /** From connecting to disconnecting, ms since the start of the test. */
 export interface Visit {
@@ -159,7 +171,9 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
 
 /** Why a scenario cannot run with these settings; undefined if it can. */
 export function refusal(name: string, settings: Settings): string | undefined {
-  const { connections, rate, duration, within } = settings;
+  const { connections, rate, duration, within, resolution } = settings;
+  if (!RESOLUTIONS[resolution])
+    return `--resolution ${resolution}: there are bars of ${Object.keys(RESOLUTIONS).join(", ")} seconds`;
   const opening = Math.ceil(connections / rate);
   if (name !== "ramp" && opening > duration / 2)
     return `--connections ${connections} at --rate ${rate} take ${opening} s, more than the half of --duration ${duration}`;

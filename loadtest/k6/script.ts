@@ -144,6 +144,7 @@ export function clients({ market, clockOffset: offset, clockError }: SetupData):
     interval: SETTINGS.interval,
     trades: SETTINGS.trades > 0,
     books: SETTINGS.books > 0,
+    bars: SETTINGS.bars > 0 ? SETTINGS.resolution : 0,
     readEvery: Math.round(100 / SETTINGS.sample),
     clockOffset: offset,
     delay: SETTINGS.delay,

@@ -3,29 +3,28 @@ import { test } from "node:test";
 import { Streams } from "./streams.ts";
 
 const INTERVAL = 100;
-const [TRADE, BOOK] = [10, 20];
+const [TRADE, BOOK, BAR] = [10, 20, 30];
+const SECOND = 1_000_000;
 
-/** A client with one tape and one book, and the promises that were broken. */
+type Tick = [handle: number, seq: number, values: unknown[], start?: number];
+
+/** A client with one tape, one book and bars of seconds, and the promises that were broken. */
 function open() {
   const broken: string[] = [];
-  const streams = new Streams(true, true, (promise) => void broken.push(promise));
+  const streams = new Streams({ trades: true, books: true, bars: 1 }, (promise) => void broken.push(promise));
   let number = 0;
-  const grant = (channel: "trade" | "book", more: Record<string, unknown> = {}) => {
-    const symbols = [["A", channel === "trade" ? TRADE : BOOK, 0]];
-    streams.control({ op: "subscribed", channel, interval: INTERVAL, depth: 10, symbols, ...more }, INTERVAL);
+  const grant = (channel: "trade" | "book" | "bar", more: Record<string, unknown> = {}) => {
+    const symbols = [["A", { trade: TRADE, book: BOOK, bar: BAR }[channel], 0]];
+    const own = channel === "bar" ? { resolution: "1s" } : { depth: 10 };
+    streams.control({ op: "subscribed", channel, interval: INTERVAL, ...own, symbols, ...more }, INTERVAL);
   };
   const gap = (channel: string, more: Record<string, unknown>) =>
     streams.control({ op: "status", channel, state: "gap", symbols: ["A"], ...more }, INTERVAL);
   /** A frame. @param sentAt ms */
-  const frame = (
-    sentAt: number,
-    ticks: [handle: number, seq: number, values: unknown[]][],
-    bytes = 100,
-    period = 1,
-  ) => {
+  const frame = (sentAt: number, ticks: Tick[], bytes = 100, period = 1) => {
     number++;
-    return ticks.map(([handle, seq, values]) =>
-      streams.tick({ handle, seq, eventTime: 0, values }, { sentAt: sentAt * 1_000 + 1e9, number, bytes, period }),
+    return ticks.map(([handle, seq, values, start = 0]) =>
+      streams.tick({ handle, seq, eventTime: start, values }, { sentAt: sentAt * 1_000 + 1e9, number, bytes, period }),
     );
   };
   const trade = (seq: number, ...values: unknown[]): [number, number, unknown[]] => [
@@ -36,25 +35,32 @@ function open() {
     bids: unknown = [100, 1, 99, 1],
     asks: unknown = [101, 2],
   ): [number, number, unknown[]] => [...([BOOK, seq, [bids, asks]] as [number, number, unknown[]])];
-  return { broken, streams, grant, gap, frame, trade, book };
+  const bar = (seq: number, second: number, flags = 0, ...own: unknown[]): Tick => {
+    const values = own.length > 0 ? own : [10, 12, 9, 11, 5, 3];
+    return [BAR, seq, [...values, flags], second * SECOND];
+  };
+  return { broken, streams, grant, gap, frame, trade, book, bar };
 }
 
 function granted() {
   const bench = open();
   bench.grant("trade");
   bench.grant("book");
+  bench.grant("bar");
   return bench;
 }
 
 test("what keeps the promises", () => {
-  const { streams, broken, grant, gap, frame, trade, book } = open();
+  const { streams, broken, grant, gap, frame, trade, book, bar } = open();
   assert.deepEqual(streams.commands(), [
     { channel: "trade", last: 10 },
     { channel: "book", depth: 10 },
+    { channel: "bar", resolution: "1s", last: 10 },
   ]);
   grant("trade", { symbols: [["A", TRADE, 2]] });
   assert.ok(!streams.isGranted);
   grant("book");
+  grant("bar", { symbols: [["A", BAR, 2]] });
   assert.ok(streams.isGranted);
   // The past ones and the first book have no age.
   assert.deepEqual(frame(0, [trade(4), trade(5), trade(6), book(3)]), [false, false, true, false]);
@@ -70,11 +76,59 @@ test("what keeps the promises", () => {
   frame(4_000, [trade(1), book(1)]);
   gap("book", { reason: "missed" });
   frame(5_000, [book(1)]);
+  assert.ok(streams.isAwaitingPast);
+  frame(0, [bar(0, 1, 1), bar(4, 2)]);
+  assert.ok(!streams.isAwaitingPast);
+  frame(100, [bar(7, 2, 1, 10, 12, 9, 11, 6, 4), bar(8, 3)]);
+  // What was forming may have been closed in frames that were not read.
+  frame(3_000, [bar(20, 5, 1), bar(21, 6)], 100, 4);
+  gap("bar", { reason: "missed" });
+  frame(3_001, [bar(21, 6)], 100, 4);
+  gap("bar", { reason: "reset" });
+  frame(3_101, [bar(0, 5), bar(1, 6)], 100, 4);
   assert.deepEqual(broken, []);
-  const counts = { trades: 1, books: 1, missed: 1 };
+  const counts = { trades: 1, books: 1, bars: 1, missed: 1 };
   streams.addTo(counts);
-  assert.deepEqual(counts, { trades: 9, books: 6, missed: 4 });
+  assert.deepEqual(counts, { trades: 9, books: 6, bars: 10, missed: 4 });
 });
+
+const BAR_BREACHES: [name: string, promise: string, act: (bench: ReturnType<typeof open>) => void][] = [
+  ["a bar without flags", "bars", ({ frame }) => frame(0, [[BAR, 1, [10, 12, 9, 11, 5, 3], SECOND]])],
+  ["a close above the high", "bars", ({ frame, bar }) => frame(0, [bar(1, 1, 0, 10, 12, 9, 13, 5, 3)])],
+  ["a bar between two seconds", "bars", ({ frame, bar }) => frame(0, [bar(1, 1.5)])],
+  ["flags that there are not", "bars", ({ frame, bar }) => frame(0, [bar(1, 1, 8)])],
+  ["bars of another resolution", "granted", ({ grant }) => grant("bar", { resolution: "1m" })],
+  ["too many past bars", "bars", ({ grant }) => grant("bar", { symbols: [["A", BAR, 11]] })],
+  ["a past bar that was not granted", "bars", ({ frame, bar }) => frame(0, [bar(0, 1)])],
+  [
+    "past bars in the wrong order",
+    "bars",
+    ({ grant, frame, bar }) => {
+      grant("bar", { symbols: [["A", BAR, 2]] });
+      frame(0, [bar(0, 2, 1), bar(4, 1, 1)]);
+    },
+  ],
+  ["a bar that goes back", "seq", ({ frame, bar }) => frame(0, [bar(2, 1), bar(1, 2)])],
+  ["a closed bar again", "bars", ({ frame, bar }) => frame(0, [bar(1, 1, 1), bar(2, 1, 1)])],
+  ["a closed bar that forms again", "bars", ({ frame, bar }) => frame(0, [bar(1, 1, 1), bar(2, 1)])],
+  ["a bar that loses a trade", "bars", ({ frame, bar }) => frame(0, [bar(1, 1), bar(2, 1, 0, 10, 12, 9, 11, 5, 2)])],
+  [
+    "a bar that is not closed",
+    "bars",
+    ({ frame, bar }) => {
+      frame(0, [bar(1, 1), bar(2, 2, 1)]);
+      frame(100, [bar(3, 3)]);
+    },
+  ],
+  [
+    "bars within the interval",
+    "interval",
+    ({ frame, bar }) => {
+      frame(0, [bar(1, 1)]);
+      frame(99, [bar(2, 1)]);
+    },
+  ],
+];
 
 const BREACHES: [name: string, promise: string, act: (bench: ReturnType<typeof open>) => void][] = [
   ["a trade is left out", "trades", ({ frame, trade }) => frame(0, [trade(1), trade(3)])],
@@ -134,7 +188,7 @@ const BREACHES: [name: string, promise: string, act: (bench: ReturnType<typeof o
   ],
 ];
 
-for (const [name, promise, act] of BREACHES)
+for (const [name, promise, act] of [...BREACHES, ...BAR_BREACHES])
   test(`found: ${name}`, () => {
     const bench = granted();
     act(bench);

@@ -1,6 +1,8 @@
-/** The checks of the trades and the book of one symbol of a client. */
+/** The checks of the trades, the book and the bars of one symbol of a client. */
+import { BAR_FAULTS, BAR_VALUES, BarChecks, type BarFault, LAST_BARS } from "../bar_checks.ts";
 import type { StreamTick } from "./msgpack.ts";
 import type { Promised } from "./promises.ts";
+import { RESOLUTIONS } from "./scenarios.ts";
 
 /** How many past trades, and which depth, are asked for; the depth is granted as it is. */
 const LAST = 10;
@@ -8,7 +10,7 @@ const DEPTH = 10;
 /** Values of a trade (price, size, side, id) and of a book (bids, asks), behind handle, `seq` and event time. */
 const TRADE_VALUES = 4;
 const BOOK_VALUES = 2;
-/** A frame of more bytes may have been full: the trades of one interval then come in several. */
+/** A frame of more bytes may have been full: the trades or bars of one interval then come in several. */
 const FULL_FRAME = 400;
 
 /** The frame of a tick. */
@@ -27,6 +29,7 @@ interface Message {
   readonly op: string;
   readonly interval: number;
   readonly depth?: number;
+  readonly resolution?: string;
   readonly symbols: readonly (readonly [symbol: string, handle: number, count: number])[];
   readonly state?: string;
   readonly reason?: string;
@@ -146,30 +149,101 @@ function isSide(numbers: unknown, sign: 1 | -1): boolean {
   return true;
 }
 
-/** The trades and the book of the first symbol of a client, as far as they are wanted. */
+/** Where a break of these is one of a promise about `seq`. */
+const SEQ_FAULTS: readonly BarFault[] = ["barCount", "barBack"];
+
+class Bars extends Stream {
+  readonly command: { readonly channel: string; readonly resolution: string; readonly last: number };
+  readonly #checks: BarChecks;
+  /** The period of the last tick; undefined before the first one. */
+  #period: number | undefined;
+  #mayFollowAtOnce = false;
+
+  /** @param seconds length of a bar */
+  constructor(seconds: number, report: Report) {
+    super(report);
+    this.command = { channel: "bar", resolution: RESOLUTIONS[seconds] ?? "", last: LAST_BARS };
+    this.#checks = new BarChecks(seconds * 1e6, (fault, detail) =>
+      report(SEQ_FAULTS.includes(fault) ? "seq" : "bars", `${BAR_FAULTS[fault]}: ${detail}`),
+    );
+  }
+
+  get isAwaitingPast(): boolean {
+    return this.#checks.isAwaitingPast;
+  }
+
+  override granted(message: Message): void {
+    super.granted(message);
+    if (message.resolution !== this.command.resolution) this.report("granted", `bars of ${message.resolution}`);
+    this.#checks.grant(message.symbols[0][2]);
+  }
+
+  gap({ reason }: Message): void {
+    this.#mayFollowAtOnce = true;
+    this.#checks.gap(reason === "reset");
+  }
+
+  tick({ seq, eventTime, values }: StreamTick, frame: StreamFrame): boolean {
+    if (values.length !== BAR_VALUES - 1) {
+      this.report("bars", `a bar of ${values.length + 1} values`);
+      return false;
+    }
+    if (this.#period !== undefined && frame.period !== this.#period) this.#checks.skip();
+    else if (frame.number !== this.frame && !this.#mayFollowAtOnce) this.#checks.endBatch();
+    if (frame.number !== this.frame && !this.#mayFollowAtOnce) this.checkInterval(frame);
+    this.#mayFollowAtOnce = frame.bytes > FULL_FRAME;
+    this.#checks.check(seq, [eventTime, ...(values as number[])]);
+    [this.sentAt, this.frame, this.#period] = [frame.sentAt, frame.number, frame.period];
+    // Its start is no age.
+    return false;
+  }
+}
+
+/** What is wanted of the first symbol of a client. */
+export interface WantedStreams {
+  readonly trades: boolean;
+  readonly books: boolean;
+  /** The length of bars, seconds; 0 for none. */
+  readonly bars: number;
+}
+
+/** The trades, the book and the bars of the first symbol of a client, as far as they are wanted. */
 export class Streams {
   #trades = 0;
   #books = 0;
+  #barsRead = 0;
   /** By handle. */
   readonly granted = new Map<number, Stream>();
   readonly #wanted: readonly Stream[];
   readonly #tape: Tape;
+  readonly #bars: Bars | undefined;
   readonly #report: Report;
 
-  constructor(trades: boolean, books: boolean, report: Report) {
+  constructor({ trades, books, bars }: WantedStreams, report: Report) {
     this.#report = report;
     this.#tape = new Tape(report);
-    this.#wanted = [...(trades ? [this.#tape] : []), ...(books ? [new Book(report)] : [])];
+    this.#bars = bars > 0 ? new Bars(bars, report) : undefined;
+    this.#wanted = [
+      ...(trades ? [this.#tape] : []),
+      ...(books ? [new Book(report)] : []),
+      ...(this.#bars ? [this.#bars] : []),
+    ];
   }
 
   get isGranted(): boolean {
     return this.granted.size === this.#wanted.length;
   }
 
+  /** Whether past bars are still to come: no frame may be left out. */
+  get isAwaitingPast(): boolean {
+    return this.#bars?.isAwaitingPast === true;
+  }
+
   /** Adds the counts of the connection. */
-  addTo(counts: { trades: number; books: number; missed: number }): void {
+  addTo(counts: { trades: number; books: number; bars: number; missed: number }): void {
     counts.trades += this.#trades;
     counts.books += this.#books;
+    counts.bars += this.#barsRead;
     counts.missed += this.#tape.missed;
   }
 
@@ -194,7 +268,8 @@ export class Streams {
   tick(tick: StreamTick, frame: StreamFrame): boolean {
     const stream = this.granted.get(tick.handle);
     if (stream === this.#tape) this.#trades++;
-    else this.#books++;
+    else if (stream instanceof Book) this.#books++;
+    else this.#barsRead++;
     return stream?.tick(tick, frame) ?? false;
   }
 }

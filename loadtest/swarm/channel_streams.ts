@@ -1,5 +1,8 @@
-/** The trades and books of one connection, of the first of its symbols: subscribes to them and finds them by handle. */
+/** The trades, books and bars of one connection, of the first of its symbols: subscribes and finds them by handle. */
 import { pack } from "msgpackr";
+import type { Resolution } from "../../src/protocol/messages.ts";
+import { LAST_BARS } from "../bar_checks.ts";
+import { BarStream } from "./bar_stream.ts";
 import { BookStream, DEPTH } from "./book_stream.ts";
 import { FAULTS } from "./faults.ts";
 import { STREAM_CHANNELS, type StreamChannel, type Wire } from "./protocol.ts";
@@ -13,14 +16,17 @@ export interface ChannelPlan {
   /** How many symbols. */
   readonly trades: number;
   readonly books: number;
+  readonly bars: number;
+  readonly resolution: Resolution;
 }
 
-/** A message about trades or books. */
+/** A message about trades, books or bars. */
 export type ChannelAnswer = { readonly channel: StreamChannel } & (
   | {
       readonly op: "subscribed";
       readonly interval: number;
       readonly depth?: number;
+      readonly resolution?: string;
       readonly symbols: readonly (readonly [symbol: string, handle: number, count?: number])[];
       readonly rejected: readonly { readonly symbol: string; readonly code: string }[];
     }
@@ -50,6 +56,7 @@ export class ChannelStreams {
     this.#streams = {
       trade: of(plan.trades, (slot) => new TapeStream(wire, slot)),
       book: of(plan.books, (slot) => new BookStream(wire, slot)),
+      bar: of(plan.bars, (slot) => new BarStream(wire, slot, plan.resolution)),
     };
   }
 
@@ -71,12 +78,13 @@ export class ChannelStreams {
       const symbols = [...this.#streams[channel].keys()];
       if (symbols.length === 0 || this.#ending.has(channel)) continue;
       this.#ending.add(channel);
-      this.#wire.send(pack({ op: "unsubscribe", channel, symbols }));
+      const own = channel === "bar" ? { resolution: this.#plan.resolution } : {};
+      this.#wire.send(pack({ op: "unsubscribe", channel, ...own, symbols }));
     }
   }
 
   keepValues(): void {
-    for (const stream of this.all("book")) stream.keepValues();
+    for (const channel of ["book", "bar"] as const) for (const stream of this.all(channel)) stream.keepValues();
   }
 
   control(message: ChannelAnswer): void {
@@ -92,7 +100,8 @@ export class ChannelStreams {
       this.#subscribe(message.channel);
   }
 
-  #subscribed({ channel, interval, depth, symbols, rejected }: ChannelAnswer & { op: "subscribed" }): void {
+  #subscribed(message: ChannelAnswer & { op: "subscribed" }): void {
+    const { channel, interval, depth, resolution, symbols, rejected } = message;
     if (interval < this.#plan.interval) this.#wire.reportFault(FAULTS.interval, `${channel}, ${interval} ms`);
     for (const { symbol, code } of rejected) this.#wire.reportFault(FAULTS.rejected, `${symbol} ${channel} ${code}`);
     for (const [symbol, handle, count = Number.NaN] of symbols) {
@@ -105,13 +114,15 @@ export class ChannelStreams {
       this.#byHandle.set(handle, stream);
       if (stream instanceof TapeStream) stream.grant(interval * 1_000, count);
       else if (stream instanceof BookStream) stream.grant(interval * 1_000, depth);
+      else if (stream instanceof BarStream) stream.grant(interval * 1_000, count, resolution);
     }
   }
 
   #subscribe(channel: StreamChannel): void {
     const symbols = [...this.#streams[channel].keys()];
     if (symbols.length === 0) return;
-    const own = channel === "trade" ? { last: LAST } : { depth: DEPTH };
-    this.#wire.send(pack({ op: "subscribe", channel, symbols, interval: this.#plan.interval, ...own }));
+    const { interval, resolution } = this.#plan;
+    const own = { trade: { last: LAST }, book: { depth: DEPTH }, bar: { resolution, last: LAST_BARS } }[channel];
+    this.#wire.send(pack({ op: "subscribe", channel, symbols, interval, ...own }));
   }
 }

@@ -252,11 +252,11 @@ test("books with other levels than the market's are found", async () => {
       swarm.settle();
       play();
       await until(() => swarm.streamsBehind("book", Float64Array.of(2, 0)).count === 0, "the book");
-      const compare = (...levels: number[]) => swarm.books(Float64Array.of(2, 0), new Map([[0, levels]]));
+      const compare = (...levels: number[]) => swarm.contents("book", Float64Array.of(2, 0), new Map([[0, levels]]));
       assert.deepEqual(compare(100, 1.5, 101, 3), { compared: 1, count: 0, examples: [] });
       assert.equal(compare(100, 1.5, 101, 4).count, 1);
       assert.equal(compare(100, 1.5).count, 1);
-      assert.equal(swarm.books(Float64Array.of(3, 0), new Map([[0, [1, 1]]])).compared, 0);
+      assert.equal(swarm.contents("book", Float64Array.of(3, 0), new Map([[0, [1, 1]]])).compared, 0);
     },
     {},
     SETTINGS,

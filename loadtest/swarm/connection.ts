@@ -201,7 +201,8 @@ export class Connection implements Wire, FrameListener {
   streamTick(channel: StreamChannel, eventTime: number): void {
     if (!this.#context.tally.isCounting) return;
     if (channel === "trade") this.#counts.trades++;
-    else this.#counts.books++;
+    else if (channel === "book") this.#counts.books++;
+    else this.#counts.bars++;
     const age = this.now - eventTime;
     if (!Number.isNaN(age)) this.#counts.ages.observe(age);
   }

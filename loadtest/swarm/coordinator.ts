@@ -92,9 +92,13 @@ export class SwarmCoordinator {
     return this.#compare({ order: "streams", channel, seqs: least });
   }
 
-  /** See Swarm.books. */
-  books(seqs: Float64Array, books: ReadonlyMap<number, readonly number[]>): Promise<ValueComparison> {
-    return this.#compareValues({ order: "books", seqs, books });
+  /** See Swarm.contents. */
+  contents(
+    channel: StreamChannel,
+    seqs: Float64Array,
+    contents: ReadonlyMap<number, readonly number[]>,
+  ): Promise<ValueComparison> {
+    return this.#compareValues({ order: "contents", channel, seqs, contents });
   }
 
   async #compareValues(order: WorkerOrder): Promise<ValueComparison> {

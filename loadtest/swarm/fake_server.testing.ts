@@ -11,7 +11,7 @@ import type { StreamChannel } from "./protocol.ts";
 export const SYMBOLS = ["FAKE:A", "FAKE:B"];
 export const INTERVAL = 100;
 /** The handles of the first symbol in the other channels; that of the second is one more. */
-export const HANDLES = { trade: 10, book: 20 };
+export const HANDLES = { trade: 10, book: 20, bar: 30 };
 /** The values of every tick: only the first field, which is the `seq`. */
 const valuesOf = (seq: number) => FIELDS.map((_, index) => (index === 0 ? seq : null));
 
@@ -25,6 +25,13 @@ export interface Client {
   readonly socket: WebSocket;
 }
 
+interface Command {
+  readonly op: string;
+  readonly symbols: string[];
+  readonly channel?: StreamChannel;
+  readonly resolution?: string;
+}
+
 export interface Script {
   /** Instead of `hello`. */
   greet?(client: Client): void;
@@ -32,15 +39,15 @@ export interface Script {
   grant?(client: Client, asked: string[]): void;
   /** Called after each grant of quotes. @param grants earlier ones */
   play(client: Client, grants: number): void;
-  /** The differences of `subscribed` of trades or books. */
+  /** The differences of `subscribed` of another channel. */
   channelGrant?(channel: StreamChannel): Record<string, unknown>;
   /**
-   * Called after each grant of trades or books.
+   * Called after each grant of another channel.
    * @param grants earlier ones of the channel
    * @param handle of the first symbol
    */
   playChannel?(client: Client, channel: StreamChannel, grants: number, handle: number): void;
-  /** Called after `unsubscribed` of trades or books. */
+  /** Called after `unsubscribed` of another channel. */
   endChannel?(client: Client, channel: StreamChannel): void;
   /** Instead of `unsubscribed`. */
   end?(client: Client, symbols: string[]): void;
@@ -97,7 +104,7 @@ export class FakeServer {
     const micros = () => (Date.now() + this.ahead) * 1_000;
     const start = micros();
     let grants = 0;
-    const channelGrants = { trade: 0, book: 0 };
+    const channelGrants = { trade: 0, book: 0, bar: 0 };
     const client: Client = {
       socket,
       frame: (sentAt, ...ticks) => socket.send(pack([start + 0.5 + sentAt * 1_000, ...ticks])),
@@ -108,18 +115,18 @@ export class FakeServer {
     if (script.greet) script.greet(client);
     else client.control(hello);
     socket.on("message", (data: Buffer) => {
-      const { op, symbols, channel } = unpack(data) as { op: string; symbols: string[]; channel?: StreamChannel };
+      const { op, symbols, channel, resolution } = unpack(data) as Command;
       if (op === "subscribe" && channel) {
         const handleOf = (symbol: string) => HANDLES[channel] + SYMBOLS.indexOf(symbol);
         const handles = symbols.map((symbol) => [symbol, handleOf(symbol), 0]);
-        const own = channel === "book" ? { depth: 10 } : {};
+        const own = { trade: {}, book: { depth: 10 }, bar: { resolution } }[channel];
         client.control({
           ...{ op: "subscribed", channel, interval: INTERVAL, ...own, symbols: handles, rejected: [] },
           ...script.channelGrant?.(channel),
         });
         script.playChannel?.(client, channel, channelGrants[channel]++, handleOf(symbols[0]));
       } else if (op === "unsubscribe" && channel) {
-        client.control({ op: "unsubscribed", channel, symbols });
+        client.control({ op: "unsubscribed", channel, ...(resolution && { resolution }), symbols });
         script.endChannel?.(client, channel);
       } else if (op === "subscribe") {
         const pairs = symbols.map((symbol) => [symbol, SYMBOLS.indexOf(symbol)]);

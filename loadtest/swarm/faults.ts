@@ -1,4 +1,5 @@
 /** What the swarm checks in Tickgate's protocol (docs/protocol.md). */
+import { BAR_FAULTS } from "../bar_checks.ts";
 
 /** The checked promises: the names of faults in the report. */
 export const FAULTS = {
@@ -33,4 +34,6 @@ export const FAULTS = {
   tooDeep: "more levels than the granted depth",
   unordered: "levels that are not best first",
   crossed: "a crossed book",
+  resolution: "bars of another resolution than asked for",
+  ...BAR_FAULTS,
 } as const;

@@ -32,7 +32,7 @@ describe("the program", { concurrency: true }, () => {
     const { code, out, err } = await runMain([
       ...["--connections", "60", "--symbols", "20", "--market", "100", "--ticks", "2000", "--interval", "50"],
       ...["--duration", "3", "--warm", "1", "--slow", "10%", "--slow-bytes", "4000", "--stalled", "5%", "--stall", "1"],
-      ...["--trades", "3", "--books", "4"],
+      ...["--trades", "3", "--books", "4", "--bars", "3"],
       ...["--churn", "30", "--processes", "2", "--json", "-", "--max-age", "10000", "--max-slow-age", "20000"],
     ]);
     assert.equal(code, 0, `${out}\n${err}`);
@@ -41,10 +41,11 @@ describe("the program", { concurrency: true }, () => {
     const of = (reader: string) => report.readers.find((entry: { reader: string }) => entry.reader === reader);
     assert.deepEqual([of("healthy").connections, of("slow").connections, of("stalled").connections], [51, 6, 3]);
     assert.ok(of("healthy").age.count > 1_000 && of("slow").ticks > 0 && of("stalled").ticks > 0);
-    assert.ok(report.convergence.values.compared > 0 && report.convergence.books.compared > 0);
-    const { trades, books } = report.streams;
+    const { convergence } = report;
+    for (const { compared } of [convergence.values, convergence.books, convergence.bars]) assert.ok(compared > 0);
+    const { trades, books, bars } = report.streams;
     assert.ok(
-      trades > 0 && books > 0 && of("healthy").trades > 0 && of("slow").books > 0,
+      trades > 0 && books > 0 && bars > 0 && of("healthy").trades > 0 && of("slow").books > 0,
       JSON.stringify(report.streams),
     );
     assert.equal(report.snapshot.count, 60);

@@ -1,6 +1,7 @@
 /** The options of the swarm. */
 import { availableParallelism } from "node:os";
-import { boolean, integer, type Kind, list, text, UsageError, url } from "../../src/settings/option.ts";
+import { RESOLUTIONS } from "../../src/protocol/messages.ts";
+import { boolean, choice, integer, type Kind, list, text, UsageError, url } from "../../src/settings/option.ts";
 import { type OptionValues, option, readTable, tableHelp } from "../option_table.ts";
 import { TOKEN_OPTIONS } from "../tokens.ts";
 
@@ -36,6 +37,8 @@ const OPTIONS = {
   symbols: option(integer(1, 20_000), 50, "Symbols that each connection subscribes to"),
   trades: option(integer(0, 1_000), 0, "Of how many of these symbols each connection has the trades too"),
   books: option(integer(0, 1_000), 0, "Of how many of them it has the order books too"),
+  bars: option(integer(0, 1_000), 0, "Of how many of them it has the bars too"),
+  resolution: option(choice(...RESOLUTIONS), "1s", "The resolution of these bars"),
   interval: option(integer(0, 60_000, "ms"), 100, "The interval of every subscription"),
   duration: option(integer(1, 86_400, "seconds"), 10, "Length of the measurement"),
   warm: option(integer(0, 3_600, "seconds"), 3, "Wait between the last connection and the measurement"),
@@ -95,7 +98,7 @@ export function readOptions(args: readonly string[]): SwarmOptions | undefined {
   const { values, given } = read;
   if (values.slow.of(values.connections) + values.stalled.of(values.connections) > values.connections)
     throw new UsageError("--slow and --stalled together must not be more than --connections");
-  for (const name of ["trades", "books"] as const)
+  for (const name of ["trades", "books", "bars"] as const)
     if (values[name] > values.symbols) throw new UsageError(`--${name} must not be more than --symbols`);
   if (values.processes > values.connections) throw new UsageError("--processes must not be more than --connections");
   if (values.url === "" && values.symbols > values.market)

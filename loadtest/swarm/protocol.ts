@@ -23,7 +23,7 @@ export interface Protocol {
 }
 
 /** The channels besides quotes. */
-export const STREAM_CHANNELS = ["trade", "book"] as const;
+export const STREAM_CHANNELS = ["trade", "book", "bar"] as const;
 export type StreamChannel = (typeof STREAM_CHANNELS)[number];
 
 /** The state of a symbol of one connection in such a channel. */
@@ -72,8 +72,8 @@ export interface Wire {
    */
   tick(slot: number, seq: number, eventTime: number): void;
   /**
-   * Counts a trade or a book, and its age.
-   * @param eventTime as of {@link tick}; NaN for a snapshot
+   * Counts a trade, a book or a bar, and its age.
+   * @param eventTime as of {@link tick}; NaN for a snapshot and for a bar
    */
   streamTick(channel: StreamChannel, eventTime: number): void;
   /** Counts trades that the server says will never be sent. */

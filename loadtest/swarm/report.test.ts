@@ -23,6 +23,7 @@ function counted(change: (tally: Tally) => void, own: Partial<SwarmResult> = {})
 const NO_STREAMS = {
   streams: { count: 0, examples: [] },
   books: { count: 0, examples: [], compared: 0 },
+  bars: { count: 0, examples: [], compared: 0 },
 };
 
 const usage = (cpu: number, memory: number): Usage => ({
@@ -76,12 +77,17 @@ test("each broken promise is reported separately", () => {
     [
       () => {},
       { convergence: { ...runOf(counted(() => {})).convergence, streams: some } },
-      /^3 trades or books are behind \(here\)$/,
+      /^3 trades, books or bars are behind \(here\)$/,
     ],
     [
       () => {},
       { convergence: { ...runOf(counted(() => {})).convergence, books: { ...some, compared: 9 } } },
       /^3 books have other levels than the market/,
+    ],
+    [
+      () => {},
+      { convergence: { ...runOf(counted(() => {})).convergence, bars: { ...some, compared: 9 } } },
+      /^3 bars are others than the market's/,
     ],
   ];
   for (const [change, more, expected] of cases) {
@@ -98,16 +104,20 @@ test("each broken promise is reported separately", () => {
   assert.match(silent.broken[0], /^no tick arrived/);
 });
 
-test("trades and books are reported, and that there were none where they were asked for", () => {
+test("trades, books and bars are reported, and that there were none where they were asked for", () => {
   const some = counted(({ classes: { healthy } }) => {
     healthy.trades = 20;
     healthy.missed = 40;
     healthy.books = 30;
+    healthy.bars = 50;
   });
-  assert.match(reportText(report(some)), /channels +2 trades\/s, 4 missed\/s, 3 books\/s/);
+  assert.match(reportText(report(some)), /channels +2 trades\/s, 4 missed\/s, 3 books\/s, 5 bars\/s/);
   assert.ok(!reportText(report(counted(() => {}))).includes("channels"));
-  const { broken } = reportOf(runOf(counted(() => {})), { ...OPTIONS, trades: 1, books: 1 });
-  assert.deepEqual(broken, ["no trade arrived at a healthy client", "no book arrived at a healthy client"]);
+  const { broken } = reportOf(runOf(counted(() => {})), { ...OPTIONS, trades: 1, books: 1, bars: 1 });
+  assert.deepEqual(
+    broken,
+    ["trade", "book", "bar"].map((what) => `no ${what} arrived at a healthy client`),
+  );
 });
 
 test("closing a stalled connection breaks no promise", () => {

@@ -45,14 +45,18 @@ export function reportOf(run: Run, options: SwarmOptions) {
   const frames = readers.reduce((total, { frames }) => total + frames, 0);
   const ticks = readers.reduce((total, { ticks }) => total + ticks, 0);
   const fresh = readers.reduce((total, { fresh }) => total + fresh, 0);
-  const all = (name: "trades" | "missed" | "books") => readers.reduce((total, reader) => total + reader[name], 0);
+  const all = (name: "trades" | "missed" | "books" | "bars") =>
+    readers.reduce((total, reader) => total + reader[name], 0);
   const { seconds: counted } = result;
   const servers = serversOf(run.usage, seconds, plan.connections);
   const serverCpu = servers.reduce((total, { user, system }) => total + user + system, 0);
   return {
     ...{ plan, market, seconds: result.seconds, open: result.open, readers },
     perSecond: { frames: frames / result.seconds, ticks: ticks / result.seconds, fresh: fresh / result.seconds },
-    streams: { trades: all("trades") / counted, missed: all("missed") / counted, books: all("books") / counted },
+    streams: {
+      ...{ trades: all("trades") / counted, missed: all("missed") / counted },
+      ...{ books: all("books") / counted, bars: all("bars") / counted },
+    },
     connect: summaryOf(result.connectTime),
     snapshot: summaryOf(result.snapshotTime),
     servers,
@@ -97,13 +101,14 @@ function brokenPromises({ result, plan, convergence }: Run, options: SwarmOption
   const late = options.delay > 0 ? options.delay + DELAY_SAMPLE : 0;
   const most = options["max-age"] || options.interval + MARGIN + late;
   const mostSlow = options["max-slow-age"] + late;
-  const { behind, ahead, values, streams, books } = convergence;
+  const { behind, ahead, values, streams, books, bars } = convergence;
   const lost = result.closed.filter(([name]) => name.startsWith("healthy"));
   const count = (names: NamedCounts) => names.reduce((total, [, some]) => total + some, 0);
   const checks: [boolean, string][] = [
     [healthy.ticks > 0 || plan.slow + plan.stalled === plan.connections, "no tick arrived at a healthy client"],
     [options.trades === 0 || healthy.trades > 0 || healthy.connections === 0, "no trade arrived at a healthy client"],
     [options.books === 0 || healthy.books > 0 || healthy.connections === 0, "no book arrived at a healthy client"],
+    [options.bars === 0 || healthy.bars > 0 || healthy.connections === 0, "no bar arrived at a healthy client"],
     [count(result.refused) === 0, `${count(result.refused)} connections were refused (${listText(result.refused)})`],
     [lost.length === 0, `${count(lost)} healthy connections were closed (${listText(lost)})`],
     [age.p99 <= most, `age p99 of ${age.p99.toFixed(1)} ms, more than ${most} ms`],
@@ -118,8 +123,9 @@ function brokenPromises({ result, plan, convergence }: Run, options: SwarmOption
       `${ahead.count} symbols have a seq that the market does not have (${ahead.examples.join("; ")})`,
     ],
     [values.count === 0, `${values.count} ticks have other values than the market (${values.examples.join("; ")})`],
-    [streams.count === 0, `${streams.count} trades or books are behind (${streams.examples.join("; ")})`],
+    [streams.count === 0, `${streams.count} trades, books or bars are behind (${streams.examples.join("; ")})`],
     [books.count === 0, `${books.count} books have other levels than the market (${books.examples.join("; ")})`],
+    [bars.count === 0, `${bars.count} bars are others than the market's (${bars.examples.join("; ")})`],
   ];
   return checks.filter(([kept]) => !kept).map(([, broken]) => broken);
 }
@@ -164,12 +170,13 @@ export function reportText(report: SwarmReport): string {
       "arrived",
       `${report.perSecond.frames.toFixed(0)} frames/s, ${report.perSecond.ticks.toFixed(0)} ticks/s, ${report.perSecond.fresh.toFixed(0)} fresh/s`,
     ],
-    ...(report.streams.trades + report.streams.missed + report.streams.books === 0
+    ...(Object.values(report.streams).every((rate) => rate === 0)
       ? []
       : ([
           [
             "channels",
-            `${report.streams.trades.toFixed(0)} trades/s, ${report.streams.missed.toFixed(0)} missed/s, ${report.streams.books.toFixed(0)} books/s`,
+            `${report.streams.trades.toFixed(0)} trades/s, ${report.streams.missed.toFixed(0)} missed/s, ` +
+              `${report.streams.books.toFixed(0)} books/s, ${report.streams.bars.toFixed(0)} bars/s`,
           ],
         ] as [string, string][])),
     ...report.readers.map(({ reader, connections, ticks, conflated, late, repeated, age }): [string, string] => [
@@ -213,7 +220,8 @@ export function reportText(report: SwarmReport): string {
         ] as [string, string][])),
     [
       "settled",
-      `${convergence.took.toFixed(0)} ms until all clients had the last ticks; values of ${convergence.values.compared} ticks and ${convergence.books.compared} books compared`,
+      `${convergence.took.toFixed(0)} ms until all clients had the last ticks; values of ${convergence.values.compared} ticks, ${convergence.books.compared} books ` +
+        `and the bars of ${convergence.bars.compared} subscriptions compared`,
     ],
     ...namedRow("notes", report.notes),
     ...namedRow("closed", report.closed),

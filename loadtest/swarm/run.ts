@@ -5,6 +5,7 @@ import { type ClockOffset, isLocal } from "../clock_sample.ts";
 import { GatewayProcess } from "../gateway_process.ts";
 import { Market } from "../market.ts";
 import { type TokenSource, tokenHeaders, tokenSource } from "../tokens.ts";
+import { COMPARED_BARS } from "./bar_stream.ts";
 import { DEPTH } from "./book_stream.ts";
 import { checkFiles, combine, SwarmCoordinator } from "./coordinator.ts";
 import type { SwarmOptions } from "./options.ts";
@@ -17,6 +18,7 @@ import {
   socketUsage,
   withChildren,
 } from "./process_usage.ts";
+import type { StreamChannel } from "./protocol.ts";
 import { Selection } from "./selection.ts";
 import type { Comparison, ValueComparison } from "./swarm.ts";
 import type { SwarmResult } from "./tally.ts";
@@ -27,7 +29,7 @@ const PROTOCOL = new URL("tickgate_protocol.ts", import.meta.url).href;
  */
 const SETTLE_TIME = 5_000;
 const CHECK_PAUSE = 200;
-/** Trades and books at rest are compared for so many symbols: each needs a request. */
+/** Trades, books and bars at rest are compared for so many symbols: each needs a request. */
 const MOST_ASKED = 200;
 /** How long the gateway that answers over HTTP may be behind the others, ms. */
 const AHEAD_TIME = 2_000;
@@ -59,9 +61,10 @@ export interface Convergence {
   readonly behind: Comparison;
   readonly ahead: Comparison;
   readonly values: ValueComparison;
-  /** Trades and books that are behind; and the content of books. */
+  /** Trades, books and bars that are behind; and the content of books and of bars. */
   readonly streams: Comparison;
   readonly books: ValueComparison;
+  readonly bars: ValueComparison;
   /** The time until no slot was behind, ms. */
   readonly took: number;
 }
@@ -89,9 +92,10 @@ export async function runSwarm(options: SwarmOptions, say: (text: string) => voi
   }
 }
 
-function channelsOf({ trades, books }: SwarmOptions): string {
-  if (trades + books === 0) return "";
-  return `&channels=quote${trades > 0 ? ",trade" : ""}${books > 0 ? ",book" : ""}`;
+function channelsOf({ trades, books, bars }: SwarmOptions): string {
+  if (trades + books + bars === 0) return "";
+  // Bars are made of trades.
+  return `&channels=quote${trades + bars > 0 ? ",trade" : ""}${books > 0 ? ",book" : ""}${bars > 0 ? ",bar" : ""}`;
 }
 
 async function runAgainst(
@@ -146,8 +150,8 @@ function planOf(
 ): Plan {
   const { hostname, port, protocol, pathname, search } = new URL(url);
   const secure = protocol === "wss:";
-  const { connections, symbols, interval, rate, slow, stalled, stall, fresh, churn, processes, delay, trades, books } =
-    options;
+  const { connections, symbols, interval, rate, slow, stalled, stall, fresh, churn, processes, delay } = options;
+  const { trades, books, bars, resolution } = options;
   const clockError = clock?.error ?? 0;
   return {
     host: hostname.replace(/^\[(.*)\]$/, "$1"),
@@ -155,7 +159,7 @@ function planOf(
     secure,
     protocol: {
       module: PROTOCOL,
-      settings: { interval, path: pathname + search, delay, clockError, trades, books },
+      settings: { interval, path: pathname + search, delay, clockError, trades, books, bars, resolution },
     },
     ...{ market, connections, perConnection: symbols, rate, churn, processes },
     slow: slow.of(connections),
@@ -187,7 +191,7 @@ async function converge(
   for (; behind.count > 0 && performance.now() < deadline; behind = await coordinator.behind(least))
     await sleep(CHECK_PAUSE);
   const took = performance.now() - start;
-  const { streams, books } = await convergeStreams(coordinator, market, plan, options, deadline);
+  const { streams, books, bars } = await convergeStreams(coordinator, market, plan, options, deadline);
   const aheadDeadline = performance.now() + AHEAD_TIME;
   let state = await market.state();
   let ahead = await coordinator.ahead(state.seqs);
@@ -196,31 +200,42 @@ async function converge(
     state = await market.state();
   }
   const values = await coordinator.values(state.seqs, state.values);
-  return { behind, ahead, values, streams, books, took };
+  return { behind, ahead, values, streams, books, bars, took };
 }
 
-/** The same for trades and books, and compares the content of books. */
+/** The same for trades, books and bars, and compares the content of books and bars. */
 async function convergeStreams(
   coordinator: SwarmCoordinator,
   market: Market,
   plan: Plan,
-  { trades, books }: SwarmOptions,
+  { trades, books, bars, resolution }: SwarmOptions,
   deadline: number,
-): Promise<Pick<Convergence, "streams" | "books">> {
+): Promise<Pick<Convergence, "streams" | "books" | "bars">> {
   const found: Comparison[] = [];
+  const queries = {
+    trade: "last=1",
+    book: `depth=${DEPTH}`,
+    bar: `resolution=${resolution}&last=${COMPARED_BARS}`,
+  };
+  const stateOf = (channel: StreamChannel, count: number) =>
+    market.channelState(channel, symbolsOf(plan, count), queries[channel]);
   for (const [channel, count] of [
     ["trade", trades],
     ["book", books],
+    ["bar", bars],
   ] as const) {
     if (count === 0) continue;
-    const { seqs: least } = await market.channelState(channel, symbolsOf(plan, count), DEPTH);
+    const { seqs: least } = await stateOf(channel, count);
     let behind = await coordinator.streamsBehind(channel, least);
     for (; behind.count > 0 && performance.now() < deadline; behind = await coordinator.streamsBehind(channel, least))
       await sleep(CHECK_PAUSE);
     found.push(behind);
   }
-  const state = await market.channelState("book", symbolsOf(plan, books), DEPTH);
-  return { streams: combine(found), books: await coordinator.books(state.seqs, state.books) };
+  const compare = async (channel: StreamChannel, count: number) => {
+    const { seqs, contents } = await stateOf(channel, count);
+    return coordinator.contents(channel, seqs, contents);
+  };
+  return { streams: combine(found), books: await compare("book", books), bars: await compare("bar", bars) };
 }
 
 /** The market indexes of the first symbols of as many connections as are compared. */

@@ -3,11 +3,18 @@ import type { Target } from "../../src/msgpack/msgpack.ts";
 import { FAULTS } from "./faults.ts";
 import type { StreamChannel, StreamState, Wire } from "./protocol.ts";
 
+/**
+ * A frame of more bytes may have been full: the trades or bars of one interval then come in several. A frame has at
+ * least a quarter of the smallest window (`--window-min`), and one more might not have fitted.
+ */
+export const FULL_FRAME = 400;
+
 /** A tick, and the frame that has it. */
 export interface StreamTick {
   /** Elements of the tick. */
   readonly length: number;
   readonly seq: number;
+  /** Of a bar: its start. */
   readonly eventTime: number;
   readonly sentAt: number;
   /** The number and the size of the frame. */

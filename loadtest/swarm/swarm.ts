@@ -171,7 +171,7 @@ export class Swarm {
   }
 
   /**
-   * Finds trades and books below the lowest allowed `seq`.
+   * Finds trades, books and bars below the lowest allowed `seq`.
    * @param least by market index; 0 where it is not known
    */
   streamsBehind(channel: StreamChannel, least: Float64Array): Comparison {
@@ -184,17 +184,23 @@ export class Swarm {
     return found;
   }
 
-  /** Compares the last books of some connections with those of the market, where `seq` is the same. */
-  books(seqs: Float64Array, books: ReadonlyMap<number, readonly number[]>): ValueComparison {
+  /** Compares the last books or bars of some connections with those of the market, where `seq` is the same. */
+  contents(
+    channel: StreamChannel,
+    seqs: Float64Array,
+    contents: ReadonlyMap<number, readonly number[]>,
+  ): ValueComparison {
     const found = new Findings();
     let compared = 0;
-    for (const { connection, stream } of this.#streams("book")) {
+    for (const { connection, stream } of this.#streams(channel)) {
       const symbol = connection.selection.symbolAt(stream.slot);
-      const [got, wanted] = [stream.values, books.get(symbol)];
+      const [got, wanted] = [stream.values, contents.get(symbol)];
       if (stream.seq !== seqs[symbol] || !got || !wanted) continue;
       compared++;
       if (got.length !== wanted.length || got.some((value, index) => value !== wanted[index]))
-        found.add(() => `${nameOf(connection, stream.slot)} book: ${got.join(" ")} instead of ${wanted.join(" ")}`);
+        found.add(
+          () => `${nameOf(connection, stream.slot)} ${channel}: ${got.join(" ")} instead of ${wanted.join(" ")}`,
+        );
     }
     return { ...found, compared };
   }

@@ -24,10 +24,11 @@ export interface ClassResult {
   readonly conflated: number;
   /** Ticks with an event time after their arrival: the clocks differ. */
   readonly early: number;
-  /** Trades, and those that the server said it would not send; books. */
+  /** Trades, and those that the server said it would not send; books; bars. */
   readonly trades: number;
   readonly missed: number;
   readonly books: number;
+  readonly bars: number;
   /** Of all of these. */
   readonly ages: AgeCounts;
 }
@@ -76,18 +77,20 @@ export class ClassTally {
   trades = 0;
   missed = 0;
   books = 0;
+  bars = 0;
 
   clear(): void {
     this.ages.clear();
     this.frames = this.bytes = this.ticks = 0;
     this.fresh = this.late = this.repeated = this.conflated = this.early = 0;
-    this.trades = this.missed = this.books = 0;
+    this.trades = this.missed = this.books = this.bars = 0;
   }
 
   result(): ClassResult {
-    const { connections, frames, bytes, ticks, fresh, late, repeated, conflated, early, trades, missed, books } = this;
+    const { connections, frames, bytes, ticks, fresh, late, repeated, conflated, early } = this;
+    const { trades, missed, books, bars } = this;
     return {
-      ...{ connections, frames, bytes, ticks, fresh, late, repeated, conflated, early, trades, missed, books },
+      ...{ connections, frames, bytes, ticks, fresh, late, repeated, conflated, early, trades, missed, books, bars },
       ages: this.ages.toCounts(),
     };
   }
@@ -187,7 +190,7 @@ export function sumResults(results: readonly SwarmResult[]): SwarmResult {
     return {
       ...{ connections: of("connections"), frames: of("frames"), bytes: of("bytes"), ticks: of("ticks") },
       ...{ fresh: of("fresh"), late: of("late"), repeated: of("repeated"), conflated: of("conflated") },
-      ...{ trades: of("trades"), missed: of("missed"), books: of("books") },
+      ...{ trades: of("trades"), missed: of("missed"), books: of("books"), bars: of("bars") },
       ...{ early: of("early"), ages: ages(({ classes }) => classes[reader].ages) },
     };
   };

@@ -1,18 +1,13 @@
 /** Checks the trades of one symbol: each once, in order, the past ones first, and each loss told of. */
 import type { Target } from "../../src/msgpack/msgpack.ts";
 import { FAULTS } from "./faults.ts";
-import { Stream, type StreamTick } from "./stream.ts";
+import { FULL_FRAME, Stream, type StreamTick } from "./stream.ts";
 import { anyNumberAt, TICK_HEADER, textBytes, VALUE_BYTES } from "./tick_bytes.ts";
 
 /** How many past trades are asked for. */
 export const LAST = 10;
 /** The elements of a trade: handle, seq, event time, price, size, side, id. */
 const LENGTH = TICK_HEADER + 4;
-/**
- * A frame of more bytes may have been full: the trades of one interval then come in several. A frame has at least a
- * quarter of the smallest window (`--window-min`), and one more trade might not have fitted.
- */
-const FULL_FRAME = 400;
 
 export class TapeStream extends Stream {
   readonly channel = "trade";

@@ -4,6 +4,7 @@
  */
 import { pack, unpack } from "msgpackr";
 import type { Target } from "../../src/msgpack/msgpack.ts";
+import type { Resolution } from "../../src/protocol/messages.ts";
 import { type ChannelAnswer, ChannelStreams } from "./channel_streams.ts";
 import { FAULTS } from "./faults.ts";
 import type { Decoder, Protocol, ProtocolPlan, StreamChannel, StreamState, Wire } from "./protocol.ts";
@@ -35,26 +36,32 @@ interface Settings {
   readonly delay: number;
   /** How precisely the gateway's clock is known, microseconds. */
   readonly clockError: number;
-  /** To the trades and the books of how many of its symbols each connection subscribes too. */
+  /** To the trades, the books and the bars of how many of its symbols each connection subscribes too. */
   readonly trades: number;
   readonly books: number;
+  readonly bars: number;
+  readonly resolution: Resolution;
 }
 
 /** What a connection asks for and expects. */
-type Expected = Pick<Settings, "interval" | "delay" | "trades" | "books"> & {
+type Expected = Pick<Settings, "interval" | "delay" | "trades" | "books" | "bars" | "resolution"> & {
   /** No value is younger, microseconds. */
   readonly youngest: number;
 };
 
-/** Settings: `interval` (ms, default 100), `path` (default `/v1/stream`); the others are 0 by default. */
+/**
+ * Settings: `interval` (ms, default 100), `path` (default `/v1/stream`), `resolution` (default `1s`); the others are 0
+ * by default.
+ */
 export function createProtocol(plan: ProtocolPlan): Protocol {
   const settings = plan.settings as Partial<Settings>;
-  const { interval = 100, path = "/v1/stream", delay = 0, clockError = 0, trades = 0, books = 0 } = settings;
+  const { interval = 100, path = "/v1/stream", delay = 0, clockError = 0 } = settings;
+  const { trades = 0, books = 0, bars = 0, resolution = "1s" } = settings;
   const youngest = delay > 0 ? delay * 1_000 - CLOCK_READINGS - clockError : Number.NEGATIVE_INFINITY;
   const slots = new SlotTable(plan);
   return {
     upgrade: { path, subprotocol: "tickgate.v1.msgpack" },
-    decoder: (wire) => new TickgateDecoder(wire, slots, { interval, delay, youngest, trades, books }),
+    decoder: (wire) => new TickgateDecoder(wire, slots, { interval, delay, youngest, trades, books, bars, resolution }),
   };
 }
 
@@ -127,7 +134,7 @@ class TickgateDecoder implements Decoder {
   #maxSilence = Number.POSITIVE_INFINITY;
   #lastMessageAt = 0;
   #resubscribing: string[] = [];
-  /** Trades and books; undefined where there are none. */
+  /** Trades, books and bars; undefined where there are none. */
   readonly #streams: ChannelStreams | undefined;
   /** The bytes of the last tick of each slot, after {@link keepValues}. */
   #lastTicks: (Buffer | undefined)[] | undefined;
@@ -137,7 +144,7 @@ class TickgateDecoder implements Decoder {
     this.#slots = slots;
     this.#base = wire.localIndex * slots.perConnection;
     this.#expected = expected;
-    if (expected.trades + expected.books > 0) this.#streams = new ChannelStreams(wire, expected);
+    if (expected.trades + expected.books + expected.bars > 0) this.#streams = new ChannelStreams(wire, expected);
   }
 
   opened(): void {

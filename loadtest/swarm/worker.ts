@@ -14,7 +14,12 @@ export type WorkerOrder =
   | { order: "ahead"; seqs: Float64Array }
   | { order: "values"; seqs: Float64Array; values: Float64Array }
   | { order: "streams"; channel: StreamChannel; seqs: Float64Array }
-  | { order: "books"; seqs: Float64Array; books: ReadonlyMap<number, readonly number[]> }
+  | {
+      order: "contents";
+      channel: StreamChannel;
+      seqs: Float64Array;
+      contents: ReadonlyMap<number, readonly number[]>;
+    }
   | { order: "close" };
 /** Reports from the worker. */
 export type WorkerReport =
@@ -62,8 +67,10 @@ async function execute(message: WorkerOrder): Promise<WorkerReport> {
       return { report: "values", comparison: opened().values(message.seqs, message.values) };
     case "streams":
       return { report: "compared", comparison: opened().streamsBehind(message.channel, message.seqs) };
-    case "books":
-      return { report: "values", comparison: opened().books(message.seqs, message.books) };
+    case "contents": {
+      const { channel, seqs, contents } = message;
+      return { report: "values", comparison: opened().contents(channel, seqs, contents) };
+    }
     case "close":
       await opened().close();
       return { report: "closed" };

@@ -192,6 +192,8 @@ class MemoryWriter {
           this.#rows[row] = listener.record(record);
         }
         this.#written[row] = record.seq;
+        // The table itself is the store.
+        this.#table.payload.takeDropped?.(row);
       }
       listener.batchEnd();
       this.feed.transit.observe(this.#clock.micros() - sentAt);

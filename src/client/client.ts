@@ -3,7 +3,7 @@
  * connection, subscribes again, and never shows an old price as a live one.
  * @module tickgate/client
  */
-import type { Bye, Control, Hello } from "../protocol/messages.ts";
+import type { Bye, Channel, ChannelSubscribed, Control, Hello } from "../protocol/messages.ts";
 import { SUBPROTOCOLS, type Subprotocol } from "../protocol/messages.ts";
 import { Connection, type ConnectionState } from "./connection/connection.ts";
 import { reportUnhandled, TickgateError } from "./connection/error.ts";
@@ -14,17 +14,26 @@ import { noViolations, type ViolationListener, type Violations } from "./connect
 import { followVisibility } from "./connection/visibility.ts";
 import { type ClientEvent, type ClientEvents, Listeners } from "./events.ts";
 import type { Quote } from "./quotes/quote.ts";
-import type { QuoteListener, QuoteRecord } from "./quotes/quote_record.ts";
-import { QuoteStore } from "./quotes/quote_store.ts";
-import { RecordQuote } from "./quotes/record_quote.ts";
+import { QUOTES } from "./quotes/quote_kind.ts";
+import type { AttachedView, ChannelKind } from "./records/tick_record.ts";
+import { TickStore } from "./records/tick_store.ts";
+import type { View } from "./records/view.ts";
 import { type ClientState, stateOf } from "./state.ts";
 import type { ClientStats } from "./stats.ts";
 import { checkInterval } from "./sync/check.ts";
+import { ClientChannel, type ChannelOptions as SharedByChannels } from "./sync/client_channel.ts";
 import { ClockSync } from "./sync/clock_sync.ts";
 import { CommandChannel, type CommandChannelOptions } from "./sync/command_channel.ts";
-import { Demand } from "./sync/demand.ts";
-import { OwnedSubscription, type SubscriptionHost } from "./sync/owned_subscription.ts";
-import type { QuoteCallback, SubscribeOptions, Subscription, Symbols } from "./sync/subscription.ts";
+import { type OwnedOptions, OwnedSubscription } from "./sync/owned_subscription.ts";
+import type {
+  ChannelOptions,
+  ChannelSubscription,
+  QuoteCallback,
+  SubscribeOptions,
+  Subscription,
+  Symbols,
+  ViewChannel,
+} from "./sync/subscription.ts";
 
 export { FIELDS, type Field, type State } from "../base/tick.ts";
 export type { ErrorCode } from "../protocol/codes.ts";
@@ -36,17 +45,23 @@ export type { ClientTime } from "./connection/time.ts";
 export type { TokenSource } from "./connection/token.ts";
 export { VIOLATIONS, type Violation, type Violations } from "./connection/violations.ts";
 export type { ClientEvent, ClientEvents } from "./events.ts";
-export type { AgeQuantiles } from "./quotes/ages.ts";
-export type { Quote, QuoteState } from "./quotes/quote.ts";
+export type { Quote } from "./quotes/quote.ts";
+export type { AgeQuantiles } from "./records/ages.ts";
+export type { QuoteState, View } from "./records/view.ts";
 export type { ClientState } from "./state.ts";
 export type { ClientStats } from "./stats.ts";
 export type {
+  ChannelOptions,
+  ChannelSubscription,
+  CommonOptions,
+  CommonSubscription,
   QuoteCallback,
   Signal,
   SubscribeOptions,
   Subscription,
   SubscriptionTerms,
   Symbols,
+  ViewChannel,
 } from "./sync/subscription.ts";
 
 /** How a client connects, and at which intervals it subscribes to what is not visible. */
@@ -83,9 +98,10 @@ export interface ClientOptions {
 const DEFAULTS = { hiddenInterval: 5_000, backgroundInterval: 30_000, pingInterval: 10_000, intervalTolerance: 10 };
 
 /** What the parts of a client share. */
-interface Shared extends CommandChannelOptions, Required<Pick<ClientOptions, keyof typeof DEFAULTS>> {
+interface Shared extends CommandChannelOptions, SharedByChannels, Required<Pick<ClientOptions, keyof typeof DEFAULTS>> {
+  readonly sync: ClockSync;
   readonly followVisibility?: boolean;
-  readonly demand: Demand<OwnedSubscription>;
+  readonly channels: ReadonlyMap<unknown, ClientChannel>;
   readonly violated: ViolationListener;
 }
 
@@ -95,12 +111,10 @@ export class TickgateClient {
   readonly #listeners = new Listeners();
   readonly #violations = noViolations();
   readonly #subscriptions = new Set<OwnedSubscription>();
-  readonly #quotes = new Map<string, Quote>();
-  readonly #store: QuoteStore;
+  readonly #channels = new Map<Channel, ClientChannel>();
+  readonly #quotes: ClientChannel;
+  readonly #store: TickStore;
   readonly #connection: Connection;
-  readonly #host: SubscriptionHost;
-  /** The listener of the client's own quotes: it passes changes on as events. */
-  readonly #quoteListener: QuoteListener;
   #commands: CommandChannel | undefined;
   #isVisible = true;
   #state: ClientState = "connecting";
@@ -123,7 +137,17 @@ export class TickgateClient {
       time,
       random,
       sync: new ClockSync(time),
-      demand: new Demand(),
+      channels: this.#channels,
+      emit: (event, ...details) => listeners.emit(event, ...(details as never)),
+      intervalFor: (interval, hiddenInterval = shared.hiddenInterval, isHidden) => {
+        if (!this.#isVisible) return Math.ceil(Math.max(interval, hiddenInterval, shared.backgroundInterval));
+        return isHidden ? Math.ceil(Math.max(interval, hiddenInterval)) : interval;
+      },
+      demanded: (channel, subscription, symbols) => {
+        if (subscription.closed) this.#subscriptions.delete(subscription);
+        this.#commands?.changed(channel, symbols);
+      },
+      release: (record) => this.#store.release(record),
       send: (command) => this.#connection.send(command),
       failed: (error) => this.#failed(error),
       violated: (violation, detail) => {
@@ -134,22 +158,8 @@ export class TickgateClient {
     this.#shared = shared;
     checkInterval(shared.hiddenInterval);
     checkInterval(shared.backgroundInterval);
-    this.#quoteListener = {
-      fields: undefined,
-      changed: (quote) => listeners.emit("quote", quote),
-      status: (...args) => listeners.emit("status", ...args),
-    };
-    this.#host = {
-      time,
-      interval: (interval, hiddenInterval, isHidden) => this.#intervalFor(interval, hiddenInterval, isHidden),
-      changed: (...args) => this.#demandChanged(...args),
-    };
-    this.#store = new QuoteStore({
-      ...shared,
-      granted: (record) => this.#granted(record),
-      ticked: (quote, conflated) => listeners.emit("tick", quote, conflated),
-      frame: (...args) => listeners.emit("frame", ...args),
-    });
+    this.#quotes = this.#channel(QUOTES);
+    this.#store = new TickStore(shared);
     this.#connection = new Connection(url, {
       ...shared,
       WebSocket,
@@ -178,14 +188,14 @@ export class TickgateClient {
 
   /** The quotes of all symbols that some subscription covers, by symbol, with all fields that are granted. */
   get quotes(): ReadonlyMap<string, Quote> {
-    return this.#quotes;
+    return this.#quotes.views as ReadonlyMap<string, View> as ReadonlyMap<string, Quote>;
   }
 
   /**
    * The quote of a symbol; undefined when no subscription covers it, or only a pattern and the symbol does not exist.
    */
   get(symbol: string): Quote | undefined {
-    return this.#quotes.get(symbol);
+    return this.quotes.get(symbol);
   }
 
   /** How often the gateway has violated the protocol: all 0 with a correct gateway. */
@@ -209,7 +219,7 @@ export class TickgateClient {
   set visible(visible: boolean) {
     if (visible === this.#isVisible) return;
     this.#isVisible = visible;
-    this.#commands?.changed();
+    for (const channel of this.#channels.values()) this.#commands?.changed(channel);
     for (const subscription of this.#subscriptions) subscription.flush();
   }
 
@@ -233,7 +243,7 @@ export class TickgateClient {
   /** Ends the connection and all subscriptions for good. */
   close(): void {
     for (const subscription of this.#subscriptions) subscription.close();
-    this.#connection.end("closed by its owner");
+    this.#connection.end("closed");
   }
 
   /**
@@ -246,13 +256,23 @@ export class TickgateClient {
    */
   subscribe(symbols: Symbols, callback?: QuoteCallback): Subscription;
   subscribe(symbols: Symbols, options: SubscribeOptions, callback?: QuoteCallback): Subscription;
-  subscribe(symbols: Symbols, options: SubscribeOptions | QuoteCallback = {}, callback?: QuoteCallback): Subscription {
-    if (typeof options === "function") return this.subscribe(symbols, {}, options);
-    if (this.#state === "closed") throw new TickgateError("closed", `closed: ${this.closeReason}`);
-    const subscription = new OwnedSubscription(this.#host, symbols, options, callback);
+  subscribe<V extends View, T, A extends unknown[]>(
+    symbols: Symbols,
+    options: ChannelOptions<V> & T & { readonly channel: ViewChannel<V, T, A> },
+    callback?: (...args: A) => void,
+  ): ChannelSubscription<V, T>;
+  subscribe(
+    symbols: Symbols,
+    options: (OwnedOptions & { readonly channel?: ChannelKind | undefined }) | ((view: never) => void) = {},
+    callback?: (view: never) => void,
+  ): unknown {
+    if (typeof options === "function") return this.subscribe(symbols, {}, options as QuoteCallback);
+    if (this.#state === "closed") throw new TickgateError("closed", this.closeReason);
+    const channel = this.#channel(options.channel);
+    const subscription = new OwnedSubscription(channel, symbols, options, callback as (view: AttachedView) => void);
     if (subscription.closed) return subscription;
     this.#subscriptions.add(subscription);
-    this.#demandChanged(subscription, subscription.affected());
+    channel.changed(subscription, subscription.affected());
     if (this.connection.phase === "idle") this.connect();
     return subscription;
   }
@@ -262,42 +282,10 @@ export class TickgateClient {
     this.#commands?.ping();
   }
 
-  #intervalFor(interval: number, hiddenInterval = this.#shared.hiddenInterval, isHidden: boolean): number {
-    if (!this.#isVisible) return Math.ceil(Math.max(interval, hiddenInterval, this.#shared.backgroundInterval));
-    return isHidden ? Math.ceil(Math.max(interval, hiddenInterval)) : interval;
-  }
-
-  /** What a subscription asks for has changed: for these symbols, or where none are given for all and for patterns. */
-  #demandChanged(subscription: OwnedSubscription, symbols: readonly string[] | undefined): void {
-    const { demand } = this.#shared;
-    if (subscription.closed) this.#subscriptions.delete(subscription);
-    for (const symbol of symbols ?? [...demand.named, ...subscription.selection.named]) {
-      demand.update(subscription, symbol);
-      // A symbol that is named has a quote before it is granted.
-      if (subscription.selection.symbols.get(symbol)) this.#store.record(symbol);
-    }
-    if (!symbols) demand.updatePatterns(subscription);
-    for (const symbol of symbols ?? this.#store.records.keys()) this.#attachOrDetach(subscription, symbol);
-    this.#commands?.changed(symbols);
-  }
-
-  /** Gives a subscription the quote of a symbol that it now covers, or takes away one that it no longer covers. */
-  #attachOrDetach(subscription: OwnedSubscription, symbol: string): void {
-    const record = this.#store.records.get(symbol);
-    const isCovered = subscription.selection.covers(symbol);
-    if (!record || isCovered === subscription.quotes.has(symbol)) return;
-    if (!isCovered) subscription.detach(record);
-    const [quote = new RecordQuote(record, this.#quoteListener)] = record.quotes;
-    if (isCovered) {
-      this.#quotes.set(symbol, quote);
-      if (record.quotes.length === 0) record.quotes = [quote];
-      subscription.attach(record);
-    } else if (record.quotes.length === 1) {
-      this.#quotes.delete(symbol);
-      record.quotes = [];
-      this.#store.release(record);
-      this.#listeners.emit("ended", quote);
-    }
+  #channel(kind: ChannelKind = QUOTES): ClientChannel {
+    const channel = this.#channels.get(kind.name) ?? new ClientChannel(kind, this.#shared);
+    this.#channels.set(kind.name, channel);
+    return channel;
   }
 
   #connectionChanged(state: ConnectionState): void {
@@ -305,7 +293,7 @@ export class TickgateClient {
     const before = this.#state;
     this.#state = stateOf(state);
     if (phase === "silent") this.#store.setCurrent(false, "nothing heard");
-    else if (phase !== "open") this.#lost("reason" in state ? state.reason : "");
+    else if (phase !== "open") this.#lost((state as { reason?: string }).reason ?? "");
     else if (this.#commands) this.#store.setCurrent(true, "");
     else this.#helloReceived(state.hello);
     if (phase === "ended") this.#ended(state.reason, state.refused);
@@ -341,34 +329,32 @@ export class TickgateClient {
   }
 
   #message(message: Exclude<Control, Hello | Bye>): void {
+    const commands = this.#commands as CommandChannel;
+    // A message of a channel that was never asked for is ignored.
+    const { channel: name = "quote" } = message as Partial<ChannelSubscribed>;
+    const channel = this.#channels.get(name as Channel);
+    if (!channel) return;
     switch (message.op) {
       case "subscribed":
-        this.#store.granted(message);
+        this.#store.granted(channel, message);
         for (const rejection of message.rejected) this.#listeners.emit("rejected", rejection);
-        return this.#commands?.subscribed(message);
+        return this.#commands?.subscribed(channel, message);
       case "unsubscribed":
-        this.#store.ended(message);
-        return this.#commands?.unsubscribed(message);
+        this.#store.ended(channel, message);
+        return this.#commands?.unsubscribed(channel, message);
       case "expiring":
-        return this.#commands?.refresh.start();
+        return commands.refresh.start();
       case "authenticated":
-        return this.#commands?.authenticated();
+        return commands.authenticated();
       case "status":
-        return this.#store.status(message);
+        return this.#store.status(channel, message);
       case "quality":
         this.#listeners.emit("quality", message);
         return;
       case "error":
-        return this.#commands?.failed(message);
+        return commands.failed(message);
       case "pong":
-        if (this.#commands?.ponged(message)) this.#listeners.emit("pong", this.#shared.sync.roundTrip as number);
+        if (commands.ponged(message)) this.#listeners.emit("pong", this.#shared.sync.roundTrip as number);
     }
-  }
-
-  #granted(record: QuoteRecord): void {
-    for (const subscription of this.#shared.demand.sources(record.symbol))
-      this.#attachOrDetach(subscription, record.symbol);
-    const [quote] = record.quotes;
-    if (quote) this.#listeners.emit("granted", quote);
   }
 }

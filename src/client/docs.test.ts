@@ -90,7 +90,12 @@ test("docs/client.md documents every option, event, member and violation", () =>
     ...names("sync/subscription.ts", /export interface SubscribeOptions [^{]*\{(.*?)\n\}/s),
     ...names("sync/subscription.ts", /export interface Subscription [^{]*\{(.*?)\n\}/s),
     ...names("events.ts", /export interface ClientEvents \{(.*?)\n\}/s),
+    ...names("sync/subscription.ts", /export interface CommonOptions [^{]*\{(.*?)\n\}/s),
+    ...names("sync/subscription.ts", /export interface CommonSubscription[^{]*\{(.*?)\n\}/s),
+    ...names("records/view.ts", /export interface View [^{]*\{(.*?)\n\}/s),
     ...names("quotes/quote.ts", /export interface Quote [^{]*\{(.*?)\n\}/s),
+    ...names("trades.ts", /export interface Tape [^{]*\{(.*?)\n\}/s),
+    ...names("books.ts", /export interface Book [^{]*\{(.*?)\n\}/s),
     ...VIOLATIONS,
   ];
   assert.ok(all.length > 60, String(all.length));
@@ -104,7 +109,7 @@ test("the library imports nothing of Node's, and of the server only what is shar
   );
   assert.ok(files.includes("client.ts") && files.includes("observe.ts"));
   const allowed = [
-    /^\.\.?\/((sync|quotes|connection)\/)?[a-z_]+\.ts$/,
+    /^\.\.?\/((sync|quotes|records|connection)\/)?[a-z_]+\.ts$/,
     /^(\.\.\/)+protocol\/(codes|messages)\.ts$/,
     /^(\.\.\/)+base\/(tick|backoff)\.ts$/,
   ];

@@ -3,7 +3,8 @@ import type { Quality, Rejection } from "../protocol/messages.ts";
 import type { ConnectionState } from "./connection/connection.ts";
 import { callUser, type TickgateError } from "./connection/error.ts";
 import type { Violation } from "./connection/violations.ts";
-import type { Quote, QuoteState } from "./quotes/quote.ts";
+import type { Quote } from "./quotes/quote.ts";
+import type { QuoteState } from "./records/view.ts";
 import type { ClientState } from "./state.ts";
 
 /** The arguments of each event's listeners. */

@@ -198,6 +198,14 @@ const NAMED_AND_CLOSED: readonly Step[] = [
   { do: "close", owner: 0 },
 ];
 
+/** A symbol is removed before it counts as hidden, and a pattern covers it still. */
+const HIDDEN_AND_REMOVED: readonly Step[] = [
+  { do: "subscribe", texts: ["A:1"], interval: 0, loops: false },
+  { do: "add", owner: 0, texts: ["AB:*", "AB:2"] },
+  { do: "hide", owner: 0, symbols: ["AB:2", "A:1"] },
+  { do: "remove", owner: 0, texts: ["AB:2", "A:1"] },
+];
+
 test("what is asked for is what all owners want together, on one connection that lasts", async () => {
   await fc.assert(
     fc.asyncProperty(subscribe, fc.array(calm, { maxLength: 25 }), partSize, async (first, steps, partSize) => {
@@ -212,7 +220,7 @@ test("what is asked for is what all owners want together, on one connection that
     {
       numRuns: 300,
       includeErrorInReport: true,
-      examples: [[NAMED_AND_CLOSED[0] as Step, NAMED_AND_CLOSED.slice(1), 1]],
+      examples: [NAMED_AND_CLOSED, HIDDEN_AND_REMOVED].map(([first, ...steps]) => [first as Step, steps, 1]),
     },
   );
 });

@@ -1,5 +1,5 @@
 /** What a client has counted. */
-import type { AgeQuantiles } from "./quotes/ages.ts";
+import type { AgeQuantiles } from "./records/ages.ts";
 
 /** Totals since the client was made. */
 export interface ClientStats {

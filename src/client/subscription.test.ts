@@ -110,7 +110,7 @@ test("a new state is delivered at once, without waiting for the interval, whethe
   assert.deepEqual(statuses, ["A stale silent", "A gap missed"]);
   const since = time.micros();
   gateway.drop(1006);
-  assert.deepEqual(calls.splice(0), ["B stale the connection was lost"], "A is stale already");
+  assert.deepEqual(calls.splice(0), ["B stale connection lost (1006)"], "A is stale already");
   assert.deepEqual([client.get("B")?.since, client.get("B")?.bid, client.state], [since, 10, "connecting"]);
 });
 

@@ -142,7 +142,14 @@ export class Publisher implements FeedSink {
     if (!isTrade(trade)) return this.skip("malformed");
     const row = this.#rowIn(table, symbol);
     if (row < 0) return;
-    if (trade.id !== null && table.payload.ringOf(row).has(trade.id)) return this.skip("duplicate");
+    if (trade.id !== null && table.payload.ringOf(row).has(trade.id)) {
+      // Venues repeat the last one after a lost connection: the tape is as it was.
+      if (table.state[row] !== LIVE) {
+        table.restate(row, LIVE, this.#clock.micros(), "");
+        this.#bus.changed(row, "trade");
+      }
+      return this.skip("duplicate");
+    }
     this.counts.trades++;
     const time = this.#timeOf(eventTime, receivedAt);
     this.#merge(table, row, trade, time, receivedAt, "trade");
@@ -153,10 +160,14 @@ export class Publisher implements FeedSink {
   book(symbol: string, sides: BookSides, eventTime?: number, receivedAt = this.#clock.micros()): void {
     const table = this.#books;
     if (!table) return;
+    if (isCrossed(sides)) {
+      this.counts.books++;
+      // A symbol that has had no good book gets no row: there is nothing to publish of it.
+      return this.bookLost(symbol, CROSSED);
+    }
     const row = this.#rowIn(table, symbol);
     if (row < 0) return;
     this.counts.books++;
-    if (isCrossed(sides)) return this.bookLost(symbol, CROSSED);
     this.#merge(table, row, sides, this.#timeOf(eventTime, receivedAt), receivedAt, "book");
   }
 

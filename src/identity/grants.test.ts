@@ -27,14 +27,19 @@ function naive(grants: readonly Grant[], channel: (typeof CHANNELS)[number], sym
   return { delay, interval: Math.min(...fitting.filter((each) => each.delay === delay).map((each) => each.interval)) };
 }
 
-test("the union is what a comparison with each grant says; prefixes cover all that is allowed", () => {
+test("the union is what a comparison with each grant says; what covers it covers nothing else", () => {
   fc.assert(
     fc.property(fc.array(grant, { maxLength: 6 }), fc.constantFrom(...CHANNELS), text, (grants, channel, name) => {
       const union = new GrantedSymbols(grants);
       const symbol = `A${name}`;
       const access = union.decide(channel, symbol);
       assert.deepEqual(access && { ...access }, naive(grants, channel, symbol));
-      if (access) assert.ok(union.prefixes(channel).some((prefix) => symbol.startsWith(prefix)));
+      const isCovered = (isLive: boolean) =>
+        union
+          .covering(channel, isLive)
+          .some((text) => (text.endsWith("*") ? symbol.startsWith(text.slice(0, -1)) : symbol === text));
+      assert.equal(isCovered(false), access !== undefined);
+      assert.equal(isCovered(true), access?.delay === 0);
       if (union.allowsAll) assert.deepEqual({ ...access }, { interval: 0, delay: 0 });
     }),
     { numRuns: 2_000 },

@@ -96,8 +96,9 @@ export class GrantedSymbols implements Entitlements {
     return this.#channels.get(channel)?.decide(symbol);
   }
 
-  prefixes(channel: GrantedChannel): readonly string[] {
-    return this.#channels.get(channel)?.prefixes ?? [];
+  covering(channel: GrantedChannel, isLive: boolean): readonly string[] {
+    const grants = this.#channels.get(channel);
+    return (isLive ? grants?.live : grants?.all) ?? [];
   }
 }
 
@@ -106,8 +107,9 @@ class ChannelGrants {
   readonly #prefixes = new Map<string, Access>();
   /** The lengths of the prefixes: one search for each, instead of a comparison for each prefix. */
   readonly #lengths: readonly number[];
-  /** The prefixes, and the symbols that are granted by name. */
-  readonly prefixes: readonly string[];
+  /** The prefixes, each with `*`, and the symbols that are granted by name; and those that are not only late. */
+  readonly all: readonly string[];
+  readonly live: readonly string[];
 
   constructor(grants: readonly Grant[]) {
     for (const { symbols, interval, delay } of grants) {
@@ -118,7 +120,10 @@ class ChannelGrants {
       }
     }
     this.#lengths = [...new Set([...this.#prefixes.keys()].map(({ length }) => length))];
-    this.prefixes = [...this.#prefixes.keys(), ...this.#symbols.keys()];
+    const prefixes = [...this.#prefixes].map(([prefix, access]): [string, Access] => [`${prefix}*`, access]);
+    const all = [...prefixes, ...this.#symbols];
+    this.all = all.map(([text]) => text);
+    this.live = all.flatMap(([text, { delay }]) => (delay === 0 ? [text] : []));
   }
 
   /** How everything may be seen at least. */

@@ -17,8 +17,12 @@ export interface Entitlements {
   readonly allowsAll: boolean;
   /** @returns undefined where the symbol is not allowed, whether it exists or not */
   decide(channel: Channel, symbol: string): Access | undefined;
-  /** Prefixes and symbols that cover all that is allowed: no search has to touch other symbols. */
-  prefixes(channel: Channel): readonly string[];
+  /**
+   * Symbols, and prefixes that end with `*`, that cover all that is allowed and nothing else: no search has to touch
+   * other symbols.
+   * @param isLive without what is allowed only late
+   */
+  covering(channel: Channel, isLive: boolean): readonly string[];
 }
 
 /** A client, as its token or the lack of one describes it. It never changes; see {@link Authority.review}. */

@@ -5,7 +5,7 @@ const LIVE = { interval: 0, delay: 0 };
 const EVERYBODY: Identity = {
   subject: undefined,
   roles: ["anonymous"],
-  entitlements: { allowsAll: true, decide: () => LIVE, prefixes: () => [""] },
+  entitlements: { allowsAll: true, decide: () => LIVE, covering: () => ["*"] },
   maxConnections: Number.POSITIVE_INFINITY,
   maxSymbols: Number.POSITIVE_INFINITY,
   issuedAt: undefined,

@@ -41,8 +41,10 @@ export interface MarketLimits extends TradeLimits {
 
 /** How many bars are kept: those that are made of others reach as far back as these. */
 export function barLimits(name: BarMarketName, { secondBars, minuteBars, maxBars }: MarketLimits): BarLimits {
-  const minute = barLength("bar:1m");
-  const barsPerSymbol = name === "bar:1s" ? secondBars : Math.ceil(minuteBars / (barLength(name) / minute)) + 1;
+  if (name === "bar:1s") return { barsPerSymbol: secondBars, maxBars };
+  const minutes = barLength(name) / barLength("bar:1m");
+  // The first one and the last one may have a part of their minutes.
+  const barsPerSymbol = minutes === 1 ? minuteBars : Math.ceil(minuteBars / minutes) + 1;
   return { barsPerSymbol, maxBars };
 }
 

@@ -1,5 +1,5 @@
 /** A market is the table of one channel; of bars, of one resolution. These are the names. */
-import type { Channel, Resolution } from "../protocol/messages.ts";
+import { type Channel, DEFAULT_RESOLUTION, type Resolution } from "../protocol/messages.ts";
 
 /** The market of the bars of one resolution. */
 export type BarMarketName = `bar:${Resolution}`;
@@ -34,6 +34,10 @@ export function barLength(name: BarMarketName): number {
 /** When the bar begins that has this time, microseconds since the Unix epoch: days begin at midnight UTC. */
 export function barStart(time: number, length: number): number {
   return Math.floor(time / length) * length;
+}
+
+export function marketOf(channel: Channel, resolution: Resolution = DEFAULT_RESOLUTION): MarketName {
+  return channel === "bar" ? `bar:${resolution}` : channel;
 }
 
 export function channelOf(name: MarketName): Channel {

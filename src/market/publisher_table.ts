@@ -67,7 +67,7 @@ export class PublisherTable<P extends Payload = QuotePayload> extends MarketTabl
 
   #adoptEach(row: number, record: BusRecord, isNew: boolean): boolean {
     const later = this.payload.follow(row, record);
-    if (isNew) this.appliedAt[row] = record.receivedAt;
+    if (later === 0) this.appliedAt[row] = record.receivedAt;
     this.setTick(row, record.seq + later, later > 0 ? this.eventTime[row] : record.eventTime);
     return this.#adoptState(row, record, isNew) || later > 0;
   }

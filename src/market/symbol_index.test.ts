@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { prefixRange, SymbolIndex } from "./symbol_index.ts";
+import { prefixRange, SymbolIndex, textRange } from "./symbol_index.ts";
 
 const text = fc.string({ unit: fc.constantFrom("A", "B", "Z", ":", "-", "9"), minLength: 1, maxLength: 4 });
 
@@ -20,6 +20,12 @@ test("rows come in the order of their symbols, however they appear, and a prefix
         assert.deepEqual(before, copy, "an array that was handed out stays as it is");
         const [from, to] = prefixRange(symbols, index.sorted(), prefix);
         assert.deepEqual(named.slice(from, to), known.filter((symbol) => symbol.startsWith(prefix)).toSorted());
+        assert.deepEqual(textRange(symbols, index.sorted(), `${prefix}*`), [from, to]);
+        const [first, last] = textRange(symbols, index.sorted(), prefix);
+        assert.deepEqual(
+          named.slice(first, last),
+          known.filter((symbol) => symbol === prefix),
+        );
       }
     }),
   );

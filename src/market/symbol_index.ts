@@ -1,5 +1,8 @@
 /** The symbols that have had a tick, sorted, so that those with a prefix are found by binary search. */
 
+import { isPattern } from "../base/tick.ts";
+import { prefixOf } from "./prefixes.ts";
+
 /** What the index reads of a market table. */
 export interface KnownSymbols {
   /** The symbol of each row. */
@@ -71,6 +74,13 @@ export function prefixRange(
   const from = firstWhere(sorted, 0, (row) => symbols[row] >= prefix);
   const to = firstWhere(sorted, from, (row) => !symbols[row].startsWith(prefix));
   return [from, to];
+}
+
+/** As {@link prefixRange}, of a symbol, or of a prefix that ends with `*`. */
+export function textRange(symbols: readonly string[], sorted: Int32Array, text: string): [from: number, to: number] {
+  if (isPattern(text)) return prefixRange(symbols, sorted, prefixOf(text));
+  const from = firstWhere(sorted, 0, (row) => symbols[row] >= text);
+  return [from, from < sorted.length && symbols[sorted[from]] === text ? from + 1 : from];
 }
 
 /** The first position from `from` on whose row passes, where all after it pass too. */

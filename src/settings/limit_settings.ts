@@ -127,7 +127,7 @@ export const LIMIT_SETTINGS = {
     "command-symbols-per-second",
     integer(100, 10_000_000),
     5_000,
-    "Symbols that the commands of one connection may name, match or end a second; more wait. Twice --max-symbols-per-connection may come at once, so that a client that reconnects has all of its symbols without waiting",
+    "Symbols that the commands of one connection may name, match or end a second, 50 past trades counted as one; more wait. Twice --max-symbols-per-connection may come at once, so that a client that reconnects has all of its symbols without waiting",
   ),
   maxPendingCommandBytes: setting(
     GATEWAY,

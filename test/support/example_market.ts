@@ -10,7 +10,7 @@ class FeedProcess extends ServerProcess {
     const feed = new FeedProcess([
       "feed",
       "--feed",
-      "ndjson:-?silence=0&channels=quote,book,trade",
+      "ndjson:-?silence=0&channels=quote,book,trade,bar",
       "--admin-port",
       "0",
       ...args,

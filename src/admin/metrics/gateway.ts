@@ -3,9 +3,12 @@
 import { CLOSED, STALE } from "../../base/tick.ts";
 import type { HeardStream } from "../../bus/bus.ts";
 import type { Bus } from "../../bus/open.ts";
+import type { ChannelMarket } from "../../gateway/channel_markets.ts";
 import { type GatewayCounts, STAGES } from "../../gateway/counts.ts";
 import type { Gateway } from "../../gateway/gateway.ts";
 import type { GatewayTable } from "../../market/gateway_table.ts";
+import { channelOf } from "../../market/market_name.ts";
+import { CHANNELS, type Channel } from "../../protocol/messages.ts";
 import type { Page } from "./page.ts";
 
 /** @param connectionsLimit the most connections that are accepted */
@@ -50,6 +53,9 @@ export function showGateway(page: Page, gateway: Gateway, bus: Pick<Bus, "reader
   page.gauge("tickgate_pacer_lag_seconds", "How late the last turn was", () => pacer.lag / 1_000);
   page.gauge("tickgate_field_lists", "Field lists whose encoded ticks are shared", () => encoders.size);
   for (const [name, help, read] of COUNTERS) page.counter(name, help, () => read(counts));
+  page.counters("tickgate_channel_ticks_out_total", "Ticks sent, by channel", "channel", () =>
+    ticksByChannel(gateway.markets.all),
+  );
   page.counters(
     "tickgate_ticks_conflated_total",
     "Ticks left out since a newer one replaced them: by the feed before they came here, by the interval that was asked for, by a late server, by a client that reads slowly",
@@ -99,6 +105,16 @@ export function showGateway(page: Page, gateway: Gateway, bus: Pick<Bus, "reader
     "From a ping to its pong, with all that was before it",
     counts.roundTrip,
   );
+}
+
+/** Bars of all resolutions are one channel. */
+function ticksByChannel(markets: Iterable<ChannelMarket>): Map<string, number> {
+  const sent = new Map<Channel, number>(CHANNELS.map((channel) => [channel, 0]));
+  for (const { name, topics } of markets) {
+    const channel = channelOf(name);
+    sent.set(channel, (sent.get(channel) ?? 0) + topics.ticksOut);
+  }
+  return sent;
 }
 
 /** Symbols of shards that no client wants do not count: they are stale, but no client has them. */

@@ -89,6 +89,44 @@ test("the largest batch is stored symbol by symbol", async () => {
   assert.ok(symbols.includes(`D999${"X".repeat(999 % 60)}`));
 });
 
+test("a record has as many elements at least as its channel's: 16 where nothing else is said", async () => {
+  const run = async (elements: number, least?: number) => {
+    const record = Buffer.concat([
+      Buffer.from([0xdc, 0, elements]),
+      ...["SYMBOL", ...new Array(elements - 1).fill(1)].map((one) => encode(one)),
+    ]);
+    const feed = `E${elements}-${least}`;
+    const head = Buffer.concat([Buffer.from([0x97]), ...[1, feed, 5, 1, 7, 1].map((one) => encode(one))]);
+    const start = Buffer.concat([head, Buffer.from([0xdc, 0, 1])]);
+    const prefix = Buffer.concat([Buffer.from([0x93]), encode(feed), encode(5)]);
+    const args = [
+      "PUBLISH",
+      feed,
+      5,
+      1,
+      Buffer.concat([start, record]),
+      start.length,
+      Buffer.from([0, record.length]),
+      prefix,
+    ];
+    if (least !== undefined) args.push(least);
+    return WRITE.run(link, [keys.hash(0), keys.channel(0)], args, 1_000);
+  };
+  for (const [elements, least] of [
+    [16, undefined],
+    [17, undefined],
+    [8, 8],
+    [10, 10],
+  ] as const)
+    assert.deepEqual(await run(elements, least), [1, Buffer.from("")]);
+  for (const [elements, least] of [
+    [15, undefined],
+    [7, 8],
+    [9, 10],
+  ] as const)
+    await assert.rejects(run(elements, least), new RegExp(`${least ?? 16} elements at least`));
+});
+
 test("what can be seen to be no batch is an error that says why, and changes nothing", async () => {
   const record = Buffer.concat([
     Buffer.from([0xdc, 0, 16]),

@@ -11,6 +11,8 @@ import type { MalformedReason } from "./malformed.ts";
 import type { MessagePackReader } from "./unpack.ts";
 
 export interface RecordCodec<R extends BusRecord = BusRecord> {
+  /** Whether each record counts: the last-value store has the newest only, and does not replace those before. */
+  readonly keepsEach: boolean;
   /** How many elements it has there. */
   readonly elements: number;
   /** The most bytes that they take. */
@@ -29,6 +31,7 @@ export interface RecordCodec<R extends BusRecord = BusRecord> {
 const NUMBER_BYTES = 9;
 
 const QUOTES: RecordCodec = {
+  keepsEach: false,
   elements: FIELD_COUNT,
   maxBytes: FIELD_COUNT * NUMBER_BYTES,
   maxRecords: 1_000,
@@ -41,6 +44,7 @@ const QUOTES: RecordCodec = {
 
 /** Bids, then asks: `[price, size, …]`, the best first. */
 const BOOKS: RecordCodec<BookRecord> = {
+  keepsEach: false,
   elements: 2,
   maxBytes: 2 * (3 + 2 * BOOK_LEVELS * NUMBER_BYTES),
   maxRecords: 50,
@@ -61,6 +65,7 @@ const BOOKS: RecordCodec<BookRecord> = {
 
 /** Price, size, side, and the venue's id, nil where it has none. */
 const TRADES: RecordCodec<TradeRecord> = {
+  keepsEach: true,
   elements: 4,
   maxBytes: 3 * NUMBER_BYTES + 2 + MAX_ID_CHARACTERS,
   maxRecords: 1_000,
@@ -91,6 +96,7 @@ const TRADES: RecordCodec<TradeRecord> = {
  * seconds.
  */
 const BARS: RecordCodec<BarRecord> = {
+  keepsEach: false,
   elements: 8,
   maxBytes: 8 * NUMBER_BYTES,
   maxRecords: 1_000,

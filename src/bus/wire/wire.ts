@@ -181,6 +181,11 @@ export class BatchDecoder {
     return this.#codec.fieldDetail !== undefined;
   }
 
+  /** See {@link RecordCodec.keepsEach}. */
+  get keepsEach(): boolean {
+    return this.#codec.keepsEach;
+  }
+
   createRecord(): BusRecord {
     return this.#codec.createRecord();
   }

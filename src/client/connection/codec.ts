@@ -3,7 +3,6 @@
  * message does not have its shape, and ignores a message with an unknown `op`, which is from a newer gateway.
  */
 
-import { FIELD_COUNT } from "../../base/tick.ts";
 import type { Command, Control } from "../../protocol/messages.ts";
 import { type Packable, pack } from "./pack.ts";
 import { bad, unpacker } from "./unpack.ts";
@@ -11,8 +10,8 @@ import { bad, unpacker } from "./unpack.ts";
 /** Receives the content of a data frame. */
 export interface FrameReader {
   begin(sentAt: number): void;
-  /** @param values the first `count` are valid, and only during the call; NaN where not known */
-  tick(handle: number, seq: number, eventTime: number, values: Float64Array, count: number): void;
+  /** @param values as received; only during the call */
+  tick(handle: number, seq: number, eventTime: number, values: readonly unknown[]): void;
 }
 
 /** Encodes a command. */
@@ -22,7 +21,7 @@ export function encodeCommand(command: Command, json: boolean): string | Uint8Ar
 
 /** The size of a message in bytes; for a text its length, which is exact for ASCII. */
 export function sizeOf(data: unknown): number {
-  return typeof data === "string" ? data.length : ((data as ArrayBuffer | undefined)?.byteLength ?? 0);
+  return typeof data === "string" ? data.length : (data as ArrayBuffer).byteLength;
 }
 
 /** Whether a message is an array, as data frames are: by its first byte or character. */
@@ -33,7 +32,7 @@ export function isFrame(data: unknown): boolean {
 }
 
 /** The values of the tick under way. */
-const VALUES = new Float64Array(FIELD_COUNT);
+const VALUES: unknown[] = [];
 
 /**
  * Reads a data frame: `[sentAt, [handle, seq, eventTime, value, …], …]`. It allocates no
@@ -46,16 +45,17 @@ export function readFrame(data: unknown, reader: FrameReader): void {
 }
 
 function readBytes(data: ArrayBuffer, reader: FrameReader): void {
-  const { array, number, end } = unpacker(data);
+  const { array, value, end } = unpacker(data);
   let ticks = array();
-  reader.begin(known(number()));
+  reader.begin(known(value()));
   while (--ticks > 0) {
-    const count = array() - 3;
-    const handle = known(number());
-    const seq = known(number());
-    const eventTime = known(number());
-    for (let index = 0; index < count; index++) VALUES[index] = number();
-    reader.tick(handle, seq, eventTime, VALUES, count);
+    let count = array();
+    const handle = known(value());
+    const seq = known(value());
+    const eventTime = known(value());
+    VALUES.length = 0;
+    while (--count > 2) VALUES.push(value());
+    reader.tick(handle, seq, eventTime, VALUES);
   }
   end();
 }
@@ -64,10 +64,8 @@ function readText(data: string, reader: FrameReader): void {
   const [sentAt, ...ticks] = JSON.parse(data) as unknown[];
   reader.begin(known(sentAt));
   // A tick that is not a list makes the destructuring throw a TypeError.
-  for (const [handle, seq, eventTime, ...values] of ticks as Iterable<unknown>[]) {
-    for (const [index, value] of values.entries()) VALUES[index] = value === null ? NaN : known(value);
-    reader.tick(known(handle), known(seq), known(eventTime), VALUES, values.length);
-  }
+  for (const [handle, seq, eventTime, ...values] of ticks as Iterable<unknown>[])
+    reader.tick(known(handle), known(seq), known(eventTime), values);
 }
 
 function known(value: unknown): number {
@@ -80,9 +78,8 @@ function known(value: unknown): number {
  * @throws Error when it is malformed
  */
 export function decodeControl(data: unknown): Control | undefined {
-  const message = decode(data);
-  if (!fits(message, { op: "" })) bad();
-  const control = message as Control;
+  const control = decode(data) as Control;
+  if (!fits(control, { op: "" })) bad();
   if (!Object.hasOwn(SHAPES, control.op)) return undefined;
   return fits(control, SHAPES[control.op]) ? control : bad();
 }
@@ -105,7 +102,7 @@ const SHAPES: { readonly [Op in Control["op"]]: Shape } = {
     heartbeat: 0,
     limits: { symbols: 0, commandsPerSecond: 0, messageBytes: 0 },
   },
-  subscribed: { interval: 0, fields: [""], symbols: [["", 0]], rejected: [{ symbol: "", code: "", message: "" }] },
+  subscribed: { interval: 0, symbols: [["", 0]], rejected: [{ symbol: "", code: "", message: "" }] },
   unsubscribed: { symbols: [""] },
   authenticated: {},
   expiring: {},

@@ -15,7 +15,7 @@ import {
   type Subprotocol,
 } from "../../protocol/messages.ts";
 import { decodeControl, encodeCommand, isFrame, sizeOf } from "./codec.ts";
-import { type ClientSocket, errorText, isFinalRefusal, type SocketConstructor, type SocketEvent } from "./socket.ts";
+import { type ClientSocket, errorText, type SocketConstructor, type SocketEvent } from "./socket.ts";
 import type { ClientTime } from "./time.ts";
 import { askToken, TOKEN_LATE, TOKEN_TIME, type TokenOptions } from "./token.ts";
 import type { ViolationListener } from "./violations.ts";
@@ -156,33 +156,22 @@ export class Connection {
     const isData = isFrame(data);
     if (size > (isData ? MAX_FRAME_BYTES : MAX_CONTROL_BYTES)) violated("frameTooLarge", `${size} bytes`);
     try {
-      if (isData) {
-        if (!this.#hello) return violated("beforeHello", "a data frame");
-        this.#received();
-        this.#options.frame(data);
-      } else {
-        const message = decodeControl(data);
-        this.#received();
-        if (message?.op === "hello") this.#helloReceived(message);
-        else if (message && !this.#hello) violated("beforeHello", message.op);
-        else if (message?.op === "bye") this.#bye = message;
-        else if (message) this.#options.message(message);
-      }
+      const message = isData ? undefined : decodeControl(data);
+      if (this.#state.phase === "silent") this.#change({ ...this.#state, phase: "open" });
+      if (message?.op === "hello") this.#helloReceived(message);
+      else if (!this.#hello) violated("beforeHello", message?.op ?? "a frame");
+      else if (isData) this.#options.frame(data);
+      else if (message?.op === "bye") this.#bye = message;
+      else if (message) this.#options.message(message);
     } catch (error) {
       violated("malformed", String(error));
       // The content of the message is lost, so later state may be wrong: only a new connection corrects that.
-      this.#lost("malformed message");
+      this.#lost("malformed");
     }
   }
 
-  /** A message has arrived. */
-  #received(): void {
-    if (this.#state.phase === "silent") this.#change({ phase: "open", hello: this.#state.hello });
-  }
-
   #helloReceived(hello: Hello): void {
-    if (hello.protocol !== PROTOCOL_VERSION)
-      return this.#refused(`protocol version ${hello.protocol}, not ${PROTOCOL_VERSION}`);
+    if (hello.protocol !== PROTOCOL_VERSION) return this.#refused(`protocol ${hello.protocol}`);
     this.#cancel();
     this.made++;
     this.#hello = hello;
@@ -207,16 +196,15 @@ export class Connection {
   }
 
   #failed(message: string): void {
-    if (isFinalRefusal(message)) return this.#refused(message, message.endsWith("401"));
     this.#error = message;
     // Node's own WebSocket emits no close event for a connection that was never open.
     if (!this.#hello) this.#lost(message || "no connection");
   }
 
   #closed(code: number, reason: string): void {
-    const text = reason || this.#bye?.reason || this.#error || "the connection was lost";
-    if (FINAL_CLOSES.includes(code)) this.#refused(`${text} (${code})`, code > 4400);
-    else this.#lost(code === 1006 || code === 1005 ? text : `${text} (${code})`);
+    const text = `${reason || this.#bye?.reason || this.#error || "connection lost"} (${code})`;
+    if (FINAL_CLOSES.includes(code)) this.#refused(text, code > 4400);
+    else this.#lost(text);
   }
 
   /** @param isForToken whether the next attempt may succeed with another token */

@@ -41,19 +41,11 @@ export type SocketConstructor = new (url: string, protocols: string[]) => Client
  */
 export function globalSocket(): SocketConstructor {
   const found = (globalThis as { WebSocket?: unknown }).WebSocket;
-  if (typeof found !== "function") throw new Error("no WebSocket: pass options.WebSocket");
+  if (typeof found !== "function") throw new Error("no WebSocket");
   return found as SocketConstructor;
 }
 
 /** The text of a socket's error event; empty if it has none. */
 export function errorText({ message, error }: SocketEvent): string {
-  return message || String((error as { code?: unknown } | null | undefined)?.code ?? "");
-}
-
-/**
- * Whether the message of an error contains an HTTP status that a new attempt would get again, as in the package `ws`:
- * from 300 to 499, except 408, 425 and 429, which allow a retry.
- */
-export function isFinalRefusal(message: string): boolean {
-  return /^Unexpected server response: (3|4(?!08|25|29))\d\d$/.test(message);
+  return message || (error as { code?: string } | null | undefined)?.code || "";
 }

@@ -15,8 +15,6 @@ export function bad(): never {
 
 /** Reads one message from its beginning. All methods throw on an unexpected type and beyond the end. */
 export interface Unpacker {
-  /** A number, or NaN for nil. */
-  number(): number;
   /** The head of an array. @returns the number of its elements */
   array(): number;
   /** A value of any kind; whole numbers beyond 2^53 are the nearest double. */
@@ -75,7 +73,9 @@ export function unpacker(data: ArrayBuffer): Unpacker {
   }
 
   function value(depth = 0): unknown {
-    const head = unsigned(0);
+    const head = view.getUint8(at++);
+    // The frequent ones first.
+    if (head === 0xcb) return view.getFloat64(take(8));
     if (head < 0x80) return head;
     if (head < 0x90) return map(head & 0x0f, depth + 1);
     if (head < 0xa0) return list(head & 0x0f, depth + 1);
@@ -84,7 +84,6 @@ export function unpacker(data: ArrayBuffer): Unpacker {
     if (head === 0xc0) return null;
     if (head === 0xc2 || head === 0xc3) return head === 0xc3;
     if (head === 0xca) return view.getFloat32(take(4));
-    if (head === 0xcb) return view.getFloat64(take(8));
     if (head === 0xcf) return Number(view.getBigUint64(take(8)));
     if (head === 0xd3) return Number(view.getBigInt64(take(8)));
     // The remaining types are numbers of 1, 2 or 4 bytes, and values with a length of 1, 2 or 4 bytes.
@@ -97,15 +96,6 @@ export function unpacker(data: ArrayBuffer): Unpacker {
   }
 
   return {
-    number() {
-      // The frequent ones first.
-      const head = view.getUint8(at);
-      if (head === 0xcb) return view.getFloat64(take(9) + 1);
-      if (head === 0xce) return view.getUint32(take(5) + 1);
-      const found = value();
-      if (found === null) return NaN;
-      return typeof found === "number" ? found : bad();
-    },
     array() {
       const head = unsigned(0);
       if ((head & 0xf0) === 0x90) return head & 0x0f;

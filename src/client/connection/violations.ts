@@ -13,6 +13,7 @@ export const VIOLATIONS = [
   "tooOften",
   "seqBack",
   "seqRepeated",
+  "seqSkipped",
 ] as const;
 
 /** One of {@link VIOLATIONS}. */

@@ -13,7 +13,7 @@ export function checkSymbols(symbols: Symbols, patterns: boolean): readonly stri
   const list = typeof symbols === "string" ? [symbols] : symbols;
   for (const text of list)
     if (typeof text !== "string" || !(isSymbol(text) || (patterns && isPattern(text))))
-      throw new RangeError(`${JSON.stringify(text)} is no symbol${patterns ? " and no pattern" : ""}`);
+      throw new RangeError(`${JSON.stringify(text)} is no symbol${patterns ? " or pattern" : ""}`);
   return list;
 }
 

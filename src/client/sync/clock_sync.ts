@@ -4,7 +4,7 @@
  */
 
 import type { ClientTime } from "../connection/time.ts";
-import type { GatewayTime } from "../quotes/quote_record.ts";
+import type { GatewayTime } from "../records/tick_record.ts";
 
 /** The number of pings for which a shortest round trip is kept. */
 const BEST_FOR = 8;

@@ -1,4 +1,6 @@
 /** The demand of all subscriptions of a client together: for each symbol and pattern one spec that serves them all. */
+
+import type { ChannelKind } from "../records/tick_record.ts";
 import { nearest, type Selection } from "./selection.ts";
 import { merge, type Spec, UNWANTED } from "./spec.ts";
 
@@ -12,8 +14,13 @@ export interface DemandSource {
 }
 
 export class Demand<S extends DemandSource = DemandSource> {
+  readonly kind: ChannelKind;
   readonly #bySymbol = new Map<string, Set<S>>();
   readonly #withPatterns = new Set<S>();
+
+  constructor(kind: ChannelKind) {
+    this.kind = kind;
+  }
 
   /** The symbols that a source names. */
   get named(): Iterable<string> {
@@ -42,7 +49,7 @@ export class Demand<S extends DemandSource = DemandSource> {
 
   /** The spec of a symbol that serves all sources; {@link UNWANTED} if none covers it. */
   spec(symbol: string): Spec {
-    return this.sources(symbol).reduce((spec, source) => merge(spec, source.spec(symbol)), UNWANTED);
+    return this.sources(symbol).reduce((spec, source) => merge(spec, source.spec(symbol), this.kind.merge), UNWANTED);
   }
 
   /**
@@ -56,7 +63,7 @@ export class Demand<S extends DemandSource = DemandSource> {
     const patterns = new Map<string, Spec>();
     for (const prefix of [...prefixes].sort((a, b) => a.length - b.length)) {
       let spec = UNWANTED;
-      for (const source of this.#withPatterns) spec = merge(spec, source.prefixSpec(prefix));
+      for (const source of this.#withPatterns) spec = merge(spec, source.prefixSpec(prefix), this.kind.merge);
       if (spec !== (nearest(patterns, prefix)?.[1] ?? UNWANTED)) patterns.set(prefix, spec);
     }
     return patterns;

@@ -1,12 +1,12 @@
-/** One loop over a subscription. It keeps the quotes that have changed since the last iteration, one per symbol. */
-import type { Quote } from "../quotes/quote.ts";
+/** One loop over a subscription. It keeps the views that have changed since the last iteration, one per symbol. */
+import type { AttachedView } from "../records/tick_record.ts";
 
-type Result = IteratorResult<Quote, undefined>;
+type Result = IteratorResult<AttachedView, undefined>;
 const END: Result = { done: true, value: undefined };
 
-export class Loop implements AsyncIterator<Quote, undefined> {
-  /** The changed quotes, by symbol. */
-  readonly #ready = new Map<string, Quote>();
+export class Loop implements AsyncIterator<AttachedView, undefined> {
+  /** The changed views, by symbol. */
+  readonly #ready = new Map<string, AttachedView>();
   readonly #onLeft: () => void;
   /** Resumes the calls of `next` that wait: at most one, unless the user calls `next` directly. */
   readonly #waiting: (() => void)[] = [];
@@ -18,8 +18,8 @@ export class Loop implements AsyncIterator<Quote, undefined> {
     this.#onLeft = left;
   }
 
-  push(quote: Quote): void {
-    this.#ready.set(quote.symbol, quote);
+  push(view: AttachedView): void {
+    this.#ready.set(view.symbol, view);
     this.#resume();
   }
 

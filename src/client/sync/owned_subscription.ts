@@ -2,24 +2,38 @@
  * A subscription of one user of the client. Subscriptions that cover the same symbol share one on the wire; each calls
  * its user at its own interval with the latest tick.
  */
-import { type Field, isPattern } from "../../base/tick.ts";
+import { isPattern } from "../../base/tick.ts";
 import { callUser } from "../connection/error.ts";
 import type { ClientTime } from "../connection/time.ts";
-import type { Quote, QuoteState } from "../quotes/quote.ts";
-import type { AttachedQuote, QuoteListener, QuoteRecord } from "../quotes/quote_record.ts";
-import { RecordQuote } from "../quotes/record_quote.ts";
-import { checkFields, checkInterval, checkSymbols } from "./check.ts";
+import type {
+  AttachedView,
+  ChannelKind,
+  ChannelTerms,
+  TickRecord,
+  ViewConstructor,
+  ViewListener,
+} from "../records/tick_record.ts";
+import type { QuoteState } from "../records/view.ts";
+import { checkInterval, checkSymbols } from "./check.ts";
 import type { DemandSource } from "./demand.ts";
 import { Loop } from "./loop.ts";
 import { Selection } from "./selection.ts";
-import { fieldSet, type Spec, specOf, UNWANTED } from "./spec.ts";
-import type { QuoteCallback, SubscribeOptions, Subscription, SubscriptionTerms, Symbols } from "./subscription.ts";
+import { type Spec, specOf, UNWANTED } from "./spec.ts";
+import type { CommonOptions, CommonSubscription, Symbols } from "./subscription.ts";
+
+/** What all subscriptions of a client share. */
+export interface HostOptions {
+  readonly time: ClientTime;
+  /** The interval to ask for, ms, which also depends on whether the page is visible. */
+  intervalFor(interval: number, hiddenInterval: number | undefined, isHidden: boolean): number;
+}
 
 /** What a subscription needs from its client. */
 export interface SubscriptionHost {
-  readonly time: ClientTime;
-  /** The interval to ask for, ms, which also depends on whether the page is visible. */
-  interval(interval: number, hiddenInterval: number | undefined, isHidden: boolean): number;
+  readonly options: HostOptions;
+  readonly kind: ChannelKind;
+  /** The class of its views. */
+  readonly View: ViewConstructor;
   /** The demand for these symbols has changed; without any, for all and for patterns. It may have been closed. */
   changed(subscription: OwnedSubscription, symbols: readonly string[] | undefined): void;
 }
@@ -32,24 +46,33 @@ const LEAVING_TIME = 500;
  * arrives early follows one that was late. An interval longer than the gateway's is kept here, in full.
  */
 const JITTER = 0.9;
-/** The shortest time between two checks of waiting quotes, ms: one frame of the screen. */
+/** The shortest time between two checks of waiting views, ms: one frame of the screen. */
 const FRAME_TIME = 16;
 
-export class OwnedSubscription implements Subscription, QuoteListener, DemandSource {
+/** The options of a subscription to any channel. */
+export interface OwnedOptions extends CommonOptions, ChannelTerms {
+  readonly onStatus?: ((view: never, state: QuoteState | "gap", reason: string) => void) | undefined;
+}
+
+export class OwnedSubscription implements CommonSubscription<AttachedView>, ViewListener, DemandSource {
   interval = DEFAULT_INTERVAL;
-  fields: readonly Field[] | undefined;
+  terms: ChannelTerms = {};
   closed = false;
-  readonly quotes = new Map<string, AttachedQuote>();
+  readonly views = new Map<string, AttachedView>();
+  /** The same, as subscriptions to quotes call them. */
+  readonly quotes = this.views;
   readonly #host: SubscriptionHost;
-  readonly #options: SubscribeOptions;
-  readonly #callback: QuoteCallback | undefined;
+  readonly #options: OwnedOptions;
+  readonly #callback: ((view: AttachedView, detail: unknown) => void) | undefined;
+  /** What the channel asks for. */
+  #demand = 0;
   readonly selection = new Selection();
   readonly #loops = new Set<Loop>();
-  /** Quotes that have changed and wait for their interval to pass. */
-  readonly #waiting = new Set<AttachedQuote>();
+  /** Views that have changed and wait for their interval to pass. */
+  readonly #waiting = new Set<AttachedView>();
   /** Symbols that have left the screen less than {@link LEAVING_TIME} ago. */
   readonly #leaving = new Set<string>();
-  /** When the waiting quotes are checked next, ms. */
+  /** When the waiting views are checked next, ms. */
   #nextDelivery = Infinity;
   #cancelDelivery = () => {};
   #cancelLeaving = () => {};
@@ -59,8 +82,8 @@ export class OwnedSubscription implements Subscription, QuoteListener, DemandSou
   constructor(
     host: SubscriptionHost,
     symbols: Symbols,
-    options: SubscribeOptions,
-    callback: QuoteCallback | undefined,
+    options: OwnedOptions,
+    callback: ((view: AttachedView, detail: unknown) => void) | undefined,
   ) {
     checkInterval(options.hiddenInterval);
     this.#host = host;
@@ -72,16 +95,23 @@ export class OwnedSubscription implements Subscription, QuoteListener, DemandSou
     if (!this.closed) options.signal?.addEventListener("abort", this.#close);
   }
 
+  get fields(): ChannelTerms["fields"] {
+    return this.terms.fields;
+  }
+
   add(symbols: Symbols): void {
     this.#editSelection(symbols, (text) => this.selection.add(text));
   }
 
   remove(symbols: Symbols): void {
-    this.#editSelection(symbols, (text) => this.selection.remove(text));
+    this.#editSelection(symbols, (text) => {
+      this.selection.remove(text);
+      this.#leaving.delete(text);
+    });
   }
 
-  change(terms: SubscriptionTerms): void {
-    this.#setOptions({ interval: this.interval, fields: this.fields, ...terms });
+  change(terms: OwnedOptions): void {
+    this.#setOptions({ interval: this.interval, ...this.terms, ...terms });
     this.#changed(this.affected());
   }
 
@@ -90,7 +120,7 @@ export class OwnedSubscription implements Subscription, QuoteListener, DemandSou
     const before = this.#leaving.size;
     for (const symbol of checkSymbols(symbols, false)) if (!this.selection.isHidden(symbol)) this.#leaving.add(symbol);
     if (before > 0 || this.#leaving.size === 0 || this.closed) return;
-    this.#cancelLeaving = this.#host.time.after(LEAVING_TIME, () => {
+    this.#cancelLeaving = this.#host.options.time.after(LEAVING_TIME, () => {
       const left = [...this.#leaving].filter((symbol) => this.selection.setHidden(symbol, true));
       this.#leaving.clear();
       this.#changed(left);
@@ -128,16 +158,15 @@ export class OwnedSubscription implements Subscription, QuoteListener, DemandSou
     this.#loops.clear();
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<Quote, undefined> {
+  [Symbol.asyncIterator](): AsyncIterator<AttachedView, undefined> {
     const loop = new Loop(() => {
       this.#loops.delete(loop);
       if (!this.#callback && this.#loops.size === 0) this.close();
     });
     if (this.closed) loop.end();
     else this.#loops.add(loop);
-    // Waiting quotes will be pushed when their interval has passed.
-    for (const quote of this.quotes.values())
-      if (quote.state !== "unknown" && !this.#waiting.has(quote)) loop.push(quote);
+    // Waiting views will be pushed when their interval has passed.
+    for (const view of this.views.values()) if (view.state !== "unknown" && !this.#waiting.has(view)) loop.push(view);
     return loop;
   }
 
@@ -159,46 +188,46 @@ export class OwnedSubscription implements Subscription, QuoteListener, DemandSou
     return this.#spec(this.selection.coversPrefix(prefix), this.selection.allHidden);
   }
 
-  /** Adds a quote to the record of a symbol that it covers. */
-  attach(record: QuoteRecord): void {
-    const quote = new RecordQuote(record, this);
-    record.quotes = [...record.quotes, quote];
-    this.quotes.set(record.symbol, quote);
+  /** Adds a view to the record of a symbol that it covers. */
+  attach(record: TickRecord): void {
+    const view = new this.#host.View(record, this);
+    record.views = [...record.views, view];
+    this.views.set(record.symbol, view);
     if (record.state === "unknown") return;
-    this.#waiting.add(quote);
+    this.#waiting.add(view);
     // Not within the call of subscribe: the user does not have the subscription yet.
     if (this.#waiting.size === 1) queueMicrotask(() => this.flush());
   }
 
-  /** Removes its quote from the record of a symbol that it no longer covers. */
-  detach(record: QuoteRecord): void {
-    const quote = this.quotes.get(record.symbol) as AttachedQuote;
-    record.quotes = record.quotes.filter((other) => other !== quote);
-    this.quotes.delete(record.symbol);
-    this.#waiting.delete(quote);
+  /** Removes its view from the record of a symbol that it no longer covers. */
+  detach(record: TickRecord): void {
+    const view = this.views.get(record.symbol) as AttachedView;
+    record.views = record.views.filter((other) => other !== view);
+    this.views.delete(record.symbol);
+    this.#waiting.delete(view);
     for (const loop of this.#loops) loop.drop(record.symbol);
   }
 
-  changed(quote: AttachedQuote, now: number, isNewState: boolean): void {
-    const readyAt = isNewState ? now : this.#readyAt(quote);
-    if (readyAt <= now) return this.#deliver(quote, now);
-    this.#waiting.add(quote);
+  changed(view: AttachedView, now: number, isNewState: boolean): void {
+    const readyAt = isNewState ? now : this.#readyAt(view);
+    if (readyAt <= now) return this.#deliver(view, now);
+    this.#waiting.add(view);
     if (readyAt < this.#nextDelivery) this.#scheduleDelivery(readyAt, now);
   }
 
-  status(quote: AttachedQuote, state: QuoteState | "gap", reason: string): void {
-    if (!this.closed) callUser(this.#options.onStatus, quote, state, reason);
+  status(view: AttachedView, state: QuoteState | "gap", reason: string): void {
+    if (!this.closed) callUser(this.#options.onStatus, view as never, state, reason);
   }
 
-  /** Delivers the quotes whose interval has passed, and schedules the next check. */
+  /** Delivers the views whose interval has passed, and schedules the next check. */
   flush(): void {
-    const now = this.#host.time.millis();
+    const now = this.#host.options.time.millis();
     let next = Infinity;
     this.#cancelDelivery();
     this.#nextDelivery = next;
-    for (const quote of this.#waiting) {
-      const readyAt = this.#readyAt(quote);
-      if (readyAt <= now) this.#deliver(quote, now);
+    for (const view of this.#waiting) {
+      const readyAt = this.#readyAt(view);
+      if (readyAt <= now) this.#deliver(view, now);
       else next = Math.min(next, readyAt);
     }
     if (next < this.#nextDelivery)
@@ -209,7 +238,7 @@ export class OwnedSubscription implements Subscription, QuoteListener, DemandSou
     if (this.closed) return;
     this.#cancelDelivery();
     this.#nextDelivery = at;
-    this.#cancelDelivery = this.#host.time.after(at - now, () => this.flush());
+    this.#cancelDelivery = this.#host.options.time.after(at - now, () => this.flush());
   }
 
   #editSelection(symbols: Symbols, select: (text: string) => void): void {
@@ -219,11 +248,11 @@ export class OwnedSubscription implements Subscription, QuoteListener, DemandSou
     this.#host.changed(this, texts.some(isPattern) ? undefined : texts);
   }
 
-  #setOptions({ interval = DEFAULT_INTERVAL, fields }: SubscriptionTerms): void {
+  #setOptions({ interval = DEFAULT_INTERVAL, ...terms }: OwnedOptions): void {
     checkInterval(interval);
-    checkFields(fields);
+    this.#demand = this.#host.kind.demand(terms);
     this.interval = Math.ceil(interval);
-    this.fields = fields && [...fields];
+    this.terms = terms;
   }
 
   #setAllHidden(hidden: boolean): void {
@@ -233,7 +262,7 @@ export class OwnedSubscription implements Subscription, QuoteListener, DemandSou
     this.#changed(all);
   }
 
-  /** The demand for these symbols, or for all, has changed, and so has the interval of the waiting quotes. */
+  /** The demand for these symbols, or for all, has changed, and so has the interval of the waiting views. */
   #changed(symbols?: readonly string[]): void {
     if (this.closed || symbols?.length === 0) return;
     this.#host.changed(this, symbols);
@@ -241,25 +270,27 @@ export class OwnedSubscription implements Subscription, QuoteListener, DemandSou
   }
 
   #spec(isCovered: boolean, isHidden: boolean): Spec {
-    return isCovered ? specOf(this.#intervalFor(isHidden), fieldSet(this.fields)) : UNWANTED;
+    return isCovered ? specOf(this.#intervalFor(isHidden), this.#demand) : UNWANTED;
   }
 
   #intervalFor(isHidden: boolean): number {
-    return this.#host.interval(this.interval, this.#options.hiddenInterval, isHidden);
+    return this.#host.options.intervalFor(this.interval, this.#options.hiddenInterval, isHidden);
   }
 
-  /** When the user may be called with this quote again, ms. */
-  #readyAt({ record, calledAt }: RecordQuote): number {
+  /** When the user may be called with this view again, ms. */
+  #readyAt({ record, calledAt }: AttachedView): number {
     const interval = this.#intervalFor(this.selection.isHidden(record.symbol));
     return calledAt + (interval <= record.interval ? interval * JITTER : interval);
   }
 
-  #deliver(quote: AttachedQuote, now: number): void {
+  #deliver(view: AttachedView, now: number): void {
     // A callback that was called before may have removed it.
-    if (!quote.record.quotes.includes(quote)) return;
-    this.#waiting.delete(quote);
-    quote.calledAt = now;
-    for (const loop of this.#loops) loop.push(quote);
-    callUser(this.#callback, quote);
+    if (!view.record.views.includes(view)) return;
+    this.#waiting.delete(view);
+    view.calledAt = now;
+    for (const loop of this.#loops) loop.push(view);
+    // A callback may have ended the subscription.
+    for (const detail of view.news?.() ?? [undefined])
+      if (view.record.views.includes(view)) callUser(this.#callback, view, detail);
   }
 }

@@ -8,7 +8,7 @@
 import type { Subscribe, Unsubscribe } from "../../protocol/messages.ts";
 import type { Demand } from "./demand.ts";
 import { nearest } from "./selection.ts";
-import { fieldsOf, intervalOf, type Spec, UNWANTED } from "./spec.ts";
+import { demandOf, intervalOf, type Spec, UNWANTED } from "./spec.ts";
 
 /** The spec at the gateway is unknown because a command failed: it differs from every wanted spec. */
 const UNKNOWN: Spec = -1;
@@ -18,6 +18,10 @@ const SYMBOL_OVERHEAD = 3;
 const COMMAND_BYTES = 180;
 
 export class Reconciler {
+  /** Symbols and patterns to be asked for again. */
+  readonly retries = new Set<string>();
+  /** Symbols that the client may not see with its present token. */
+  readonly denied = new Set<string>();
   readonly #demand: Demand;
   readonly #messageBytes: number;
   /** The specs of patterns at the gateway, by prefix. */
@@ -45,11 +49,12 @@ export class Reconciler {
   }
 
   /** A command that named these has failed, or the gateway has refused them: asks for them again. */
-  again(texts: Iterable<string>): void {
+  again(texts: Set<string>): void {
     for (const text of texts) {
       if (text.endsWith("*")) this.#patterns.set(text.slice(0, -1), UNKNOWN);
       else this.#symbols.set(text, UNKNOWN);
     }
+    texts.clear();
     this.changed();
   }
 
@@ -98,7 +103,7 @@ export class Reconciler {
       this.#supersede(prefix);
       if (this.#wantedPatterns?.has(prefix)) this.#patterns.set(prefix, spec);
     }
-    return commandOf(
+    return this.#command(
       prefixes.map((prefix) => `${prefix}*`),
       spec,
     );
@@ -126,7 +131,7 @@ export class Reconciler {
       if (spec === this.#patternSpec(symbol)) this.#symbols.delete(symbol);
       else this.#symbols.set(symbol, spec);
     }
-    return commandOf(symbols, spec);
+    return this.#command(symbols, spec);
   }
 
   /** Checks the symbols whose demand may have changed: which ones to ask for, and with which spec. */
@@ -154,10 +159,11 @@ export class Reconciler {
     }
     return fitting;
   }
-}
 
-function commandOf(symbols: string[], spec: Spec): Subscribe | Unsubscribe {
-  if (spec === UNWANTED) return { op: "unsubscribe", symbols };
-  const fields = fieldsOf(spec);
-  return { op: "subscribe", symbols, interval: intervalOf(spec), ...(fields ? { fields } : {}) };
+  #command(symbols: string[], spec: Spec): Subscribe | Unsubscribe {
+    const { kind } = this.#demand;
+    const own = { symbols, ...(kind.name === "quote" ? {} : { channel: kind.name }) };
+    if (spec === UNWANTED) return { op: "unsubscribe", ...own };
+    return { op: "subscribe", ...own, interval: intervalOf(spec), ...kind.terms(demandOf(spec)) };
+  }
 }

@@ -33,8 +33,13 @@ export function fieldSet(fields: readonly Field[] | undefined): FieldSet {
   return fields ? fields.reduce((set, field) => set | (1 << fieldIndex(field)), 0) : ALL_FIELDS;
 }
 
-/** A spec that serves both: the shorter interval, and the fields of both. */
-export function merge(one: Spec, other: Spec): Spec {
+/** What is asked for besides the interval: of quotes the fields. */
+export function demandOf(spec: Spec): number {
+  return spec % SETS;
+}
+
+/** A spec that serves both: the shorter interval, and what the channel merges of both. */
+export function merge(one: Spec, other: Spec, both: (one: number, other: number) => number): Spec {
   if (one === UNWANTED || other === UNWANTED) return one + other;
-  return specOf(Math.min(intervalOf(one), intervalOf(other)), (one % SETS) | (other % SETS));
+  return specOf(Math.min(intervalOf(one), intervalOf(other)), both(demandOf(one), demandOf(other)));
 }

@@ -1,6 +1,8 @@
 /** The public interface of a subscription. */
 import type { Field } from "../../base/tick.ts";
-import type { Quote, QuoteState } from "../quotes/quote.ts";
+import type { Quote } from "../quotes/quote.ts";
+import type { ChannelKind } from "../records/tick_record.ts";
+import type { QuoteState, View } from "../records/view.ts";
 
 /** What can be changed of a subscription. */
 export interface SubscriptionTerms {
@@ -19,13 +21,35 @@ export interface Signal {
   removeEventListener(type: "abort", listener: () => void): void;
 }
 
-export interface SubscribeOptions extends SubscriptionTerms {
+/** The options of a subscription to any channel. */
+export interface CommonOptions {
+  /** At most one tick per symbol in this time, ms; 0 for as soon as possible, 100 when left out. */
+  readonly interval?: number | undefined;
   /** The interval of hidden symbols, ms; the client's when left out. Never shorter than `interval`. */
   readonly hiddenInterval?: number | undefined;
-  /** The gateway reported the state of a symbol; `gap`: it missed ticks, and the next tick is complete again. */
-  readonly onStatus?: ((quote: Quote, state: QuoteState | "gap", reason: string) => void) | undefined;
   /** Closes the subscription when it is aborted. */
   readonly signal?: Signal | undefined;
+}
+
+export interface SubscribeOptions extends CommonOptions, SubscriptionTerms {
+  readonly channel?: undefined;
+  /** The gateway reported the state of a symbol; `gap`: it missed ticks, and the next tick is complete again. */
+  readonly onStatus?: ((quote: Quote, state: QuoteState | "gap", reason: string) => void) | undefined;
+}
+
+/**
+ * Another channel than quotes, such as `TRADES` of `tickgate/client/trades`: `V` is what its subscriptions show of a
+ * symbol, `T` its own options, `A` what its callbacks get.
+ */
+export interface ViewChannel<V extends View, T, A extends unknown[]> extends ChannelKind {
+  /** Only for the compiler. */
+  readonly types?: { readonly view: V; readonly terms: T; readonly called: A };
+}
+
+/** The options of a subscription to another channel than quotes. */
+export interface ChannelOptions<V extends View> extends CommonOptions {
+  /** The gateway reported the state of a symbol; `gap`: ticks are missing. */
+  readonly onStatus?: ((view: V, state: QuoteState | "gap", reason: string) => void) | undefined;
 }
 
 /** Called with a quote that has changed. */
@@ -35,16 +59,32 @@ export type QuoteCallback = (quote: Quote) => void;
 export type Symbols = string | readonly string[];
 
 /**
- * A loop over it gives the quotes that change: the latest of each symbol, however slow the loop is. Leaving the loop
- * closes a subscription that has no callback. When the gateway refuses the client, the loop ends with that error.
+ * A subscription to quotes. A loop over it gives the quotes that change: the latest of each symbol, however slow the
+ * loop is. Leaving the loop closes a subscription that has no callback. When the gateway refuses the client, the loop
+ * ends with that error.
  */
-export interface Subscription extends AsyncIterable<Quote> {
+export interface Subscription extends CommonSubscription<Quote> {
   /** The quotes of the symbols that it covers, by symbol; for a pattern, of the symbols that exist. */
   readonly quotes: ReadonlyMap<string, Quote>;
-  /** The interval that was asked for, ms. */
-  readonly interval: number;
   /** The fields that were asked for; undefined for all. */
   readonly fields: readonly Field[] | undefined;
+
+  /** Changes the interval or the fields; an option that is left out stays. @throws RangeError */
+  change(terms: SubscriptionTerms): void;
+}
+
+/** A subscription to another channel. */
+export interface ChannelSubscription<V extends View, T> extends CommonSubscription<V> {
+  /** Changes the interval or the channel's options; one that is left out stays. @throws RangeError */
+  change(terms: Pick<CommonOptions, "interval"> & T): void;
+}
+
+/** What subscriptions to all channels have in common. */
+export interface CommonSubscription<V extends View> extends AsyncIterable<V> {
+  /** What it shows of each symbol that it covers, by symbol; for a pattern, of the symbols that exist. */
+  readonly views: ReadonlyMap<string, V>;
+  /** The interval that was asked for, ms. */
+  readonly interval: number;
   readonly closed: boolean;
 
   /** Adds symbols and patterns. @throws RangeError when one is neither */
@@ -56,9 +96,6 @@ export interface Subscription extends AsyncIterable<Quote> {
    * @throws RangeError when one is neither a symbol nor a pattern
    */
   remove(symbols: Symbols): void;
-
-  /** Changes the interval or the fields; an option that is left out stays. @throws RangeError */
-  change(terms: SubscriptionTerms): void;
 
   /**
    * These symbols, or all, are not visible: they get the hidden interval. For single symbols this takes effect after

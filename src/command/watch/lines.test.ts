@@ -5,7 +5,8 @@ import fc from "fast-check";
 import { isPrintable, outsideText } from "../../../test/support/printable_texts.ts";
 import { madeUp } from "../../../test/support/quotes.ts";
 import type { Quote } from "../../client/client.ts";
-import type { QuoteRecord } from "../../client/quotes/quote_record.ts";
+import type { QuoteContent } from "../../client/quotes/quote_content.ts";
+import type { TickRecord } from "../../client/records/tick_record.ts";
 import { JSON_LINES, LinePrinter, PLAIN } from "./lines.ts";
 
 /** A reader of standard output that takes one write at a time, when the test says so. */
@@ -31,7 +32,7 @@ class SlowReader extends Writable {
   }
 }
 
-function entryOf(symbol: string, seq: number, last: number | null): { entry: QuoteRecord; quote: Quote } {
+function entryOf(symbol: string, seq: number, last: number | null): { entry: TickRecord<QuoteContent>; quote: Quote } {
   const made = madeUp(symbol, { last, bid: 9 });
   made.entry.seq = seq;
   made.entry.eventTime = 1_700_000_000_123_000;

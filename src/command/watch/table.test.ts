@@ -4,14 +4,15 @@ import fc from "fast-check";
 import { isPrintable, outsideText } from "../../../test/support/printable_texts.ts";
 import { madeUp, setValues } from "../../../test/support/quotes.ts";
 import type { Quote } from "../../client/client.ts";
-import type { QuoteRecord } from "../../client/quotes/quote_record.ts";
+import type { QuoteContent } from "../../client/quotes/quote_content.ts";
+import type { TickRecord } from "../../client/records/tick_record.ts";
 import { COLOURED, cut, PLAIN_STYLE } from "../terminal/style.ts";
 import { age, changePercent, decimalsOf, price, size } from "./number.ts";
 import { WatchTable } from "./table.ts";
 
 const NOW = 1_700_000_000_000_000;
 
-function entryOf(symbol: string, last: number | null): { entry: QuoteRecord; quote: Quote } {
+function entryOf(symbol: string, last: number | null): { entry: TickRecord<QuoteContent>; quote: Quote } {
   const values = { bid: 10.1, bidSize: 1_500_000, ask: 10.25, askSize: 0.015, last, open: 10 };
   const made = madeUp(symbol, values, NOW);
   made.entry.seq = 7;

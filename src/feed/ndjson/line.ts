@@ -52,9 +52,9 @@ export function parseLine(line: string): LineTick | BadLine {
     fields++;
   }
   clearZeroPairs(patch);
-  const trade = object.trade === undefined ? undefined : readTrade(object.trade);
+  const trade = isGiven(object.trade) ? readTrade(object.trade) : undefined;
   if (trade instanceof BadLine) return trade;
-  const book = object.book === undefined ? undefined : readBook(object.book);
+  const book = isGiven(object.book) ? readBook(object.book) : undefined;
   if (book instanceof BadLine) return book;
   const hasTime = Object.hasOwn(object, "time");
   if (!hasTime && fields === 0 && !trade && !book) return new BadLine("has neither a field nor a time");
@@ -69,6 +69,11 @@ export function parseLine(line: string): LineTick | BadLine {
     );
   if (time < EARLIEST || time >= LATEST) return new BadLine(strangeTime(object.time, time));
   return { ...content, time };
+}
+
+/** Null means the same as no key. */
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
 }
 
 function micros(value: unknown): number {

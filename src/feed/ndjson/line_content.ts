@@ -5,7 +5,14 @@ import { BadLine } from "./bad_line.ts";
 
 /** The most levels of a side of a line: a line has at most 64 KiB. */
 const MAX_LEVELS = 10_000;
-const SIDES: Readonly<Record<string, number>> = { buy: 1, sell: -1, "1": 1, "-1": -1, "0": 0 };
+const SIDES: ReadonlyMap<unknown, number> = new Map<unknown, number>([
+  ["buy", 1],
+  ["sell", -1],
+  [null, 0],
+  [1, 1],
+  [-1, -1],
+  [0, 0],
+]);
 const ID = new RegExp(`^[\\x20-\\x7e]{1,${MAX_ID_CHARACTERS}}$`);
 
 /** Reads `{price, size, side?, id?}`: `side` is what the taker did, `"buy"` or 1, `"sell"` or -1. */
@@ -14,8 +21,11 @@ export function readTrade(value: unknown): Trade | BadLine {
   const { price, size, side = null, id = null } = value as Record<string, unknown>;
   if (!isNumber(price)) return new BadLine('"trade.price" must be a number');
   if (!isNumber(size) || size <= 0) return new BadLine('"trade.size" must be a number above 0');
-  const sign = side === null ? 0 : SIDES[String(side)];
+  const sign = SIDES.get(side);
   if (sign === undefined) return new BadLine('"trade.side" must be "buy", "sell" or null');
+  // Beyond 2^53 several ids are one number: trades would look like repeated ones.
+  if (typeof id === "number" && Math.abs(id) > Number.MAX_SAFE_INTEGER)
+    return new BadLine('"trade.id" must be a text where it is a number above 2^53');
   const text = typeof id === "number" ? String(id) : id;
   if (text !== null && !(typeof text === "string" && ID.test(text)))
     return new BadLine(
@@ -29,7 +39,8 @@ export function readTrade(value: unknown): Trade | BadLine {
  * given is empty.
  */
 export function readBook(value: unknown): BookSides | BadLine {
-  if (typeof value !== "object" || value === null) return new BadLine('"book" must be an object');
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return new BadLine('"book" must be an object');
   const { bids, asks } = value as Record<string, unknown>;
   const [bidSide, askSide] = [readSide(bids, "bids", -1), readSide(asks, "asks", 1)];
   if (bidSide instanceof BadLine) return bidSide;

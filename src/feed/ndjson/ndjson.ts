@@ -1,6 +1,7 @@
 /** Ticks from a file, a named pipe or standard input, one JSON object a line: for the user's own sources. */
 import type { Readable } from "node:stream";
 import { RateLimitedLog } from "../../log/rate_limited_log.ts";
+import type { Channel } from "../../protocol/messages.ts";
 import { integer } from "../../settings/option.ts";
 import type { Adapter, Feed, FeedContext, OptionValues } from "../adapter.ts";
 import { SilenceDetector } from "../silence.ts";
@@ -188,13 +189,15 @@ export class NdjsonFeed implements Feed {
     const { symbol, patch, trade, book, time } = tick;
     const { sink, channels } = this.#context;
     if (patch) sink.tick(symbol, patch, time);
-    const lacking = trade && !channels.has("trade") ? "trade" : book && !channels.has("book") ? "book" : "";
-    if (lacking !== "")
-      return this.#skipLine(
-        new BadLine(`has a ${lacking}, and the feed no option channels=quote,${lacking}`, "unknown"),
-      );
-    if (trade) sink.trade(symbol, trade, time);
-    if (book) sink.book(symbol, book, time);
+    if (trade && channels.has("trade")) sink.trade(symbol, trade, time);
+    else if (trade) this.#skipPart("trade");
+    if (book && channels.has("book")) sink.book(symbol, book, time);
+    else if (book) this.#skipPart("book");
+  }
+
+  /** The rest of the line is published. */
+  #skipPart(channel: Channel): void {
+    this.#skipLine(new BadLine(`has a ${channel}, and the feed no option channels=quote,${channel}`, "unknown"));
   }
 
   #skipLine(line: BadLine): void {

@@ -95,8 +95,16 @@ async function setUp(
 ) {
   await venue.listen(t);
   const clock = new ManualClock(EPOCH);
+  // Besides the one that is forming.
   const { names = ["AB"], minuteBars = 60 } = own;
-  const limits = { rows: 100, tradesPerSymbol: 16, maxTrades: 1_000, secondBars: 61, minuteBars, maxBars: 10_000 };
+  const limits = {
+    rows: 100,
+    tradesPerSymbol: 16,
+    maxTrades: 1_000,
+    secondBars: 61,
+    minuteBars: minuteBars + 1,
+    maxBars: 10_000,
+  };
   const others = new Map<MarketName, PublisherTable<Payload>>();
   for (const name of ["trade", "bar:1m", "bar:1s"] as const) others.set(name, createPublisherTable(name, limits));
   const changed = new EventEmitter();

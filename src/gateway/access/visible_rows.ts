@@ -3,10 +3,11 @@
  * not at all. A symbol has one live row, and one row for each delay.
  */
 import type { Clock } from "../../base/clock.ts";
+import { isPattern } from "../../base/tick.ts";
 import type { Access, Identity } from "../../identity/identity.ts";
 import type { RowTable } from "../../market/gateway_table.ts";
 import { channelOf, type MarketName } from "../../market/market_name.ts";
-import { Prefixes } from "../../market/prefixes.ts";
+import { Prefixes, prefixOf } from "../../market/prefixes.ts";
 import type { DelayedRows } from "../delay/delayed_rows.ts";
 
 const LIVE_ACCESS: Access = { interval: 0, delay: 0 };
@@ -27,6 +28,11 @@ export class VisibleRows {
     this.#parts = parts;
   }
 
+  /** Whether the channel has rows that show symbols late. */
+  get #isShownLate(): boolean {
+    return this.#parts.name === "quote";
+  }
+
   /** The most symbols that the client may hold, by its identity. */
   get maxSymbols(): number {
     return this.identity?.maxSymbols ?? 0;
@@ -36,10 +42,8 @@ export class VisibleRows {
   accessTo(symbol: string): Access | undefined {
     const entitlements = this.identity?.entitlements;
     if (entitlements?.allowsAll) return LIVE_ACCESS;
-    const { name } = this.#parts;
-    const access = entitlements?.decide(channelOf(name), symbol);
-    // Only quotes are shown late.
-    return access && access.delay > 0 && name !== "quote" ? undefined : access;
+    const access = entitlements?.decide(channelOf(this.#parts.name), symbol);
+    return access && access.delay > 0 && !this.#isShownLate ? undefined : access;
   }
 
   /**
@@ -76,18 +80,26 @@ export class VisibleRows {
   }
 
   /**
-   * Prefixes that cover what is visible of the symbols with a prefix, in order, none within another. A search that
-   * keeps to them takes the same time whatever else there is.
+   * Symbols, and prefixes that end with `*`, that cover what is visible of the symbols with a prefix and nothing else,
+   * in order, none within another. So neither a search nor its answer depends on what else there is.
    */
-  prefixesWithin(prefix: string): readonly string[] {
+  textsWithin(prefix: string): readonly string[] {
     const entitlements = this.identity?.entitlements;
-    if (entitlements?.allowsAll) return [prefix];
+    if (entitlements?.allowsAll) return [`${prefix}*`];
+    const allowed = entitlements?.covering(channelOf(this.#parts.name), !this.#isShownLate) ?? [];
     const within = new Set<string>();
-    for (const allowed of entitlements?.prefixes(channelOf(this.#parts.name)) ?? []) {
-      if (allowed.startsWith(prefix)) within.add(allowed);
-      else if (prefix.startsWith(allowed)) within.add(prefix);
+    for (const text of allowed) {
+      if (!isPattern(text)) continue;
+      const wider = prefixOf(text);
+      if (wider.startsWith(prefix)) within.add(wider);
+      else if (prefix.startsWith(wider)) within.add(prefix);
     }
-    return new Prefixes(within).list;
+    const prefixes = new Prefixes(within);
+    const names = allowed.filter(
+      (text) => !isPattern(text) && text.startsWith(prefix) && prefixes.of(text) === undefined,
+    );
+    // By code unit: since none is within another, they differ before a `*`.
+    return [...prefixes.list.map((each) => `${each}*`), ...names].sort();
   }
 
   delayOf(row: number): number {

@@ -28,14 +28,12 @@ export const readBook: ReadQuery = (query, context, visible) => {
   const depth = wholeNumber(query.get("depth"), DEFAULT_DEPTH, 1, MAX_DEPTH);
   if (depth === undefined) return { error: `depth must be a whole number from 1 to ${MAX_DEPTH}` };
   const table = context.table as GatewayTable<BookPayload>;
-  return oneSymbol(symbol, context, visible, (row) => {
+  return oneSymbol(symbol, context, visible, function* (row) {
     const { payload } = table;
     const side = (from: number, levels: number) =>
-      Array.from(payload.numbers.subarray(from, from + Math.min(levels, depth) * 2));
-    return {
-      bids: side(payload.bidsAt(row), payload.bidLevels[row]),
-      asks: side(payload.asksAt(row), payload.askLevels[row]),
-    };
+      JSON.stringify(Array.from(payload.numbers.subarray(from, from + Math.min(levels, depth) * 2)));
+    const bids = side(payload.bidsAt(row), payload.bidLevels[row]);
+    yield `,"bids":${bids},"asks":${side(payload.asksAt(row), payload.askLevels[row])}`;
   });
 };
 
@@ -46,21 +44,27 @@ export const readTrades: ReadQuery = (query, context, visible) => {
   const last = wholeNumber(query.get("last"), DEFAULT_LAST, 1, MAX_LAST_TRADES);
   if (last === undefined) return { error: `last must be a whole number from 1 to ${MAX_LAST_TRADES}` };
   const table = context.table as GatewayTable<TradePayload>;
-  return oneSymbol(symbol, context, visible, (row) => {
+  return oneSymbol(symbol, context, visible, function* (row) {
     const ring = table.payload.ringOf(row);
-    const trades: Record<string, unknown>[] = [];
-    for (let position = Math.max(ring.start, ring.end - last); position < ring.end; position++) {
+    const { end } = ring;
+    let separator = "";
+    yield ',"trades":[';
+    for (let position = Math.max(ring.start, end - last); position < end; position++) {
+      // While the answer is read slowly, it may be overwritten.
+      if (position < ring.start) continue;
       const slot = ring.slotOf(position);
-      trades.push({
+      const trade = {
         seq: ring.seq[slot],
         eventTime: ring.eventTime[slot],
         price: ring.price[slot],
         size: ring.size[slot],
         side: ring.side[slot],
         id: ring.ids[slot],
-      });
+      };
+      yield separator + JSON.stringify(trade);
+      separator = ",";
     }
-    return { trades };
+    yield "]";
   });
 };
 
@@ -78,26 +82,25 @@ export const readBars: ReadQuery = (query, context, visible) => {
   if (from === undefined || to === undefined)
     return { error: "from and to must be whole numbers: microseconds since the Unix epoch" };
   const table = context.table as GatewayTable<BarPayload>;
-  return oneSymbol(symbol, context, visible, (row) => {
+  return oneSymbol(symbol, context, visible, function* (row) {
     const series = table.payload.seriesOf(row);
     const index = (start: number) => {
       const found = series.find(start);
       return found < 0 ? -1 - found : found;
     };
-    const end = index(to);
-    const bars: Record<string, number>[] = [];
-    for (let at = Math.max(index(from), end - last); at < end; at++)
-      bars.push({
-        start: series.start[at],
-        open: series.open[at],
-        high: series.high[at],
-        low: series.low[at],
-        close: series.close[at],
-        volume: series.volume[at],
-        trades: series.trades[at],
-        flags: series.flags[at],
-      });
-    return { resolution: resolutionOf(context.name as BarMarketName), bars };
+    let start = series.start[Math.max(index(from), index(to) - last)] ?? to;
+    let separator = "";
+    yield `,"resolution":"${resolutionOf(context.name as BarMarketName)}","bars":[`;
+    // While the answer is read slowly, bars are added and dropped: the next one is found by its start.
+    for (let at = index(start); at < series.end && series.start[at] < to; at = index(start)) {
+      const { open, high, low, close, volume, trades, flags } = series;
+      start = series.start[at];
+      const values = { open: open[at], high: high[at], low: low[at], close: close[at], volume: volume[at] };
+      yield separator + JSON.stringify({ start, ...values, trades: trades[at], flags: flags[at] });
+      separator = ",";
+      start++;
+    }
+    yield "]";
   });
 };
 
@@ -109,12 +112,12 @@ export function barMarketOf(query: URLSearchParams): BarMarketName | undefined {
 
 const NO_SYMBOL = { error: "symbol is missing or not a symbol: ?symbol=A" };
 
-/** @param contentOf what the row holds */
+/** @param contentOf what the row holds, as further members in JSON: in pieces, since an answer's memory is limited */
 function oneSymbol(
   symbol: string,
   { table, clock }: MarketParts,
   visible: Parameters<ReadQuery>[2],
-  contentOf: (row: number) => Record<string, unknown>,
+  contentOf: (row: number) => Iterable<string>,
 ): ReturnType<ReadQuery> {
   const rowOf = () => {
     const row = visible.accessTo(symbol) ? table.rowOf(symbol) : -1;
@@ -128,7 +131,9 @@ function oneSymbol(
       const row = rowOf();
       const state = { seq: table.seq[row], eventTime: table.eventTime[row], state: STATES[table.state[row]] };
       const reason = table.reasons[row] === "" ? {} : { reason: table.reasons[row] };
-      yield `${JSON.stringify({ time: clock.micros(), symbol, ...state, ...reason, ...contentOf(row) })}\n`;
+      yield JSON.stringify({ time: clock.micros(), symbol, ...state, ...reason }).slice(0, -1);
+      yield* contentOf(row);
+      yield "}\n";
     },
   };
 }

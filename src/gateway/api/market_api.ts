@@ -5,7 +5,7 @@ import { FIELD_COUNT, FIELDS, isPattern, STATES } from "../../base/tick.ts";
 import type { BusReader } from "../../bus/bus.ts";
 import type { Authority, Identity } from "../../identity/identity.ts";
 import type { GatewayTable, RowTable } from "../../market/gateway_table.ts";
-import { prefixRange } from "../../market/symbol_index.ts";
+import { textRange } from "../../market/symbol_index.ts";
 import type { Settings } from "../../settings/settings.ts";
 import { VisibleRows, type VisibleRowsParts } from "../access/visible_rows.ts";
 import type { AdmittedRequest, HttpAdmission } from "../http/admission.ts";
@@ -148,8 +148,8 @@ export const readTicks: ReadQuery = (query, { table, clock, settings }, visible)
  */
 function* matching(table: RowTable, visible: VisibleRows, prefix: string): Iterable<number> {
   const rows = table.sortedKnown();
-  for (const visiblePrefix of visible.prefixesWithin(prefix)) {
-    const [from, to] = prefixRange(table.symbols, rows, visiblePrefix);
+  for (const text of visible.textsWithin(prefix)) {
+    const [from, to] = textRange(table.symbols, rows, text);
     for (let index = from; index < to; index++) if (visible.accessTo(table.symbols[rows[index]])) yield rows[index];
   }
 }

@@ -180,12 +180,13 @@ export class Subscription extends Flushable implements BroadcastSubscription, Wa
     for (let index = 0; index < this.#count; index++) {
       const { i32, u32 } = this.#table.heap;
       const row = entryRow(i32, this.entries, index);
-      const mark = entryMark(u32, this.entries, index);
       if (!rows.has(row)) {
         moveEntry(i32, this.entries, index, kept++);
         continue;
       }
+      // It sets the marks of what was broadcast.
       this.topicSubscriber?.unsubscribe(now);
+      const mark = entryMark(u32, this.entries, index);
       if (index < admitted) this.#admitted--;
       if (index < snapshotted) this.#snapshotted--;
       if (index < cursor) this.#cursor--;
@@ -254,6 +255,7 @@ export class Subscription extends Flushable implements BroadcastSubscription, Wa
     const before = frame.count;
     // Their latency is not measured: a snapshot may be hours old.
     const index = this.encoder.copyChanged(this.#block, from, this.#count, frame);
+    this.#topics.ticksOut += frame.count - before;
     counts.ticksOut += frame.count - before;
     counts.snapshotsOut += frame.count - before;
     this.#snapshotted = index;
@@ -302,6 +304,7 @@ export class Subscription extends Flushable implements BroadcastSubscription, Wa
     const index = this.encoder.copyChanged(this.#block, this.#cursor, end, frame);
     if (frame.count > before) {
       const [due, held] = [this.#get(SCAN_DUE), this.#get(HELD)];
+      this.#topics.ticksOut += frame.count - before;
       counts.ticksOut += frame.count - before;
       const { conflated } = frame;
       if (conflated > 0) {

@@ -72,6 +72,8 @@ export class TopicIndex {
   readonly numbers = new Numbers(TOPIC_NUMBERS);
   /** Bytes of all frames that have been broadcast, each counted once. */
   published = 0;
+  /** Ticks of its market that were sent, by flushes too. */
+  ticksOut = 0;
   readonly #parts: TopicIndexParts;
   /** The topics of each row: one for each encoder. */
   readonly #rows: (Topic[] | undefined)[] = [];
@@ -314,6 +316,7 @@ export class TopicIndex {
     const frame = this.#encodeFrame(encoder as RowEncoder, row, now);
     const { length } = frame;
     const { counts } = this.#parts;
+    this.ticksOut += receivers;
     counts.ticksOut += receivers;
     counts.ticksBroadcast += receivers;
     counts.framesOut += receivers;

@@ -75,6 +75,7 @@ export class HeldRows {
     /** Each with the mark of what was sent of it. */
     const moved = new Map<number, number>();
     this.remove(wanted, (row, mark) => moved.set(row, mark));
+    const held = moved.size;
     for (const [row, text] of wanted) {
       if (moved.has(row)) continue;
       if (this.#count + moved.size >= most) {
@@ -89,8 +90,11 @@ export class HeldRows {
       const subscription = this.#subscription(part.grant, part.interval);
       if (subscription.reserve(moved.size)) {
         const { encoder } = subscription;
+        let index = 0;
         for (const [row, sent] of moved) {
-          const mark = encoder.firstMark(row, sent, part.last);
+          // Of one that is held, and of which nothing was sent, all is still to be sent.
+          const isUnsent = index++ < held && sent === 0;
+          const mark = encoder.firstMark(row, sent, isUnsent ? Number.POSITIVE_INFINITY : part.last);
           moved.set(row, mark);
           part.counts.push(encoder.countBehind(row, mark));
         }

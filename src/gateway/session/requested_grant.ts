@@ -1,14 +1,6 @@
 /** What a subscribe asks for, as the gateway grants it. */
 import { FIELDS, type Field, fieldIndex } from "../../base/tick.ts";
-import type { BarMarketName, MarketName } from "../../market/market_name.ts";
-import {
-  DEFAULT_DEPTH,
-  DEFAULT_LAST_BARS,
-  DEFAULT_RESOLUTION,
-  DEPTHS,
-  type Subscribe,
-  type Unsubscribe,
-} from "../../protocol/messages.ts";
+import { DEFAULT_DEPTH, DEFAULT_LAST_BARS, DEPTHS, type Subscribe } from "../../protocol/messages.ts";
 import type { Settings } from "../../settings/settings.ts";
 import type { Grant } from "./patterns.ts";
 
@@ -22,11 +14,6 @@ export function grantOf(command: Subscribe, settings: Pick<Settings, "interval" 
     return { interval, selection: new Uint8Array(0), fields: [] };
   const fields = (command.fields ?? FIELDS) as readonly Field[];
   return { interval, selection: Uint8Array.from(fields, fieldIndex), fields };
-}
-
-/** Which market a command is about. */
-export function marketOf({ channel = "quote", resolution = DEFAULT_RESOLUTION }: Subscribe | Unsubscribe): MarketName {
-  return channel === "bar" ? (`bar:${resolution}` satisfies BarMarketName) : channel;
 }
 
 /** How many of the latest ticks come first. */

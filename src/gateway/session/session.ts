@@ -5,7 +5,7 @@
 
 import type { Logger } from "pino";
 import type { Identity } from "../../identity/identity.ts";
-import { isBarMarket } from "../../market/market_name.ts";
+import { isBarMarket, marketOf } from "../../market/market_name.ts";
 import { CLOSE_CODES, type CloseName, ERROR_CODES, type ErrorCode } from "../../protocol/codes.ts";
 import { type CommandFault, isFault, readCommand } from "../../protocol/command.ts";
 import type { Auth, Command, CommandId, EndReason, Subscribe, Unsubscribe } from "../../protocol/messages.ts";
@@ -29,7 +29,7 @@ import { type CommandOwner, CommandQueue, type Steps } from "./command_queue.ts"
 import type { CommandScheduler } from "./command_scheduler.ts";
 import { idOf } from "./grant_answers.ts";
 import { helloOf } from "./hello.ts";
-import { grantOf, lastOf, marketOf } from "./requested_grant.ts";
+import { grantOf, lastOf } from "./requested_grant.ts";
 import { TokenBucket } from "./token_bucket.ts";
 import { untilKnown } from "./until_known.ts";
 
@@ -348,7 +348,7 @@ export class Session implements CommandOwner, IdentityOwner {
 
   /** Past bars come first: where the bus is still to bring them, the command waits for that, up to a limit. */
   #awaitPast(command: Subscribe): Steps | Promise<Steps> {
-    const name = marketOf(command);
+    const name = marketOf(command.channel ?? "quote", command.resolution);
     if (!isBarMarket(name)) return this.#subscribe(command);
     const { clock, markets } = this.#parts;
     const known = untilKnown(markets.of(name).bus, clock, command.symbols);
@@ -356,7 +356,7 @@ export class Session implements CommandOwner, IdentityOwner {
   }
 
   *#subscribe(command: Subscribe): Generator<number, number, void> {
-    const { set, answers } = this.#subscriptions.of(marketOf(command));
+    const { set, answers } = this.#subscriptions.of(marketOf(command.channel ?? "quote", command.resolution));
     const granting = set.subscribe(command.symbols, grantOf(command, this.#parts.settings), lastOf(command));
     for (;;) {
       // A symbol that moves to another subscription does not take unsent changes of its state with it.
@@ -369,7 +369,7 @@ export class Session implements CommandOwner, IdentityOwner {
   }
 
   *#unsubscribe(command: Unsubscribe): Generator<number, number, void> {
-    const { set, answers } = this.#subscriptions.of(marketOf(command));
+    const { set, answers } = this.#subscriptions.of(marketOf(command.channel ?? "quote", command.resolution));
     const ending = set.unsubscribe(command.symbols);
     for (;;) {
       const { value, done } = ending.next();

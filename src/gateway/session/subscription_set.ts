@@ -25,12 +25,14 @@ import {
 } from "./grants.ts";
 import { HeldRows, type HeldRowsParts } from "./held_rows.ts";
 import { type Grant, PatternSet } from "./patterns.ts";
-import { batches, chunks, type Wanted } from "./wanted_rows.ts";
+import { batches, chunks, type Wanted, WantedByInterval } from "./wanted_rows.ts";
 
 /** What a pattern costs, in symbols: all patterns of the connection are compared with it. */
 const PATTERN_WORK = 5;
 /** What it costs to check a symbol that stays as it is, in symbols. */
 const CHECK_WORK = 0.1;
+/** What a past trade costs, in symbols: the 1,000 that there may be of one are 20. */
+const PAST_WORK = 0.02;
 
 /** What the subscription sets of all connections share. */
 export interface SubscriptionSetParts extends HeldRowsParts, VisibleRowsParts {
@@ -43,6 +45,8 @@ export class SubscriptionSet {
   readonly #patterns = new PatternSet();
   /** How many of the table's known rows have been compared with the patterns. */
   #known = 0;
+  /** How many had been compared when the identity changed: the patterns may match these anew. */
+  #compared = 0;
   readonly #awaitedShare: AwaitedShare;
   readonly #visible: VisibleRows;
   readonly #held: HeldRows;
@@ -134,7 +138,7 @@ export class SubscriptionSet {
     // A pattern or symbol for which there is no room is rejected once.
     const refused = new Set<string>();
     let isFirst = true;
-    const within = (prefix: string) => this.#visible.prefixesWithin(prefix);
+    const within = (prefix: string) => this.#visible.textsWithin(prefix);
     for (const batch of batches(names, patterns, table.symbols, sorted, awaited, within, this.#stepSymbols)) {
       if (!isFirst) {
         yield part;
@@ -145,7 +149,7 @@ export class SubscriptionSet {
       const others = isWanted
         ? this.#subscribeMatches(batch, part, refused)
         : this.#subscribeNames(batch, part, refused);
-      part.work += part.rows.length + (isWanted ? batch.size * CHECK_WORK : batch.length);
+      part.work += workOf(part) + (isWanted ? batch.size * CHECK_WORK : batch.length);
       for (const other of others) {
         yield part;
         part = other;
@@ -205,7 +209,8 @@ export class SubscriptionSet {
   matchNewSymbols(): readonly Granted[] {
     const { table } = this.#parts;
     const matched = new Map<Grant, Wanted>();
-    const end = Math.min(table.knownCount, this.#known + this.#stepSymbols);
+    const isNew = this.#known >= this.#compared;
+    const end = Math.min(isNew ? table.knownCount : this.#compared, this.#known + this.#stepSymbols);
     for (; this.#known < end; this.#known++) {
       const row = table.known[this.#known];
       const rule = this.#patterns.match(table.symbols[row]);
@@ -222,7 +227,7 @@ export class SubscriptionSet {
     for (const [grant, rows] of matched) {
       for (const row of rows.keys()) if (held.has(table.symbols[row])) rows.delete(row);
       // Of a symbol that has appeared since, each tick is still to be sent.
-      const part = emptyGranted(grant, grant.interval, Number.POSITIVE_INFINITY);
+      const part = emptyGranted(grant, grant.interval, isNew ? Number.POSITIVE_INFINITY : 0);
       granted.push(part, ...this.#subscribeMatches(rows, part, new Set()));
     }
     return granted.filter(({ rows, rejected }) => rows.length > 0 || rejected.length > 0);
@@ -233,6 +238,7 @@ export class SubscriptionSet {
    * steps, as {@link subscribe}. Afterwards the patterns match what is newly allowed.
    */
   review(): Review {
+    this.#compared = Math.max(this.#compared, this.#known);
     this.#known = 0;
     return review(this.#parts.table, this.#visible, this.#held, this.#stepSymbols);
   }
@@ -339,7 +345,7 @@ export class SubscriptionSet {
       const own = interval === part.interval ? part : emptyGranted(part.grant, interval, part.last);
       this.#held.move(rows, own, this.maxSymbols, refused);
       if (own === part) continue;
-      own.work = own.rows.length;
+      own.work = workOf(own);
       others.push(own);
     }
     return others;
@@ -382,19 +388,6 @@ export class SubscriptionSet {
   }
 }
 
-/** Wanted rows by the interval that can be granted: the longer of the one that was asked for and the client's own. */
-class WantedByInterval {
-  readonly byInterval = new Map<number, Wanted>();
-  readonly #grant: Grant;
-
-  constructor(grant: Grant) {
-    this.#grant = grant;
-  }
-
-  add(row: number, text: string, interval: number): void {
-    const granted = Math.max(this.#grant.interval, interval);
-    const rows = this.byInterval.get(granted);
-    if (rows) rows.set(row, text);
-    else this.byInterval.set(granted, new Map([[row, text]]));
-  }
+function workOf({ rows, counts, last }: Granted): number {
+  return rows.length + (last > 0 ? counts.reduce((sum, count) => sum + count * PAST_WORK, 0) : 0);
 }

@@ -1,7 +1,8 @@
 /** The rows and symbols that a command names, in steps' worth. */
 
 import type { Prefixes } from "../../market/prefixes.ts";
-import { prefixRange } from "../../market/symbol_index.ts";
+import { textRange } from "../../market/symbol_index.ts";
+import type { Grant } from "./patterns.ts";
 
 /** Rows that are wanted, each with the text that named it: a symbol or a pattern. */
 export type Wanted = Map<number, string>;
@@ -16,7 +17,7 @@ export function* chunks<T>(list: readonly T[], size: number): Generator<readonly
  * @param symbols the market table's
  * @param sorted its known rows, ordered by symbol
  * @param awaited rows without a tick that patterns match as well
- * @param within the prefixes to search for a pattern's prefix: only symbols that the client may see
+ * @param within the symbols and patterns to search for a pattern's prefix: only what the client may see
  */
 export function* batches(
   names: readonly string[],
@@ -48,8 +49,25 @@ function* matches(
   for (const row of awaited) yield [row, patterns.of(symbols[row]) as string];
   for (const prefix of patterns.list) {
     for (const narrower of within(prefix)) {
-      const [from, to] = prefixRange(symbols, sorted, narrower);
+      const [from, to] = textRange(symbols, sorted, narrower);
       for (let index = from; index < to; index++) yield [sorted[index], prefix];
     }
+  }
+}
+
+/** Wanted rows by the interval that can be granted: the longer of the one that was asked for and the client's own. */
+export class WantedByInterval {
+  readonly byInterval = new Map<number, Wanted>();
+  readonly #grant: Grant;
+
+  constructor(grant: Grant) {
+    this.#grant = grant;
+  }
+
+  add(row: number, text: string, interval: number): void {
+    const granted = Math.max(this.#grant.interval, interval);
+    const rows = this.byInterval.get(granted);
+    if (rows) rows.set(row, text);
+    else this.byInterval.set(granted, new Map([[row, text]]));
   }
 }

@@ -9,13 +9,21 @@ const ELEMENTS = 10;
 export interface BarFormat extends FrameFormat {
   readonly maxBarBytes: number;
   /** @returns the position behind it */
-  writeBar(target: Target, at: number, handle: number, seq: number, series: BarSeries, index: number): number;
+  writeBar(
+    target: Target,
+    at: number,
+    handle: number,
+    seq: number,
+    series: BarSeries,
+    index: number,
+    flags: number,
+  ): number;
 }
 
 export const BAR_MSGPACK: BarFormat = {
   ...MSGPACK_FRAME,
   maxBarBytes: 1 + ELEMENTS * MAX_NUMBER_BYTES,
-  writeBar({ view }, at, handle, seq, series, index) {
+  writeBar({ view }, at, handle, seq, series, index, flags) {
     let end = writeArrayHead(view, at, ELEMENTS);
     end = writeNumber(view, end, handle);
     end = writeNumber(view, end, seq);
@@ -26,17 +34,17 @@ export const BAR_MSGPACK: BarFormat = {
     end = writeNumber(view, end, series.close[index]);
     end = writeNumber(view, end, series.volume[index]);
     end = writeNumber(view, end, series.trades[index]);
-    return writeNumber(view, end, series.flags[index]);
+    return writeNumber(view, end, flags);
   },
 };
 
 export const BAR_JSON: BarFormat = {
   ...JSON_FRAME,
   maxBarBytes: 2 + ELEMENTS * JSON_NUMBER,
-  writeBar({ bytes }, at, handle, seq, series, index) {
-    const { start, open, high, low, close, volume, trades, flags } = series;
+  writeBar({ bytes }, at, handle, seq, series, index, flags) {
+    const { start, open, high, low, close, volume, trades } = series;
     let text = `,[${handle},${seq},${start[index]}`;
     for (const column of [open, high, low, close, volume, trades]) text += `,${numberText(column[index])}`;
-    return at + bytes.write(`${text},${flags[index]}]`, at, "latin1");
+    return at + bytes.write(`${text},${flags}]`, at, "latin1");
   },
 };

@@ -41,7 +41,7 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
   readonly isSeries = true;
   readonly marks = BAR_MARKS;
   readonly takeover: SeriesTakeover<BarRecord> = {
-    begin: () => this.#adopted.clear(),
+    begin: () => this.#beginTakeover(),
     adopt: (row, record) => this.#adopt(row, record),
     finish: (row, seq, state, reason) => this.#finish(row, seq, state, reason),
   };
@@ -213,6 +213,12 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
     return dropped;
   }
 
+  #beginTakeover(): void {
+    this.#adopted.clear();
+    // The store may have them or not: those that it has are noted again.
+    for (const series of this.#series) if (series) series.dropped.length = 0;
+  }
+
   /**
    * The store has this bar. One that was built here and is not partial stays; where both are partial, they are joined.
    * Nothing is known of what comes after it: where it is not closed and was not followed here, it is partial.
@@ -233,7 +239,7 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
     if (found < 0) {
       const isClosed = (record.flags & CLOSED_BAR) > 0;
       const index = this.#put(series, record);
-      if (index < 0) return;
+      if (index < 0) return this.#note(series, record.start);
       series.openAt[index] = Number.NEGATIVE_INFINITY;
       series.closeAt[index] = record.eventTime;
       if (isClosed) adopted.same.set(record.start, record.seq);
@@ -267,6 +273,16 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
     return { seq: next, differs: next > adopted.seq || adopted.state !== state || adopted.reason !== reason };
   }
 
+  #dropOldest(series: BarSeries): void {
+    this.#note(series, series.start[series.from]);
+    series.dropOldest();
+  }
+
+  /** Notes that the store is to drop a bar. While another publisher leads nobody takes them: the rest is left out. */
+  #note(series: BarSeries, start: number): void {
+    if (this.#isNoting && series.dropped.length < this.#limits.barsPerSymbol * 2) series.dropped.push(start);
+  }
+
   #own(row: number): BarSeries {
     let series = this.#series[row];
     if (!series) {
@@ -294,12 +310,12 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
     const isFull = series.count >= barsPerSymbol;
     if (isFull && index === series.from) return -1;
     let at = index;
-    if (isFull) series.dropOldest(this.#isNoting);
+    if (isFull) this.#dropOldest(series);
     if (series.end === series.capacity) {
       const before = series.capacity;
       if (series.from * 4 < before && this.#room + before > maxBars) {
         if (index < series.from + before / 4) return -1;
-        while (series.from * 4 < before) series.dropOldest(this.#isNoting);
+        while (series.from * 4 < before) this.#dropOldest(series);
       }
       const shift = series.base;
       series.makeRoom();
@@ -317,7 +333,7 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
     const { barsPerSymbol, maxBars } = this.#limits;
     let [at, count] = [index, wanted];
     while (count > 0 && series.count + count > barsPerSymbol)
-      if (at > series.from) series.dropOldest(this.#isNoting);
+      if (at > series.from) this.#dropOldest(series);
       else count--;
     while (series.end + count > series.capacity) {
       const { base, capacity } = series;

@@ -114,9 +114,7 @@ export class BarSeries {
     );
   }
 
-  /** Drops the oldest bar. @param isNoted whether it is added to {@link dropped} */
-  dropOldest(isNoted: boolean): void {
-    if (isNoted) this.dropped.push(this.start[this.from]);
+  dropOldest(): void {
     if (this.newest === this.from) this.newest = this.end - 1;
     this.from++;
   }

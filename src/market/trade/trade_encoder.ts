@@ -15,6 +15,12 @@ import type { TradeRing } from "./trade_ring.ts";
 const SLOT_LENGTH = 8;
 const SLOT_DATA = 10;
 
+/**
+ * The most gaps of one copy: each is a message to the client, which the limits of a frame do not hold back. 64 take
+ * about 10 KB.
+ */
+const MOST_GAPS = 64;
+
 /** The encoded trades of one row. */
 interface Block {
   at: number;
@@ -55,7 +61,7 @@ export class TradeEncoder implements RowEncoder {
     const unsent = sent === 0 ? 0 : behind(sent, now);
     const { run } = payload.ringOf(row);
     // What it has missed already is reported before what follows.
-    return unsent > run ? sent : markOf(seq[row] - Math.max(unsent, Math.min(last, run)));
+    return markOf(seq[row] - Math.max(unsent, Math.min(last, run)));
   }
 
   countBehind(row: number, mark: number): number {
@@ -76,6 +82,7 @@ export class TradeEncoder implements RowEncoder {
       const before = entryMark(heap.u32, entries, index);
       const now = markAt(heap.u32, marks, row);
       if (now === before) continue;
+      if (this.#gaps.length >= MOST_GAPS) return index;
       const mark = this.#copyRow(row, before, now, frame);
       // Encoding may have replaced the heap's arrays.
       setEntryMark(heap.u32, entries, index, mark);

@@ -77,7 +77,14 @@ export class TradePayload implements Payload<Trade, TradeRecord> {
       this.#add(row, record.seq, record.eventTime, record.receivedAt, record);
       return 0;
     }
-    return ring.follow(record.seq, record.eventTime, record.id);
+    const later = ring.follow(record.seq, record.eventTime, record.id);
+    const isNewest = ring.eventTime[ring.slotOf(ring.end - 1)] === record.eventTime && this.equals(row, record);
+    if (later === 0 && !isNewest) {
+      // The predecessor has had trades that are not here: its newest is the newest.
+      ring.clear();
+      ring.add(record.seq, record.eventTime, record.receivedAt, record);
+    }
+    return later;
   }
 
   countSince(row: number, seq: number): number {

@@ -14,21 +14,25 @@ export interface Trade {
 export const MAX_ID_CHARACTERS = 36;
 
 const FIRST_CAPACITY = 16;
+/** Six doubles, a hash and the side. */
+const TRADE_BYTES = 53;
 
 /** Counts all trades of all rings. */
 let stamps = 0;
 
 export class TradeRing {
-  seq = new Float64Array(FIRST_CAPACITY);
-  eventTime = new Float64Array(FIRST_CAPACITY);
+  seq!: Float64Array;
+  eventTime!: Float64Array;
   /** When it came into the table, or was received by the publisher, microseconds since the Unix epoch. */
-  appliedAt = new Float64Array(FIRST_CAPACITY);
-  price = new Float64Array(FIRST_CAPACITY);
-  size = new Float64Array(FIRST_CAPACITY);
-  side = new Int8Array(FIRST_CAPACITY);
+  appliedAt!: Float64Array;
+  price!: Float64Array;
+  size!: Float64Array;
+  side!: Int8Array;
   ids: (string | null)[] = [];
+  /** Of the ids: to look for one of a thousand in here takes half a microsecond, and among the ids ten times that. */
+  #hashes!: Int32Array;
   /** Differs for all trades, whatever their numbers: encoded bytes are compared with it. */
-  stamp = new Float64Array(FIRST_CAPACITY);
+  stamp!: Float64Array;
   /** Trades so far: a position counts from the first one. The last {@link count} are kept. */
   end = 0;
   count = 0;
@@ -37,6 +41,10 @@ export class TradeRing {
   /** How many of the last have numbers without a gap. */
   run = 0;
   #largestId = Number.NEGATIVE_INFINITY;
+
+  constructor() {
+    this.#allocate(FIRST_CAPACITY);
+  }
 
   get capacity(): number {
     return this.seq.length;
@@ -77,6 +85,7 @@ export class TradeRing {
     this.size[slot] = size;
     this.side[slot] = side;
     this.ids[slot] = id;
+    this.#hashes[slot] = id === null ? 0 : hashOf(id);
     this.stamp[slot] = ++stamps;
     const number = Number(id ?? Number.NaN);
     if (number > this.#largestId) this.#largestId = number;
@@ -87,9 +96,15 @@ export class TradeRing {
   /** Whether one of the last trades has this id. Where ids count, as most venues' do, a larger one is new. */
   has(id: string): boolean {
     if (Number(id) > this.#largestId) return false;
-    for (let position = this.end - 1; position >= this.start; position--)
-      if (this.ids[this.slotOf(position)] === id) return true;
+    const hash = hashOf(id);
+    for (let slot = this.#hashes.indexOf(hash); slot >= 0; slot = this.#hashes.indexOf(hash, slot + 1))
+      if (this.ids[slot] === id && this.#isKept(slot)) return true;
     return false;
+  }
+
+  #isKept(slot: number): boolean {
+    const { capacity } = this;
+    return (this.end - 1 - slot + capacity) % capacity < this.count;
   }
 
   /**
@@ -116,22 +131,43 @@ export class TradeRing {
 
   /** Makes room for twice as many. */
   double(): void {
-    const before = this.capacity;
+    const { seq, eventTime, appliedAt, price, size, side, stamp, ids, capacity: before } = this;
+    const hashes = this.#hashes;
     const capacity = before * 2;
-    const [start, end] = [this.start, this.end];
-    const moved = <T extends Float64Array | Int8Array>(to: T, from: T): T => {
-      for (let position = start; position < end; position++) to[position % capacity] = from[position % before];
-      return to;
-    };
-    this.seq = moved(new Float64Array(capacity), this.seq);
-    this.eventTime = moved(new Float64Array(capacity), this.eventTime);
-    this.appliedAt = moved(new Float64Array(capacity), this.appliedAt);
-    this.price = moved(new Float64Array(capacity), this.price);
-    this.size = moved(new Float64Array(capacity), this.size);
-    this.side = moved(new Int8Array(capacity), this.side);
-    this.stamp = moved(new Float64Array(capacity), this.stamp);
-    const ids: (string | null)[] = new Array(capacity).fill(null);
-    for (let position = start; position < end; position++) ids[position % capacity] = this.ids[position % before];
-    this.ids = ids;
+    this.#allocate(capacity);
+    this.ids = new Array(capacity).fill(null);
+    for (let position = this.start; position < this.end; position++) {
+      const [from, to] = [position % before, position % capacity];
+      this.seq[to] = seq[from];
+      this.eventTime[to] = eventTime[from];
+      this.appliedAt[to] = appliedAt[from];
+      this.price[to] = price[from];
+      this.size[to] = size[from];
+      this.side[to] = side[from];
+      this.stamp[to] = stamp[from];
+      this.ids[to] = ids[from];
+      this.#hashes[to] = hashes[from];
+    }
   }
+
+  /** In one buffer: with seven, a symbol's first 16 trades would take 3.6 KB instead of 2. */
+  #allocate(capacity: number): void {
+    const buffer = new ArrayBuffer(capacity * TRADE_BYTES);
+    const column = (index: number) => new Float64Array(buffer, index * capacity * 8, capacity);
+    this.seq = column(0);
+    this.eventTime = column(1);
+    this.appliedAt = column(2);
+    this.price = column(3);
+    this.size = column(4);
+    this.stamp = column(5);
+    this.#hashes = new Int32Array(buffer, capacity * 48, capacity);
+    this.side = new Int8Array(buffer, capacity * 52, capacity);
+  }
+}
+
+/** FNV-1a. */
+function hashOf(id: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < id.length; index++) hash = Math.imul(hash ^ id.charCodeAt(index), 0x01000193);
+  return hash | 0;
 }

@@ -35,6 +35,13 @@ export class FeedStream {
   awaitedFrom: number;
   /** Whether batches may have been lost, not only not arrived yet: ticks until it is healed are marked so. */
   isMissed = false;
+  /** Whether a part of a batch was unreadable since the last read of the hash. */
+  isUnreadable = false;
+  /**
+   * Whether the current read of the hash is not for it. Where each record counts, a value of the hash would overtake
+   * those that are still on their way: so it is not used where all batches have come, or will come.
+   */
+  isSpared = false;
   #epoch = 0;
   /** The number of the last received batch. */
   #number = 0;
@@ -132,13 +139,26 @@ export class FeedStream {
     return mark.epoch > this.#epoch || mark.number > this.#number;
   }
 
+  /** A read of the hash begins. @param keepsEach whether each record counts */
+  beginRead(keepsEach: boolean): void {
+    this.isSpared = keepsEach && this.isSpeaking && !this.isMissed && !this.isUnreadable && !this.isIncomplete;
+  }
+
+  /** The read ends. @param mark of the feed in the hash */
+  endRead(mark: Mark | "unreadable" | undefined): void {
+    if (this.isSpared) return;
+    this.isUnreadable = false;
+    if (mark === "unreadable") this.#settleUnmarked();
+    else this.#settle(mark);
+  }
+
   /** The hash was read and its mark is unreadable: its values are used, since another read would give no more. */
-  settleUnmarked(): void {
+  #settleUnmarked(): void {
     this.#from = 0;
   }
 
   /** The hash was read: its mark shows which batches it contains. */
-  settle(mark: Mark | undefined): void {
+  #settle(mark: Mark | undefined): void {
     if (!mark || mark.epoch < this.#epoch) return;
     if (mark.epoch > this.#epoch) {
       this.#epoch = mark.epoch;

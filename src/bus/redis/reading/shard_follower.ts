@@ -144,6 +144,7 @@ export class ShardFollower {
     this.#marks.clear();
     this.#unreadableMarks.clear();
     this.#renewed.clear();
+    for (const stream of this.#streams.values()) stream.beginRead(this.#options.decoder.keepsEach);
     this.#options.counts.reads++;
     return this.#reading;
   }
@@ -219,8 +220,7 @@ export class ShardFollower {
     if (this.#options.decoder.isSeries) this.#applyEntries(slices);
     const now = this.#options.clock.millis();
     for (const [feed, stream] of this.#streams) {
-      if (this.#unreadableMarks.has(feed)) stream.settleUnmarked();
-      else stream.settle(this.#marks.get(feed));
+      stream.endRead(this.#unreadableMarks.has(feed) ? "unreadable" : this.#marks.get(feed));
       stream.isMissed &&= stream.isIncomplete || this.#schedule.isRequired;
       if (!this.#isLoaded) stream.awaitFrom(now);
     }
@@ -334,6 +334,7 @@ export class ShardFollower {
       }
       // The hash may have the values of the unreadable rest.
       this.#schedule.suspect();
+      stream.isUnreadable = true;
       if (!isAgain) this.#leaveOutBatch(error);
       return false;
     }
@@ -372,6 +373,7 @@ export class ShardFollower {
     if (!stream.isSpeaking) this.#noteAlive(feed, stream, record);
     if (!known) this.#reportSilent(stream);
     stream.namedBy = this.#reading;
+    if (stream.isSpared) return;
     record.stream = stream.id;
     record.feed = stream.feed;
     record.sentAt = Number.NaN;

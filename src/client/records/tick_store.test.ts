@@ -81,11 +81,11 @@ test("a symbol that nobody publishes is stale until its first tick, whether or n
   assert.deepEqual(shown(), ["live", "live"]);
 
   gateway.drop(1006);
-  assert.deepEqual(shown(), ["stale the connection was lost", "stale the connection was lost"]);
+  assert.deepEqual(shown(), ["stale connection lost (1006)", "stale connection lost (1006)"]);
   client.connect();
   FakeSocket.last.hello();
   FakeSocket.last.grant(["A", "B"]);
-  assert.deepEqual(shown(), ["stale the connection was lost", "stale the connection was lost"]);
+  assert.deepEqual(shown(), ["stale connection lost (1006)", "stale connection lost (1006)"]);
   // This gateway has never received a tick of them.
   FakeSocket.last.say(nobody);
   assert.deepEqual(shown(), ["stale unknown", "stale unknown"]);
@@ -135,7 +135,7 @@ test("a symbol that no subscription covers any more is dropped at once", async (
   gateway.drop(1006);
   screen.remove("B*");
   assert.equal(client.quotes.size, 0);
-  assert.deepEqual(events, ["ended A", "frame of 1", "waiting: the connection was lost", "ended B"]);
+  assert.deepEqual(events, ["ended A", "frame of 1", "waiting: connection lost (1006)", "ended B"]);
   assert.deepEqual(broken(client), {});
 });
 

@@ -3,36 +3,35 @@
  * belongs to one connection and ends with it; records remain.
  */
 
-import { FIELDS, fieldIndex } from "../../base/tick.ts";
-import { NOBODY_PUBLISHES, type Status, type Subscribed, type Unsubscribed } from "../../protocol/messages.ts";
+import {
+  type ChannelSubscribed,
+  NOBODY_PUBLISHES,
+  type Status,
+  type Subscribed,
+  type Unsubscribed,
+} from "../../protocol/messages.ts";
 import { type FrameReader, readFrame } from "../connection/codec.ts";
 import type { ClientTime } from "../connection/time.ts";
 import type { ViolationListener } from "../connection/violations.ts";
 import { Ages } from "./ages.ts";
-import type { Quote } from "./quote.ts";
-import { type GatewayTime, NO_LINK, QuoteRecord } from "./quote_record.ts";
+import { type GatewayTime, NO_LINK, type RecordChannel, type TickRecord, type TickValues } from "./tick_record.ts";
 
-export interface QuoteStoreOptions {
+export interface TickStoreOptions {
   readonly time: ClientTime;
   readonly sync: GatewayTime;
+  readonly channels: ReadonlyMap<unknown, RecordChannel>;
   /** How much shorter than the interval the time between two ticks may be, ms. */
   readonly intervalTolerance: number;
   readonly violated: ViolationListener;
-  /** A symbol was granted. */
-  readonly granted: (record: QuoteRecord) => void;
-  /** A tick of a wanted symbol has arrived. */
-  readonly ticked: (quote: Quote, conflated: number) => void;
-  /** All ticks of a frame have been read. */
-  readonly frame: (sentAt: number, ticks: number) => void;
+  /** Is called when all ticks of a frame have been read. */
+  emit(event: "frame", sentAt: number, ticks: number): void;
 }
 
-export class QuoteStore implements FrameReader {
-  /** By symbol: the granted ones, and the wanted ones. */
-  readonly records = new Map<string, QuoteRecord>();
+export class TickStore implements FrameReader {
   readonly ages = new Ages();
   readonly counts = { frames: 0, ticks: 0, conflated: 0, lost: 0, gaps: 0, resets: 0 };
-  readonly #options: QuoteStoreOptions;
-  readonly #byHandle = new Map<number, QuoteRecord>();
+  readonly #options: TickStoreOptions;
+  readonly #byHandle = new Map<number, TickRecord>();
   /** The connection; {@link NO_LINK} without one: a callback may end it within a frame. */
   #link = NO_LINK;
   /** Of the frame that is being read. */
@@ -43,15 +42,8 @@ export class QuoteStore implements FrameReader {
   #micros = 0;
   #gatewayMicros = 0;
 
-  constructor(options: QuoteStoreOptions) {
+  constructor(options: TickStoreOptions) {
     this.#options = options;
-  }
-
-  /** The record of a symbol; a new one where there is none. */
-  record(symbol: string): QuoteRecord {
-    const record = this.records.get(symbol) ?? new QuoteRecord(symbol, this.#options.sync);
-    this.records.set(symbol, record);
-    return record;
   }
 
   /** A new connection: nothing is granted on it yet. */
@@ -67,7 +59,7 @@ export class QuoteStore implements FrameReader {
     link.reason = reason;
     link.since = this.#options.sync.micros();
     this.#now = this.#options.time.millis();
-    for (const record of this.records.values())
+    for (const record of this.#records())
       if (record.link === link && record.seq > 0 && (record.reported ?? "live") === "live") this.#changed(record, true);
   }
 
@@ -76,21 +68,20 @@ export class QuoteStore implements FrameReader {
     this.setCurrent(false, reason);
     this.#link.reason = reason;
     this.#link = NO_LINK;
-    for (const record of this.records.values()) this.#end(record);
+    for (const record of this.#records()) this.#end(record);
   }
 
-  granted({ symbols, interval, fields, delayed }: Subscribed): void {
-    const delays = new Map(delayed);
-    const positions = fields.map(fieldIndex);
-    const missing = [...FIELDS.keys()].filter((position) => !positions.includes(position));
-    for (const [symbol, handle] of symbols) {
-      const record = this.record(symbol);
+  granted(channel: RecordChannel, message: Subscribed | ChannelSubscribed): void {
+    const { interval, symbols } = message;
+    const delays = new Map((message as Subscribed).delayed);
+    for (const [symbol, handle, count = 0] of symbols as ChannelSubscribed["symbols"]) {
+      const record = channel.record(symbol);
       const holder = this.#byHandle.get(handle);
       if (holder !== record) {
         if (holder || record.handle >= 0) this.#options.violated("handleChanged", `${symbol}: ${handle}`);
         if (holder) this.#end(holder);
         this.#end(record);
-        this.records.set(symbol, record);
+        channel.records.set(symbol, record);
         this.#byHandle.set(handle, record);
         record.handle = handle;
         record.isNew = true;
@@ -99,17 +90,14 @@ export class QuoteStore implements FrameReader {
       record.isSnapshotDue = record.isStatusDue = true;
       record.interval = interval;
       record.delay = delays.get(symbol) ?? 0;
-      record.fields = fields;
-      record.positions = positions;
-      // Fields that are not granted get no values any more.
-      for (const position of missing) record.values[position] = NaN;
-      this.#options.granted(record);
+      channel.kind.granted(record, message, count);
+      channel.granted(record);
     }
   }
 
-  ended({ symbols, reason }: Unsubscribed): void {
+  ended({ records }: RecordChannel, { symbols, reason }: Unsubscribed): void {
     for (const symbol of symbols) {
-      const record = this.records.get(symbol);
+      const record = records.get(symbol);
       if (!record) continue;
       // The gateway sends no more: its last price is not live.
       if (reason) record.link = { current: false, reason, since: this.#options.sync.micros() };
@@ -119,31 +107,28 @@ export class QuoteStore implements FrameReader {
   }
 
   /** Drops a record that is neither wanted nor granted. */
-  release(record: QuoteRecord): void {
-    if (record.quotes.length > 0 || record.handle >= 0) return;
-    this.records.delete(record.symbol);
-    // Its quotes may still be referenced: they show that it is not subscribed.
+  release(record: TickRecord): void {
+    if (record.views.length > 0 || record.handle >= 0) return;
+    record.channel.records.delete(record.symbol);
+    // Its views may still be referenced: they show that it is not subscribed.
     record.link = NO_LINK;
   }
 
-  status({ symbols, state, reason = "", since }: Status): void {
+  status({ records }: RecordChannel, { symbols, state, reason = "", since }: Status): void {
     this.#now = this.#options.time.millis();
     for (const symbol of symbols) {
-      const record = this.records.get(symbol);
+      const record = records.get(symbol);
       if (!record || record.handle < 0) continue;
-      const before = record.state;
       if (state === "gap") {
-        const isReset = reason === "reset";
-        record.hasGap = true;
-        record.hasReset ||= isReset;
-        this.counts[isReset ? "resets" : "gaps"]++;
-      } else {
-        record.isStatusDue = false;
-        record.reported = state;
-        record.since = since;
-        record.reason = reason;
+        this.#gap(record, reason);
+        continue;
       }
-      for (const quote of record.quotes) quote.listener.status(quote, state === "gap" ? state : record.state, reason);
+      const before = record.state;
+      record.isStatusDue = false;
+      record.reported = state;
+      record.since = since;
+      record.reason = reason;
+      for (const view of record.views) view.listener.status(view, record.state, reason);
       if (record.state !== before) this.#changed(record, true);
     }
   }
@@ -152,7 +137,7 @@ export class QuoteStore implements FrameReader {
   frame(data: unknown): void {
     const link = this.#link;
     readFrame(data, this);
-    if (link === this.#link) this.#options.frame(this.#sentAt, this.#ticks);
+    if (link === this.#link) this.#options.emit("frame", this.#sentAt, this.#ticks);
   }
 
   begin(sentAt: number): void {
@@ -165,58 +150,72 @@ export class QuoteStore implements FrameReader {
     this.#gatewayMicros = sync.micros();
   }
 
-  tick(handle: number, seq: number, eventTime: number, values: Float64Array, count: number): void {
+  tick(handle: number, seq: number, eventTime: number, values: TickValues): void {
+    const { violated } = this.#options;
     const link = this.#link;
     if (link === NO_LINK) return;
     this.#ticks++;
     const record = this.#byHandle.get(handle);
-    if (!record) return this.#options.violated("notGranted", `handle ${handle}`);
-    const { positions, hasGap } = record;
-    if (count !== positions.length) return this.#options.violated("wrongLength", `${record.symbol}: ${count} values`);
-    if (!record.isNew) this.#check(record, seq);
+    if (!record) return violated("notGranted", `${handle}`);
+    const { channel } = record;
+    const { kind } = channel;
+    if (!kind.fits(record, values)) return violated("wrongLength", `${record.symbol}: ${values.length} values`);
+    const verdict = kind.judge?.(record, values, seq, eventTime, violated);
+    if (verdict) this.#gap(record, verdict);
+    if (verdict === undefined && !record.isNew) this.#check(record, seq);
     const missed = record.isNew || record.hasReset ? 0 : Math.max(0, seq - record.seq - 1);
-    const conflated = hasGap ? 0 : missed;
+    const conflated = record.hasGap ? 0 : missed;
     const before = record.state;
-    let hasChanged = seq !== record.seq || eventTime !== record.eventTime;
-    for (let index = 0; index < count; index++) {
-      const at = positions[index];
-      if (Object.is(record.values[at], values[index])) continue;
-      record.values[at] = values[index];
-      hasChanged = true;
+    let hasChanged = false;
+    if (verdict !== null) {
+      hasChanged = kind.take(record, values, seq, eventTime) || seq !== record.seq || eventTime !== record.eventTime;
+      this.counts.ticks++;
+      this.counts.conflated += conflated;
+      this.counts.lost += missed - conflated;
+      record.ticks++;
+      record.conflated += conflated;
+      record.lost += missed - conflated;
+      // The age of a snapshot is the time since the last trade, not the latency.
+      if (!record.isSnapshotDue && !record.delay) this.ages.add(this.#gatewayMicros - eventTime);
+      record.seq = seq;
+      record.eventTime = eventTime;
+      record.sentAt = this.#sentAt;
+      record.receivedAt = this.#micros;
     }
-    this.counts.ticks++;
-    this.counts.conflated += conflated;
-    this.counts.lost += missed - conflated;
-    record.ticks++;
-    record.conflated += conflated;
-    record.lost += missed - conflated;
-    // The age of a snapshot is the time since the last trade, not the latency.
-    if (!record.isSnapshotDue && !record.delay) this.ages.add(this.#gatewayMicros - eventTime);
     // The first tick of a symbol that no feed published makes it live, like a snapshot without a status.
     if (record.isStatusDue || record.reason === NOBODY_PUBLISHES) {
       record.reported = undefined;
       record.reason = "";
       record.since = 0;
     }
-    record.seq = seq;
-    record.eventTime = eventTime;
-    record.sentAt = this.#sentAt;
-    record.receivedAt = this.#micros;
     record.link = link;
     record.frame = this.counts.frames;
     record.isNew = record.isSnapshotDue = record.isStatusDue = record.hasGap = record.hasReset = false;
-    if (record.quotes.length > 0) this.#options.ticked(record.quotes[0], conflated);
+    if (verdict !== null && record.views.length > 0) channel.ticked(record.views[0], conflated);
     const isNewState = record.state !== before;
-    if (hasChanged || isNewState) this.#changed(record, isNewState);
+    if (hasChanged || isNewState) this.#changed(record, isNewState || verdict !== undefined);
   }
 
-  /** @param isNewState whether the state has changed */
-  #changed(record: QuoteRecord, isNewState: boolean): void {
-    for (const quote of record.quotes) quote.listener.changed(quote, this.#now, isNewState);
+  *#records(): Iterable<TickRecord> {
+    for (const { records } of this.#options.channels.values()) yield* records.values();
+  }
+
+  /** The gateway has missed ticks, or `seq` starts again. */
+  #gap(record: TickRecord, reason: string): void {
+    const isReset = reason === "reset";
+    record.hasGap = true;
+    record.hasReset ||= isReset;
+    this.counts[isReset ? "resets" : "gaps"]++;
+    for (const view of record.views) view.listener.status(view, "gap", reason);
+  }
+
+  /** @param isUrgent whether it does not wait for the interval, as a new state */
+  #changed(record: TickRecord, isUrgent: boolean): void {
+    for (const view of record.views) view.listener.changed(view, this.#now, isUrgent);
   }
 
   /** Compares a tick with the one before it. */
-  #check(record: QuoteRecord, seq: number): void {
+  #check(record: TickRecord, seq: number): void {
     const { symbol, interval } = record;
     const detail = `${symbol}: ${seq} after ${record.seq}`;
     if (record.frame === this.counts.frames) this.#options.violated("twiceInFrame", detail);
@@ -229,7 +228,7 @@ export class QuoteStore implements FrameReader {
   }
 
   /** Ends the grant of a record. */
-  #end(record: QuoteRecord): void {
+  #end(record: TickRecord): void {
     this.#byHandle.delete(record.handle);
     record.handle = -1;
     this.release(record);
