@@ -71,6 +71,9 @@ const empty: FeedSink = {
     skip: nothing,
     connected: nothing,
     disconnected: nothing,
+    takesPastBars: false,
+    missingBars: () => undefined,
+    pastBars: nothing,
   },
 };
 

@@ -110,6 +110,8 @@ export type ChannelTables = ReadonlyMap<MarketName, PublisherTable<Payload>>;
  * that have changed since its last read: a busy bus reads less often, and that is the conflation.
  */
 export interface BusWriter {
+  /** Whether this publisher leads the feed: not while it stands by for another one, or takes over. */
+  readonly isLeading: boolean;
   /**
    * Takes over the feed: fills the table from the last-value store, so that `seq` continues, and resolves once this
    * publisher may write. Rejects only when closed.

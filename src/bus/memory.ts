@@ -81,6 +81,7 @@ export class MemoryBus implements BusReader {
 
 /** Writes all channels of one feed. */
 class MemoryFeedWriter implements BusWriter {
+  isLeading = false;
   readonly #create: (channel: MarketName) => MemoryWriter;
   readonly #quotes: MemoryWriter;
   readonly #others = new Map<MarketName, MemoryWriter>();
@@ -91,6 +92,7 @@ class MemoryFeedWriter implements BusWriter {
   }
 
   async start(table: PublisherTable, handover?: Handover, others: ChannelTables = new Map()): Promise<void> {
+    this.isLeading = true;
     this.#quotes.start(table, handover);
     for (const [channel, other] of others) {
       const writer = this.#create(channel);

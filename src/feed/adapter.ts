@@ -5,7 +5,10 @@
 import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
 import type { TickPatch } from "../base/tick.ts";
+import type { Bar } from "../market/bar/bar_record.ts";
+import type { BarRange } from "../market/bar/missing_bars.ts";
 import type { BookSides } from "../market/book/book_payload.ts";
+import type { BarMarketName } from "../market/market_name.ts";
 import type { Trade } from "../market/trade/trade_ring.ts";
 import type { Channel } from "../protocol/messages.ts";
 import type { Kind } from "../settings/option.ts";
@@ -37,11 +40,27 @@ export interface FeedSink {
    * their next tick.
    */
   stale(reason: string, symbols?: readonly string[]): void;
-  /** A connection to the source was opened, or was lost. */
-  connected(): void;
+  /** A connection to the source was opened, maybe of some symbols only, or was lost. */
+  connected(symbols?: readonly string[]): void;
   disconnected(): void;
   /** The source ended for good: all its symbols are closed. */
   closed(reason: string): void;
+  /**
+   * What is missing of a symbol's past bars: the newest range with a bar that is not there, or partial. Undefined where
+   * all are there, or the feed has no channel `bar`.
+   * @param from when the first bar may begin, microseconds since the Unix epoch; bars of before all that are kept are
+   *     not missing
+   * @param end when a bar ends: only what has ended before is missing
+   * @param most the most bars of a range
+   */
+  missingBars(symbol: string, market: BarMarketName, from: number, end: number, most: number): BarRange | undefined;
+  /**
+   * Closed bars as the source has them. They never replace a complete one.
+   * @param bars ascending, each start once
+   */
+  pastBars(symbol: string, market: BarMarketName, bars: readonly Bar[]): void;
+  /** Whether past bars are wanted: not while another publisher leads the feed. */
+  readonly takesPastBars: boolean;
   /** A message was skipped; it is counted, and never fatal. */
   skip(reason: SkipReason): void;
 }

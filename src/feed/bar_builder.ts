@@ -1,10 +1,12 @@
 /**
  * Builds bars from trades, by the times of their events. A bar is closed when the source's time has passed its end; a
- * trade that comes later corrects it.
+ * trade that comes later corrects it. What was before, or is partial, is filled with bars of the source's own.
  */
 import { LIVE } from "../base/tick.ts";
 import type { BarChange, BarPayload } from "../market/bar/bar_payload.ts";
+import type { Bar } from "../market/bar/bar_record.ts";
 import { CLOSED_BAR, CORRECTED_BAR, PARTIAL_BAR } from "../market/bar/bar_series.ts";
+import { type BarRange, missingBars } from "../market/bar/missing_bars.ts";
 import { type BarMarketName, barLength, barStart } from "../market/market_name.ts";
 import type { PublisherTable } from "../market/publisher_table.ts";
 
@@ -14,6 +16,8 @@ const GRACE = 500_000;
 const MOST_AHEAD = 1_000_000;
 /** The source's time is that of its newest trades in this time, microseconds: clocks drift, and one may be wrong. */
 const LEAD_TIME = 60_000_000;
+/** A subscription takes up to this to begin, microseconds. past_bars.ts fills a little more. */
+const SUBSCRIBE_TIME = 3_000_000;
 const NEVER = Number.NEGATIVE_INFINITY;
 
 /** The bars of one resolution. */
@@ -65,9 +69,19 @@ export class BarBuilder {
     this.#resolutions = Array.from(tables, ([name, table]) => ({ name, length: barLength(name), table }));
   }
 
-  /** The source was connected: what comes from now on is complete. @param now microseconds since the Unix epoch */
-  connected(now: number): void {
-    this.#connectedAt = now;
+  /**
+   * The source was connected: what comes from now on is complete.
+   * @param now microseconds since the Unix epoch
+   * @param symbols that are received from now on, if that is known
+   */
+  connected(now: number, symbols: readonly string[] = []): void {
+    const lead = this.#lead.value;
+    const isLost = (symbol: string) => this.#completeFromOf.get(symbol) === Number.POSITIVE_INFINITY;
+    if (lead === NEVER || symbols.length === 0 || !symbols.every(isLost)) {
+      this.#connectedAt = now;
+      return;
+    }
+    for (const symbol of symbols) this.#completeFromOf.set(symbol, now + lead + SUBSCRIBE_TIME);
   }
 
   /** These symbols, or all, may miss trades from now on, each until its next one. */
@@ -94,7 +108,7 @@ export class BarBuilder {
       if (row < 0) return false;
       const { payload } = table;
       change.start = barStart(time, length);
-      // One of before all that are kept changes nothing.
+      // One of before all that are kept changes nothing, nor one of a bar that the source has told.
       if (!payload.accepts(row, change.start)) continue;
       change.price = price;
       change.size = size;
@@ -124,6 +138,35 @@ export class BarBuilder {
         if (table.payload.seriesOf(row).formingFrom <= before && this.#flagForming(table, row, before, CLOSED_BAR))
           this.#changed(row, name);
     }
+  }
+
+  /** See {@link FeedSink.missingBars}. @param now microseconds since the Unix epoch */
+  missing(
+    symbol: string,
+    name: BarMarketName,
+    { from, end, most, now }: { from: number; end: number; most: number; now: number },
+  ): BarRange | undefined {
+    const resolution = this.#resolutions.find((each) => each.name === name);
+    if (!resolution) return undefined;
+    const { length, table } = resolution;
+    // One of those that are kept is the one that is forming.
+    const oldest = barStart(now, length) - (table.payload.barsPerSymbol - 1) * length;
+    const first = Math.max(oldest, barStart(from, length));
+    return missingBars(table.payload.seriesOf(table.rowOf(symbol)), { from: first, end, length, most });
+  }
+
+  /**
+   * Bars as the source has them.
+   * @param now microseconds since the Unix epoch
+   * @returns whether there was room for the symbol
+   */
+  fill(symbol: string, name: BarMarketName, bars: readonly Bar[], now: number): boolean {
+    const table = this.#resolutions.find((each) => each.name === name)?.table;
+    if (!table || bars.length === 0) return true;
+    const row = table.add(symbol);
+    if (row < 0) return false;
+    if (table.mergePast(row, (seq) => table.payload.fill(row, bars, seq), now)) this.#changed(row, name);
+    return true;
   }
 
   /** @returns from when on the symbol's trades are complete, by the source's time */

@@ -10,7 +10,12 @@ import { NO_PRICE, Publisher } from "./publisher.ts";
 function setUp(limit = 100) {
   const table = new PublisherTable(limit);
   const changed: number[] = [];
-  const bus: BusWriter = { start: async () => {}, changed: (row) => void changed.push(row), close: async () => {} };
+  const bus: BusWriter = {
+    isLeading: true,
+    start: async () => {},
+    changed: (row) => void changed.push(row),
+    close: async () => {},
+  };
   const clock = new ManualClock();
   return { table, changed, clock, bus, publisher: new Publisher(table, bus, clock) };
 }

@@ -9,6 +9,8 @@ import { CLOSED, FIELD_COUNT, fieldIndex, isSymbol, LIVE, STALE, type TickPatch 
 import type { BusWriter, ChannelTables } from "../bus/bus.ts";
 import { Handover } from "../bus/handover.ts";
 import type { BarPayload } from "../market/bar/bar_payload.ts";
+import type { Bar } from "../market/bar/bar_record.ts";
+import type { BarRange } from "../market/bar/missing_bars.ts";
 import type { BookPayload, BookSides } from "../market/book/book_payload.ts";
 import { type BarMarketName, type MarketName, PUBLISHED_BARS } from "../market/market_name.ts";
 import type { Payload } from "../market/payload.ts";
@@ -214,9 +216,23 @@ export class Publisher implements FeedSink {
     this.#bus.changed(row, channel);
   }
 
-  connected(): void {
+  get takesPastBars(): boolean {
+    return this.#bars !== undefined && this.#bus.isLeading;
+  }
+
+  missingBars(symbol: string, market: BarMarketName, from: number, end: number, most: number): BarRange | undefined {
+    return this.#bars?.missing(symbol, market, { from, end, most, now: this.#clock.micros() });
+  }
+
+  pastBars(symbol: string, market: BarMarketName, bars: readonly Bar[]): void {
+    if (!this.#bars || !this.takesPastBars) return;
+    if (!isSymbol(symbol)) this.skip("invalid_symbol");
+    else if (!this.#bars.fill(symbol, market, bars, this.#clock.micros())) this.skip("table_full");
+  }
+
+  connected(symbols?: readonly string[]): void {
     this.counts.connects++;
-    this.#bars?.connected(this.#clock.micros());
+    this.#bars?.connected(this.#clock.micros(), symbols);
   }
 
   disconnected(): void {

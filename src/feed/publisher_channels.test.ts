@@ -20,6 +20,7 @@ function setUp() {
   const books = createPublisherTable("book", LIMITS) as PublisherTable<BookPayload>;
   const changed: string[] = [];
   const bus: BusWriter = {
+    isLeading: true,
     start: async () => {},
     changed: (row, channel = "quote") => void changed.push(`${channel} ${row}`),
     close: async () => {},
@@ -128,7 +129,12 @@ test("a symbol whose first book is crossed has none yet: nothing is published of
 });
 
 test("a feed that does not publish trades and books ignores them", () => {
-  const bus: BusWriter = { start: async () => {}, changed: () => assert.fail(), close: async () => {} };
+  const bus: BusWriter = {
+    isLeading: true,
+    start: async () => {},
+    changed: () => assert.fail(),
+    close: async () => {},
+  };
   const publisher = new Publisher(new PublisherTable(1), bus, new ManualClock());
   publisher.trade("A", tradeOf({ size: -1 }), undefined);
   publisher.book("A", { bids: [1, 1], asks: [] }, undefined);

@@ -30,6 +30,22 @@ export class PublisherTable<P extends Payload = QuotePayload> extends MarketTabl
   }
 
   /**
+   * Several ticks at once that tell nothing new of the source: a symbol of which nothing else is known is stale.
+   * @param merge gets the row's number, and returns that of the last tick
+   * @param now microseconds since the Unix epoch
+   * @returns whether there were any
+   */
+  mergePast(row: number, merge: (seq: number) => number, now: number): boolean {
+    const seq = merge(this.seq[row]);
+    if (seq === this.seq[row]) return false;
+    const isNew = !this.hasTicked(row);
+    this.setTick(row, seq, isNew ? now : this.eventTime[row]);
+    this.appliedAt[row] = Number.NaN;
+    if (isNew) this.restate(row, STALE, now, NOT_HEARD);
+    return true;
+  }
+
+  /**
    * Takes over a symbol from the last-value store, so that `seq` continues. A later tick of this publisher stays, as
    * the tick after the store's.
    * @returns whether the row differs from the store, so that it must be written

@@ -6,8 +6,11 @@ import { FIELD_COUNT, FIELDS, STATES, type TickPatch } from "../../src/base/tick
 import { MemoryBus } from "../../src/bus/memory.ts";
 import type { FeedContext, FeedSink, SkipReason } from "../../src/feed/adapter.ts";
 import { Publisher } from "../../src/feed/publisher.ts";
+import type { Bar } from "../../src/market/bar/bar_record.ts";
+import type { BarRange } from "../../src/market/bar/missing_bars.ts";
 import type { BookSides } from "../../src/market/book/book_payload.ts";
 import { GatewayTable } from "../../src/market/gateway_table.ts";
+import { type BarMarketName, barLength } from "../../src/market/market_name.ts";
 import { PublisherTable } from "../../src/market/publisher_table.ts";
 import type { Trade } from "../../src/market/trade/trade_ring.ts";
 import { CHANNELS } from "../../src/protocol/messages.ts";
@@ -41,6 +44,9 @@ export class KeptSink implements FeedSink {
   readonly books: { symbol: string; bids: number[]; asks: number[]; eventTime: number | undefined }[] = [];
   readonly states: string[] = [];
   readonly skipped: SkipReason[] = [];
+  readonly past: { symbol: string; market: BarMarketName; bars: readonly Bar[] }[] = [];
+  /** Bars of before are not missing. */
+  oldestBar = 0;
   connects = 0;
   disconnects = 0;
   readonly changed = new EventEmitter();
@@ -80,6 +86,20 @@ export class KeptSink implements FeedSink {
 
   closed(reason: string): void {
     this.states.push(`closed: ${reason}`);
+    this.changed.emit("change");
+  }
+
+  takesPastBars = true;
+
+  /** All are missing. */
+  missingBars(_: string, market: BarMarketName, from: number, end: number, most: number): BarRange | undefined {
+    const length = barLength(market);
+    const start = Math.max(from, end - most * length, this.oldestBar);
+    return start < end ? { start, count: (end - start) / length } : undefined;
+  }
+
+  pastBars(symbol: string, market: BarMarketName, bars: readonly Bar[]): void {
+    this.past.push({ symbol, market, bars });
     this.changed.emit("change");
   }
 

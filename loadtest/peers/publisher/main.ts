@@ -47,7 +47,7 @@ function changed(row: number): void {
   });
 }
 
-const bus = { start: async () => {}, changed, close: async () => {} };
+const bus = { isLeading: true, start: async () => {}, changed, close: async () => {} };
 const sink = new Publisher(table, bus, clock);
 const log = pino({ level: "silent" });
 new SimFeed(new SimMarket(order.symbols, order.seed, "SIM"), order.rate, {

@@ -91,7 +91,10 @@ const TRADES: RecordCodec<TradeRecord> = {
   },
 };
 
-/** Start, open, high, low, close, volume, number of trades, flags. The field of a bar has its start in seconds. */
+/**
+ * Start, open, high, low, close, volume, number of trades (0: not known), flags. The field of a bar has its start in
+ * seconds.
+ */
 const BARS: RecordCodec<BarRecord> = {
   keepsEach: false,
   elements: 8,
@@ -121,7 +124,7 @@ const BARS: RecordCodec<BarRecord> = {
     const { start, open, high, low, close, volume, trades, flags } = record;
     if (!(Number.isInteger(start / 1_000_000) && start > 0 && start < MAX_START)) return "value";
     if (![open, high, low, close].every(Number.isFinite)) return "value";
-    if (!(volume > 0 && Number.isFinite(volume)) || !(Number.isInteger(trades) && trades > 0)) return "value";
+    if (!(volume > 0 && Number.isFinite(volume)) || !(Number.isInteger(trades) && trades >= 0)) return "value";
     return Number.isInteger(flags) && flags >= 0 && flags <= MAX_FLAGS ? undefined : "value";
   },
 };

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { decode, ExtData, encode } from "@msgpack/msgpack";
 import fc from "fast-check";
 import { FIELD_COUNT } from "../../base/tick.ts";
+import { BarRecord } from "../../market/bar/bar_record.ts";
 import { BusRecord } from "../../market/bus_record.ts";
 import { Packer } from "../../msgpack/packer.ts";
 import { SymbolCache } from "./symbol_cache.ts";
@@ -287,4 +288,19 @@ test("the bytes of a batch are those of version 1 of the format", () => {
   );
   assert.deepEqual([batch.start, batch.lengths.toString("hex")], [32, "005a0055"]);
   assert.equal(batch.prefix.toString("hex"), "dc0003d90353494dcb4278bcfe5687b000");
+});
+
+test("a bar's number of trades may be unknown, and is never below zero or a fraction", () => {
+  const readings = [0, 7, -1, 0.5].map((trades) => {
+    const encoder = new BatchEncoder("SIM", 32, "bar:1m");
+    encoder.begin(1, 1, TIME);
+    const prices = { open: 1, high: 4, low: 1, close: 2, volume: 0.5 };
+    const own = { symbol: "A", seq: 1, eventTime: TIME, receivedAt: TIME, start: 60_000_000, trades, ...prices };
+    encoder.add(Object.assign(new BarRecord(), own));
+    const decoder = new BatchDecoder("bar:1m");
+    decoder.begin(encoder.end({ offset: 0, uncertainty: 0 }).message);
+    const back = decoder.createRecord() as BarRecord;
+    return decoder.next(back) ?? back.trades;
+  });
+  assert.deepEqual(readings, [0, 7, "value", "value"]);
 });

@@ -16,7 +16,7 @@ import { BinanceVenue } from "../venue/binance.ts";
 import { CoinbaseVenue } from "../venue/coinbase.ts";
 import type { Venue } from "../venue/connection.ts";
 
-const silent: BusWriter = { start: async () => {}, changed: () => {}, close: async () => {} };
+const silent: BusWriter = { isLeading: true, start: async () => {}, changed: () => {}, close: async () => {} };
 const EARLIEST = Date.UTC(2000, 0, 1) * 1_000;
 
 /** All names in the messages, so that no message is left out. */

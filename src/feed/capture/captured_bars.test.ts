@@ -16,7 +16,7 @@ import { BinanceVenue } from "../venue/binance.ts";
 import { CoinbaseVenue } from "../venue/coinbase.ts";
 import type { Venue } from "../venue/connection.ts";
 
-const silent: BusWriter = { start: async () => {}, changed: () => {}, close: async () => {} };
+const silent: BusWriter = { isLeading: true, start: async () => {}, changed: () => {}, close: async () => {} };
 const LIMITS = {
   rows: 1_000,
   tradesPerSymbol: 1_000,

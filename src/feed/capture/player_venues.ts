@@ -24,7 +24,7 @@ export function createConversation(capture: Capture, path: string): Conversation
 }
 
 /**
- * The captured answer to a GET of the same path and symbol, whatever the other parameters.
+ * The captured answer to a GET of the same path, symbol and interval, whatever the other parameters.
  * @param path path and query of the request
  */
 export function answerTo({ answers }: Capture, path: string): string | undefined {
@@ -32,7 +32,8 @@ export function answerTo({ answers }: Capture, path: string): string | undefined
   const asked = new URL(path, "http://x");
   return answers.find(({ url }) => {
     const { pathname, searchParams } = new URL(url);
-    return pathname === asked.pathname && searchParams.get("symbol") === asked.searchParams.get("symbol");
+    const isSame = (name: string) => searchParams.get(name) === asked.searchParams.get(name);
+    return pathname === asked.pathname && isSame("symbol") && isSame("interval");
   })?.text;
 }
 

@@ -17,7 +17,7 @@ import { parseLine } from "./line.ts";
 import { NdjsonFeed } from "./ndjson.ts";
 
 const LIMITS = { rows: 10, tradesPerSymbol: 1_024, maxTrades: 10_000, secondBars: 60, minuteBars: 60, maxBars: 1_000 };
-const NO_BUS = { start: async () => {}, changed: () => {}, close: async () => {} };
+const NO_BUS = { isLeading: true, start: async () => {}, changed: () => {}, close: async () => {} };
 
 /** A feed whose lines a test writes, up to the publisher's tables. */
 class Lines {

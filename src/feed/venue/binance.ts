@@ -13,10 +13,13 @@ import { url } from "../../settings/option.ts";
 import type { Adapter, FeedContext, OptionValues } from "../adapter.ts";
 import { readNumber, readObject } from "../number.ts";
 import { BinanceBook, readDepthEvent } from "./binance_book.ts";
+import { BINANCE_CANDLES } from "./binance_candles.ts";
 import { BinanceSnapshots } from "./binance_snapshots.ts";
 import type { Outcome, Venue } from "./connection.ts";
 import { ExchangeFeed, exchangeOptions, venueSymbols } from "./exchange.ts";
 import { Freshness } from "./freshness.ts";
+import { PacedRequests } from "./paced_requests.ts";
+import { PastBars } from "./past_bars.ts";
 import { type FieldKeys, readPatch } from "./venue_patch.ts";
 
 // An inactive pair sends only pings: every 20 s today, every 3 minutes in older documentation.
@@ -25,7 +28,7 @@ const OPTIONS = {
   rest: {
     kind: url(["http", "https"]),
     default: "https://api.binance.com",
-    help: "The address for snapshots of order books",
+    help: "The address for snapshots of order books, and for past bars",
   },
 };
 const SYMBOL = /^[A-Z0-9_]{1,40}$/;
@@ -51,13 +54,15 @@ export const binance: Adapter<typeof OPTIONS> = {
   options: OPTIONS,
   create(target: string, options: OptionValues<typeof OPTIONS>, context: FeedContext) {
     const pairs = venueSymbols(target, SYMBOL, "BTCUSDT");
-    const snapshots = context.channels.has("book")
-      ? new BinanceSnapshots(options.rest, options.maxBackoff, context)
+    const requests = new PacedRequests(options.rest, options.maxBackoff);
+    const snapshots = context.channels.has("book") ? new BinanceSnapshots(requests, context) : undefined;
+    const pastBars = context.channels.has("bar")
+      ? new PastBars(pairs, BINANCE_CANDLES, requests, context, options.silence)
       : undefined;
     const venues = connectionsOf(pairs, snapshots !== undefined).map(
-      (some) => new BinanceVenue(options.url, some, context, snapshots),
+      (some) => new BinanceVenue(options.url, some, context, snapshots, pastBars),
     );
-    return new ExchangeFeed(venues, context, options);
+    return new ExchangeFeed(venues, context, options, pastBars ? [pastBars, requests] : [requests]);
   },
 };
 
@@ -98,9 +103,19 @@ export class BinanceVenue implements Venue {
   /** By pair; empty where books are not published. */
   readonly #books = new Map<string, BinanceBook>();
   readonly #snapshots: BinanceSnapshots | undefined;
+  readonly #pastBars: PastBars | undefined;
 
-  /** @param snapshots for the books of the pairs; without it there are none */
-  constructor(url: string, pairs: readonly string[], context: FeedContext, snapshots?: BinanceSnapshots) {
+  /**
+   * @param snapshots for the books of the pairs; without it there are none
+   * @param pastBars fills the bars of the pairs, where they are published
+   */
+  constructor(
+    url: string,
+    pairs: readonly string[],
+    context: FeedContext,
+    snapshots?: BinanceSnapshots,
+    pastBars?: PastBars,
+  ) {
     const address = new URL(url);
     if (address.pathname === "/") address.pathname = "/stream";
     address.search += `${address.search === "" ? "?" : "&"}streams=${pairs.flatMap((pair) => streamsOf(pair, snapshots !== undefined)).join("/")}`;
@@ -111,6 +126,7 @@ export class BinanceVenue implements Venue {
     this.#events = new RateLimitedLog(context.log, context.clock);
     this.#freshness = new Freshness(context.clock);
     this.#snapshots = snapshots;
+    this.#pastBars = pastBars;
     if (snapshots) for (const pair of pairs) this.#books.set(pair, this.#createBook(pair, snapshots));
   }
 
@@ -118,11 +134,13 @@ export class BinanceVenue implements Venue {
     this.#freshness.connected();
     this.#tradeOf.clear();
     for (const book of this.#books.values()) book.start();
+    this.#pastBars?.connected(this.#symbolOf.keys());
     return [];
   }
 
   lost(): void {
     for (const pair of this.#books.keys()) this.#snapshots?.cancel(pair);
+    this.#pastBars?.lost(this.#symbolOf.keys());
   }
 
   message(value: unknown): Outcome {

@@ -11,6 +11,7 @@ import { openFeed, parseFeed } from "../spec.ts";
 import { BinanceVenue } from "./binance.ts";
 import { BinanceBook, type DepthEvent } from "./binance_book.ts";
 import { BinanceSnapshots, type BookSnapshot } from "./binance_snapshots.ts";
+import { PacedRequests } from "./paced_requests.ts";
 
 const URL = "wss://stream.binance.com:9443/stream";
 const depth = (U: number, u: number, b: string[][], a: string[][]) =>
@@ -168,7 +169,7 @@ test("snapshots: refusals and rubbish are tried again, no faster than allowed", 
   const good = '{"lastUpdateId":7,"bids":[["1","2"]],"asks":[]}';
   const { asked, rest } = await serve(t, (count) => (count === 1 ? [429, ""] : [200, count === 2 ? "x" : good]));
   const context = keptContext();
-  const snapshots = new BinanceSnapshots(rest, 1_000, context);
+  const snapshots = new BinanceSnapshots(new PacedRequests(rest, 1_000), context);
   const snapshot = await new Promise((resolve) => snapshots.request("AB", resolve));
   assert.deepEqual(snapshot, { lastUpdateId: 7, bids: [1, 2], asks: [] });
   assert.deepEqual(
@@ -184,7 +185,12 @@ test("through the adapter: a gap is reported, and the book comes back with the n
   const { rest } = await serve(t, (count) => [200, `{"lastUpdateId":${count * 10},"bids":[["1","2"]],"asks":[]}`]);
   const context = keptContext();
   const { sink } = context;
-  const venue = new BinanceVenue("ws://x", ["AB"], context, new BinanceSnapshots(rest, 1_000, context));
+  const venue = new BinanceVenue(
+    "ws://x",
+    ["AB"],
+    context,
+    new BinanceSnapshots(new PacedRequests(rest, 1_000), context),
+  );
   t.after(() => venue.lost());
   const hear = (line: string) => venue.message(JSON.parse(line.slice("1: ".length)));
   venue.subscribe();

@@ -5,17 +5,28 @@
  * product is refused as a whole. Trades are the channel matches, and books level2_batch: level2 needs authentication.
  */
 import { RateLimitedLog } from "../../log/rate_limited_log.ts";
+import { url } from "../../settings/option.ts";
 import type { Adapter, FeedContext, OptionValues } from "../adapter.ts";
 import { readNumber, readObject } from "../number.ts";
 import { isoMicros } from "../time.ts";
 import { CoinbaseBooks } from "./coinbase_books.ts";
+import { COINBASE_CANDLES } from "./coinbase_candles.ts";
 import type { Outcome, Venue } from "./connection.ts";
 import { ExchangeFeed, exchangeOptions, venueSymbols } from "./exchange.ts";
 import { Freshness } from "./freshness.ts";
+import { PacedRequests } from "./paced_requests.ts";
+import { PastBars } from "./past_bars.ts";
 import { type FieldKeys, readPatch } from "./venue_patch.ts";
 
 // Every product has a heartbeat each second, so half a minute of silence is a fault and not a quiet market.
-const OPTIONS = exchangeOptions("wss://ws-feed.exchange.coinbase.com", 30_000);
+const OPTIONS = {
+  ...exchangeOptions("wss://ws-feed.exchange.coinbase.com", 30_000),
+  rest: {
+    kind: url(["http", "https"]),
+    default: "https://api.exchange.coinbase.com",
+    help: "The address for past bars",
+  },
+};
 const PRODUCT = /^[A-Z0-9.]{1,24}-[A-Z0-9.]{1,24}$/;
 /** The documented limit is 100 a second for an address, which several connections may share. */
 const MESSAGES_PER_SECOND = 10;
@@ -27,7 +38,12 @@ export const coinbase: Adapter<typeof OPTIONS> = {
   options: OPTIONS,
   create(target: string, options: OptionValues<typeof OPTIONS>, context: FeedContext) {
     const products = venueSymbols(target, PRODUCT, "BTC-USD");
-    return new ExchangeFeed([new CoinbaseVenue(options.url, products, context)], context, options);
+    if (!context.channels.has("bar"))
+      return new ExchangeFeed([new CoinbaseVenue(options.url, products, context)], context, options);
+    const requests = new PacedRequests(options.rest, options.maxBackoff);
+    const pastBars = new PastBars(products, COINBASE_CANDLES, requests, context, options.silence);
+    const venue = new CoinbaseVenue(options.url, products, context, pastBars);
+    return new ExchangeFeed([venue], context, options, [pastBars, requests]);
   },
 };
 
@@ -55,8 +71,10 @@ export class CoinbaseVenue implements Venue {
   readonly #events: RateLimitedLog;
   readonly #freshness: Freshness;
   readonly #books: CoinbaseBooks;
+  readonly #pastBars: PastBars | undefined;
 
-  constructor(url: string, products: readonly string[], context: FeedContext) {
+  /** @param pastBars fills the bars of the products, where they are published */
+  constructor(url: string, products: readonly string[], context: FeedContext, pastBars?: PastBars) {
     this.url = url;
     this.#symbolOf = new Map(products.map((product) => [product, `COINBASE:${product}`]));
     this.symbols = [...this.#symbolOf.values()];
@@ -64,12 +82,18 @@ export class CoinbaseVenue implements Venue {
     this.#events = new RateLimitedLog(context.log, context.clock);
     this.#freshness = new Freshness(context.clock);
     this.#books = new CoinbaseBooks(context);
+    this.#pastBars = pastBars;
   }
 
   subscribe(): readonly string[] {
     this.#freshness.connected();
     this.#books.clear();
+    this.#pastBars?.connected(this.#symbolOf.keys());
     return [this.#subscription()];
+  }
+
+  lost(): void {
+    this.#pastBars?.lost(this.#symbolOf.keys());
   }
 
   message(value: unknown, send: (text: string) => void): Outcome {
@@ -152,7 +176,10 @@ export class CoinbaseVenue implements Venue {
       "refused by the venue",
       [...refused].map((product) => `COINBASE:${product}`),
     );
-    for (const product of refused) this.#symbolOf.delete(product);
+    for (const product of refused) {
+      this.#symbolOf.delete(product);
+      this.#pastBars?.drop(product);
+    }
     if (this.#symbolOf.size > 0) {
       send(this.#subscription());
       return "control";

@@ -126,7 +126,7 @@ export class Connection {
     const { log, sink } = this.#context;
     if (this.#closed) return;
     this.#wasOpen = true;
-    sink.connected();
+    sink.connected(this.#venue.symbols);
     log.info({ url: shown(this.#venue.url) }, "connected");
     this.#silence.start();
     for (const text of this.#venue.subscribe()) this.#send(text);

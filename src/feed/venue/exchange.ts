@@ -40,8 +40,16 @@ export function venueSymbols(target: string, pattern: RegExp, example: string): 
 /** A feed with one connection or several. */
 export class ExchangeFeed implements Feed {
   readonly #connections: readonly Connection[];
+  readonly #others: readonly { close(): void }[];
 
-  constructor(venues: readonly Venue[], context: FeedContext, options: ConnectionOptions) {
+  /** @param others what else is to be closed */
+  constructor(
+    venues: readonly Venue[],
+    context: FeedContext,
+    options: ConnectionOptions,
+    others: readonly { close(): void }[] = [],
+  ) {
+    this.#others = others;
     this.#connections = venues.map((venue) => new Connection(venue, context, options));
   }
 
@@ -54,6 +62,7 @@ export class ExchangeFeed implements Feed {
   }
 
   async close(): Promise<void> {
+    for (const other of this.#others) other.close();
     await Promise.all(this.#connections.map((connection) => connection.close()));
   }
 }

@@ -201,15 +201,18 @@ function aggregate(series: BarSeries, start: number, end: number, record: BarRec
   record.open = series.open[index];
   record.high = record.low = record.open;
   record.volume = record.trades = record.flags = 0;
+  let isCounted = true;
   for (; index < series.end && series.start[index] < end; index++) {
     record.high = Math.max(record.high, series.high[index]);
     record.low = Math.min(record.low, series.low[index]);
     record.close = series.close[index];
     record.volume = sum(record.volume, series.volume[index]);
     record.trades += series.trades[index];
+    isCounted &&= series.trades[index] > 0;
     record.flags |= series.flags[index] & PARTIAL_BAR;
     const isLast = series.start[index] + MINUTE === end;
     if (isLast && (series.flags[index] & CLOSED_BAR) > 0) record.flags |= CLOSED_BAR;
   }
+  if (!isCounted) record.trades = 0;
   return true;
 }

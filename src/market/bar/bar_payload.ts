@@ -1,7 +1,7 @@
 /** Bars: of each row a series, the newest of which is still forming. */
 import type { Payload, SeriesTakeover } from "../payload.ts";
 import { BAR_MARKS } from "./bar_marks.ts";
-import { BarRecord } from "./bar_record.ts";
+import { type Bar, BarRecord } from "./bar_record.ts";
 import { BarSeries, CLOSED_BAR, CORRECTED_BAR, PARTIAL_BAR } from "./bar_series.ts";
 
 /** What is to happen to a bar: a trade is added where the size is not 0, and flags are set. */
@@ -31,6 +31,10 @@ interface Adopted {
 }
 
 const NO_BARS = new BarSeries();
+/** Of a bar of the venue's own: it has all trades, also those that come late here. */
+const FINAL = Number.POSITIVE_INFINITY;
+/** What sums of volumes may differ by, as a ratio. */
+const ROUNDING = 1e-9;
 
 export class BarPayload implements Payload<BarChange, BarRecord> {
   readonly keepsEach = false;
@@ -77,9 +81,16 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
     return this.seriesOf(row).find(start) >= 0;
   }
 
-  /** Whether there is room for a bar: not where it is older than all of as many as are kept. */
+  /** How many bars are kept of a symbol. */
+  get barsPerSymbol(): number {
+    return this.#limits.barsPerSymbol;
+  }
+
+  /** Whether a trade belongs into a bar: not where it is older than all of as many as are kept, or final. */
   accepts(row: number, start: number): boolean {
     const series = this.seriesOf(row);
+    const found = series.find(start);
+    if (found >= 0) return series.closeAt[found] !== FINAL;
     return series.count < this.#limits.barsPerSymbol || start >= series.start[series.from];
   }
 
@@ -153,6 +164,46 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
     series.touch(index, seq);
   }
 
+  /**
+   * Takes closed bars of the venue's own where there is none, or a partial one that has no trade that they lack.
+   * @param bars ascending, each start once
+   * @param seq the number before theirs
+   * @returns the number of the last one that was taken
+   */
+  fill(row: number, bars: readonly Bar[], seq: number): number {
+    const series = this.#own(row);
+    let last = seq;
+    for (let at = 0; at < bars.length; ) {
+      const found = series.find(bars[at].start);
+      if (found >= 0) {
+        const bar = bars[at++];
+        const flags = series.flags[found];
+        if ((flags & PARTIAL_BAR) === 0 || bar.volume < series.volume[found] * (1 - ROUNDING)) continue;
+        this.#setFinal(series, found, bar, flags & CLOSED_BAR ? CLOSED_BAR | CORRECTED_BAR : CLOSED_BAR, ++last);
+        this.#adopted.get(row)?.same.delete(bar.start);
+        continue;
+      }
+      const index = -1 - found;
+      const next = index < series.end ? series.start[index] : Number.POSITIVE_INFINITY;
+      let end = at + 1;
+      while (end < bars.length && bars[end].start < next) end++;
+      const first = this.#insertRun(series, index, end - at);
+      // Where there is no room for all, the newest have it.
+      const count = (next === Number.POSITIVE_INFINITY ? series.end : series.find(next)) - first;
+      for (let offset = 0; offset < count; offset++)
+        this.#setFinal(series, first + offset, bars[end - count + offset], CLOSED_BAR, ++last);
+      at = end;
+    }
+    return last;
+  }
+
+  #setFinal(series: BarSeries, index: number, bar: Bar, flags: number, seq: number): void {
+    series.set(index, bar, flags);
+    series.openAt[index] = Number.NEGATIVE_INFINITY;
+    series.closeAt[index] = FINAL;
+    series.touch(index, seq);
+  }
+
   /** The starts of the bars that were dropped since the last call. */
   takeDropped(row: number): number[] {
     const series = this.#series[row];
@@ -196,7 +247,8 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
       return;
     }
     if ((series.flags[found] & PARTIAL_BAR) > 0) {
-      if ((record.flags & PARTIAL_BAR) === 0 && (record.flags & CLOSED_BAR) > 0) series.set(found, record);
+      if ((record.flags & PARTIAL_BAR) === 0 && (record.flags & CLOSED_BAR) > 0)
+        series.set(found, record, record.flags);
       else join(series, found, record);
     }
     if (series.equals(found, record)) adopted.same.set(record.start, record.seq);
@@ -247,7 +299,7 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
     let index = series.find(record.start);
     if (index < 0) index = this.#insert(series, -1 - index);
     if (index < 0) return -1;
-    series.set(index, record);
+    series.set(index, record, record.flags);
     series.touch(index, record.seq);
     return index;
   }
@@ -272,6 +324,29 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
     }
     return series.insert(at);
   }
+
+  /**
+   * Makes room for bars before the one at an index: for as many as are kept besides newer ones.
+   * @returns the index of the first
+   */
+  #insertRun(series: BarSeries, index: number, wanted: number): number {
+    const { barsPerSymbol, maxBars } = this.#limits;
+    let [at, count] = [index, wanted];
+    while (count > 0 && series.count + count > barsPerSymbol)
+      if (at > series.from) this.#dropOldest(series);
+      else count--;
+    while (series.end + count > series.capacity) {
+      const { base, capacity } = series;
+      if (series.from * 4 < capacity && this.#room + capacity > maxBars) {
+        count = capacity - series.end;
+        break;
+      }
+      series.makeRoom();
+      at -= series.base - base;
+      this.#room += series.capacity - capacity;
+    }
+    return series.insert(at, count);
+  }
 }
 
 function addTrade(series: BarSeries, index: number, price: number, size: number, time: number): void {
@@ -285,7 +360,8 @@ function addTrade(series: BarSeries, index: number, price: number, size: number,
     series.close[index] = price;
     series.closeAt[index] = time;
   }
-  series.trades[index]++;
+  // Of a bar of the store the number may not be known.
+  if (series.trades[index] > 0 || series.volume[index] === 0) series.trades[index]++;
   series.volume[index] = sum(series.volume[index], size);
 }
 

@@ -1,5 +1,5 @@
 /** The bars of one symbol and resolution, ordered by their start: the newest ones, up to a limit. */
-import type { BarRecord } from "./bar_record.ts";
+import type { Bar, BarRecord } from "./bar_record.ts";
 
 /** The flags of a bar. */
 export const CLOSED_BAR = 1;
@@ -67,16 +67,16 @@ export class BarSeries {
   }
 
   /**
-   * Makes room for a bar before the one at an index, or behind the last one. There must be capacity.
-   * @returns its index
+   * Makes room for bars before the one at an index, or behind the last one. There must be capacity.
+   * @returns the index of the first
    */
-  insert(index: number): number {
-    for (const column of COLUMNS) this[column].copyWithin(index + 1, index, this.end);
-    this.flags.copyWithin(index + 1, index, this.end);
-    this.end++;
-    if (this.newest >= index) this.newest++;
-    for (const column of COLUMNS) this[column][index] = 0;
-    this.flags[index] = 0;
+  insert(index: number, count = 1): number {
+    for (const column of COLUMNS) this[column].copyWithin(index + count, index, this.end);
+    this.flags.copyWithin(index + count, index, this.end);
+    this.end += count;
+    if (this.newest >= index) this.newest += count;
+    for (const column of COLUMNS) this[column].fill(0, index, index + count);
+    this.flags.fill(0, index, index + count);
     return index;
   }
 
@@ -90,7 +90,7 @@ export class BarSeries {
     if (index < this.end - RECENT) this.#correctedSeq = Math.max(this.#correctedSeq, seq);
   }
 
-  set(index: number, { start, open, high, low, close, volume, trades, flags }: BarRecord): void {
+  set(index: number, { start, open, high, low, close, volume, trades }: Bar, flags: number): void {
     this.start[index] = start;
     this.open[index] = open;
     this.high[index] = high;
@@ -163,9 +163,11 @@ export class BarSeries {
       else if (isRecent && ++unchanged === RECENT) break;
     }
     into.reverse();
-    // Nearly always they are in this order already.
+    // Nearly always they are in this order already. Past bars from a venue come in long runs, the newest first.
     for (let at = 1; at < into.length; at++)
-      for (let to = at; to > 0 && this.seq[into[to - 1]] > this.seq[into[to]]; to--)
-        [into[to - 1], into[to]] = [into[to], into[to - 1]];
+      if (this.seq[into[at - 1]] > this.seq[into[at]]) {
+        into.sort((a, b) => this.seq[a] - this.seq[b]);
+        break;
+      }
   }
 }

@@ -83,6 +83,10 @@ export class RedisWriter implements BusWriter {
     return this.#role;
   }
 
+  get isLeading(): boolean {
+    return this.#role === "leading";
+  }
+
   /** Of its reign, or of its last one; 0 while it has had none. */
   get epoch(): number {
     return this.#epoch;
