@@ -43,7 +43,9 @@ const INTERNAL = [
     "take",
     "options",
     "intervalFor",
-    "subprotocols", "commandKeys", "changes",
+    "subprotocols",
+    "commandKeys",
+    "changes",
     "texts",
   ],
 ];
