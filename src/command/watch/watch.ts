@@ -24,6 +24,12 @@ const MOST_MISSING = 5;
 /** The longest wait for a slow reader of the last lines, ms. */
 const LAST_LINES = 500;
 
+/**
+ * HTTP statuses that a new attempt would get again. A page would try again, since a proxy may have sent them; here the
+ * address or the token is wrong as a rule.
+ */
+const REFUSAL = /response: (3|4(?!08|25|29))\d\d$/;
+
 /** A WebSocket that reports the HTTP status of a refusal; Node's own does not. */
 class StatusSocket extends WebSocket {
   constructor(url: string, protocols: string[]) {
@@ -71,12 +77,16 @@ export async function run({ settings, operands, unknownEnv }: CommandLine): Prom
 function untilEnd(client: TickgateClient, file: TokenFile | undefined) {
   let reason = "";
   let end = () => {};
+  // A file may have another token soon.
+  const isWrong = (reason: string) => REFUSAL.test(reason) && !(file && reason.endsWith(" 401"));
   const code = new Promise<number>((resolve) => {
     end = () => resolve(0);
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, end);
+    let wasOpen = false;
     client.on("connection", (state) => {
+      wasOpen ||= state.phase === "open";
       const isRefused = state.phase === "ended" && state.refused;
-      const isGivenUp = state.phase === "waiting" && file?.lost(state.reason);
+      const isGivenUp = state.phase === "waiting" && (file?.lost(state.reason) || (!wasOpen && isWrong(state.reason)));
       if (!isRefused && !isGivenUp) return;
       reason = state.reason;
       resolve(1);
