@@ -60,7 +60,9 @@ export async function run({ settings, operands, unknownEnv }: CommandLine): Prom
   const refused = new Set<string>();
   client.on("rejected", ({ symbol }) => refused.add(symbol));
   const waitingFor = () => missing(client, operands, refused);
-  const finish = isLive ? watchLive(client, order, waitingFor, ended.end) : watchLines(client, url, json);
+  const finish = isLive
+    ? watchLive(client, order, waitingFor, ended.end)
+    : watchLines(client, url, json, () => ended.reason !== "");
   if (!isLive) tellMissing(client, waitingFor);
   client.subscribe(operands, { interval });
 
@@ -130,12 +132,13 @@ function watchLive(
 }
 
 /** @returns a function that ends it */
-function watchLines(client: TickgateClient, url: string, json: boolean): () => Promise<void> {
+function watchLines(client: TickgateClient, url: string, json: boolean, isEnding: () => boolean): () => Promise<void> {
   const printer = new LinePrinter(process.stdout, json ? JSON_LINES : PLAIN, () => Date.now() * 1_000);
   printer.listen(client);
   let isTold = false;
   client.on("connection", (state: ConnectionState) => {
-    if (state.phase === "waiting" && !isTold) say(`no connection to ${url}: ${state.reason}; trying again`);
+    if (state.phase === "waiting" && !isTold && !isEnding())
+      say(`no connection to ${url}: ${state.reason}; trying again`);
     if (state.phase === "silent") say("nothing heard from the gateway; prices may be old");
     if (state.phase === "open" && isTold) say(`connected to ${state.hello.node}`);
     isTold = state.phase === "waiting" || (state.phase === "connecting" && isTold);
