@@ -67,7 +67,10 @@ function projectOf(t: TestContext, source: string): string {
 }
 
 const CONSUMER = `import { type Quote, TickgateClient, TickgateError, VIOLATIONS } from "tickgate/client";
+import { bars } from "tickgate/client/bars";
+import { BOOKS } from "tickgate/client/books";
 import { observe } from "tickgate/client/observe";
+import { TRADES } from "tickgate/client/trades";
 
 const client = new TickgateClient("wss://prices.example/v1/stream", { hiddenInterval: 1_000 });
 const screen = client.subscribe(["A", "B:*"], { interval: 250, fields: ["bid", "ask"] }, (quote) => {
@@ -89,6 +92,23 @@ client.on("connection", (connection) => {
   if (connection.phase === "open") void connection.hello.node;
   if (connection.phase === "waiting") void [connection.reason, connection.retryAt];
 });
+const tapes = client.subscribe("A", { channel: TRADES, last: 50 }, (tape, trade) => {
+  const [missed, price]: [number, number | undefined] = [tape.missed, trade?.price];
+  void [missed, price, tape.trades.length];
+});
+tapes.change({ last: 10 });
+// @ts-expect-error a tape has no depth
+tapes.change({ depth: 10 });
+client.subscribe(["A"], { channel: BOOKS, depth: 5, onStatus: (book) => void book.bids }, ({ asks }) => void asks[0]);
+// @ts-expect-error fields are of quotes
+client.subscribe("A", { channel: BOOKS, fields: ["bid"] });
+const chart = client.subscribe("A", { channel: bars("1m"), last: 500 }, (series, bar) => {
+  const [close, isClosed]: [number | undefined, boolean | undefined] = [series.bars.at(-1)?.close, bar?.isClosed];
+  void [close, isClosed];
+});
+// @ts-expect-error no such resolution
+bars("2m");
+void chart.views;
 const broken: number = VIOLATIONS.reduce((sum, name) => sum + client.violations[name], 0);
 const age: number | undefined = client.stats.age.p99;
 void [broken, age, observe({}, "A", screen)];

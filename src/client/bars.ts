@@ -3,7 +3,7 @@
  * @module tickgate/client/bars
  */
 import type { Resolution } from "../protocol/messages.ts";
-import type { TickRecord } from "./records/tick_record.ts";
+import type { TickRecord, TickValues } from "./records/tick_record.ts";
 import type { View } from "./records/view.ts";
 import type { ViewChannel } from "./sync/subscription.ts";
 
@@ -46,7 +46,6 @@ interface Kept {
   /** The latest changes, the newest last, and how many there were in all. */
   readonly changes: Bar[];
   changed: number;
-  most: number;
   /** Past ones of the grant that are still to come. */
   due: number;
 }
@@ -66,8 +65,12 @@ function keptOf({ content }: TickRecord): Kept {
   return content as Kept;
 }
 
-function add(kept: Kept, [open, high, low, close, volume, trades, flags]: readonly number[], start: number): void {
-  const { bars, changes, most } = kept;
+function add(record: TickRecord, values: TickValues, start: number): void {
+  const kept = keptOf(record);
+  const { bars, changes } = kept;
+  const [open, high, low, close, volume, trades, flags] = values as readonly number[];
+  // What the longest series of the symbol needs.
+  const most = Math.max(1, ...record.views.map(({ listener }) => lastOf(listener.terms)));
   const is = (flag: number) => (flags & flag) > 0;
   const states = { isClosed: is(1), isCorrected: is(2), isPartial: is(4) };
   const bar: Bar = { start, open, high, low, close, volume, trades, ...states };
@@ -77,9 +80,9 @@ function add(kept: Kept, [open, high, low, close, volume, trades, flags]: readon
   // After a reconnect most come again.
   if (isKnown && Object.entries(bar).every(([name, value]) => bars[at][name as keyof Bar] === value)) return;
   bars.splice(at, isKnown ? 1 : 0, bar);
-  if (bars.length > most) bars.shift();
+  while (bars.length > most) bars.shift();
   changes.push(bar);
-  if (changes.length > most) changes.shift();
+  while (changes.length > most) changes.shift();
   kept.changed++;
 }
 
@@ -96,7 +99,7 @@ export function bars(
     demand: (terms) => Math.ceil(lastOf(terms) / STEP),
     merge: Math.max,
     terms: (steps) => ({ last: steps * STEP }),
-    content: (): Kept => ({ bars: [], changes: [], changed: 0, most: 1, due: 0 }),
+    content: (): Kept => ({ bars: [], changes: [], changed: 0, due: 0 }),
     view: (Base) =>
       class extends Base {
         /** How many of the changes the callback was called with. */
@@ -104,9 +107,8 @@ export function bars(
 
         constructor(...args: ConstructorParameters<typeof Base>) {
           super(...args);
-          const kept = keptOf(this.record);
-          kept.most = Math.max(kept.most, lastOf(this.listener.terms));
-          this.called = kept.changed - kept.changes.length;
+          const { changed, changes } = keptOf(this.record);
+          this.called = changed - changes.length;
         }
 
         get bars() {
@@ -134,19 +136,19 @@ export function bars(
       const isPast = kept.due > 0;
       if (isPast) kept.due--;
       if (isPast && seq === 0) {
-        add(kept, values as number[], start);
-        return null;
+        add(record, values, start);
+        return false;
       }
       // The newest of the past ones has the stream's number: there is nothing to compare it with.
       if (isPast) record.isNew = record.isSnapshotDue = true;
       else if (seq <= record.seq && !record.hasReset) {
         violated(seq === record.seq ? "seqRepeated" : "seqBack", `${record.symbol}: ${seq} after ${record.seq}`);
-        return null;
+        return false;
       }
-      return "";
+      return true;
     },
     take(record, values, _seq, start) {
-      add(keptOf(record), values as number[], start);
+      add(record, values, start);
       return true;
     },
   };

@@ -150,6 +150,64 @@ test("trades: a second subscription gets what is there, then live ones; a longer
   assert.deepEqual(broken(client), {});
 });
 
+test("trades: a tape that is made longer is filled, and one that is made shorter keeps what others need", async () => {
+  const { client, seqs, tapes } = tapeOf(2);
+  const gateway = greet();
+  grant(gateway, 2);
+  gateway.say([1, wire(5), wire(6)]);
+  await settled();
+  gateway.takeCommands();
+  tapes.change({ last: 4 });
+  await settled();
+  assert.equal(gateway.takeCommands()[0].last, 4);
+  grant(gateway, 4);
+  gateway.say([2, wire(3), wire(4), wire(5), wire(6)]);
+  const shown = () => tapes.views.get("A")?.trades.map(({ seq }) => seq);
+  assert.deepEqual(shown(), [3, 4, 5, 6]);
+  tapes.change({ last: 1 });
+  gateway.say([3, wire(7)]);
+  assert.deepEqual([shown(), seqs, broken(client)], [[7], [5, 6, 7], {}]);
+  assert.throws(() => tapes.change({ last: 0 }), RangeError);
+  assert.deepEqual(shown(), [7]);
+});
+
+test("trades: a gateway that has heard less than the one before repeats nothing", () => {
+  const { client, seqs, gaps } = tapeOf(3);
+  grant(greet(), 0);
+  FakeSocket.last.say([1, wire(1), wire(2), wire(3)]);
+  FakeSocket.last.drop(1006);
+  client.connect();
+  const gateway = greet();
+  grant(gateway, 1);
+  gateway.say([2, wire(1)]);
+  gateway.say([3, wire(2)]);
+  gateway.say([4, wire(3), wire(4)]);
+  assert.deepEqual([seqs, gaps, broken(client)], [[1, 2, 3, 4], [], {}]);
+});
+
+test("tapes and books have the states of quotes: silent, closed, not allowed any more, ended", async () => {
+  const { client, tapes } = tapeOf(3);
+  const states: string[] = [];
+  const books = client.subscribe("A", { channel: BOOKS, interval: 0 }, ({ state, reason }) => {
+    states.push(`${state} ${reason}`.trim());
+  });
+  const gateway = greet();
+  await settled();
+  grant(gateway, 0);
+  gateway.say({ op: "subscribed", channel: "book", interval: 0, symbols: [["A", 3]], rejected: [] });
+  const [tape, book] = [tapes.views.get("A"), books.views.get("A")];
+  assert.deepEqual([tape?.state, book?.state], ["unknown", "unknown"]);
+  gateway.say([1, wire(1), [3, 1, 1, [10, 1], []]]);
+  gateway.say({ op: "status", channel: "book", symbols: ["A"], state: "stale", reason: "silent", since: 7 });
+  assert.deepEqual([book?.since, tape?.state], [7, "live"], "a status is of one channel");
+  gateway.say({ op: "status", channel: "book", symbols: ["A"], state: "closed", reason: "end of input", since: 8 });
+  gateway.say({ op: "unsubscribed", channel: "trade", symbols: ["A"], reason: "not_entitled" });
+  assert.deepEqual([tape?.state, tape?.reason, tape?.trades.length], ["stale", "not_entitled", 1]);
+  assert.deepEqual(states, ["live", "stale silent", "closed end of input"]);
+  books.close();
+  assert.deepEqual([book?.reason, books.views.size, client.quotes.size], ["end of input", 0, 0]);
+});
+
 test("books: each replaces the last; a subscription sees its own depth", async () => {
   const { client } = fakeClient({ pingInterval: 0 });
   const best = client.subscribe("A", { channel: BOOKS, depth: 1, interval: 0 });

@@ -38,12 +38,12 @@ interface Kept {
   readonly trades: Trade[];
   /** The first of them whose `seq` belongs to the present count. */
   start: number;
-  /** The most that are kept: what the longest tape needs. */
-  most: number;
-  /** All that have been added. */
+  /** All that have been added at the end. */
   added: number;
   /** Past ones of the grant that are still to come. */
   due: number;
+  /** Whether no new trade has come on this connection: until then, those of an earlier one may come again. */
+  isBehind: boolean;
 }
 
 const DEFAULT_LAST = 100;
@@ -59,41 +59,44 @@ function keptOf({ content }: TickRecord): Kept {
   return content as Kept;
 }
 
+/** What the longest tape of a record needs. */
+function mostOf({ views }: TickRecord): number {
+  let most = 1;
+  for (const { listener } of views) most = Math.max(most, lastOf(listener.terms));
+  return most;
+}
+
 function tradeOf([price, size, side, id]: TickValues, seq: number, eventTime: number): Trade {
   return { seq, eventTime, price, size, side, id } as Trade;
 }
 
-function isSame(one: Trade, other: Trade): boolean {
-  return (
-    one.eventTime === other.eventTime && one.price === other.price && one.size === other.size && one.id === other.id
-  );
-}
-
-/** Whether a record has a trade already. An older one of a longer history is added, if there is room. */
-function has(record: TickRecord, kept: Kept, trade: Trade, isPast: boolean): boolean {
-  const { trades, start } = kept;
+/** Whether a record has had a trade already, whose `seq` is not above the latest. */
+function isKnown(record: TickRecord, trade: Trade): boolean {
+  const { trades, start, isBehind } = keptOf(record);
   const held = trades.find(({ seq }, index) => index >= start && seq === trade.seq);
-  if (held) return isSame(held, trade);
-  if (!isPast) return false;
-  // A count of seq that began again while there was no connection began with later trades.
-  if (record.isNew && trade.eventTime > record.eventTime) return false;
-  if (trades.length < kept.most && start === 0)
-    trades.splice(
-      trades.findIndex(({ seq }) => seq > trade.seq),
-      0,
-      trade,
-    );
-  return true;
+  // One that is not kept any more, unless it came later: then the count of `seq` began again meanwhile.
+  if (!held) return !isBehind || trade.eventTime <= record.eventTime;
+  return (["eventTime", "price", "size", "id"] as const).every((name) => held[name] === trade[name]);
 }
 
-/** The channel of trades, for the option `channel`. A callback without a trade tells of a new state. */
+/** Adds an older trade of a longer history, if there is room. */
+function addOlder(record: TickRecord, trade: Trade): void {
+  const { trades, start } = keptOf(record);
+  const at = trades.findIndex(({ seq }) => seq >= trade.seq);
+  if (start === 0 && trades.length < mostOf(record) && trades[at]?.seq !== trade.seq) trades.splice(at, 0, trade);
+}
+
+/**
+ * The channel of trades, for the option `channel`. The callback is called with each trade, in order; without one when
+ * only the state has changed.
+ */
 export const TRADES: ViewChannel<Tape, TradeTerms, [tape: Tape, trade: Trade | undefined]> = {
   name: "trade",
   commandKeys: { channel: "trade" },
   demand: lastOf,
   merge: Math.max,
   terms: (last) => ({ last }),
-  content: (): Kept => ({ trades: [], start: 0, most: 1, added: 0, due: 0 }),
+  content: (): Kept => ({ trades: [], start: 0, added: 0, due: 0, isBehind: false }),
   view: (Base) =>
     class extends Base {
       /** How many of the trades the callback was called with, of all that were added. */
@@ -101,10 +104,8 @@ export const TRADES: ViewChannel<Tape, TradeTerms, [tape: Tape, trade: Trade | u
 
       constructor(...args: ConstructorParameters<typeof Base>) {
         super(...args);
-        const kept = keptOf(this.record);
-        const last = lastOf(this.listener.terms);
-        kept.most = Math.max(kept.most, last);
-        this.called = kept.added - Math.min(last, kept.trades.length);
+        const { added, trades } = keptOf(this.record);
+        this.called = added - Math.min(lastOf(this.listener.terms), trades.length);
       }
 
       get trades() {
@@ -123,7 +124,9 @@ export const TRADES: ViewChannel<Tape, TradeTerms, [tape: Tape, trade: Trade | u
       }
     },
   granted(record, _message, count) {
-    keptOf(record).due = count;
+    const kept = keptOf(record);
+    kept.due = count;
+    kept.isBehind ||= record.isNew;
   },
   fits(_record, values) {
     if (values.length < 4) return false;
@@ -132,33 +135,40 @@ export const TRADES: ViewChannel<Tape, TradeTerms, [tape: Tape, trade: Trade | u
     if (!isTrade || (id !== null && typeof id !== "string")) throw new TypeError("not a trade");
     return true;
   },
-  judge(record, values, seq, eventTime, violated) {
+  judge(record, values, seq, eventTime, violated, store) {
     const kept = keptOf(record);
+    const { isBehind } = kept;
     const isPast = kept.due > 0;
     if (isPast) kept.due--;
     record.isSnapshotDue ||= isPast;
-    if (record.seq === 0 || record.hasReset) return "";
-    // From here on it is compared with the trades before, which may be those of an earlier connection.
-    const { isNew, symbol } = record;
-    const detail = `${symbol}: ${seq} after ${record.seq}`;
-    if (seq > record.seq) {
-      record.isNew = false;
-      if (seq === record.seq + 1 || record.hasGap) return "";
-      if (isNew || isPast) return "missed";
-      violated("seqSkipped", detail);
-      return "";
+    const detail = `${record.symbol}: ${seq} after ${record.seq}`;
+    if (record.seq > 0 && seq <= record.seq && !record.hasReset) {
+      const trade = tradeOf(values, seq, eventTime);
+      if (!isBehind && !isPast) {
+        violated(seq === record.seq ? "seqRepeated" : "seqBack", detail);
+        return false;
+      }
+      if (isKnown(record, trade)) {
+        if (isPast) addOlder(record, trade);
+        return false;
+      }
+      store.gap(record, "reset");
+    } else if (record.seq > 0 && seq > record.seq + 1 && !record.hasGap) {
+      if (isBehind || isPast) store.gap(record, "missed");
+      else violated("seqSkipped", detail);
     }
-    if ((isNew || isPast) && has(record, kept, tradeOf(values, seq, eventTime), isPast)) return null;
-    if (isNew) return "reset";
-    violated(seq === record.seq ? "seqRepeated" : "seqBack", detail);
-    return null;
+    kept.isBehind = false;
+    // What is missing since the connection before counts as missed.
+    if (record.seq > 0) record.isNew = false;
+    return true;
   },
   take(record, values, seq, eventTime) {
     const kept = keptOf(record);
     if (record.hasReset) kept.start = kept.trades.length;
     kept.trades.push(tradeOf(values, seq, eventTime));
     kept.added++;
-    if (kept.trades.length > kept.most) {
+    const most = mostOf(record);
+    while (kept.trades.length > most) {
       kept.trades.shift();
       kept.start = Math.max(0, kept.start - 1);
     }

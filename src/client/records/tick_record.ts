@@ -86,9 +86,9 @@ export interface ChannelKind<C = unknown> {
   /** Keeps a tick. @returns whether it changes a value */
   take(record: TickRecord<C>, values: TickValues, seq: number, eventTime: number): boolean;
   /**
-   * Where ticks do not replace each other: whether the tick is new, and if ones before it are missing, why. It replaces
-   * the checks of other channels.
-   * @returns null when the record has this tick already
+   * Where ticks do not replace each other: replaces the checks of other channels, and tells the store where ticks
+   * before it are missing.
+   * @returns whether the tick is new
    */
   judge?(
     record: TickRecord<C>,
@@ -96,7 +96,14 @@ export interface ChannelKind<C = unknown> {
     seq: number,
     eventTime: number,
     violated: ViolationListener,
-  ): "" | "missed" | "reset" | null;
+    store: GapListener,
+  ): boolean;
+}
+
+/** Is told where ticks of a record are missing. */
+export interface GapListener {
+  /** @param reason `missed`; `reset`: `seq` starts again */
+  gap(record: TickRecord, reason: string): void;
 }
 
 /** The records of one channel. */

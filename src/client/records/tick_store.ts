@@ -14,7 +14,14 @@ import { type FrameReader, readFrame } from "../connection/codec.ts";
 import type { ClientTime } from "../connection/time.ts";
 import type { ViolationListener } from "../connection/violations.ts";
 import { Ages } from "./ages.ts";
-import { type GatewayTime, NO_LINK, type RecordChannel, type TickRecord, type TickValues } from "./tick_record.ts";
+import {
+  type GapListener,
+  type GatewayTime,
+  NO_LINK,
+  type RecordChannel,
+  type TickRecord,
+  type TickValues,
+} from "./tick_record.ts";
 
 export interface TickStoreOptions {
   readonly time: ClientTime;
@@ -27,7 +34,7 @@ export interface TickStoreOptions {
   emit(event: "frame", sentAt: number, ticks: number): void;
 }
 
-export class TickStore implements FrameReader {
+export class TickStore implements FrameReader, GapListener {
   readonly ages = new Ages();
   readonly counts = { frames: 0, ticks: 0, conflated: 0, lost: 0, gaps: 0, resets: 0 };
   readonly #options: TickStoreOptions;
@@ -120,7 +127,7 @@ export class TickStore implements FrameReader {
       const record = records.get(symbol);
       if (!record || record.handle < 0) continue;
       if (state === "gap") {
-        this.#gap(record, reason);
+        this.gap(record, reason);
         continue;
       }
       const before = record.state;
@@ -160,14 +167,13 @@ export class TickStore implements FrameReader {
     const { channel } = record;
     const { kind } = channel;
     if (!kind.fits(record, values)) return violated("wrongLength", `${record.symbol}: ${values.length} values`);
-    const verdict = kind.judge?.(record, values, seq, eventTime, violated);
-    if (verdict) this.#gap(record, verdict);
-    if (verdict === undefined && !record.isNew) this.#check(record, seq);
+    const isKept = !kind.judge || kind.judge(record, values, seq, eventTime, violated, this);
+    if (!kind.judge && !record.isNew) this.#check(record, seq);
     const missed = record.isNew || record.hasReset ? 0 : Math.max(0, seq - record.seq - 1);
     const conflated = record.hasGap ? 0 : missed;
     const before = record.state;
     let hasChanged = false;
-    if (verdict !== null) {
+    if (isKept) {
       hasChanged = kind.take(record, values, seq, eventTime) || seq !== record.seq || eventTime !== record.eventTime;
       this.counts.ticks++;
       this.counts.conflated += conflated;
@@ -181,6 +187,7 @@ export class TickStore implements FrameReader {
       record.eventTime = eventTime;
       record.sentAt = this.#sentAt;
       record.receivedAt = this.#micros;
+      record.hasGap = record.hasReset = false;
     }
     // The first tick of a symbol that no feed published makes it live, like a snapshot without a status.
     if (record.isStatusDue || record.reason === NOBODY_PUBLISHES) {
@@ -190,10 +197,10 @@ export class TickStore implements FrameReader {
     }
     record.link = link;
     record.frame = this.counts.frames;
-    record.isNew = record.isSnapshotDue = record.isStatusDue = record.hasGap = record.hasReset = false;
-    if (verdict !== null && record.views.length > 0) channel.ticked(record.views[0], conflated);
+    record.isNew = record.isSnapshotDue = record.isStatusDue = false;
+    if (isKept && record.views.length > 0) channel.ticked(record.views[0], conflated);
     const isNewState = record.state !== before;
-    if (hasChanged || isNewState) this.#changed(record, isNewState || verdict !== undefined);
+    if (hasChanged || isNewState) this.#changed(record, isNewState || kind.judge !== undefined);
   }
 
   *#records(): Iterable<TickRecord> {
@@ -201,7 +208,7 @@ export class TickStore implements FrameReader {
   }
 
   /** The gateway has missed ticks, or `seq` starts again. */
-  #gap(record: TickRecord, reason: string): void {
+  gap(record: TickRecord, reason: string): void {
     const isReset = reason === "reset";
     record.hasGap = true;
     record.hasReset ||= isReset;
