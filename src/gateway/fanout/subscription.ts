@@ -180,12 +180,13 @@ export class Subscription extends Flushable implements BroadcastSubscription, Wa
     for (let index = 0; index < this.#count; index++) {
       const { i32, u32 } = this.#table.heap;
       const row = entryRow(i32, this.entries, index);
-      const mark = entryMark(u32, this.entries, index);
       if (!rows.has(row)) {
         moveEntry(i32, this.entries, index, kept++);
         continue;
       }
+      // Only then the marks tell what was sent: the broadcast does not set them.
       this.topicSubscriber?.unsubscribe(now);
+      const mark = entryMark(u32, this.entries, index);
       if (index < admitted) this.#admitted--;
       if (index < snapshotted) this.#snapshotted--;
       if (index < cursor) this.#cursor--;
