@@ -6,7 +6,7 @@ import { entryMark, entryRow, markAt, setEntryMark } from "../heap_layout.ts";
 import { type Entries, type Filling, NO_GAPS, type RowEncoder, type RowGap } from "../row_encoder.ts";
 import type { MarketTable } from "../table.ts";
 import type { BarFormat } from "./bar_format.ts";
-import { BAR_MARKS, PAST } from "./bar_marks.ts";
+import { BAR_MARKS, PAST, PastMarks } from "./bar_marks.ts";
 import type { BarPayload } from "./bar_payload.ts";
 import type { BarSeries } from "./bar_series.ts";
 
@@ -16,10 +16,12 @@ export class BarEncoder implements RowEncoder {
   /** Of such channels there is nothing to miss. */
   readonly hasGaps = false;
   readonly #table: MarketTable<BarPayload>;
+  readonly #past: PastMarks;
   readonly #changed: number[] = [];
 
   constructor(table: MarketTable<BarPayload>, format: BarFormat) {
     this.#table = table;
+    this.#past = new PastMarks(table.payload.barsPerSymbol);
     this.format = format;
   }
 
@@ -27,16 +29,24 @@ export class BarEncoder implements RowEncoder {
     return NO_GAPS;
   }
 
-  firstMark(row: number, _sent: number, last: number): number {
-    const series = this.#table.payload.seriesOf(row);
+  /** What was sent before, and has changed since, comes again: the past begins with the oldest of it. */
+  firstMark(row: number, sent: number, last: number): number {
+    const { payload, seq } = this.#table;
+    const series = payload.seriesOf(row);
     if (series.count === 0) return 0;
-    return pastMark(series, Math.max(series.from, series.end - Math.max(1, Math.min(last, series.count))));
+    let first = Math.max(series.from, series.end - Math.max(1, Math.min(last, series.count)));
+    if (sent >= PAST) first = Math.min(first, this.#indexOf(series, sent));
+    if (sent !== 0) {
+      series.changedSince(this.#sentSeq(row, sent), this.#changed);
+      for (const index of this.#changed) first = Math.min(first, index);
+    }
+    return this.#pastMark(series, first, seq[row]);
   }
 
   countBehind(row: number, mark: number): number {
     if (mark === 0) return 0;
     const series = this.#table.payload.seriesOf(row);
-    return series.end - indexOf(series, mark);
+    return series.end - this.#indexOf(series, mark);
   }
 
   copyNewest(row: number, frame: Filling): void {
@@ -63,25 +73,66 @@ export class BarEncoder implements RowEncoder {
 
   /** @returns the mark of what was copied */
   #copyRow(row: number, before: number, now: number, frame: Filling): number {
+    if (before >= PAST) return this.#copyPast(row, before, now, frame);
+    // Nothing was sent, or another count of numbers has begun: then the bars of before have the number 0.
+    return this.#copySince(row, before === 0 ? -1 : this.#sentSeq(row, before), now, frame);
+  }
+
+  #copyPast(row: number, before: number, now: number, frame: Filling): number {
     const { payload, seq } = this.#table;
     const series = payload.seriesOf(row);
-    if (before === 0 || before >= PAST) {
-      // Without a mark nothing was sent, or another count of numbers has begun.
-      for (let index = before === 0 ? series.from : indexOf(series, before); index < series.end; index++) {
-        if (this.#isFull(frame)) return pastMark(series, index);
-        this.#write(row, series, index, index === series.end - 1 ? seq[row] : 0, frame);
-      }
-      return now;
+    const { firstSeq } = series;
+    const from = this.#indexOf(series, before);
+    const since = this.#sentSeq(row, before);
+    series.changedSince(since, this.#changed);
+    // What is not of the past, and bars that were sent with frames before this one.
+    const isFollowed = this.#changed.some((index) => index < from || firstSeq[index] > since);
+    let last = series.end - 1;
+    while (last > from && firstSeq[last] > since) last--;
+    for (let index = from; index <= last; index++) {
+      if (firstSeq[index] > since) continue;
+      if (this.#isFull(frame)) return this.#pastMark(series, index, since);
+      this.#write(row, series, index, index < last ? 0 : isFollowed ? since : seq[row], frame);
     }
-    let sent = seq[row] - ((now - before + BAR_MARKS) % BAR_MARKS);
-    series.changedSince(sent, this.#changed);
+    return isFollowed ? this.#copySince(row, since, now, frame, from) : now;
+  }
+
+  /** @param from bars of before the number from this index on are not copied: they are in the frame */
+  #copySince(row: number, since: number, now: number, frame: Filling, from = Number.POSITIVE_INFINITY): number {
+    const series = this.#table.payload.seriesOf(row);
+    series.changedSince(since, this.#changed);
+    let sent = since;
     for (const index of this.#changed) {
-      if (this.#isFull(frame)) return this.#table.markOf(sent);
-      frame.conflated += Math.max(0, series.seq[index] - sent - 1);
-      sent = series.seq[index];
-      this.#write(row, series, index, sent, frame);
+      if (index >= from && series.firstSeq[index] <= since) continue;
+      const seq = series.seq[index];
+      if (this.#isFull(frame)) return seq > 0 ? this.#table.markOf(seq - 1) : this.#anewMark(series, index);
+      if (sent > 0) frame.conflated += Math.max(0, seq - sent - 1);
+      sent = seq;
+      this.#write(row, series, index, seq, frame);
     }
     return now;
+  }
+
+  /** The mark where the bars from an index on have no number yet, and all with a number are still to come. */
+  #anewMark(series: BarSeries, index: number): number {
+    const first = this.#changed.find((each) => series.seq[each] > 0);
+    return this.#pastMark(series, index, first === undefined ? 0 : series.seq[first] - 1);
+  }
+
+  /** What has changed after this number was not sent to an entry with this mark. */
+  #sentSeq(row: number, mark: number): number {
+    const { heap, markAt: marks, seq } = this.#table;
+    if (mark >= PAST) return this.#past.seqOf(mark, seq[row]);
+    return seq[row] - ((markAt(heap.u32, marks, row) - mark + BAR_MARKS) % BAR_MARKS);
+  }
+
+  #pastMark(series: BarSeries, index: number, seq: number): number {
+    return this.#past.markOf(series.base + index, seq);
+  }
+
+  /** The index of such a mark; of bars that have been dropped since, the first one that is left. */
+  #indexOf(series: BarSeries, mark: number): number {
+    return Math.max(series.from, this.#past.positionOf(mark, series.base + series.end) - series.base);
   }
 
   #isFull(frame: Filling): boolean {
@@ -93,13 +144,4 @@ export class BarEncoder implements RowEncoder {
     frame.at = this.format.writeBar(heap, frame.at, firstHandle + handle[row], seq, series, index);
     heap.i32[(frame.noted >>> 2) + frame.count++] = row;
   }
-}
-
-function pastMark(series: BarSeries, index: number): number {
-  return PAST + ((series.base + index) % PAST);
-}
-
-/** The index of such a mark; of bars that have been dropped since, the first one that is left. */
-function indexOf(series: BarSeries, mark: number): number {
-  return Math.max(series.from, Math.min(series.end, mark - PAST - (series.base % PAST)));
 }

@@ -56,6 +56,11 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
     this.#isNoting = isNoting;
   }
 
+  /** How many bars of a symbol are kept. */
+  get barsPerSymbol(): number {
+    return this.#limits.barsPerSymbol;
+  }
+
   grow(): void {}
 
   clear(row: number): void {
@@ -229,8 +234,11 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
   /** @returns its index, or -1 where it is older than all that are kept */
   #put(series: BarSeries, record: BarRecord): number {
     let index = series.find(record.start);
-    if (index < 0) index = this.#insert(series, -1 - index);
-    if (index < 0) return -1;
+    if (index < 0) {
+      index = this.#insert(series, -1 - index);
+      if (index < 0) return -1;
+      series.firstSeq[index] = record.seq;
+    }
     series.set(index, record);
     series.touch(index, record.seq);
     return index;

@@ -12,7 +12,19 @@ const FIRST_CAPACITY = 16;
 /** Bars at the end that are looked at for changes; a change of an older one is rare, and has them all looked at. */
 const RECENT = 4;
 
-const COLUMNS = ["start", "open", "high", "low", "close", "volume", "trades", "seq", "openAt", "closeAt"] as const;
+const COLUMNS = [
+  "start",
+  "open",
+  "high",
+  "low",
+  "close",
+  "volume",
+  "trades",
+  "seq",
+  "firstSeq",
+  "openAt",
+  "closeAt",
+] as const;
 
 export class BarSeries {
   /** When it begins, microseconds since the Unix epoch. */
@@ -26,6 +38,8 @@ export class BarSeries {
   trades = new Float64Array(FIRST_CAPACITY);
   /** The number of the tick with which it last changed; 0 where that is of another count. */
   seq = new Float64Array(FIRST_CAPACITY);
+  /** The number of the tick with which it began; 0 as of {@link seq}. */
+  firstSeq = new Float64Array(FIRST_CAPACITY);
   /** When the trades of its open and close were, microseconds since the Unix epoch: of bars that are built here. */
   openAt = new Float64Array(FIRST_CAPACITY);
   closeAt = new Float64Array(FIRST_CAPACITY);
@@ -146,6 +160,7 @@ export class BarSeries {
   /** Another count of numbers begins: those of before are not compared with its. */
   restart(): void {
     this.seq.fill(0);
+    this.firstSeq.fill(0);
     this.#correctedSeq = 0;
   }
 
