@@ -35,18 +35,17 @@ export class BarEncoder implements RowEncoder {
     const series = payload.seriesOf(row);
     if (series.count === 0) return 0;
     let first = Math.max(series.from, series.end - Math.max(1, Math.min(last, series.count)));
-    if (sent >= PAST) first = Math.min(first, this.#indexOf(series, sent));
     if (sent !== 0) {
-      series.changedSince(this.#sentSeq(row, sent), this.#changed);
+      const since = this.#sentSeq(row, sent);
+      if (sent >= PAST) first = Math.min(first, indexOf(series, this.#past.countOf(sent), since));
+      series.changedSince(since, this.#changed);
       for (const index of this.#changed) first = Math.min(first, index);
     }
-    return this.#pastMark(series, first, seq[row]);
+    return this.#past.markOf(series.end - first, seq[row]);
   }
 
-  countBehind(row: number, mark: number): number {
-    if (mark === 0) return 0;
-    const series = this.#table.payload.seriesOf(row);
-    return series.end - this.#indexOf(series, mark);
+  countBehind(_row: number, mark: number): number {
+    return mark === 0 ? 0 : this.#past.countOf(mark);
   }
 
   copyNewest(row: number, frame: Filling): void {
@@ -82,17 +81,16 @@ export class BarEncoder implements RowEncoder {
     const { payload, seq } = this.#table;
     const series = payload.seriesOf(row);
     const { firstSeq } = series;
-    const from = this.#indexOf(series, before);
     const since = this.#sentSeq(row, before);
+    const from = indexOf(series, this.#past.countOf(before), since);
     series.changedSince(since, this.#changed);
     // What is not of the past, and bars that were sent with frames before this one.
     const isFollowed = this.#changed.some((index) => index < from || firstSeq[index] > since);
-    let last = series.end - 1;
-    while (last > from && firstSeq[last] > since) last--;
-    for (let index = from; index <= last; index++) {
+    let left = countFrom(series, from, since);
+    for (let index = from; index < series.end; index++) {
       if (firstSeq[index] > since) continue;
-      if (this.#isFull(frame)) return this.#pastMark(series, index, since);
-      this.#write(row, series, index, index < last ? 0 : isFollowed ? since : seq[row], frame);
+      if (this.#isFull(frame)) return this.#past.markOf(left, since);
+      this.#write(row, series, index, --left > 0 ? 0 : isFollowed ? since : seq[row], frame);
     }
     return isFollowed ? this.#copySince(row, since, now, frame, from) : now;
   }
@@ -116,7 +114,8 @@ export class BarEncoder implements RowEncoder {
   /** The mark where the bars from an index on have no number yet, and all with a number are still to come. */
   #anewMark(series: BarSeries, index: number): number {
     const first = this.#changed.find((each) => series.seq[each] > 0);
-    return this.#pastMark(series, index, first === undefined ? 0 : series.seq[first] - 1);
+    const since = first === undefined ? 0 : series.seq[first] - 1;
+    return this.#past.markOf(countFrom(series, index, since), since);
   }
 
   /** What has changed after this number was not sent to an entry with this mark. */
@@ -124,15 +123,6 @@ export class BarEncoder implements RowEncoder {
     const { heap, markAt: marks, seq } = this.#table;
     if (mark >= PAST) return this.#past.seqOf(mark, seq[row]);
     return seq[row] - ((markAt(heap.u32, marks, row) - mark + BAR_MARKS) % BAR_MARKS);
-  }
-
-  #pastMark(series: BarSeries, index: number, seq: number): number {
-    return this.#past.markOf(series.base + index, seq);
-  }
-
-  /** The index of such a mark; of bars that have been dropped since, the first one that is left. */
-  #indexOf(series: BarSeries, mark: number): number {
-    return Math.max(series.from, this.#past.positionOf(mark, series.base + series.end) - series.base);
   }
 
   #isFull(frame: Filling): boolean {
@@ -144,4 +134,18 @@ export class BarEncoder implements RowEncoder {
     frame.at = this.format.writeBar(heap, frame.at, firstHandle + handle[row], seq, series, index);
     heap.i32[(frame.noted >>> 2) + frame.count++] = row;
   }
+}
+
+/** How many bars from an index on had begun with a number. */
+function countFrom({ firstSeq, end }: BarSeries, index: number, seq: number): number {
+  let count = 0;
+  for (let at = index; at < end; at++) if (firstSeq[at] <= seq) count++;
+  return count;
+}
+
+/** From which index on there are so many; all that are left where it is fewer. */
+function indexOf({ firstSeq, from, end }: BarSeries, count: number, seq: number): number {
+  let index = end;
+  for (let left = count; left > 0 && index > from; ) if (firstSeq[--index] <= seq) left--;
+  return index;
 }

@@ -103,7 +103,11 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
     const found = series.find(record.start);
     if (found >= 0 && series.seq[found] >= record.seq) return false;
     if (this.#put(series, record) < 0) return false;
-    if (newest >= 0) series.newest = series.find(newestStart);
+    // Its place may be another one, or it was dropped.
+    const kept = newest < 0 ? -1 : series.find(newestStart);
+    if (kept < 0) series.findNewest();
+    else if (series.seq[kept] > record.seq) series.newest = kept;
+    series.mix();
     return true;
   }
 
@@ -209,14 +213,12 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
     this.#adopted.delete(row);
     let next = adopted.seq;
     series.restart();
-    series.newest = -1;
     for (let index = series.from; index < series.end; index++) {
       const known = adopted.same.get(series.start[index]);
       if (known !== undefined) series.seq[index] = known;
       else series.touch(index, ++next);
     }
-    for (let index = series.from; index < series.end && next === adopted.seq; index++)
-      if (series.newest < 0 || series.seq[index] > series.seq[series.newest]) series.newest = index;
+    series.findNewest();
     return { seq: next, differs: next > adopted.seq || adopted.state !== state || adopted.reason !== reason };
   }
 
@@ -257,9 +259,7 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
         if (index < series.from + before / 4) return -1;
         while (series.from * 4 < before) series.dropOldest(this.#isNoting);
       }
-      const shift = series.base;
-      series.makeRoom();
-      at -= series.base - shift;
+      at -= series.makeRoom();
       this.#room += series.capacity - before;
     }
     return series.insert(at);

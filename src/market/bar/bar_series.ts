@@ -47,8 +47,6 @@ export class BarSeries {
   /** The bars are from the index {@link from} to {@link end}. */
   from = 0;
   end = 0;
-  /** What has to be added to an index to get a position, which stays the same when older bars are dropped. */
-  base = 0;
   /** The index of the bar that changed last; -1 where there is none. */
   newest = -1;
   /** The start of the oldest bar that is not closed; infinite where there is none. */
@@ -131,20 +129,24 @@ export class BarSeries {
   /** Drops the oldest bar. @param isNoted whether it is added to {@link dropped} */
   dropOldest(isNoted: boolean): void {
     if (isNoted) this.dropped.push(this.start[this.from]);
-    if (this.newest === this.from) this.newest = this.end - 1;
+    if (this.start[this.from] === this.formingFrom) this.formingFrom = this.#nextForming(this.from);
     this.from++;
+    if (this.newest < this.from) this.findNewest();
   }
 
-  /** Doubles the capacity, or moves the bars to the beginning where a quarter is free there. */
-  makeRoom(): void {
+  /**
+   * Doubles the capacity, or moves the bars to the beginning where a quarter is free there.
+   * @returns by how much their indices are smaller now
+   */
+  makeRoom(): number {
     if (this.from * 4 >= this.capacity) {
-      for (const column of COLUMNS) this[column].copyWithin(0, this.from, this.end);
-      this.flags.copyWithin(0, this.from, this.end);
-      this.end -= this.from;
-      this.newest -= this.from;
-      this.base += this.from;
+      const shift = this.from;
+      for (const column of COLUMNS) this[column].copyWithin(0, shift, this.end);
+      this.flags.copyWithin(0, shift, this.end);
+      this.end -= shift;
+      this.newest -= shift;
       this.from = 0;
-      return;
+      return shift;
     }
     const capacity = this.capacity * 2;
     for (const column of COLUMNS) {
@@ -155,6 +157,12 @@ export class BarSeries {
     const flags = new Uint8Array(capacity);
     flags.set(this.flags);
     this.flags = flags;
+    return 0;
+  }
+
+  /** A bar was added with a number of before {@link newest}: newer ones may be farther from the end than they were. */
+  mix(): void {
+    this.#correctedSeq = Math.max(this.#correctedSeq, this.seq[this.newest]);
   }
 
   /** Another count of numbers begins: those of before are not compared with its. */
@@ -162,6 +170,13 @@ export class BarSeries {
     this.seq.fill(0);
     this.firstSeq.fill(0);
     this.#correctedSeq = 0;
+  }
+
+  /** Sets {@link newest} to the bar with the largest number. */
+  findNewest(): void {
+    this.newest = -1;
+    for (let index = this.from; index < this.end; index++)
+      if (this.newest < 0 || this.seq[index] >= this.seq[this.newest]) this.newest = index;
   }
 
   #nextForming(after: number): number {
