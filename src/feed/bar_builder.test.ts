@@ -258,7 +258,7 @@ const source = fc.record({
       price: fc.integer({ min: 90, max: 110 }),
       cents: fc.integer({ min: 1, max: 500 }),
     }),
-    { minLength: 1, maxLength: 60 },
+    { minLength: 1, maxLength: 60, size: "max" },
   ),
 });
 
@@ -410,7 +410,7 @@ test("whatever arrives in whatever order, bars are those of the trades, closed o
 
 test("the numbers of a row count its changes by one, several of one call too", () => {
   fc.assert(
-    fc.property(fc.array(fc.nat(10_000), { minLength: 1, maxLength: 40 }), (millis) => {
+    fc.property(fc.array(fc.nat(10_000), { minLength: 1, maxLength: 40, size: "max" }), (millis) => {
       const bench = new Bench();
       const times = millis.map((time) => time * 1_000).sort((a, b) => a - b);
       for (const time of times) bench.trade("A", time, { at: time });
