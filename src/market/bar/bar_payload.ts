@@ -116,6 +116,8 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
     const index = back === 0 ? series.newest : this.#changed[this.#changed.length - 1 - back];
     if (index === undefined || index < 0) return;
     record.seq = back === 0 ? record.seq : series.seq[index];
+    // Of its last trade: another publisher that has later ones only has no trade twice.
+    record.eventTime = series.closeAt[index];
     record.start = series.start[index];
     record.open = series.open[index];
     record.high = series.high[index];
@@ -187,22 +189,19 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
       adopted.state = record.state;
       adopted.reason = record.reason;
     }
-    const found = series.find(record.start);
-    if (found < 0) {
-      const isClosed = (record.flags & CLOSED_BAR) > 0;
-      const index = this.#put(series, record);
+    let index = series.find(record.start);
+    if (index < 0) {
+      index = this.#put(series, record);
       if (index < 0) return;
       series.openAt[index] = Number.NEGATIVE_INFINITY;
-      series.closeAt[index] = record.eventTime;
-      if (isClosed) adopted.same.set(record.start, record.seq);
-      else series.flags[index] |= PARTIAL_BAR;
-      return;
+      if ((record.flags & CLOSED_BAR) === 0) series.flags[index] |= PARTIAL_BAR;
+    } else if ((series.flags[index] & PARTIAL_BAR) > 0) {
+      if ((record.flags & PARTIAL_BAR) === 0 && (record.flags & CLOSED_BAR) > 0) {
+        series.set(index, record);
+        series.openAt[index] = Number.NEGATIVE_INFINITY;
+      } else join(series, index, record);
     }
-    if ((series.flags[found] & PARTIAL_BAR) > 0) {
-      if ((record.flags & PARTIAL_BAR) === 0 && (record.flags & CLOSED_BAR) > 0) series.set(found, record);
-      else join(series, found, record);
-    }
-    if (series.equals(found, record)) adopted.same.set(record.start, record.seq);
+    if (series.equals(index, record)) adopted.same.set(record.start, record.seq);
   }
 
   /** The bars that the store has not, or not so, are numbered after its. */
@@ -292,7 +291,10 @@ function join(series: BarSeries, index: number, record: BarRecord): void {
   const isDisjoint = series.openAt[index] > record.eventTime;
   series.open[index] = record.open;
   series.openAt[index] = Number.NEGATIVE_INFINITY;
-  if (record.eventTime > series.closeAt[index]) series.close[index] = record.close;
+  if (record.eventTime > series.closeAt[index]) {
+    series.close[index] = record.close;
+    series.closeAt[index] = record.eventTime;
+  }
   series.high[index] = Math.max(series.high[index], record.high);
   series.low[index] = Math.min(series.low[index], record.low);
   const [volume, trades] = [series.volume[index], series.trades[index]];

@@ -40,7 +40,7 @@ export class BarSeries {
   seq = new Float64Array(FIRST_CAPACITY);
   /** The number of the tick with which it began; 0 as of {@link seq}. */
   firstSeq = new Float64Array(FIRST_CAPACITY);
-  /** When the trades of its open and close were, microseconds since the Unix epoch: of bars that are built here. */
+  /** When the trades of its open (where it is built here) and close were, microseconds since the Unix epoch. */
   openAt = new Float64Array(FIRST_CAPACITY);
   closeAt = new Float64Array(FIRST_CAPACITY);
   flags = new Uint8Array(FIRST_CAPACITY);
@@ -102,7 +102,9 @@ export class BarSeries {
     if (index < this.end - RECENT) this.#correctedSeq = Math.max(this.#correctedSeq, seq);
   }
 
-  set(index: number, { start, open, high, low, close, volume, trades, flags }: BarRecord): void {
+  set(index: number, record: BarRecord): void {
+    const { start, open, high, low, close, volume, trades, flags } = record;
+    this.closeAt[index] = record.eventTime;
     this.start[index] = start;
     this.open[index] = open;
     this.high[index] = high;
