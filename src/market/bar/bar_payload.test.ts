@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { type BarChange, BarPayload } from "./bar_payload.ts";
 import { BarRecord } from "./bar_record.ts";
-import { CLOSED_BAR, CORRECTED_BAR } from "./bar_series.ts";
+import { CLOSED_BAR, CORRECTED_BAR, PARTIAL_BAR } from "./bar_series.ts";
 
 const SECOND = 1_000_000;
 
@@ -33,11 +33,17 @@ class Model {
     if (found) return found;
     if (this.bars.length >= this.#most) {
       if (start < this.bars[0].start) return undefined;
-      this.dropped.push((this.bars.shift() as Bar).start);
+      const { start: oldest } = this.bars.shift() as Bar;
+      // The store has no more than are kept.
+      if (this.dropped.length < this.#most) this.dropped.push(oldest);
     }
     const bar = { start, values: [], flags: 0, seq: 0, trades: [] };
     this.bars = [...this.bars, bar].sort((a, b) => a.start - b.start);
     return bar;
+  }
+
+  takeDropped(): number[] {
+    return this.dropped.splice(0);
   }
 
   changedSince(seq: number): number[] {
@@ -146,8 +152,9 @@ test("trades in any order make the bars of a plain model", () => {
           payload.merge(2, change({ start, price, size: tenths / 10 }), seq, start + time);
         }
         compare(payload, 2, model, seq, since);
+        if (seq % 7 === 0) assert.deepEqual(payload.takeDropped(2), model.takeDropped());
       }
-      assert.deepEqual(payload.takeDropped(2), model.dropped);
+      assert.deepEqual(payload.takeDropped(2), model.takeDropped());
       assert.deepEqual(payload.takeDropped(2), []);
     }),
   );
@@ -294,4 +301,36 @@ test("a row that another symbol gets holds nothing", () => {
   const record = new BarRecord();
   payload.read(0, record, 0);
   assert.deepEqual(valuesOf(record), [0, 0, 0, 0, 0, 0]);
+});
+
+/** A bar of a publisher that has led before. */
+function stored(bar: number, part: Partial<BarRecord> = {}): BarRecord {
+  const values = [1, 2, 1, 2, 5, 5];
+  const record = recordOf({ start: bar * SECOND, seq: bar, flags: CLOSED_BAR, values });
+  return Object.assign(record, { eventTime: bar * SECOND + 900, ...part });
+}
+
+test("what a standby drops is not noted without end; at its takeover the store drops what it does not keep", () => {
+  const payload = new BarPayload({ barsPerSymbol: 5, maxBars: 1_000 }, true);
+  payload.clear(0);
+  for (let bar = 100; bar < 1_000; bar++)
+    payload.merge(0, change({ start: bar * SECOND, price: 1, size: 1 }), bar, bar * SECOND);
+  assert.equal(payload.seriesOf(0).dropped.length, 5);
+  payload.takeover.begin();
+  for (const bar of [997, 993, 994, 996]) payload.takeover.adopt(0, stored(bar));
+  payload.takeover.finish(0, 1, 0, "");
+  assert.deepEqual(payload.takeDropped(0), [993 * SECOND, 994 * SECOND]);
+});
+
+test("a late trade does not become the open of a bar that was taken over whole", () => {
+  const payload = new BarPayload({ barsPerSymbol: 5, maxBars: 1_000 }, true);
+  payload.clear(0);
+  payload.merge(0, change({ start: SECOND, price: 9, size: 1, flags: PARTIAL_BAR }), 1, SECOND + 700);
+  payload.takeover.begin();
+  payload.takeover.adopt(0, stored(1));
+  payload.takeover.finish(0, 1, 0, "");
+  payload.merge(0, change({ start: SECOND, price: 3, size: 1 }), 2, SECOND + 500);
+  const series = payload.seriesOf(0);
+  assert.deepEqual([series.open[0], series.high[0], series.close[0], series.trades[0]], [1, 3, 2, 6]);
+  assert.equal(series.flags[0], CLOSED_BAR | CORRECTED_BAR);
 });

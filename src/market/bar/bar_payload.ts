@@ -37,7 +37,7 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
   readonly isSeries = true;
   readonly marks = BAR_MARKS;
   readonly takeover: SeriesTakeover<BarRecord> = {
-    begin: () => this.#adopted.clear(),
+    begin: () => this.#begin(),
     adopt: (row, record) => this.#adopt(row, record),
     finish: (row, seq, state, reason) => this.#finish(row, seq, state, reason),
   };
@@ -173,6 +173,12 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
     return dropped;
   }
 
+  #begin(): void {
+    this.#adopted.clear();
+    // While another one led, the store was its own.
+    for (const series of this.#series) if (series) series.dropped.length = 0;
+  }
+
   /**
    * The store has this bar. One that was built here and is not partial stays; where both are partial, they are joined.
    * Nothing is known of what comes after it: where it is not closed and was not followed here, it is partial.
@@ -192,7 +198,11 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
     let index = series.find(record.start);
     if (index < 0) {
       index = this.#put(series, record);
-      if (index < 0) return;
+      if (index < 0) {
+        // It is older than all that are kept here.
+        if (this.#isNoting) series.dropped.push(record.start);
+        return;
+      }
       series.openAt[index] = Number.NEGATIVE_INFINITY;
       if ((record.flags & CLOSED_BAR) === 0) series.flags[index] |= PARTIAL_BAR;
     } else if ((series.flags[index] & PARTIAL_BAR) > 0) {
@@ -248,15 +258,16 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
   /** @returns the index of a new bar, or -1 where it is older than all that are kept */
   #insert(series: BarSeries, index: number): number {
     const { barsPerSymbol, maxBars } = this.#limits;
+    const noted = this.#isNoting ? barsPerSymbol : 0;
     const isFull = series.count >= barsPerSymbol;
     if (isFull && index === series.from) return -1;
     let at = index;
-    if (isFull) series.dropOldest(this.#isNoting);
+    if (isFull) series.dropOldest(noted);
     if (series.end === series.capacity) {
       const before = series.capacity;
       if (series.from * 4 < before && this.#room + before > maxBars) {
         if (index < series.from + before / 4) return -1;
-        while (series.from * 4 < before) series.dropOldest(this.#isNoting);
+        while (series.from * 4 < before) series.dropOldest(noted);
       }
       at -= series.makeRoom();
       this.#room += series.capacity - before;

@@ -128,9 +128,12 @@ export class BarSeries {
     );
   }
 
-  /** Drops the oldest bar. @param isNoted whether it is added to {@link dropped} */
-  dropOldest(isNoted: boolean): void {
-    if (isNoted) this.dropped.push(this.start[this.from]);
+  /**
+   * Drops the oldest bar.
+   * @param mostNoted how many starts {@link dropped} may have: the store has no more bars than are kept, the oldest first
+   */
+  dropOldest(mostNoted: number): void {
+    if (this.dropped.length < mostNoted) this.dropped.push(this.start[this.from]);
     if (this.start[this.from] === this.formingFrom) this.formingFrom = this.#nextForming(this.from);
     this.from++;
     if (this.newest < this.from) this.findNewest();
