@@ -51,6 +51,8 @@ export class BarSeries {
   newest = -1;
   /** The start of the oldest bar that is not closed; infinite where there is none. */
   formingFrom = Number.POSITIVE_INFINITY;
+  /** The start of the last bar that was dropped. */
+  droppedTo = Number.NEGATIVE_INFINITY;
   /** Starts of the bars that were dropped, since they were taken out. */
   dropped: number[] = [];
   /** The number of the last change of a bar that is older than the {@link RECENT} last ones. */
@@ -133,6 +135,7 @@ export class BarSeries {
    * @param mostNoted how many starts {@link dropped} may have: the store has no more bars than are kept, the oldest first
    */
   dropOldest(mostNoted: number): void {
+    this.droppedTo = this.start[this.from];
     if (this.dropped.length < mostNoted) this.dropped.push(this.start[this.from]);
     if (this.start[this.from] === this.formingFrom) this.formingFrom = this.#nextForming(this.from);
     this.from++;
