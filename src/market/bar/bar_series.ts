@@ -132,7 +132,8 @@ export class BarSeries {
 
   /**
    * Drops the oldest bar.
-   * @param mostNoted how many starts {@link dropped} may have: the store has no more bars than are kept, the oldest first
+   * @param mostNoted how many starts {@link dropped} may have: the store has no more bars than are kept, and the oldest
+   *     come first
    */
   dropOldest(mostNoted: number): void {
     this.droppedTo = this.start[this.from];
