@@ -18,6 +18,8 @@ const MOST_AHEAD = 1_000_000;
 const LEAD_TIME = 60_000_000;
 /** A subscription takes up to this to begin, microseconds. past_bars.ts fills a little more. */
 const SUBSCRIBE_TIME = 3_000_000;
+/** How long after a connection its subscriptions have an effect, microseconds, if no trade has come by then. */
+const SETTLING = 10_000_000;
 const NEVER = Number.NEGATIVE_INFINITY;
 
 /** The bars of one resolution. */
@@ -59,6 +61,9 @@ export class BarBuilder {
   /** From when on trades are complete, by the source's time: of all symbols, and of those that were lost since. */
   #completeFrom = NEVER;
   readonly #completeFromOf = new Map<string, number>();
+  /** Of what is lost: since when, by our clock. All may have symbols that are not known yet. */
+  #lostAt = Number.NaN;
+  readonly #lostAtOf = new Map<string, number>();
 
   /** @param changed is called when a row of a table has changed */
   constructor(
@@ -75,20 +80,31 @@ export class BarBuilder {
    * @param symbols that are received from now on, if that is known
    */
   connected(now: number, symbols: readonly string[] = []): void {
-    const lead = this.#lead.value;
-    const isLost = (symbol: string) => this.#completeFromOf.get(symbol) === Number.POSITIVE_INFINITY;
-    if (lead === NEVER || symbols.length === 0 || !symbols.every(isLost)) {
+    const from = now + this.#lead.value + SUBSCRIBE_TIME;
+    if (from === NEVER || symbols.length === 0 || !symbols.every((symbol) => this.#lostAtOf.has(symbol))) {
       this.#connectedAt = now;
+      this.#lostAt = Number.NaN;
+      this.#lostAtOf.clear();
       return;
     }
-    for (const symbol of symbols) this.#completeFromOf.set(symbol, now + lead + SUBSCRIBE_TIME);
+    for (const symbol of symbols) {
+      this.#completeFromOf.set(symbol, from);
+      this.#lostAtOf.delete(symbol);
+    }
+    if (Number.isNaN(this.#lostAt)) return;
+    this.#lostAt = Number.NaN;
+    this.#completeFrom = Math.max(this.#completeFrom, from);
   }
 
-  /** These symbols, or all, may miss trades from now on, each until its next one. */
-  lost(symbols: Iterable<string> | undefined): void {
-    const all = symbols ?? this.#resolutions.flatMap(({ table }) => table.symbols);
+  /**
+   * These symbols, or all, may miss trades from now on, each until its next one.
+   * @param now microseconds since the Unix epoch
+   */
+  lost(symbols: Iterable<string> | undefined, now: number): void {
+    if (!symbols) this.#lostAt = now;
+    const all = symbols ?? new Set(this.#resolutions.flatMap(({ table }) => table.symbols));
     for (const symbol of all) {
-      this.#completeFromOf.set(symbol, Number.POSITIVE_INFINITY);
+      this.#lostAtOf.set(symbol, now);
       for (const { name, table } of this.#resolutions) {
         const row = table.rowOf(symbol);
         if (row >= 0 && this.#flagForming(table, row, Number.POSITIVE_INFINITY, PARTIAL_BAR)) this.#changed(row, name);
@@ -171,17 +187,24 @@ export class BarBuilder {
 
   /** @returns from when on the symbol's trades are complete, by the source's time */
   #follow(symbol: string, time: number, receivedAt: number): number {
-    this.#lead.note(time, receivedAt);
+    const lead = this.#lead;
+    lead.note(time, receivedAt);
     if (!Number.isNaN(this.#connectedAt)) {
-      this.#completeFrom = time - Math.max(0, receivedAt - this.#connectedAt);
+      // A trade may have taken longer than others; a source may be farther ahead than we follow it.
+      const sinceThen = Math.max(0, receivedAt - this.#connectedAt);
+      const connectedAt = Math.max(time - sinceThen, this.#connectedAt + lead.value);
+      this.#completeFrom = Math.max(connectedAt, Math.min(time, connectedAt + SETTLING));
       this.#connectedAt = Number.NaN;
     } else if (this.#completeFrom === NEVER) this.#completeFrom = time;
-    let own = this.#completeFromOf.get(symbol) ?? NEVER;
-    if (own === Number.POSITIVE_INFINITY) {
-      own = time;
-      this.#completeFromOf.set(symbol, own);
+    if (!Number.isNaN(this.#lostAt)) {
+      this.#completeFrom = Math.max(this.#completeFrom, time, this.#lostAt + lead.value);
+      this.#lostAt = Number.NaN;
     }
-    return Math.max(own, this.#completeFrom);
+    const lostAt = this.#lostAtOf.get(symbol);
+    // This one may be of before the loss.
+    if (lostAt !== undefined) this.#completeFromOf.set(symbol, Math.max(time, lostAt + lead.value));
+    this.#lostAtOf.delete(symbol);
+    return Math.max(this.#completeFromOf.get(symbol) ?? NEVER, this.#completeFrom);
   }
 
   /** Sets a flag of the bars that are not closed and begin up to a time. @returns whether there were any */

@@ -262,7 +262,7 @@ export class Publisher implements FeedSink {
   }
 
   #setState(state: number, reason: string, symbols?: readonly string[]): void {
-    this.#bars?.lost(symbols);
+    this.#bars?.lost(symbols, this.#clock.micros());
     this.#setStateIn(this.#table, state, reason, symbols, "quote");
     for (const [channel, table] of this.#others) this.#setStateIn(table, state, reason, symbols, channel);
   }

@@ -90,7 +90,7 @@ export class ChannelMarkets {
     };
     this.#open.set(name, market);
     const ingest = new Ingest(table, topics, counts, clock);
-    if (name === MINUTES) this.#minuteBars = new MinuteBars(ingest);
+    if (name === MINUTES) this.#minuteBars = new MinuteBars(ingest, table as GatewayTable<BarPayload>);
     // As with quotes, all is read once, for patterns; afterwards only what clients want is followed.
     bus.follow();
     bus.start(name === MINUTES && this.#minuteBars ? this.#minuteBars : ingest).then(

@@ -173,3 +173,40 @@ test("what is shown back is quoted and short", () => {
   assert.equal(shown("a\nb"), '"a\\nb"');
   assert.ok(shown("x".repeat(10_000)).length < 80);
 });
+
+test("bars have a resolution and a number of past ones", () => {
+  const bars = { op: "subscribe", channel: "bar", symbols: ["A"] };
+  for (const read of [json, msgpack]) {
+    assert.deepEqual(read(bars), { ...bars, resolution: "1m" });
+    assert.deepEqual(read({ ...bars, resolution: null, last: null }), { ...bars, resolution: "1m" });
+    assert.deepEqual(read({ op: "unsubscribe", channel: "bar", symbols: ["A"] }), {
+      op: "unsubscribe",
+      channel: "bar",
+      resolution: "1m",
+      symbols: ["A"],
+    });
+    for (const resolution of ["1s", "1m", "5m", "15m", "1h", "1d"])
+      for (const last of [0, 1, 5_000])
+        assert.deepEqual(read({ ...bars, resolution, last }), { ...bars, resolution, last });
+  }
+});
+
+test("a wrong resolution or number of past bars is named", () => {
+  const faultOf = (command: Record<string, unknown>) => {
+    const faults = [json, msgpack].map((read) => {
+      const result = read({ op: "subscribe", channel: "bar", symbols: ["A"], id: 3, ...command });
+      return isFault(result) ? `${result.fault} ${result.id}` : "none";
+    });
+    assert.equal(faults[0], faults[1]);
+    return faults[0];
+  };
+  for (const resolution of ["", "1", "1M", "60", "2m", "1m ", "toString", "__proto__", 60, true, ["1m"], { a: 1 }])
+    for (const op of ["subscribe", "unsubscribe"])
+      assert.equal(faultOf({ op, resolution }), "invalid_resolution 3", JSON.stringify(resolution));
+  for (const last of [-1, 5_001, 0.5, 1e300, "1", true, [1]])
+    assert.equal(faultOf({ last }), "invalid_last 3", JSON.stringify(last));
+  assert.equal(faultOf({ channel: "trade", last: 1_001 }), "invalid_last 3");
+  // Of other channels they mean nothing.
+  assert.equal(faultOf({ channel: "quote", resolution: "2m", last: -1 }), "none");
+  assert.equal(faultOf({ channel: "trade", resolution: "2m" }), "none");
+});

@@ -79,8 +79,8 @@ for i = 1, #lengths, 2 do
   count = count + 2
   from = to
 end
-redis.call('HSET', KEYS[1], unpack(pairs, 1, count))
 for name in string.gmatch(dropped, '[^,]+') do redis.call('HDEL', KEYS[1], name) end
+redis.call('HSET', KEYS[1], unpack(pairs, 1, count))
 redis.call(ARGV[1], KEYS[2], batch)
 return {1, mark or ''}
 `);

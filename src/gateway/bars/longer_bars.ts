@@ -56,11 +56,13 @@ export class LongerBars implements BusReader, MinuteBarObserver {
     this.batchEnd();
   }
 
-  changed(row: number, record: BarRecord): void {
+  changed(row: number, record: BarRecord, isKnown: boolean): void {
     this.#record.sentAt = record.sentAt;
     this.#record.receivedAt = record.receivedAt;
     this.#record.feed = record.feed;
-    this.#add(row, barStart(record.start, this.#parts.length));
+    // Its state may have changed.
+    if (isKnown) this.#dueOf(row);
+    else this.#add(row, barStart(record.start, this.#parts.length));
   }
 
   batchEnd(): void {
@@ -94,7 +96,7 @@ export class LongerBars implements BusReader, MinuteBarObserver {
       if (formingFrom === Number.POSITIVE_INFINITY) continue;
       const row = minutes.table.rowOf(table.symbols[table.known[index]]);
       if (row < 0 || minutes.table.state[row] !== LIVE) continue;
-      const sourceTime = minutes.table.eventTime[row] + now - minutes.table.appliedAt[row];
+      const sourceTime = this.#lastHeard(row) + now - minutes.table.appliedAt[row];
       if (formingFrom + length + GRACE > sourceTime) continue;
       this.#record.sentAt = this.#record.receivedAt = Number.NaN;
       this.#make(row, formingFrom, sourceTime);
@@ -132,9 +134,21 @@ export class LongerBars implements BusReader, MinuteBarObserver {
   }
 
   #add(row: number, start: number): void {
-    const starts = this.#due.get(row);
-    if (starts) starts.add(start);
-    else this.#due.set(row, new Set([start]));
+    this.#dueOf(row).add(start);
+  }
+
+  #dueOf(row: number): Set<number> {
+    const starts = this.#due.get(row) ?? new Set();
+    this.#due.set(row, starts);
+    return starts;
+  }
+
+  /** The source's time when a row of the minutes last changed: that of a trade, or the end of a minute. */
+  #lastHeard(row: number): number {
+    const { eventTime, payload } = this.#parts.minutes.table;
+    const { newest, flags, start } = payload.seriesOf(row);
+    const isEnd = (flags[newest] & (CLOSED_BAR | CORRECTED_BAR)) === CLOSED_BAR;
+    return isEnd ? Math.max(eventTime[row], start[newest] + MINUTE) : eventTime[row];
   }
 
   /** Makes one bar of its minutes, and reports it where it is another than before. */
@@ -142,16 +156,20 @@ export class LongerBars implements BusReader, MinuteBarObserver {
     const { minutes, minuteBars, table, length } = this.#parts;
     const series = minutes.table.payload.seriesOf(row);
     const end = start + length;
-    const isCut = series.count >= minuteBars && series.start[series.from] > start;
+    const isCut = series.droppedTo >= start || (series.count >= minuteBars && series.start[series.from] > start);
     const symbol = minutes.table.symbols[row];
     const own = table.rowOf(symbol);
     const before = own < 0 ? undefined : table.payload.seriesOf(own);
     const found = before ? before.find(start) : -1;
-    // Some of its minutes are not kept any more: it stays as it is.
-    if (isCut && (found >= 0 || series.start[series.end - 1] >= end)) return;
+    if (isCut && found < 0 && series.start[series.end - 1] >= end) return;
     const record = this.#record;
-    if (!aggregate(series, start, end, record)) return;
-    if (isCut) record.flags |= PARTIAL_BAR;
+    const isClosing = sourceTime > Number.NEGATIVE_INFINITY;
+    if (before && found >= 0 && isCut && isClosing) copy(before, found, record);
+    else if (!aggregate(series, start, end, record)) return;
+    else if (isCut) {
+      record.flags |= PARTIAL_BAR;
+      if (before && found >= 0) extend(record, before, found);
+    }
     const isOver = series.start[series.end - 1] >= end || sourceTime >= end + GRACE;
     if (isOver) record.flags |= CLOSED_BAR;
     if (before && found >= 0) {
@@ -215,4 +233,26 @@ function aggregate(series: BarSeries, start: number, end: number, record: BarRec
   }
   if (!isCounted) record.trades = 0;
   return true;
+}
+
+/** The bar as it is. */
+function copy(series: BarSeries, index: number, record: BarRecord): void {
+  const { start, open, high, low, close, volume, trades, flags } = series;
+  record.start = start[index];
+  record.open = open[index];
+  record.high = high[index];
+  record.low = low[index];
+  record.close = close[index];
+  record.volume = volume[index];
+  record.trades = trades[index];
+  record.flags = flags[index];
+}
+
+/** Some minutes of the bar are not kept any more, and one has changed: it is as far as is known. */
+function extend(record: BarRecord, before: BarSeries, index: number): void {
+  record.open = before.open[index];
+  record.high = Math.max(record.high, before.high[index]);
+  record.low = Math.min(record.low, before.low[index]);
+  record.volume = Math.max(record.volume, before.volume[index]);
+  record.trades = Math.max(record.trades, before.trades[index]);
 }

@@ -184,7 +184,7 @@ export class Subscription extends Flushable implements BroadcastSubscription, Wa
         moveEntry(i32, this.entries, index, kept++);
         continue;
       }
-      // It sets the marks of what was broadcast.
+      // Only then the marks tell what was sent: the broadcast does not set them.
       this.topicSubscriber?.unsubscribe(now);
       const mark = entryMark(u32, this.entries, index);
       if (index < admitted) this.#admitted--;

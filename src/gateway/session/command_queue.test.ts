@@ -146,3 +146,67 @@ test("those who wait take turns, a step each", () => {
     `${seen}`,
   );
 });
+
+/** An owner whose commands have their steps only when the test says so. */
+class LateOwner implements CommandOwner {
+  readonly isWritable = true;
+  readonly done: string[] = [];
+  readonly waiting: ((steps: Steps | undefined) => void)[] = [];
+
+  mustCatchUp(): boolean {
+    return false;
+  }
+
+  catchUp(): void {}
+
+  begin([name]: Uint8Array): Promise<Steps | undefined> | undefined {
+    this.done.push(`begin ${name}`);
+    if (name === 0) return undefined;
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  *steps(name: number): Generator<number, number, void> {
+    this.done.push(`step ${name}`);
+    yield 1;
+    this.done.push(`end ${name}`);
+    return 1;
+  }
+}
+
+test("a command that waits for its steps holds up those behind it, and nothing else", async () => {
+  const clock = new ManualClock();
+  const scheduler = new CommandScheduler(clock, 1);
+  const owner = new LateOwner();
+  const queue = new CommandQueue(owner, scheduler, clock, new TokenBucket(1e6, 1e6, 0), 1_000);
+  const push = (name: number) => queue.push(Uint8Array.of(name), true, 10_000);
+  const other = new Owner(scheduler, clock);
+  for (const name of [1, 0, 2]) assert.ok(push(name));
+  other.say(1);
+  scheduler.run();
+  assert.deepEqual(owner.done, ["begin 1"]);
+  assert.deepEqual(other.done, ["0", "0.1"]);
+  owner.waiting[0](owner.steps(1));
+  await new Promise(setImmediate);
+  scheduler.run();
+  assert.deepEqual(owner.done, ["begin 1", "step 1", "end 1", "begin 0", "begin 2"]);
+  owner.waiting[1](undefined);
+  await new Promise(setImmediate);
+  push(0);
+  scheduler.run();
+  assert.deepEqual(owner.done.slice(5), ["begin 0"]);
+  assert.equal(scheduler.pendingBytes, 0);
+});
+
+test("a connection that closes while a command waits takes no step of it", async () => {
+  const clock = new ManualClock();
+  const scheduler = new CommandScheduler(clock, 1);
+  const owner = new LateOwner();
+  const queue = new CommandQueue(owner, scheduler, clock, new TokenBucket(1e6, 1e6, 0), 1_000);
+  for (const name of [1, 2]) queue.push(Uint8Array.of(name), true, 10_000);
+  queue.close();
+  owner.waiting[0](owner.steps(1));
+  await new Promise(setImmediate);
+  scheduler.run();
+  assert.deepEqual(owner.done, ["begin 1"]);
+  assert.equal(scheduler.pendingBytes, 0);
+});

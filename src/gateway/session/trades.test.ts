@@ -56,6 +56,23 @@ test("without last, only what comes later is sent; as much as there is where mor
   );
 });
 
+test("what was broadcast does not come again with a new grant", () => {
+  const { bench, client, trade, subscribe } = openTape();
+  trade("A", 1);
+  subscribe({ interval: 0 });
+  bench.advance(100);
+  for (let seq = 2; seq <= 9; seq++) trade("A", seq);
+  assert.ok(bench.context.counts.ticksBroadcast > 0);
+  subscribe({ interval: 100 });
+  bench.advance(300);
+  const grants = client.messages.filter(({ op }) => op === "subscribed") as unknown as ChannelSubscribed[];
+  assert.equal(grants[1].symbols[0][2], 0);
+  assert.deepEqual(
+    client.got.map(([, seq]) => seq),
+    [2, 3, 4, 5, 6, 7, 8, 9],
+  );
+});
+
 test("a trade that the bus has lost is a gap with the number missed, before what follows it", () => {
   const { bench, client, trade, subscribe } = openTape();
   trade("A", 1);

@@ -6,7 +6,7 @@ import { entryMark, entryRow, markAt, setEntryMark } from "../heap_layout.ts";
 import { type Entries, type Filling, NO_GAPS, type RowEncoder, type RowGap } from "../row_encoder.ts";
 import type { MarketTable } from "../table.ts";
 import type { BarFormat } from "./bar_format.ts";
-import { ALL_PAST, BAR_MARKS, PAST, pastCount, pastDistance, pastMark } from "./bar_marks.ts";
+import { BAR_MARKS, PAST, PastMarks } from "./bar_marks.ts";
 import type { BarPayload } from "./bar_payload.ts";
 import { type BarSeries, CLOSED_BAR } from "./bar_series.ts";
 
@@ -16,12 +16,12 @@ export class BarEncoder implements RowEncoder {
   /** Of such channels there is nothing to miss. */
   readonly hasGaps = false;
   readonly #table: MarketTable<BarPayload>;
+  readonly #past: PastMarks;
   readonly #changed: number[] = [];
-  /** How many past bars are left where a frame is full. */
-  #left = 0;
 
   constructor(table: MarketTable<BarPayload>, format: BarFormat) {
     this.#table = table;
+    this.#past = new PastMarks(table.payload.barsPerSymbol);
     this.format = format;
   }
 
@@ -29,15 +29,23 @@ export class BarEncoder implements RowEncoder {
     return NO_GAPS;
   }
 
-  firstMark(row: number, _sent: number, last: number): number {
-    const series = this.#table.payload.seriesOf(row);
+  /** What was sent before, and has changed since, comes again: the past begins with the oldest of it. */
+  firstMark(row: number, sent: number, last: number): number {
+    const { payload, seq } = this.#table;
+    const series = payload.seriesOf(row);
     if (series.count === 0) return 0;
-    const count = Math.max(1, Math.min(last, series.count, ALL_PAST - 1));
-    return pastMark(series.base + series.end - count, count);
+    let first = Math.max(series.from, series.end - Math.max(1, Math.min(last, series.count)));
+    if (sent !== 0) {
+      const since = this.#sentSeq(row, sent);
+      if (sent >= PAST) first = Math.min(first, indexOf(series, this.#past.countOf(sent), since));
+      series.changedSince(since, this.#changed);
+      for (const index of this.#changed) first = Math.min(first, index);
+    }
+    return this.#past.markOf(series.end - first, seq[row]);
   }
 
-  countBehind(row: number, mark: number): number {
-    return mark === 0 ? 0 : Math.min(pastCount(mark), this.#table.payload.seriesOf(row).count);
+  countBehind(_row: number, mark: number): number {
+    return mark === 0 ? 0 : this.#past.countOf(mark);
   }
 
   copyNewest(row: number, frame: Filling): void {
@@ -64,64 +72,60 @@ export class BarEncoder implements RowEncoder {
 
   /** @returns the mark of what was copied */
   #copyRow(row: number, before: number, now: number, frame: Filling): number {
+    if (before >= PAST) return this.#copyPast(row, before, now, frame);
+    // Nothing was sent, or another count of numbers has begun: then the bars of before have the number 0.
+    return this.#copySince(row, before === 0 ? -1 : this.#sentSeq(row, before), now, frame);
+  }
+
+  #copyPast(row: number, before: number, now: number, frame: Filling): number {
     const { payload, seq } = this.#table;
     const series = payload.seriesOf(row);
-    let sent = 0;
-    if (before >= PAST) {
-      sent = this.#copyPast(row, before, frame);
-      if (sent < 0) return pastMark(series.base + series.end + sent, this.#left);
-    } else if (before > 0) sent = seq[row] - ((now - before + BAR_MARKS) % BAR_MARKS);
-    else if (series.seq.subarray(series.from, series.end).includes(0)) {
-      // Another count of numbers has begun: those of before have none.
-      sent = this.#copyPast(row, pastMark(series.base + series.from, series.count), frame);
-      if (sent < 0) return pastMark(series.base + series.end + sent, this.#left);
+    const { firstSeq } = series;
+    const since = this.#sentSeq(row, before);
+    const from = indexOf(series, this.#past.countOf(before), since);
+    series.changedSince(since, this.#changed);
+    const isFollowed = this.#changed.length > 0;
+    let left = countFrom(series, from, since);
+    for (let index = from; index < series.end; index++) {
+      if (firstSeq[index] > since) continue;
+      if (this.#isFull(frame)) return this.#past.markOf(left, since);
+      // A change since then follows with its number, such as the closing.
+      const flags = series.seq[index] > since ? series.flags[index] & ~CLOSED_BAR : series.flags[index];
+      this.#write(row, series, index, --left > 0 ? 0 : isFollowed ? since : seq[row], flags, frame);
     }
-    if (sent === seq[row]) return now;
-    series.changedSince(sent, this.#changed);
+    return isFollowed ? this.#copySince(row, since, now, frame) : now;
+  }
+
+  #copySince(row: number, since: number, now: number, frame: Filling): number {
+    const series = this.#table.payload.seriesOf(row);
+    series.changedSince(since, this.#changed);
+    let sent = since;
     for (const index of this.#changed) {
-      if (!this.#hasRoom(1, frame)) return this.#table.markOf(sent);
-      frame.conflated += Math.max(0, series.seq[index] - sent - 1);
-      sent = series.seq[index];
-      this.#write(row, series, index, sent, series.flags[index], frame);
+      const seq = series.seq[index];
+      if (this.#isFull(frame)) return seq > 0 ? this.#table.markOf(seq - 1) : this.#anewMark(series, index);
+      if (sent > 0) frame.conflated += Math.max(0, seq - sent - 1);
+      sent = seq;
+      this.#write(row, series, index, seq, series.flags[index], frame);
     }
     return now;
   }
 
-  /**
-   * Copies past bars, of which the newest has a number.
-   * @returns that number; where the frame is full, how far the next one is from the end, as a negative number
-   */
-  #copyPast(row: number, mark: number, frame: Filling): number {
-    const { payload, seq } = this.#table;
-    const series = payload.seriesOf(row);
-    let index = Math.max(series.from, series.end - pastDistance(mark, series.base + series.end));
-    // Of bars that have been dropped since, there are fewer.
-    const count = pastCount(mark);
-    let left = count === ALL_PAST ? series.end - index : Math.min(count, series.end - index);
-    for (; left > 1; left--, index++) {
-      // A bar that forms is sent with all that follow: it may be closed before the next frame.
-      const isForming = (series.flags[index] & CLOSED_BAR) === 0;
-      if (!this.#hasRoom(isForming ? left : 1, frame)) return this.#stopAt(series, index, left);
-      this.#write(row, series, index, 0, series.flags[index], frame);
-    }
-    if (!this.#hasRoom(1, frame)) return this.#stopAt(series, index, left);
-    let number = seq[row];
-    // Those that have begun since the grant come behind it, by their numbers.
-    for (let later = index + 1; later < series.end; later++) number = Math.min(number, series.seq[later] - 1);
-    if (number < 1) number = seq[row];
-    // What changed after that comes again, such as its closing.
-    const flags = series.seq[index] > number ? series.flags[index] & ~CLOSED_BAR : series.flags[index];
-    this.#write(row, series, index, number, flags, frame);
-    return number;
+  /** The mark where the bars from an index on have no number yet, and all with a number are still to come. */
+  #anewMark(series: BarSeries, index: number): number {
+    const first = this.#changed.find((each) => series.seq[each] > 0);
+    const since = first === undefined ? 0 : series.seq[first] - 1;
+    return this.#past.markOf(countFrom(series, index, since), since);
   }
 
-  #stopAt(series: BarSeries, index: number, left: number): number {
-    this.#left = left;
-    return index - series.end;
+  /** What has changed after this number was not sent to an entry with this mark. */
+  #sentSeq(row: number, mark: number): number {
+    const { heap, markAt: marks, seq } = this.#table;
+    if (mark >= PAST) return this.#past.seqOf(mark, seq[row]);
+    return seq[row] - ((markAt(heap.u32, marks, row) - mark + BAR_MARKS) % BAR_MARKS);
   }
 
-  #hasRoom(bars: number, frame: Filling): boolean {
-    return frame.count === 0 || frame.at + this.format.maxBarBytes * bars <= frame.limit;
+  #isFull(frame: Filling): boolean {
+    return frame.at + this.format.maxBarBytes > frame.limit && frame.count > 0;
   }
 
   #write(row: number, series: BarSeries, index: number, seq: number, flags: number, frame: Filling): void {
@@ -129,4 +133,18 @@ export class BarEncoder implements RowEncoder {
     frame.at = this.format.writeBar(heap, frame.at, firstHandle + handle[row], seq, series, index, flags);
     heap.i32[(frame.noted >>> 2) + frame.count++] = row;
   }
+}
+
+/** How many bars from an index on had begun with a number. */
+function countFrom({ firstSeq, end }: BarSeries, index: number, seq: number): number {
+  let count = 0;
+  for (let at = index; at < end; at++) if (firstSeq[at] <= seq) count++;
+  return count;
+}
+
+/** From which index on there are so many; all that are left where it is fewer. */
+function indexOf({ firstSeq, from, end }: BarSeries, count: number, seq: number): number {
+  let index = end;
+  for (let left = count; left > 0 && index > from; ) if (firstSeq[--index] <= seq) left--;
+  return index;
 }

@@ -1,28 +1,36 @@
 /** The marks of bars' numbers, and of an entry that is still to get past bars. See seq_mark.ts. */
 
-/**
- * The mark of such an entry: this bit, how many are still to come, and the position of the next one. Marks of numbers
- * do not have it.
- */
+/** The mark of such an entry: this bit, how many are still to come, and the number when the entry began. */
 export const PAST = 2 ** 31;
 /** As many marks of numbers there are: they stay below {@link PAST}. */
 export const BAR_MARKS = PAST - 1;
-/** Positions differ by less than this: more bars are not kept (`--second-bars`). */
-const POSITIONS = 2 ** 17;
-/** As many as are there, if a mark has no room for their number: more than a client may ask for. */
-export const ALL_PAST = 2 ** 14 - 1;
 
-export function pastMark(position: number, count: number): number {
-  return PAST + Math.min(count, ALL_PAST) * POSITIONS + (position % POSITIONS);
-}
+/**
+ * Marks of the past: of bars that had begun with the number. What has changed after it comes behind the past, since it
+ * may be of bars that were sent before. With 3,600 bars there is room for 524,288 changes until then, with 86,400 for
+ * 16,384.
+ */
+export class PastMarks {
+  readonly #counts: number;
+  readonly #numbers: number;
 
-/** How many past bars are still to come. */
-export function pastCount(mark: number): number {
-  return Math.floor((mark - PAST) / POSITIONS);
-}
+  /** @param bars that are kept of a symbol */
+  constructor(bars: number) {
+    this.#counts = 2 ** Math.ceil(Math.log2(bars + 1));
+    this.#numbers = PAST / this.#counts;
+  }
 
-/** How far the next one is from the end. @param end its position */
-export function pastDistance(mark: number, end: number): number {
-  const distance = ((end - mark) % POSITIONS) + POSITIONS;
-  return distance % POSITIONS;
+  markOf(count: number, seq: number): number {
+    return PAST + (seq % this.#numbers) * this.#counts + count;
+  }
+
+  countOf(mark: number): number {
+    return mark % this.#counts;
+  }
+
+  /** @param now the newest number */
+  seqOf(mark: number, now: number): number {
+    const behind = now - Math.floor((mark - PAST) / this.#counts);
+    return now - (((behind % this.#numbers) + this.#numbers) % this.#numbers);
+  }
 }

@@ -41,7 +41,7 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
   readonly isSeries = true;
   readonly marks = BAR_MARKS;
   readonly takeover: SeriesTakeover<BarRecord> = {
-    begin: () => this.#beginTakeover(),
+    begin: () => this.#begin(),
     adopt: (row, record) => this.#adopt(row, record),
     finish: (row, seq, state, reason) => this.#finish(row, seq, state, reason),
   };
@@ -109,7 +109,11 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
     const found = series.find(record.start);
     if (found >= 0 && series.seq[found] >= record.seq) return false;
     if (this.#put(series, record) < 0) return false;
-    if (newest >= 0) series.newest = series.find(newestStart);
+    // Its place may be another one, or it was dropped.
+    const kept = newest < 0 ? -1 : series.find(newestStart);
+    if (kept < 0) series.findNewest();
+    else if (series.seq[kept] > record.seq) series.newest = kept;
+    series.mix();
     return true;
   }
 
@@ -118,6 +122,8 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
     const index = back === 0 ? series.newest : this.#changed[this.#changed.length - 1 - back];
     if (index === undefined || index < 0) return;
     record.seq = back === 0 ? record.seq : series.seq[index];
+    // Of its last trade: another publisher that has later ones only has no trade twice.
+    if (series.closeAt[index] !== FINAL) record.eventTime = series.closeAt[index];
     record.start = series.start[index];
     record.open = series.open[index];
     record.high = series.high[index];
@@ -190,8 +196,10 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
       const first = this.#insertRun(series, index, end - at);
       // Where there is no room for all, the newest have it.
       const count = (next === Number.POSITIVE_INFINITY ? series.end : series.find(next)) - first;
-      for (let offset = 0; offset < count; offset++)
+      for (let offset = 0; offset < count; offset++) {
+        series.firstSeq[first + offset] = last + 1;
         this.#setFinal(series, first + offset, bars[end - count + offset], CLOSED_BAR, ++last);
+      }
       at = end;
     }
     return last;
@@ -213,9 +221,9 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
     return dropped;
   }
 
-  #beginTakeover(): void {
+  #begin(): void {
     this.#adopted.clear();
-    // The store may have them or not: those that it has are noted again.
+    // While another one led, the store was its own.
     for (const series of this.#series) if (series) series.dropped.length = 0;
   }
 
@@ -235,23 +243,24 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
       adopted.state = record.state;
       adopted.reason = record.reason;
     }
-    const found = series.find(record.start);
-    if (found < 0) {
-      const isClosed = (record.flags & CLOSED_BAR) > 0;
-      const index = this.#put(series, record);
-      if (index < 0) return this.#note(series, record.start);
+    let index = series.find(record.start);
+    if (index < 0) {
+      index = this.#put(series, record);
+      if (index < 0) {
+        // It is older than all that are kept here.
+        if (this.#isNoting) series.dropped.push(record.start);
+        return;
+      }
       series.openAt[index] = Number.NEGATIVE_INFINITY;
-      series.closeAt[index] = record.eventTime;
-      if (isClosed) adopted.same.set(record.start, record.seq);
-      else series.flags[index] |= PARTIAL_BAR;
-      return;
+      if ((record.flags & CLOSED_BAR) === 0) series.flags[index] |= PARTIAL_BAR;
+    } else if ((series.flags[index] & PARTIAL_BAR) > 0) {
+      if ((record.flags & PARTIAL_BAR) === 0 && (record.flags & CLOSED_BAR) > 0) {
+        series.set(index, record, record.flags);
+        series.openAt[index] = Number.NEGATIVE_INFINITY;
+        series.closeAt[index] = record.eventTime;
+      } else join(series, index, record);
     }
-    if ((series.flags[found] & PARTIAL_BAR) > 0) {
-      if ((record.flags & PARTIAL_BAR) === 0 && (record.flags & CLOSED_BAR) > 0)
-        series.set(found, record, record.flags);
-      else join(series, found, record);
-    }
-    if (series.equals(found, record)) adopted.same.set(record.start, record.seq);
+    if (series.equals(index, record)) adopted.same.set(record.start, record.seq);
   }
 
   /** The bars that the store has not, or not so, are numbered after its. */
@@ -262,25 +271,17 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
     this.#adopted.delete(row);
     let next = adopted.seq;
     series.restart();
-    series.newest = -1;
     for (let index = series.from; index < series.end; index++) {
       const known = adopted.same.get(series.start[index]);
       if (known !== undefined) series.seq[index] = known;
       else series.touch(index, ++next);
     }
-    for (let index = series.from; index < series.end && next === adopted.seq; index++)
-      if (series.newest < 0 || series.seq[index] > series.seq[series.newest]) series.newest = index;
+    series.findNewest();
     return { seq: next, differs: next > adopted.seq || adopted.state !== state || adopted.reason !== reason };
   }
 
   #dropOldest(series: BarSeries): void {
-    this.#note(series, series.start[series.from]);
-    series.dropOldest();
-  }
-
-  /** Notes that the store is to drop a bar. While another publisher leads nobody takes them: the rest is left out. */
-  #note(series: BarSeries, start: number): void {
-    if (this.#isNoting && series.dropped.length < this.#limits.barsPerSymbol * 2) series.dropped.push(start);
+    series.dropOldest(this.#isNoting ? this.#limits.barsPerSymbol : 0);
   }
 
   #own(row: number): BarSeries {
@@ -297,9 +298,13 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
   /** @returns its index, or -1 where it is older than all that are kept */
   #put(series: BarSeries, record: BarRecord): number {
     let index = series.find(record.start);
-    if (index < 0) index = this.#insert(series, -1 - index);
-    if (index < 0) return -1;
+    if (index < 0) {
+      index = this.#insert(series, -1 - index);
+      if (index < 0) return -1;
+      series.firstSeq[index] = record.seq;
+    }
     series.set(index, record, record.flags);
+    series.closeAt[index] = record.eventTime;
     series.touch(index, record.seq);
     return index;
   }
@@ -317,9 +322,7 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
         if (index < series.from + before / 4) return -1;
         while (series.from * 4 < before) this.#dropOldest(series);
       }
-      const shift = series.base;
-      series.makeRoom();
-      at -= series.base - shift;
+      at -= series.makeRoom();
       this.#room += series.capacity - before;
     }
     return series.insert(at);
@@ -336,13 +339,12 @@ export class BarPayload implements Payload<BarChange, BarRecord> {
       if (at > series.from) this.#dropOldest(series);
       else count--;
     while (series.end + count > series.capacity) {
-      const { base, capacity } = series;
+      const { capacity } = series;
       if (series.from * 4 < capacity && this.#room + capacity > maxBars) {
         count = capacity - series.end;
         break;
       }
-      series.makeRoom();
-      at -= series.base - base;
+      at -= series.makeRoom();
       this.#room += series.capacity - capacity;
     }
     return series.insert(at, count);
@@ -376,7 +378,10 @@ function join(series: BarSeries, index: number, record: BarRecord): void {
   const isDisjoint = series.openAt[index] > record.eventTime;
   series.open[index] = record.open;
   series.openAt[index] = Number.NEGATIVE_INFINITY;
-  if (record.eventTime > series.closeAt[index]) series.close[index] = record.close;
+  if (record.eventTime > series.closeAt[index]) {
+    series.close[index] = record.close;
+    series.closeAt[index] = record.eventTime;
+  }
   series.high[index] = Math.max(series.high[index], record.high);
   series.low[index] = Math.min(series.low[index], record.low);
   const [volume, trades] = [series.volume[index], series.trades[index]];

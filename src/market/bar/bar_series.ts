@@ -12,7 +12,19 @@ const FIRST_CAPACITY = 16;
 /** Bars at the end that are looked at for changes; a change of an older one is rare, and has them all looked at. */
 const RECENT = 4;
 
-const COLUMNS = ["start", "open", "high", "low", "close", "volume", "trades", "seq", "openAt", "closeAt"] as const;
+const COLUMNS = [
+  "start",
+  "open",
+  "high",
+  "low",
+  "close",
+  "volume",
+  "trades",
+  "seq",
+  "firstSeq",
+  "openAt",
+  "closeAt",
+] as const;
 
 export class BarSeries {
   /** When it begins, microseconds since the Unix epoch. */
@@ -26,19 +38,21 @@ export class BarSeries {
   trades = new Float64Array(FIRST_CAPACITY);
   /** The number of the tick with which it last changed; 0 where that is of another count. */
   seq = new Float64Array(FIRST_CAPACITY);
-  /** When the trades of its open and close were, microseconds since the Unix epoch: of bars that are built here. */
+  /** The number of the tick with which it began; 0 as of {@link seq}. */
+  firstSeq = new Float64Array(FIRST_CAPACITY);
+  /** When the trades of its open (where it is built here) and close were, microseconds since the Unix epoch. */
   openAt = new Float64Array(FIRST_CAPACITY);
   closeAt = new Float64Array(FIRST_CAPACITY);
   flags = new Uint8Array(FIRST_CAPACITY);
   /** The bars are from the index {@link from} to {@link end}. */
   from = 0;
   end = 0;
-  /** What has to be added to an index to get a position, which stays the same when older bars are dropped. */
-  base = 0;
   /** The index of the bar that changed last; -1 where there is none. */
   newest = -1;
   /** The start of the oldest bar that is not closed; infinite where there is none. */
   formingFrom = Number.POSITIVE_INFINITY;
+  /** The start of the last bar that was dropped. */
+  droppedTo = Number.NEGATIVE_INFINITY;
   /** Starts of the bars that were dropped, since they were taken out. */
   dropped: number[] = [];
   /** The number of the last change of a bar that is older than the {@link RECENT} last ones. */
@@ -114,21 +128,32 @@ export class BarSeries {
     );
   }
 
-  dropOldest(): void {
-    if (this.newest === this.from) this.newest = this.end - 1;
+  /**
+   * Drops the oldest bar.
+   * @param mostNoted how many starts {@link dropped} may have: the store has no more bars than are kept, and the oldest
+   *     come first
+   */
+  dropOldest(mostNoted: number): void {
+    this.droppedTo = this.start[this.from];
+    if (this.dropped.length < mostNoted) this.dropped.push(this.start[this.from]);
+    if (this.start[this.from] === this.formingFrom) this.formingFrom = this.#nextForming(this.from);
     this.from++;
+    if (this.newest < this.from) this.findNewest();
   }
 
-  /** Doubles the capacity, or moves the bars to the beginning where a quarter is free there. */
-  makeRoom(): void {
+  /**
+   * Doubles the capacity, or moves the bars to the beginning where a quarter is free there.
+   * @returns by how much their indices are smaller now
+   */
+  makeRoom(): number {
     if (this.from * 4 >= this.capacity) {
-      for (const column of COLUMNS) this[column].copyWithin(0, this.from, this.end);
-      this.flags.copyWithin(0, this.from, this.end);
-      this.end -= this.from;
-      this.newest -= this.from;
-      this.base += this.from;
+      const shift = this.from;
+      for (const column of COLUMNS) this[column].copyWithin(0, shift, this.end);
+      this.flags.copyWithin(0, shift, this.end);
+      this.end -= shift;
+      this.newest -= shift;
       this.from = 0;
-      return;
+      return shift;
     }
     const capacity = this.capacity * 2;
     for (const column of COLUMNS) {
@@ -139,12 +164,26 @@ export class BarSeries {
     const flags = new Uint8Array(capacity);
     flags.set(this.flags);
     this.flags = flags;
+    return 0;
+  }
+
+  /** A bar was added with a number of before {@link newest}: newer ones may be farther from the end than they were. */
+  mix(): void {
+    this.#correctedSeq = Math.max(this.#correctedSeq, this.seq[this.newest]);
   }
 
   /** Another count of numbers begins: those of before are not compared with its. */
   restart(): void {
     this.seq.fill(0);
+    this.firstSeq.fill(0);
     this.#correctedSeq = 0;
+  }
+
+  /** Sets {@link newest} to the bar with the largest number. */
+  findNewest(): void {
+    this.newest = -1;
+    for (let index = this.from; index < this.end; index++)
+      if (this.newest < 0 || this.seq[index] >= this.seq[this.newest]) this.newest = index;
   }
 
   #nextForming(after: number): number {

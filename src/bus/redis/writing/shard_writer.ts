@@ -65,6 +65,8 @@ export class ShardWriter {
   readonly #written = new Map<number, number>();
   /** Names of fields that the store is to drop. */
   readonly #dropped: string[] = [];
+  /** Those of the write under way. */
+  #sentDropped: string[] = [];
   /** When its batch was made, microseconds since the Unix epoch. */
   #sentAt = 0;
   #isWriting = false;
@@ -91,6 +93,7 @@ export class ShardWriter {
     this.#changed.take();
     this.#written.clear();
     this.#sent.length = 0;
+    this.#dropped.length = 0;
     this.#isWriting = false;
     this.#epoch = epoch;
     this.#number = this.#acknowledged = 0;
@@ -146,7 +149,8 @@ export class ShardWriter {
     const command = owner.isSharded ? "SPUBLISH" : "PUBLISH";
     const args = [command, owner.feed, epoch, number, batch.message, batch.start, batch.lengths, batch.prefix];
     if (batch.elements < 16) args.push(batch.elements);
-    if (batch.details !== "") args.push(batch.details, this.#dropped.splice(0).join(","));
+    this.#sentDropped = batch.details === "" ? [] : this.#dropped.splice(0);
+    if (batch.details !== "") args.push(batch.details, this.#sentDropped.join(","));
     WRITE.run(owner.link, this.#keys, args, WRITE_TIMEOUT).then(
       (answer) => {
         if (this.#isCurrent(epoch, number)) this.#answered(answer as [number, Buffer]);
@@ -232,6 +236,7 @@ export class ShardWriter {
     this.#retryAt = clock.millis() + RETRY_DELAY;
     for (const row of this.#sent) this.changed(row);
     this.#sent.length = 0;
+    this.#dropped.unshift(...this.#sentDropped);
   }
 
   /** The store does not have what it once acknowledged: it was restarted, or a replica that lagged took over. */
