@@ -62,7 +62,7 @@ for (const subprotocol of SUBPROTOCOLS) {
     for (const client of ways) {
       assert.equal(client.socket.protocol, subprotocol);
       const { auth, channels } = await client.heard("hello");
-      assert.deepEqual([auth, channels], ["optional", ["quote", "book", "trade"]]);
+      assert.deepEqual([auth, channels], ["optional", ["quote", "book", "trade", "bar"]]);
     }
     const { subject, expires } = await ways[2].ask({ op: "auth", token }, "authenticated");
     assert.equal(subject, "ann");
