@@ -141,6 +141,8 @@ export class SessionBench {
   /** Whether the client answers pings. */
   isAnswering = true;
   readonly #maintenance: Maintenance;
+  readonly #sessions = new Set<Session>();
+  readonly #clients: [MemorySocket, Session][] = [];
   #elapsed = 0;
 
   /** @param commands runs the commands; by default all immediately */
@@ -154,7 +156,7 @@ export class SessionBench {
     const settings = testSettings(own);
     const { clock, bus } = this;
     const publish: Publish = (topic, frame, isBinary) => {
-      if (!this.socket.ended && this.socket.topics.has(topic)) this.socket.send(frame, isBinary);
+      for (const [socket] of this.#clients) if (!socket.ended && socket.topics.has(topic)) socket.send(frame, isBinary);
     };
     this.context = createContext(
       settings,
@@ -172,7 +174,26 @@ export class SessionBench {
       this.session.close(name, reason),
     );
     this.session = new Session(this.context, this.socket, "session", () => this.outbound);
-    this.#maintenance = new Maintenance(this.context, new Set([this.session]));
+    this.#clients.push([this.socket, this.session]);
+    this.#sessions.add(this.session);
+    this.#maintenance = new Maintenance(this.context, this.#sessions);
+  }
+
+  /** Another client. @returns what sends a message of it */
+  join(subprotocol: Subprotocol, hearer: ClientReceiver): (message: unknown) => void {
+    let session: Session | undefined;
+    const socket = new MemorySocket(subprotocol, hearer, () => session?.handleClose());
+    const outbound = new NarrowConnection(this.context, socket, "other", (name, reason) =>
+      session?.close(name, reason),
+    );
+    const joined = new Session(this.context, socket, "other", () => outbound);
+    session = joined;
+    this.#clients.push([socket, joined]);
+    this.#sessions.add(joined);
+    return (message) => {
+      if (subprotocol === "tickgate.v1.json") joined.handleMessage(Buffer.from(JSON.stringify(message)), false);
+      else joined.handleMessage(encode(message), true);
+    };
   }
 
   /** The close code of the gateway. */
@@ -210,7 +231,8 @@ export class SessionBench {
 
   /** Answers all pings. */
   answer(): void {
-    for (const ping of this.socket.pings.splice(0)) if (!this.socket.ended) this.session.handlePong(ping);
+    for (const [socket, session] of this.#clients)
+      for (const ping of socket.pings.splice(0)) if (!socket.ended) session.handlePong(ping);
   }
 }
 

@@ -29,8 +29,13 @@ export type TakeSlice = (entries: readonly Buffer[]) => boolean;
  * @throws RedisDownError when Redis does not answer, or the connection changes to another server
  */
 export async function scanHash(link: RedisLink, key: string, marks: TakeSlice, values: TakeSlice): Promise<boolean> {
-  await scan(link, key, ["MATCH", "#*", "COUNT", MARKS_SLICE], MARKS_SLICE, marks);
+  await scanMarks(link, key, marks);
   return scan(link, key, ["COUNT", SLICE], SLICE, values);
+}
+
+/** The marks only. */
+export async function scanMarks(link: RedisLink, key: string, marks: TakeSlice): Promise<void> {
+  await scan(link, key, ["MATCH", "#*", "COUNT", MARKS_SLICE], MARKS_SLICE, marks);
 }
 
 /** As {@link scanHash}, without the marks first. */

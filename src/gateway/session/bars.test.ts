@@ -455,18 +455,26 @@ test("numbers that go back are a reset: all comes anew", () => {
   }
 });
 
-test("several clients at interval 0 get the same broadcast frames", () => {
+test("several clients at interval 0 get the same bars, those of one subprotocol in the same frames", () => {
   const { bench, client, source, subscribe } = open();
   source.fill("A", 0, 8);
+  const clients = [client];
+  for (const subprotocol of ["tickgate.v1.msgpack", "tickgate.v1.json", "tickgate.v1.json"] as const) {
+    const other = new BarClient();
+    bench.join(subprotocol, other)({ op: "subscribe", channel: "bar", resolution: "1s", symbols: ["A"], interval: 0 });
+    clients.push(other);
+  }
   subscribe({ interval: 0, last: 8 });
   bench.advance(100);
-  const frames = bench.context.counts.ticksBroadcast;
+  const before = bench.context.counts.ticksBroadcast;
   source.fill("A", 8, 12);
-  assert.ok(bench.context.counts.ticksBroadcast > frames, "they are broadcast");
-  assert.deepEqual([...client.bars("A 1s")], [...source.bars("A")], "at once");
   source.trade("A", 3, 77);
-  assert.deepEqual([...client.bars("A 1s")], [...source.bars("A")]);
-  assert.deepEqual(client.breaches, []);
+  assert.equal(bench.context.counts.ticksBroadcast - before, 13 * clients.length, "they are broadcast");
+  for (const each of clients) {
+    assert.deepEqual([...each.bars("A 1s")], [...source.bars("A")], "at once");
+    assert.deepEqual(each.got.slice(-13), client.got.slice(-13));
+    assert.deepEqual(each.breaches, []);
+  }
 });
 
 test("a client that reads too slowly gets the newest of each bar, and nothing twice", () => {

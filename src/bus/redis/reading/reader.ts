@@ -11,7 +11,7 @@ import type { BusListener, BusReader, HeardStream } from "../../bus.ts";
 import { BatchDecoder } from "../../wire/wire.ts";
 import { isConnectionLoss, type RedisLink } from "../connection/link.ts";
 import type { Subscriber, SubscriberEvents } from "../connection/subscriber.ts";
-import { MAX_FIELDS, scanHash } from "../hash_scan.ts";
+import { MAX_FIELDS, scanHash, scanMarks } from "../hash_scan.ts";
 import type { RedisKeys } from "../shard.ts";
 import type { FollowerOptions } from "./follower_options.ts";
 import { ReaderCounts } from "./reader_counts.ts";
@@ -330,6 +330,11 @@ export class RedisReader implements BusReader {
     let isWhole: boolean;
     try {
       isWhole = await scanHash(link, keys.hash(shard), taking(follower.takeMarks), taking(follower.takeValues));
+      if (follower.isSeries) {
+        await scanMarks(link, keys.hash(shard), taking(follower.takeEndMarks));
+        // The batches of these marks may have come, and are to be taken in before.
+        await new Promise(setImmediate);
+      }
     } catch (error) {
       if (!follower.isReading(read)) throw error;
       this.#refused(error as Error);

@@ -36,6 +36,8 @@ export class ShardFollower {
   /** The marks of the current read, by feed. */
   readonly #marks = new Map<string, Mark>();
   readonly #unreadableMarks = new Set<string>();
+  /** Of a series: the marks at the end of the read, whose batches it may have in part. */
+  readonly #endMarks = new Map<string, Mark>();
   /** Streams for which the current read had a later sign of life. */
   readonly #renewed = new Set<FeedStream>();
   readonly #kept = new KeptBatches();
@@ -51,6 +53,11 @@ export class ShardFollower {
   /** Whether the hash has been read since the shard was subscribed. */
   get isLoaded(): boolean {
     return this.#isLoaded;
+  }
+
+  /** Whether its rows are series. */
+  get isSeries(): boolean {
+    return this.#options.decoder.isSeries;
   }
 
   /** Whether no feed is known on the shard, and the hash was read less than `patience` ms ago: one may just start. */
@@ -120,7 +127,6 @@ export class ShardFollower {
     counts.batches++;
     counts.records += head.records;
     const { feed } = stream;
-    // What is missing must come before it, or clients would get it too late.
     if (decoder.isSeries && (this.#reading > 0 || stream.isIncomplete)) {
       if (this.#reading > 0 && !this.#kept.add(message)) this.#missAll();
       return;
@@ -143,6 +149,7 @@ export class ShardFollower {
     this.#schedule.begin(this.#options.clock.millis());
     this.#marks.clear();
     this.#unreadableMarks.clear();
+    this.#endMarks.clear();
     this.#renewed.clear();
     for (const stream of this.#streams.values()) stream.beginRead(this.#options.decoder.keepsEach);
     this.#options.counts.reads++;
@@ -154,7 +161,7 @@ export class ShardFollower {
     this.#reading = 0;
     this.#schedule.fail(this.#options.clock.millis());
     this.#kept.take();
-    if (this.#options.decoder.isSeries) this.#missAll();
+    if (this.isSeries) this.#missAll();
   }
 
   /** Batches were put aside, and are given up: the hash has them. */
@@ -185,13 +192,22 @@ export class ShardFollower {
     }
   }
 
+  /** Of a series, after the records: as {@link takeMarks}. */
+  takeEndMarks(read: number, entries: readonly Buffer[]): void {
+    if (read !== this.#reading) return;
+    for (let index = 0; index + 1 < entries.length; index += 2) {
+      const mark = isMarkField(entries[index]) ? parseMark(entries[index + 1]) : undefined;
+      if (mark && this.#streams.has(mark.feed)) this.#endMarks.set(mark.feed, mark);
+    }
+  }
+
   /**
    * @param entries fields and values of the hash, alternating, with the records
    * @throws what the listener throws; the hash will be read again
    */
   takeValues(read: number, entries: readonly Buffer[]): void {
     if (read !== this.#reading) return;
-    if (this.#options.decoder.isSeries) this.#pastEntries.push(entries);
+    if (this.isSeries) this.#pastEntries.push(entries);
     else this.#applyEntries([entries]);
   }
 
@@ -212,15 +228,29 @@ export class ShardFollower {
     }
   }
 
+  /** @param except those that are settled */
+  #settle(except?: ReadonlySet<string>): void {
+    for (const [feed, stream] of this.#streams) {
+      if (except?.has(feed)) continue;
+      stream.endRead(this.#unreadableMarks.has(feed) ? "unreadable" : this.#marks.get(feed));
+    }
+  }
+
   /** Ends a read. @param isWhole whether all of the hash was read */
   endRead(read: number, isWhole = true): void {
     if (read !== this.#reading) return;
     const slices = this.#pastEntries;
     this.#pastEntries = [];
-    if (this.#options.decoder.isSeries) this.#applyEntries(slices);
+    if (this.isSeries) {
+      // Where something is missing still, all waits for the next read.
+      this.#settle();
+      for (const [feed, stream] of this.#streams) if (this.#mustWait(stream, feed)) stream.miss();
+      const known = new Set(this.#streams.keys());
+      this.#applyEntries(slices);
+      this.#settle(known);
+    } else this.#settle();
     const now = this.#options.clock.millis();
-    for (const [feed, stream] of this.#streams) {
-      stream.endRead(this.#unreadableMarks.has(feed) ? "unreadable" : this.#marks.get(feed));
+    for (const stream of this.#streams.values()) {
       stream.isMissed &&= stream.isIncomplete || this.#schedule.isRequired;
       if (!this.#isLoaded) stream.awaitFrom(now);
     }
@@ -370,6 +400,10 @@ export class ShardFollower {
     const known = this.#streams.get(feed);
     const stream = known ?? this.#join(feed, false);
     if (!stream) return;
+    if (known && this.#mustWait(known, feed)) {
+      known.namedBy = this.#reading;
+      return;
+    }
     if (!stream.isSpeaking) this.#noteAlive(feed, stream, record);
     if (!known) this.#reportSilent(stream);
     stream.namedBy = this.#reading;
@@ -396,6 +430,15 @@ export class ShardFollower {
   }
 
   /**
+   * Of a series, what is missing must come before the rest, or clients would get it too late: also what the read may
+   * have of batches that have not come.
+   */
+  #mustWait(stream: FeedStream, feed: string): boolean {
+    if (!this.isSeries || stream.epoch === 0) return false;
+    return stream.isIncomplete || (stream.isHeard && stream.isBehind(this.#endMarks.get(feed)));
+  }
+
+  /**
    * Applies again the batches that came while a slice of the hash was read: the slice may have an older state of a
    * symbol. (Older values it cannot have applied: they have a smaller `seq`.)
    */
@@ -405,7 +448,7 @@ export class ShardFollower {
       const head = decoder.begin(message);
       const stream = this.#streams.get(head.feed);
       const mark = this.#marks.get(head.feed);
-      if (!stream || head.epoch !== stream.epoch) continue;
+      if (!stream || head.epoch !== stream.epoch || this.#mustWait(stream, head.feed)) continue;
       if (mark && mark.epoch === head.epoch && mark.number >= head.number) continue;
       this.#apply(head, stream, true);
     }
