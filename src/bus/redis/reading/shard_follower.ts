@@ -9,10 +9,11 @@ import type { BusRecord } from "../../../market/bus_record.ts";
 import type { HeardStream } from "../../bus.ts";
 import { UNKNOWN_FEED } from "../../wire/malformed.ts";
 import { WireError } from "../../wire/unpack.ts";
-import { type BatchHead, feedOfMark, isMarkField, type Mark, parseMark } from "../../wire/wire.ts";
+import { type BatchHead, isMarkField } from "../../wire/wire.ts";
 import { FeedStream } from "./feed_stream.ts";
 import type { FollowerOptions, LeftOut } from "./follower_options.ts";
 import { KeptBatches } from "./kept_batches.ts";
+import { ReadMarks } from "./read_marks.ts";
 import { ReadSchedule } from "./read_schedule.ts";
 
 /** The most feeds on one shard; more are ignored. */
@@ -33,11 +34,8 @@ export class ShardFollower {
   #reading = 0;
   #lastRead = 0;
   readonly #schedule = new ReadSchedule();
-  /** The marks of the current read, by feed. */
-  readonly #marks = new Map<string, Mark>();
-  readonly #unreadableMarks = new Set<string>();
-  /** Of a series: the marks at the end of the read, whose batches it may have in part. */
-  readonly #endMarks = new Map<string, Mark>();
+  /** The marks of the current read. */
+  readonly #marks = new ReadMarks();
   /** Streams for which the current read had a later sign of life. */
   readonly #renewed = new Set<FeedStream>();
   readonly #kept = new KeptBatches();
@@ -148,8 +146,6 @@ export class ShardFollower {
     this.#reading = ++this.#lastRead;
     this.#schedule.begin(this.#options.clock.millis());
     this.#marks.clear();
-    this.#unreadableMarks.clear();
-    this.#endMarks.clear();
     this.#renewed.clear();
     this.#options.counts.reads++;
     return this.#reading;
@@ -178,26 +174,16 @@ export class ShardFollower {
   /** @param entries fields and values of the hash, alternating, with the marks */
   takeMarks(read: number, entries: readonly Buffer[]): void {
     if (read !== this.#reading) return;
-    for (let index = 0; index + 1 < entries.length; index += 2) {
-      if (!isMarkField(entries[index])) continue;
-      const feed = feedOfMark(entries[index]);
-      if (this.#marks.size + this.#unreadableMarks.size >= MAX_STREAMS && !this.#streams.has(feed)) continue;
-      const mark = parseMark(entries[index + 1]);
-      if (mark?.feed === feed) this.#marks.set(feed, mark);
-      else {
-        this.#unreadableMarks.add(feed);
-        this.#leaveOut({ reason: "mark", symbol: "", from: "store" }, feed);
-      }
-    }
+    this.#marks.take(
+      entries,
+      (feed, count) => count < MAX_STREAMS || this.#streams.has(feed),
+      (feed) => this.#leaveOut({ reason: "mark", symbol: "", from: "store" }, feed),
+    );
   }
 
   /** Of a series, after the records: as {@link takeMarks}. */
   takeEndMarks(read: number, entries: readonly Buffer[]): void {
-    if (read !== this.#reading) return;
-    for (let index = 0; index + 1 < entries.length; index += 2) {
-      const mark = isMarkField(entries[index]) ? parseMark(entries[index + 1]) : undefined;
-      if (mark && this.#streams.has(mark.feed)) this.#endMarks.set(mark.feed, mark);
-    }
+    if (read === this.#reading) this.#marks.takeLast(entries, (feed) => this.#streams.has(feed));
   }
 
   /**
@@ -229,11 +215,7 @@ export class ShardFollower {
 
   /** @param except those that are settled */
   #settle(except?: ReadonlySet<string>): void {
-    for (const [feed, stream] of this.#streams) {
-      if (except?.has(feed)) continue;
-      if (this.#unreadableMarks.has(feed)) stream.settleUnmarked();
-      else stream.settle(this.#marks.get(feed));
-    }
+    for (const [feed, stream] of this.#streams) if (!except?.has(feed)) this.#marks.settle(feed, stream);
   }
 
   /** Ends a read. @param isWhole whether all of the hash was read */
@@ -418,7 +400,7 @@ export class ShardFollower {
    * heard here. That is by the publisher's clock, so it is limited to our time.
    */
   #noteAlive(feed: string, stream: FeedStream, record: BusRecord): void {
-    const mark = this.#marks.get(feed);
+    const mark = this.#marks.of(feed);
     if (stream.aliveAt > 0 && !this.#renewed.has(stream) && !stream.isBehind(mark)) return;
     const receivedAt = Number.isNaN(record.receivedAt) ? record.eventTime : record.receivedAt;
     const time = Math.min(Math.max(receivedAt, record.since), this.#options.clock.micros());
@@ -433,7 +415,7 @@ export class ShardFollower {
    */
   #mustWait(stream: FeedStream, feed: string): boolean {
     if (!this.isSeries || stream.epoch === 0) return false;
-    return stream.isIncomplete || (stream.isHeard && stream.isBehind(this.#endMarks.get(feed)));
+    return stream.isIncomplete || (stream.isHeard && stream.isBehind(this.#marks.lastOf(feed)));
   }
 
   /**
@@ -445,7 +427,7 @@ export class ShardFollower {
     for (const message of this.#kept.take()) {
       const head = decoder.begin(message);
       const stream = this.#streams.get(head.feed);
-      const mark = this.#marks.get(head.feed);
+      const mark = this.#marks.of(head.feed);
       if (!stream || head.epoch !== stream.epoch || this.#mustWait(stream, head.feed)) continue;
       if (mark && mark.epoch === head.epoch && mark.number >= head.number) continue;
       this.#apply(head, stream, true);
