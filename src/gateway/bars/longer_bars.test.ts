@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { SessionBench } from "../../../test/support/session_bench.ts";
 import { LIVE, STALE } from "../../base/tick.ts";
 import { MemoryBus } from "../../bus/memory.ts";
 import { BarPayload } from "../../market/bar/bar_payload.ts";
@@ -9,6 +10,7 @@ import { CLOSED_BAR, CORRECTED_BAR, PARTIAL_BAR } from "../../market/bar/bar_ser
 import type { BusRecord } from "../../market/bus_record.ts";
 import { GatewayTable } from "../../market/gateway_table.ts";
 import { type BarMarketName, barLength } from "../../market/market_name.ts";
+import { Ingest } from "../ingest.ts";
 import { LongerBars } from "./longer_bars.ts";
 import { MinuteBars } from "./minute_bars.ts";
 
@@ -299,4 +301,34 @@ test("a bar of which minutes are not kept any more stays as it was, or is partia
       },
     ),
   );
+});
+
+test("bars of a symbol that rests are live again when its feed is heard", () => {
+  for (const isEarly of [true, false]) {
+    const bench = new SessionBench("tickgate.v1.json", { control() {}, frame() {} });
+    const { markets, counts } = bench.context;
+    const ingestOf = (name: BarMarketName) => {
+      const { table, topics } = markets.of(name);
+      return new Ingest(table, topics, counts, bench.clock);
+    };
+    const table = markets.of("bar:1m").table as GatewayTable<BarPayload>;
+    const own = markets.of("bar:5m").table as GatewayTable<BarPayload>;
+    const minutes = new MinuteBars(ingestOf("bar:1m"), table);
+    const parts = { minutes: { table, bus: bench.bus }, minuteBars: 1_500, table: own, length: barLength("bar:5m") };
+    const longer = new LongerBars(parts);
+    minutes.observe(longer);
+    const listener = ingestOf("bar:5m");
+    if (isEarly) longer.start(listener);
+    minutes.silent(0, 1);
+    minutes.record(setUp().minute(1));
+    minutes.batchEnd();
+    if (!isEarly) longer.start(listener);
+    assert.equal(own.state[0], STALE);
+    minutes.speaking(0);
+    assert.deepEqual([table.state[0], own.state[0], own.reasons[0]], [LIVE, LIVE, ""]);
+    minutes.silent(0, 2);
+    assert.deepEqual([table.state[0], own.state[0], own.reasons[0]], [STALE, STALE, table.reasons[0]]);
+    minutes.speaking(0);
+    assert.equal(own.state[0], LIVE);
+  }
 });

@@ -77,10 +77,12 @@ export class LongerBars implements BusReader, MinuteBarObserver {
 
   silent(stream: number, sinceMicros: number): void {
     this.#listener?.silent(stream, sinceMicros);
+    this.#passStates(stream);
   }
 
   speaking(stream: number): void {
     this.#listener?.speaking(stream);
+    this.#passStates(stream);
   }
 
   /**
@@ -181,6 +183,15 @@ export class LongerBars implements BusReader, MinuteBarObserver {
     this.#fill(row);
     record.seq = own < 0 ? minutes.table.seq[row] : table.seq[own] + 1;
     this.#listener?.record(record);
+  }
+
+  /** The listener knows of a silence only where the minutes were live before. */
+  #passStates(stream: number): void {
+    const { table } = this.#parts.minutes;
+    if (!this.#listener) return;
+    for (let index = 0; index < table.knownCount; index++)
+      if (table.stream[table.known[index]] === stream) this.#passState(table.known[index]);
+    this.#listener.batchEnd();
   }
 
   /** The state of the minutes is that of the bars made of them. */

@@ -9,14 +9,14 @@ import type { BusRecord } from "../../../market/bus_record.ts";
 import type { HeardStream } from "../../bus.ts";
 import { UNKNOWN_FEED } from "../../wire/malformed.ts";
 import { WireError } from "../../wire/unpack.ts";
-import { type BatchHead, feedOfMark, isMarkField, type Mark, parseMark } from "../../wire/wire.ts";
-import { FeedStream } from "./feed_stream.ts";
+import { type BatchHead, isMarkField } from "../../wire/wire.ts";
+import type { FeedStream } from "./feed_stream.ts";
 import type { FollowerOptions, LeftOut } from "./follower_options.ts";
 import { KeptBatches } from "./kept_batches.ts";
+import { ReadMarks } from "./read_marks.ts";
 import { ReadSchedule } from "./read_schedule.ts";
+import { MAX_STREAMS, ShardStreams } from "./shard_streams.ts";
 
-/** The most feeds on one shard; more are ignored. */
-const MAX_STREAMS = 1_000;
 /**
  * A feed that has been silent for so many milliseconds is forgotten if the hash has no value of it. A Redis without
  * data is filled again by then.
@@ -26,26 +26,22 @@ export class ShardFollower {
   readonly shard: number;
   readonly #options: FollowerOptions;
   readonly #record: BusRecord;
-  readonly #streams = new Map<string, FeedStream>();
+  readonly #streams: ShardStreams;
   #isLoaded = false;
   #loadedAt = 0;
   /** The number of the current read, 0 for none. */
   #reading = 0;
   #lastRead = 0;
   readonly #schedule = new ReadSchedule();
-  /** The marks of the current read, by feed. */
-  readonly #marks = new Map<string, Mark>();
-  readonly #unreadableMarks = new Set<string>();
-  /** Of a series: the marks at the end of the read, whose batches it may have in part. */
-  readonly #endMarks = new Map<string, Mark>();
-  /** Streams for which the current read had a later sign of life. */
-  readonly #renewed = new Set<FeedStream>();
+  /** The marks of the current read. */
+  readonly #marks = new ReadMarks();
   readonly #kept = new KeptBatches();
   /** Of a series: what the current read has brought, until its end. */
   #pastEntries: (readonly Buffer[])[] = [];
 
   constructor(options: FollowerOptions, shard: number) {
     this.#options = options;
+    this.#streams = new ShardStreams(options, shard);
     this.#record = options.decoder.createRecord();
     this.shard = shard;
   }
@@ -70,25 +66,21 @@ export class ShardFollower {
   }
 
   get hasSilence(): boolean {
-    for (const stream of this.#streams.values()) if (stream.isSilent) return true;
-    return false;
+    return this.#streams.hasSilence;
   }
 
   heard(): HeardStream[] {
-    const { clock } = this.#options;
-    const [now, micros] = [clock.millis(), clock.micros()];
-    return Array.from(this.#streams, ([feed, stream]) => stream.describe(feed, this.shard, now, micros));
+    return this.#streams.describe();
   }
 
   /** Whether each feed of the hash is known to be alive or silent. @param patience see {@link FeedStream.isDecided} */
   isDecided(now: number, patience: number): boolean {
-    for (const stream of this.#streams.values()) if (!stream.isDecided(now, patience)) return false;
-    return true;
+    return this.#streams.isDecided(now, patience);
   }
 
   /** Whether the hash should be read now: call {@link beginRead}, then {@link endRead} or {@link failRead}. */
   wantsRead(now: number): boolean {
-    return this.#reading === 0 && this.#schedule.isDue(now, this.#isMissing());
+    return this.#reading === 0 && this.#schedule.isDue(now, this.#streams.isMissing);
   }
 
   /** Batches may have been missed, after a lost connection for example: the hash has their values. */
@@ -148,9 +140,6 @@ export class ShardFollower {
     this.#reading = ++this.#lastRead;
     this.#schedule.begin(this.#options.clock.millis());
     this.#marks.clear();
-    this.#unreadableMarks.clear();
-    this.#endMarks.clear();
-    this.#renewed.clear();
     for (const stream of this.#streams.values()) stream.beginRead(this.#options.decoder.keepsEach);
     this.#options.counts.reads++;
     return this.#reading;
@@ -179,26 +168,16 @@ export class ShardFollower {
   /** @param entries fields and values of the hash, alternating, with the marks */
   takeMarks(read: number, entries: readonly Buffer[]): void {
     if (read !== this.#reading) return;
-    for (let index = 0; index + 1 < entries.length; index += 2) {
-      if (!isMarkField(entries[index])) continue;
-      const feed = feedOfMark(entries[index]);
-      if (this.#marks.size + this.#unreadableMarks.size >= MAX_STREAMS && !this.#streams.has(feed)) continue;
-      const mark = parseMark(entries[index + 1]);
-      if (mark?.feed === feed) this.#marks.set(feed, mark);
-      else {
-        this.#unreadableMarks.add(feed);
-        this.#leaveOut({ reason: "mark", symbol: "", from: "store" }, feed);
-      }
-    }
+    this.#marks.take(
+      entries,
+      (feed, count) => count < MAX_STREAMS || this.#streams.has(feed),
+      (feed) => this.#leaveOut({ reason: "mark", symbol: "", from: "store" }, feed),
+    );
   }
 
   /** Of a series, after the records: as {@link takeMarks}. */
   takeEndMarks(read: number, entries: readonly Buffer[]): void {
-    if (read !== this.#reading) return;
-    for (let index = 0; index + 1 < entries.length; index += 2) {
-      const mark = isMarkField(entries[index]) ? parseMark(entries[index + 1]) : undefined;
-      if (mark && this.#streams.has(mark.feed)) this.#endMarks.set(mark.feed, mark);
-    }
+    if (read === this.#reading) this.#marks.takeLast(entries, (feed) => this.#streams.has(feed));
   }
 
   /**
@@ -230,10 +209,7 @@ export class ShardFollower {
 
   /** @param except those that are settled */
   #settle(except?: ReadonlySet<string>): void {
-    for (const [feed, stream] of this.#streams) {
-      if (except?.has(feed)) continue;
-      stream.endRead(this.#unreadableMarks.has(feed) ? "unreadable" : this.#marks.get(feed));
-    }
+    for (const [feed, stream] of this.#streams) if (!except?.has(feed)) this.#marks.settle(feed, stream);
   }
 
   /** Ends a read. @param isWhole whether all of the hash was read */
@@ -245,7 +221,7 @@ export class ShardFollower {
       // Where something is missing still, all waits for the next read.
       this.#settle();
       for (const [feed, stream] of this.#streams) if (this.#mustWait(stream, feed)) stream.miss();
-      const known = new Set(this.#streams.keys());
+      const known = new Set(this.#streams.feeds());
       this.#applyEntries(slices);
       this.#settle(known);
     } else this.#settle();
@@ -264,10 +240,10 @@ export class ShardFollower {
         this.#options.forgotten(feed, this.shard);
         continue;
       }
-      this.#reportSpeaking(stream);
-      if (!stream.isSpeaking && stream.aliveAt !== stream.toldAliveAt) this.#reportSilent(stream);
+      this.#streams.reportSpeaking(stream, this.#isLoaded);
+      if (!stream.isSpeaking && stream.aliveAt !== stream.toldAliveAt) this.#streams.reportSilent(stream);
     }
-    this.#schedule.end(now, this.#isMissing());
+    this.#schedule.end(now, this.#streams.isMissing);
   }
 
   /** Detects silent streams. Call it several times per silence time. */
@@ -277,7 +253,7 @@ export class ShardFollower {
       if (stream.isSilent || now - stream.quietFrom < this.#options.silence) continue;
       stream.isSilent = true;
       stream.isHeard = false;
-      if (stream.isSpeaking) this.#reportSilent(stream);
+      if (stream.isSpeaking) this.#streams.reportSilent(stream);
       // The last batch before the silence may have been lost, and no later one shows it.
       this.requireRead();
     }
@@ -286,7 +262,7 @@ export class ShardFollower {
   /** The shard is no longer subscribed. */
   leave(): void {
     for (const stream of this.#streams.values()) {
-      if (stream.isSpeaking) this.#reportSilent(stream);
+      if (stream.isSpeaking) this.#streams.reportSilent(stream);
       stream.leave();
     }
     this.#isLoaded = false;
@@ -295,44 +271,17 @@ export class ShardFollower {
     this.requireRead();
   }
 
-  #reportSilent(stream: FeedStream): void {
-    stream.isSpeaking = false;
-    stream.toldAliveAt = stream.aliveAt;
-    this.#options.listener?.silent(stream.id, stream.aliveAt);
-  }
-
-  /** Reports that a stream is heard again, once nothing is missing: before, old values would be shown as live. */
-  #reportSpeaking(stream: FeedStream): void {
-    if (stream.isSpeaking || !stream.isHeard || !this.#isLoaded || stream.isIncomplete) return;
-    stream.isSpeaking = true;
-    this.#options.listener?.speaking(stream.id);
-  }
-
-  #isMissing(): boolean {
-    for (const stream of this.#streams.values()) if (stream.isIncomplete) return true;
-    return false;
-  }
-
   /** Notes a batch in its stream; undefined for one to be ignored. */
   #heard(head: BatchHead): FeedStream | undefined {
     const { clock, counts } = this.#options;
     const now = clock.millis();
-    const stream = this.#streams.get(head.feed) ?? this.#join(head.feed, true);
+    const stream = this.#streams.get(head.feed) ?? this.#streams.join(head.feed, true);
     const heard = stream?.hear(head.epoch, head.number, now, clock.microsAt(now)) ?? "late";
     // Late batches of the previous leader come at once, not after a silence.
     if (stream?.isSilent && head.epoch < stream.epoch) this.#options.outranked(head.feed, head.epoch, stream.epoch);
     if (!stream || heard === "late") return undefined;
     if (heard === "gap" && this.#isLoaded) counts.gaps++;
-    this.#reportSpeaking(stream);
-    return stream;
-  }
-
-  /** Adds a stream. @param isHeard whether a batch has come; a feed of which only the hash has values may be dead */
-  #join(feed: string, isHeard: boolean): FeedStream | undefined {
-    if (this.#streams.size >= MAX_STREAMS) return undefined;
-    const { clock, streamOf, feedOf } = this.#options;
-    const stream = new FeedStream(streamOf(feed, this.shard), feedOf(feed), clock.millis(), isHeard);
-    this.#streams.set(feed, stream);
+    this.#streams.reportSpeaking(stream, this.#isLoaded);
     return stream;
   }
 
@@ -398,14 +347,14 @@ export class ShardFollower {
       return this.#leaveOut({ reason: error.reason, symbol, from: "store", detail: error.message });
     }
     const known = this.#streams.get(feed);
-    const stream = known ?? this.#join(feed, false);
+    const stream = known ?? this.#streams.join(feed, false);
     if (!stream) return;
     if (known && this.#mustWait(known, feed)) {
       known.namedBy = this.#reading;
       return;
     }
-    if (!stream.isSpeaking) this.#noteAlive(feed, stream, record);
-    if (!known) this.#reportSilent(stream);
+    if (!stream.isSpeaking) this.#marks.noteAlive(feed, stream, record, this.#options.clock.micros());
+    if (!known) this.#streams.reportSilent(stream);
     stream.namedBy = this.#reading;
     if (stream.isSpared) return;
     record.stream = stream.id;
@@ -413,29 +362,6 @@ export class ShardFollower {
     record.sentAt = Number.NaN;
     record.healed = this.#isLoaded && stream.isMissed;
     listener?.record(record);
-  }
-
-  /**
-   * Derives from the store when a stream that is not heard was last alive: the time of its newest value that was not
-   * heard here. That is by the publisher's clock, so it is limited to our time.
-   */
-  #noteAlive(feed: string, stream: FeedStream, record: BusRecord): void {
-    const mark = this.#marks.get(feed);
-    if (stream.aliveAt > 0 && !this.#renewed.has(stream) && !stream.isBehind(mark)) return;
-    const receivedAt = Number.isNaN(record.receivedAt) ? record.eventTime : record.receivedAt;
-    const time = Math.min(Math.max(receivedAt, record.since), this.#options.clock.micros());
-    if (time <= stream.aliveAt) return;
-    stream.aliveAt = time;
-    this.#renewed.add(stream);
-  }
-
-  /**
-   * Of a series, what is missing must come before the rest, or clients would get it too late: also what the read may
-   * have of batches that have not come.
-   */
-  #mustWait(stream: FeedStream, feed: string): boolean {
-    if (!this.isSeries || stream.epoch === 0) return false;
-    return stream.isIncomplete || (stream.isHeard && stream.isBehind(this.#endMarks.get(feed)));
   }
 
   /**
@@ -447,11 +373,15 @@ export class ShardFollower {
     for (const message of this.#kept.take()) {
       const head = decoder.begin(message);
       const stream = this.#streams.get(head.feed);
-      const mark = this.#marks.get(head.feed);
+      const mark = this.#marks.of(head.feed);
       if (!stream || head.epoch !== stream.epoch || this.#mustWait(stream, head.feed)) continue;
       if (mark && mark.epoch === head.epoch && mark.number >= head.number) continue;
       this.#apply(head, stream, true);
     }
+  }
+
+  #mustWait(stream: FeedStream, feed: string): boolean {
+    return this.isSeries && this.#marks.mustWait(stream, feed);
   }
 
   /** Counts and logs a batch that is unreadable from some point on. */
