@@ -158,7 +158,7 @@ test("whatever becomes of a batch of bars, each is good or refused with a reason
             else {
               assert.ok(record.start > 0 && record.start % SECOND === 0);
               assert.ok([record.open, record.high, record.low, record.close].every(Number.isFinite));
-              assert.ok(record.volume > 0 && record.trades > 0 && record.flags >= 0 && record.flags <= 7);
+              assert.ok(record.volume > 0 && record.trades >= 0 && record.flags >= 0 && record.flags <= 7);
             }
           }
           decoder.value(broken, decoder.createRecord());

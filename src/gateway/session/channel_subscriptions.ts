@@ -121,7 +121,12 @@ export class ChannelSubscriptions {
     for (const set of this.#sets) yield* set.seen();
   }
 
-  /** Whether symbols have appeared that have not been compared with the patterns. */
+  /** All symbols that have appeared until now are to be compared with the patterns. */
+  noticeNewSymbols(): void {
+    for (const set of this.#sets) set.noticeNewSymbols();
+  }
+
+  /** Whether some of them have not been compared. */
   get hasNewSymbols(): boolean {
     for (const set of this.#sets) if (set.hasNewSymbols) return true;
     return false;

@@ -61,3 +61,11 @@ export function noRoom(maxSymbols: number): Refusal {
 export function emptyGranted(grant: Grant, interval = grant.interval, last = 0): Granted {
   return { grant, interval, last, rows: [], counts: [], rejected: [], work: 0 };
 }
+
+/** What a past trade costs, in symbols: the 1,000 that there may be of one are 20. */
+const PAST_WORK = 0.02;
+
+/** What it costs to answer this, in symbols. */
+export function workOf({ rows, counts, last }: Granted): number {
+  return rows.length + (last > 0 ? counts.reduce((sum, count) => sum + count * PAST_WORK, 0) : 0);
+}

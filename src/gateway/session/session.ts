@@ -188,6 +188,7 @@ export class Session implements CommandOwner, IdentityOwner {
 
   /** Symbols have appeared: those that patterns match are granted in steps of the command queue. */
   matchNewSymbols(): void {
+    this.#subscriptions.noticeNewSymbols();
     this.#queue.resume();
   }
 
@@ -195,6 +196,7 @@ export class Session implements CommandOwner, IdentityOwner {
     if (this.#review) return true;
     // Before a command with or without room: it is about all symbols that exist, and these must have been compared with
     // the patterns.
+    if (isAsked) this.#subscriptions.noticeNewSymbols();
     return this.#subscriptions.hasNewSymbols && (isAsked || this.#outbound.room(this.#parts.clock.millis()) > 0);
   }
 

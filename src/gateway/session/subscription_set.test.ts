@@ -67,6 +67,7 @@ function unsubscribe(portfolio: SubscriptionSet, texts: readonly string[]): stri
 /** Meets all symbols that have appeared. */
 function meetAll(portfolio: SubscriptionSet): Granted[] {
   const met: Granted[] = [];
+  portfolio.noticeNewSymbols();
   while (portfolio.hasNewSymbols) met.push(...portfolio.matchNewSymbols().values());
   return met;
 }

@@ -22,6 +22,7 @@ import {
   NO_PATTERNS,
   NOT_ENTITLED,
   type Refusal,
+  workOf,
 } from "./grants.ts";
 import { HeldRows, type HeldRowsParts } from "./held_rows.ts";
 import { type Grant, PatternSet } from "./patterns.ts";
@@ -31,8 +32,6 @@ import { batches, chunks, type Wanted, WantedByInterval } from "./wanted_rows.ts
 const PATTERN_WORK = 5;
 /** What it costs to check a symbol that stays as it is, in symbols. */
 const CHECK_WORK = 0.1;
-/** What a past trade costs, in symbols: the 1,000 that there may be of one are 20. */
-const PAST_WORK = 0.02;
 
 /** What the subscription sets of all connections share. */
 export interface SubscriptionSetParts extends HeldRowsParts, VisibleRowsParts {
@@ -47,6 +46,8 @@ export class SubscriptionSet {
   #known = 0;
   /** How many had been compared when the identity changed: the patterns may match these anew. */
   #compared = 0;
+  /** How many are to be compared now. */
+  #due = 0;
   readonly #awaitedShare: AwaitedShare;
   readonly #visible: VisibleRows;
   readonly #held: HeldRows;
@@ -85,9 +86,14 @@ export class SubscriptionSet {
     return this.#held.subscriptions;
   }
 
-  /** Whether symbols have appeared that have not been compared with the patterns. */
+  /** All symbols that have appeared until now are to be compared with the patterns. */
+  noticeNewSymbols(): void {
+    this.#due = this.#parts.table.knownCount;
+  }
+
+  /** Whether some of them have not been compared. */
   get hasNewSymbols(): boolean {
-    return this.#patterns.size > 0 && this.#known < this.#parts.table.knownCount;
+    return this.#patterns.size > 0 && this.#known < this.#due;
   }
 
   /** The symbols held, each with its delay, ms. */
@@ -205,32 +211,36 @@ export class SubscriptionSet {
     return ended === 0 && this.#patterns.size === before ? undefined : part;
   }
 
-  /** Compares some of the symbols that have appeared with the patterns. @returns what was granted */
+  /** Compares some of the noticed symbols with the patterns. @returns what was granted */
   matchNewSymbols(): readonly Granted[] {
     const { table } = this.#parts;
     const matched = new Map<Grant, Wanted>();
     const isNew = this.#known >= this.#compared;
-    const end = Math.min(isNew ? table.knownCount : this.#compared, this.#known + this.#stepSymbols);
-    for (; this.#known < end; this.#known++) {
+    // A step counts what is granted: a hidden symbol must not show in where the answers are split.
+    const end = Math.min(isNew ? this.#due : this.#compared, this.#known + 8 * this.#stepSymbols);
+    let granted = 0;
+    for (; this.#known < end && granted < this.#stepSymbols; this.#known++) {
       const row = table.known[this.#known];
       const rule = this.#patterns.match(table.symbols[row]);
       // One that the client may not see changes nothing, not even the order of the others.
       if (!rule || !this.#visible.accessTo(table.symbols[row])) continue;
+      granted++;
       const rows = matched.get(rule.grant);
       if (rows) rows.set(row, `${rule.text}*`);
       else matched.set(rule.grant, new Map([[row, `${rule.text}*`]]));
     }
-    if (matched.size === 0) return [];
+    // Hidden symbols that were compared before a review take no step of their own either.
+    if (matched.size === 0) return isNew || this.#known < this.#compared ? [] : this.matchNewSymbols();
     const held = new Set<string>();
     for (const row of this.#held.rows()) held.add(table.symbols[row]);
-    const granted: Granted[] = [];
+    const all: Granted[] = [];
     for (const [grant, rows] of matched) {
       for (const row of rows.keys()) if (held.has(table.symbols[row])) rows.delete(row);
       // Of a symbol that has appeared since, each tick is still to be sent.
       const part = emptyGranted(grant, grant.interval, isNew ? Number.POSITIVE_INFINITY : 0);
-      granted.push(part, ...this.#subscribeMatches(rows, part, new Set()));
+      all.push(part, ...this.#subscribeMatches(rows, part, new Set()));
     }
-    return granted.filter(({ rows, rejected }) => rows.length > 0 || rejected.length > 0);
+    return all.filter(({ rows, rejected }) => rows.length > 0 || rejected.length > 0);
   }
 
   /**
@@ -240,6 +250,7 @@ export class SubscriptionSet {
   review(): Review {
     this.#compared = Math.max(this.#compared, this.#known);
     this.#known = 0;
+    this.noticeNewSymbols();
     return review(this.#parts.table, this.#visible, this.#held, this.#stepSymbols);
   }
 
@@ -386,8 +397,4 @@ export class SubscriptionSet {
   #unfollowPatterns(before: number): void {
     for (let count = before; count > this.#patterns.wanted; count--) this.#parts.bus.unfollow();
   }
-}
-
-function workOf({ rows, counts, last }: Granted): number {
-  return rows.length + (last > 0 ? counts.reduce((sum, count) => sum + count * PAST_WORK, 0) : 0);
 }
